@@ -1,0 +1,88 @@
+#pragma once
+// The one kind of arrow between threads: many producers, one consumer, a bound. A full queue is refused at the edge
+// with a reason, never waited for. The consumer takes everything at once, so that whatever queued moves together.
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "base/time.h"
+
+namespace troth {
+
+template <class T>
+class BoundedQueue {
+ public:
+  explicit BoundedQueue(std::size_t capacity) : capacity_(capacity) {}
+
+  /// False when the queue is full or closed; `item` is then untouched.
+  bool try_push(T&& item) {
+    std::lock_guard lock(mutex_);
+    if (closed_ || items_.size() >= capacity_) return false;
+    push_locked(std::move(item));
+    return true;
+  }
+
+  /// For items whose number the consumer itself bounds (durability notices, job results): ignores the capacity.
+  /// False only when closed.
+  bool push_reserved(T&& item) {
+    std::lock_guard lock(mutex_);
+    if (closed_) return false;
+    push_locked(std::move(item));
+    return true;
+  }
+
+  /// Waits until something is queued, `until` is reached or the queue is closed; returns all that is there.
+  std::deque<T> take_all(std::optional<MonotonicTime> until) {
+    std::unique_lock lock(mutex_);
+    const auto ready = [this] { return !items_.empty() || closed_; };
+    if (until) {
+      const std::chrono::steady_clock::time_point deadline{
+          std::chrono::duration_cast<std::chrono::steady_clock::duration>(until->since_start)};
+      consumer_waits_ = true;
+      arrived_.wait_until(lock, deadline, ready);
+    } else {
+      consumer_waits_ = true;
+      arrived_.wait(lock, ready);
+    }
+    consumer_waits_ = false;
+    std::deque<T> out;
+    out.swap(items_);
+    return out;
+  }
+
+  /// Later pushes fail; what is queued can still be taken.
+  void close() {
+    std::lock_guard lock(mutex_);
+    closed_ = true;
+    arrived_.notify_all();
+  }
+
+  bool closed() const {
+    std::lock_guard lock(mutex_);
+    return closed_;
+  }
+  std::size_t size() const {
+    std::lock_guard lock(mutex_);
+    return items_.size();
+  }
+
+ private:
+  void push_locked(T&& item) {
+    items_.push_back(std::move(item));
+    if (consumer_waits_) arrived_.notify_one();
+  }
+
+  const std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<T> items_;       // guarded by mutex_
+  bool consumer_waits_ = false;  // guarded by mutex_
+  bool closed_ = false;       // guarded by mutex_
+};
+
+}  // namespace troth

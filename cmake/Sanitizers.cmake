@@ -1,0 +1,10 @@
+# Sanitizers apply to everything we compile, so that no frame of ours is blind.
+if(TROTH_SANITIZE STREQUAL "address")
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+elseif(TROTH_SANITIZE STREQUAL "thread")
+  add_compile_options(-fsanitize=thread -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=thread)
+elseif(NOT TROTH_SANITIZE STREQUAL "")
+  message(FATAL_ERROR "TROTH_SANITIZE must be empty, 'address' or 'thread'")
+endif()
