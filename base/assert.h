@@ -1,6 +1,7 @@
 #pragma once
-// Broken invariants. On in every build: a process that no longer knows what it holds must stop, because
-// recovery reads the disk and memory is not to be trusted. Never for bad input or operating errors.
+// Broken invariants. On in every build: a process that no longer knows what it holds must stop,
+// because recovery reads the disk and memory is not to be trusted. Never for bad input or operating
+// errors.
 
 #include <fmt/format.h>
 
@@ -9,13 +10,14 @@
 namespace troth {
 
 /// Prints the failed condition with its facts to stderr and aborts (SIGABRT).
-[[noreturn]] void assertion_failed(const char* condition, const char* file, int line, const std::string& facts);
+[[noreturn]] void assertion_failed(const char* condition, const char* file, int line,
+                                   const std::string& facts);
 
 }  // namespace troth
 
 /// `TROTH_ASSERT(lsn > last, "gtid {} state {} lsn {}", gtid, state, lsn);`
-#define TROTH_ASSERT(condition, ...)                                                          \
-  do {                                                                                        \
-    if (!(condition)) [[unlikely]]                                                            \
-      ::troth::assertion_failed(#condition, __FILE__, __LINE__, ::fmt::format(__VA_ARGS__));  \
+#define TROTH_ASSERT(condition, ...)                                                         \
+  do {                                                                                       \
+    if (!(condition)) [[unlikely]]                                                           \
+      ::troth::assertion_failed(#condition, __FILE__, __LINE__, ::fmt::format(__VA_ARGS__)); \
   } while (false)

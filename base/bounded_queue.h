@@ -1,6 +1,7 @@
 #pragma once
-// The one kind of arrow between threads: many producers, one consumer, a bound. A full queue is refused at the edge
-// with a reason, never waited for. The consumer takes everything at once, so that whatever queued moves together.
+// The one kind of arrow between threads: many producers, one consumer, a bound. A full queue is
+// refused at the edge with a reason, never waited for. The consumer takes everything at once, so
+// that whatever queued moves together.
 
 #include <chrono>
 #include <condition_variable>
@@ -27,8 +28,8 @@ class BoundedQueue {
     return true;
   }
 
-  /// For items whose number the consumer itself bounds (durability notices, job results): ignores the capacity.
-  /// False only when closed.
+  /// For items whose number the consumer itself bounds (durability notices, job results): ignores
+  /// the capacity. False only when closed.
   bool push_reserved(T&& item) {
     std::lock_guard lock(mutex_);
     if (closed_) return false;
@@ -36,7 +37,8 @@ class BoundedQueue {
     return true;
   }
 
-  /// Waits until something is queued, `until` is reached or the queue is closed; returns all that is there.
+  /// Waits until something is queued, `until` is reached or the queue is closed; returns all that
+  /// is there.
   std::deque<T> take_all(std::optional<MonotonicTime> until) {
     std::unique_lock lock(mutex_);
     const auto ready = [this] { return !items_.empty() || closed_; };
@@ -80,9 +82,9 @@ class BoundedQueue {
   const std::size_t capacity_;
   mutable std::mutex mutex_;
   std::condition_variable arrived_;
-  std::deque<T> items_;       // guarded by mutex_
+  std::deque<T> items_;          // guarded by mutex_
   bool consumer_waits_ = false;  // guarded by mutex_
-  bool closed_ = false;       // guarded by mutex_
+  bool closed_ = false;          // guarded by mutex_
 };
 
 }  // namespace troth

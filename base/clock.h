@@ -1,5 +1,6 @@
 #pragma once
-// The seam through which everything outside the pure folders asks for the time. Second implementation: simulator.
+// The seam through which everything outside the pure folders asks for the time. Second
+// implementation: simulator.
 
 #include "base/time.h"
 

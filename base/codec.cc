@@ -45,7 +45,8 @@ std::uint64_t ByteReader::fixed(std::size_t width) {
     return 0;
   }
   std::uint64_t v = 0;
-  for (std::size_t i = 0; i < width; ++i) v |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(in_[i])) << (8 * i);
+  for (std::size_t i = 0; i < width; ++i)
+    v |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(in_[i])) << (8 * i);
   in_.remove_prefix(width);
   return v;
 }
@@ -116,9 +117,12 @@ std::size_t ByteReader::count(std::size_t min_bytes_each) {
 }
 
 Status ByteReader::finish(std::string_view what) const {
-  if (!ok_) return fail(ErrorCode::kCorruption, std::string(what) + " ends too early or holds an impossible length");
+  if (!ok_)
+    return fail(ErrorCode::kCorruption,
+                std::string(what) + " ends too early or holds an impossible length");
   if (!in_.empty())
-    return fail(ErrorCode::kCorruption, fmt::format("{} is followed by {} unexpected bytes", what, in_.size()));
+    return fail(ErrorCode::kCorruption,
+                fmt::format("{} is followed by {} unexpected bytes", what, in_.size()));
   return {};
 }
 

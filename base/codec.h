@@ -1,6 +1,7 @@
 #pragma once
-// The one byte encoding of our records: little-endian fixed integers, unsigned LEB128 varints, zigzag for signed,
-// length-prefixed strings. Readers never trust a length: every read is checked against what is left.
+// The one byte encoding of our records: little-endian fixed integers, unsigned LEB128 varints,
+// zigzag for signed, length-prefixed strings. Readers never trust a length: every read is checked
+// against what is left.
 
 #include <cstdint>
 #include <string>
@@ -32,8 +33,8 @@ class ByteWriter {
   std::string out_;
 };
 
-/// Reads what ByteWriter wrote. The first failed read makes ok() false for good and later reads return zero values,
-/// so a decoder may read a whole structure and ask once, at its end.
+/// Reads what ByteWriter wrote. The first failed read makes ok() false for good and later reads
+/// return zero values, so a decoder may read a whole structure and ask once, at its end.
 class ByteReader {
  public:
   explicit ByteReader(std::string_view in) : in_(in) {}
@@ -47,14 +48,19 @@ class ByteReader {
   Gtid gtid();
   LogId log_id();
   NodeName name();
-  /// A count of elements that each take at least `min_bytes_each`: fails if they cannot fit in what is left.
+  /// A count of elements that each take at least `min_bytes_each`: fails if they cannot fit in what
+  /// is left.
   std::size_t count(std::size_t min_bytes_each);
 
   bool ok() const { return ok_; }
   std::size_t left() const { return in_.size(); }
-  /// Success only if every read was good and nothing is left over. `what` names the structure in the error.
+  /// Success only if every read was good and nothing is left over. `what` names the structure in
+  /// the error.
   Status finish(std::string_view what) const;
-  void fail_here() { ok_ = false; in_ = {}; }
+  void fail_here() {
+    ok_ = false;
+    in_ = {};
+  }
 
  private:
   std::uint64_t fixed(std::size_t width);

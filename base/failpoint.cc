@@ -36,7 +36,8 @@ struct Registry {
   std::map<std::string, Armed, std::less<>> armed;  // guarded by mutex
 };
 
-// The only mutable global of the tree: test builds need it to reach points anywhere without threading it through.
+// The only mutable global of the tree: test builds need it to reach points anywhere without
+// threading it through.
 Registry& registry() {
   static Registry instance;
   return instance;
@@ -53,7 +54,8 @@ Result<std::uint64_t> number(std::string_view text, std::string_view item) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size() || value == 0)
-    return fail(ErrorCode::kInvalidArgument, fmt::format("fail point \"{}\": \"{}\" is not a positive number", item, text));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("fail point \"{}\": \"{}\" is not a positive number", item, text));
   return value;
 }
 
@@ -107,7 +109,8 @@ Status arm_from_environment() {
 #ifdef TROTH_FAILPOINTS
   return arm(spec);
 #else
-  return fail(ErrorCode::kUnsupported, "TROTH_FAILPOINTS is set, but this build has no fail points compiled in");
+  return fail(ErrorCode::kUnsupported,
+              "TROTH_FAILPOINTS is set, but this build has no fail points compiled in");
 #endif
 }
 
@@ -119,7 +122,8 @@ Status reach(std::string_view name) {
     if (found == registry().armed.end()) return {};
     auto& armed = found->second;
     ++armed.hits;
-    if (armed.action == Action::kSleep ? armed.hits < armed.on_hit : armed.hits != armed.on_hit) return {};
+    if (armed.action == Action::kSleep ? armed.hits < armed.on_hit : armed.hits != armed.on_hit)
+      return {};
     due = armed;
   }
   switch (due.action) {
@@ -127,8 +131,11 @@ Status reach(std::string_view name) {
       ::kill(::getpid(), SIGKILL);
       ::pause();
       return {};
-    case Action::kError: return fail(ErrorCode::kIo, fmt::format("fail point {} reported an error", name));
-    case Action::kSleep: std::this_thread::sleep_for(due.pause); return {};
+    case Action::kError:
+      return fail(ErrorCode::kIo, fmt::format("fail point {} reported an error", name));
+    case Action::kSleep:
+      std::this_thread::sleep_for(due.pause);
+      return {};
   }
   return {};
 }

@@ -1,15 +1,16 @@
 #pragma once
-// The seam to disks. Second implementation: the simulator's disk, which tears and loses what was not synced.
-// Nothing here retries: a failed write or sync means the disk's state is unknown, and the caller must stop using
-// the file (failures.md 0.2). ENOSPC is reported as kNoSpace, every other failure as kIo with errno's text.
+// The seam to disks. Second implementation: the simulator's disk, which tears and loses what was
+// not synced. Nothing here retries: a failed write or sync means the disk's state is unknown, and
+// the caller must stop using the file (failures.md 0.2). ENOSPC is reported as kNoSpace, every
+// other failure as kIo with errno's text.
+
+#include <fmt/format.h>
 
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <fmt/format.h>
 
 #include "base/result.h"
 
@@ -30,7 +31,8 @@ class File {
   virtual Status write_at(std::uint64_t offset, std::string_view data) = 0;
   /// Reads up to `length` bytes; fewer only at the end of the file.
   virtual Result<std::string> read_at(std::uint64_t offset, std::size_t length) const = 0;
-  /// fdatasync: data and the size needed to read it back are on stable storage when this returns success.
+  /// fdatasync: data and the size needed to read it back are on stable storage when this returns
+  /// success.
   virtual Status sync() = 0;
   virtual Result<std::uint64_t> size() const = 0;
   virtual Status truncate(std::uint64_t size) = 0;

@@ -18,16 +18,21 @@ ErrorCode code_of_errno(int error) {
   switch (error) {
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: return ErrorCode::kNoSpace;
-    case ENOENT: return ErrorCode::kNotFound;
-    case EEXIST: return ErrorCode::kAlreadyExists;
-    default: return ErrorCode::kIo;
+    case EFBIG:
+      return ErrorCode::kNoSpace;
+    case ENOENT:
+      return ErrorCode::kNotFound;
+    case EEXIST:
+      return ErrorCode::kAlreadyExists;
+    default:
+      return ErrorCode::kIo;
   }
 }
 
 tl::unexpected<Error> system_failure(std::string_view operation, const std::string& path) {
   const int error = errno;
-  return fail(code_of_errno(error), fmt::format("{} {}: {}", operation, path, std::strerror(error)));
+  return fail(code_of_errno(error),
+              fmt::format("{} {}: {}", operation, path, std::strerror(error)));
 }
 
 class Descriptor {
@@ -50,7 +55,8 @@ class PosixFile final : public File {
 
   Status write_at(std::uint64_t offset, std::string_view data) override {
     while (!data.empty()) {
-      const auto written = ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
+      const auto written =
+          ::pwrite(fd_.get(), data.data(), data.size(), static_cast<off_t>(offset));
       if (written < 0 && errno == EINTR) continue;
       if (written <= 0) return system_failure("write to", path_);
       offset += static_cast<std::uint64_t>(written);
@@ -63,7 +69,8 @@ class PosixFile final : public File {
     std::string out(length, '\0');
     std::size_t have = 0;
     while (have < length) {
-      const auto got = ::pread(fd_.get(), out.data() + have, length - have, static_cast<off_t>(offset + have));
+      const auto got =
+          ::pread(fd_.get(), out.data() + have, length - have, static_cast<off_t>(offset + have));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) return system_failure("read from", path_);
       if (got == 0) break;
@@ -79,13 +86,14 @@ class PosixFile final : public File {
   }
 
   Result<std::uint64_t> size() const override {
-    struct stat st{};
+    struct stat st {};
     if (::fstat(fd_.get(), &st) != 0) return system_failure("stat of", path_);
     return static_cast<std::uint64_t>(st.st_size);
   }
 
   Status truncate(std::uint64_t size) override {
-    if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return system_failure("truncate of", path_);
+    if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
+      return system_failure("truncate of", path_);
     return {};
   }
 
@@ -111,9 +119,12 @@ class FlockLock final : public DirectoryLock {
 
 int open_flags(OpenMode mode) {
   switch (mode) {
-    case OpenMode::kReadOnly: return O_RDONLY | O_CLOEXEC;
-    case OpenMode::kReadWrite: return O_RDWR | O_CLOEXEC;
-    case OpenMode::kCreateNew: return O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
+    case OpenMode::kReadOnly:
+      return O_RDONLY | O_CLOEXEC;
+    case OpenMode::kReadWrite:
+      return O_RDWR | O_CLOEXEC;
+    case OpenMode::kCreateNew:
+      return O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC;
   }
   return O_RDONLY | O_CLOEXEC;
 }
@@ -140,7 +151,7 @@ class PosixFileSystem final : public FileSystem {
   }
 
   Result<bool> exists(const std::string& path) const override {
-    struct stat st{};
+    struct stat st {};
     if (::stat(path.c_str(), &st) == 0) return true;
     if (errno == ENOENT) return false;
     return system_failure("stat of", path);
@@ -174,16 +185,19 @@ class PosixFileSystem final : public FileSystem {
     auto held = std::make_unique<FlockLock>(fd);
     if (::flock(fd, LOCK_EX | LOCK_NB) == 0) return std::unique_ptr<DirectoryLock>(std::move(held));
     if (errno == EWOULDBLOCK)
-      return fail(ErrorCode::kFenced, fmt::format("{} is locked: another process owns this data directory", path));
+      return fail(ErrorCode::kFenced,
+                  fmt::format("{} is locked: another process owns this data directory", path));
     return system_failure("lock", path);
   }
 
   Result<FileIdentity> identity(const std::string& path) const override {
-    struct statx st{};
-    if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &st) != 0) return system_failure("statx of", path);
+    struct statx st {};
+    if (::statx(AT_FDCWD, path.c_str(), 0, STATX_INO | STATX_BTIME, &st) != 0)
+      return system_failure("statx of", path);
     FileIdentity id;
     id.inode = st.stx_ino;
-    if ((st.stx_mask & STATX_BTIME) != 0) id.birth_ns = st.stx_btime.tv_sec * 1'000'000'000 + st.stx_btime.tv_nsec;
+    if ((st.stx_mask & STATX_BTIME) != 0)
+      id.birth_ns = st.stx_btime.tv_sec * 1'000'000'000 + st.stx_btime.tv_nsec;
     return id;
   }
 };

@@ -41,12 +41,14 @@ std::string LogId::text() const {
 Result<LogId> LogId::parse(std::string_view text) {
   LogId id;
   if (text.size() != 2 * id.bytes.size())
-    return fail(ErrorCode::kInvalidArgument, fmt::format("log id \"{}\" is not 32 hex digits", text));
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("log id \"{}\" is not 32 hex digits", text));
   for (std::size_t i = 0; i < id.bytes.size(); ++i) {
     const int high = hex_value(text[2 * i]);
     const int low = hex_value(text[2 * i + 1]);
     if (high < 0 || low < 0)
-      return fail(ErrorCode::kInvalidArgument, fmt::format("log id \"{}\" is not 32 hex digits", text));
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("log id \"{}\" is not 32 hex digits", text));
     id.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
   }
   return id;
@@ -88,14 +90,16 @@ std::string Gtid::text() const {
 Result<Gtid> Gtid::parse(std::string_view text) {
   if (text.size() != kGtidTextLength)
     return fail(ErrorCode::kInvalidArgument,
-                fmt::format("transaction id \"{}\" has {} characters, not {}", text, text.size(), kGtidTextLength));
+                fmt::format("transaction id \"{}\" has {} characters, not {}", text, text.size(),
+                            kGtidTextLength));
   std::uint64_t high = 0;
   std::uint64_t low = 0;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const int digit = crockford_value(text[i]);
     if (digit < 0 || (i == 0 && digit > 7))
       return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("transaction id \"{}\" has an invalid character '{}' at position {}", text, text[i], i + 1));
+                  fmt::format("transaction id \"{}\" has an invalid character '{}' at position {}",
+                              text, text[i], i + 1));
     high = (high << 5) | (low >> 59);
     low = (low << 5) | static_cast<std::uint64_t>(digit);
   }
@@ -106,8 +110,11 @@ Result<NodeName> NodeName::parse(std::string_view text) {
   const bool valid = !text.empty() && text.size() <= 64 && text[0] != '_' && text[0] != '-' &&
                      std::all_of(text.begin(), text.end(), is_name_char);
   if (!valid)
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("name \"{}\" must be 1-64 characters of a-z 0-9 _ - and start with a letter or digit", text));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format(
+            "name \"{}\" must be 1-64 characters of a-z 0-9 _ - and start with a letter or digit",
+            text));
   NodeName name;
   name.text_ = std::string(text);
   return name;

@@ -14,14 +14,15 @@
 
 namespace troth {
 
-/// Position in one node's log: bytes of the record stream before and including the record. A record with LSN x is
-/// durable exactly when the log's durable LSN is >= x. Zero means "no record".
+/// Position in one node's log: bytes of the record stream before and including the record. A record
+/// with LSN x is durable exactly when the log's durable LSN is >= x. Zero means "no record".
 struct Lsn {
   std::uint64_t value = 0;
   friend auto operator<=>(const Lsn&, const Lsn&) = default;
 };
 
-/// Start counter of a node: incremented and forced before the node sends anything. Zero means "never started".
+/// Start counter of a node: incremented and forced before the node sends anything. Zero means
+/// "never started".
 struct Epoch {
   std::uint32_t value = 0;
   friend auto operator<=>(const Epoch&, const Epoch&) = default;
@@ -43,23 +44,27 @@ struct CoordinatorTag {
   static CoordinatorTag of(const LogId& log_id);
 };
 
-/// Who decides a transaction: fixed when its gtid is minted and readable from the gtid for ever after, so that a
-/// coordinator that has forgotten it knows whether it may presume abort.
+/// Who decides a transaction: fixed when its gtid is minted and readable from the gtid for ever
+/// after, so that a coordinator that has forgotten it knows whether it may presume abort.
 enum class Decider : std::uint8_t {
   kCoordinator = 0,  ///< two or more participants: the coordinator's log decides; no record = abort
-  kParticipant = 1,  ///< one-phase commit: the only participant decides; the coordinator must ask it
+  kParticipant =
+      1,  ///< one-phase commit: the only participant decides; the coordinator must ask it
 };
 
-/// Global transaction id: coordinator tag (48 bits), epoch (32), decider (1), sequence (47). Never reused: the
-/// epoch is durable before the first gtid of it is minted. Ordered by (tag, epoch, sequence) within one coordinator.
-/// Text form: 26 Crockford base-32 characters, safe in shells and URLs, case-insensitive on input.
+/// Global transaction id: coordinator tag (48 bits), epoch (32), decider (1), sequence (47). Never
+/// reused: the epoch is durable before the first gtid of it is minted. Ordered by (tag, epoch,
+/// sequence) within one coordinator. Text form: 26 Crockford base-32 characters, safe in shells and
+/// URLs, case-insensitive on input.
 class Gtid {
  public:
   constexpr Gtid() = default;
   Gtid(CoordinatorTag tag, Epoch epoch, std::uint64_t sequence, Decider decider);
 
   CoordinatorTag tag() const { return {high_ >> 16}; }
-  Epoch epoch() const { return {static_cast<std::uint32_t>(((high_ & 0xffff) << 16) | (low_ >> 48))}; }
+  Epoch epoch() const {
+    return {static_cast<std::uint32_t>(((high_ & 0xffff) << 16) | (low_ >> 48))};
+  }
   std::uint64_t sequence() const { return (low_ >> 1) & ((std::uint64_t{1} << 47) - 1); }
   Decider decider() const { return static_cast<Decider>(low_ & 1); }
   bool is_nil() const { return high_ == 0 && low_ == 0; }
@@ -79,8 +84,9 @@ class Gtid {
   std::uint64_t low_ = 0;
 };
 
-/// Logical name of a coordinator or participant: 1-64 characters of [a-z0-9_-], starting with a letter or digit.
-/// Addresses are configuration and may change; names are what logs and messages hold.
+/// Logical name of a coordinator or participant: 1-64 characters of [a-z0-9_-], starting with a
+/// letter or digit. Addresses are configuration and may change; names are what logs and messages
+/// hold.
 class NodeName {
  public:
   NodeName() = default;
@@ -95,8 +101,8 @@ class NodeName {
   std::string text_;
 };
 
-/// Age of a transaction for lock conflicts: (start stamp of the first attempt in unix ms, gtid). Smaller is older and
-/// wins. Kept over retries so that a retried transaction ages.
+/// Age of a transaction for lock conflicts: (start stamp of the first attempt in unix ms, gtid).
+/// Smaller is older and wins. Kept over retries so that a retried transaction ages.
 struct Priority {
   std::int64_t start_unix_ms = 0;
   Gtid gtid;
@@ -115,15 +121,21 @@ struct std::hash<troth::Gtid> {
 };
 template <>
 struct std::hash<troth::NodeName> {
-  std::size_t operator()(const troth::NodeName& n) const noexcept { return std::hash<std::string>{}(n.text()); }
+  std::size_t operator()(const troth::NodeName& n) const noexcept {
+    return std::hash<std::string>{}(n.text());
+  }
 };
 template <>
 struct fmt::formatter<troth::Lsn> : fmt::formatter<std::uint64_t> {
-  auto format(troth::Lsn v, format_context& ctx) const { return fmt::formatter<std::uint64_t>::format(v.value, ctx); }
+  auto format(troth::Lsn v, format_context& ctx) const {
+    return fmt::formatter<std::uint64_t>::format(v.value, ctx);
+  }
 };
 template <>
 struct fmt::formatter<troth::Epoch> : fmt::formatter<std::uint32_t> {
-  auto format(troth::Epoch v, format_context& ctx) const { return fmt::formatter<std::uint32_t>::format(v.value, ctx); }
+  auto format(troth::Epoch v, format_context& ctx) const {
+    return fmt::formatter<std::uint32_t>::format(v.value, ctx);
+  }
 };
 template <>
 struct fmt::formatter<troth::LogId> : fmt::formatter<std::string> {

@@ -9,20 +9,28 @@ namespace {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarn: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
 
 std::string_view name_of(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return "debug";
-    case LogLevel::kInfo: return "info";
-    case LogLevel::kWarn: return "warn";
-    case LogLevel::kError: return "error";
+    case LogLevel::kDebug:
+      return "debug";
+    case LogLevel::kInfo:
+      return "info";
+    case LogLevel::kWarn:
+      return "warn";
+    case LogLevel::kError:
+      return "error";
   }
   return "info";
 }
@@ -31,11 +39,21 @@ std::string quoted(std::string_view value) {
   std::string out = "\"";
   for (const char c : value) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
@@ -48,7 +66,8 @@ std::string quoted(std::string_view value) {
 }
 
 std::string logfmt_value(std::string_view value) {
-  const bool plain = !value.empty() && value.find_first_of(" \"=\\\n\r\t") == std::string_view::npos;
+  const bool plain =
+      !value.empty() && value.find_first_of(" \"=\\\n\r\t") == std::string_view::npos;
   return plain ? std::string(value) : quoted(value);
 }
 
@@ -63,20 +82,23 @@ struct Logger::Sink {
 Result<LogLevel> parse_log_level(std::string_view text) {
   for (const auto level : {LogLevel::kDebug, LogLevel::kInfo, LogLevel::kWarn, LogLevel::kError})
     if (text == name_of(level)) return level;
-  return fail(ErrorCode::kInvalidArgument, fmt::format("log level \"{}\" is not debug, info, warn or error", text));
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("log level \"{}\" is not debug, info, warn or error", text));
 }
 
 Result<LogFormat> parse_log_format(std::string_view text) {
   if (text == "logfmt") return LogFormat::kLogfmt;
   if (text == "json") return LogFormat::kJson;
-  return fail(ErrorCode::kInvalidArgument, fmt::format("log format \"{}\" is not logfmt or json", text));
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("log format \"{}\" is not logfmt or json", text));
 }
 
 Logger Logger::to_stderr(LogLevel level, LogFormat format, std::string node) {
   auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
   auto out = std::make_shared<spdlog::logger>("troth", std::move(sink));
   out->set_level(to_spdlog(level));
-  out->set_pattern(format == LogFormat::kJson ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%e%z",%v})" : "ts=%Y-%m-%dT%H:%M:%S.%e%z %v");
+  out->set_pattern(format == LogFormat::kJson ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%e%z",%v})"
+                                              : "ts=%Y-%m-%dT%H:%M:%S.%e%z %v");
   out->flush_on(spdlog::level::debug);
   Logger logger;
   logger.sink_ = std::make_shared<Sink>(Sink{format, std::move(node), std::move(out)});
@@ -87,15 +109,20 @@ bool Logger::enabled(LogLevel level) const {
   return sink_ != nullptr && sink_->out->should_log(to_spdlog(level));
 }
 
-void Logger::write(LogLevel level, std::string_view msg, std::initializer_list<LogField> fields) const {
+void Logger::write(LogLevel level, std::string_view msg,
+                   std::initializer_list<LogField> fields) const {
   if (!enabled(level)) return;
   std::string line;
   if (sink_->format == LogFormat::kJson) {
-    line = fmt::format("\"level\":\"{}\",\"node\":{},\"msg\":{}", name_of(level), quoted(sink_->node), quoted(msg));
-    for (const auto& field : fields) line += fmt::format(",{}:{}", quoted(field.key), quoted(field.value));
+    line = fmt::format("\"level\":\"{}\",\"node\":{},\"msg\":{}", name_of(level),
+                       quoted(sink_->node), quoted(msg));
+    for (const auto& field : fields)
+      line += fmt::format(",{}:{}", quoted(field.key), quoted(field.value));
   } else {
-    line = fmt::format("level={} node={} msg={}", name_of(level), logfmt_value(sink_->node), logfmt_value(msg));
-    for (const auto& field : fields) line += fmt::format(" {}={}", field.key, logfmt_value(field.value));
+    line = fmt::format("level={} node={} msg={}", name_of(level), logfmt_value(sink_->node),
+                       logfmt_value(msg));
+    for (const auto& field : fields)
+      line += fmt::format(" {}={}", field.key, logfmt_value(field.value));
   }
   sink_->out->log(to_spdlog(level), spdlog::string_view_t(line));
 }

@@ -1,6 +1,7 @@
 #pragma once
-// Structured logs: one line per event as logfmt or JSON on stderr, keys as experience.md section 5 (ts, level, msg,
-// then fields). SQL parameters never reach a log. A Logger is handed down; there is no global one.
+// Structured logs: one line per event as logfmt or JSON on stderr, keys as experience.md section 5
+// (ts, level, msg, then fields). SQL parameters never reach a log. A Logger is handed down; there
+// is no global one.
 
 #include <fmt/format.h>
 

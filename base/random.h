@@ -1,5 +1,6 @@
 #pragma once
-// Randomness from the kernel, for identities and jitter seeds. The pure folders receive random values as arguments.
+// Randomness from the kernel, for identities and jitter seeds. The pure folders receive random
+// values as arguments.
 
 #include "base/ids.h"
 

@@ -1,6 +1,7 @@
 #pragma once
-// Operating errors as values. Protocol outcomes (votes, decisions) are never errors; broken invariants are
-// TROTH_ASSERT (base/assert.h). Every Result must be looked at: the class is [[nodiscard]].
+// Operating errors as values. Protocol outcomes (votes, decisions) are never errors; broken
+// invariants are TROTH_ASSERT (base/assert.h). Every Result must be looked at: the class is
+// [[nodiscard]].
 
 #include <string>
 #include <string_view>
@@ -54,7 +55,9 @@ inline tl::unexpected<Error> fail(ErrorCode code, std::string context) {
 inline tl::unexpected<Error> fail(const Error& cause, std::string_view what) {
   return tl::unexpected<Error>(Error{cause.code, std::string(what) + ": " + cause.context});
 }
-inline tl::unexpected<Error> fail(Error cause) { return tl::unexpected<Error>(std::move(cause)); }
+inline tl::unexpected<Error> fail(Error cause) {
+  return tl::unexpected<Error>(std::move(cause));
+}
 
 }  // namespace troth
 
@@ -62,16 +65,16 @@ inline tl::unexpected<Error> fail(Error cause) { return tl::unexpected<Error>(st
 #define TROTH_CONCAT(a, b) TROTH_CONCAT_INNER(a, b)
 
 /// Returns the error of `expr` from the enclosing function, if it has one.
-#define TROTH_TRY(expr)                                                             \
-  do {                                                                              \
-    if (auto troth_status = (expr); !troth_status)                                  \
-      return ::troth::fail(std::move(troth_status).error());                        \
+#define TROTH_TRY(expr)                                      \
+  do {                                                       \
+    if (auto troth_status = (expr); !troth_status)           \
+      return ::troth::fail(std::move(troth_status).error()); \
   } while (false)
 
 /// `TROTH_ASSIGN_OR_RETURN(auto file, open(path));`
 #define TROTH_ASSIGN_OR_RETURN(declaration, expr) \
   TROTH_ASSIGN_OR_RETURN_INNER(TROTH_CONCAT(troth_result_, __LINE__), declaration, expr)
-#define TROTH_ASSIGN_OR_RETURN_INNER(name, declaration, expr)  \
-  auto name = (expr);                                          \
-  if (!name) return ::troth::fail(std::move(name).error());    \
+#define TROTH_ASSIGN_OR_RETURN_INNER(name, declaration, expr) \
+  auto name = (expr);                                         \
+  if (!name) return ::troth::fail(std::move(name).error());   \
   declaration = std::move(*name)

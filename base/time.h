@@ -1,5 +1,6 @@
 #pragma once
-// Durations and instants. Protocol time is monotonic: wall clock jumps change nothing (failures.md 45).
+// Durations and instants. Protocol time is monotonic: wall clock jumps change nothing (failures.md
+// 45).
 
 #include <chrono>
 #include <compare>
@@ -14,10 +15,13 @@ struct MonotonicTime {
   Duration since_start{0};
   friend auto operator<=>(const MonotonicTime&, const MonotonicTime&) = default;
   friend MonotonicTime operator+(MonotonicTime t, Duration d) { return {t.since_start + d}; }
-  friend Duration operator-(MonotonicTime a, MonotonicTime b) { return a.since_start - b.since_start; }
+  friend Duration operator-(MonotonicTime a, MonotonicTime b) {
+    return a.since_start - b.since_start;
+  }
 };
 
-/// Milliseconds since 1970-01-01 UTC: for people, retention and logs only, never for a protocol decision.
+/// Milliseconds since 1970-01-01 UTC: for people, retention and logs only, never for a protocol
+/// decision.
 struct WallTime {
   std::int64_t unix_ms = 0;
   friend auto operator<=>(const WallTime&, const WallTime&) = default;

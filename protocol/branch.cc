@@ -1,0 +1,451 @@
+#include "protocol/branch.h"
+
+#include "base/assert.h"
+
+namespace troth::protocol {
+
+namespace {
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+}  // namespace
+
+std::string_view to_string(Branch::State state) {
+  switch (state) {
+    case Branch::State::kExecuting:
+      return "executing";
+    case Branch::State::kPreparing:
+      return "preparing";
+    case Branch::State::kPrepared:
+      return "prepared";
+    case Branch::State::kReadOnly:
+      return "read_only";
+    case Branch::State::kCommitting:
+      return "committing";
+    case Branch::State::kCommitted:
+      return "committed";
+    case Branch::State::kAborted:
+      return "aborted";
+    case Branch::State::kForgotten:
+      return "forgotten";
+  }
+  return "?";
+}
+
+Branch::Branch(const BranchSettings& settings, Gtid gtid, Kind kind)
+    : settings_(settings), gtid_(gtid), kind_(kind) {}
+
+Branch Branch::local(const BranchSettings& settings, Gtid gtid,
+                     std::optional<MonotonicTime> deadline) {
+  Branch branch(settings, gtid, Kind::kLocal);
+  branch.started_ = true;
+  branch.deadline_ = deadline;
+  branch.next_wake_ = deadline;
+  branch.one_phase_.gtid = gtid;
+  return branch;
+}
+
+Branch Branch::tombstone(const BranchSettings& settings, Gtid gtid, AbortReason reason) {
+  Branch branch(settings, gtid,
+                gtid.decider() == Decider::kParticipant ? Kind::kOnePhase : Kind::kTwoPhase);
+  branch.started_ = true;
+  branch.state_ = State::kAborted;
+  branch.reason_ = std::move(reason);
+  return branch;
+}
+
+Branch Branch::recovered_prepared(const BranchSettings& settings, const PreparedRecord& record,
+                                  MonotonicTime now) {
+  Branch branch(settings, record.gtid, Kind::kTwoPhase);
+  branch.started_ = true;
+  branch.state_ = State::kPrepared;
+  branch.coordinator_ = record.coordinator;
+  branch.coordinator_durable_ = record.coordinator_durable;
+  branch.priority_ = record.priority;
+  branch.members_ = record.members;
+  branch.traceparent_ = record.traceparent;
+  branch.redo_ = record.redo;
+  branch.next_wake_ = now;  // in doubt from the first moment: ask at once
+  return branch;
+}
+
+Branch Branch::recovered_committed(const BranchSettings& settings, Gtid gtid, Kind kind) {
+  Branch branch(settings, gtid, kind);
+  branch.started_ = true;
+  branch.state_ = State::kCommitted;
+  branch.file_flushed_ = true;  // replay has put it into the file before anything is served
+  return branch;
+}
+
+BranchEffects Branch::step(const Event& event, MonotonicTime now) {
+  BranchEffects out;
+  std::visit(Overloaded{
+                 [&](const Prepared& e) { on_prepare(e, out, now); },
+                 [&](const OnePhase& e) { on_one_phase(e, out, now); },
+                 [&](const Executed& e) { on_executed(e, out, now); },
+                 [&](const RecordDurable&) { on_durable(out, now); },
+                 [&](const Decided& e) { on_decide(e, out); },
+                 [&](const Released&) { on_release(out); },
+                 [&](const InquiryAnswered& e) {
+                   continuity_not_proven_ = e.answer == InquiryReply::Answer::kContinuityNotProven;
+                 },
+                 [&](const OnePhaseInquired& e) { on_one_phase_inquiry(e, out); },
+                 [&](const FileFlushed&) { on_file_flushed(out); },
+                 [&](const Tick&) { on_tick(out, now); },
+                 [&](const RetryNow&) {
+                   if (state_ == State::kPrepared || state_ == State::kReadOnly) inquire(out, now);
+                 },
+             },
+             event);
+  assert_invariants();
+  return out;
+}
+
+void Branch::on_prepare(const Prepared& event, BranchEffects& out, MonotonicTime now) {
+  coordinator_ = event.coordinator;  // a restarted coordinator is still the one to ask
+  if (!started_) {
+    started_ = true;
+    coordinator_durable_ = event.coordinator_durable;
+    priority_ = event.message.priority;
+    members_ = event.message.members;
+    traceparent_ = event.message.traceparent;
+    deadline_ = now + event.message.time_left;
+    next_wake_ = deadline_;
+    out.job = BranchJob::kExecute;
+    return;
+  }
+  switch (state_) {  // a duplicate gets the same answer
+    case State::kPrepared:
+      return vote(out, Vote::kCommit);
+    case State::kReadOnly:
+      return vote(out, Vote::kReadOnly);
+    case State::kAborted:
+      return vote(out, Vote::kAbort);
+    case State::kExecuting:
+    case State::kPreparing:
+    case State::kCommitting:
+    case State::kCommitted:
+    case State::kForgotten:
+      return;
+  }
+}
+
+void Branch::on_one_phase(const OnePhase& event, BranchEffects& out, MonotonicTime now) {
+  coordinator_.name = event.from;
+  if (!started_) {
+    started_ = true;
+    priority_ = event.message.priority;
+    traceparent_ = event.message.traceparent;
+    deadline_ = now + event.message.time_left;
+    next_wake_ = deadline_;
+    ack_at_ = event.message.answer_at;
+    one_phase_.gtid = gtid_;
+    one_phase_.idempotency_key = event.message.idempotency_key;
+    one_phase_.body_digest = event.message.body_digest;
+    one_phase_.decided = event.now;
+    one_phase_.key_retention = event.message.key_retention;
+    out.job = BranchJob::kExecute;
+    return;
+  }
+  if (state_ == State::kCommitted || state_ == State::kAborted) answer_one_phase(out);
+}
+
+void Branch::on_executed(const Executed& event, BranchEffects& out, MonotonicTime now) {
+  if (state_ != State::kExecuting) {  // it was aborted while the result was on its way
+    if (event.vote != Vote::kAbort) out.job = BranchJob::kDiscard;
+    return;
+  }
+  results_ = event.results;
+  if (event.vote == Vote::kAbort) return abort_alone(event.reason, out);
+  deadline_.reset();
+  next_wake_.reset();
+  if (kind_ == Kind::kTwoPhase) {
+    if (event.vote == Vote::kReadOnly) {
+      state_ = State::kReadOnly;
+      next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);  // when the RELEASE does not come
+      return vote(out, Vote::kReadOnly);
+    }
+    redo_ = event.redo;
+    PreparedRecord record{gtid_,        CommitProtocol::kTwoPhase,
+                          coordinator_, coordinator_durable_,
+                          members_,     priority_,
+                          redo_,        traceparent_};
+    out.append = Record(std::move(record));  // forced: the vote below waits for it
+    state_ = State::kPreparing;
+    return vote(out, Vote::kCommit);
+  }
+  if (event.vote ==
+      Vote::kReadOnly) {  // one participant, nothing written: done, and nothing to remember
+    state_ = State::kCommitted;
+    file_flushed_ = true;
+    out.job = BranchJob::kDiscard;
+    return answer_one_phase(out);
+  }
+  one_phase_.redo = event.redo;
+  out.append = Record(one_phase_);  // durable = the commit point of a one-phase transaction
+  one_phase_.redo.clear();
+  out.job = BranchJob::kApply;
+  state_ = State::kCommitting;
+  if (ack_at_ == AnswerAt::kDecided) answer_one_phase(out);
+}
+
+void Branch::on_durable(BranchEffects& out, MonotonicTime now) {
+  switch (state_) {
+    case State::kPreparing:
+      state_ = State::kPrepared;
+      next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);
+      return;
+    case State::kCommitting:
+      state_ = State::kCommitted;
+      if (file_flushed_ && ack_at_ == AnswerAt::kApplied) acknowledge(out);
+      return;
+    case State::kExecuting:
+    case State::kPrepared:
+    case State::kReadOnly:
+    case State::kCommitted:
+    case State::kAborted:
+    case State::kForgotten:
+      return;
+  }
+}
+
+void Branch::on_decide(const Decided& event, BranchEffects& out) {
+  if (coordinator_.name.empty()) coordinator_.name = event.from;
+  switch (event.message.decision) {
+    case Decision::kCommit:
+      return on_decide_commit(event.message, out);
+    case Decision::kAbort:
+      return on_decide_abort(event.message, out);
+  }
+}
+
+void Branch::on_decide_commit(const Decide& message, BranchEffects& out) {
+  ack_at_ = message.ack_at;
+  switch (state_) {
+    case State::kPreparing:  // the coordinator cannot have our vote yet unless it came from an
+                             // earlier life; treat as prepared
+    case State::kPrepared:
+      out.append = Record(
+          CommittedRecord{gtid_});  // forced, grouped: the ack waits for it, the locks do not
+      out.job = BranchJob::kApply;
+      state_ = State::kCommitting;
+      next_wake_.reset();
+      results_.clear();
+      ack_owed_ = true;
+      if (ack_at_ == AnswerAt::kDecided) acknowledge(out);
+      return;
+    case State::kCommitting:
+      ack_owed_ = true;
+      return;  // the ack is on its way behind the record
+    case State::kCommitted:
+      ack_owed_ = true;
+      if (ack_at_ == AnswerAt::kDecided || file_flushed_) acknowledge(out);
+      return;
+    case State::kReadOnly:
+      return on_release(out);
+    case State::kExecuting:
+    case State::kAborted:
+      out.alarm = fmt::format("told to COMMIT {} in state {}: this node never voted yes for it",
+                              gtid_, to_string(state_));
+      return;
+    case State::kForgotten:
+      return;
+  }
+}
+
+void Branch::on_decide_abort(const Decide& message, BranchEffects& out) {
+  switch (state_) {
+    case State::kExecuting:
+      state_ = State::kAborted;
+      reason_ = message.reason;
+      deadline_.reset();
+      next_wake_.reset();
+      out.job = BranchJob::kDiscard;
+      return;
+    case State::kPreparing:
+    case State::kPrepared:
+      state_ = State::kAborted;
+      reason_ = message.reason;
+      next_wake_.reset();
+      results_.clear();
+      redo_.clear();
+      out.append = Record(AbortedRecord{gtid_, reason_});
+      out.job = BranchJob::kDiscard;
+      return;
+    case State::kReadOnly:
+      return on_release(out);
+    case State::kCommitting:
+    case State::kCommitted:
+      out.alarm = fmt::format("told to ABORT {}, which is committed here: mixed outcome", gtid_);
+      return;
+    case State::kAborted:
+    case State::kForgotten:
+      return;
+  }
+}
+
+void Branch::on_release(BranchEffects& out) {
+  if (state_ != State::kReadOnly) return;
+  state_ = State::kForgotten;
+  next_wake_.reset();
+  results_.clear();
+  out.job = BranchJob::kDiscard;
+}
+
+void Branch::on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& out) {
+  coordinator_.name = event.from;
+  switch (state_) {
+    case State::kExecuting:
+      return abort_alone({AbortCode::kTimeout, "the coordinator stopped waiting for it", {}, -1},
+                         out);
+    case State::kCommitted:
+    case State::kAborted:
+      return answer_one_phase(out);
+    case State::kPreparing:
+    case State::kPrepared:
+    case State::kReadOnly:
+    case State::kCommitting:
+    case State::kForgotten:
+      return;
+  }
+}
+
+void Branch::on_file_flushed(BranchEffects& out) {
+  file_flushed_ = true;
+  redo_.clear();
+  if (state_ != State::kCommitted || ack_at_ != AnswerAt::kApplied) return;
+  acknowledge(out);
+}
+
+void Branch::on_tick(BranchEffects& out, MonotonicTime now) {
+  if (!next_wake_ || now < *next_wake_) return;
+  switch (state_) {
+    case State::kExecuting:
+      if (!deadline_ || now < *deadline_) return;
+      return abort_alone({AbortCode::kTimeout,
+                          "its deadline passed while it was executing or waiting for locks",
+                          {},
+                          -1},
+                         out);
+    case State::kPrepared:
+    case State::kReadOnly:
+      return inquire(out, now);
+    case State::kPreparing:
+    case State::kCommitting:
+    case State::kCommitted:
+    case State::kAborted:
+    case State::kForgotten:
+      next_wake_.reset();
+      return;
+  }
+}
+
+void Branch::vote(BranchEffects& out, Vote value) {
+  VoteMessage message;
+  message.gtid = gtid_;
+  message.vote = value;
+  message.voter = settings_.position;
+  if (value == Vote::kAbort) {
+    message.reason = reason_;
+  } else {
+    message.results = results_;
+  }
+  out.promise(coordinator_.name, std::move(message));
+}
+
+OnePhaseResult Branch::one_phase_result(Outcome outcome) const {
+  OnePhaseResult result;
+  result.gtid = gtid_;
+  result.first_gtid = gtid_;
+  result.outcome = outcome;
+  if (outcome == Outcome::kAborted) {
+    result.reason = reason_;
+  } else {
+    result.results = results_;
+  }
+  return result;
+}
+
+void Branch::answer_one_phase(BranchEffects& out) {
+  const Outcome value = state_ == State::kAborted ? Outcome::kAborted : Outcome::kCommitted;
+  if (kind_ == Kind::kOnePhase) return out.promise(coordinator_.name, one_phase_result(value));
+  TransactionOutcome answer;
+  answer.gtid = gtid_;
+  answer.outcome = value;
+  answer.reason = reason_;
+  if (value == Outcome::kCommitted) answer.results.push_back({settings_.self, results_});
+  out.answer = std::move(answer);
+}
+
+void Branch::acknowledge(BranchEffects& out) {
+  if (kind_ != Kind::kTwoPhase) return answer_one_phase(out);
+  if (!ack_owed_) return;
+  ack_owed_ = false;
+  out.promise(coordinator_.name, Ack{gtid_});
+}
+
+void Branch::inquire(BranchEffects& out, MonotonicTime now) {
+  ++attempts_;
+  out.send(coordinator_.name, Inquire{gtid_});
+  next_wake_ = now + backoff(settings_.inquiry, attempts_, gtid_);
+}
+
+void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
+  TROTH_ASSERT(state_ == State::kExecuting, "gtid {} aborts alone in state {}", gtid_,
+               to_string(state_));
+  state_ = State::kAborted;
+  reason_ = std::move(reason);
+  deadline_.reset();
+  next_wake_.reset();
+  results_.clear();
+  out.job = BranchJob::kDiscard;
+  if (kind_ == Kind::kTwoPhase) return vote(out, Vote::kAbort);
+  answer_one_phase(out);
+}
+
+bool Branch::is_over() const {
+  switch (state_) {
+    case State::kCommitted:
+      return file_flushed_;
+    case State::kAborted:
+    case State::kForgotten:
+      return true;
+    case State::kExecuting:
+    case State::kPreparing:
+    case State::kPrepared:
+    case State::kReadOnly:
+    case State::kCommitting:
+      return false;
+  }
+  return false;
+}
+
+void Branch::assert_invariants() const {
+  switch (state_) {
+    case State::kPrepared:
+      TROTH_ASSERT(kind_ == Kind::kTwoPhase && !coordinator_.name.empty(),
+                   "gtid {} prepared for nobody", gtid_);
+      TROTH_ASSERT(next_wake_.has_value(), "gtid {} is prepared and would never ask", gtid_);
+      TROTH_ASSERT(!deadline_.has_value(), "gtid {} is prepared and would time out by itself",
+                   gtid_);
+      return;
+    case State::kPreparing:
+    case State::kCommitting:
+    case State::kCommitted:
+      TROTH_ASSERT(!deadline_.has_value(), "gtid {} in state {} would time out", gtid_,
+                   to_string(state_));
+      return;
+    case State::kReadOnly:
+      TROTH_ASSERT(kind_ == Kind::kTwoPhase && redo_.empty(), "gtid {} read-only with redo", gtid_);
+      return;
+    case State::kAborted:
+    case State::kForgotten:
+      TROTH_ASSERT(!next_wake_.has_value(), "gtid {} is over and has a timer", gtid_);
+      return;
+    case State::kExecuting:
+      return;
+  }
+}
+
+}  // namespace troth::protocol

@@ -1,0 +1,187 @@
+#pragma once
+// The participant's half: one object per gtid this node has to do with (protocol.md 4; 3PC will add
+// PRECOMMITTED). Pure: step(event, now) -> effects, where one effect may be a job for the resource
+// manager.
+//
+//   PREPARE / one-phase / local request            ABORT or inquiry for a gtid never seen
+//        |                                                        |
+//    EXECUTING --- NO, deadline, ABORT --> ABORTED <--------------+  (tombstone: a later PREPARE is
+//    refused)
+//     |   |   \--- no writes ------------> READ_ONLY -- release, any decision --> FORGOTTEN
+//     |   |                                (keeps its locks until then)
+//     |   \--- one-phase, local: COMMITTED record appended ------------------+
+//    PREPARING   PREPARED record on its way to the disk                      |
+//     |     \--- ABORT --> ABORTED                                           |
+//    PREPARED    yes-vote may leave; in doubt if no decision comes           |
+//     |     \--- ABORT --> ABORTED                                           |
+//    COMMIT                                                                  |
+//     v                                                                      v
+//    COMMITTING  COMMITTED record on its way, redo applied, locks free  <----+
+//     |
+//    COMMITTED   ack may leave; remembered until ended_below passes
+//
+// EXECUTING -> PREPARING | READ_ONLY | ABORTED | COMMITTING [on_executed]   PREPARING -> PREPARED
+// [on_durable] PREPARING | PREPARED -> COMMITTING | ABORTED [on_decide]                  COMMITTING
+// -> COMMITTED [on_durable] EXECUTING -> ABORTED [on_tick, on_decide, on_inquiry] READ_ONLY ->
+// FORGOTTEN [on_release, on_decide]
+//
+// Guarantees per state (asserted by assert_invariants):
+//  EXECUTING   no record exists: a crash forgets it, which means NO
+//  PREPARING   the yes-vote has not left
+//  PREPARED    the PREPARED record is durable; only a decision ends it, never time
+//  READ_ONLY   no record; locks held; remembered so that a duplicate PREPARE gets the same vote
+//  COMMITTING  the decision is commit and will stay so; the ack has not left
+//  COMMITTED   the COMMITTED record is durable (ack_at applied: the ack also waits for the database
+//  file) ABORTED     never votes yes again
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "protocol/effects.h"
+#include "protocol/retry.h"
+#include "protocol/service.h"
+
+namespace troth::protocol {
+
+/// What the resource manager is to do about the branch.
+enum class BranchJob : std::uint8_t { kNone, kExecute, kApply, kDiscard };
+
+struct BranchEffects : EffectsOf<TransactionOutcome> {
+  BranchJob job =
+      BranchJob::kNone;  ///< kApply: with the LSN of the record appended in the same step
+};
+
+struct BranchSettings {
+  NodeName self;
+  NodePosition position;  ///< this node's log_id and epoch (durable is ignored)
+  RetryPolicy inquiry;    ///< first: silence after which a prepared branch asks
+};
+
+class Branch {
+ public:
+  enum class State {
+    kExecuting,
+    kPreparing,
+    kPrepared,
+    kReadOnly,
+    kCommitting,
+    kCommitted,
+    kAborted,
+    kForgotten
+  };
+  enum class Kind : std::uint8_t { kTwoPhase, kOnePhase, kLocal };
+
+  // events
+  struct Prepared {
+    NodeName from;
+    Prepare message;
+    Member coordinator;
+    Lsn coordinator_durable;
+  };  ///< a PREPARE arrived
+  struct OnePhase {
+    NodeName from;
+    CommitOnePhase message;
+    WallTime now;
+  };
+  struct Executed {
+    Vote vote = Vote::kAbort;
+    AbortReason reason;
+    std::string redo;
+    std::vector<StatementResult> results;
+  };
+  struct RecordDurable {};  ///< the machine's last forced record
+  struct Decided {
+    NodeName from;
+    Decide message;
+  };
+  struct Released {};
+  struct InquiryAnswered {
+    InquiryReply::Answer answer = InquiryReply::Answer::kUndecided;
+  };
+  struct OnePhaseInquired {
+    NodeName from;
+  };
+  struct FileFlushed {};  ///< the database file holds the work
+  struct Tick {};
+  struct RetryNow {};
+  using Event = std::variant<Prepared, OnePhase, Executed, RecordDurable, Decided, Released,
+                             InquiryAnswered, OnePhaseInquired, FileFlushed, Tick, RetryNow>;
+
+  /// First event must be Prepared or OnePhase.
+  Branch(const BranchSettings& settings, Gtid gtid, Kind kind);
+  /// An application that embeds the agent: executes, decides and is answered here. Step it with
+  /// Executed when done.
+  static Branch local(const BranchSettings& settings, Gtid gtid,
+                      std::optional<MonotonicTime> deadline);
+  /// ABORT or inquiry for a gtid never seen.
+  static Branch tombstone(const BranchSettings& settings, Gtid gtid, AbortReason reason);
+  static Branch recovered_prepared(const BranchSettings& settings, const PreparedRecord& record,
+                                   MonotonicTime now);
+  static Branch recovered_committed(const BranchSettings& settings, Gtid gtid, Kind kind);
+
+  BranchEffects step(const Event& event, MonotonicTime now);
+
+  std::optional<MonotonicTime> next_wake() const { return next_wake_; }
+  State state() const { return state_; }
+  Kind kind() const { return kind_; }
+  const Gtid& gtid() const { return gtid_; }
+  const NodeName& coordinator() const { return coordinator_.name; }
+  const std::string& redo() const { return redo_; }
+  const std::vector<Member>& members() const { return members_; }
+  const AbortReason& reason() const { return reason_; }
+  std::uint32_t attempts() const { return attempts_; }
+  bool in_doubt() const { return state_ == State::kPrepared; }
+  bool continuity_not_proven() const { return continuity_not_proven_; }
+  /// Nothing is owed by or to it; kept only to answer duplicates until ended_below passes.
+  bool is_over() const;
+  bool file_flushed() const { return file_flushed_; }
+
+ private:
+  void on_prepare(const Prepared& event, BranchEffects& out, MonotonicTime now);
+  void on_one_phase(const OnePhase& event, BranchEffects& out, MonotonicTime now);
+  void on_executed(const Executed& event, BranchEffects& out, MonotonicTime now);
+  void on_durable(BranchEffects& out, MonotonicTime now);
+  void on_decide(const Decided& event, BranchEffects& out);
+  void on_decide_commit(const Decide& message, BranchEffects& out);
+  void on_decide_abort(const Decide& message, BranchEffects& out);
+  void on_release(BranchEffects& out);
+  void on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& out);
+  void on_file_flushed(BranchEffects& out);
+  void on_tick(BranchEffects& out, MonotonicTime now);
+
+  void vote(BranchEffects& out, Vote value);
+  void answer_one_phase(BranchEffects& out);
+  void acknowledge(BranchEffects& out);
+  void inquire(BranchEffects& out, MonotonicTime now);
+  void abort_alone(AbortReason reason, BranchEffects& out);
+  OnePhaseResult one_phase_result(Outcome outcome) const;
+  void assert_invariants() const;
+
+  BranchSettings settings_;
+  Gtid gtid_;
+  Kind kind_;
+  State state_ = State::kExecuting;
+  Member coordinator_;
+  Lsn coordinator_durable_;
+  Priority priority_;
+  std::vector<Member> members_;
+  std::string traceparent_;
+  std::string redo_;                      // from execution until applied
+  std::vector<StatementResult> results_;  // kept until over, so that a duplicate gets the same vote
+  AbortReason reason_;
+  OnePhaseRecord one_phase_;  // key, digest, retention of a one-phase request
+  AnswerAt ack_at_ = AnswerAt::kDecided;
+  bool started_ = false;
+  bool ack_owed_ = false;
+  bool file_flushed_ = false;
+  bool continuity_not_proven_ = false;
+  std::optional<MonotonicTime> deadline_;  // of EXECUTING only
+  std::uint32_t attempts_ = 0;             // inquiries sent
+  std::optional<MonotonicTime> next_wake_;
+};
+
+std::string_view to_string(Branch::State state);
+
+}  // namespace troth::protocol

@@ -1,0 +1,43 @@
+#pragma once
+// What a machine asks for in one step. Two groups, told apart by type: what may happen *now*, and
+// what may happen only *once the machine's last forced record is durable* (etcd-io/raft's rule,
+// taken over). A vote, an ack, a decision or a client's answer cannot be put into the first group:
+// it does not compile.
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "protocol/message.h"
+#include "protocol/record.h"
+
+namespace troth::protocol {
+
+struct Outgoing {
+  NodeName to;
+  Message message;
+};
+
+template <class ClientAnswer>
+struct EffectsOf {
+  std::vector<Outgoing> now;
+  std::optional<Record>
+      append;  ///< at most one record a step; force_of() tells whether it is forced
+  std::vector<Outgoing> promises;  ///< released when the machine's last forced record is durable
+  std::optional<ClientAnswer> answer;  ///< likewise
+  std::optional<std::string> alarm;  ///< a contradiction that a human must see; nothing was changed
+
+  template <class M>
+  void send(NodeName to, M message) {
+    static_assert(!is_promise_v<M>, "a promise must wait for its record: use promise()");
+    now.push_back({std::move(to), Message(std::move(message))});
+  }
+  template <class M>
+  void promise(NodeName to, M message) {
+    static_assert(is_promise_v<M>, "only promises wait for durability: use send()");
+    promises.push_back({std::move(to), Message(std::move(message))});
+  }
+};
+
+}  // namespace troth::protocol

@@ -1,0 +1,58 @@
+#include "protocol/message.h"
+
+namespace troth::protocol {
+
+namespace {
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+}  // namespace
+
+Gtid gtid_of(const Message& message) {
+  return std::visit([](const auto& m) { return m.gtid; }, message);
+}
+
+std::string_view name_of(const Message& message) {
+  return std::visit(
+      Overloaded{
+          [](const Prepare&) { return std::string_view("PREPARE"); },
+          [](const CommitOnePhase&) { return std::string_view("COMMIT_ONE_PHASE"); },
+          [](const Decide& m) {
+            return std::string_view(m.decision == Decision::kCommit ? "COMMIT" : "ABORT");
+          },
+          [](const Release&) { return std::string_view("RELEASE"); },
+          [](const InquiryReply&) { return std::string_view("INQUIRY_REPLY"); },
+          [](const InquireOnePhase&) { return std::string_view("INQUIRE_ONE_PHASE"); },
+          [](const VoteMessage&) { return std::string_view("VOTE"); },
+          [](const Ack&) { return std::string_view("ACK"); },
+          [](const Inquire&) { return std::string_view("INQUIRE"); },
+          [](const OnePhaseResult&) { return std::string_view("ONE_PHASE_RESULT"); },
+          [](const Alarm&) { return std::string_view("ALARM"); },
+      },
+      message);
+}
+
+std::string_view to_string(HelloVerdict verdict) {
+  switch (verdict) {
+    case HelloVerdict::kWelcome:
+      return "WELCOME";
+    case HelloVerdict::kWrongReceiver:
+      return "WRONG_RECEIVER";
+    case HelloVerdict::kUnknownSender:
+      return "UNKNOWN_SENDER";
+    case HelloVerdict::kVersionMismatch:
+      return "VERSION_MISMATCH";
+    case HelloVerdict::kSenderLogReplaced:
+      return "SENDER_LOG_REPLACED";
+    case HelloVerdict::kSenderLostMemory:
+      return "SENDER_LOST_MEMORY";
+    case HelloVerdict::kStaleEpoch:
+      return "STALE_EPOCH";
+    case HelloVerdict::kNotReady:
+      return "NOT_READY";
+  }
+  return "?";
+}
+
+}  // namespace troth::protocol

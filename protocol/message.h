@@ -1,0 +1,198 @@
+#pragma once
+// What daemons say to each other (protocol.md sections 2, 4, 6). Plain structs; the wire form lives
+// in thrift/peer.thrift. The transport may lose, duplicate, delay and reorder every one of these;
+// every handler is idempotent.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "protocol/outcome.h"
+#include "protocol/statement.h"
+
+namespace troth::protocol {
+
+/// One node of a transaction as its coordinator knew it: written into PREPARED and COMMIT records,
+/// so that whoever is in doubt knows whom to ask. Logical name; the address is a hint that
+/// configuration may override.
+struct Member {
+  NodeName name;
+  LogId log_id;         ///< nil if the coordinator has not met it yet
+  Epoch epoch;          ///< as last seen by the coordinator; zero if never
+  std::string address;  ///< host:port, may be empty
+  friend bool operator==(const Member&, const Member&) = default;
+};
+
+/// How far a node's log is known to reach. The durable LSN, never the appended one.
+struct NodePosition {
+  LogId log_id;
+  Epoch epoch;
+  Lsn durable;
+  friend bool operator==(const NodePosition&, const NodePosition&) = default;
+};
+
+// ---- coordinator to participant
+// -----------------------------------------------------------------------------------
+
+/// Execute and prepare in one message (unsolicited vote). Idempotent: a duplicate is answered with
+/// the same vote.
+struct Prepare {
+  Gtid gtid;
+  CommitProtocol protocol = CommitProtocol::kTwoPhase;
+  Priority priority;
+  Duration time_left{0};  ///< until the coordinator aborts it; relative, because clocks differ
+  std::vector<Statement> statements;
+  std::vector<Member> members;  ///< every participant; the coordinator is the sender
+  std::string traceparent;
+};
+/// One participant only: it executes, decides and answers with OnePhaseResult.
+struct CommitOnePhase {
+  Gtid gtid;
+  Priority priority;
+  Duration time_left{0};
+  std::vector<Statement> statements;
+  std::string idempotency_key;  ///< empty = none
+  std::string body_digest;
+  Duration key_retention{0};
+  AnswerAt answer_at = AnswerAt::kDecided;
+  std::string traceparent;
+};
+/// The decision. A COMMIT is re-sent until acked; an ABORT is sent once (whoever misses it asks).
+struct Decide {
+  Gtid gtid;
+  Decision decision = Decision::kAbort;
+  AnswerAt ack_at = AnswerAt::kDecided;  ///< kApplied: ack only when the database file holds it
+  AbortReason reason;                    ///< for kAbort
+};
+/// Phase one is over: a branch that voted READ_ONLY may drop its locks.
+struct Release {
+  Gtid gtid;
+};
+/// The coordinator cannot answer an Inquire with a decision yet (or never: continuity not proven).
+struct InquiryReply {
+  Gtid gtid;
+  enum class Answer : std::uint8_t {
+    kUndecided = 1,
+    kContinuityNotProven = 2
+  } answer = Answer::kUndecided;
+};
+/// Asks the only participant what became of a one-phase transaction. If it never heard of it, it
+/// promises (forced REFUSED) never to execute it and answers aborted.
+struct InquireOnePhase {
+  Gtid gtid;
+};
+
+// ---- participant to coordinator
+// -----------------------------------------------------------------------------------
+
+struct VoteMessage {
+  Gtid gtid;
+  Vote vote = Vote::kAbort;
+  AbortReason reason;                    ///< for kAbort
+  std::vector<StatementResult> results;  ///< for kCommit and kReadOnly
+  NodePosition voter;                    ///< epoch checked against later restarts
+};
+/// The COMMITTED record is durable (or, if asked for, the database file holds the work).
+struct Ack {
+  Gtid gtid;
+};
+/// In doubt: what was decided? Answered with Decide or InquiryReply. Also sent by a READ_ONLY voter
+/// whose Release does not come.
+struct Inquire {
+  Gtid gtid;
+};
+struct OnePhaseResult {
+  Gtid gtid;        ///< of the request
+  Gtid first_gtid;  ///< differs from gtid when the idempotency key was used before
+  Outcome outcome = Outcome::kAborted;  ///< kCommitted, kAborted, or kPending while it executes
+  AbortReason reason;
+  bool key_conflict = false;  ///< same key, other body: nothing was executed
+  std::vector<StatementResult> results;
+};
+/// This node holds no trace of a gtid it is told to COMMIT, and none below ended_below: amnesia.
+/// Shown to operators.
+struct Alarm {
+  Gtid gtid;
+  std::string what;
+};
+
+using Message = std::variant<Prepare, CommitOnePhase, Decide, Release, InquiryReply,
+                             InquireOnePhase, VoteMessage, Ack, Inquire, OnePhaseResult, Alarm>;
+
+/// Messages that promise something about a log: they may only leave when their record is durable.
+/// Enforced by type: Effects::send refuses them at compile time, Effects::promise is the only way
+/// out (effects.h).
+template <class M>
+inline constexpr bool is_promise_v = false;
+template <>
+inline constexpr bool is_promise_v<Decide> = true;
+template <>
+inline constexpr bool is_promise_v<VoteMessage> = true;
+template <>
+inline constexpr bool is_promise_v<Ack> = true;
+template <>
+inline constexpr bool is_promise_v<OnePhaseResult> = true;
+
+/// Which transaction a message is about.
+Gtid gtid_of(const Message& message);
+/// "PREPARE", "VOTE", ... for logs.
+std::string_view name_of(const Message& message);
+
+// ---- the envelope
+// -------------------------------------------------------------------------------------------------
+
+/// Which protocol versions a node speaks. Bump on incompatible change only; additions use feature
+/// flags.
+inline constexpr std::uint32_t kPeerProtocolVersion = 1;
+
+struct BatchHeader {
+  NodeName sender;
+  NodePosition position;            ///< of the sender; position.durable is durable now
+  Epoch receiver_epoch;             ///< as last seen by the sender; zero before the first hello
+  std::optional<Gtid> ended_below;  ///< from a coordinator: every gtid of its log that is smaller
+                                    ///< is ended everywhere
+  std::uint32_t version = kPeerProtocolVersion;
+};
+struct Batch {
+  BatchHeader header;
+  std::vector<Message> messages;
+};
+
+enum class Role : std::uint8_t { kCoordinator = 1, kParticipant = 2 };
+
+/// Continuity handshake at every (re)connect: who I am, how far my log reaches, and the most I ever
+/// saw of yours.
+struct Hello {
+  NodeName name;
+  Role role = Role::kParticipant;
+  std::string address;  ///< where the sender can be reached back (advertised), host:port
+  NodePosition position;
+  NodePosition seen_of_receiver;  ///< nil log_id = never met
+  std::uint32_t version = kPeerProtocolVersion;
+  NodeName receiver;  ///< whom the caller believes to be talking to
+};
+enum class HelloVerdict : std::uint8_t {
+  kWelcome = 1,
+  kWrongReceiver = 2,  ///< the address leads to another node
+  kUnknownSender = 3,  ///< no node of that name is configured here
+  kVersionMismatch = 4,
+  kSenderLogReplaced = 5,  ///< the name is known under another log_id: the caller's log was re-made
+  kSenderLostMemory = 6,   ///< the caller's log ends before what this node has seen of it
+  kStaleEpoch = 7,         ///< a newer incarnation of the caller is known
+  kNotReady = 8,
+};
+struct HelloReply {
+  HelloVerdict verdict = HelloVerdict::kNotReady;
+  std::string detail;
+  NodeName name;
+  Role role = Role::kCoordinator;
+  NodePosition position;
+  NodePosition seen_of_sender;
+};
+std::string_view to_string(HelloVerdict verdict);
+
+}  // namespace troth::protocol

@@ -1,0 +1,363 @@
+#include "protocol/record.h"
+
+#include <fmt/format.h>
+
+#include <type_traits>
+
+namespace troth::protocol {
+
+namespace {
+
+constexpr std::uint8_t kFormat = 1;
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+void put(ByteWriter& out, const Member& m) {
+  out.name(m.name);
+  out.log_id(m.log_id);
+  out.u32(m.epoch.value);
+  out.bytes(m.address);
+}
+Member get_member(ByteReader& in) {
+  Member m;
+  m.name = in.name();
+  m.log_id = in.log_id();
+  m.epoch = {in.u32()};
+  m.address = std::string(in.bytes());
+  return m;
+}
+void put(ByteWriter& out, const std::vector<Member>& members) {
+  out.varint(members.size());
+  for (const auto& m : members) put(out, m);
+}
+std::vector<Member> get_members(ByteReader& in) {
+  std::vector<Member> members;
+  const std::size_t n = in.count(22);
+  for (std::size_t i = 0; i < n && in.ok(); ++i) members.push_back(get_member(in));
+  return members;
+}
+void put(ByteWriter& out, const Priority& p) {
+  out.signed_varint(p.start_unix_ms);
+  out.gtid(p.gtid);
+}
+Priority get_priority(ByteReader& in) {
+  Priority p;
+  p.start_unix_ms = in.signed_varint();
+  p.gtid = in.gtid();
+  return p;
+}
+template <class Enum>
+Enum get_enum(ByteReader& in, std::uint8_t low, std::uint8_t high) {
+  const std::uint8_t value = in.u8();
+  if (value < low || value > high) in.fail_here();
+  return static_cast<Enum>(value);
+}
+
+void body(ByteWriter& out, const EpochRecord& r) {
+  out.u32(r.epoch.value);
+}
+void body(ByteWriter& out, const PeerRecord& r) {
+  out.name(r.name);
+  out.u8(static_cast<std::uint8_t>(r.role));
+  out.log_id(r.position.log_id);
+  out.u32(r.position.epoch.value);
+  out.u64(r.position.durable.value);
+  out.bytes(r.address);
+}
+void body(ByteWriter& out, const AdoptedRecord& r) {
+  out.u32(r.below.value);
+  out.signed_varint(r.when.unix_ms);
+}
+void body(ByteWriter& out, const CommitRecord& r) {
+  out.gtid(r.gtid);
+  put(out, r.members);
+  out.u8(static_cast<std::uint8_t>(r.ack_at));
+  out.bytes(r.idempotency_key);
+  out.bytes(r.body_digest);
+  out.signed_varint(r.decided.unix_ms);
+  out.bytes(r.comment);
+}
+void body(ByteWriter& out, const AbortRecord& r) {
+  out.gtid(r.gtid);
+  encode(out, r.reason);
+  out.bytes(r.idempotency_key);
+  out.bytes(r.body_digest);
+  out.signed_varint(r.decided.unix_ms);
+}
+void body(ByteWriter& out, const EndRecord& r) {
+  out.gtid(r.gtid);
+}
+void body(ByteWriter& out, const KeyRecord& r) {
+  out.bytes(r.idempotency_key);
+  out.bytes(r.body_digest);
+  out.gtid(r.gtid);
+  out.u8(static_cast<std::uint8_t>(r.outcome));
+  encode(out, r.reason);
+  out.signed_varint(r.decided.unix_ms);
+}
+void body(ByteWriter& out, const HorizonRecord& r) {
+  out.gtid(r.forgotten_below);
+}
+void body(ByteWriter& out, const PreparedRecord& r) {
+  out.gtid(r.gtid);
+  out.u8(static_cast<std::uint8_t>(r.protocol));
+  put(out, r.coordinator);
+  out.u64(r.coordinator_durable.value);
+  put(out, r.members);
+  put(out, r.priority);
+  out.bytes(r.redo);
+  out.bytes(r.traceparent);
+}
+void body(ByteWriter& out, const CommittedRecord& r) {
+  out.gtid(r.gtid);
+}
+void body(ByteWriter& out, const AbortedRecord& r) {
+  out.gtid(r.gtid);
+  encode(out, r.reason);
+}
+void body(ByteWriter& out, const RefusedRecord& r) {
+  out.gtid(r.gtid);
+}
+void body(ByteWriter& out, const OnePhaseRecord& r) {
+  out.gtid(r.gtid);
+  out.bytes(r.redo);
+  out.bytes(r.idempotency_key);
+  out.bytes(r.body_digest);
+  out.signed_varint(r.decided.unix_ms);
+  out.signed_varint(r.key_retention.count());
+}
+void body(ByteWriter& out, const RememberedRecord& r) {
+  out.gtid(r.gtid);
+  out.u8(static_cast<std::uint8_t>(r.outcome));
+  encode(out, r.reason);
+  out.bytes(r.idempotency_key);
+  out.bytes(r.body_digest);
+  out.signed_varint(r.decided.unix_ms);
+  out.signed_varint(r.key_retention.count());
+}
+
+PeerRecord get_peer(ByteReader& in) {
+  PeerRecord r;
+  r.name = in.name();
+  r.role = get_enum<Role>(in, 1, 2);
+  r.position.log_id = in.log_id();
+  r.position.epoch = {in.u32()};
+  r.position.durable = {in.u64()};
+  r.address = std::string(in.bytes());
+  return r;
+}
+CommitRecord get_commit(ByteReader& in) {
+  CommitRecord r;
+  r.gtid = in.gtid();
+  r.members = get_members(in);
+  r.ack_at = get_enum<AnswerAt>(in, 0, 1);
+  r.idempotency_key = std::string(in.bytes());
+  r.body_digest = std::string(in.bytes());
+  r.decided = {in.signed_varint()};
+  r.comment = std::string(in.bytes());
+  return r;
+}
+AbortRecord get_abort(ByteReader& in) {
+  AbortRecord r;
+  r.gtid = in.gtid();
+  r.reason = decode_abort_reason(in);
+  r.idempotency_key = std::string(in.bytes());
+  r.body_digest = std::string(in.bytes());
+  r.decided = {in.signed_varint()};
+  return r;
+}
+KeyRecord get_key(ByteReader& in) {
+  KeyRecord r;
+  r.idempotency_key = std::string(in.bytes());
+  r.body_digest = std::string(in.bytes());
+  r.gtid = in.gtid();
+  r.outcome = get_enum<Outcome>(in, 1, 2);
+  r.reason = decode_abort_reason(in);
+  r.decided = {in.signed_varint()};
+  return r;
+}
+PreparedRecord get_prepared(ByteReader& in) {
+  PreparedRecord r;
+  r.gtid = in.gtid();
+  r.protocol = get_enum<CommitProtocol>(in, 1, 3);
+  r.coordinator = get_member(in);
+  r.coordinator_durable = {in.u64()};
+  r.members = get_members(in);
+  r.priority = get_priority(in);
+  r.redo = std::string(in.bytes());
+  r.traceparent = std::string(in.bytes());
+  return r;
+}
+OnePhaseRecord get_one_phase(ByteReader& in) {
+  OnePhaseRecord r;
+  r.gtid = in.gtid();
+  r.redo = std::string(in.bytes());
+  r.idempotency_key = std::string(in.bytes());
+  r.body_digest = std::string(in.bytes());
+  r.decided = {in.signed_varint()};
+  r.key_retention = Duration{in.signed_varint()};
+  return r;
+}
+RememberedRecord get_remembered(ByteReader& in) {
+  RememberedRecord r;
+  r.gtid = in.gtid();
+  r.outcome = get_enum<Outcome>(in, 1, 2);
+  r.reason = decode_abort_reason(in);
+  r.idempotency_key = std::string(in.bytes());
+  r.body_digest = std::string(in.bytes());
+  r.decided = {in.signed_varint()};
+  r.key_retention = Duration{in.signed_varint()};
+  return r;
+}
+
+Result<Record> decode_body(RecordType type, ByteReader& in) {
+  switch (type) {
+    case RecordType::kEpoch:
+      return Record(EpochRecord{{in.u32()}});
+    case RecordType::kPeer:
+      return Record(get_peer(in));
+    case RecordType::kAdopted: {
+      AdoptedRecord r;
+      r.below = {in.u32()};
+      r.when = {in.signed_varint()};
+      return Record(r);
+    }
+    case RecordType::kCommit:
+      return Record(get_commit(in));
+    case RecordType::kAbort:
+      return Record(get_abort(in));
+    case RecordType::kEnd:
+      return Record(EndRecord{in.gtid()});
+    case RecordType::kKey:
+      return Record(get_key(in));
+    case RecordType::kHorizon:
+      return Record(HorizonRecord{in.gtid()});
+    case RecordType::kPrepared:
+      return Record(get_prepared(in));
+    case RecordType::kCommitted:
+      return Record(CommittedRecord{in.gtid()});
+    case RecordType::kAborted: {
+      AbortedRecord r;
+      r.gtid = in.gtid();
+      r.reason = decode_abort_reason(in);
+      return Record(std::move(r));
+    }
+    case RecordType::kRefused:
+      return Record(RefusedRecord{in.gtid()});
+    case RecordType::kOnePhase:
+      return Record(get_one_phase(in));
+    case RecordType::kRemembered:
+      return Record(get_remembered(in));
+  }
+  return fail(
+      ErrorCode::kUnsupported,
+      fmt::format("record type {} is not known to this version: the log was written by a newer one",
+                  static_cast<int>(type)));
+}
+
+}  // namespace
+
+std::string_view to_string(RecordType type) {
+  switch (type) {
+    case RecordType::kEpoch:
+      return "EPOCH";
+    case RecordType::kPeer:
+      return "PEER";
+    case RecordType::kAdopted:
+      return "ADOPTED";
+    case RecordType::kCommit:
+      return "COMMIT";
+    case RecordType::kAbort:
+      return "ABORT";
+    case RecordType::kEnd:
+      return "END";
+    case RecordType::kKey:
+      return "KEY";
+    case RecordType::kHorizon:
+      return "HORIZON";
+    case RecordType::kPrepared:
+      return "PREPARED";
+    case RecordType::kCommitted:
+      return "COMMITTED";
+    case RecordType::kAborted:
+      return "ABORTED";
+    case RecordType::kRefused:
+      return "REFUSED";
+    case RecordType::kOnePhase:
+      return "ONE_PHASE";
+    case RecordType::kRemembered:
+      return "REMEMBERED";
+  }
+  return "UNKNOWN";
+}
+
+RecordType type_of(const Record& record) {
+  return std::visit(Overloaded{
+                        [](const EpochRecord&) { return RecordType::kEpoch; },
+                        [](const PeerRecord&) { return RecordType::kPeer; },
+                        [](const AdoptedRecord&) { return RecordType::kAdopted; },
+                        [](const CommitRecord&) { return RecordType::kCommit; },
+                        [](const AbortRecord&) { return RecordType::kAbort; },
+                        [](const EndRecord&) { return RecordType::kEnd; },
+                        [](const KeyRecord&) { return RecordType::kKey; },
+                        [](const HorizonRecord&) { return RecordType::kHorizon; },
+                        [](const PreparedRecord&) { return RecordType::kPrepared; },
+                        [](const CommittedRecord&) { return RecordType::kCommitted; },
+                        [](const AbortedRecord&) { return RecordType::kAborted; },
+                        [](const RefusedRecord&) { return RecordType::kRefused; },
+                        [](const OnePhaseRecord&) { return RecordType::kOnePhase; },
+                        [](const RememberedRecord&) { return RecordType::kRemembered; },
+                    },
+                    record);
+}
+
+std::string encode(const Record& record) {
+  ByteWriter out;
+  out.u8(kFormat);
+  std::visit([&](const auto& r) { body(out, r); }, record);
+  return out.take();
+}
+
+Result<Record> decode(std::uint8_t type, std::string_view payload) {
+  ByteReader in(payload);
+  const std::uint8_t format = in.u8();
+  if (in.ok() && format != kFormat)
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} record has format {}, this version reads {}",
+                            to_string(static_cast<RecordType>(type)), format, kFormat));
+  TROTH_ASSIGN_OR_RETURN(auto record, decode_body(static_cast<RecordType>(type), in));
+  TROTH_TRY(in.finish(fmt::format("{} record", to_string(static_cast<RecordType>(type)))));
+  return record;
+}
+
+Force force_of(const Record& record) {
+  return std::visit(
+      Overloaded{
+          [](const EpochRecord&) { return Force::kYes; },  // before anything is sent
+          [](const PeerRecord&) {
+            return Force::kNo;
+          },  // rides with the PREPARED or COMMIT that follows
+          [](const AdoptedRecord&) { return Force::kYes; },  // before anything is presumed
+          [](const CommitRecord&) { return Force::kYes; },   // the commit point of 2PC
+          [](const AbortRecord& r) { return r.idempotency_key.empty() ? Force::kNo : Force::kYes; },
+          [](const EndRecord&) {
+            return Force::kNo;
+          },  // losing it costs one more round of COMMIT and acks
+          [](const KeyRecord&) { return Force::kNo; },  // durable before its segment goes (HORIZON)
+          [](const HorizonRecord&) { return Force::kYes; },    // before segments are removed
+          [](const PreparedRecord&) { return Force::kYes; },   // before the YES vote
+          [](const CommittedRecord&) { return Force::kYes; },  // before the ack
+          [](const AbortedRecord&) { return Force::kNo; },     // presumed abort
+          [](const RefusedRecord&) { return Force::kYes; },    // a promise given to others
+          [](const OnePhaseRecord&) {
+            return Force::kYes;
+          },  // the commit point of a one-phase transaction
+          [](const RememberedRecord&) { return Force::kNo; },  // durable before its segment goes
+      },
+      record);
+}
+
+}  // namespace troth::protocol

@@ -1,0 +1,137 @@
+#pragma once
+// What the logs hold, and the force table (protocol.md section 3). The numbers and layouts are the
+// on-disk format: add new ones, never change old ones. Payloads use base/codec.h and start with a
+// format byte.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocol/message.h"
+#include "protocol/outcome.h"
+
+namespace troth::protocol {
+
+enum class RecordType : std::uint8_t {
+  // both
+  kEpoch = 1,
+  kPeer = 2,     ///< the most ever seen of a peer, and where it lives
+  kAdopted = 3,  ///< an operator adopted a copied log: nothing of earlier epochs is presumed
+  // coordinator
+  kCommit = 16,
+  kAbort = 17,
+  kEnd = 18,
+  kKey = 19,  ///< an idempotency key carried forward when its COMMIT record's segment is dropped
+  kHorizon = 20,  ///< outcomes of gtids below it are no longer remembered; durable before their
+                  ///< segments go
+  // participant
+  kPrepared = 32,
+  kCommitted = 33,
+  kAborted = 34,
+  kRefused = 35,
+  kOnePhase = 36,    ///< PREPARED and COMMITTED in one record
+  kRemembered = 37,  ///< outcome of a gtid carried forward when its own record's segment is dropped
+  // reserved for 3PC: kPrecommitted = 48, kPreaborted = 49, kElected = 50; operators: kHeuristic =
+  // 64, kForget = 65
+};
+std::string_view to_string(RecordType type);
+
+enum class Force : std::uint8_t { kNo, kYes };
+
+struct EpochRecord {
+  Epoch epoch;
+};
+struct PeerRecord {
+  NodeName name;
+  Role role = Role::kParticipant;
+  NodePosition position;
+  std::string address;
+};
+struct AdoptedRecord {
+  Epoch below;
+  WallTime when;
+};  ///< gtids of epochs < below are never presumed aborted
+
+struct CommitRecord {
+  Gtid gtid;
+  std::vector<Member>
+      members;  ///< the participants that must ack (read-only voters are not among them)
+  AnswerAt ack_at = AnswerAt::kDecided;
+  std::string idempotency_key;
+  std::string body_digest;
+  WallTime decided;  ///< for key retention and people
+  std::string comment;
+};
+struct AbortRecord {
+  Gtid gtid;
+  AbortReason reason;
+  std::string idempotency_key;
+  std::string body_digest;
+  WallTime decided;
+};
+struct EndRecord {
+  Gtid gtid;
+};
+struct KeyRecord {
+  std::string idempotency_key, body_digest;
+  Gtid gtid;
+  Outcome outcome = Outcome::kCommitted;
+  AbortReason reason;
+  WallTime decided;
+};
+
+struct HorizonRecord {
+  Gtid forgotten_below;
+};
+
+struct PreparedRecord {
+  Gtid gtid;
+  CommitProtocol protocol = CommitProtocol::kTwoPhase;
+  Member coordinator;
+  Lsn coordinator_durable;  ///< the most seen of its log when this was written
+  std::vector<Member> members;
+  Priority priority;
+  std::string redo;
+  std::string traceparent;
+};
+struct CommittedRecord {
+  Gtid gtid;
+};
+struct AbortedRecord {
+  Gtid gtid;
+  AbortReason reason;
+};
+struct RefusedRecord {
+  Gtid gtid;
+};
+struct OnePhaseRecord {
+  Gtid gtid;  ///< nil coordinator tag = a local transaction of the embedding application
+  std::string redo;
+  std::string idempotency_key, body_digest;
+  WallTime decided;
+  Duration key_retention{0};
+};
+struct RememberedRecord {
+  Gtid gtid;
+  Outcome outcome = Outcome::kCommitted;
+  AbortReason reason;
+  std::string idempotency_key, body_digest;
+  WallTime decided;
+  Duration key_retention{0};
+};
+
+using Record = std::variant<EpochRecord, PeerRecord, AdoptedRecord, CommitRecord, AbortRecord,
+                            EndRecord, KeyRecord, HorizonRecord, PreparedRecord, CommittedRecord,
+                            AbortedRecord, RefusedRecord, OnePhaseRecord, RememberedRecord>;
+
+RecordType type_of(const Record& record);
+std::string encode(const Record& record);
+/// kCorruption if the payload does not decode exactly; kUnsupported for a record type or format
+/// byte of a newer version.
+Result<Record> decode(std::uint8_t type, std::string_view payload);
+
+/// THE force table: the one place that decides what must be on disk before anything is promised.
+Force force_of(const Record& record);
+
+}  // namespace troth::protocol

@@ -1,0 +1,28 @@
+#pragma once
+// The seam between engines and their log (local WAL | simulator | later a replicated decision log
+// on ZooKeeper). architecture.md calls it decision_log.h; participants write through the same seam,
+// hence the wider name.
+
+#include <string>
+
+#include "base/ids.h"
+#include "protocol/record.h"
+
+namespace troth::protocol {
+
+/// Called by one engine thread. Durability is reported to the engine as an event, never waited for.
+class RecordLog {
+ public:
+  virtual ~RecordLog() = default;
+  /// Appends and returns the record's LSN at once. Force::kYes: becomes durable as soon as the disk
+  /// allows (group commit).
+  virtual Lsn append(RecordType type, std::string payload, Force force) = 0;
+  virtual Lsn appended() const = 0;
+  virtual Lsn durable() const = 0;
+  /// Records at or below `lsn` are no longer needed by this engine.
+  virtual void release_below(Lsn lsn) = 0;
+  /// False when the disk is nearly full: refuse new work, decisions still fit in the reserve.
+  virtual bool has_room() const = 0;
+};
+
+}  // namespace troth::protocol

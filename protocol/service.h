@@ -1,0 +1,134 @@
+#pragma once
+// The seams between the public faces (Thrift services, HTTP later) and the engines. Requests are
+// posted to the engine; answers come through a callback on an engine thread: it must not block.
+// Thread-safe.
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "protocol/message.h"
+#include "protocol/transport.h"
+
+namespace troth::protocol {
+
+struct BranchRequest {
+  NodeName participant;
+  std::vector<Statement> statements;
+};
+
+struct SubmitRequest {
+  std::vector<BranchRequest> branches;
+  std::string idempotency_key;  ///< at most 128 bytes; empty = none
+  Duration deadline{0};         ///< time to reach a decision; 0 = the server's default
+  CommitProtocol protocol = CommitProtocol::kTwoPhase;
+  AnswerAt answer_at = AnswerAt::kDecided;
+  std::string traceparent;
+  std::string client_name;
+  std::string comment;
+};
+
+struct BranchResult {
+  NodeName participant;
+  std::vector<StatementResult> results;
+};
+
+struct TransactionOutcome {
+  Gtid gtid;
+  Outcome outcome = Outcome::kInDoubt;
+  AbortReason reason;                 ///< for kAborted; for kInDoubt: why it is not known yet
+  std::vector<BranchResult> results;  ///< for kCommitted, in branch order; empty when replayed
+  bool replayed = false;              ///< the first answer of this idempotency key, repeated
+};
+
+/// Refusals before a transaction exists, e.g. kBusy with a hint when to come back.
+struct Refusal {
+  Error error;
+  AbortCode code = AbortCode::kNone;
+  Duration retry_after{0};
+};
+
+struct SubmitReply {
+  std::optional<Refusal> refusal;  ///< set: nothing was started
+  TransactionOutcome outcome;
+};
+
+/// One line of `troth txn list`.
+struct TransactionSummary {
+  Gtid gtid;
+  std::string state;  ///< preparing, deciding, committing, aborting, one_phase, prepared, ...
+  std::string protocol;
+  std::int64_t age_ms = 0;
+  std::string decision;               ///< commit, abort, or "" while undecided
+  std::vector<NodeName> waiting_for;  ///< who blocks it
+  std::int32_t attempts = 0;
+  std::int64_t next_retry_ms = -1;  ///< -1 = none planned
+  std::string comment;
+};
+struct BranchDetail {
+  NodeName participant;
+  std::string vote;   ///< yes, no, read_only, or "" while unknown
+  std::string state;  ///< executing, prepared, committed, acked, ...
+  std::int32_t attempts = 0;
+  std::string last_error;
+  std::vector<std::string> statements;  ///< SQL texts without parameters
+};
+struct TransactionDetail {
+  TransactionSummary summary;
+  std::vector<BranchDetail> branches;
+  std::string explanation;  ///< what it waits for and whether data is at risk, one or two sentences
+  std::vector<std::string> events;  ///< timeline, oldest first, bounded
+};
+
+struct NodeStatus {
+  NodeName name;
+  Role role = Role::kCoordinator;
+  std::string state;  ///< ready, recovering, draining
+  NodePosition position;
+  Lsn appended;
+  std::int64_t up_ms = 0;
+  std::string version;
+  std::vector<LinkStatus> links;
+  std::vector<std::pair<std::string, std::uint64_t>>
+      counters;  ///< stable names: forced_writes, messages_sent, committed, ...
+  std::uint64_t in_doubt = 0;
+  std::int64_t oldest_in_doubt_ms = 0;
+  std::vector<std::string> alarms;  ///< sentences; not empty = a human is needed
+};
+
+/// What the Coordinator service needs from the coordinator's engine.
+class CoordinatorPort {
+ public:
+  virtual ~CoordinatorPort() = default;
+  using SubmitDone = std::function<void(SubmitReply)>;
+  using OutcomeDone = std::function<void(Result<TransactionOutcome>)>;
+  /// kBusy is reported through the callback's refusal, never by waiting.
+  virtual void submit(SubmitRequest request, SubmitDone done) = 0;
+  /// The outcome as known now: kPending while undecided. kNotFound: minted by another coordinator.
+  virtual void get_outcome(const Gtid& gtid, OutcomeDone done) = 0;
+  virtual void get_outcome_by_key(const std::string& key, OutcomeDone done) = 0;
+  /// Called back at the first definite outcome (or at once if there is one), not before. Bounded by
+  /// the caller's own wait.
+  virtual void await_outcome(const Gtid& gtid, OutcomeDone done) = 0;
+};
+
+enum class TransactionFilter : std::uint8_t { kAll = 0, kInDoubt = 1, kActive = 2, kRecent = 3 };
+
+/// What the Admin service needs from either daemon.
+class AdminPort {
+ public:
+  virtual ~AdminPort() = default;
+  virtual Result<NodeStatus> status() = 0;
+  virtual Result<std::vector<TransactionSummary>> list_transactions(TransactionFilter filter,
+                                                                    std::size_t limit) = 0;
+  /// `id` may be a unique prefix or suffix of 6 or more characters. kNotFound otherwise.
+  virtual Result<TransactionDetail> show_transaction(const std::string& id) = 0;
+  /// Tries now whatever waits for its back-off. Always safe. Returns how many transactions were
+  /// poked. "" = all.
+  virtual Result<std::int64_t> retry_transactions(const std::string& id) = 0;
+};
+
+}  // namespace troth::protocol

@@ -1,0 +1,80 @@
+#include "protocol/statement.h"
+
+#include <fmt/format.h>
+
+namespace troth::protocol {
+
+namespace {
+enum class Tag : std::uint8_t { kNull = 0, kInteger = 1, kReal = 2, kText = 3, kBlob = 4 };
+
+__extension__ using Wide = unsigned __int128;
+}  // namespace
+
+void encode(ByteWriter& out, const Value& value) {
+  if (std::holds_alternative<std::monostate>(value)) {
+    out.u8(static_cast<std::uint8_t>(Tag::kNull));
+  } else if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    out.u8(static_cast<std::uint8_t>(Tag::kInteger));
+    out.signed_varint(*integer);
+  } else if (const auto* real = std::get_if<double>(&value)) {
+    out.u8(static_cast<std::uint8_t>(Tag::kReal));
+    out.f64(*real);
+  } else if (const auto* text = std::get_if<std::string>(&value)) {
+    out.u8(static_cast<std::uint8_t>(Tag::kText));
+    out.bytes(*text);
+  } else {
+    out.u8(static_cast<std::uint8_t>(Tag::kBlob));
+    out.bytes(std::get<Blob>(value).bytes);
+  }
+}
+
+Value decode_value(ByteReader& in) {
+  switch (static_cast<Tag>(in.u8())) {
+    case Tag::kNull:
+      return std::monostate{};
+    case Tag::kInteger:
+      return in.signed_varint();
+    case Tag::kReal:
+      return in.f64();
+    case Tag::kText:
+      return std::string(in.bytes());
+    case Tag::kBlob:
+      return Blob{std::string(in.bytes())};
+  }
+  in.fail_here();
+  return std::monostate{};
+}
+
+void encode(ByteWriter& out, const Statement& statement) {
+  out.bytes(statement.sql);
+  out.varint(statement.params.size());
+  for (const auto& param : statement.params) encode(out, param);
+  out.u8(statement.expect ? static_cast<std::uint8_t>(1 + static_cast<int>(statement.expect->kind))
+                          : 0);
+  if (statement.expect) out.signed_varint(statement.expect->rows);
+}
+
+Statement decode_statement(ByteReader& in) {
+  Statement statement;
+  statement.sql = std::string(in.bytes());
+  const std::size_t params = in.count(1);
+  for (std::size_t i = 0; i < params && in.ok(); ++i) statement.params.push_back(decode_value(in));
+  const std::uint8_t expect = in.u8();
+  if (expect > 2) in.fail_here();
+  if (expect != 0)
+    statement.expect = Expectation{static_cast<RowCount>(expect - 1), in.signed_varint()};
+  return statement;
+}
+
+std::string body_digest(std::string_view encoded_body) {
+  constexpr Wide kPrime = (static_cast<Wide>(1) << 88) + 0x13b;
+  Wide hash = (static_cast<Wide>(0x6c62272e07bb0142ull) << 64) | 0x62b821756295c58dull;
+  for (const char c : encoded_body) {
+    hash ^= static_cast<std::uint8_t>(c);
+    hash *= kPrime;
+  }
+  return fmt::format("{:016x}{:016x}", static_cast<std::uint64_t>(hash >> 64),
+                     static_cast<std::uint64_t>(hash));
+}
+
+}  // namespace troth::protocol

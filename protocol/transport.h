@@ -1,0 +1,62 @@
+#pragma once
+// The seam between engines and the network (Thrift | simulator). An engine hands messages down and
+// is handed batches; it never sees a socket. main.cc joins the two.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "protocol/message.h"
+
+namespace troth::protocol {
+
+/// What an engine publishes for the headers of outgoing batches. Always about durable facts.
+struct LinkState {
+  NodePosition position;
+  std::optional<Gtid> ended_below;
+};
+
+/// Downwards. Implementations are thread-safe and never block.
+class Transport {
+ public:
+  virtual ~Transport() = default;
+  /// Queues `message` for `peer`. A full or missing link drops it (and counts): the machines
+  /// re-send what they need.
+  virtual void send(const NodeName& peer, Message message) = 0;
+  /// Called whenever the durable LSN or ended_below moved; used by every later batch.
+  virtual void publish(const LinkState& state) = 0;
+  /// A peer introduced itself from `address` (from Hello): reach it there unless configuration says
+  /// otherwise.
+  virtual void learn_address(const NodeName& peer, const std::string& address) = 0;
+};
+
+/// How a link stands, for status screens and for "unreachable since".
+struct LinkStatus {
+  NodeName peer;
+  std::string address;
+  bool connected = false;
+  std::int64_t since_unix_ms = 0;  ///< of the present state; 0 = never connected
+  std::string last_error;
+  std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
+  std::int64_t rtt_us = -1;  ///< of the last call, -1 unknown
+};
+
+/// Upwards: what the network calls. Implemented by the engine loops; thread-safe.
+class PeerHandler {
+ public:
+  virtual ~PeerHandler() = default;
+  /// Answers an incoming Hello; waits for the engine (bounded). Thread-safe.
+  virtual HelloReply hello(const Hello& hello) = 0;
+  /// Takes a batch into the inbox. kBusy if it is full: the sender keeps the messages and backs
+  /// off.
+  virtual Status deliver(Batch batch) = 0;
+  /// The Hello to open a connection to `peer` with. Thread-safe.
+  virtual Hello make_hello(const NodeName& peer) = 0;
+  /// What the peer answered to it. False: do not use this link (refused; the engine has said why or
+  /// is stopping).
+  virtual bool welcomed(const NodeName& peer, const HelloReply& reply) = 0;
+  virtual void link_changed(const LinkStatus& status) = 0;
+};
+
+}  // namespace troth::protocol

@@ -1,0 +1,367 @@
+#include "protocol/two_phase_commit.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace troth::protocol {
+
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::vector<NodeName> names_of(const std::vector<Member>& members) {
+  std::vector<NodeName> out;
+  out.reserve(members.size());
+  for (const auto& member : members) out.push_back(member.name);
+  return out;
+}
+
+std::string joined(const std::vector<NodeName>& names) {
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "" : ", ") + name.text();
+  return out;
+}
+
+bool contains(const std::vector<NodeName>& names, const NodeName& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+}  // namespace
+
+std::string_view to_string(TwoPhaseCommit::State state) {
+  switch (state) {
+    case TwoPhaseCommit::State::kPreparing:
+      return "preparing";
+    case TwoPhaseCommit::State::kDeciding:
+      return "deciding";
+    case TwoPhaseCommit::State::kCommitting:
+      return "committing";
+    case TwoPhaseCommit::State::kAborting:
+      return "aborting";
+    case TwoPhaseCommit::State::kEnded:
+      return "ended";
+  }
+  return "?";
+}
+
+TwoPhaseCommit::TwoPhaseCommit(Setup setup)
+    : setup_(std::move(setup)), tally_(names_of(setup_.members)) {
+  for (const auto& branch : setup_.branches) results_.push_back({branch.participant, {}});
+}
+
+TwoPhaseCommit TwoPhaseCommit::recovered(const CommitRecord& record, RetryPolicy resend,
+                                         MonotonicTime now) {
+  Setup setup;
+  setup.gtid = record.gtid;
+  setup.members = record.members;
+  setup.answer_at = record.ack_at;
+  setup.idempotency_key = record.idempotency_key;
+  setup.body_digest = record.body_digest;
+  setup.comment = record.comment;
+  setup.submitted = record.decided;
+  setup.resend = resend;
+  TwoPhaseCommit machine(std::move(setup));
+  machine.recovered_ = true;
+  machine.state_ = State::kCommitting;
+  machine.unacked_ = names_of(record.members);
+  for (const auto& name : machine.unacked_) machine.tally_.count(name, Vote::kCommit, {});
+  machine.next_resend_ = now;
+  machine.next_wake_ = now;  // the first Tick sends COMMIT again, at once
+  return machine;
+}
+
+CommitEffects TwoPhaseCommit::step(const Event& event, MonotonicTime now) {
+  CommitEffects out;
+  std::visit(Overloaded{
+                 [&](const Start&) { on_start(out, now); },
+                 [&](const VoteArrived& e) { on_vote(e, out, now); },
+                 [&](const AckArrived& e) { on_ack(e, out); },
+                 [&](const Inquired& e) { on_inquiry(e, out); },
+                 [&](const RecordDurable&) { on_durable(out, now); },
+                 [&](const Tick& e) { on_tick(e, out, now); },
+                 [&](const Cancel& e) { on_cancel(e, out); },
+                 [&](const MemberRestarted& e) { on_member_restarted(e, out); },
+                 [&](const RetryNow&) { on_retry(out, now); },
+             },
+             event);
+  assert_invariants();
+  return out;
+}
+
+void TwoPhaseCommit::on_start(CommitEffects& out, MonotonicTime now) {
+  TROTH_ASSERT(state_ == State::kPreparing && attempts_ == 0, "gtid {} state {}", gtid(),
+               to_string(state_));
+  send_prepares(tally_.missing(), out, now);
+}
+
+void TwoPhaseCommit::send_prepares(const std::vector<NodeName>& to, CommitEffects& out,
+                                   MonotonicTime now) {
+  ++attempts_;
+  for (std::size_t i = 0; i < setup_.branches.size(); ++i) {
+    const auto& branch = setup_.branches[i];
+    if (!contains(to, branch.participant)) continue;
+    Prepare prepare;
+    prepare.gtid = setup_.gtid;
+    prepare.priority = setup_.priority;
+    prepare.time_left = std::max(Duration{0}, setup_.deadline - now);
+    prepare.statements = branch.statements;
+    prepare.members = setup_.members;
+    prepare.traceparent = setup_.traceparent;
+    out.send(branch.participant, std::move(prepare));
+  }
+  schedule_resend(now);
+  next_wake_ = std::min(next_resend_, setup_.deadline);
+}
+
+void TwoPhaseCommit::on_vote(const VoteArrived& event, CommitEffects& out, MonotonicTime) {
+  if (state_ == State::kAborting || state_ == State::kEnded) {
+    if (state_ == State::kAborting && event.vote.vote == Vote::kCommit)
+      out.promise(event.from,
+                  decide(Decision::kAbort, {AbortCode::kPresumedAbort, "already aborted", {}, -1}));
+    return;
+  }
+  const auto counted = tally_.count(event.from, event.vote.vote, event.vote.voter.epoch);
+  if (counted == VoteTally::Counted::kDuplicate) return;
+  // A COMMIT record names only the writers: after a restart a late read-only vote comes from nobody
+  // it knows.
+  if (counted == VoteTally::Counted::kStranger && recovered_) return;
+  if (counted != VoteTally::Counted::kNew) {
+    out.alarm = fmt::format(
+        "{} {} the vote {} for {}", event.from,
+        counted == VoteTally::Counted::kChanged ? "changed its vote to" : "is no member but sent",
+        to_string(event.vote.vote), gtid());
+    return;
+  }
+  TROTH_ASSERT(state_ == State::kPreparing, "gtid {} took a new vote in state {}", gtid(),
+               to_string(state_));
+  if (event.vote.vote == Vote::kAbort) {
+    auto reason = event.vote.reason;
+    reason.participant = event.from;
+    return abort(std::move(reason), out);
+  }
+  for (std::size_t i = 0; i < setup_.branches.size(); ++i) {
+    if (setup_.branches[i].participant != event.from) continue;
+    // A voter that restarted after PREPARED still votes yes but has lost the rows it must return,
+    // and its read locks. Nothing is decided yet, so the safe answer is to abort and let the client
+    // retry.
+    if (event.vote.results.size() != setup_.branches[i].statements.size())
+      return abort(
+          {AbortCode::kStaleEpoch, "restarted between its prepare and its vote", event.from, -1},
+          out);
+    results_[i].results = event.vote.results;
+  }
+  if (tally_.all_in()) decide_commit(out);
+}
+
+void TwoPhaseCommit::decide_commit(CommitEffects& out) {
+  unacked_ = tally_.voted(Vote::kCommit);
+  // Every branch has executed: nobody acquires locks any more, so readers may let theirs go.
+  for (const auto& reader : tally_.voted(Vote::kReadOnly)) out.send(reader, Release{setup_.gtid});
+  if (unacked_.empty()) {
+    out.answer = outcome(Outcome::kCommitted);
+    return end(out);
+  }
+  CommitRecord record;
+  record.gtid = setup_.gtid;
+  for (const auto& member : setup_.members)
+    if (contains(unacked_, member.name)) record.members.push_back(member);
+  record.ack_at = setup_.answer_at;
+  record.idempotency_key = setup_.idempotency_key;
+  record.body_digest = setup_.body_digest;
+  record.decided = setup_.submitted;
+  record.comment = setup_.comment;
+  out.append =
+      Record(std::move(record));  // durable = THE COMMIT POINT; from here on nothing may abort it
+  if (setup_.answer_at == AnswerAt::kDecided) out.answer = outcome(Outcome::kCommitted);
+  for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));
+  state_ = State::kDeciding;
+  attempts_ = 0;
+  next_wake_.reset();
+}
+
+void TwoPhaseCommit::on_durable(CommitEffects& out, MonotonicTime now) {
+  switch (state_) {
+    case State::kDeciding:
+      state_ = State::kCommitting;
+      attempts_ = 1;  // the COMMIT messages that waited for this record leave now
+      schedule_resend(now);
+      next_wake_ = next_resend_;
+      return;
+    case State::kAborting:
+      return end(out);
+    case State::kPreparing:
+    case State::kCommitting:
+    case State::kEnded:
+      return;
+  }
+}
+
+void TwoPhaseCommit::on_ack(const AckArrived& event, CommitEffects& out) {
+  if (state_ != State::kCommitting) {
+    if (state_ != State::kEnded)
+      out.alarm =
+          fmt::format("{} acknowledged {} in state {}", event.from, gtid(), to_string(state_));
+    return;
+  }
+  std::erase(unacked_, event.from);
+  if (!unacked_.empty()) return;
+  if (setup_.answer_at == AnswerAt::kApplied && !recovered_)
+    out.answer = outcome(Outcome::kCommitted);
+  out.append = Record(EndRecord{setup_.gtid});
+  end(out);
+}
+
+void TwoPhaseCommit::on_inquiry(const Inquired& event, CommitEffects& out) {
+  switch (state_) {
+    case State::kPreparing:
+    case State::kDeciding:
+      return out.send(event.from, InquiryReply{setup_.gtid, InquiryReply::Answer::kUndecided});
+    case State::kCommitting:
+      return out.promise(event.from, decide(Decision::kCommit));
+    case State::kAborting:
+    case State::kEnded:
+      return;
+  }
+}
+
+void TwoPhaseCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTime now) {
+  if (state_ == State::kPreparing && now >= setup_.deadline) {
+    const auto missing = tally_.missing();
+    const bool cut_off = std::any_of(missing.begin(), missing.end(), [&](const NodeName& n) {
+      return contains(event.unreachable, n);
+    });
+    AbortReason reason;
+    reason.code = cut_off ? AbortCode::kUnreachable : AbortCode::kTimeout;
+    reason.detail = fmt::format("no vote from {} before the deadline{}", joined(missing),
+                                cut_off ? " (unreachable)" : "");
+    if (missing.size() == 1) reason.participant = missing.front();
+    return abort(std::move(reason), out);
+  }
+  if (next_wake_ && now >= next_resend_) on_retry(out, now);
+}
+
+void TwoPhaseCommit::on_retry(CommitEffects& out, MonotonicTime now) {
+  switch (state_) {
+    case State::kPreparing:
+      return send_prepares(tally_.missing(), out, now);
+    case State::kCommitting:
+      ++attempts_;
+      for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));
+      schedule_resend(now);
+      next_wake_ = next_resend_;
+      return;
+    case State::kDeciding:
+    case State::kAborting:
+    case State::kEnded:
+      return;
+  }
+}
+
+void TwoPhaseCommit::on_cancel(const Cancel& event, CommitEffects& out) {
+  if (state_ == State::kPreparing) abort(event.reason, out);
+}
+
+void TwoPhaseCommit::on_member_restarted(const MemberRestarted& event, CommitEffects& out) {
+  if (state_ != State::kPreparing || !tally_.has_voted(event.member)) return;
+  if (tally_.epoch_of(event.member) >= event.epoch) return;
+  // Its read locks died with it while other branches may still be acquiring theirs: two-phase
+  // locking is broken.
+  abort({AbortCode::kStaleEpoch, "restarted after its vote while others had not voted yet",
+         event.member, -1},
+        out);
+}
+
+void TwoPhaseCommit::abort(AbortReason reason, CommitEffects& out) {
+  TROTH_ASSERT(state_ == State::kPreparing, "gtid {} aborts in state {}", gtid(),
+               to_string(state_));
+  const auto refused = tally_.voted(Vote::kAbort);
+  for (const auto& member : setup_.members)
+    if (!contains(refused, member.name)) out.promise(member.name, decide(Decision::kAbort, reason));
+  auto answer = outcome(Outcome::kAborted);
+  answer.reason = reason;
+  out.answer = std::move(answer);
+  AbortRecord record;
+  record.gtid = setup_.gtid;
+  record.reason = std::move(reason);
+  record.idempotency_key = setup_.idempotency_key;
+  record.body_digest = setup_.body_digest;
+  record.decided = setup_.submitted;
+  const Record appended(std::move(record));
+  const bool forced = force_of(appended) == Force::kYes;
+  out.append = appended;
+  next_wake_.reset();
+  if (forced) {
+    state_ = State::kAborting;
+  } else {
+    state_ = State::kEnded;  // presumed abort: no record and no ack is needed to stay right
+  }
+}
+
+void TwoPhaseCommit::end(CommitEffects&) {
+  state_ = State::kEnded;
+  next_wake_.reset();
+}
+
+TransactionOutcome TwoPhaseCommit::outcome(Outcome value) const {
+  TransactionOutcome answer;
+  answer.gtid = setup_.gtid;
+  answer.outcome = value;
+  if (value == Outcome::kCommitted) answer.results = results_;
+  return answer;
+}
+
+Decide TwoPhaseCommit::decide(Decision decision, AbortReason reason) const {
+  return Decide{setup_.gtid, decision, setup_.answer_at, std::move(reason)};
+}
+
+void TwoPhaseCommit::schedule_resend(MonotonicTime now) {
+  next_resend_ = now + backoff(setup_.resend, attempts_, setup_.gtid);
+}
+
+std::vector<NodeName> TwoPhaseCommit::waiting_for() const {
+  switch (state_) {
+    case State::kPreparing:
+      return tally_.missing();
+    case State::kDeciding:
+    case State::kCommitting:
+      return unacked_;
+    case State::kAborting:
+    case State::kEnded:
+      return {};
+  }
+  return {};
+}
+
+void TwoPhaseCommit::assert_invariants() const {
+  switch (state_) {
+    case State::kPreparing:
+      TROTH_ASSERT(!tally_.any_abort() && !tally_.all_in(),
+                   "gtid {} preparing with all votes or a NO", gtid());
+      TROTH_ASSERT(next_wake_.has_value(), "gtid {} prepares without a timer", gtid());
+      return;
+    case State::kDeciding:
+      TROTH_ASSERT(tally_.all_in() && !tally_.any_abort() && !unacked_.empty(),
+                   "gtid {} decides without unanimity", gtid());
+      TROTH_ASSERT(!next_wake_.has_value(), "gtid {} has a timer while its record is on its way",
+                   gtid());
+      return;
+    case State::kCommitting:
+      TROTH_ASSERT(!unacked_.empty() && next_wake_.has_value(),
+                   "gtid {} commits with nobody left or no timer", gtid());
+      TROTH_ASSERT(!tally_.any_abort(), "gtid {} commits against a NO", gtid());
+      return;
+    case State::kAborting:
+      TROTH_ASSERT(!setup_.idempotency_key.empty(),
+                   "gtid {} waits for an abort record nobody needs", gtid());
+      return;
+    case State::kEnded:
+      TROTH_ASSERT(!next_wake_.has_value(), "gtid {} ended with a timer", gtid());
+      return;
+  }
+}
+
+}  // namespace troth::protocol

@@ -1,0 +1,149 @@
+#pragma once
+// The coordinator's half of two-phase commit with presumed abort (Mohan, Lindsay & Obermarck, R*;
+// protocol.md 4). Pure: step(event, now) -> effects. One object per transaction of two or more
+// participants.
+//
+//                  start
+//                    |
+//                PREPARING --- any NO, deadline, cancel, a voter restarted ---> ABORTING (keyed)
+//                ---> ENDED
+//                    |                                            \-----------> ENDED (no key:
+//                    presumed abort needs no wait)
+//        all in, some yes        all READ_ONLY
+//                    |      \------------------------------------------------> ENDED (no record at
+//                    all)
+//                DECIDING      COMMIT record on its way to the disk: nothing may abort any more
+//                    |
+//            record durable = THE COMMIT POINT
+//                    |
+//               COMMITTING     COMMIT is re-sent to whoever has not acked, for ever
+//                    |
+//               all acked
+//                    |
+//                  ENDED       END record appended, not forced
+//
+// PREPARING  -> DECIDING    [on_vote]     PREPARING -> ABORTING | ENDED [on_vote, on_tick,
+// on_cancel, on_member_restarted] DECIDING   -> COMMITTING  [on_durable]  ABORTING  -> ENDED
+// [on_durable] COMMITTING -> ENDED       [on_ack]
+//
+// Guarantees per state (asserted after each step by assert_invariants):
+//  PREPARING   no vote is NO; no record exists; not every vote is in
+//  DECIDING    every vote is in, none NO, at least one COMMIT; the client has not been answered
+//  COMMITTING  the decision is durable; at least one writer has not acked
+//  ABORTING    the ABORT record (keyed requests only) is on its way; no COMMIT record exists or
+//  ever will ENDED       nothing more is owed to anybody
+
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "protocol/effects.h"
+#include "protocol/retry.h"
+#include "protocol/service.h"
+#include "protocol/vote_tally.h"
+
+namespace troth::protocol {
+
+using CommitEffects = EffectsOf<TransactionOutcome>;
+
+class TwoPhaseCommit {
+ public:
+  enum class State { kPreparing, kDeciding, kCommitting, kAborting, kEnded };
+
+  struct Setup {
+    Gtid gtid;
+    Priority priority;
+    std::vector<BranchRequest> branches;  ///< two or more, distinct participants
+    std::vector<Member> members;          ///< one per branch, same order
+    AnswerAt answer_at = AnswerAt::kDecided;
+    std::string idempotency_key;
+    std::string body_digest;
+    std::string traceparent;
+    std::string comment;
+    MonotonicTime deadline;  ///< of the decision
+    WallTime submitted;      ///< stored as time of decision; for people and key retention only
+    RetryPolicy resend;
+  };
+
+  // events
+  struct Start {};
+  struct VoteArrived {
+    NodeName from;
+    VoteMessage vote;
+  };
+  struct AckArrived {
+    NodeName from;
+  };
+  struct Inquired {
+    NodeName from;
+  };
+  struct RecordDurable {};  ///< the machine's last appended record
+  struct Tick {
+    std::vector<NodeName> unreachable;
+  };  ///< next_wake() has come; whose link is down (for the reason)
+  struct Cancel {
+    AbortReason reason;
+  };  ///< client gone before the decision, wound, drain
+  struct MemberRestarted {
+    NodeName member;
+    Epoch epoch;
+  };  ///< seen with a newer epoch: its read locks are gone
+  struct RetryNow {};
+  using Event = std::variant<Start, VoteArrived, AckArrived, Inquired, RecordDurable, Tick, Cancel,
+                             MemberRestarted, RetryNow>;
+
+  explicit TwoPhaseCommit(Setup setup);
+  /// After a restart: a COMMIT record without END. Goes on in COMMITTING through the same code as
+  /// the live path.
+  static TwoPhaseCommit recovered(const CommitRecord& record, RetryPolicy resend,
+                                  MonotonicTime now);
+
+  CommitEffects step(const Event& event, MonotonicTime now);
+
+  /// When the next Tick is due; none = nothing to do until a message comes.
+  std::optional<MonotonicTime> next_wake() const { return next_wake_; }
+
+  State state() const { return state_; }
+  const Gtid& gtid() const { return setup_.gtid; }
+  const Setup& setup() const { return setup_; }
+  std::uint32_t attempts() const { return attempts_; }
+  /// Whom it waits for: missing votes, or missing acks.
+  std::vector<NodeName> waiting_for() const;
+  bool recovered_from_log() const { return recovered_; }
+  const VoteTally& tally() const { return tally_; }
+  const std::vector<NodeName>& unacked() const { return unacked_; }
+
+ private:
+  void on_start(CommitEffects& out, MonotonicTime now);
+  void on_vote(const VoteArrived& event, CommitEffects& out, MonotonicTime now);
+  void on_ack(const AckArrived& event, CommitEffects& out);
+  void on_inquiry(const Inquired& event, CommitEffects& out);
+  void on_durable(CommitEffects& out, MonotonicTime now);
+  void on_tick(const Tick& event, CommitEffects& out, MonotonicTime now);
+  void on_cancel(const Cancel& event, CommitEffects& out);
+  void on_member_restarted(const MemberRestarted& event, CommitEffects& out);
+  void on_retry(CommitEffects& out, MonotonicTime now);
+
+  void send_prepares(const std::vector<NodeName>& to, CommitEffects& out, MonotonicTime now);
+  void decide_commit(CommitEffects& out);
+  void abort(AbortReason reason, CommitEffects& out);
+  void end(CommitEffects& out);
+  TransactionOutcome outcome(Outcome value) const;
+  Decide decide(Decision decision, AbortReason reason = {}) const;
+  void schedule_resend(MonotonicTime now);
+  void assert_invariants() const;
+
+  Setup setup_;
+  State state_ = State::kPreparing;
+  VoteTally tally_;
+  std::vector<BranchResult> results_;
+  std::vector<NodeName> unacked_;  // writers that owe an ack, once decided
+  std::uint32_t attempts_ = 0;     // of the message being repeated (PREPARE, then COMMIT)
+  std::optional<MonotonicTime> next_wake_;
+  MonotonicTime next_resend_;
+  bool recovered_ = false;
+};
+
+std::string_view to_string(TwoPhaseCommit::State state);
+
+}  // namespace troth::protocol
