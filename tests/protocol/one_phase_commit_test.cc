@@ -1,0 +1,77 @@
+#include "protocol/one_phase_commit.h"
+
+#include <doctest/doctest.h>
+
+using namespace troth;
+using namespace troth::protocol;
+using Machine = OnePhaseCommit;
+
+namespace {
+
+const Gtid kGtid({1}, {1}, 1, Decider::kParticipant);
+constexpr MonotonicTime kStart{std::chrono::seconds(100)};
+
+Machine started() {
+  Machine::Setup s;
+  s.participant = NodeName::from_trusted("p1");
+  s.request.gtid = kGtid;
+  s.deadline = kStart + std::chrono::seconds(2);
+  Machine m(std::move(s));
+  const auto out = m.step(Machine::Start{}, kStart);
+  CHECK(out.now.size() == 1);
+  CHECK_FALSE(out.append.has_value());
+  return m;
+}
+
+Machine::ResultArrived result(Outcome outcome) {
+  OnePhaseResult r;
+  r.gtid = kGtid;
+  r.first_gtid = kGtid;
+  r.outcome = outcome;
+  return {NodeName::from_trusted("p1"), r};
+}
+
+}  // namespace
+
+TEST_CASE("the participant's answer is the client's, and the coordinator logs nothing") {
+  for (const auto outcome : {Outcome::kCommitted, Outcome::kAborted}) {
+    auto m = started();
+    const auto out = m.step(result(outcome), kStart);
+    REQUIRE(out.answer.has_value());
+    CHECK(out.answer->outcome == outcome);
+    CHECK_FALSE(out.append.has_value());
+    CHECK(m.state() == Machine::State::kEnded);
+  }
+}
+
+TEST_CASE("a lost answer is IN_DOUBT, never ABORTED, and is asked for until it is known") {
+  auto m = started();
+  auto out = m.step(Machine::Tick{}, kStart + std::chrono::seconds(2));
+  REQUIRE(out.answer.has_value());
+  CHECK(out.answer->outcome == Outcome::kInDoubt);
+  REQUIRE(out.now.size() == 1);
+  CHECK(std::holds_alternative<InquireOnePhase>(out.now[0].message));
+  out = m.step(Machine::RetryNow{}, kStart + std::chrono::seconds(3));
+  CHECK(std::holds_alternative<InquireOnePhase>(out.now.at(0).message));
+  out = m.step(result(Outcome::kCommitted), kStart + std::chrono::seconds(4));
+  CHECK(out.answer->outcome == Outcome::kCommitted);
+}
+
+TEST_CASE("a pending answer and a stranger's answer change nothing") {
+  auto m = started();
+  CHECK_FALSE(m.step(result(Outcome::kPending), kStart).answer.has_value());
+  auto strange = result(Outcome::kCommitted);
+  strange.from = NodeName::from_trusted("p9");
+  CHECK(m.step(strange, kStart).alarm.has_value());
+  CHECK(m.state() == Machine::State::kWaiting);
+}
+
+TEST_CASE("a key used before is answered with the first transaction") {
+  auto m = started();
+  auto first = result(Outcome::kCommitted);
+  first.result.first_gtid = Gtid({1}, {1}, 7, Decider::kParticipant);
+  const auto out = m.step(first, kStart);
+  CHECK(out.answer->replayed);
+  CHECK(out.answer->gtid == first.result.first_gtid);
+  CHECK(out.answer->results.empty());
+}

@@ -1,0 +1,101 @@
+#include "protocol/record.h"
+
+#include <doctest/doctest.h>
+
+using namespace troth;
+using namespace troth::protocol;
+
+namespace {
+
+NodeName name(const char* text) {
+  return NodeName::from_trusted(text);
+}
+Gtid gtid(std::uint64_t n) {
+  return Gtid({0xabcdef012345}, {3}, n, Decider::kCoordinator);
+}
+
+LogId log_id() {
+  LogId id;
+  for (std::size_t i = 0; i < id.bytes.size(); ++i) id.bytes[i] = static_cast<std::uint8_t>(i * 7);
+  return id;
+}
+
+// One of each kind, every field set to something that is not its default.
+std::vector<Record> one_of_each() {
+  const AbortReason reason{AbortCode::kConstraint, "UNIQUE failed", name("stock"), 2};
+  const Member member{name("orders"), log_id(), {9}, "127.0.0.1:7430"};
+  return {
+      EpochRecord{{7}},
+      PeerRecord{name("c1"), Role::kCoordinator, {log_id(), {4}, {99}}, "[::1]:1"},
+      AdoptedRecord{{5}, {1700000000000}},
+      CommitRecord{
+          gtid(1), {member, member}, AnswerAt::kApplied, "key", "digest", {123}, "checkout #1"},
+      AbortRecord{gtid(2), reason, "key", "digest", {-1}},
+      EndRecord{gtid(3)},
+      KeyRecord{"key", "digest", gtid(4), Outcome::kAborted, reason, {77}},
+      HorizonRecord{gtid(5)},
+      PreparedRecord{gtid(6),
+                     CommitProtocol::kThreePhase,
+                     member,
+                     {55},
+                     {member},
+                     {12, gtid(6)},
+                     std::string("\0redo\xff", 6),
+                     "00-trace"},
+      CommittedRecord{gtid(7)},
+      AbortedRecord{gtid(8), reason},
+      RefusedRecord{gtid(9)},
+      OnePhaseRecord{gtid(10), "redo", "key", "digest", {5}, std::chrono::hours(24)},
+      RememberedRecord{
+          gtid(11), Outcome::kCommitted, {}, "key", "digest", {6}, std::chrono::seconds(1)},
+  };
+}
+
+}  // namespace
+
+TEST_CASE("every record decodes to what was encoded") {
+  CHECK(one_of_each().size() == std::variant_size_v<Record>);
+  for (const auto& record : one_of_each()) {
+    CAPTURE(std::string(to_string(type_of(record))));
+    const auto payload = encode(record);
+    const auto decoded = decode(static_cast<std::uint8_t>(type_of(record)), payload);
+    REQUIRE(decoded.has_value());
+    CHECK(decoded->index() == record.index());
+    CHECK(encode(*decoded) == payload);
+  }
+}
+
+TEST_CASE("a record that is cut, padded or of a newer format is refused, never guessed") {
+  for (const auto& record : one_of_each()) {
+    CAPTURE(std::string(to_string(type_of(record))));
+    const auto type = static_cast<std::uint8_t>(type_of(record));
+    const auto payload = encode(record);
+    for (std::size_t length = 0; length < payload.size(); ++length)
+      CHECK_FALSE(decode(type, std::string_view(payload).substr(0, length)).has_value());
+    CHECK(decode(type, payload + "x").error().code == ErrorCode::kCorruption);
+    auto newer = payload;
+    newer[0] = 2;
+    CHECK(decode(type, newer).error().code == ErrorCode::kUnsupported);
+  }
+  CHECK(decode(200, encode(EndRecord{gtid(1)})).error().code == ErrorCode::kUnsupported);
+}
+
+TEST_CASE("the force table (protocol.md section 3)") {
+  struct Row {
+    Record record;
+    Force force;
+  };
+  AbortRecord keyed{gtid(1), {}, "key", "digest", {}};
+  const Row rows[] = {
+      {EpochRecord{}, Force::kYes},   {PreparedRecord{}, Force::kYes},
+      {CommitRecord{}, Force::kYes},  {AbortRecord{}, Force::kNo},
+      {keyed, Force::kYes},           {CommittedRecord{}, Force::kYes},
+      {AbortedRecord{}, Force::kNo},  {EndRecord{}, Force::kNo},
+      {RefusedRecord{}, Force::kYes}, {OnePhaseRecord{}, Force::kYes},
+      {PeerRecord{}, Force::kNo},     {HorizonRecord{}, Force::kYes},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(std::string(to_string(type_of(row.record))));
+    CHECK(force_of(row.record) == row.force);
+  }
+}

@@ -1,0 +1,157 @@
+#include "protocol/two_phase_commit.h"
+
+#include <doctest/doctest.h>
+
+using namespace troth;
+using namespace troth::protocol;
+using Machine = TwoPhaseCommit;
+
+namespace {
+
+NodeName name(const char* text) {
+  return NodeName::from_trusted(text);
+}
+const Gtid kGtid({1}, {1}, 1, Decider::kCoordinator);
+constexpr MonotonicTime kStart{std::chrono::seconds(100)};
+
+Machine::Setup setup(AnswerAt answer_at = AnswerAt::kDecided, std::string key = {}) {
+  Machine::Setup s;
+  s.gtid = kGtid;
+  for (const char* p : {"p1", "p2"}) {
+    s.branches.push_back({name(p), {Statement{"SELECT 1", {}, {}}}});
+    s.members.push_back({name(p), {}, {1}, ""});
+  }
+  s.answer_at = answer_at;
+  s.idempotency_key = std::move(key);
+  s.deadline = kStart + std::chrono::seconds(2);
+  return s;
+}
+
+Machine started(Machine::Setup s = setup()) {
+  Machine m(std::move(s));
+  const auto out = m.step(Machine::Start{}, kStart);
+  CHECK(out.now.size() == 2);
+  CHECK_FALSE(out.append.has_value());
+  return m;
+}
+
+Machine::VoteArrived vote(const char* from, Vote value, std::size_t results = 1) {
+  VoteMessage message;
+  message.gtid = kGtid;
+  message.vote = value;
+  message.voter.epoch = {1};
+  message.results.resize(results);
+  return {name(from), message};
+}
+
+}  // namespace
+
+TEST_CASE(
+    "client answer and COMMIT wait for the COMMIT record: they are promises of the step that "
+    "appends it") {
+  auto m = started();
+  CHECK(m.step(vote("p1", Vote::kCommit), kStart).promises.empty());
+  const auto out = m.step(vote("p2", Vote::kCommit), kStart);
+  REQUIRE(out.append.has_value());
+  CHECK(force_of(*out.append) == Force::kYes);
+  CHECK(out.now.empty());
+  CHECK(out.promises.size() == 2);
+  REQUIRE(out.answer.has_value());
+  CHECK(out.answer->outcome == Outcome::kCommitted);
+  CHECK(m.state() == Machine::State::kDeciding);
+}
+
+TEST_CASE("after the COMMIT record is queued nothing aborts") {
+  auto m = started();
+  m.step(vote("p1", Vote::kCommit), kStart);
+  m.step(vote("p2", Vote::kCommit), kStart);
+  const auto late = kStart + std::chrono::seconds(60);
+  CHECK(m.step(Machine::Cancel{{AbortCode::kClientCancelled, "", {}, -1}}, late).promises.empty());
+  CHECK(m.step(Machine::Tick{}, late).promises.empty());
+  CHECK(m.step(Machine::MemberRestarted{name("p1"), {9}}, late).promises.empty());
+  CHECK(m.step(vote("p1", Vote::kAbort), late).alarm.has_value());
+  CHECK(m.state() == Machine::State::kDeciding);
+}
+
+TEST_CASE("what aborts a preparing transaction, and what the client hears") {
+  struct Row {
+    const char* what;
+    Machine::Event event;
+    AbortCode code;
+    MonotonicTime at;
+  };
+  auto no = vote("p2", Vote::kAbort);
+  no.vote.reason = {AbortCode::kConstraint, "UNIQUE", {}, 0};
+  const Row rows[] = {
+      {"a NO vote", no, AbortCode::kConstraint, kStart},
+      {"the deadline", Machine::Tick{}, AbortCode::kTimeout, kStart + std::chrono::seconds(2)},
+      {"the deadline, link down", Machine::Tick{{name("p2")}}, AbortCode::kUnreachable,
+       kStart + std::chrono::seconds(2)},
+      {"the client", Machine::Cancel{{AbortCode::kClientCancelled, "", {}, -1}},
+       AbortCode::kClientCancelled, kStart},
+      {"a voter's restart", Machine::MemberRestarted{name("p1"), {2}}, AbortCode::kStaleEpoch,
+       kStart},
+      {"a vote without its rows", vote("p2", Vote::kCommit, 0), AbortCode::kStaleEpoch, kStart},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    auto m = started();
+    m.step(vote("p1", Vote::kCommit), kStart);
+    const auto out = m.step(row.event, row.at);
+    REQUIRE(out.answer.has_value());
+    CHECK(out.answer->outcome == Outcome::kAborted);
+    CHECK(out.answer->reason.code == row.code);
+    CHECK(m.state() == Machine::State::kEnded);
+    CHECK(force_of(*out.append) == Force::kNo);
+    for (const auto& promise : out.promises)
+      CHECK(std::get<Decide>(promise.message).decision == Decision::kAbort);
+  }
+}
+
+TEST_CASE("a member that restarts before it has voted, or with the same epoch, changes nothing") {
+  auto m = started();
+  m.step(vote("p1", Vote::kCommit), kStart);
+  m.step(Machine::MemberRestarted{name("p1"), {1}}, kStart);
+  m.step(Machine::MemberRestarted{name("p2"), {5}}, kStart);
+  CHECK(m.state() == Machine::State::kPreparing);
+}
+
+TEST_CASE("wait = applied answers with the last ack, and only the writers are in the record") {
+  auto m = started(setup(AnswerAt::kApplied));
+  m.step(vote("p1", Vote::kReadOnly), kStart);
+  auto out = m.step(vote("p2", Vote::kCommit), kStart);
+  CHECK_FALSE(out.answer.has_value());
+  REQUIRE(out.now.size() == 1);
+  CHECK(std::holds_alternative<Release>(out.now[0].message));
+  const auto record = std::get<CommitRecord>(*out.append);
+  REQUIRE(record.members.size() == 1);
+  CHECK(record.members[0].name == name("p2"));
+  m.step(Machine::RecordDurable{}, kStart);
+  out = m.step(Machine::AckArrived{name("p2")}, kStart);
+  REQUIRE(out.answer.has_value());
+  CHECK(out.answer->results.size() == 2);
+  CHECK(std::holds_alternative<EndRecord>(*out.append));
+}
+
+TEST_CASE("a keyed abort ends only when its record is durable") {
+  auto m = started(setup(AnswerAt::kDecided, "key"));
+  const auto out = m.step(vote("p1", Vote::kAbort), kStart);
+  CHECK(force_of(*out.append) == Force::kYes);
+  CHECK(m.state() == Machine::State::kAborting);
+  m.step(Machine::RecordDurable{}, kStart);
+  CHECK(m.state() == Machine::State::kEnded);
+}
+
+TEST_CASE("recovered: COMMIT is sent again at the first tick, late read-only votes are no alarm") {
+  CommitRecord record;
+  record.gtid = kGtid;
+  record.members = {{name("p1"), {}, {1}, ""}};
+  auto m = Machine::recovered(record, {}, kStart);
+  CHECK_FALSE(m.step(vote("p2", Vote::kReadOnly), kStart).alarm.has_value());
+  const auto out = m.step(Machine::Tick{}, kStart);
+  REQUIRE(out.promises.size() == 1);
+  CHECK(std::get<Decide>(out.promises[0].message).decision == Decision::kCommit);
+  const auto end = m.step(Machine::AckArrived{name("p1")}, kStart);
+  CHECK(std::holds_alternative<EndRecord>(*end.append));
+  CHECK_FALSE(end.answer.has_value());
+}
