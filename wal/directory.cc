@@ -1,0 +1,132 @@
+#include "wal/directory.h"
+
+#include <fmt/format.h>
+
+#include "base/codec.h"
+#include "wal/format.h"
+
+namespace troth::wal {
+
+namespace {
+
+constexpr std::string_view kIdentityMagic = "TROTHID1";
+
+std::string identity_path(const std::string& dir) {
+  return dir + "/identity";
+}
+
+std::string encode(const Identity& identity) {
+  ByteWriter out;
+  out.bytes(kIdentityMagic);
+  out.log_id(identity.log_id);
+  out.bytes(identity.role);
+  out.bytes(identity.node);
+  out.u64(identity.directory.inode);
+  out.u64(static_cast<std::uint64_t>(identity.directory.birth_ns));
+  out.u32(identity.lineage);
+  out.u32(crc32c(0, out.view()));
+  return out.take();
+}
+
+// Written beside and renamed over: a crash leaves the old identity or the new one.
+Status write_identity(FileSystem& files, const std::string& dir, const Identity& identity) {
+  const auto temporary = identity_path(dir) + ".new";
+  TROTH_ASSIGN_OR_RETURN(const bool stale, files.exists(temporary));
+  if (stale) TROTH_TRY(files.remove(temporary));
+  {
+    TROTH_ASSIGN_OR_RETURN(const auto file, files.open(temporary, OpenMode::kCreateNew));
+    TROTH_TRY(file->write_at(0, encode(identity)));
+    TROTH_TRY(file->sync());
+  }
+  TROTH_TRY(files.rename(temporary, identity_path(dir)));
+  return files.sync_directory(dir);
+}
+
+Status write_first_segment(FileSystem& files, const std::string& dir, const LogId& log_id) {
+  SegmentHeader header{log_id, 1, {}, 0, 0};
+  TROTH_ASSIGN_OR_RETURN(const auto file,
+                         files.open(dir + "/" + segment_name(1), OpenMode::kCreateNew));
+  TROTH_TRY(file->write_at(0, encode_segment_header(header)));
+  TROTH_TRY(file->sync());
+  return files.sync_directory(dir);
+}
+
+}  // namespace
+
+Result<Identity> init(FileSystem& files, const std::string& dir, const std::string& role,
+                      const std::string& node, const LogId& log_id) {
+  TROTH_ASSIGN_OR_RETURN(const bool there, files.exists(dir));
+  if (!there) TROTH_TRY(files.make_directory(dir));
+  TROTH_ASSIGN_OR_RETURN(const auto names, files.list(dir));
+  for (const auto& name : names) {
+    if (name == "identity")
+      return fail(ErrorCode::kAlreadyExists,
+                  fmt::format("{} already holds a log; it was left as it is", dir));
+    // A first segment or temporary identity without an identity is an init that was interrupted:
+    // start over.
+    if (name == segment_name(1) || name == "identity.new") {
+      TROTH_TRY(files.remove(dir + "/" + name));
+    } else if (name != "LOCK") {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{} is not empty (it holds \"{}\"); give an empty or new directory",
+                              dir, name));
+    }
+  }
+  Identity identity{log_id, role, node, {}, 0};
+  TROTH_ASSIGN_OR_RETURN(identity.directory, files.identity(dir));
+  TROTH_TRY(write_first_segment(files, dir, log_id));
+  TROTH_TRY(write_identity(files, dir, identity));  // last: without it there is no log
+  if (const auto slash = dir.find_last_of('/'); slash != std::string::npos && slash > 0)
+    TROTH_TRY(files.sync_directory(dir.substr(0, slash)));
+  return identity;
+}
+
+Result<Identity> adopt(FileSystem& files, const std::string& dir) {
+  TROTH_ASSIGN_OR_RETURN(auto identity, read_identity(files, dir));
+  TROTH_ASSIGN_OR_RETURN(identity.directory, files.identity(dir));
+  ++identity.lineage;
+  TROTH_TRY(write_identity(files, dir, identity));
+  return identity;
+}
+
+Result<Identity> read_identity(FileSystem& files, const std::string& dir) {
+  auto opened = files.open(identity_path(dir), OpenMode::kReadOnly);
+  if (!opened && opened.error().code == ErrorCode::kNotFound)
+    return fail(ErrorCode::kNotFound,
+                fmt::format("{} holds no log; make one with `init --data-dir {}`", dir, dir));
+  TROTH_ASSIGN_OR_RETURN(const auto file, std::move(opened));
+  TROTH_ASSIGN_OR_RETURN(const auto bytes, file->read_at(0, 4096));
+  ByteReader in(bytes);
+  Identity identity;
+  const auto magic = in.bytes();
+  identity.log_id = in.log_id();
+  identity.role = std::string(in.bytes());
+  identity.node = std::string(in.bytes());
+  identity.directory.inode = in.u64();
+  identity.directory.birth_ns = static_cast<std::int64_t>(in.u64());
+  identity.lineage = in.u32();
+  const std::size_t covered = bytes.size() - in.left();
+  const std::uint32_t crc = in.u32();
+  if (!in.ok() || magic != kIdentityMagic ||
+      crc != crc32c(0, std::string_view(bytes).substr(0, covered)))
+    return fail(ErrorCode::kCorruption, fmt::format("{} is damaged", identity_path(dir)));
+  return identity;
+}
+
+Status check_original(FileSystem& files, const std::string& dir, const Identity& identity) {
+  TROTH_ASSIGN_OR_RETURN(const auto now, files.identity(dir));
+  if (now == identity.directory) return {};
+  return fail(
+      ErrorCode::kFenced,
+      fmt::format(
+          "{} is a copy or was restored: it is not the directory its log was made in. If the "
+          "original is gone for "
+          "good, run `adopt --data-dir {}`; transactions that were undecided then need an operator",
+          dir, dir));
+}
+
+Result<std::unique_ptr<DirectoryLock>> lock_directory(FileSystem& files, const std::string& dir) {
+  return files.lock(dir + "/LOCK");
+}
+
+}  // namespace troth::wal

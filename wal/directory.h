@@ -1,0 +1,39 @@
+#pragma once
+// A data directory: who it belongs to, and that it is the original and not a copy (protocol.md
+// section 2, "Copied logs").
+
+#include <memory>
+#include <string>
+
+#include "base/file.h"
+#include "base/ids.h"
+
+namespace troth::wal {
+
+struct Identity {
+  LogId log_id;
+  std::string role;           ///< "coordinator" or "participant"
+  std::string node;           ///< the node's logical name
+  FileIdentity directory;     ///< inode and birth time when it was initialised or adopted
+  std::uint32_t lineage = 0;  ///< how often an operator adopted a copy
+};
+
+/// Makes `dir` (one level) if needed and an empty log in it, everything durable. kAlreadyExists if
+/// it holds a log, kInvalidArgument if it holds anything else.
+Result<Identity> init(FileSystem& files, const std::string& dir, const std::string& role,
+                      const std::string& node, const LogId& log_id);
+
+/// After a deliberate copy or restore: binds the log to the directory it is in now. Nothing of the
+/// earlier lineage may be presumed.
+Result<Identity> adopt(FileSystem& files, const std::string& dir);
+
+/// kNotFound with the way out if there is no log; kCorruption if the identity file is damaged.
+Result<Identity> read_identity(FileSystem& files, const std::string& dir);
+
+/// kFenced if the directory is a copy: another inode or birth time than the identity file says.
+Status check_original(FileSystem& files, const std::string& dir, const Identity& identity);
+
+/// One process owns a data directory. kFenced if another one does.
+Result<std::unique_ptr<DirectoryLock>> lock_directory(FileSystem& files, const std::string& dir);
+
+}  // namespace troth::wal

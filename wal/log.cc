@@ -1,0 +1,133 @@
+#include "wal/log.h"
+
+#include "base/assert.h"
+
+namespace troth::wal {
+
+namespace {
+constexpr auto kUnforcedDelay = std::chrono::milliseconds(200);
+}
+
+Log::Log(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {
+  appended_ = writer_->appended().value;
+  durable_ = writer_->durable().value;
+  low_space_ = writer_->space() == Space::kLow;
+  stats_.segments = writer_->segments();
+}
+
+Log::~Log() {
+  static_cast<void>(stop());  // a failure here was reported through on_failure already
+}
+
+Result<std::unique_ptr<Log>> Log::open(FileSystem& files, const std::string& dir, Options options,
+                                       const RecordVisitor& replay) {
+  TROTH_ASSIGN_OR_RETURN(auto writer, Writer::open(files, dir, options, replay));
+  return std::unique_ptr<Log>(new Log(std::move(writer)));
+}
+
+Result<Lsn> Log::append_and_sync(std::uint8_t tag, std::string_view payload) {
+  TROTH_ASSERT(!appender_.joinable(), "append_and_sync after start, LSN {}", appended());
+  appended_ = writer_->append(tag, payload).value;
+  TROTH_ASSIGN_OR_RETURN(const Lsn durable, writer_->sync());
+  durable_ = durable.value;
+  ++stats_.records;
+  ++stats_.forced_records;
+  ++stats_.syncs;
+  return durable;
+}
+
+void Log::start(LogCallbacks callbacks) {
+  callbacks_ = std::move(callbacks);
+  appender_ = std::jthread([this] { run(); });
+}
+
+Lsn Log::append(std::uint8_t tag, std::string payload, Force force) {
+  std::lock_guard lock(mutex_);
+  const Lsn lsn = lsn_after(appended(), payload.size());
+  appended_.store(lsn.value, std::memory_order_release);
+  ++stats_.records;
+  stats_.bytes += payload.size();
+  if (force == Force::kYes) {
+    ++stats_.forced_records;
+    forced_ = true;
+  }
+  pending_.push_back({tag, std::move(payload)});
+  if (force == Force::kYes || pending_.size() == 1) wake_.notify_one();
+  return lsn;
+}
+
+void Log::release_below(Lsn lsn) {
+  std::lock_guard lock(mutex_);
+  if (lsn <= release_) return;
+  release_ = lsn;
+  wake_.notify_one();
+}
+
+LogStats Log::stats() const {
+  std::lock_guard lock(mutex_);
+  return stats_;
+}
+
+void Log::run() {
+  Lsn released;
+  while (true) {
+    std::vector<Pending> group;
+    Lsn release;
+    bool last = false;
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return stopping_ || !pending_.empty() || release_ > released; });
+      if (!forced_ && !stopping_ && !pending_.empty())
+        wake_.wait_for(lock, kUnforcedDelay, [&] { return forced_ || stopping_; });
+      group.swap(pending_);
+      forced_ = false;
+      release = release_ > released ? release_ : Lsn{};
+      last = stopping_;
+    }
+    if (release.value != 0) released = release;
+    if (!write_group(std::move(group), release)) return;
+    if (last) break;
+  }
+  if (auto closed = writer_->close_clean(); !closed) callbacks_.on_failure(closed.error());
+}
+
+bool Log::write_group(std::vector<Pending> group, Lsn release) {
+  for (const auto& record : group) writer_->append(record.tag, record.payload);
+  auto durable = writer_->sync();
+  Status collected;
+  if (durable && release.value != 0) collected = writer_->release_below(release);
+  if (!durable || !collected) {
+    {
+      std::lock_guard lock(mutex_);
+      failed_ = true;
+    }
+    callbacks_.on_failure(durable ? collected.error() : durable.error());
+    return false;
+  }
+  low_space_ = writer_->space() == Space::kLow;
+  {
+    std::lock_guard lock(mutex_);
+    if (!group.empty()) ++stats_.syncs;
+    stats_.segments = writer_->segments();
+  }
+  if (durable->value != durable_.load(std::memory_order_relaxed)) {
+    durable_.store(durable->value, std::memory_order_release);
+    callbacks_.on_durable(*durable);
+  }
+  return true;
+}
+
+Status Log::stop() {
+  if (!appender_.joinable()) return {};
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  appender_.join();
+  std::lock_guard lock(mutex_);
+  if (failed_) return fail(ErrorCode::kIo, "the log failed before it was stopped");
+  return {};
+}
+
+}  // namespace troth::wal

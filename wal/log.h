@@ -1,0 +1,84 @@
+#pragma once
+// The log as engines use it: one appender thread around wal::Writer. Group commit without a timer:
+// whatever was appended while the previous fsync ran shares the next one.
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "wal/writer.h"
+
+namespace troth::wal {
+
+enum class Force { kNo, kYes };
+
+/// Called on the appender thread; must not block.
+struct LogCallbacks {
+  std::function<void(Lsn)> on_durable;
+  /// The log is dead: nothing after the last on_durable was promised. The process must end with
+  /// exit 74.
+  std::function<void(const Error&)> on_failure;
+};
+
+struct LogStats {
+  std::uint64_t records = 0, forced_records = 0, bytes = 0, syncs = 0, segments = 0;
+};
+
+class Log {
+ public:
+  /// Opens, replays through `replay`, repairs a torn tail. No thread yet.
+  static Result<std::unique_ptr<Log>> open(FileSystem& files, const std::string& dir,
+                                           Options options, const RecordVisitor& replay);
+  ~Log();
+
+  /// Before start(): append and force in one call (the EPOCH record).
+  Result<Lsn> append_and_sync(std::uint8_t tag, std::string_view payload);
+  void start(LogCallbacks callbacks);
+
+  /// Any one thread at a time. Returns the record's LSN at once. kYes wakes the appender; kNo rides
+  /// along, at the latest after 200 ms.
+  Lsn append(std::uint8_t tag, std::string payload, Force force);
+  /// Segments entirely at or below `lsn` may go; done on the appender thread.
+  void release_below(Lsn lsn);
+  /// Thread-safe.
+  Lsn appended() const { return {appended_.load(std::memory_order_acquire)}; }
+  Lsn durable() const { return {durable_.load(std::memory_order_acquire)}; }
+  Space space() const {
+    return low_space_.load(std::memory_order_relaxed) ? Space::kLow : Space::kAmple;
+  }
+  LogStats stats() const;
+  const ScanReport& opened() const { return writer_->opened(); }
+
+  /// Forces everything, seals, joins. Idempotent.
+  Status stop();
+
+ private:
+  struct Pending {
+    std::uint8_t tag;
+    std::string payload;
+  };
+  explicit Log(std::unique_ptr<Writer> writer);
+  void run();
+  bool write_group(std::vector<Pending> group, Lsn release);
+
+  std::unique_ptr<Writer> writer_;  // the appender's own, after start()
+  LogCallbacks callbacks_;
+  std::atomic<std::uint64_t> appended_{0};
+  std::atomic<std::uint64_t> durable_{0};
+  std::atomic<bool> low_space_{false};
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Pending> pending_;  // guarded by mutex_
+  bool forced_ = false;           // guarded by mutex_
+  bool stopping_ = false;         // guarded by mutex_
+  bool failed_ = false;           // guarded by mutex_
+  Lsn release_;                   // guarded by mutex_
+  LogStats stats_;                // guarded by mutex_
+  std::jthread appender_;
+};
+
+}  // namespace troth::wal

@@ -1,0 +1,176 @@
+#include "wal/writer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/failpoint.h"
+
+namespace troth::wal {
+
+namespace {
+constexpr std::string_view kSpareName = "spare.tmp";
+}
+
+Writer::Writer(FileSystem& files, std::string dir, Options options)
+    : files_(files), dir_(std::move(dir)), options_(options) {}
+
+Result<std::unique_ptr<Writer>> Writer::open(FileSystem& files, std::string dir, Options options,
+                                             const RecordVisitor& replay) {
+  if (options.segment_bytes < 64 * 1024 || options.segment_bytes > (std::uint64_t{1} << 30))
+    return fail(ErrorCode::kInvalidArgument, "segment size must be between 64KiB and 1GiB");
+  TROTH_ASSIGN_OR_RETURN(const auto identity, read_identity(files, dir));
+  TROTH_TRY(check_original(files, dir, identity));
+  auto writer = std::unique_ptr<Writer>(new Writer(files, std::move(dir), options));
+  TROTH_ASSIGN_OR_RETURN(writer->opened_, scan(files, writer->dir_, replay));
+  const auto& found = writer->opened_;
+  writer->segments_ = found.segments;
+  writer->offset_ = found.end_offset;
+  writer->chain_ = found.end_chain;
+  writer->appended_ = found.end;
+  TROTH_ASSIGN_OR_RETURN(writer->file_, files.open(writer->path_of(found.segments.back().sequence),
+                                                   OpenMode::kReadWrite));
+  TROTH_TRY(writer->cut_torn_tail());
+  writer->durable_ = found.end;  // cut_torn_tail has forced everything that was kept
+  TROTH_TRY(writer->prepare_spare(options.segment_bytes));
+  return writer;
+}
+
+Status Writer::cut_torn_tail() {
+  TROTH_ASSIGN_OR_RETURN(const auto size, file_->size());
+  if (opened_.torn_bytes > 0) TROTH_TRY(file_->truncate(offset_));
+  capacity_ = std::max(size, options_.segment_bytes);
+  if (auto allocated = file_->allocate(capacity_); !allocated) {
+    if (allocated.error().code != ErrorCode::kNoSpace) return allocated;
+    space_ = Space::kLow;
+    capacity_ = opened_.torn_bytes > 0 ? offset_ : size;
+  }
+  return file_->sync();
+}
+
+Lsn Writer::append(std::uint8_t tag, std::string_view payload) {
+  TROTH_ASSERT(payload.size() <= kMaxRecordBytes, "record of {} bytes, LSN {}", payload.size(),
+               appended_);
+  append_record(pending_, tag, payload);
+  ++pending_count_;
+  appended_ = lsn_after(appended_, payload.size());
+  return appended_;
+}
+
+Status Writer::poisoned(Status failure) {
+  failure_ = std::move(failure);
+  return failure_;
+}
+
+Result<Lsn> Writer::sync() {
+  if (!failure_) return fail(failure_.error());
+  if (pending_.empty()) return durable_;
+  BatchHeader header;
+  header.length = static_cast<std::uint32_t>(pending_.size());
+  header.count = pending_count_;
+  header.base = {appended_.value - pending_.size()};
+  header.durable = durable_;
+  if (auto written = write_batch(header, pending_); !written)
+    return fail(poisoned(std::move(written)).error());
+  durable_ = appended_;
+  pending_.clear();
+  pending_count_ = 0;
+  return durable_;
+}
+
+Status Writer::write_batch(BatchHeader header, std::string_view records) {
+  const std::uint64_t bytes = batch_bytes(records.size());
+  if (offset_ + bytes > capacity_) TROTH_TRY(rotate(bytes));
+  header.chain = chain_;
+  const auto encoded =
+      encode_batch(header, batch_seed(opened_.log_id, segments_.back().sequence), records);
+  TROTH_FAILPOINT_STATUS("wal.write.before");
+  TROTH_TRY(file_->write_at(offset_, encoded));
+  TROTH_FAILPOINT_STATUS("wal.sync.before");
+  TROTH_TRY(file_->sync());
+  TROTH_FAILPOINT("wal.sync.after");
+  offset_ += bytes;
+  chain_ = header.crc;
+  return {};
+}
+
+Status Writer::prepare_spare(std::uint64_t bytes) {
+  const auto path = dir_ + "/" + std::string(kSpareName);
+  TROTH_ASSIGN_OR_RETURN(const bool stale, files_.exists(path));
+  if (stale) TROTH_TRY(files_.remove(path));
+  spare_bytes_ = 0;
+  auto reserved = [&]() -> Status {
+    TROTH_ASSIGN_OR_RETURN(const auto file, files_.open(path, OpenMode::kCreateNew));
+    TROTH_TRY(file->allocate(bytes));
+    return file->sync();
+  }();
+  if (reserved) {
+    spare_bytes_ = bytes;
+    space_ = Space::kAmple;
+    return {};
+  }
+  if (reserved.error().code != ErrorCode::kNoSpace) return reserved;
+  TROTH_TRY(files_.remove(path));
+  space_ = Space::kLow;  // not fatal: what is decided still fits into the current segment
+  return {};
+}
+
+Status Writer::rotate(std::uint64_t needed) {
+  const std::uint64_t bytes = std::max(options_.segment_bytes, kSegmentHeaderBytes + needed);
+  if (spare_bytes_ < bytes) TROTH_TRY(prepare_spare(bytes));
+  if (spare_bytes_ < bytes)
+    return fail(ErrorCode::kNoSpace,
+                fmt::format("no space left for the next log segment in {}", dir_));
+  const auto spare = dir_ + "/" + std::string(kSpareName);
+  SegmentHeader header{opened_.log_id, segments_.back().sequence + 1, durable_, chain_, 0};
+  TROTH_ASSIGN_OR_RETURN(auto file, files_.open(spare, OpenMode::kReadWrite));
+  TROTH_TRY(file->write_at(0, encode_segment_header(header)));
+  TROTH_TRY(file->sync());
+  TROTH_TRY(files_.rename(spare, path_of(header.sequence)));
+  TROTH_FAILPOINT("wal.rotate.created");
+  // Before the first ack out of the new segment its name must be durable (etcd#6368).
+  TROTH_TRY(files_.sync_directory(dir_));
+  TROTH_FAILPOINT("wal.rotate.synced");
+  file_ = std::move(file);
+  segments_.push_back({header.sequence, header.base});
+  capacity_ = spare_bytes_;
+  offset_ = kSegmentHeaderBytes;
+  chain_ = header.crc;
+  return prepare_spare(options_.segment_bytes);
+}
+
+Status Writer::release_below(Lsn lsn) {
+  if (!failure_) return failure_;
+  std::size_t removable = 0;
+  while (removable + 1 < segments_.size() && segments_[removable + 1].base <= lsn) ++removable;
+  if (removable == 0) return {};
+  TROTH_FAILPOINT("wal.gc.before");
+  for (std::size_t i = 0; i < removable; ++i) {
+    // Oldest first, each made durable: a crash in between leaves a log that only starts later.
+    if (auto removed = files_.remove(path_of(segments_[i].sequence)); !removed)
+      return poisoned(std::move(removed));
+    if (auto synced = files_.sync_directory(dir_); !synced) return poisoned(std::move(synced));
+    if (i == 0) TROTH_FAILPOINT("wal.gc.removed_one");
+  }
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(removable));
+  if (space_ == Space::kLow) {
+    if (auto spare = prepare_spare(options_.segment_bytes); !spare)
+      return poisoned(std::move(spare));
+  }
+  return {};
+}
+
+Status Writer::close_clean() {
+  TROTH_ASSIGN_OR_RETURN(const Lsn all, sync());
+  if (offset_ + kBatchHeaderBytes > capacity_)
+    return {};  // no room for the seal: the next start scans as after a crash
+  BatchHeader seal;
+  seal.flags = kSealFlag;
+  seal.base = all;
+  seal.durable = all;
+  if (auto sealed = write_batch(seal, {}); !sealed) return poisoned(std::move(sealed));
+  return {};
+}
+
+}  // namespace troth::wal

@@ -1,0 +1,74 @@
+#pragma once
+// The passive writer: appends to memory, writes and forces a batch when told. No thread (wal/log.h
+// adds one; a simulator drives this one directly). After any failed write or fsync it is poisoned
+// for good: the disk's state is unknown, and only a restart that reads it may go on (failures.md
+// 0.2).
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "wal/directory.h"
+#include "wal/reader.h"
+
+namespace troth::wal {
+
+struct Options {
+  std::uint64_t segment_bytes = std::uint64_t{64} << 20;  ///< 64 KiB .. 1 GiB
+};
+
+/// kLow: the next segment could not be reserved. Refuse new work; decisions still fit into the
+/// current segment.
+enum class Space { kAmple, kLow };
+
+/// Single-threaded.
+class Writer {
+ public:
+  /// Checks that the directory is the original (kFenced), scans it through `replay`, cuts a torn
+  /// tail, and forces what is kept.
+  static Result<std::unique_ptr<Writer>> open(FileSystem& files, std::string dir, Options options,
+                                              const RecordVisitor& replay);
+
+  /// Into the pending batch; nothing is written yet.
+  Lsn append(std::uint8_t tag, std::string_view payload);
+  /// Writes the pending batch and forces it. Returns the durable LSN.
+  Result<Lsn> sync();
+  /// Deletes whole segments whose records are all at or below `lsn`. The current one always stays.
+  Status release_below(Lsn lsn);
+  /// Forces what is pending and writes the seal of a clean shutdown.
+  Status close_clean();
+
+  Lsn appended() const { return appended_; }
+  Lsn durable() const { return durable_; }
+  Space space() const { return space_; }
+  const ScanReport& opened() const { return opened_; }
+  std::size_t segments() const { return segments_.size(); }
+
+ private:
+  Writer(FileSystem& files, std::string dir, Options options);
+  Status cut_torn_tail();
+  Status write_batch(BatchHeader header, std::string_view records);
+  Status rotate(std::uint64_t needed);
+  Status prepare_spare(std::uint64_t bytes);
+  Status poisoned(Status failure);
+  std::string path_of(std::uint64_t sequence) const { return dir_ + "/" + segment_name(sequence); }
+
+  FileSystem& files_;
+  const std::string dir_;
+  const Options options_;
+  ScanReport opened_;
+  std::vector<SegmentInfo> segments_;
+  std::unique_ptr<File> file_;  // the last segment
+  std::uint64_t capacity_ = 0;  // of file_
+  std::uint64_t offset_ = 0;    // where the next batch goes
+  std::uint32_t chain_ = 0;
+  std::uint64_t spare_bytes_ = 0;  // reserved in the spare file; 0 = there is none
+  std::string pending_;
+  std::uint32_t pending_count_ = 0;
+  Lsn appended_;
+  Lsn durable_;
+  Space space_ = Space::kAmple;
+  Status failure_;
+};
+
+}  // namespace troth::wal
