@@ -70,6 +70,7 @@ void body(ByteWriter& out, const PeerRecord& r) {
 void body(ByteWriter& out, const AdoptedRecord& r) {
   out.u32(r.below.value);
   out.signed_varint(r.when.unix_ms);
+  out.u32(r.lineage);
 }
 void body(ByteWriter& out, const CommitRecord& r) {
   out.gtid(r.gtid);
@@ -223,6 +224,7 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
       AdoptedRecord r;
       r.below = {in.u32()};
       r.when = {in.signed_varint()};
+      r.lineage = in.u32();
       return Record(r);
     }
     case RecordType::kCommit:

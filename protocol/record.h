@@ -51,6 +51,7 @@ struct PeerRecord {
 struct AdoptedRecord {
   Epoch below;
   WallTime when;
+  std::uint32_t lineage = 0;  ///< which adopt this was
 };  ///< gtids of epochs < below are never presumed aborted
 
 struct CommitRecord {

@@ -27,7 +27,7 @@ std::vector<Record> one_of_each() {
   return {
       EpochRecord{{7}},
       PeerRecord{name("c1"), Role::kCoordinator, {log_id(), {4}, {99}}, "[::1]:1"},
-      AdoptedRecord{{5}, {1700000000000}},
+      AdoptedRecord{{5}, {1700000000000}, 3},
       CommitRecord{
           gtid(1), {member, member}, AnswerAt::kApplied, "key", "digest", {123}, "checkout #1"},
       AbortRecord{gtid(2), reason, "key", "digest", {-1}},

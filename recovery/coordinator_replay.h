@@ -1,0 +1,33 @@
+#pragma once
+// A coordinator's log as plain tables. The engine adopts them; the same code serves offline
+// inspection.
+
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "protocol/record.h"
+#include "wal/format.h"
+
+namespace troth::recovery {
+
+struct KnownOutcome {
+  protocol::Outcome outcome = protocol::Outcome::kCommitted;
+  protocol::AbortReason reason;
+};
+
+struct CoordinatorTables {
+  Epoch epoch;                      ///< of the last start
+  protocol::AdoptedRecord adopted;  ///< gtids of epochs below it are never presumed aborted
+  Gtid horizon;                     ///< outcomes of ended gtids below it are forgotten
+  std::map<Gtid, protocol::CommitRecord> unended;  ///< COMMIT without END
+  std::map<Gtid, KnownOutcome> outcomes;           ///< everything the log still tells
+  std::unordered_map<std::string, protocol::KeyRecord> keys;
+  std::vector<protocol::PeerRecord> peers;  ///< oldest first; later ones win
+};
+
+/// Applies one record. kCorruption if it does not belong into a coordinator's log or does not
+/// decode.
+Status replay(CoordinatorTables& tables, const wal::RecordView& view);
+
+}  // namespace troth::recovery

@@ -1,0 +1,85 @@
+#include "recovery/participant_replay.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace troth::recovery {
+
+using namespace protocol;
+
+namespace {
+
+void remember(ParticipantTables& tables, const Gtid& gtid, Outcome outcome,
+              AbortReason reason = {}) {
+  RememberedRecord record;
+  record.gtid = gtid;
+  record.outcome = outcome;
+  record.reason = std::move(reason);
+  tables.remembered[gtid] = std::move(record);
+}
+
+Status replay_committed(ParticipantTables& tables, const Gtid& gtid, Lsn lsn) {
+  const auto found = tables.prepared.find(gtid);
+  if (found == tables.prepared.end()) {
+    // Legal only when the PREPARED record's segment is gone, and then the file holds the work
+    // already.
+    remember(tables, gtid, Outcome::kCommitted);
+    return {};
+  }
+  tables.redo.push_back({gtid, lsn, std::move(found->second.record.redo)});
+  tables.prepared.erase(found);
+  remember(tables, gtid, Outcome::kCommitted);
+  return {};
+}
+
+void replay_one_phase(ParticipantTables& tables, OnePhaseRecord record, Lsn lsn) {
+  tables.redo.push_back({record.gtid, lsn, std::move(record.redo)});
+  RememberedRecord remembered;
+  remembered.gtid = record.gtid;
+  remembered.idempotency_key = std::move(record.idempotency_key);
+  remembered.body_digest = std::move(record.body_digest);
+  remembered.decided = record.decided;
+  remembered.key_retention = record.key_retention;
+  tables.remembered[record.gtid] = std::move(remembered);
+}
+
+}  // namespace
+
+Status replay(ParticipantTables& tables, const wal::RecordView& view) {
+  auto decoded = decode(view.tag, view.payload);
+  if (!decoded) return fail(decoded.error(), fmt::format("record at LSN {}", view.lsn));
+  if (tables.first_record.value == 0) tables.first_record = view.lsn;
+  if (const auto* epoch = std::get_if<EpochRecord>(&*decoded)) {
+    tables.epoch = std::max(tables.epoch, epoch->epoch);
+  } else if (const auto* adopted = std::get_if<AdoptedRecord>(&*decoded)) {
+    if (adopted->lineage >= tables.adopted.lineage) tables.adopted = *adopted;
+  } else if (const auto* peer = std::get_if<PeerRecord>(&*decoded)) {
+    tables.peers.push_back(*peer);
+  } else if (auto* prepared = std::get_if<PreparedRecord>(&*decoded)) {
+    // A checkpoint copies undecided branches forward; a copy read after its decision would be a bug
+    // of the writer.
+    if (tables.remembered.count(prepared->gtid) == 0)
+      tables.prepared[prepared->gtid] = {std::move(*prepared), view.lsn};
+  } else if (const auto* committed = std::get_if<CommittedRecord>(&*decoded)) {
+    return replay_committed(tables, committed->gtid, view.lsn);
+  } else if (const auto* aborted = std::get_if<AbortedRecord>(&*decoded)) {
+    tables.prepared.erase(aborted->gtid);
+    remember(tables, aborted->gtid, Outcome::kAborted, aborted->reason);
+  } else if (const auto* refused = std::get_if<RefusedRecord>(&*decoded)) {
+    remember(tables, refused->gtid, Outcome::kAborted,
+             {AbortCode::kTombstone, "promised never to execute it", {}, -1});
+  } else if (auto* one_phase = std::get_if<OnePhaseRecord>(&*decoded)) {
+    replay_one_phase(tables, std::move(*one_phase), view.lsn);
+  } else if (auto* remembered = std::get_if<RememberedRecord>(&*decoded)) {
+    const Gtid gtid = remembered->gtid;
+    tables.remembered[gtid] = std::move(*remembered);
+  } else {
+    return fail(ErrorCode::kCorruption,
+                fmt::format("record at LSN {} is a {} record: this is not a participant's log",
+                            view.lsn, protocol::to_string(type_of(*decoded))));
+  }
+  return {};
+}
+
+}  // namespace troth::recovery

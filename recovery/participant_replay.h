@@ -1,0 +1,38 @@
+#pragma once
+// A participant's log as plain tables. The engine adopts them; the same code serves offline
+// inspection.
+
+#include <map>
+#include <vector>
+
+#include "protocol/record.h"
+#include "wal/format.h"
+
+namespace troth::recovery {
+
+struct RedoEntry {
+  Gtid gtid;
+  Lsn committed;  ///< of its COMMITTED or ONE_PHASE record
+  std::string redo;
+};
+struct PreparedEntry {
+  protocol::PreparedRecord record;
+  Lsn lsn;
+};
+
+struct ParticipantTables {
+  Epoch epoch;
+  protocol::AdoptedRecord adopted;
+  Lsn first_record;                        ///< LSN of the oldest record kept
+  std::map<Gtid, PreparedEntry> prepared;  ///< undecided
+  std::vector<RedoEntry> redo;             ///< in LSN order; apply those above the file's marker
+  std::map<Gtid, protocol::RememberedRecord>
+      remembered;  ///< outcomes of branches: committed, aborted, refused, keys
+  std::vector<protocol::PeerRecord> peers;
+};
+
+/// Applies one record. kCorruption if it does not belong into a participant's log or does not
+/// decode.
+Status replay(ParticipantTables& tables, const wal::RecordView& view);
+
+}  // namespace troth::recovery

@@ -1,0 +1,64 @@
+#pragma once
+// What this node durably knows of the others, and the continuity handshake (protocol.md section 2).
+// A node whose own log ends before what a peer has seen of it has lost its memory and must stop:
+// that is what makes presumed abort safe after a restored backup or an emptied disk. Pure; owned by
+// the engine thread.
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "protocol/message.h"
+#include "protocol/record.h"
+
+namespace troth::recovery {
+
+class PeerTable {
+ public:
+  /// `known_only`: refuse names that are not allowed (a coordinator talks to configured
+  /// participants only).
+  PeerTable(NodeName self, protocol::Role role, LogId log_id, Epoch epoch, bool known_only);
+
+  void allow(const NodeName& peer, const std::string& address);
+  /// From the log, at start.
+  void adopt(const protocol::PeerRecord& record);
+
+  /// What the engine must do after looking at a greeting.
+  struct Judgement {
+    std::optional<Error> stop;  ///< this node has lost its memory: exit with its code
+    std::string refusal;        ///< not empty: do not use this link or batch
+    std::optional<protocol::PeerRecord> to_append;  ///< news that must outlive a crash
+    bool restarted = false;                         ///< the peer is in a newer epoch than before
+  };
+
+  protocol::Hello make_hello(const NodeName& peer, const std::string& own_address,
+                             Lsn own_durable) const;
+  Judgement on_hello(const protocol::Hello& hello, Lsn own_durable, protocol::HelloReply& reply);
+  Judgement on_reply(const NodeName& peer, const protocol::HelloReply& reply, Lsn own_durable);
+  Judgement on_batch(const protocol::BatchHeader& header);
+
+  /// Position as last seen; nil log_id if never met.
+  protocol::NodePosition position_of(const NodeName& peer) const;
+  std::string address_of(const NodeName& peer) const;
+  protocol::Role role_of(const NodeName& peer) const;
+  bool allowed(const NodeName& peer) const;
+  /// Everything known, for a checkpoint.
+  std::vector<protocol::PeerRecord> records() const;
+
+ private:
+  std::optional<Error> check_own_memory(const NodeName& peer,
+                                        const protocol::NodePosition& seen_of_us,
+                                        Lsn own_durable) const;
+  void learn(Judgement& judgement, const NodeName& peer, protocol::Role role,
+             const protocol::NodePosition& position, const std::string& address);
+
+  NodeName self_;
+  protocol::Role role_;
+  protocol::NodePosition own_;
+  bool known_only_;
+  std::map<NodeName, protocol::PeerRecord> peers_;
+  std::set<NodeName> allowed_;
+};
+
+}  // namespace troth::recovery

@@ -1,0 +1,40 @@
+#include "recovery/start_up.h"
+
+#include <fmt/format.h>
+
+namespace troth::recovery {
+
+using namespace protocol;
+
+Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
+                             wal::Options options, const wal::RecordVisitor& visitor) {
+  OpenedNode node;
+  TROTH_ASSIGN_OR_RETURN(node.identity, wal::read_identity(files, dir));
+  TROTH_ASSIGN_OR_RETURN(node.lock, wal::lock_directory(files, dir));
+  if (node.identity.role != role)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} holds the log of a {}, not of a {}",
+                                                         dir, node.identity.role, role));
+  TROTH_ASSIGN_OR_RETURN(node.name, NodeName::parse(node.identity.node));
+  TROTH_ASSIGN_OR_RETURN(node.log, wal::Log::open(files, dir, options, visitor));
+  return node;
+}
+
+Result<Epoch> begin_epoch(OpenedNode& node, Epoch previous, AdoptedRecord& adopted,
+                          const Clock& clock) {
+  const Epoch epoch{previous.value + 1};
+  const auto force = [&](const Record& record) -> Status {
+    TROTH_ASSIGN_OR_RETURN(
+        [[maybe_unused]] const Lsn durable,
+        node.log->append_and_sync(static_cast<std::uint8_t>(type_of(record)), encode(record)));
+    return {};
+  };
+  TROTH_TRY(force(EpochRecord{epoch}));
+  // lineage counts adopts; each must leave its own ADOPTED record before anything is presumed.
+  if (node.identity.lineage > adopted.lineage) {
+    adopted = {epoch, clock.wall_now(), node.identity.lineage};
+    TROTH_TRY(force(adopted));
+  }
+  return epoch;
+}
+
+}  // namespace troth::recovery

@@ -1,0 +1,33 @@
+#pragma once
+// The start order both daemons share (protocol.md section 7): own the directory -> verify and scan
+// -> bump the epoch, forced, before anything is sent.
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "protocol/record.h"
+#include "wal/directory.h"
+#include "wal/log.h"
+
+namespace troth::recovery {
+
+struct OpenedNode {
+  std::unique_ptr<DirectoryLock> lock;
+  wal::Identity identity;
+  NodeName name;
+  std::unique_ptr<wal::Log> log;  ///< open, not started
+};
+
+/// kFenced if owned or copied, kInvalidArgument if the directory belongs to the other role.
+Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
+                             wal::Options options, const wal::RecordVisitor& visitor);
+
+/// Forces EPOCH (previous + 1) and, after an adopt, ADOPTED. `adopted` is what the log already
+/// says, and is brought up to date.
+Result<Epoch> begin_epoch(OpenedNode& node, Epoch previous, protocol::AdoptedRecord& adopted,
+                          const Clock& clock);
+
+}  // namespace troth::recovery
