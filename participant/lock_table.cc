@@ -1,0 +1,165 @@
+#include "participant/lock_table.h"
+
+#include <algorithm>
+
+namespace troth::participant {
+
+namespace {
+
+//                              IS     IX     S      SIX    X
+constexpr bool kCompatible[5][5] = {{true, true, true, true, false},       // IS
+                                    {true, true, false, false, false},     // IX
+                                    {true, false, true, false, false},     // S
+                                    {true, false, false, false, false},    // SIX
+                                    {false, false, false, false, false}};  // X
+
+std::size_t at(LockMode mode) {
+  return static_cast<std::size_t>(mode);
+}
+
+}  // namespace
+
+LockMode combined(LockMode a, LockMode b) {
+  if (a == b) return a;
+  if (a == LockMode::kX || b == LockMode::kX) return LockMode::kX;
+  if (a == LockMode::kIS) return b;
+  if (b == LockMode::kIS) return a;
+  return LockMode::kSIX;  // IX with S, or SIX with either
+}
+
+bool compatible(LockMode a, LockMode b) {
+  return kCompatible[at(a)][at(b)];
+}
+
+bool LockTable::blocked_by_holder(const Gtid& owner, const LockRequest& request,
+                                  Acquired& out) const {
+  const auto found = grants_.find(request.resource);
+  if (found == grants_.end()) return false;
+  const std::size_t before = out.holders.size();
+  for (const auto& grant : found->second)
+    if (grant.owner != owner && !compatible(grant.mode, request.mode))
+      out.holders.push_back(grant.owner);
+  if (out.holders.size() == before) return false;
+  if (before == 0) out.contended = request.resource;
+  return true;
+}
+
+bool LockTable::blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
+                                        const Gtid& owner, Acquired& out) const {
+  const auto found = waiting_on_.find(request.resource);
+  if (found == waiting_on_.end()) return false;
+  bool blocked = false;
+  for (const auto& [waiter, mode] : found->second) {
+    if (!(waiter < priority)) break;
+    if (waiters_.at(waiter).owner == owner || compatible(mode, request.mode)) continue;
+    if (out.holders.empty()) out.contended = request.resource;
+    out.holders.push_back(waiters_.at(waiter).owner);
+    blocked = true;
+  }
+  return blocked;
+}
+
+LockTable::Acquired LockTable::try_acquire(const Gtid& owner, const Priority& priority,
+                                           const std::vector<LockRequest>& requests) {
+  Acquired out;
+  bool blocked = false;
+  for (const auto& request : requests) {
+    blocked |= blocked_by_holder(owner, request, out);
+    blocked |= blocked_by_older_waiter(priority, request, owner, out);
+  }
+  if (blocked) {
+    std::sort(out.holders.begin(), out.holders.end());
+    out.holders.erase(std::unique(out.holders.begin(), out.holders.end()), out.holders.end());
+    return out;
+  }
+  for (const auto& request : requests) grant(owner, request);
+  out.granted = true;
+  return out;
+}
+
+void LockTable::grant(const Gtid& owner, const LockRequest& request) {
+  auto& grants = grants_[request.resource];
+  const auto own =
+      std::find_if(grants.begin(), grants.end(), [&](const Grant& g) { return g.owner == owner; });
+  if (own != grants.end()) {
+    own->mode = combined(own->mode, request.mode);
+    return;
+  }
+  grants.push_back({owner, request.mode});
+  held_[owner].push_back(request.resource);
+  ++locks_;
+}
+
+void LockTable::force_grant(const Gtid& owner, const std::vector<LockRequest>& requests) {
+  for (const auto& request : requests) grant(owner, request);
+}
+
+void LockTable::enqueue(const Gtid& owner, const Priority& priority,
+                        std::vector<LockRequest> wanted) {
+  drop(owner);
+  for (const auto& request : wanted) {
+    auto& queue = waiting_on_[request.resource];
+    const auto [entry, is_new] = queue.emplace(priority, request.mode);
+    if (!is_new) entry->second = combined(entry->second, request.mode);
+  }
+  waiters_[priority] = {owner, std::move(wanted)};
+}
+
+void LockTable::drop(const Gtid& owner) {
+  const auto held = held_.find(owner);
+  if (held == held_.end()) return;
+  for (const auto& resource : held->second) {
+    const auto found = grants_.find(resource);
+    std::erase_if(found->second, [&](const Grant& g) { return g.owner == owner; });
+    if (found->second.empty()) grants_.erase(found);
+  }
+  locks_ -= held->second.size();
+  held_.erase(held);
+}
+
+std::vector<Gtid> LockTable::release(const Gtid& owner) {
+  drop(owner);
+  const auto waiting = std::find_if(waiters_.begin(), waiters_.end(),
+                                    [&](const auto& w) { return w.second.owner == owner; });
+  if (waiting != waiters_.end()) {
+    for (const auto& request : waiting->second.wanted) {
+      const auto queue = waiting_on_.find(request.resource);
+      if (queue == waiting_on_.end()) continue;
+      queue->second.erase(waiting->first);
+      if (queue->second.empty()) waiting_on_.erase(queue);
+    }
+    waiters_.erase(waiting);
+  }
+  return grant_waiters();
+}
+
+std::vector<Gtid> LockTable::grant_waiters() {
+  std::vector<Gtid> woken;
+  for (auto next = waiters_.begin(); next != waiters_.end();) {
+    const auto current = next++;
+    const auto priority = current->first;
+    const Gtid owner = current->second.owner;
+    auto wanted = current->second.wanted;
+    if (!try_acquire(owner, priority, wanted).granted) continue;
+    for (const auto& request : wanted) {
+      const auto queue = waiting_on_.find(request.resource);
+      if (queue == waiting_on_.end()) continue;
+      queue->second.erase(priority);
+      if (queue->second.empty()) waiting_on_.erase(queue);
+    }
+    waiters_.erase(current);
+    woken.push_back(owner);
+  }
+  return woken;
+}
+
+bool LockTable::others_write(const Gtid& owner, std::uint32_t table) const {
+  const auto found = grants_.find(Resource{table, Resource::kWholeTable, {}});
+  if (found == grants_.end()) return false;
+  return std::any_of(found->second.begin(), found->second.end(), [&](const Grant& g) {
+    return g.owner != owner &&
+           (g.mode == LockMode::kIX || g.mode == LockMode::kSIX || g.mode == LockMode::kX);
+  });
+}
+
+}  // namespace troth::participant

@@ -1,0 +1,98 @@
+#pragma once
+// Who may touch what in one database. Multi-granularity two-phase locking: intention and real locks
+// on tables, S and X on keys (rows by identity, unique keys, foreign-key parents). Acquisition is
+// all-or-nothing and a waiting branch holds nothing, so there is no deadlock inside one database;
+// across databases deadlines end them (wound-wait is built on Priority). Waiters are served oldest
+// first, and a younger request never overtakes an older waiter it conflicts with: none starves.
+// Pure; owned by the worker thread of its database.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/ids.h"
+
+namespace troth::participant {
+
+enum class LockMode : std::uint8_t { kIS, kIX, kS, kSIX, kX };
+
+/// A whole table (index = kWholeTable) or one key of one of its indexes. Ids are the catalogue's;
+/// key bytes are canonical.
+struct Resource {
+  static constexpr std::uint32_t kWholeTable = 0xffffffff;
+  std::uint32_t table = 0;
+  std::uint32_t index = kWholeTable;
+  std::string key;
+  friend auto operator<=>(const Resource&, const Resource&) = default;
+};
+
+struct LockRequest {
+  Resource resource;
+  LockMode mode = LockMode::kS;
+};
+
+/// The weakest mode that includes both.
+LockMode combined(LockMode a, LockMode b);
+/// May two owners hold these on one resource at the same time?
+bool compatible(LockMode a, LockMode b);
+
+class LockTable {
+ public:
+  struct Acquired {
+    bool granted = false;
+    std::vector<Gtid> holders;  ///< who is in the way, oldest gtid first
+    Resource contended;         ///< the first resource in the way
+  };
+
+  /// Grants every request or none. Not granted: nothing new is held and nothing is queued.
+  Acquired try_acquire(const Gtid& owner, const Priority& priority,
+                       const std::vector<LockRequest>& requests);
+  /// Gives up what `owner` holds and queues it for all of `wanted`. It will come back from
+  /// release() holding them.
+  void enqueue(const Gtid& owner, const Priority& priority, std::vector<LockRequest> wanted);
+  /// Frees everything `owner` holds or waits for. Returns the waiters that were granted their whole
+  /// wanted set, oldest first.
+  std::vector<Gtid> release(const Gtid& owner);
+  /// For prepared branches after a restart: they held these before, so they cannot conflict.
+  void force_grant(const Gtid& owner, const std::vector<LockRequest>& requests);
+
+  /// Other owners that hold IX, SIX or X on the table.
+  bool others_write(const Gtid& owner, std::uint32_t table) const;
+  std::size_t locks() const { return locks_; }
+  std::size_t waiters() const { return waiters_.size(); }
+
+ private:
+  struct Grant {
+    Gtid owner;
+    LockMode mode;
+  };
+  struct Waiter {
+    Gtid owner;
+    std::vector<LockRequest> wanted;
+  };
+  struct Hash {
+    std::size_t operator()(const Resource& r) const noexcept {
+      return std::hash<std::string>{}(r.key) ^ (r.table * std::size_t{0x9e3779b97f4a7c15ull}) ^
+             (r.index * std::size_t{0xff51afd7ed558ccdull});
+    }
+  };
+  using Grants = std::unordered_map<Resource, std::vector<Grant>, Hash>;
+
+  void grant(const Gtid& owner, const LockRequest& request);
+  void drop(const Gtid& owner);
+  std::vector<Gtid> grant_waiters();
+  bool blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
+                               const Gtid& owner, Acquired& out) const;
+  bool blocked_by_holder(const Gtid& owner, const LockRequest& request, Acquired& out) const;
+
+  Grants grants_;
+  std::unordered_map<Gtid, std::vector<Resource>> held_;
+  std::map<Priority, Waiter> waiters_;  // oldest first
+  std::unordered_map<Resource, std::map<Priority, LockMode>, Hash>
+      waiting_on_;  // the same, by resource
+  std::size_t locks_ = 0;
+};
+
+}  // namespace troth::participant

@@ -1,0 +1,142 @@
+#include "participant/sqlite/apply.h"
+
+#include <fmt/format.h>
+
+namespace troth::participant::sqlite {
+
+namespace {
+
+// The rowid under a name no column shadows.
+std::string rowid_name(const TableInfo& table) {
+  for (const char* candidate : {"_rowid_", "rowid", "oid"}) {
+    bool shadowed = false;
+    for (const auto& column : table.columns)
+      shadowed |= sqlite3_stricmp(column.name.c_str(), candidate) == 0;
+    if (!shadowed) return candidate;
+  }
+  return "_rowid_";
+}
+
+}  // namespace
+
+Applier::Applier(Connection& db, const Schema& schema) : db_(db), schema_(schema) {
+  sqlite3_set_authorizer(db_.get(), &Applier::authorize, this);
+}
+
+int Applier::authorize(void* self, int action, const char*, const char*, const char*,
+                       const char* trigger) {
+  if (!static_cast<Applier*>(self)->applying_ || trigger == nullptr) return SQLITE_OK;
+  // A trigger's rows were captured by value already: its body compiles to nothing here.
+  const bool silenced = action == SQLITE_INSERT || action == SQLITE_UPDATE ||
+                        action == SQLITE_DELETE || action == SQLITE_SELECT;
+  return silenced ? SQLITE_IGNORE : SQLITE_OK;
+}
+
+Status Applier::apply(const std::vector<RowOp>& operations) {
+  for (const auto& op : operations) TROTH_TRY(apply_one(op));
+  return {};
+}
+
+std::vector<std::size_t> Applier::changed_columns(const RowOp& op) const {
+  const auto& table = schema_.table(op.table);
+  std::vector<std::size_t> changed;
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    if (table.columns[i].generated) continue;
+    const bool rowid_moved =
+        static_cast<int>(i) == table.rowid_column && op.old_rowid != op.new_rowid;
+    if (op.kind == RowOpKind::kInsert || rowid_moved ||
+        (op.kind == RowOpKind::kUpdate && op.old_row[i] != op.new_row[i]))
+      changed.push_back(i);
+  }
+  return changed;
+}
+
+std::string Applier::sql_for(const RowOp& op, const std::vector<std::size_t>& changed) const {
+  const auto& table = schema_.table(op.table);
+  const auto name = "main." + quoted(table.name);
+  const bool hidden_rowid = table.identity == RowIdentity::kRowid;
+  if (op.kind == RowOpKind::kInsert) {
+    std::string columns = hidden_rowid ? rowid_name(table) : "";
+    std::string values = hidden_rowid ? "?1" : "";
+    for (std::size_t i = 0; i < changed.size(); ++i) {
+      columns += (columns.empty() ? "" : ",") + quoted(table.columns[changed[i]].name);
+      values += fmt::format("{}?{}", values.empty() ? "" : ",", i + (hidden_rowid ? 2 : 1));
+    }
+    return fmt::format("INSERT INTO {}({}) VALUES({})", name, columns, values);
+  }
+  std::string set;
+  for (std::size_t i = 0; i < changed.size(); ++i)
+    set += fmt::format("{}{}=?{}", set.empty() ? "" : ",", quoted(table.columns[changed[i]].name),
+                       i + 1);
+  std::size_t next = changed.size() + 1;
+  std::string where;
+  if (table.identity == RowIdentity::kPrimaryKeyValue) {
+    for (const int column : table.primary_key)
+      where += fmt::format("{}{}=?{}", where.empty() ? "" : " AND ",
+                           quoted(table.columns[static_cast<std::size_t>(column)].name), next++);
+  } else {
+    where = fmt::format("{}=?{}", rowid_name(table), next);
+  }
+  if (op.kind == RowOpKind::kDelete) return fmt::format("DELETE FROM {} WHERE {}", name, where);
+  return fmt::format("UPDATE {} SET {} WHERE {}", name, set, where);
+}
+
+Result<PreparedStatement*> Applier::statement_for(const RowOp& op,
+                                                  const std::vector<std::size_t>& changed) {
+  const auto key = std::make_tuple(op.kind, op.table, changed);
+  const auto found = statements_.find(key);
+  if (found != statements_.end()) return &found->second;
+  auto prepared = db_.prepare(sql_for(op, changed), true);
+  if (!prepared)
+    return fail(prepared.error(),
+                fmt::format("cannot redo a change of {}", schema_.table(op.table).name));
+  return &statements_.emplace(key, std::move(*prepared)).first->second;
+}
+
+void Applier::bind_identity(PreparedStatement& stmt, int from, const RowOp& op) const {
+  const auto& table = schema_.table(op.table);
+  if (table.identity == RowIdentity::kPrimaryKeyValue) {
+    for (const int column : table.primary_key)
+      stmt.bind(from++, op.old_row[static_cast<std::size_t>(column)]);
+  } else {
+    stmt.bind(from, op.old_rowid);
+  }
+}
+
+Status Applier::apply_one(const RowOp& op) {
+  const auto& table = schema_.table(op.table);
+  const auto changed =
+      op.kind == RowOpKind::kDelete ? std::vector<std::size_t>{} : changed_columns(op);
+  if (op.kind == RowOpKind::kUpdate && changed.empty())
+    return {};  // it locked the row and changed nothing
+  applying_ = true;
+  auto prepared = statement_for(op, changed);
+  if (!prepared) {
+    applying_ = false;
+    return fail(prepared.error());
+  }
+  PreparedStatement& stmt = **prepared;
+  int at = 1;
+  if (op.kind == RowOpKind::kInsert && table.identity == RowIdentity::kRowid)
+    stmt.bind(at++, op.new_rowid);
+  for (const auto column : changed) stmt.bind(at++, op.new_row[column]);
+  if (op.kind != RowOpKind::kInsert) bind_identity(stmt, at, op);
+  const int rc = stmt.step();
+  const int rows = sqlite3_changes(db_.get());
+  Status result;
+  if (rc != SQLITE_DONE) {
+    result = fail(error_of(db_.get(), fmt::format("cannot redo a change of {}", table.name)));
+  } else if (rows != 1 && !schema_.is_action_child(table)) {
+    // A cascade that ran live may have taken the row of an action child already; nowhere else may a
+    // row be missing.
+    result = fail(
+        ErrorCode::kCorruption,
+        fmt::format("redo changed {} rows of {} instead of 1: the file is not what the log says",
+                    rows, table.name));
+  }
+  stmt.reset();
+  applying_ = false;
+  return result;
+}
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,36 @@
+#pragma once
+// Puts captured rows back: own cached statements by identity, without triggers, in hook order.
+
+#include <map>
+#include <tuple>
+
+#include "participant/sqlite/redo.h"
+
+namespace troth::participant::sqlite {
+
+class Applier {
+ public:
+  /// Installs the authorizer that silences triggers while apply statements are compiled; it stays
+  /// for ever, because setting one expires every statement.
+  Applier(Connection& db, const Schema& schema);
+  /// kCorruption if a row is not where it must be.
+  Status apply(const std::vector<RowOp>& operations);
+  Status apply_one(const RowOp& op);
+
+ private:
+  static int authorize(void* self, int action, const char* a, const char* b, const char* db,
+                       const char* trigger);
+  Result<PreparedStatement*> statement_for(const RowOp& op,
+                                           const std::vector<std::size_t>& changed);
+  std::string sql_for(const RowOp& op, const std::vector<std::size_t>& changed) const;
+  void bind_identity(PreparedStatement& stmt, int from, const RowOp& op) const;
+  std::vector<std::size_t> changed_columns(const RowOp& op) const;
+
+  Connection& db_;
+  const Schema& schema_;
+  bool applying_ = false;
+  std::map<std::tuple<RowOpKind, std::uint32_t, std::vector<std::size_t>>, PreparedStatement>
+      statements_;
+};
+
+}  // namespace troth::participant::sqlite

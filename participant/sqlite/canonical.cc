@@ -1,0 +1,85 @@
+#include <charconv>
+#include <cmath>
+
+#include "participant/sqlite/schema.h"
+
+namespace troth::participant::sqlite {
+
+using protocol::Blob;
+using protocol::Value;
+
+namespace {
+
+bool numeric(Affinity affinity) {
+  return affinity == Affinity::kNumeric || affinity == Affinity::kInteger ||
+         affinity == Affinity::kReal;
+}
+
+// A well-formed number in text, as numeric affinity converts it; anything else stays text.
+std::optional<Value> number_in(std::string_view text) {
+  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  std::int64_t integer = 0;
+  const auto* end = text.data() + text.size();
+  if (const auto [at, error] = std::from_chars(text.data(), end, integer);
+      error == std::errc{} && at == end)
+    return Value(integer);
+  double real = 0;
+  if (const auto [at, error] = std::from_chars(text.data(), end, real);
+      error == std::errc{} && at == end)
+    return Value(real);
+  return std::nullopt;
+}
+
+std::string tagged(char tag, std::string_view bytes) {
+  std::string out;
+  out.reserve(bytes.size() + 1);
+  out.push_back(tag);
+  out.append(bytes);
+  return out;
+}
+
+std::string canonical_real(double value) {
+  constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
+  if (std::trunc(value) == value && std::fabs(value) < kExactIntegers)
+    return tagged('i', std::to_string(static_cast<std::int64_t>(value)));
+  ByteWriter out;
+  out.f64(value);
+  return tagged('r', out.view());
+}
+
+std::string folded(const std::string& text, Collation collation) {
+  std::string out = text;
+  if (collation == Collation::kNoCase)
+    for (auto& c : out)
+      if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  if (collation == Collation::kRtrim)
+    while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+}  // namespace
+
+std::optional<std::string> canonical(const Value& value, Affinity affinity, Collation collation) {
+  if (collation == Collation::kCustom) return std::nullopt;
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) {
+    if (affinity == Affinity::kText)
+      return tagged('t', folded(std::to_string(*integer), collation));
+    return tagged('i', std::to_string(*integer));
+  }
+  if (const auto* real = std::get_if<double>(&value)) {
+    if (affinity == Affinity::kText)
+      return std::nullopt;  // how SQLite prints a REAL is its own affair
+    return canonical_real(*real);
+  }
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    if (numeric(affinity))
+      if (const auto number = number_in(*text)) return canonical(*number, affinity, collation);
+    return tagged('t', folded(*text, collation));
+  }
+  if (const auto* blob = std::get_if<Blob>(&value)) return tagged('b', blob->bytes);
+  return std::nullopt;
+}
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,74 @@
+#pragma once
+// A thin RAII layer over the SQLite C API. Errors become Status with SQLite's own message.
+// Single-threaded.
+
+#include <sqlite3.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "protocol/statement.h"
+
+namespace troth::participant::sqlite {
+
+/// kNoSpace for SQLITE_FULL, kFenced for SQLITE_BUSY, kCorruption for damaged files, kIo otherwise.
+Error error_of(sqlite3* db, std::string_view what);
+
+class PreparedStatement {
+ public:
+  PreparedStatement() = default;
+  explicit PreparedStatement(sqlite3_stmt* stmt) : stmt_(stmt) {}
+  PreparedStatement(PreparedStatement&& other) noexcept
+      : stmt_(std::exchange(other.stmt_, nullptr)) {}
+  PreparedStatement& operator=(PreparedStatement&& other) noexcept {
+    std::swap(stmt_, other.stmt_);
+    return *this;
+  }
+  ~PreparedStatement() { sqlite3_finalize(stmt_); }
+
+  sqlite3_stmt* get() const { return stmt_; }
+  /// `index` counts from 1. Text and blobs must stay alive until reset().
+  void bind(int index, const protocol::Value& value);
+  int step() { return sqlite3_step(stmt_); }
+  void reset() {
+    sqlite3_reset(stmt_);
+    sqlite3_clear_bindings(stmt_);
+  }
+  protocol::Value column(int index) const;
+  std::int64_t integer(int index) const { return sqlite3_column_int64(stmt_, index); }
+  std::string text(int index) const;
+
+ private:
+  sqlite3_stmt* stmt_ = nullptr;
+};
+
+protocol::Value value_of(sqlite3_value* value);
+
+class Connection {
+ public:
+  /// `vfs` nullptr = the default one.
+  static Result<std::unique_ptr<Connection>> open(const std::string& path, int flags,
+                                                  const char* vfs);
+  ~Connection();
+
+  sqlite3* get() const { return db_; }
+  Status execute(const std::string& sql);
+  /// `rest`, if given, receives what follows the first statement.
+  Result<PreparedStatement> prepare(std::string_view sql, bool persistent = false,
+                                    std::string_view* rest = nullptr);
+  /// First column of the first row as integer; kNotFound if there is no row.
+  Result<std::int64_t> integer(const std::string& sql);
+  Result<std::string> text(const std::string& sql);
+  bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+
+ private:
+  explicit Connection(sqlite3* db) : db_(db) {}
+  sqlite3* db_;
+};
+
+/// "name" quoted as an SQL identifier.
+std::string quoted(std::string_view name);
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,185 @@
+#include "participant/sqlite/database.h"
+
+#include <fmt/format.h>
+
+#include "base/failpoint.h"
+#include "participant/sqlite/shim_vfs.h"
+
+namespace troth::participant::sqlite {
+
+namespace {
+
+constexpr int kMarkerFormat = 1;
+
+void forbid_memory_statistics() {
+  // Global and only possible before the first open; saves a mutex per allocation (participant.md
+  // section 2).
+  static const int once = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+  static_cast<void>(once);
+}
+
+void set_limits(sqlite3* db) {
+  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 64 << 20);
+  sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 1 << 20);
+  sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 200);
+  sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 100);
+  sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
+}
+
+}  // namespace
+
+Database::Database(SqliteOptions options)
+    : options_(std::move(options)), files_(make_posix_file_system()) {}
+
+Database::~Database() = default;
+
+Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
+  forbid_memory_statistics();
+  auto database = std::unique_ptr<Database>(new Database(options));
+  TROTH_ASSIGN_OR_RETURN(const bool there, database->files_->exists(options.path));
+  if (!there)
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format(
+            "database {} does not exist; create it with sqlite3 first, the agent never makes one",
+            options.path));
+  TROTH_ASSIGN_OR_RETURN(database->identity_, database->files_->identity(options.path));
+  TROTH_ASSIGN_OR_RETURN(
+      database->connection_,
+      Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, holding_vfs()));
+  TROTH_TRY(database->configure());
+  return database;
+}
+
+Status Database::configure() {
+  auto& db = *connection_;
+  set_limits(db.get());
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (sqlite3_db_readonly(db.get(), "main") == 1)
+    return fail(ErrorCode::kIo, fmt::format("database {} cannot be written", options_.path));
+  TROTH_ASSIGN_OR_RETURN(const auto mode, db.text("PRAGMA journal_mode=WAL"));
+  if (mode != "wal")
+    return fail(
+        ErrorCode::kUnsupported,
+        fmt::format(
+            "database {} cannot use WAL mode (it stays in {}); close other programs that use it",
+            options_.path, mode));
+  // NORMAL is enough: what is not in the file after a power cut is in the agent's own log
+  // (participant.md 5.6).
+  TROTH_TRY(db.execute("PRAGMA synchronous=NORMAL"));
+  TROTH_TRY(db.execute("PRAGMA foreign_keys=ON"));
+  TROTH_TRY(db.execute("PRAGMA wal_autocheckpoint=0"));
+  TROTH_TRY(db.execute("PRAGMA temp_store=MEMORY"));
+  return db.execute(fmt::format("PRAGMA cache_size=-{}", options_.cache_bytes / 1024));
+}
+
+Result<OpenedDatabase> Database::read_marker() {
+  OpenedDatabase opened;
+  TROTH_ASSIGN_OR_RETURN(
+      const auto tables,
+      connection_->integer("SELECT count(*) FROM sqlite_schema WHERE name='troth_applied'"));
+  if (tables == 0) {
+    opened.is_new = true;
+    return opened;
+  }
+  TROTH_ASSIGN_OR_RETURN(
+      auto row, connection_->prepare(
+                    "SELECT format, log_id, participant, lsn FROM troth_applied WHERE id=1"));
+  if (row.step() != SQLITE_ROW)
+    return fail(ErrorCode::kCorruption,
+                fmt::format("the marker row of {} is missing", options_.path));
+  if (row.integer(0) != kMarkerFormat)
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("the marker of {} was written by a newer version", options_.path));
+  TROTH_ASSIGN_OR_RETURN(opened.log_id, LogId::parse(row.text(1)));
+  TROTH_ASSIGN_OR_RETURN(opened.participant, NodeName::parse(row.text(2)));
+  opened.applied = {static_cast<std::uint64_t>(row.integer(3))};
+  return opened;
+}
+
+Status Database::create_marker(const LogId& log_id, const NodeName& participant) {
+  auto& db = *connection_;
+  TROTH_TRY(db.execute("PRAGMA synchronous=FULL"));
+  TROTH_TRY(db.execute(
+      fmt::format("BEGIN IMMEDIATE; CREATE TABLE troth_applied(id INTEGER PRIMARY KEY CHECK(id=1), "
+                  "format INTEGER NOT NULL, "
+                  "log_id TEXT NOT NULL, participant TEXT NOT NULL, lsn INTEGER NOT NULL);"
+                  "INSERT INTO troth_applied VALUES(1,{},'{}','{}',0); COMMIT",
+                  kMarkerFormat, log_id, participant)));
+  return db.execute("PRAGMA synchronous=NORMAL");
+}
+
+Status Database::begin(bool defer_foreign_keys) {
+  TROTH_TRY(connection_->execute("BEGIN IMMEDIATE"));
+  // Redo goes row by row: a child may come before its parent. The flag is cleared by every COMMIT.
+  if (defer_foreign_keys) TROTH_TRY(connection_->execute("PRAGMA defer_foreign_keys=1"));
+  return {};
+}
+
+Status Database::commit(Lsn marker) {
+  if (set_marker_.get() == nullptr) {
+    TROTH_ASSIGN_OR_RETURN(
+        set_marker_, connection_->prepare("UPDATE main.troth_applied SET lsn=?1 WHERE id=1", true));
+  }
+  set_marker_.bind(1, static_cast<std::int64_t>(marker.value));
+  const int rc = set_marker_.step();
+  set_marker_.reset();
+  if (rc != SQLITE_DONE) return fail(error_of(connection_->get(), "cannot write the marker row"));
+  TROTH_FAILPOINT_STATUS("sqlite.commit.before");
+  TROTH_TRY(connection_->execute("COMMIT"));
+  TROTH_FAILPOINT_STATUS("sqlite.commit.after");
+  return {};
+}
+
+Status Database::rollback() {
+  return connection_->in_transaction() ? connection_->execute("ROLLBACK") : Status{};
+}
+
+Status Database::sync_wal() {
+  sqlite3_file* wal = nullptr;
+  if (sqlite3_file_control(connection_->get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) !=
+          SQLITE_OK ||
+      wal == nullptr || wal->pMethods == nullptr)
+    return fail(ErrorCode::kIo, "SQLite gives no handle of its -wal file");
+  if (wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
+    return fail(ErrorCode::kIo, fmt::format("fdatasync of {}-wal failed", options_.path));
+  return {};
+}
+
+Status Database::checkpoint_if_due() {
+  if (wal_bytes() < options_.checkpoint_wal_bytes) return {};
+  TROTH_FAILPOINT("sqlite.checkpoint.before");
+  // RESTART so that the next writer begins at the front of the -wal; readers that pin it only cost
+  // disk, never progress.
+  const int rc = sqlite3_wal_checkpoint_v2(connection_->get(), "main", SQLITE_CHECKPOINT_RESTART,
+                                           nullptr, nullptr);
+  if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
+    return fail(error_of(connection_->get(), "checkpoint failed"));
+  return {};
+}
+
+std::uint64_t Database::wal_bytes() const {
+  const auto file = files_->open(options_.path + "-wal", OpenMode::kReadOnly);
+  if (!file) return 0;
+  return (*file)->size().value_or(0);
+}
+
+std::uint64_t Database::database_bytes() const {
+  sqlite3_file* file = nullptr;
+  sqlite3_int64 bytes = 0;
+  if (sqlite3_file_control(connection_->get(), "main", SQLITE_FCNTL_FILE_POINTER, &file) !=
+          SQLITE_OK ||
+      file == nullptr)
+    return 0;
+  return file->pMethods->xFileSize(file, &bytes) == SQLITE_OK ? static_cast<std::uint64_t>(bytes)
+                                                              : 0;
+}
+
+bool Database::still_there() const {
+  const auto now = files_->identity(options_.path);
+  return now && *now == identity_;
+}
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,51 @@
+#pragma once
+// The agent's file: opening it the only safe way, the always-open outer transaction, the marker
+// row, checkpoints.
+
+#include <memory>
+#include <string>
+
+#include "base/file.h"
+#include "participant/resource_manager.h"
+#include "participant/sqlite/connection.h"
+#include "participant/sqlite/sqlite_resource_manager.h"
+
+namespace troth::participant::sqlite {
+
+class Database {
+ public:
+  static Result<std::unique_ptr<Database>> open(const SqliteOptions& options);
+  ~Database();
+
+  Connection& connection() { return *connection_; }
+  Result<OpenedDatabase> read_marker();
+  /// Creates the marker table and row, durably. Outside an outer transaction.
+  Status create_marker(const LogId& log_id, const NodeName& participant);
+
+  Status begin(bool defer_foreign_keys);
+  /// Writes the marker and commits the outer transaction. An error means the outcome is unknown.
+  Status commit(Lsn marker);
+  Status rollback();
+
+  /// fdatasync of the -wal file: what was committed survives a power cut.
+  Status sync_wal();
+  /// Copies the -wal back into the file when it has grown beyond the limit. Outside an outer
+  /// transaction.
+  Status checkpoint_if_due();
+  std::uint64_t wal_bytes() const;
+  std::uint64_t database_bytes() const;
+  /// Does the path still lead to the file that was opened?
+  bool still_there() const;
+
+ private:
+  explicit Database(SqliteOptions options);
+  Status configure();
+
+  SqliteOptions options_;
+  std::unique_ptr<FileSystem> files_;
+  std::unique_ptr<Connection> connection_;
+  PreparedStatement set_marker_;
+  FileIdentity identity_;
+};
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,203 @@
+#include "participant/sqlite/executor.h"
+
+#include <fmt/format.h>
+
+namespace troth::participant::sqlite {
+
+using protocol::AbortCode;
+using protocol::Value;
+
+namespace {
+
+constexpr int kProgressInstructions = 10000;
+constexpr std::size_t kMaxCachedStatements = 4096;
+
+std::uint64_t size_of(const Value& value) {
+  if (const auto* text = std::get_if<std::string>(&value)) return text->size() + 16;
+  if (const auto* blob = std::get_if<protocol::Blob>(&value)) return blob->bytes.size() + 16;
+  return 16;
+}
+
+}  // namespace
+
+Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer,
+                   Applier& applier, Capture& capture, const SqliteOptions& options,
+                   const Clock& clock)
+    : database_(database),
+      schema_(schema),
+      analyzer_(analyzer),
+      applier_(applier),
+      capture_(capture),
+      options_(options),
+      clock_(clock) {}
+
+Executor::~Executor() {
+  sqlite3_progress_handler(database_.connection().get(), 0, nullptr, nullptr);
+}
+
+int Executor::progress(void* self) {
+  const auto* executor = static_cast<Executor*>(self);
+  return executor->clock_.now() >= executor->interrupt_at_ ? 1 : 0;
+}
+
+CachedStatement& Executor::lookup(const std::string& sql) {
+  const auto found = cache_.find(sql);
+  if (found != cache_.end()) return found->second;
+  if (cache_.size() >= kMaxCachedStatements) cache_.clear();
+  CachedStatement entry;
+  entry.info = analyzer_.analyze(sql);
+  if (entry.info.refusal.code == AbortCode::kNone) {
+    auto prepared = database_.connection().prepare(sql, true);
+    if (prepared) {
+      entry.statement = std::move(*prepared);
+    } else {
+      entry.info.refusal = {AbortCode::kSqlError, prepared.error().context, {}, -1};
+    }
+  }
+  return cache_.emplace(sql, std::move(entry)).first->second;
+}
+
+Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& statements,
+                                    const PendingInserts& pending) {
+  auto& db = database_.connection();
+  Ran ran;
+  if (savepoint_.get() == nullptr) {
+    TROTH_ASSIGN_OR_RETURN(savepoint_, db.prepare("SAVEPOINT troth_branch", true));
+    TROTH_ASSIGN_OR_RETURN(rollback_to_, db.prepare("ROLLBACK TO troth_branch", true));
+    TROTH_ASSIGN_OR_RETURN(release_, db.prepare("RELEASE troth_branch", true));
+  }
+  const auto command = [&](PreparedStatement& stmt, const char* what) -> Status {
+    const int rc = stmt.step();
+    stmt.reset();
+    if (rc != SQLITE_DONE) return fail(error_of(db.get(), what));
+    return {};
+  };
+  TROTH_TRY(command(savepoint_, "SAVEPOINT"));
+  if (overlay(statements, pending, ran)) run_statements(statements, ran);
+  if (!db.in_transaction())
+    return ran;  // SQLite rolled everything back (interrupt, full): the caller repairs the outer
+                 // transaction
+  TROTH_TRY(command(rollback_to_, "ROLLBACK TO"));
+  TROTH_TRY(command(release_, "RELEASE"));
+  return ran;
+}
+
+bool Executor::overlay(const std::vector<protocol::Statement>& statements,
+                       const PendingInserts& pending, Ran& ran) {
+  for (const auto& statement : statements) {
+    for (const auto table : lookup(statement.sql).info.allocates_ids) {
+      const auto found = pending.find(table);
+      if (found == pending.end() || found->second.empty()) continue;
+      const auto& highest = found->second.rbegin()->second;
+      if (const auto put = applier_.apply_one(highest); !put) {
+        ran.failure = {AbortCode::kConstraint, put.error().context, {}, -1};
+        ran.constraint = true;
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+void Executor::run_statements(const std::vector<protocol::Statement>& statements, Ran& ran) {
+  sqlite3* db = database_.connection().get();
+  interrupt_at_ = clock_.now() + options_.statement_time_limit;
+  sqlite3_progress_handler(db, kProgressInstructions, &Executor::progress, this);
+  sqlite3_set_last_insert_rowid(db, 0);
+  capture_.begin(options_.max_redo_bytes);
+  std::uint64_t result_bytes = 0;
+  for (std::size_t i = 0; i < statements.size(); ++i)
+    if (!run_one(statements[i], static_cast<std::int32_t>(i), result_bytes, ran)) break;
+  auto captured = capture_.end();
+  sqlite3_progress_handler(db, 0, nullptr, nullptr);
+  if (ran.failure.code != AbortCode::kNone) return;
+  if (!captured) {
+    const auto code = captured.error().code == ErrorCode::kNoSpace ? AbortCode::kBranchTooBig
+                      : captured.error().code == ErrorCode::kUnsupported
+                          ? AbortCode::kRefusedNullPrimaryKey
+                          : AbortCode::kInternal;
+    ran.failure = {code, captured.error().context, {}, -1};
+    return;
+  }
+  ran.operations = std::move(*captured);
+  int violations = 0;
+  int unused = 0;
+  sqlite3_db_status(db, SQLITE_DBSTATUS_DEFERRED_FKS, &violations, &unused, 0);
+  if (violations != 0) {
+    // Deferred ones fail only at COMMIT, and then it is too late to vote NO (failures.md 57).
+    ran.failure = {AbortCode::kForeignKey, "FOREIGN KEY constraint failed", {}, -1};
+    ran.constraint = true;
+  }
+}
+
+bool Executor::run_one(const protocol::Statement& statement, std::int32_t number,
+                       std::uint64_t& result_bytes, Ran& ran) {
+  auto& stmt = lookup(statement.sql).statement;
+  sqlite3* db = database_.connection().get();
+  for (std::size_t i = 0; i < statement.params.size(); ++i)
+    stmt.bind(static_cast<int>(i + 1), statement.params[i]);
+  protocol::StatementResult result;
+  const int columns = sqlite3_column_count(stmt.get());
+  for (int c = 0; c < columns; ++c) result.columns.emplace_back(sqlite3_column_name(stmt.get(), c));
+  int rc = SQLITE_ROW;
+  while ((rc = stmt.step()) == SQLITE_ROW) {
+    std::vector<Value> row;
+    for (int c = 0; c < columns; ++c) {
+      row.push_back(stmt.column(c));
+      result_bytes += size_of(row.back());
+    }
+    result.rows.push_back(std::move(row));
+    if (result_bytes <= options_.max_result_bytes) continue;
+    stmt.reset();
+    ran.failure = {
+        AbortCode::kResultTooBig,
+        fmt::format("the branch returns more than {} bytes of rows", options_.max_result_bytes),
+        {},
+        number};
+    return false;
+  }
+  if (rc != SQLITE_DONE) {
+    classify(rc, number, ran);
+    stmt.reset();
+    return false;
+  }
+  const bool writes = sqlite3_stmt_readonly(stmt.get()) == 0;
+  result.changes = writes ? sqlite3_changes64(db) : 0;
+  stmt.reset();
+  const auto rows = writes ? result.changes : static_cast<std::int64_t>(result.rows.size());
+  if (statement.expect) {
+    const auto& expect = *statement.expect;
+    const bool met =
+        expect.kind == protocol::RowCount::kExactly ? rows == expect.rows : rows >= expect.rows;
+    if (!met) {
+      ran.failure = {
+          AbortCode::kRowsMismatch,
+          fmt::format("expected {} {} row{}, got {}",
+                      expect.kind == protocol::RowCount::kExactly ? "exactly" : "at least",
+                      expect.rows, expect.rows == 1 ? "" : "s", rows),
+          {},
+          number};
+      return false;
+    }
+  }
+  ran.results.push_back(std::move(result));
+  return true;
+}
+
+void Executor::classify(int rc, std::int32_t number, Ran& ran) {
+  const std::string message = sqlite3_errmsg(database_.connection().get());
+  AbortCode code = AbortCode::kSqlError;
+  if ((rc & 0xff) == SQLITE_CONSTRAINT) {
+    code = rc == SQLITE_CONSTRAINT_FOREIGNKEY ? AbortCode::kForeignKey : AbortCode::kConstraint;
+    ran.constraint = rc == SQLITE_CONSTRAINT_FOREIGNKEY || rc == SQLITE_CONSTRAINT_UNIQUE ||
+                     rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_ROWID ||
+                     rc == SQLITE_CONSTRAINT_TRIGGER;
+  } else if ((rc & 0xff) == SQLITE_INTERRUPT) {
+    code = AbortCode::kStatementInterrupted;
+  } else if ((rc & 0xff) == SQLITE_TOOBIG) {
+    code = AbortCode::kBranchTooBig;
+  }
+  ran.failure = {code, message, {}, number};
+}
+
+}  // namespace troth::participant::sqlite

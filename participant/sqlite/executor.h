@@ -1,0 +1,65 @@
+#pragma once
+// Runs the statements of one branch inside a savepoint, captures what they did, and takes it back.
+
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "participant/sqlite/apply.h"
+#include "participant/sqlite/database.h"
+#include "participant/sqlite/statement_analysis.h"
+
+namespace troth::participant::sqlite {
+
+struct CachedStatement {
+  StatementInfo info;
+  PreparedStatement statement;
+};
+
+/// Rows of undecided branches that got automatic ids, by table: the highest one is put in place
+/// before the next allocation, so that two prepared branches never choose the same id
+/// (participant.md 5.4).
+using PendingInserts = std::map<std::uint32_t, std::map<std::int64_t, RowOp>>;
+
+class Executor {
+ public:
+  Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer, Applier& applier,
+           Capture& capture, const SqliteOptions& options, const Clock& clock);
+  ~Executor();
+
+  /// The analysed and compiled statement; its refusal is in the info.
+  CachedStatement& lookup(const std::string& sql);
+
+  struct Ran {
+    protocol::AbortReason failure;  ///< code != kNone: the branch cannot go on
+    bool constraint = false;        ///< the failure may be another branch's undecided work
+    std::vector<RowOp> operations;
+    std::vector<protocol::StatementResult> results;
+  };
+  /// Nothing of it stays in the database. An error: the outer transaction is in an unknown state.
+  Result<Ran> run(const std::vector<protocol::Statement>& statements,
+                  const PendingInserts& pending);
+
+ private:
+  void run_statements(const std::vector<protocol::Statement>& statements, Ran& ran);
+  bool run_one(const protocol::Statement& statement, std::int32_t number,
+               std::uint64_t& result_bytes, Ran& ran);
+  bool overlay(const std::vector<protocol::Statement>& statements, const PendingInserts& pending,
+               Ran& ran);
+  void classify(int rc, std::int32_t number, Ran& ran);
+  static int progress(void* self);
+
+  Database& database_;
+  const Schema& schema_;
+  StatementAnalyzer& analyzer_;
+  Applier& applier_;
+  Capture& capture_;
+  const SqliteOptions& options_;
+  const Clock& clock_;
+  MonotonicTime interrupt_at_;
+  std::unordered_map<std::string, CachedStatement> cache_;
+  PreparedStatement savepoint_, rollback_to_, release_;
+};
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,191 @@
+#include "participant/sqlite/redo.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace troth::participant::sqlite {
+
+using protocol::Value;
+
+namespace {
+
+constexpr std::uint8_t kRedoFormat = 1;
+
+void put_row(ByteWriter& out, const std::vector<Value>& row) {
+  out.varint(row.size());
+  for (const auto& value : row) protocol::encode(out, value);
+}
+
+std::vector<Value> get_row(ByteReader& in) {
+  std::vector<Value> row;
+  const std::size_t n = in.count(1);
+  for (std::size_t i = 0; i < n && in.ok(); ++i) row.push_back(protocol::decode_value(in));
+  return row;
+}
+
+std::uint64_t size_of(const std::vector<Value>& row) {
+  std::uint64_t bytes = 0;
+  for (const auto& value : row) {
+    bytes += 16;
+    if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+    if (const auto* blob = std::get_if<protocol::Blob>(&value)) bytes += blob->bytes.size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations) {
+  ByteWriter out;
+  out.u8(kRedoFormat);
+  std::vector<std::uint32_t> tables;
+  for (const auto& op : operations)
+    if (std::find(tables.begin(), tables.end(), op.table) == tables.end())
+      tables.push_back(op.table);
+  out.varint(tables.size());
+  for (const auto number : tables) {
+    const auto& table = schema.table(number);
+    out.bytes(table.name);
+    out.varint(table.columns.size());
+    for (const auto& column : table.columns) out.bytes(column.name);
+  }
+  out.varint(operations.size());
+  for (const auto& op : operations) {
+    out.u8(static_cast<std::uint8_t>(op.kind));
+    out.varint(static_cast<std::uint64_t>(std::find(tables.begin(), tables.end(), op.table) -
+                                          tables.begin()));
+    out.signed_varint(op.old_rowid);
+    out.signed_varint(op.new_rowid);
+    put_row(out, op.old_row);
+    put_row(out, op.new_row);
+  }
+  return out.take();
+}
+
+Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view bytes) {
+  ByteReader in(bytes);
+  if (in.u8() != kRedoFormat)
+    return fail(ErrorCode::kUnsupported, "the redo of a branch has an unknown format");
+  std::vector<std::uint32_t> tables;
+  const std::size_t table_count = in.count(2);
+  for (std::size_t i = 0; i < table_count && in.ok(); ++i) {
+    const std::string name(in.bytes());
+    const auto* table = schema.find(name);
+    const std::size_t columns = in.count(1);
+    bool same = table != nullptr && table->columns.size() == columns;
+    for (std::size_t c = 0; c < columns && in.ok(); ++c) {
+      const auto column = in.bytes();
+      same = same && table->columns[c].name == column;
+    }
+    if (in.ok() && !same)
+      return fail(ErrorCode::kCorruption,
+                  fmt::format("table {} is not what it was when a transaction was prepared: its "
+                              "schema was changed while the agent was down",
+                              name));
+    tables.push_back(table == nullptr ? 0 : table->number);
+  }
+  std::vector<RowOp> operations;
+  const std::size_t n = in.count(6);
+  for (std::size_t i = 0; i < n && in.ok(); ++i) {
+    RowOp op;
+    const auto kind = in.u8();
+    const auto table = in.varint();
+    if (kind < 1 || kind > 3 || table >= tables.size()) {
+      in.fail_here();
+      break;
+    }
+    op.kind = static_cast<RowOpKind>(kind);
+    op.table = tables[static_cast<std::size_t>(table)];
+    op.old_rowid = in.signed_varint();
+    op.new_rowid = in.signed_varint();
+    op.old_row = get_row(in);
+    op.new_row = get_row(in);
+    operations.push_back(std::move(op));
+  }
+  TROTH_TRY(in.finish("the redo of a branch"));
+  return operations;
+}
+
+std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>& operations) {
+  std::vector<LockRequest> out;
+  for (const auto& op : operations) {
+    const auto& table = schema.table(op.table);
+    if (op.kind != RowOpKind::kInsert)
+      schema.locks_for_row(table, op.old_rowid, op.old_row, false, out);
+    if (op.kind != RowOpKind::kDelete)
+      schema.locks_for_row(table, op.new_rowid, op.new_row, true, out);
+  }
+  return out;
+}
+
+Capture::Capture(sqlite3* db, const Schema& schema) : schema_(schema) {
+  sqlite3_preupdate_hook(db, &Capture::hook, this);
+}
+
+void Capture::begin(std::uint64_t max_bytes) {
+  operations_.clear();
+  bytes_ = 0;
+  max_bytes_ = max_bytes;
+  failure_.reset();
+  active_ = true;
+}
+
+Result<std::vector<RowOp>> Capture::end() {
+  active_ = false;
+  if (failure_) return fail(*failure_);
+  return std::move(operations_);
+}
+
+void Capture::hook(void* self, sqlite3* db, int op, const char* database, const char* table,
+                   sqlite3_int64 old_rowid, sqlite3_int64 new_rowid) {
+  auto* capture = static_cast<Capture*>(self);
+  if (capture->active_ && !capture->failure_ && std::string_view(database) == "main")
+    capture->note(db, op, table, old_rowid, new_rowid);
+}
+
+void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid,
+                   std::int64_t new_rowid) {
+  const auto* table = schema_.find(name);
+  if (table == nullptr || table->is_system) return;  // sqlite_sequence follows from the inserts
+  RowOp row;
+  row.table = table->number;
+  row.kind = op == SQLITE_INSERT   ? RowOpKind::kInsert
+             : op == SQLITE_DELETE ? RowOpKind::kDelete
+                                   : RowOpKind::kUpdate;
+  if (!table->without_rowid) {
+    row.old_rowid = old_rowid;
+    row.new_rowid = new_rowid;
+  }
+  const auto read = [&](int (*get)(sqlite3*, int, sqlite3_value**), std::int64_t rowid,
+                        std::vector<Value>& out) {
+    for (int column = 0; column < static_cast<int>(table->columns.size()); ++column) {
+      sqlite3_value* value = nullptr;
+      if (column == table->rowid_column) {
+        out.emplace_back(rowid);  // the declared rowid is not part of the stored record
+      } else if (get(db, column, &value) == SQLITE_OK && value != nullptr) {
+        out.push_back(value_of(value));
+      } else {
+        failure_ =
+            Error{ErrorCode::kInternal,
+                  fmt::format("column {} of {} cannot be captured",
+                              table->columns[static_cast<std::size_t>(column)].name, table->name)};
+      }
+    }
+  };
+  if (row.kind != RowOpKind::kInsert) read(sqlite3_preupdate_old, old_rowid, row.old_row);
+  if (row.kind != RowOpKind::kDelete) read(sqlite3_preupdate_new, new_rowid, row.new_row);
+  bytes_ += 32 + size_of(row.old_row) + size_of(row.new_row);
+  if (bytes_ > max_bytes_)
+    failure_ = Error{ErrorCode::kNoSpace,
+                     fmt::format("the branch changes more than {} bytes of rows", max_bytes_)};
+  for (const int column : table->primary_key) {
+    if (row.kind != RowOpKind::kDelete && is_null(row.new_row[static_cast<std::size_t>(column)]))
+      failure_ = Error{
+          ErrorCode::kUnsupported,
+          fmt::format("NULL in the primary key of {}: such a row has no identity", table->name)};
+  }
+  operations_.push_back(std::move(row));
+}
+
+}  // namespace troth::participant::sqlite

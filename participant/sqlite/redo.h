@@ -1,0 +1,52 @@
+#pragma once
+// What a branch did to rows, in hook order: by value, never as SQL text, so that replay needs no
+// functions, no triggers and no luck (failures.md 62). Also the capture of those rows through the
+// pre-update hook.
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "participant/sqlite/schema.h"
+
+namespace troth::participant::sqlite {
+
+enum class RowOpKind : std::uint8_t { kInsert = 1, kUpdate = 2, kDelete = 3 };
+
+struct RowOp {
+  RowOpKind kind = RowOpKind::kInsert;
+  std::uint32_t table = 0;                    ///< number in the schema
+  std::int64_t old_rowid = 0, new_rowid = 0;  ///< 0 for WITHOUT ROWID tables
+  std::vector<protocol::Value> old_row;       ///< for update and delete, by table column
+  std::vector<protocol::Value> new_row;       ///< for insert and update
+};
+
+/// `operations` as bytes for the PREPARED record.
+std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations);
+/// kCorruption if a table or column is gone: the schema changed under a prepared branch.
+Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view bytes);
+/// X locks of everything the operations touched (and S on foreign-key parents).
+std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>& operations);
+
+/// The pre-update hook of the writer connection. Captures between begin() and end(); costs nothing
+/// in between.
+class Capture {
+ public:
+  Capture(sqlite3* db, const Schema& schema);
+  void begin(std::uint64_t max_bytes);
+  /// The rows since begin(), or an error text if the limit was exceeded or a row could not be read.
+  Result<std::vector<RowOp>> end();
+
+ private:
+  static void hook(void* self, sqlite3* db, int op, const char* database, const char* table,
+                   sqlite3_int64 old_rowid, sqlite3_int64 new_rowid);
+  void note(sqlite3* db, int op, const char* table, std::int64_t old_rowid, std::int64_t new_rowid);
+
+  const Schema& schema_;
+  bool active_ = false;
+  std::vector<RowOp> operations_;
+  std::uint64_t bytes_ = 0, max_bytes_ = 0;
+  std::optional<Error> failure_;
+};
+
+}  // namespace troth::participant::sqlite

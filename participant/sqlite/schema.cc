@@ -1,0 +1,272 @@
+#include "participant/sqlite/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/assert.h"
+
+namespace troth::participant::sqlite {
+
+using protocol::Value;
+
+namespace {
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return text;
+}
+
+bool contains(const std::string& text, std::string_view word) {
+  return text.find(word) != std::string::npos;
+}
+
+// SQLite's rules for the affinity of a declared type (datatype3.html section 3.1).
+Affinity affinity_of(const std::string& declared) {
+  const auto type = lower(declared);
+  if (contains(type, "int")) return Affinity::kInteger;
+  if (contains(type, "char") || contains(type, "clob") || contains(type, "text"))
+    return Affinity::kText;
+  if (type.empty() || contains(type, "blob")) return Affinity::kBlob;
+  if (contains(type, "real") || contains(type, "floa") || contains(type, "doub"))
+    return Affinity::kReal;
+  return Affinity::kNumeric;
+}
+
+Collation collation_of(const std::string& name) {
+  const auto folded = lower(name);
+  if (folded.empty() || folded == "binary") return Collation::kBinary;
+  if (folded == "nocase") return Collation::kNoCase;
+  if (folded == "rtrim") return Collation::kRtrim;
+  return Collation::kCustom;
+}
+
+Status load_columns(Connection& db, TableInfo& table) {
+  TROTH_ASSIGN_OR_RETURN(
+      auto rows,
+      db.prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1)"));
+  rows.bind(1, table.name);
+  std::vector<std::pair<std::int64_t, int>> primary;
+  std::string primary_type;
+  while (rows.step() == SQLITE_ROW) {
+    ColumnInfo column;
+    column.name = rows.text(0);
+    column.affinity = affinity_of(rows.text(1));
+    const auto hidden = rows.integer(4);
+    column.generated = hidden == 2 || hidden == 3;
+    column.virtual_column = hidden == 2;
+    table.has_virtual_column |= column.virtual_column;
+    if (rows.integer(3) > 0) {
+      primary.emplace_back(rows.integer(3), static_cast<int>(table.columns.size()));
+      primary_type = lower(rows.text(1));
+    }
+    table.columns.push_back(std::move(column));
+  }
+  std::sort(primary.begin(), primary.end());
+  if (primary.size() == 1 && primary_type == "integer" && !table.without_rowid) {
+    table.identity = RowIdentity::kIntegerPrimaryKey;
+    table.rowid_column = primary[0].second;
+  } else if (!primary.empty()) {
+    table.identity = RowIdentity::kPrimaryKeyValue;
+    for (const auto& [order, column] : primary) table.primary_key.push_back(column);
+  }
+  return {};
+}
+
+Status load_index_columns(Connection& db, TableInfo& table, IndexInfo& index) {
+  TROTH_ASSIGN_OR_RETURN(
+      auto rows,
+      db.prepare("SELECT cid, coll FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno"));
+  rows.bind(1, index.name);
+  while (rows.step() == SQLITE_ROW) {
+    index.columns.push_back(static_cast<int>(rows.integer(0)));
+    index.collations.push_back(collation_of(rows.text(1)));
+    if (index.columns.back() < 0) index.expression = true;
+    if (index.collations.back() == Collation::kCustom) index.expression = true;
+  }
+  table.has_unique_expression |= index.expression;
+  return {};
+}
+
+Status load_indexes(Connection& db, TableInfo& table) {
+  TROTH_ASSIGN_OR_RETURN(
+      auto rows,
+      db.prepare(
+          "SELECT name, origin FROM pragma_index_list(?1) WHERE \"unique\" = 1 ORDER BY name"));
+  rows.bind(1, table.name);
+  while (rows.step() == SQLITE_ROW) {
+    IndexInfo index;
+    index.number = static_cast<std::uint32_t>(table.unique.size() + 1);
+    index.name = rows.text(0);
+    index.primary_key = rows.text(1) == "pk";
+    TROTH_TRY(load_index_columns(db, table, index));
+    table.unique.push_back(std::move(index));
+  }
+  return {};
+}
+
+Status load_foreign_keys(Connection& db, TableInfo& table) {
+  TROTH_ASSIGN_OR_RETURN(
+      auto rows, db.prepare("SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM "
+                            "pragma_foreign_key_list(?1) ORDER BY id, seq"));
+  rows.bind(1, table.name);
+  std::int64_t last = -1;
+  while (rows.step() == SQLITE_ROW) {
+    if (rows.integer(0) != last) {
+      table.foreign_keys.emplace_back();
+      last = rows.integer(0);
+    }
+    auto& key = table.foreign_keys.back();
+    key.parent = rows.text(1);
+    const auto from = lower(rows.text(2));
+    for (std::size_t i = 0; i < table.columns.size(); ++i)
+      if (lower(table.columns[i].name) == from) key.columns.push_back(static_cast<int>(i));
+    if (!rows.text(3).empty()) key.parent_columns.push_back(lower(rows.text(3)));
+    for (const int action : {4, 5}) {
+      const auto text = rows.text(action);
+      key.has_action |= text == "CASCADE" || text == "SET NULL" || text == "SET DEFAULT";
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+bool is_null(const Value& value) {
+  return std::holds_alternative<std::monostate>(value);
+}
+
+Result<Schema> Schema::load(Connection& db) {
+  Schema schema;
+  TROTH_ASSIGN_OR_RETURN(auto rows,
+                         db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid"));
+  while (rows.step() == SQLITE_ROW) {
+    const auto type = rows.text(0);
+    const auto name = rows.text(1);
+    const auto sql = rows.text(2);
+    if (!sql.empty() && name.rfind("sqlite_", 0) != 0) schema.creates_.push_back(sql);
+    if (type != "table") continue;
+    TableInfo table;
+    table.number = static_cast<std::uint32_t>(schema.tables_.size());
+    table.name = name;
+    const auto text = lower(sql);
+    table.is_virtual = text.rfind("create virtual", 0) == 0;
+    table.autoincrement = contains(text, "autoincrement");
+    table.is_system = lower(name).rfind("sqlite_", 0) == 0 || lower(name).rfind("troth_", 0) == 0;
+    schema.tables_.push_back(std::move(table));
+  }
+  TROTH_ASSIGN_OR_RETURN(
+      auto kinds, db.prepare("SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"));
+  for (auto& table : schema.tables_) schema.by_name_[lower(table.name)] = table.number;
+  while (kinds.step() == SQLITE_ROW) {
+    const auto found = schema.by_name_.find(lower(kinds.text(0)));
+    if (found != schema.by_name_.end())
+      schema.tables_[found->second].without_rowid = kinds.integer(1) != 0;
+  }
+  for (auto& table : schema.tables_) {
+    if (table.is_virtual) continue;
+    TROTH_TRY(load_columns(db, table));
+    TROTH_TRY(load_indexes(db, table));
+    TROTH_TRY(load_foreign_keys(db, table));
+    schema.has_foreign_keys_ |= !table.foreign_keys.empty();
+  }
+  return schema;
+}
+
+const TableInfo* Schema::find(const std::string& name) const {
+  const auto found = by_name_.find(lower(name));
+  return found == by_name_.end() ? nullptr : &tables_[found->second];
+}
+
+bool Schema::is_action_child(const TableInfo& table) const {
+  return std::any_of(table.foreign_keys.begin(), table.foreign_keys.end(),
+                     [](const ForeignKey& key) { return key.has_action; });
+}
+
+std::optional<std::string> canonical_key(const TableInfo& table, const IndexInfo& index,
+                                         const std::vector<Value>& key, bool& null_key) {
+  ByteWriter out;
+  null_key = false;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (is_null(key[i])) {
+      null_key = true;
+      return std::nullopt;
+    }
+    const auto part =
+        canonical(key[i], table.columns[static_cast<std::size_t>(index.columns[i])].affinity,
+                  index.collations[i]);
+    if (!part) return std::nullopt;
+    out.bytes(*part);
+  }
+  return out.take();
+}
+
+void Schema::lock_index(const TableInfo& table, const IndexInfo& index,
+                        const std::vector<Value>& row, std::vector<LockRequest>& out) const {
+  if (index.expression) return;  // the whole table is locked instead
+  std::vector<Value> key;
+  for (const int column : index.columns) key.push_back(row[static_cast<std::size_t>(column)]);
+  bool null_key = false;
+  const auto bytes = canonical_key(table, index, key, null_key);
+  if (null_key) return;  // NULLs are distinct from everything
+  if (bytes) {
+    out.push_back({{table.number, index.number, *bytes}, LockMode::kX});
+  } else {
+    out.push_back({{table.number, Resource::kWholeTable, {}}, LockMode::kX});
+  }
+}
+
+void Schema::lock_parents(const TableInfo& table, const std::vector<Value>& row,
+                          std::vector<LockRequest>& out) const {
+  for (const auto& foreign : table.foreign_keys) {
+    const auto* parent = find(foreign.parent);
+    if (parent == nullptr) continue;
+    std::vector<Value> key;
+    for (const int column : foreign.columns) key.push_back(row[static_cast<std::size_t>(column)]);
+    if (std::any_of(key.begin(), key.end(), is_null)) continue;
+    const Resource whole{parent->number, Resource::kWholeTable, {}};
+    const bool to_rowid =
+        parent->identity == RowIdentity::kIntegerPrimaryKey && key.size() == 1 &&
+        (foreign.parent_columns.empty() ||
+         foreign.parent_columns[0] ==
+             lower(parent->columns[static_cast<std::size_t>(parent->rowid_column)].name));
+    std::optional<Resource> exact;
+    if (to_rowid) {
+      if (const auto bytes = canonical(key[0], Affinity::kInteger, Collation::kBinary))
+        exact = Resource{parent->number, 0, *bytes};
+    }
+    for (const auto& index : parent->unique) {
+      if (exact || index.expression || index.columns.size() != key.size()) continue;
+      std::vector<Value> ordered;
+      for (std::size_t i = 0; i < index.columns.size(); ++i) {
+        const auto name = lower(parent->columns[static_cast<std::size_t>(index.columns[i])].name);
+        if (foreign.parent_columns.empty() && index.primary_key) ordered.push_back(key[i]);
+        for (std::size_t k = 0; k < foreign.parent_columns.size(); ++k)
+          if (foreign.parent_columns[k] == name) ordered.push_back(key[k]);
+      }
+      bool null_key = false;
+      if (ordered.size() != key.size()) continue;
+      if (const auto bytes = canonical_key(*parent, index, ordered, null_key))
+        exact = Resource{parent->number, index.number, *bytes};
+    }
+    out.push_back({whole, exact ? LockMode::kIS : LockMode::kS});
+    if (exact) out.push_back({*exact, LockMode::kS});
+  }
+}
+
+void Schema::locks_for_row(const TableInfo& table, std::optional<std::int64_t> rowid,
+                           const std::vector<Value>& row, bool is_new_image,
+                           std::vector<LockRequest>& out) const {
+  const auto mode = table.has_unique_expression ? LockMode::kX : LockMode::kIX;
+  out.push_back({{table.number, Resource::kWholeTable, {}}, mode});
+  if (rowid && table.identity != RowIdentity::kPrimaryKeyValue) {
+    const auto bytes = canonical(*rowid, Affinity::kInteger, Collation::kBinary);
+    out.push_back({{table.number, 0, *bytes}, LockMode::kX});
+  }
+  for (const auto& index : table.unique) lock_index(table, index, row, out);
+  if (is_new_image) lock_parents(table, row, out);
+}
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,117 @@
+#pragma once
+// The catalogue of one database as the agent needs it: what identifies a row, which keys are
+// unique, which foreign keys tie tables together, and what cannot be promised. Loaded once: the
+// agent refuses schema changes while it runs.
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "participant/lock_table.h"
+#include "participant/sqlite/connection.h"
+#include "protocol/statement.h"
+
+namespace troth::participant::sqlite {
+
+enum class Affinity : std::uint8_t { kBlob, kText, kNumeric, kInteger, kReal };
+enum class Collation : std::uint8_t { kBinary, kNoCase, kRtrim, kCustom };
+/// What names a row for locks and redo.
+enum class RowIdentity : std::uint8_t {
+  kIntegerPrimaryKey,  ///< the rowid, declared
+  kPrimaryKeyValue,    ///< the values of a declared primary key (hidden rowids are unstable)
+  kRowid,              ///< no primary key: the rowid, kept stable by holding the write lock
+};
+
+struct ColumnInfo {
+  std::string name;
+  Affinity affinity = Affinity::kBlob;
+  bool generated = false;
+  bool virtual_column = false;
+};
+
+struct IndexInfo {
+  std::uint32_t number = 0;  ///< in locks; 0 = the rowid
+  std::string name;
+  std::vector<int> columns;  ///< table column numbers; -2 = expression
+  std::vector<Collation> collations;
+  bool primary_key = false;
+  bool expression = false;
+};
+
+struct ForeignKey {
+  std::string parent;
+  std::vector<int> columns;                 ///< of the child
+  std::vector<std::string> parent_columns;  ///< empty = the parent's primary key
+  bool has_action = false;                  ///< ON DELETE/UPDATE CASCADE, SET NULL, SET DEFAULT
+};
+
+struct TableInfo {
+  std::uint32_t number = 0;
+  std::string name;
+  std::vector<ColumnInfo> columns;
+  RowIdentity identity = RowIdentity::kRowid;
+  int rowid_column = -1;          ///< the INTEGER PRIMARY KEY column
+  std::vector<int> primary_key;   ///< columns of kPrimaryKeyValue
+  std::vector<IndexInfo> unique;  ///< every unique index (without the rowid)
+  std::vector<ForeignKey> foreign_keys;
+  bool without_rowid = false;
+  bool autoincrement = false;
+  bool is_virtual = false;
+  bool has_virtual_column = false;
+  bool has_unique_expression =
+      false;               ///< or a collation we cannot fold: written under X on the table
+  bool is_system = false;  ///< sqlite_*, troth_*
+  std::set<std::string> has_triggers_with;  ///< "IGNORE" if any trigger body uses conflict clauses
+};
+
+struct RootPage {
+  std::uint32_t table = 0;
+  std::optional<std::uint32_t>
+      index;                 ///< number of a unique index, or nothing for the table itself
+  bool plain_index = false;  ///< an index that is not unique
+};
+
+/// The value of a key as bytes that are equal exactly when SQLite calls the values equal under
+/// `affinity` and `collation`. Nothing if that cannot be known (a REAL for a TEXT column, a custom
+/// collation): lock the table instead.
+std::optional<std::string> canonical(const protocol::Value& value, Affinity affinity,
+                                     Collation collation);
+bool is_null(const protocol::Value& value);
+
+class Schema {
+ public:
+  static Result<Schema> load(Connection& db);
+
+  const TableInfo* find(const std::string& name) const;
+  const TableInfo& table(std::uint32_t number) const { return tables_[number]; }
+  std::size_t size() const { return tables_.size(); }
+  bool has_foreign_keys() const { return has_foreign_keys_; }
+  /// Child tables whose rows an action on their parent may change.
+  bool is_action_child(const TableInfo& table) const;
+  const std::vector<std::string>& create_statements() const { return creates_; }
+
+  /// X on every key of a row image, S on the parents' keys, IX on its table.
+  void locks_for_row(const TableInfo& table, std::optional<std::int64_t> rowid,
+                     const std::vector<protocol::Value>& row, bool is_new_image,
+                     std::vector<LockRequest>& out) const;
+
+ private:
+  void lock_index(const TableInfo& table, const IndexInfo& index,
+                  const std::vector<protocol::Value>& row, std::vector<LockRequest>& out) const;
+  void lock_parents(const TableInfo& table, const std::vector<protocol::Value>& row,
+                    std::vector<LockRequest>& out) const;
+
+  std::vector<TableInfo> tables_;
+  std::map<std::string, std::uint32_t> by_name_;  // lower-case
+  std::vector<std::string> creates_;
+  bool has_foreign_keys_ = false;
+};
+
+/// Key bytes of several columns; nothing if one is NULL (`null_key` is set) or cannot be made
+/// canonical.
+std::optional<std::string> canonical_key(const TableInfo& table, const IndexInfo& index,
+                                         const std::vector<protocol::Value>& key, bool& null_key);
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,371 @@
+#include "participant/sqlite/sqlite_resource_manager.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/assert.h"
+#include "base/failpoint.h"
+#include "participant/sqlite/executor.h"
+
+namespace troth::participant {
+
+using namespace sqlite;
+using protocol::AbortCode;
+using protocol::Vote;
+
+namespace {
+
+class SqliteResourceManager final : public ResourceManager {
+ public:
+  SqliteResourceManager(SqliteOptions options, const Clock& clock, Logger logger)
+      : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
+
+  Result<OpenedDatabase> open() override;
+  Status adopt(const LogId& log_id, const NodeName& participant) override;
+  Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) override;
+  Status retake(const Gtid& gtid, const std::string& redo) override;
+  void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
+  Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
+  void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;
+  Result<Lsn> flush() override;
+  std::size_t unflushed() const override { return applied_.size(); }
+  Status make_durable() override;
+  ResourceStatus status() const override;
+  void close() override;
+
+ private:
+  struct Branch {
+    ExecuteRequest request;
+    std::vector<RowOp> operations;
+    bool waiting = false;
+    bool failed_alone =
+        false;  // waited for the writers of its tables once: its next failure is its own
+  };
+
+  Status load();
+  bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
+  std::vector<LockRequest> locks_needed(const Branch& branch);
+  void attempt(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  void wait(const Gtid& gtid, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
+            std::vector<ResourceEvent>& events);
+  bool wait_for_writers(const Gtid& gtid, const LockTable::Acquired& none,
+                        std::vector<ResourceEvent>& events);
+  void refuse_vote(const Gtid& gtid, protocol::AbortReason reason,
+                   std::vector<ResourceEvent>& events);
+  void finish(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  void note_pending(const std::vector<RowOp>& operations, bool add);
+  Status repair_outer_transaction();
+  std::string text_of(const Resource& resource) const;
+
+  SqliteOptions options_;
+  const Clock& clock_;
+  Logger logger_;
+  std::unique_ptr<Database> database_;
+  Schema schema_;
+  std::unique_ptr<StatementAnalyzer> analyzer_;
+  std::unique_ptr<Capture> capture_;
+  std::unique_ptr<Applier> applier_;
+  std::unique_ptr<Executor> executor_;
+  LockTable locks_;
+  std::unordered_map<Gtid, Branch> branches_;
+  PendingInserts pending_inserts_;
+  std::vector<std::vector<RowOp>>
+      applied_;  // since the last flush, to rebuild a lost outer transaction
+  Lsn applied_lsn_;
+  bool dirty_ = false;  // flushed since the last make_durable
+  MonotonicTime file_checked_;
+};
+
+Result<OpenedDatabase> SqliteResourceManager::open() {
+  TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_));
+  TROTH_ASSIGN_OR_RETURN(auto opened, database_->read_marker());
+  if (!opened.is_new) {
+    applied_lsn_ = opened.applied;
+    TROTH_TRY(load());
+  }
+  return opened;
+}
+
+Status SqliteResourceManager::adopt(const LogId& log_id, const NodeName& participant) {
+  TROTH_TRY(database_->create_marker(log_id, participant));
+  return load();
+}
+
+Status SqliteResourceManager::load() {
+  auto& db = database_->connection();
+  TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db));
+  TROTH_ASSIGN_OR_RETURN(analyzer_, StatementAnalyzer::create(schema_));
+  if (const auto tested = analyzer_->self_test(); !tested)
+    logger_.warn("coarse locks", {{"reason", tested.error().context}});
+  // Before any statement of ours is compiled: earlier ones would bypass the hook (participant.md
+  // section 7).
+  capture_ = std::make_unique<Capture>(db.get(), schema_);
+  applier_ = std::make_unique<Applier>(db, schema_);
+  executor_ = std::make_unique<Executor>(*database_, schema_, *analyzer_, *applier_, *capture_,
+                                         options_, clock_);
+  return database_->begin(schema_.has_foreign_keys());
+}
+
+Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std::string& redo) {
+  auto operations = decode_redo(schema_, redo);
+  if (!operations) return fail(operations.error(), fmt::format("transaction {}", gtid));
+  if (auto done = applier_->apply(*operations); !done)
+    return fail(done.error(), fmt::format("transaction {} at LSN {}", gtid, committed));
+  applied_.push_back(std::move(*operations));
+  applied_lsn_ = std::max(applied_lsn_, committed);
+  return {};
+}
+
+Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) {
+  auto operations = decode_redo(schema_, redo);
+  if (!operations) return fail(operations.error(), fmt::format("transaction {}", gtid));
+  locks_.force_grant(gtid, locks_of(schema_, *operations));
+  note_pending(*operations, true);
+  Branch branch;
+  branch.request.gtid = gtid;
+  branch.operations = std::move(*operations);
+  branches_[gtid] = std::move(branch);
+  return {};
+}
+
+void SqliteResourceManager::execute(ExecuteRequest request, std::vector<ResourceEvent>& events) {
+  const Gtid gtid = request.gtid;
+  TROTH_ASSERT(branches_.count(gtid) == 0, "gtid {} is executed twice", gtid);
+  auto& branch = branches_[gtid];
+  branch.request = std::move(request);
+  if (refuse(branch, events)) return;
+  auto wanted = locks_needed(branch);
+  const auto acquired = locks_.try_acquire(gtid, branch.request.priority, wanted);
+  if (!acquired.granted) return wait(gtid, std::move(wanted), acquired, events);
+  attempt(gtid, events);
+}
+
+bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& events) {
+  const Gtid gtid = branch.request.gtid;
+  if (const auto now = clock_.now(); now - file_checked_ > std::chrono::milliseconds(10)) {
+    file_checked_ = now;
+    if (!database_->still_there()) {
+      refuse_vote(gtid,
+                  {AbortCode::kDatabaseReplaced,
+                   fmt::format("{} is no longer the file this agent opened", options_.path),
+                   {},
+                   -1},
+                  events);
+      return true;
+    }
+  }
+  for (std::size_t i = 0; i < branch.request.statements.size(); ++i) {
+    const auto& statement = branch.request.statements[i];
+    const auto& info = executor_->lookup(statement.sql).info;
+    auto reason = info.refusal;
+    if (reason.code == AbortCode::kNone &&
+        statement.params.size() != static_cast<std::size_t>(info.parameters))
+      reason = {AbortCode::kParameterCount,
+                fmt::format("the statement takes {} parameters, {} were given", info.parameters,
+                            statement.params.size()),
+                {},
+                -1};
+    if (reason.code == AbortCode::kNone) continue;
+    reason.statement = static_cast<std::int32_t>(i);
+    refuse_vote(gtid, std::move(reason), events);
+    return true;
+  }
+  return false;
+}
+
+std::vector<LockRequest> SqliteResourceManager::locks_needed(const Branch& branch) {
+  std::vector<LockRequest> wanted;
+  for (const auto& statement : branch.request.statements)
+    locks_before_execution(schema_, executor_->lookup(statement.sql).info, statement.params,
+                           wanted);
+  return wanted;
+}
+
+void SqliteResourceManager::wait(const Gtid& gtid, std::vector<LockRequest> wanted,
+                                 const LockTable::Acquired& blocked,
+                                 std::vector<ResourceEvent>& events) {
+  auto& branch = branches_.at(gtid);
+  branch.waiting = true;
+  branch.operations.clear();
+  locks_.enqueue(gtid, branch.request.priority, std::move(wanted));
+  events.emplace_back(Waiting{gtid, blocked.holders, text_of(blocked.contended)});
+}
+
+// With the locks known before execution already granted: run, then lock the rows it touched.
+// Execution and locking are one step of one thread, so nothing has to be validated later.
+void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  auto& branch = branches_.at(gtid);
+  branch.waiting = false;
+  auto ran = executor_->run(branch.request.statements, pending_inserts_);
+  if (!database_->connection().in_transaction()) {
+    if (auto repaired = repair_outer_transaction(); !repaired)
+      logger_.error("outer transaction lost", {{"cause", repaired.error().context}});
+  }
+  if (!ran) return refuse_vote(gtid, {AbortCode::kSqlError, ran.error().context, {}, -1}, events);
+  if (ran->failure.code != AbortCode::kNone) {
+    // It may have met the undecided or just decided work of another branch: an answer is only right
+    // once those are gone.
+    if (ran->constraint && !branch.failed_alone && wait_for_writers(gtid, {}, events)) return;
+    return refuse_vote(gtid, std::move(ran->failure), events);
+  }
+  auto row_locks = locks_of(schema_, ran->operations);
+  const auto acquired = locks_.try_acquire(gtid, branch.request.priority, row_locks);
+  if (!acquired.granted) {
+    auto wanted = locks_needed(branch);
+    wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
+    locks_.release(gtid);
+    return wait(gtid, std::move(wanted), acquired, events);
+  }
+  Executed done;
+  done.gtid = gtid;
+  done.results = std::move(ran->results);
+  done.vote = ran->operations.empty() ? Vote::kReadOnly : Vote::kCommit;
+  if (done.vote == Vote::kCommit) done.redo = encode_redo(schema_, ran->operations);
+  branch.operations = std::move(ran->operations);
+  note_pending(branch.operations, true);
+  events.emplace_back(std::move(done));
+}
+
+bool SqliteResourceManager::wait_for_writers(const Gtid& gtid, const LockTable::Acquired& none,
+                                             std::vector<ResourceEvent>& events) {
+  auto& branch = branches_.at(gtid);
+  auto wanted = locks_needed(branch);
+  std::vector<std::uint32_t> contested;
+  const auto consider = [&](std::uint32_t table) {
+    if (locks_.others_write(gtid, table)) contested.push_back(table);
+  };
+  for (const auto& statement : branch.request.statements) {
+    for (const auto& [table, mode] : executor_->lookup(statement.sql).info.tables) {
+      consider(table);
+      for (const auto& foreign : schema_.table(table).foreign_keys)
+        if (const auto* parent = schema_.find(foreign.parent)) consider(parent->number);
+    }
+  }
+  if (contested.empty()) return false;
+  for (const auto table : contested)
+    wanted.push_back({{table, Resource::kWholeTable, {}}, LockMode::kS});
+  branch.failed_alone = true;
+  locks_.release(gtid);
+  auto blocked = none;
+  blocked.contended = {contested.front(), Resource::kWholeTable, {}};
+  wait(gtid, std::move(wanted), blocked, events);
+  return true;
+}
+
+void SqliteResourceManager::refuse_vote(const Gtid& gtid, protocol::AbortReason reason,
+                                        std::vector<ResourceEvent>& events) {
+  Executed no;
+  no.gtid = gtid;
+  no.vote = Vote::kAbort;
+  no.reason = std::move(reason);
+  events.emplace_back(std::move(no));
+  finish(gtid, events);
+}
+
+// Frees the locks and lets those that waited run. Iterative on purpose: a failing waiter wakes the
+// next one.
+void SqliteResourceManager::finish(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  branches_.erase(gtid);
+  for (const auto& woken : locks_.release(gtid))
+    if (branches_.count(woken) != 0) attempt(woken, events);
+}
+
+void SqliteResourceManager::note_pending(const std::vector<RowOp>& operations, bool add) {
+  for (const auto& op : operations) {
+    if (op.kind != RowOpKind::kInsert || schema_.table(op.table).without_rowid) continue;
+    if (add) {
+      pending_inserts_[op.table][op.new_rowid] = op;
+    } else {
+      pending_inserts_[op.table].erase(op.new_rowid);
+    }
+  }
+}
+
+Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
+                                    std::vector<ResourceEvent>& events) {
+  const auto found = branches_.find(gtid);
+  TROTH_ASSERT(found != branches_.end() && !found->second.waiting,
+               "gtid {} is applied without having executed, LSN {}", gtid, committed);
+  TROTH_FAILPOINT_STATUS("sqlite.apply.begin");
+  auto operations = std::move(found->second.operations);
+  if (auto done = applier_->apply(operations); !done)
+    return fail(done.error(), fmt::format("transaction {}", gtid));
+  note_pending(operations, false);
+  applied_.push_back(std::move(operations));
+  applied_lsn_ = std::max(applied_lsn_, committed);
+  finish(gtid, events);
+  return {};
+}
+
+void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  const auto found = branches_.find(gtid);
+  if (found == branches_.end()) return;
+  note_pending(found->second.operations, false);
+  finish(gtid, events);
+}
+
+Result<Lsn> SqliteResourceManager::flush() {
+  if (applied_.empty()) return applied_lsn_;
+  TROTH_TRY(database_->commit(applied_lsn_));
+  applied_.clear();
+  dirty_ = true;
+  TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
+  return applied_lsn_;
+}
+
+Status SqliteResourceManager::make_durable() {
+  if (!dirty_) return {};
+  TROTH_TRY(database_->sync_wal());
+  dirty_ = false;
+  if (!applied_.empty() || database_->wal_bytes() < options_.checkpoint_wal_bytes) return {};
+  TROTH_TRY(database_->rollback());  // nothing is in it: a checkpoint needs to be outside
+  TROTH_TRY(database_->checkpoint_if_due());
+  return database_->begin(schema_.has_foreign_keys());
+}
+
+// An interrupt, a full disk or an I/O error in a statement makes SQLite roll back the outer
+// transaction under every branch.
+Status SqliteResourceManager::repair_outer_transaction() {
+  TROTH_TRY(database_->rollback());
+  TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
+  for (const auto& operations : applied_) TROTH_TRY(applier_->apply(operations));
+  return {};
+}
+
+ResourceStatus SqliteResourceManager::status() const {
+  ResourceStatus status;
+  for (const auto& [gtid, branch] : branches_)
+    ++(branch.waiting ? status.branches_waiting : status.branches_executed);
+  status.locks = locks_.locks();
+  status.database_bytes = database_->database_bytes();
+  status.wal_bytes = database_->wal_bytes();
+  return status;
+}
+
+void SqliteResourceManager::close() {
+  if (database_ == nullptr) return;
+  executor_.reset();
+  applier_.reset();
+  static_cast<void>(database_->rollback());  // what was not flushed is replayed from the log
+  database_.reset();
+}
+
+std::string SqliteResourceManager::text_of(const Resource& resource) const {
+  if (resource.table >= schema_.size()) return "a table";
+  const auto& name = schema_.table(resource.table).name;
+  if (resource.index == Resource::kWholeTable) return fmt::format("table {}", name);
+  std::string key;
+  for (const char c : resource.key) key += c >= 0x20 && c < 0x7f ? c : '.';
+  return fmt::format("a row of {} ({})", name, key.size() > 1 ? key.substr(1, 40) : key);
+}
+
+}  // namespace
+
+std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options,
+                                                              const Clock& clock, Logger logger) {
+  return std::make_unique<SqliteResourceManager>(std::move(options), clock, std::move(logger));
+}
+
+}  // namespace troth::participant

@@ -1,0 +1,330 @@
+#include "participant/sqlite/statement_analysis.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+
+#include "participant/sqlite/bytecode.h"
+
+namespace troth::participant::sqlite {
+
+using protocol::AbortCode;
+using protocol::Value;
+
+namespace {
+
+std::string upper(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+  return out;
+}
+
+// The first keyword, behind white space and comments.
+std::string first_keyword(std::string_view sql) {
+  while (!sql.empty()) {
+    if (std::isspace(static_cast<unsigned char>(sql.front())) != 0 || sql.front() == ';') {
+      sql.remove_prefix(1);
+    } else if (sql.rfind("--", 0) == 0) {
+      const auto end = sql.find('\n');
+      sql = end == std::string_view::npos ? std::string_view{} : sql.substr(end + 1);
+    } else if (sql.rfind("/*", 0) == 0) {
+      const auto end = sql.find("*/", 2);
+      sql = end == std::string_view::npos ? std::string_view{} : sql.substr(end + 2);
+    } else {
+      break;
+    }
+  }
+  const auto end =
+      std::find_if(sql.begin(), sql.end(), [](unsigned char c) { return std::isalpha(c) == 0; });
+  return upper(sql.substr(0, static_cast<std::size_t>(end - sql.begin())));
+}
+
+bool has_conflict_clause(const std::string& text) {
+  const auto folded = upper(text);
+  return folded.find("IGNORE") != std::string::npos || folded.find("CONFLICT") != std::string::npos;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StatementAnalyzer>> StatementAnalyzer::create(const Schema& schema) {
+  auto analyzer = std::unique_ptr<StatementAnalyzer>(new StatementAnalyzer(schema));
+  TROTH_ASSIGN_OR_RETURN(
+      analyzer->db_,
+      Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                       nullptr));
+  for (const auto& sql : schema.create_statements()) {
+    // Shadow tables exist already once their virtual table was made; their own CREATE then fails,
+    // harmlessly.
+    const auto created = analyzer->db_->execute(sql);
+    if (!created && sql.find("VIRTUAL") == std::string::npos &&
+        created.error().context.find("already exists") == std::string::npos)
+      return fail(created.error(), "cannot rebuild the schema for analysis");
+  }
+  // With foreign keys off, their checks do not show up as scans of the child (participant.md
+  // section 4).
+  TROTH_TRY(analyzer->db_->execute("PRAGMA foreign_keys=OFF"));
+  TROTH_TRY(analyzer->load_roots());
+  sqlite3_set_authorizer(analyzer->db_->get(), &StatementAnalyzer::authorize, analyzer.get());
+  return analyzer;
+}
+
+Status StatementAnalyzer::load_roots() {
+  TROTH_ASSIGN_OR_RETURN(
+      auto rows,
+      db_->prepare("SELECT type, name, tbl_name, rootpage FROM sqlite_schema WHERE rootpage > 0"));
+  while (rows.step() == SQLITE_ROW) {
+    const auto* table = schema_.find(rows.text(2));
+    if (table == nullptr || (table->is_system && rows.text(2).rfind("sqlite_", 0) == 0)) continue;
+    RootPage root{table->number, std::nullopt, false};
+    if (rows.text(0) == "index") {
+      root.plain_index = true;
+      for (const auto& index : table->unique)
+        if (index.name == rows.text(1)) root.index = index.number;
+    }
+    // The primary key of a WITHOUT ROWID table is the table's own b-tree: a search in it is a
+    // search of that index.
+    if (rows.text(0) == "table" && table->without_rowid) {
+      for (const auto& index : table->unique)
+        if (index.primary_key) root.index = index.number;
+    }
+    roots_[rows.integer(3)] = root;
+  }
+  return {};
+}
+
+void StatementAnalyzer::refuse(AbortCode code, std::string detail) {
+  if (refusal_.code == AbortCode::kNone) refusal_ = {code, std::move(detail), {}, -1};
+}
+
+int StatementAnalyzer::authorize(void* self, int action, const char* a, const char* b,
+                                 const char* db, const char*) {
+  auto* analyzer = static_cast<StatementAnalyzer*>(self);
+  return analyzer->watching_ ? analyzer->check(action, a, b, db) : SQLITE_OK;
+}
+
+void StatementAnalyzer::check_written_table(const std::string& name) {
+  const auto* table = schema_.find(name);
+  if (table == nullptr) return;
+  if (table->is_system)
+    refuse(AbortCode::kRefusedSystemTable,
+           fmt::format("table {} belongs to SQLite or to troth and is not written by statements",
+                       name));
+  if (table->is_virtual)
+    refuse(AbortCode::kRefusedVirtualTable,
+           fmt::format("{} is a virtual table: what it writes cannot be undone and redone; write "
+                       "an ordinary table",
+                       name));
+  if (table->has_virtual_column)
+    refuse(AbortCode::kRefusedVirtualColumn,
+           fmt::format("{} has a VIRTUAL generated column, which SQLite {} does not report "
+                       "reliably; make it STORED",
+                       name, sqlite3_libversion()));
+}
+
+int StatementAnalyzer::check(int action, const char* a, const char* b, const char* db) {
+  const std::string first = a == nullptr ? "" : a;
+  const std::string second = b == nullptr ? "" : b;
+  if (db != nullptr && std::strcmp(db, "temp") == 0)
+    refuse(AbortCode::kRefusedTemp,
+           "temporary tables do not survive a crash; use an ordinary table");
+  switch (action) {
+    case SQLITE_TRANSACTION:
+    case SQLITE_SAVEPOINT:
+      refuse(AbortCode::kRefusedTxnControl,
+             "the coordinator begins and ends transactions; leave BEGIN, COMMIT, ROLLBACK and "
+             "SAVEPOINT out");
+      break;
+    case SQLITE_ATTACH:
+    case SQLITE_DETACH:
+      refuse(AbortCode::kRefusedAttach,
+             "a branch works in one database; run an agent for the other file and name it as a "
+             "participant");
+      break;
+    case SQLITE_PRAGMA:
+      refuse(AbortCode::kRefusedPragma,
+             "PRAGMA changes the connection, not the data; use pragma table functions such as "
+             "pragma_table_info() to read");
+      break;
+    case SQLITE_INSERT:
+    case SQLITE_UPDATE:
+    case SQLITE_DELETE:
+      if (first == "sqlite_master" || first == "sqlite_schema") {
+        refuse(AbortCode::kRefusedDdl,
+               "schema changes are not part of a transaction; stop the agent and use sqlite3");
+      } else {
+        check_written_table(first);
+      }
+      break;
+    case SQLITE_FUNCTION: {
+      const auto function = upper(second);
+      if (function == "CHANGES" || function == "TOTAL_CHANGES" || function == "LAST_INSERT_ROWID" ||
+          function == "LOAD_EXTENSION")
+        refuse(AbortCode::kRefusedFunction,
+               fmt::format("{}() would see other branches of the same connection; use RETURNING",
+                           second));
+      break;
+    }
+    case SQLITE_READ: {
+      const auto* table = schema_.find(first);
+      const auto column = upper(second);
+      const bool declared =
+          table != nullptr &&
+          std::any_of(table->columns.begin(), table->columns.end(),
+                      [&](const ColumnInfo& c) { return upper(c.name) == column; });
+      if (table != nullptr && !declared && column == "ROWID" &&
+          table->identity == RowIdentity::kPrimaryKeyValue)
+        refuse(AbortCode::kRefusedHiddenRowid,
+               fmt::format("the rowid of {} is not stable; use its primary key", first));
+      break;
+    }
+    case SQLITE_SELECT:
+    case SQLITE_RECURSIVE:
+      break;
+    default:
+      if (action != SQLITE_COPY)
+        refuse(AbortCode::kRefusedDdl,
+               "schema changes are not part of a transaction; stop the agent and use sqlite3");
+  }
+  return refusal_.code == AbortCode::kNone ? SQLITE_OK : SQLITE_DENY;
+}
+
+StatementInfo StatementAnalyzer::analyze(const std::string& sql) {
+  StatementInfo info;
+  refusal_ = {};
+  const auto refused = [&](AbortCode code, std::string detail) {
+    info.refusal = {code, std::move(detail), {}, -1};
+    return info;
+  };
+  const auto keyword = first_keyword(sql);
+  if (keyword.empty()) return refused(AbortCode::kSqlError, "the statement is empty");
+  // These never reach the authorizer.
+  if (keyword == "VACUUM" || keyword == "REINDEX" || keyword == "ANALYZE")
+    return refused(
+        AbortCode::kRefusedDdl,
+        keyword + " is maintenance, not part of a transaction; stop the agent and use sqlite3");
+  if (keyword == "EXPLAIN")
+    return refused(AbortCode::kSqlError,
+                   "EXPLAIN is not run through transactions; use sqlite3 on the file");
+  watching_ = true;
+  std::string_view rest;
+  auto statement = db_->prepare(sql, false, &rest);
+  watching_ = false;
+  if (refusal_.code != AbortCode::kNone) return refused(refusal_.code, refusal_.detail);
+  if (!statement) return refused(AbortCode::kSqlError, statement.error().context);
+  if (!first_keyword(rest).empty())
+    return refused(AbortCode::kSqlError,
+                   "one statement at a time: there is text behind the first one");
+  info.writes = sqlite3_stmt_readonly(statement->get()) == 0;
+  info.parameters = sqlite3_bind_parameter_count(statement->get());
+  auto explain = db_->prepare("EXPLAIN " + sql);
+  if (!explain) return refused(AbortCode::kSqlError, explain.error().context);
+  std::vector<Instruction> listing;
+  bool rolls_back = false;
+  while (explain->step() == SQLITE_ROW) {
+    Instruction op{explain->integer(0),
+                   explain->text(1),
+                   static_cast<int>(explain->integer(2)),
+                   static_cast<int>(explain->integer(3)),
+                   static_cast<int>(explain->integer(4)),
+                   explain->text(5),
+                   static_cast<int>(explain->integer(6))};
+    rolls_back |= op.opcode == "Halt" && op.p1 != 0 && op.p2 == 1;
+    listing.push_back(std::move(op));
+  }
+  if (rolls_back)
+    return refused(
+        AbortCode::kRefusedRollbackClause,
+        "a ROLLBACK conflict clause would end every branch of the database; use OR ABORT");
+  bool conflict_clause = has_conflict_clause(sql);
+  if (info.writes)
+    for (const auto& create : schema_.create_statements())
+      conflict_clause |= has_conflict_clause(create);
+  read_bytecode(listing, roots_, schema_, conflict_clause || force_scans_, info);
+  if (force_scans_)
+    for (auto& [table, mode] : info.tables) mode = combined(mode, LockMode::kS);
+  return info;
+}
+
+void locks_before_execution(const Schema& schema, const StatementInfo& info,
+                            const std::vector<Value>& params, std::vector<LockRequest>& out) {
+  for (const auto& [table, mode] : info.tables)
+    out.push_back({{table, Resource::kWholeTable, {}}, mode});
+  for (const auto& read : info.points) {
+    const auto& table = schema.table(read.table);
+    const auto whole = [&] {
+      out.push_back({{read.table, Resource::kWholeTable, {}}, LockMode::kS});
+    };
+    std::vector<Value> key;
+    for (const auto& part : read.key)
+      key.push_back(part.parameter == 0 ? part.literal
+                                        : params.at(static_cast<std::size_t>(part.parameter - 1)));
+    if (read.index == 0) {
+      const auto bytes = canonical(key[0], Affinity::kInteger, Collation::kBinary);
+      if (!is_null(key[0]) && bytes) out.push_back({{read.table, 0, *bytes}, LockMode::kS});
+      continue;
+    }
+    for (const auto& index : table.unique) {
+      if (index.number != read.index) continue;
+      bool null_key = false;
+      const auto bytes = canonical_key(table, index, key, null_key);
+      // NULL equals nothing through =, but many rows through IS: both look alike here, so the table
+      // is locked.
+      if (bytes) {
+        out.push_back({{read.table, read.index, *bytes}, LockMode::kS});
+      } else {
+        whole();
+      }
+    }
+  }
+}
+
+Status StatementAnalyzer::self_test() {
+  TROTH_ASSIGN_OR_RETURN(
+      auto probe,
+      Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+                       nullptr));
+  TROTH_TRY(
+      probe->execute("CREATE TABLE t(id INTEGER PRIMARY KEY, u TEXT UNIQUE, v INT); CREATE TABLE "
+                     "w(k TEXT PRIMARY KEY, v) WITHOUT ROWID;"));
+  TROTH_ASSIGN_OR_RETURN(const auto schema, Schema::load(*probe));
+  TROTH_ASSIGN_OR_RETURN(auto analyzer, create(schema));
+  struct Row {
+    const char* sql;
+    std::size_t points;
+    bool scans;
+  };
+  const Row rows[] = {
+      {"SELECT v FROM t WHERE id = ?", 1, false},
+      {"UPDATE t SET v = v + 1 WHERE id = ?", 1, false},
+      {"DELETE FROM t WHERE id = 7", 1, false},
+      {"SELECT * FROM t WHERE u = ?", 1, false},
+      {"SELECT * FROM w WHERE k = ?", 1, false},
+      {"SELECT * FROM t WHERE id IN (1, 2)", 0, true},
+      {"SELECT * FROM t WHERE id = 1 OR id = 2", 0, true},
+      {"SELECT * FROM t WHERE v = 1", 0, true},
+      {"SELECT count(*) FROM t", 0, true},
+      {"SELECT * FROM t WHERE id > ?", 0, true},
+      {"SELECT * FROM t a JOIN w b ON a.u = b.k", 0, true},
+      {"INSERT INTO t(u, v) VALUES (?, ?)", 0, false},
+  };
+  for (const auto& row : rows) {
+    const auto info = analyzer->analyze(row.sql);
+    const bool scans = std::any_of(info.tables.begin(), info.tables.end(), [](const auto& t) {
+      return t.second == LockMode::kS || t.second == LockMode::kSIX;
+    });
+    const bool safe = row.scans ? scans : scans || info.points.size() >= row.points;
+    if (info.refusal.code != AbortCode::kNone || !safe || (!row.scans && scans)) {
+      force_scans_ = true;  // this SQLite compiles differently: lock whole tables rather than guess
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("SQLite {} compiles \"{}\" in a way this agent does not know; whole "
+                              "tables are locked instead",
+                              sqlite3_libversion(), row.sql));
+    }
+  }
+  return {};
+}
+
+}  // namespace troth::participant::sqlite

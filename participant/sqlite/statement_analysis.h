@@ -1,0 +1,68 @@
+#pragma once
+// What a statement will touch, found before it runs: from the bytecode SQLite compiles (EXPLAIN),
+// because the query plan's text hides IN-lists, OR, joins and NULL (participant.md section 4). Safe
+// first, precise second: whatever is not understood becomes S on the whole table.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "participant/sqlite/connection.h"
+#include "participant/sqlite/schema.h"
+#include "protocol/outcome.h"
+
+namespace troth::participant::sqlite {
+
+/// A key value known before execution: a parameter (from 1) or a literal.
+struct KeyPart {
+  int parameter = 0;  ///< 0 = literal
+  protocol::Value literal;
+};
+struct PointRead {
+  std::uint32_t table = 0;
+  std::uint32_t index = 0;  ///< 0 = by rowid
+  std::vector<KeyPart> key;
+};
+
+struct StatementInfo {
+  protocol::AbortReason refusal;  ///< code != kNone: cannot be promised
+  bool writes = false;
+  int parameters = 0;
+  std::map<std::uint32_t, LockMode> tables;  ///< intention or scan lock per table
+  std::vector<PointRead> points;
+  std::vector<std::uint32_t> allocates_ids;  ///< tables that get automatic rowids
+};
+
+class StatementAnalyzer {
+ public:
+  /// Builds an in-memory database with the same schema and no rows; nothing of the real file is
+  /// touched. `schema` must outlive it.
+  static Result<std::unique_ptr<StatementAnalyzer>> create(const Schema& schema);
+  StatementInfo analyze(const std::string& sql);
+  /// Statements with a known answer, on the linked SQLite: the bytecode is not a stable interface.
+  Status self_test();
+
+ private:
+  explicit StatementAnalyzer(const Schema& schema) : schema_(schema) {}
+  static int authorize(void* self, int action, const char* a, const char* b, const char* db,
+                       const char* trigger);
+  void refuse(protocol::AbortCode code, std::string detail);
+  int check(int action, const char* a, const char* b, const char* db);
+  void check_written_table(const std::string& name);
+  Status load_roots();
+  bool force_scans_ = false;
+
+  const Schema& schema_;
+  std::unique_ptr<Connection> db_;
+  std::map<std::int64_t, RootPage> roots_;
+  bool watching_ = false;
+  protocol::AbortReason refusal_;
+};
+
+/// The locks a statement needs before it runs, given its bound parameters.
+void locks_before_execution(const Schema& schema, const StatementInfo& info,
+                            const std::vector<protocol::Value>& params,
+                            std::vector<LockRequest>& out);
+
+}  // namespace troth::participant::sqlite
