@@ -167,10 +167,7 @@ void Branch::on_executed(const Executed& event, BranchEffects& out, MonotonicTim
       return vote(out, Vote::kReadOnly);
     }
     redo_ = event.redo;
-    PreparedRecord record{gtid_,        CommitProtocol::kTwoPhase,
-                          coordinator_, coordinator_durable_,
-                          members_,     priority_,
-                          redo_,        traceparent_};
+    PreparedRecord record = prepared_record();
     out.append = Record(std::move(record));  // forced: the vote below waits for it
     state_ = State::kPreparing;
     return vote(out, Vote::kCommit);
@@ -402,6 +399,11 @@ void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
   out.job = BranchJob::kDiscard;
   if (kind_ == Kind::kTwoPhase) return vote(out, Vote::kAbort);
   answer_one_phase(out);
+}
+
+PreparedRecord Branch::prepared_record() const {
+  return {gtid_,    CommitProtocol::kTwoPhase, coordinator_, coordinator_durable_, members_,
+          priority_, redo_,                     traceparent_};
 }
 
 bool Branch::is_over() const {

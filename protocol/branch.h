@@ -137,6 +137,8 @@ class Branch {
   /// Nothing is owed by or to it; kept only to answer duplicates until ended_below passes.
   bool is_over() const;
   bool file_flushed() const { return file_flushed_; }
+  /// What its PREPARED record says, for a checkpoint. PREPARING and PREPARED only.
+  PreparedRecord prepared_record() const;
 
  private:
   void on_prepare(const Prepared& event, BranchEffects& out, MonotonicTime now);

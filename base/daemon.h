@@ -1,0 +1,46 @@
+#pragma once
+// What both daemons do the same way around their engine: signals, the ready line, the last words.
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+
+namespace troth {
+
+/// Blocks SIGTERM, SIGINT and SIGPIPE for this thread and every thread started later. Call first in
+/// main.
+void block_signals();
+
+/// Waits for the end: SIGTERM or SIGINT (a value), or fail_with() from any thread (its error).
+class StopSignal {
+ public:
+  StopSignal();
+  ~StopSignal();
+  /// The first caller wins. Thread-safe.
+  void fail_with(Error error);
+  /// Blocks until a signal arrives or somebody failed.
+  std::optional<Error> wait();
+  bool wait_more(
+      std::chrono::milliseconds limit);  ///< true when a second signal arrived within `limit`
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int signals_ = 0;               // guarded by mutex_
+  std::optional<Error> failure_;  // guarded by mutex_
+  std::jthread watcher_;
+};
+
+/// {"ready":true,"name":...,"role":...,"thrift":"HOST:PORT","http":null} on stdout, flushed.
+void print_ready(const std::string& name, const std::string& role,
+                 const std::string& thrift_address);
+
+/// One line on stderr; returns the documented exit code of the error.
+int report_fatal(const std::string& program, const Error& error);
+
+}  // namespace troth

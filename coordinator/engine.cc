@@ -1,0 +1,443 @@
+#include "coordinator/engine.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/failpoint.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+
+namespace {
+
+std::string digest_of(const SubmitRequest& request) {
+  ByteWriter out;
+  for (const auto& branch : request.branches) {
+    out.name(branch.participant);
+    out.varint(branch.statements.size());
+    for (const auto& statement : branch.statements) encode(out, statement);
+  }
+  return body_digest(out.view());
+}
+
+std::string text_of(const Record& record) {
+  return std::string(to_string(type_of(record)));
+}
+
+}  // namespace
+
+Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logger logger)
+    : options_(std::move(options)),
+      log_(log),
+      transport_(transport),
+      logger_(std::move(logger)),
+      peers_(options_.name, Role::kCoordinator, options_.log_id, options_.epoch, true),
+      checkpoint_start_(log.appended()) {
+  for (const auto& [name, address] : options_.participants) peers_.allow(name, address);
+}
+
+Gtid Engine::mint(Decider decider) {
+  return Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_++, decider);
+}
+
+Member Engine::member(const NodeName& name) const {
+  const auto position = peers_.position_of(name);
+  return {name, position.log_id, position.epoch, peers_.address_of(name)};
+}
+
+// ---- clients
+// -------------------------------------------------------------------------------------------------------
+
+std::optional<Refusal> Engine::admit(const SubmitRequest& request) const {
+  const auto refuse = [](ErrorCode code, std::string what, AbortCode abort = AbortCode::kNone,
+                         Duration retry = Duration{0}) {
+    return std::optional<Refusal>(Refusal{{code, std::move(what)}, abort, retry});
+  };
+  using std::chrono::milliseconds;
+  if (request.branches.empty())
+    return refuse(ErrorCode::kInvalidArgument, "the transaction names no participant");
+  std::vector<NodeName> seen;
+  for (const auto& branch : request.branches) {
+    if (options_.participants.count(branch.participant) == 0) {
+      std::string known;
+      for (const auto& [name, address] : options_.participants)
+        known += (known.empty() ? "" : ", ") + name.text();
+      return refuse(
+          ErrorCode::kNotFound,
+          fmt::format("no participant is called {}; configured are: {}", branch.participant, known),
+          AbortCode::kUnknownParticipant);
+    }
+    if (std::find(seen.begin(), seen.end(), branch.participant) != seen.end())
+      return refuse(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{} is named twice; put its statements into one branch", branch.participant));
+    seen.push_back(branch.participant);
+    if (branch.statements.empty())
+      return refuse(ErrorCode::kInvalidArgument,
+                    fmt::format("the branch on {} has no statement", branch.participant));
+  }
+  if (request.idempotency_key.size() > 128)
+    return refuse(ErrorCode::kInvalidArgument, "an idempotency key has at most 128 bytes");
+  if (request.deadline.count() != 0 &&
+      (request.deadline < milliseconds(100) || request.deadline > std::chrono::minutes(10)))
+    return refuse(ErrorCode::kInvalidArgument, "the deadline must be between 100ms and 10m");
+  if (request.protocol == CommitProtocol::kThreePhase)
+    return refuse(ErrorCode::kUnsupported, "three_phase is not built yet; use two_phase");
+  if (draining_)
+    return refuse(ErrorCode::kBusy, "the coordinator is shutting down", AbortCode::kDraining,
+                  std::chrono::seconds(1));
+  if (!log_.has_room())
+    return refuse(ErrorCode::kBusy, "no disk space is left for the coordinator's log",
+                  AbortCode::kLogFull, std::chrono::seconds(5));
+  if (live_.size() >= options_.max_in_flight)
+    return refuse(ErrorCode::kBusy, fmt::format("{} transactions are in flight", live_.size()),
+                  AbortCode::kBusy, milliseconds(50));
+  return std::nullopt;
+}
+
+void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now now) {
+  if (auto refusal = admit(request)) {
+    count("refused");
+    SubmitReply reply;
+    reply.refusal = std::move(refusal);
+    return done(std::move(reply));
+  }
+  count("submitted");
+  auto digest = digest_of(request);
+  if (!request.idempotency_key.empty() && answered_by_key(request, digest, done)) return;
+  if (request.deadline.count() == 0) request.deadline = options_.prepare_timeout;
+  if (request.branches.size() == 1)
+    return start_one_phase(std::move(request), std::move(digest), std::move(done), now);
+  start_two_phase(std::move(request), std::move(digest), std::move(done), now);
+}
+
+bool Engine::answered_by_key(const SubmitRequest& request, const std::string& digest,
+                             CoordinatorPort::SubmitDone& done) {
+  const auto conflict = [&] {
+    SubmitReply reply;
+    reply.refusal =
+        Refusal{{ErrorCode::kAlreadyExists, "the idempotency key was used for another request"},
+                AbortCode::kNone,
+                {}};
+    done(std::move(reply));
+    return true;
+  };
+  if (const auto flying = keys_in_flight_.find(request.idempotency_key);
+      flying != keys_in_flight_.end()) {
+    if (flying->second.second != digest) return conflict();
+    live_.at(flying->second.first).clients.push_back(std::move(done));
+    return true;
+  }
+  const auto known = keys_.find(request.idempotency_key);
+  if (known == keys_.end()) return false;
+  if (known->second.body_digest != digest) return conflict();
+  SubmitReply reply;
+  reply.outcome.gtid = known->second.gtid;
+  reply.outcome.outcome = known->second.outcome;
+  reply.outcome.reason = known->second.reason;
+  reply.outcome.replayed = true;
+  count("replayed");
+  done(std::move(reply));
+  return true;
+}
+
+void Engine::start_two_phase(SubmitRequest request, std::string digest,
+                             CoordinatorPort::SubmitDone done, Now now) {
+  TwoPhaseCommit::Setup setup;
+  setup.gtid = mint(Decider::kCoordinator);
+  setup.priority = {now.wall.unix_ms, setup.gtid};
+  for (const auto& branch : request.branches) setup.members.push_back(member(branch.participant));
+  setup.branches = std::move(request.branches);
+  setup.answer_at = request.answer_at;
+  setup.idempotency_key = request.idempotency_key;
+  setup.body_digest = digest;
+  setup.traceparent = std::move(request.traceparent);
+  setup.comment = request.comment;
+  setup.deadline = now.monotonic + request.deadline;
+  setup.submitted = now.wall;
+  setup.resend = options_.resend;
+  const Gtid gtid = setup.gtid;
+  auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
+  txn.since = now.monotonic;
+  txn.comment = std::move(request.comment);
+  txn.key = request.idempotency_key;
+  txn.clients.push_back(std::move(done));
+  if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, std::move(digest)};
+  TROTH_FAILPOINT("coordinator.submit.accepted");
+  step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);
+}
+
+void Engine::start_one_phase(SubmitRequest request, std::string digest,
+                             CoordinatorPort::SubmitDone done, Now now) {
+  OnePhaseCommit::Setup setup;
+  setup.participant = request.branches[0].participant;
+  setup.request.gtid = mint(Decider::kParticipant);
+  setup.request.priority = {now.wall.unix_ms, setup.request.gtid};
+  setup.request.statements = std::move(request.branches[0].statements);
+  setup.request.idempotency_key = request.idempotency_key;
+  setup.request.body_digest = digest;
+  setup.request.key_retention = options_.key_retention;
+  setup.request.answer_at = request.answer_at;
+  setup.request.traceparent = std::move(request.traceparent);
+  setup.deadline = now.monotonic + request.deadline;
+  setup.resend = options_.resend;
+  const Gtid gtid = setup.request.gtid;
+  auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
+  txn.since = now.monotonic;
+  txn.comment = std::move(request.comment);
+  txn.key = request.idempotency_key;
+  txn.clients.push_back(std::move(done));
+  if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, std::move(digest)};
+  TROTH_FAILPOINT("coordinator.submit.accepted");
+  step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{}), now);
+}
+
+// ---- steps and their effects
+// ---------------------------------------------------------------------------------------
+
+void Engine::step(Transaction& txn, const TwoPhaseCommit::Event& event, Now now) {
+  auto& machine = std::get<TwoPhaseCommit>(txn.machine);
+  const Gtid gtid = machine.gtid();
+  const auto before = machine.state();
+  auto effects = machine.step(event, now.monotonic);
+  if (machine.state() != before) note(txn, std::string(to_string(machine.state())), now);
+  if (effects.append && type_of(*effects.append) == RecordType::kCommit)
+    TROTH_FAILPOINT("coordinator.votes.all_in");
+  if (effects.append && type_of(*effects.append) == RecordType::kAbort)
+    TROTH_FAILPOINT("coordinator.abort.decided");
+  if (effects.append && type_of(*effects.append) == RecordType::kEnd)
+    TROTH_FAILPOINT("coordinator.acks.all_in");
+  schedule(gtid, machine.next_wake());
+  carry_out(txn, std::move(effects), now);
+  finish_if_ended(gtid);
+}
+
+void Engine::step(Transaction& txn, const OnePhaseCommit::Event& event, Now now) {
+  auto& machine = std::get<OnePhaseCommit>(txn.machine);
+  const Gtid gtid = machine.gtid();
+  auto effects = machine.step(event, now.monotonic);
+  schedule(gtid, machine.next_wake());
+  carry_out(txn, std::move(effects), now);
+  finish_if_ended(gtid);
+}
+
+void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
+  const Gtid gtid = std::visit([](const auto& m) { return m.gtid(); }, txn.machine);
+  if (effects.alarm) alarm(*effects.alarm, gtid);
+  bool first_prepare = true;
+  bool prepares = false;
+  for (const auto& out : effects.now) {
+    send(out.to, out.message);
+    if (!std::holds_alternative<Prepare>(out.message)) continue;
+    prepares = true;
+    if (std::exchange(first_prepare, false)) TROTH_FAILPOINT("coordinator.prepare.sent_one");
+  }
+  if (prepares) TROTH_FAILPOINT("coordinator.prepare.sent_all");
+  Held held;
+  held.gtid = gtid;
+  if (effects.append) {
+    const auto type = type_of(*effects.append);
+    const auto force = force_of(*effects.append);
+    const Lsn lsn = log_.append(type, encode(*effects.append), force);
+    note(txn, fmt::format("{} appended at LSN {}", text_of(*effects.append), lsn), now);
+    if (force == Force::kYes) {
+      count("forced_writes");
+      txn.promise_lsn = lsn;
+      held.record = type;
+    }
+    if (type == RecordType::kCommit) TROTH_FAILPOINT("coordinator.commit.appended");
+    if (type == RecordType::kEnd) TROTH_FAILPOINT("coordinator.end.appended");
+  }
+  held.promises = std::move(effects.promises);
+  held.answer = std::move(effects.answer);
+  if (held.promises.empty() && !held.answer && !held.record) return;
+  if (txn.promise_lsn <= log_.durable()) {
+    release(std::move(held), now);
+  } else {
+    held_.emplace(txn.promise_lsn, std::move(held));
+  }
+}
+
+// The only way out for decisions and answers. When the record is COMMIT, its durability was THE
+// COMMIT POINT: nothing from here on can change the outcome.
+void Engine::release(Held held, Now now) {
+  const bool commit = held.record == RecordType::kCommit;
+  if (commit) TROTH_FAILPOINT("coordinator.commit.durable");
+  if (held.answer) answer(held.gtid, std::move(*held.answer), now);
+  if (commit) TROTH_FAILPOINT("coordinator.commit.answered");
+  bool first = true;
+  for (const auto& out : held.promises) {
+    send(out.to, out.message);
+    if (commit && std::exchange(first, false)) TROTH_FAILPOINT("coordinator.commit.sent_one");
+  }
+  if (commit) TROTH_FAILPOINT("coordinator.commit.sent_all");
+}
+
+void Engine::on_durable(Lsn durable, Now now) {
+  while (!held_.empty() && held_.begin()->first <= durable) {
+    auto held = std::move(held_.begin()->second);
+    held_.erase(held_.begin());
+    const Gtid gtid = held.gtid;
+    const bool tell = held.record.has_value();
+    release(std::move(held), now);
+    if (!tell) continue;
+    const auto found = live_.find(gtid);
+    if (found != live_.end())
+      step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RecordDurable{}), now);
+  }
+}
+
+void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
+  count(outcome.outcome == Outcome::kCommitted ? "committed"
+        : outcome.outcome == Outcome::kAborted ? "aborted"
+                                               : "answered_in_doubt");
+  if (outcome.outcome == Outcome::kAborted)
+    logger_.debug("aborted", {{"txn", gtid},
+                              {"code", to_string(outcome.reason.code)},
+                              {"reason", outcome.reason.detail}});
+  const auto found = live_.find(gtid);
+  if (found != live_.end()) {
+    auto clients = std::move(found->second.clients);
+    found->second.clients.clear();
+    found->second.answered = true;
+    for (auto& client : clients) client(SubmitReply{std::nullopt, outcome});
+    const auto& key = found->second.key;
+    if (!key.empty() && outcome.outcome != Outcome::kInDoubt &&
+        gtid.decider() == Decider::kCoordinator)
+      keys_[key] = {key,     keys_in_flight_[key].second, gtid, outcome.outcome, outcome.reason,
+                    now.wall};
+  }
+  if (outcome.outcome == Outcome::kInDoubt) return;
+  if (const auto waiting = awaiting_.find(gtid); waiting != awaiting_.end()) {
+    auto callbacks = std::move(waiting->second);
+    awaiting_.erase(waiting);
+    for (auto& callback : callbacks) callback(outcome);
+  }
+  remember(std::move(outcome), now.monotonic);
+}
+
+void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
+  outcome.results.clear();
+  const Gtid gtid = outcome.gtid;
+  if (recent_.insert_or_assign(gtid, Known{std::move(outcome), now}).second)
+    recent_order_.push_back(gtid);
+  while (recent_order_.size() > options_.max_recent) {
+    horizon_ = std::max(horizon_, recent_order_.front());
+    recent_.erase(recent_order_.front());
+    recent_order_.pop_front();
+  }
+}
+
+void Engine::finish_if_ended(const Gtid& gtid) {
+  const auto found = live_.find(gtid);
+  if (found == live_.end()) return;
+  const bool ended = std::visit(
+      [](const auto& m) { return m.state() == std::decay_t<decltype(m)>::State::kEnded; },
+      found->second.machine);
+  if (!ended) return;
+  if (!found->second.key.empty()) keys_in_flight_.erase(found->second.key);
+  live_.erase(found);
+}
+
+void Engine::send(const NodeName& to, const Message& message) {
+  count("messages_sent");
+  transport_.send(to, message);
+}
+
+void Engine::append(const Record& record) {
+  const auto force = force_of(record);
+  if (force == Force::kYes) count("forced_writes");
+  log_.append(type_of(record), encode(record), force);
+}
+
+void Engine::alarm(std::string what, const Gtid& gtid) {
+  count("alarms");
+  logger_.error("alarm", {{"txn", gtid}, {"what", what}});
+  constexpr std::size_t kKept = 100;
+  if (alarms_.size() < kKept) alarms_.push_back(std::move(what));
+}
+
+void Engine::note(Transaction& txn, std::string event, Now now) {
+  constexpr std::size_t kKept = 32;
+  if (txn.events.size() >= kKept) return;
+  const auto after =
+      std::chrono::duration_cast<std::chrono::microseconds>(now.monotonic - txn.since).count();
+  txn.events.push_back(fmt::format("+{}.{:03} ms  {}", after / 1000, after % 1000, event));
+}
+
+// ---- timers
+// --------------------------------------------------------------------------------------------------------
+
+void Engine::schedule(const Gtid& gtid, std::optional<MonotonicTime> wake) {
+  if (wake) timers_.emplace(*wake, gtid);
+}
+
+std::optional<MonotonicTime> Engine::next_wake() const {
+  return timers_.empty() ? std::nullopt : std::optional(timers_.begin()->first);
+}
+
+std::vector<NodeName> Engine::unreachable() const {
+  std::vector<NodeName> out;
+  for (const auto& [name, address] : options_.participants) {
+    const auto link = links_.find(name);
+    if (link == links_.end() || !link->second.connected) out.push_back(name);
+  }
+  return out;
+}
+
+void Engine::tick(Now now) {
+  while (!timers_.empty() && timers_.begin()->first <= now.monotonic) {
+    const Gtid gtid = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    const auto found = live_.find(gtid);
+    if (found == live_.end()) continue;
+    const auto wake =
+        std::visit([](const auto& m) { return m.next_wake(); }, found->second.machine);
+    if (!wake || *wake > now.monotonic) continue;
+    const auto cut_off = unreachable();
+    if (const auto* one = std::get_if<OnePhaseCommit>(&found->second.machine)) {
+      const bool down =
+          std::find(cut_off.begin(), cut_off.end(), one->setup().participant) != cut_off.end();
+      step(found->second, OnePhaseCommit::Event(OnePhaseCommit::Tick{down}), now);
+    } else {
+      step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::Tick{cut_off}), now);
+    }
+  }
+}
+
+void Engine::end_of_round(Now now) {
+  checkpoint_if_due(now);
+  LinkState state;
+  state.position = {options_.log_id, options_.epoch, log_.durable()};
+  // Every gtid below the oldest live one is ended everywhere: participants may forget theirs.
+  state.ended_below = live_.empty() ? Gtid(CoordinatorTag::of(options_.log_id), options_.epoch,
+                                           next_sequence_, Decider::kCoordinator)
+                                    : live_.begin()->first;
+  if (state.position == published_.position && state.ended_below == published_.ended_below) return;
+  published_ = state;
+  transport_.publish(state);
+}
+
+void Engine::cancel_undecided(Now now) {
+  std::vector<Gtid> gtids;
+  for (const auto& [gtid, txn] : live_) gtids.push_back(gtid);
+  for (const auto& gtid : gtids) {
+    const auto found = live_.find(gtid);
+    if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
+      continue;
+    step(found->second,
+         TwoPhaseCommit::Event(TwoPhaseCommit::Cancel{
+             {AbortCode::kDraining, "the coordinator is shutting down", {}, -1}}),
+         now);
+  }
+}
+
+std::size_t Engine::unanswered() const {
+  return static_cast<std::size_t>(std::count_if(
+      live_.begin(), live_.end(), [](const auto& t) { return !t.second.clients.empty(); }));
+}
+
+}  // namespace troth::coordinator

@@ -1,0 +1,178 @@
+#pragma once
+// The coordinator's engine: owns every transaction, its promises and timers. Passive: called by one
+// thread (EngineLoop, or a simulator); asks no clock, touches no file or socket itself.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/engine_loop.h"
+#include "base/logging.h"
+#include "protocol/one_phase_commit.h"
+#include "protocol/record_log.h"
+#include "protocol/service.h"
+#include "protocol/transport.h"
+#include "protocol/two_phase_commit.h"
+#include "recovery/action_table.h"
+#include "recovery/coordinator_replay.h"
+#include "recovery/peer_table.h"
+
+namespace troth::coordinator {
+
+struct EngineOptions {
+  NodeName name;
+  LogId log_id;
+  Epoch epoch;
+  std::string own_address;
+  std::map<NodeName, std::string> participants;       ///< name -> host:port
+  Duration prepare_timeout{std::chrono::seconds(2)};  ///< of a transaction that names no deadline
+  protocol::RetryPolicy resend;
+  Duration key_retention{std::chrono::hours(24)};
+  std::size_t max_in_flight = 10000;
+  std::size_t max_recent = 200000;  ///< outcomes of ended transactions kept in memory
+  std::uint64_t checkpoint_bytes = std::uint64_t{128} << 20;
+};
+
+class Engine {
+ public:
+  Engine(EngineOptions options, protocol::RecordLog& log, protocol::Transport& transport,
+         Logger logger);
+
+  /// Before serving: what the log says of earlier epochs.
+  void adopt(recovery::CoordinatorTables tables, Now now);
+
+  // clients
+  void submit(protocol::SubmitRequest request, protocol::CoordinatorPort::SubmitDone done, Now now);
+  void get_outcome(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done,
+                   Now now);
+  void get_outcome_by_key(const std::string& key, protocol::CoordinatorPort::OutcomeDone done,
+                          Now now);
+
+  // peers
+  void on_batch(const protocol::Batch& batch, Now now);
+  protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
+  protocol::Hello make_hello(const NodeName& peer) const;
+  bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
+  void on_link(const protocol::LinkStatus& status);
+
+  // log
+  void on_durable(Lsn durable, Now now);
+
+  // timers
+  std::optional<MonotonicTime> next_wake() const;
+  void tick(Now now);
+  void end_of_round(Now now);
+
+  void drain() { draining_ = true; }
+  /// Aborts whatever is not decided yet (end of the grace time).
+  void cancel_undecided(Now now);
+  /// Transactions whose client still waits for an answer.
+  std::size_t unanswered() const;
+
+  std::function<void(const Error&)> on_fatal;
+
+  // operators
+  protocol::NodeStatus status(Now now) const;
+  std::vector<protocol::TransactionSummary> list(protocol::TransactionFilter filter,
+                                                 std::size_t limit, Now now) const;
+  Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
+  Result<std::int64_t> retry(const std::string& id, Now now);
+
+ private:
+  using Machine = std::variant<protocol::TwoPhaseCommit, protocol::OnePhaseCommit>;
+  struct Transaction {
+    explicit Transaction(Machine m) : machine(std::move(m)) {}
+    Machine machine;
+    Lsn promise_lsn;  // its last forced record
+    MonotonicTime since;
+    std::string key;
+    std::string comment;
+    std::vector<protocol::CoordinatorPort::SubmitDone> clients;
+    std::vector<std::string> events;  // timeline, bounded
+    bool answered = false;
+  };
+  struct Held {
+    Gtid gtid;
+    std::vector<protocol::Outgoing> promises;
+    std::optional<protocol::TransactionOutcome> answer;
+    std::optional<protocol::RecordType> record;
+  };
+  struct Known {
+    protocol::TransactionOutcome outcome;
+    MonotonicTime ended;
+  };
+  /// A one-phase transaction of an earlier epoch that somebody asks about: every participant is
+  /// asked.
+  struct Search {
+    std::vector<NodeName> unanswered;
+    std::vector<protocol::CoordinatorPort::OutcomeDone> waiting;
+  };
+
+  std::optional<protocol::Refusal> admit(const protocol::SubmitRequest& request) const;
+  bool answered_by_key(const protocol::SubmitRequest& request, const std::string& digest,
+                       protocol::CoordinatorPort::SubmitDone& done);
+  void start_two_phase(protocol::SubmitRequest request, std::string digest,
+                       protocol::CoordinatorPort::SubmitDone done, Now now);
+  void start_one_phase(protocol::SubmitRequest request, std::string digest,
+                       protocol::CoordinatorPort::SubmitDone done, Now now);
+  Gtid mint(Decider decider);
+  protocol::Member member(const NodeName& name) const;
+
+  void handle(const NodeName& from, const protocol::Message& message, Now now);
+  void on_unknown(const NodeName& from, const protocol::Message& message, Now now);
+  void on_one_phase_result(const NodeName& from, const protocol::OnePhaseResult& result, Now now);
+  void on_restarted(const NodeName& peer, Now now);
+  void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
+
+  void step(Transaction& txn, const protocol::TwoPhaseCommit::Event& event, Now now);
+  void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
+  void carry_out(Transaction& txn, protocol::CommitEffects effects, Now now);
+  void release(Held held, Now now);
+  void answer(const Gtid& gtid, protocol::TransactionOutcome outcome, Now now);
+  void finish_if_ended(const Gtid& gtid);
+  void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
+  void send(const NodeName& to, const protocol::Message& message);
+  void append(const protocol::Record& record);
+  void alarm(std::string what, const Gtid& gtid);
+  void schedule(const Gtid& gtid, std::optional<MonotonicTime> wake);
+  void checkpoint_if_due(Now now);
+  bool may_presume(const Gtid& gtid) const;
+  std::vector<NodeName> unreachable() const;
+  const Transaction* find(const std::string& id, std::string& problem) const;
+  protocol::TransactionSummary summary_of(const Transaction& txn, Now now) const;
+  void note(Transaction& txn, std::string event, Now now);
+  void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
+
+  const EngineOptions options_;
+  protocol::RecordLog& log_;
+  protocol::Transport& transport_;
+  Logger logger_;
+  recovery::PeerTable peers_;
+  protocol::AdoptedRecord adopted_;
+  std::map<Gtid, Transaction> live_;
+  std::unordered_map<Gtid, Known> recent_;
+  std::deque<Gtid> recent_order_;
+  Gtid horizon_;  // outcomes of ended gtids below it are forgotten
+  std::unordered_map<std::string, protocol::KeyRecord> keys_;  // finished ones
+  std::unordered_map<std::string, std::pair<Gtid, std::string>>
+      keys_in_flight_;  // key -> gtid, digest
+  std::unordered_map<Gtid, std::vector<protocol::CoordinatorPort::OutcomeDone>> awaiting_;
+  std::map<Gtid, Search> searches_;
+  std::multimap<Lsn, Held> held_;
+  std::multimap<MonotonicTime, Gtid> timers_;
+  std::map<NodeName, protocol::LinkStatus> links_;
+  std::map<std::string, std::uint64_t> counters_;
+  std::vector<std::string> alarms_;
+  std::uint64_t next_sequence_ = 1;
+  bool draining_ = false;
+  protocol::LinkState published_;
+  Lsn checkpoint_start_, checkpoint_end_, released_;
+  MonotonicTime started_;
+};
+
+}  // namespace troth::coordinator

@@ -1,0 +1,260 @@
+// What the network brings to the coordinator's engine, and what it answers about transactions it
+// does not hold.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coordinator/engine.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+using recovery::Action;
+using recovery::CoordinatorKnows;
+using recovery::ParticipantSays;
+
+void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now) {
+  if (judgement.to_append) append(*judgement.to_append);
+  if (judgement.stop) {
+    logger_.error("this node has lost its memory",
+                  {{"peer", peer}, {"cause", judgement.stop->context}});
+    if (on_fatal) on_fatal(*judgement.stop);
+  }
+  if (judgement.restarted) on_restarted(peer, now);
+}
+
+void Engine::on_restarted(const NodeName& peer, Now now) {
+  const Epoch epoch = peers_.position_of(peer).epoch;
+  std::vector<Gtid> gtids;
+  for (const auto& [gtid, txn] : live_)
+    if (std::holds_alternative<TwoPhaseCommit>(txn.machine)) gtids.push_back(gtid);
+  for (const auto& gtid : gtids) {
+    const auto found = live_.find(gtid);
+    if (found == live_.end()) continue;
+    step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::MemberRestarted{peer, epoch}), now);
+  }
+}
+
+HelloReply Engine::on_hello(const Hello& hello, Now now) {
+  HelloReply reply;
+  const auto judgement = peers_.on_hello(hello, log_.durable(), reply);
+  judge(judgement, hello.name, now);
+  if (reply.verdict != HelloVerdict::kWelcome) {
+    count("hello_refused");
+    logger_.warn("refused a greeting", {{"peer", hello.name}, {"reason", judgement.refusal}});
+    return reply;
+  }
+  // It is there (again): whatever waits for it is sent at once instead of after its back-off.
+  std::vector<Gtid> waiting;
+  for (const auto& [gtid, txn] : live_) {
+    if (const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine)) {
+      const auto names = two->waiting_for();
+      if (std::find(names.begin(), names.end(), hello.name) != names.end()) waiting.push_back(gtid);
+    } else if (std::get<OnePhaseCommit>(txn.machine).setup().participant == hello.name) {
+      waiting.push_back(gtid);
+    }
+  }
+  for (const auto& gtid : waiting) static_cast<void>(retry(gtid.text(), now));
+  return reply;
+}
+
+Hello Engine::make_hello(const NodeName& peer) const {
+  return peers_.make_hello(peer, options_.own_address, log_.durable());
+}
+
+bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
+  const auto judgement = peers_.on_reply(peer, reply, log_.durable());
+  judge(judgement, peer, now);
+  if (!judgement.refusal.empty())
+    logger_.warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
+  return judgement.refusal.empty();
+}
+
+void Engine::on_link(const LinkStatus& status) {
+  links_[status.peer] = status;
+}
+
+void Engine::on_batch(const Batch& batch, Now now) {
+  const auto judgement = peers_.on_batch(batch.header);
+  judge(judgement, batch.header.sender, now);
+  if (!judgement.refusal.empty()) {
+    count("stale_refused");
+    return logger_.debug("refused a batch",
+                         {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
+  }
+  for (const auto& message : batch.messages) handle(batch.header.sender, message, now);
+}
+
+void Engine::handle(const NodeName& from, const Message& message, Now now) {
+  if (const auto* alarmed = std::get_if<Alarm>(&message)) {
+    count("amnesia_alarms");
+    return alarm(alarmed->what, alarmed->gtid);
+  }
+  if (const auto* result = std::get_if<OnePhaseResult>(&message))
+    return on_one_phase_result(from, *result, now);
+  const auto found = live_.find(gtid_of(message));
+  if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
+    return on_unknown(from, message, now);
+  Transaction& txn = found->second;
+  if (const auto* vote = std::get_if<VoteMessage>(&message)) {
+    note(txn, fmt::format("vote {} from {}", to_string(vote->vote), from), now);
+    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::VoteArrived{from, *vote}), now);
+  } else if (std::holds_alternative<Ack>(message)) {
+    note(txn, fmt::format("ack from {}", from), now);
+    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::AckArrived{from}), now);
+  } else if (std::holds_alternative<Inquire>(message)) {
+    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
+  } else {
+    count("misdirected");
+  }
+}
+
+bool Engine::may_presume(const Gtid& gtid) const {
+  return gtid.tag() == CoordinatorTag::of(options_.log_id) && gtid.epoch() >= adopted_.below;
+}
+
+// No live transaction of that gtid: the action table decides (recovery/action_table.h).
+void Engine::on_unknown(const NodeName& from, const Message& message, Now) {
+  const Gtid gtid = gtid_of(message);
+  const auto known = recent_.find(gtid);
+  const bool committed =
+      known != recent_.end() && known->second.outcome.outcome == Outcome::kCommitted;
+  auto knows = CoordinatorKnows::kNothing;
+  if (committed) knows = CoordinatorKnows::kEnded;
+  if (!committed && !may_presume(gtid)) knows = CoordinatorKnows::kNothingUnproven;
+  auto says = ParticipantSays::kNothing;
+  if (std::holds_alternative<Ack>(message)) says = ParticipantSays::kCommitted;
+  if (std::holds_alternative<Inquire>(message)) says = ParticipantSays::kPrepared;
+  if (const auto* vote = std::get_if<VoteMessage>(&message))
+    says = vote->vote == Vote::kCommit ? ParticipantSays::kPrepared : ParticipantSays::kNothing;
+  // A yes-vote or inquiry may come from a READ_ONLY voter or a duplicate of an acked writer: after
+  // END a COMMIT is a harmless answer.
+  if (knows == CoordinatorKnows::kEnded && says == ParticipantSays::kPrepared) {
+    send(from, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
+    return;
+  }
+  switch (recovery::action_for(knows, says)) {
+    case Action::kSendAbort:
+      count("presumed_aborts");
+      send(from,
+           Decide{gtid,
+                  Decision::kAbort,
+                  AnswerAt::kDecided,
+                  {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1}});
+      return;
+    case Action::kLeaveAlone:
+      send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
+      return;
+    case Action::kMixedAlarm:
+      // An ack for something ended and no longer remembered is no contradiction: only END proves
+      // nothing more is known.
+      if (gtid < horizon_ || says == ParticipantSays::kCommitted) return;
+      alarm(fmt::format("{} reports {} as committed, which this coordinator never committed", from,
+                        gtid),
+            gtid);
+      return;
+    case Action::kSendCommit:
+    case Action::kCountAck:
+    case Action::kIgnore:
+    case Action::kAmnesiaAlarm:
+      return;
+  }
+}
+
+void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& result, Now now) {
+  const auto found = live_.find(result.gtid);
+  if (found != live_.end() && std::holds_alternative<OnePhaseCommit>(found->second.machine)) {
+    if (!result.key_conflict)
+      return step(found->second, OnePhaseCommit::Event(OnePhaseCommit::ResultArrived{from, result}),
+                  now);
+    SubmitReply reply;
+    reply.refusal =
+        Refusal{{ErrorCode::kAlreadyExists, "the idempotency key was used for another request"},
+                AbortCode::kNone,
+                {}};
+    for (auto& client : std::exchange(found->second.clients, {})) client(reply);
+    keys_in_flight_.erase(found->second.key);
+    live_.erase(found);
+    return;
+  }
+  const auto search = searches_.find(result.gtid);
+  if (search == searches_.end() || result.outcome == Outcome::kPending) return;
+  std::erase(search->second.unanswered, from);
+  const bool committed = result.outcome == Outcome::kCommitted;
+  if (!committed && !search->second.unanswered.empty()) return;
+  TransactionOutcome outcome;
+  outcome.gtid = result.gtid;
+  outcome.outcome = committed ? Outcome::kCommitted : Outcome::kAborted;
+  outcome.reason = result.reason;
+  auto waiting = std::move(search->second.waiting);
+  searches_.erase(search);
+  remember(outcome, now.monotonic);
+  for (auto& done : waiting) done(outcome);
+}
+
+void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done, Now) {
+  TransactionOutcome outcome;
+  outcome.gtid = gtid;
+  if (gtid.tag() != CoordinatorTag::of(options_.log_id))
+    return done(
+        fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));
+  if (const auto known = recent_.find(gtid); known != recent_.end())
+    return done(known->second.outcome);
+  if (const auto live = live_.find(gtid); live != live_.end()) {
+    const auto* two = std::get_if<TwoPhaseCommit>(&live->second.machine);
+    outcome.outcome = Outcome::kPending;
+    if (two != nullptr && two->state() == TwoPhaseCommit::State::kCommitting &&
+        two->setup().answer_at == AnswerAt::kDecided)
+      outcome.outcome = Outcome::kCommitted;
+    if (outcome.outcome == Outcome::kPending && wait) {
+      awaiting_[gtid].push_back(std::move(done));
+      return;
+    }
+    return done(outcome);
+  }
+  if (gtid.epoch() > options_.epoch ||
+      (gtid.epoch() == options_.epoch && gtid.sequence() >= next_sequence_))
+    return done(fail(ErrorCode::kNotFound, fmt::format("{} does not exist yet", gtid)));
+  if (gtid < horizon_)
+    return done(
+        fail(ErrorCode::kNotFound,
+             fmt::format("{} ended too long ago: its outcome is no longer remembered here", gtid)));
+  if (gtid.decider() == Decider::kParticipant) {
+    auto& search = searches_[gtid];
+    const bool is_new = search.waiting.empty() && search.unanswered.empty();
+    if (is_new)
+      for (const auto& [name, address] : options_.participants) search.unanswered.push_back(name);
+    for (const auto& name : search.unanswered) send(name, InquireOnePhase{gtid});
+    search.waiting.push_back(std::move(done));
+    return;
+  }
+  if (!may_presume(gtid)) {
+    outcome.outcome = Outcome::kInDoubt;
+    outcome.reason = {AbortCode::kNone,
+                      "this log was adopted from a copy and cannot prove what was decided before",
+                      {},
+                      -1};
+    return done(outcome);
+  }
+  outcome.outcome = Outcome::kAborted;
+  outcome.reason = {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1};
+  done(outcome);
+}
+
+void Engine::get_outcome_by_key(const std::string& key, CoordinatorPort::OutcomeDone done,
+                                Now now) {
+  if (const auto flying = keys_in_flight_.find(key); flying != keys_in_flight_.end())
+    return get_outcome(flying->second.first, false, std::move(done), now);
+  const auto known = keys_.find(key);
+  if (known == keys_.end())
+    return done(
+        fail(ErrorCode::kNotFound, "no transaction with that idempotency key is known here"));
+  TransactionOutcome outcome;
+  outcome.gtid = known->second.gtid;
+  outcome.outcome = known->second.outcome;
+  outcome.reason = known->second.reason;
+  outcome.replayed = true;
+  done(outcome);
+}
+
+}  // namespace troth::coordinator

@@ -1,0 +1,269 @@
+// Adoption of earlier epochs, checkpoints of the log, and what operators see.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coordinator/engine.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+
+void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
+  started_ = now.monotonic;
+  adopted_ = tables.adopted;
+  horizon_ = tables.horizon;
+  for (const auto& peer : tables.peers) peers_.adopt(peer);
+  for (const auto& [gtid, known] : tables.outcomes) {
+    TransactionOutcome outcome;
+    outcome.gtid = gtid;
+    outcome.outcome = known.outcome;
+    outcome.reason = known.reason;
+    remember(std::move(outcome), now.monotonic);
+  }
+  for (auto& [key, record] : tables.keys) {
+    const auto age = std::chrono::milliseconds(now.wall.unix_ms - record.decided.unix_ms);
+    if (age < options_.key_retention) keys_[key] = std::move(record);
+  }
+  for (const auto& [gtid, record] : tables.unended) {
+    auto machine = TwoPhaseCommit::recovered(record, options_.resend, now.monotonic);
+    schedule(gtid, machine.next_wake());
+    auto& txn = live_.emplace(gtid, Transaction(std::move(machine))).first->second;
+    txn.since = now.monotonic;
+    txn.comment = record.comment;
+    txn.answered = true;
+    note(txn, "found in the log: COMMIT without END", now);
+  }
+}
+
+// Copies what still lives to the end of the log, so that everything before can go.
+void Engine::checkpoint_if_due(Now now) {
+  if (checkpoint_end_.value != 0 && checkpoint_end_ <= log_.durable() &&
+      released_ < checkpoint_start_) {
+    released_ = checkpoint_start_;
+    log_.release_below(checkpoint_start_);
+  }
+  const bool open = checkpoint_end_.value != 0 && released_ < checkpoint_start_;
+  if (open || log_.appended().value - checkpoint_start_.value < options_.checkpoint_bytes) return;
+  checkpoint_start_ = log_.appended();
+  append(EpochRecord{options_.epoch});
+  if (adopted_.lineage > 0) append(adopted_);
+  for (const auto& peer : peers_.records()) append(peer);
+  for (const auto& [gtid, txn] : live_) {
+    const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
+    if (two == nullptr || (two->state() != TwoPhaseCommit::State::kCommitting &&
+                           two->state() != TwoPhaseCommit::State::kDeciding))
+      continue;
+    CommitRecord record;
+    record.gtid = gtid;
+    for (const auto& member : two->setup().members) {
+      const auto& owed = two->unacked();
+      if (std::find(owed.begin(), owed.end(), member.name) != owed.end())
+        record.members.push_back(member);
+    }
+    record.ack_at = two->setup().answer_at;
+    record.idempotency_key = two->setup().idempotency_key;
+    record.body_digest = two->setup().body_digest;
+    record.decided = two->setup().submitted;
+    record.comment = two->setup().comment;
+    append(record);
+  }
+  for (auto key = keys_.begin(); key != keys_.end();) {
+    const auto age = std::chrono::milliseconds(now.wall.unix_ms - key->second.decided.unix_ms);
+    if (age >= options_.key_retention) {
+      key = keys_.erase(key);
+    } else {
+      append((key++)->second);
+    }
+  }
+  append(HorizonRecord{Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_,
+                            Decider::kCoordinator)});
+  checkpoint_end_ = log_.appended();
+  count("checkpoints");
+}
+
+NodeStatus Engine::status(Now now) const {
+  NodeStatus status;
+  status.name = options_.name;
+  status.role = Role::kCoordinator;
+  status.state = draining_ ? "draining" : "ready";
+  status.position = {options_.log_id, options_.epoch, log_.durable()};
+  status.appended = log_.appended();
+  status.up_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - started_).count();
+  status.alarms = alarms_;
+  for (const auto& [name, address] : options_.participants) {
+    const auto link = links_.find(name);
+    LinkStatus shown = link == links_.end() ? LinkStatus{} : link->second;
+    shown.peer = name;
+    if (shown.address.empty()) shown.address = address;
+    status.links.push_back(std::move(shown));
+  }
+  for (const auto& [gtid, txn] : live_) {
+    const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
+    const bool undelivered = two == nullptr ? std::get<OnePhaseCommit>(txn.machine).state() ==
+                                                  OnePhaseCommit::State::kUncertain
+                                            : two->state() == TwoPhaseCommit::State::kCommitting;
+    if (!undelivered) continue;
+    ++status.in_doubt;
+    status.oldest_in_doubt_ms = std::max<std::int64_t>(
+        status.oldest_in_doubt_ms,
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - txn.since).count());
+  }
+  for (const auto& [name, value] : counters_) status.counters.emplace_back(name, value);
+  status.counters.emplace_back("live", live_.size());
+  return status;
+}
+
+TransactionSummary Engine::summary_of(const Transaction& txn, Now now) const {
+  TransactionSummary summary;
+  std::optional<MonotonicTime> wake;
+  if (const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine)) {
+    summary.gtid = two->gtid();
+    summary.state = std::string(to_string(two->state()));
+    summary.protocol = "two_phase";
+    const auto state = two->state();
+    if (state == TwoPhaseCommit::State::kCommitting) summary.decision = "commit";
+    if (state == TwoPhaseCommit::State::kAborting) summary.decision = "abort";
+    summary.waiting_for = two->waiting_for();
+    summary.attempts = static_cast<std::int32_t>(two->attempts());
+    wake = two->next_wake();
+  } else {
+    const auto& one = std::get<OnePhaseCommit>(txn.machine);
+    summary.gtid = one.gtid();
+    summary.state = std::string(to_string(one.state()));
+    summary.protocol = "one_phase";
+    summary.waiting_for.push_back(one.setup().participant);
+    summary.attempts = static_cast<std::int32_t>(one.attempts());
+    wake = one.next_wake();
+  }
+  summary.age_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - txn.since).count();
+  if (wake)
+    summary.next_retry_ms = std::max<std::int64_t>(
+        0, std::chrono::duration_cast<std::chrono::milliseconds>(*wake - now.monotonic).count());
+  summary.comment = txn.comment;
+  return summary;
+}
+
+std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size_t limit,
+                                             Now now) const {
+  std::vector<TransactionSummary> out;
+  if (filter != TransactionFilter::kRecent) {
+    for (const auto& [gtid, txn] : live_) {
+      auto summary = summary_of(txn, now);
+      const bool in_doubt = summary.state == "committing" || summary.state == "uncertain";
+      if (filter == TransactionFilter::kInDoubt && !in_doubt) continue;
+      out.push_back(std::move(summary));
+      if (out.size() >= limit) return out;
+    }
+  }
+  if (filter == TransactionFilter::kInDoubt || filter == TransactionFilter::kActive) return out;
+  for (auto at = recent_order_.rbegin(); at != recent_order_.rend() && out.size() < limit; ++at) {
+    if (live_.count(*at) != 0) continue;
+    const auto& known = recent_.at(*at);
+    TransactionSummary summary;
+    summary.gtid = *at;
+    summary.state = known.outcome.outcome == Outcome::kCommitted ? "committed" : "aborted";
+    summary.decision = known.outcome.outcome == Outcome::kCommitted ? "commit" : "abort";
+    summary.protocol = at->decider() == Decider::kCoordinator ? "two_phase" : "one_phase";
+    summary.age_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - known.ended).count();
+    summary.comment = known.outcome.reason.detail;
+    out.push_back(std::move(summary));
+  }
+  return out;
+}
+
+const Engine::Transaction* Engine::find(const std::string& id, std::string& problem) const {
+  const Transaction* match = nullptr;
+  for (const auto& [gtid, txn] : live_) {
+    const auto text = gtid.text();
+    if (text != id && (id.size() < 6 || (text.rfind(id, 0) != 0 && !text.ends_with(id)))) continue;
+    if (match != nullptr) {
+      problem = fmt::format("more than one transaction starts or ends with \"{}\"", id);
+      return nullptr;
+    }
+    match = &txn;
+  }
+  if (match == nullptr) problem = fmt::format("no live transaction starts or ends with \"{}\"", id);
+  return match;
+}
+
+Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
+  std::string problem;
+  const auto* txn = find(id, problem);
+  TransactionDetail detail;
+  if (txn == nullptr) {
+    const auto gtid = Gtid::parse(id);
+    const auto known = gtid ? recent_.find(*gtid) : recent_.end();
+    if (known == recent_.end()) return fail(ErrorCode::kNotFound, problem);
+    detail.summary.gtid = *gtid;
+    detail.summary.state =
+        known->second.outcome.outcome == Outcome::kCommitted ? "committed" : "aborted";
+    detail.explanation =
+        known->second.outcome.outcome == Outcome::kCommitted
+            ? "It is committed and every participant has acknowledged it."
+            : fmt::format("It was aborted: {} ({}).", known->second.outcome.reason.detail,
+                          to_string(known->second.outcome.reason.code));
+    return detail;
+  }
+  detail.summary = summary_of(*txn, now);
+  detail.events = txn->events;
+  std::string waits;
+  for (const auto& name : detail.summary.waiting_for)
+    waits += (waits.empty() ? "" : ", ") + name.text();
+  if (const auto* two = std::get_if<TwoPhaseCommit>(&txn->machine)) {
+    for (const auto& member : two->setup().members) {
+      BranchDetail branch;
+      branch.participant = member.name;
+      branch.vote = two->tally().has_voted(member.name) ? "in" : "";
+      const auto& owed = two->unacked();
+      const bool owes = std::find(owed.begin(), owed.end(), member.name) != owed.end();
+      branch.state = two->state() == TwoPhaseCommit::State::kCommitting
+                         ? (owes ? "not acknowledged" : "acknowledged")
+                         : detail.summary.state;
+      if (const auto link = links_.find(member.name);
+          link != links_.end() && !link->second.connected)
+        branch.last_error = link->second.last_error;
+      for (const auto& b : two->setup().branches)
+        if (b.participant == member.name)
+          for (const auto& statement : b.statements) branch.statements.push_back(statement.sql);
+      detail.branches.push_back(std::move(branch));
+    }
+    detail.explanation = two->state() == TwoPhaseCommit::State::kCommitting
+                             ? fmt::format(
+                                   "COMMIT is durable and will not change; {} must still confirm "
+                                   "and is asked again and again.",
+                                   waits)
+                             : fmt::format("It is {}; it waits for {}.", detail.summary.state,
+                                           waits.empty() ? "its own log" : waits);
+  } else {
+    detail.explanation = fmt::format("Only {} knows the outcome; it is being asked.", waits);
+  }
+  return detail;
+}
+
+Result<std::int64_t> Engine::retry(const std::string& id, Now now) {
+  std::vector<Gtid> gtids;
+  if (id.empty()) {
+    for (const auto& [gtid, txn] : live_) gtids.push_back(gtid);
+  } else {
+    std::string problem;
+    const auto* txn = find(id, problem);
+    if (txn == nullptr) return fail(ErrorCode::kNotFound, problem);
+    gtids.push_back(std::visit([](const auto& m) { return m.gtid(); }, txn->machine));
+  }
+  for (const auto& gtid : gtids) {
+    const auto found = live_.find(gtid);
+    if (found == live_.end()) continue;
+    if (std::holds_alternative<TwoPhaseCommit>(found->second.machine)) {
+      step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RetryNow{}), now);
+    } else {
+      step(found->second, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{}), now);
+    }
+  }
+  return static_cast<std::int64_t>(gtids.size());
+}
+
+}  // namespace troth::coordinator

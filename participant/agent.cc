@@ -1,0 +1,302 @@
+#include "participant/agent.h"
+
+#include <fmt/format.h>
+
+#include <future>
+
+#include "base/failpoint.h"
+#include "base/random.h"
+#include "participant/worker.h"
+#include "recovery/start_up.h"
+#include "recovery/wal_record_log.h"
+
+namespace troth::participant {
+
+using namespace protocol;
+
+namespace {
+
+/// For agents without peers.
+class NoTransport final : public Transport {
+ public:
+  void send(const NodeName&, Message) override {}
+  void publish(const LinkState&) override {}
+  void learn_address(const NodeName&, const std::string&) override {}
+};
+
+// Log and file must belong together, and neither may be older than the other remembers
+// (participant.md 8.2).
+Status check_pair(const OpenedDatabase& database, const recovery::OpenedNode& node,
+                  const recovery::ParticipantTables& tables) {
+  if (database.is_new) {
+    if (tables.redo.empty() && tables.prepared.empty()) return {};
+    return fail(ErrorCode::kLostMemory,
+                "the database was never used by this agent, but the log holds work for it: another "
+                "file was put in its place");
+  }
+  if (database.participant != node.name)
+    return fail(ErrorCode::kFenced, fmt::format("the database belongs to participant {}, not to {}",
+                                                database.participant, node.name));
+  if (database.log_id != node.identity.log_id)
+    return fail(ErrorCode::kLostMemory,
+                fmt::format("the database belongs to the log {}, this directory holds the log {}: "
+                            "one of the two was replaced",
+                            database.log_id, node.identity.log_id));
+  const auto& scan = node.log->opened();
+  if (database.applied > scan.end)
+    return fail(ErrorCode::kLostMemory,
+                fmt::format("the database holds work up to LSN {}, but the log ends at LSN {}: the "
+                            "log is older than the file",
+                            database.applied, scan.end));
+  if (database.applied < scan.first && !tables.redo.empty() &&
+      tables.redo.front().committed > scan.first && scan.first.value > 0)
+    return fail(ErrorCode::kLostMemory,
+                fmt::format("the database holds work up to LSN {}, but the log starts at LSN {}: "
+                            "the file is older than the log",
+                            database.applied, scan.first));
+  return {};
+}
+
+class AgentImpl final : public Agent, PeerHandler, AdminPort {
+ public:
+  AgentImpl(AgentOptions options, const Clock& clock, Logger logger)
+      : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
+  ~AgentImpl() override { stop(); }
+
+  Status open(std::unique_ptr<ResourceManager> manager, Transport* transport, FileSystem& files) {
+    recovery::ParticipantTables tables;
+    auto opened = recovery::open_node(
+        files, options_.data_dir, "participant", {options_.segment_bytes},
+        [&](const wal::RecordView& view) { return recovery::replay(tables, view); });
+    TROTH_ASSIGN_OR_RETURN(node_, std::move(opened));
+    TROTH_FAILPOINT("participant.recovery.scanned");
+    if (node_.log->opened().torn_bytes > 0)
+      logger_.warn("cut a torn tail off the log", {{"where", node_.log->opened().torn_where},
+                                                   {"bytes", node_.log->opened().torn_bytes}});
+    TROTH_ASSIGN_OR_RETURN(const auto database, manager->open());
+    TROTH_TRY(check_pair(database, node_, tables));
+    TROTH_ASSIGN_OR_RETURN(const Epoch epoch,
+                           recovery::begin_epoch(node_, tables.epoch, tables.adopted, clock_));
+    TROTH_FAILPOINT("participant.recovery.epoch_durable");
+    TROTH_TRY(bring_up_to_date(*manager, database, tables));
+    TROTH_FAILPOINT("participant.recovery.replayed");
+    for (const auto& [gtid, prepared] : tables.prepared)
+      TROTH_TRY(manager->retake(gtid, prepared.record.redo));
+    TROTH_FAILPOINT("participant.recovery.adopted");
+    start_threads(std::move(manager), transport, epoch, std::move(tables));
+    return {};
+  }
+
+  TransactionOutcome transact(std::vector<Statement> statements, Duration deadline) override {
+    auto promise = std::make_shared<std::promise<TransactionOutcome>>();
+    auto future = promise->get_future();
+    transact_async(std::move(statements), deadline, [promise](TransactionOutcome outcome) {
+      promise->set_value(std::move(outcome));
+    });
+    if (future.wait_for(deadline + std::chrono::seconds(5)) == std::future_status::ready)
+      return future.get();
+    TransactionOutcome unknown;
+    unknown.reason = {AbortCode::kTimeout,
+                      "the agent did not answer; the outcome is known after its restart", name(),
+                      -1};
+    return unknown;
+  }
+
+  void transact_async(std::vector<Statement> statements, Duration deadline,
+                      Engine::LocalDone done) override {
+    auto shared = std::make_shared<Engine::LocalDone>(std::move(done));
+    const bool posted = loop_->post(
+        [statements = std::move(statements), deadline, shared](Engine& engine, Now now) mutable {
+          engine.transact(std::move(statements), deadline, std::move(*shared), now);
+        });
+    if (posted) return;
+    TransactionOutcome busy;
+    busy.outcome = Outcome::kAborted;
+    busy.reason = {AbortCode::kBusy, "the agent's inbox is full", name(), -1};
+    (*shared)(std::move(busy));
+  }
+
+  PeerHandler& peer_handler() override { return *this; }
+  AdminPort& admin() override { return *this; }
+  const NodeName& name() const override { return node_.name; }
+
+  void on_fatal(std::function<void(const Error&)> handler) override {
+    std::lock_guard lock(fatal_mutex_);
+    fatal_ = std::move(handler);
+    if (fatal_error_ && fatal_) fatal_(*fatal_error_);
+  }
+
+  void drain(Duration grace) override {
+    static_cast<void>(loop_->call<bool>(
+        [](Engine& engine, Now) {
+          engine.drain();
+          return true;
+        },
+        grace));
+    const auto until = clock_.now() + grace;
+    while (clock_.now() < until) {
+      const auto busy = loop_->call<std::size_t>(
+          [](Engine& engine, Now) { return engine.busy_branches(); }, std::chrono::seconds(1));
+      if (!busy || *busy == 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
+  void stop() override {
+    if (loop_) loop_->stop();
+    if (worker_) worker_->stop();
+    if (node_.log) static_cast<void>(node_.log->stop());  // a failure was reported through on_fatal
+  }
+
+  // PeerHandler
+  HelloReply hello(const Hello& hello) override {
+    auto reply = loop_->call<HelloReply>(
+        [hello](Engine& engine, Now now) { return engine.on_hello(hello, now); }, kCallLimit);
+    return reply ? *reply : HelloReply{};
+  }
+  Status deliver(Batch batch) override {
+    auto shared = std::make_shared<Batch>(std::move(batch));
+    if (loop_->post([shared](Engine& engine, Now now) { engine.on_batch(*shared, now); }))
+      return {};
+    return fail(ErrorCode::kBusy, "the inbox is full");
+  }
+  Hello make_hello(const NodeName& peer) override {
+    auto hello = loop_->call<Hello>([peer](Engine& engine, Now) { return engine.make_hello(peer); },
+                                    kCallLimit);
+    return hello ? *hello : Hello{};
+  }
+  bool welcomed(const NodeName& peer, const HelloReply& reply) override {
+    return loop_
+        ->call<bool>([peer, reply](Engine& engine,
+                                   Now now) { return engine.on_hello_reply(peer, reply, now); },
+                     kCallLimit)
+        .value_or(false);
+  }
+  void link_changed(const LinkStatus& status) override {
+    static_cast<void>(loop_->post(
+        [status](Engine& engine, Now) { engine.on_link(status); }));  // only for screens
+  }
+
+  // AdminPort
+  Result<NodeStatus> status() override {
+    auto status = ask<NodeStatus>([](Engine& engine, Now now) { return engine.status(now); });
+    if (!status) return status;
+    const auto stats = node_.log->stats();
+    status->counters.emplace_back("fsyncs", stats.syncs);
+    status->counters.emplace_back("records", stats.records);
+    status->counters.emplace_back("log_segments", stats.segments);
+    return status;
+  }
+  Result<std::vector<TransactionSummary>> list_transactions(TransactionFilter filter,
+                                                            std::size_t limit) override {
+    return ask<std::vector<TransactionSummary>>(
+        [=](Engine& engine, Now now) { return engine.list(filter, limit, now); });
+  }
+  Result<TransactionDetail> show_transaction(const std::string& id) override {
+    return ask<TransactionDetail>([id](Engine& engine, Now now) { return engine.show(id, now); });
+  }
+  Result<std::int64_t> retry_transactions(const std::string& id) override {
+    return ask<std::int64_t>([id](Engine& engine, Now now) { return engine.retry(id, now); });
+  }
+
+ private:
+  static constexpr auto kCallLimit = std::chrono::seconds(5);
+
+  template <class T>
+  Result<T> ask(std::function<Result<T>(Engine&, Now)> question) {
+    auto answer = loop_->call<Result<T>>(std::move(question), kCallLimit);
+    if (!answer) return fail(ErrorCode::kBusy, "the agent is too busy to answer");
+    return std::move(*answer);
+  }
+
+  Status bring_up_to_date(ResourceManager& manager, const OpenedDatabase& database,
+                          const recovery::ParticipantTables& tables) {
+    if (database.is_new) return manager.adopt(node_.identity.log_id, node_.name);
+    std::size_t replayed = 0;
+    for (const auto& entry : tables.redo) {
+      if (entry.committed <= database.applied) continue;
+      TROTH_TRY(manager.replay(entry.gtid, entry.committed, entry.redo));
+      ++replayed;
+    }
+    if (replayed == 0) return {};
+    logger_.info("replayed committed work into the database", {{"transactions", replayed}});
+    TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const Lsn marker,
+                           manager.flush());  // the log is durable: it was just read
+    return manager.make_durable();
+  }
+
+  void start_threads(std::unique_ptr<ResourceManager> manager, Transport* transport, Epoch epoch,
+                     recovery::ParticipantTables tables) {
+    EngineOptions engine;
+    engine.name = node_.name;
+    engine.log_id = node_.identity.log_id;
+    engine.epoch = epoch;
+    engine.own_address = options_.own_address;
+    engine.inquiry = {options_.inquiry_interval, std::chrono::seconds(5)};
+    engine.lock_timeout = options_.lock_timeout;
+    engine.flush_interval = options_.flush_interval;
+    engine.checkpoint_bytes = 2 * options_.segment_bytes;
+    const auto in_doubt = tables.prepared.size();
+    log_ = std::make_unique<recovery::WalRecordLog>(*node_.log);
+    worker_ =
+        std::make_unique<Worker>(std::move(manager), [this](std::vector<WorkerResult> results) {
+          auto shared = std::make_shared<std::vector<WorkerResult>>(std::move(results));
+          static_cast<void>(loop_->post_reserved([shared](Engine& e, Now now) {
+            for (auto& result : *shared) e.on_worker(std::move(result), now);
+          }));
+        });
+    engine_ = std::make_unique<Engine>(
+        engine, *log_, transport == nullptr ? no_transport_ : *transport, *worker_, logger_);
+    engine_->on_fatal = [this](const Error& error) { fatal(error); };
+    engine_->adopt(std::move(tables), clock_.now());
+    loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
+    node_.log->start({[this](Lsn durable) {
+                        static_cast<void>(loop_->post_reserved(
+                            [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
+                      },
+                      [this](const Error& error) { fatal(error); }});
+    worker_->start();
+    engine_->end_of_round(
+        {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
+    loop_->start();
+    logger_.info("ready", {{"epoch", epoch}, {"in_doubt", in_doubt}});
+  }
+
+  void fatal(const Error& error) {
+    std::lock_guard lock(fatal_mutex_);
+    if (fatal_error_) return;
+    fatal_error_ = error;
+    if (fatal_) fatal_(error);
+  }
+
+  AgentOptions options_;
+  const Clock& clock_;
+  Logger logger_;
+  NoTransport no_transport_;
+  recovery::OpenedNode node_;
+  std::unique_ptr<recovery::WalRecordLog> log_;
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<EngineLoop<Engine>> loop_;
+  std::mutex fatal_mutex_;
+  std::function<void(const Error&)> fatal_;  // guarded by fatal_mutex_
+  std::optional<Error> fatal_error_;         // guarded by fatal_mutex_
+};
+
+}  // namespace
+
+Result<wal::Identity> Agent::init(FileSystem& files, const std::string& data_dir,
+                                  const NodeName& name) {
+  return wal::init(files, data_dir, "participant", name.text(), random_log_id());
+}
+
+Result<std::unique_ptr<Agent>> Agent::start(AgentOptions options,
+                                            std::unique_ptr<ResourceManager> manager,
+                                            Transport* transport, FileSystem& files,
+                                            const Clock& clock, Logger logger) {
+  auto agent = std::make_unique<AgentImpl>(std::move(options), clock, std::move(logger));
+  TROTH_TRY(agent->open(std::move(manager), transport, files));
+  return std::unique_ptr<Agent>(std::move(agent));
+}
+
+}  // namespace troth::participant

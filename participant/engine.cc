@@ -1,0 +1,332 @@
+#include "participant/engine.h"
+
+#include <fmt/format.h>
+
+#include "base/assert.h"
+#include "base/failpoint.h"
+
+namespace troth::participant {
+
+using namespace protocol;
+
+Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, WorkerPort& worker,
+               Logger logger)
+    : options_(std::move(options)),
+      log_(log),
+      transport_(transport),
+      worker_(worker),
+      logger_(std::move(logger)),
+      peers_(options_.name, Role::kParticipant, options_.log_id, options_.epoch, false),
+      checkpoint_start_(log.appended()) {}
+
+BranchSettings Engine::settings() const {
+  return {options_.name, {options_.log_id, options_.epoch, {}}, options_.inquiry};
+}
+
+Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch branch, Now now) {
+  const auto [at, is_new] = branches_.emplace(gtid, Entry(std::move(branch)));
+  TROTH_ASSERT(is_new, "gtid {} is known already", gtid);
+  at->second.since = now.monotonic;
+  return at->second;
+}
+
+// ---- steps and their effects
+// ---------------------------------------------------------------------------------------
+
+void Engine::step(Entry& entry, const Branch::Event& event, Now now,
+                  std::vector<Statement>* statements) {
+  carry_out(entry, entry.branch.step(event, now.monotonic), now, statements);
+}
+
+void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
+                       std::vector<Statement>* statements) {
+  const Gtid gtid = entry.branch.gtid();
+  if (effects.alarm) alarm(*effects.alarm, gtid);
+  for (const auto& out : effects.now) send(out.to, out.message);
+  Held held;
+  held.gtid = gtid;
+  if (effects.append) {
+    const auto type = type_of(*effects.append);
+    const auto force = force_of(*effects.append);
+    const Lsn lsn = log_.append(type, encode(*effects.append), force);
+    if (force == Force::kYes) {
+      count("forced_writes");
+      entry.promise_lsn = lsn;
+      held.record = type;
+    }
+    if (type == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.appended");
+    if (type == RecordType::kAborted) TROTH_FAILPOINT("participant.aborted.appended");
+    if (type == RecordType::kCommitted || type == RecordType::kOnePhase) {
+      entry.committed = lsn;
+      unflushed_.emplace(lsn, gtid);
+    }
+    if (type == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.appended");
+    if (type == RecordType::kOnePhase) {
+      TROTH_FAILPOINT("participant.onephase.appended");
+      last_one_phase_ = lsn;
+    }
+  }
+  held.promises = std::move(effects.promises);
+  held.answer = std::move(effects.answer);
+  start_job(entry, effects.job, now, statements);
+  schedule(entry);
+  if (held.promises.empty() && !held.answer && !held.record) return;
+  if (entry.promise_lsn <= log_.durable()) {
+    release(std::move(held));
+  } else {
+    held_.emplace(entry.promise_lsn, std::move(held));
+  }
+}
+
+void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Statement>* statements) {
+  const Gtid gtid = entry.branch.gtid();
+  switch (job) {
+    case BranchJob::kNone:
+      return;
+    case BranchJob::kExecute: {
+      TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);
+      ExecuteRequest request{gtid, {now.wall.unix_ms, gtid}, std::move(*statements)};
+      for (const auto& statement : request.statements) entry.sql.push_back(statement.sql);
+      entry.executing = true;
+      ++jobs_out_;
+      worker_.post(ExecuteJob{std::move(request)});
+      return;
+    }
+    case BranchJob::kApply: {
+      const ApplyJob apply{gtid, entry.committed};
+      if (flush_wanted_) {
+        held_applies_.push_back(
+            apply);  // its locks stay until the flush is through: at most one fsync
+        return;
+      }
+      worker_.post(apply);
+      highest_apply_ = std::max(highest_apply_, apply.committed);
+      ++applies_since_flush_;
+      if (!flush_at_) flush_at_ = now.monotonic + options_.flush_interval;
+      return;
+    }
+    case BranchJob::kDiscard:
+      worker_.post(DiscardJob{gtid});
+      return;
+  }
+}
+
+// The only way out for votes, acks and answers. The record they wait for is durable.
+void Engine::release(Held held) {
+  if (held.record == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.durable");
+  if (held.record == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.durable");
+  if (held.record == RecordType::kOnePhase) TROTH_FAILPOINT("participant.onephase.durable");
+  for (const auto& out : held.promises) {
+    send(out.to, out.message);
+    if (std::holds_alternative<VoteMessage>(out.message)) TROTH_FAILPOINT("participant.vote.sent");
+    if (std::holds_alternative<Ack>(out.message)) TROTH_FAILPOINT("participant.ack.sent");
+  }
+  if (!held.answer) return;
+  const auto found = branches_.find(held.gtid);
+  if (found != branches_.end() && found->second.done)
+    std::exchange(found->second.done, nullptr)(std::move(*held.answer));
+}
+
+void Engine::send(const NodeName& to, const Message& message) {
+  count("messages_sent");
+  transport_.send(to, message);
+}
+
+void Engine::append(const Record& record) {
+  const auto force = force_of(record);
+  if (force == Force::kYes) count("forced_writes");
+  log_.append(type_of(record), encode(record), force);
+}
+
+void Engine::on_durable(Lsn durable, Now now) {
+  while (!held_.empty() && held_.begin()->first <= durable) {
+    auto held = std::move(held_.begin()->second);
+    held_.erase(held_.begin());
+    const Gtid gtid = held.gtid;
+    const bool tell = held.record.has_value();
+    release(std::move(held));
+    if (!tell) continue;
+    const auto found = branches_.find(gtid);
+    if (found != branches_.end()) step(found->second, Branch::RecordDurable{}, now);
+  }
+}
+
+void Engine::schedule(const Entry& entry) {
+  auto wake = entry.branch.next_wake();
+  if (entry.lock_deadline && (!wake || *entry.lock_deadline < *wake)) wake = entry.lock_deadline;
+  if (wake) timers_.emplace(*wake, entry.branch.gtid());
+}
+
+void Engine::alarm(std::string what, const Gtid& gtid) {
+  count("alarms");
+  logger_.error("alarm", {{"txn", gtid}, {"what", what}});
+  constexpr std::size_t kKept = 100;
+  if (alarms_.size() < kKept) alarms_.push_back(std::move(what));
+}
+
+// ---- the worker's answers
+// -----------------------------------------------------------------------------------------
+
+void Engine::on_worker(WorkerResult result, Now now) {
+  if (auto* executed = std::get_if<Executed>(&result))
+    return on_executed(std::move(*executed), now);
+  if (const auto* waiting = std::get_if<Waiting>(&result)) return on_waiting(*waiting, now);
+  if (const auto* flushed = std::get_if<Flushed>(&result)) return on_flushed(flushed->marker, now);
+  if (const auto* made = std::get_if<MadeDurable>(&result)) {
+    file_durable_ = std::max(file_durable_, made->marker);
+    return;
+  }
+  const auto& error = std::get<WorkerFailed>(result).error;
+  logger_.error("the database failed; stopping", {{"cause", error.context}});
+  if (on_fatal) on_fatal(error);
+}
+
+void Engine::on_executed(Executed executed, Now now) {
+  const auto found = branches_.find(executed.gtid);
+  if (jobs_out_ > 0) --jobs_out_;
+  if (found == branches_.end()) return;
+  Entry& entry = found->second;
+  entry.executing = false;
+  entry.lock_deadline.reset();
+  entry.waits_for.clear();
+  if (executed.vote == Vote::kCommit) TROTH_FAILPOINT("participant.prepare.executed");
+  // What it read may be a one-phase commit that is not durable yet: whatever it says waits for that
+  // too.
+  entry.promise_lsn = std::max(entry.promise_lsn, last_one_phase_);
+  if (executed.vote == Vote::kAbort) executed.reason.participant = options_.name;
+  step(entry,
+       Branch::Executed{executed.vote, std::move(executed.reason), std::move(executed.redo),
+                        std::move(executed.results)},
+       now);
+}
+
+void Engine::on_waiting(const Waiting& waiting, Now now) {
+  const auto found = branches_.find(waiting.gtid);
+  if (found == branches_.end()) return;
+  Entry& entry = found->second;
+  entry.waits_for = waiting.resource;
+  if (!waiting.holders.empty())
+    entry.waits_for += fmt::format(", held by {}", waiting.holders.front());
+  if (!entry.lock_deadline) entry.lock_deadline = now.monotonic + options_.lock_timeout;
+  schedule(entry);
+}
+
+void Engine::on_flushed(Lsn marker, Now now) {
+  flush_out_ = false;
+  flushed_ = std::max(flushed_, marker);
+  count("flushes");
+  if (!durable_at_) durable_at_ = now.monotonic + options_.durable_interval;
+  while (!unflushed_.empty() && unflushed_.begin()->first <= marker) {
+    const auto found = branches_.find(unflushed_.begin()->second);
+    unflushed_.erase(unflushed_.begin());
+    if (found == branches_.end()) continue;
+    step(found->second, Branch::FileFlushed{}, now);
+    const auto& entry = found->second;
+    if (entry.branch.kind() == Branch::Kind::kLocal && entry.branch.is_over() && !entry.done)
+      branches_.erase(found);
+  }
+}
+
+// ---- timers
+// --------------------------------------------------------------------------------------------------------
+
+std::optional<MonotonicTime> Engine::next_wake() const {
+  std::optional<MonotonicTime> wake;
+  const auto consider = [&](std::optional<MonotonicTime> t) {
+    if (t && (!wake || *t < *wake)) wake = t;
+  };
+  if (!timers_.empty()) consider(timers_.begin()->first);
+  if (!flush_wanted_ && !flush_out_) consider(flush_at_);
+  consider(durable_at_);
+  return wake;
+}
+
+void Engine::tick(Now now) {
+  while (!timers_.empty() && timers_.begin()->first <= now.monotonic) {
+    const Gtid gtid = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    const auto found = branches_.find(gtid);
+    if (found == branches_.end()) continue;
+    Entry& entry = found->second;
+    if (entry.lock_deadline && *entry.lock_deadline <= now.monotonic &&
+        entry.branch.state() == Branch::State::kExecuting) {
+      AbortReason reason{AbortCode::kLockTimeout,
+                         fmt::format("waited too long for {}", entry.waits_for), options_.name, -1};
+      entry.lock_deadline.reset();
+      step(entry, Branch::Executed{Vote::kAbort, std::move(reason), {}, {}}, now);
+      continue;
+    }
+    const auto wake = entry.branch.next_wake();
+    if (wake && *wake <= now.monotonic) step(entry, Branch::Tick{}, now);
+  }
+  if (durable_at_ && *durable_at_ <= now.monotonic) {
+    durable_at_.reset();
+    worker_.post(MakeDurableJob{flushed_});
+  }
+}
+
+void Engine::end_of_round(Now now) {
+  flush_if_due(now);
+  checkpoint_if_due();
+  const Lsn durable = log_.durable();
+  if (durable != published_) {
+    published_ = durable;
+    transport_.publish({{options_.log_id, options_.epoch, durable}, std::nullopt});
+  }
+}
+
+// The SQLite COMMIT that carries marker X may start only when the log is durable through X:
+// otherwise a power cut could keep the file's newer state and lose the COMMITTED record
+// (participant.md 8.1).
+void Engine::flush_if_due(Now now) {
+  if (flush_out_ || applies_since_flush_ == 0) return;
+  const bool idle = jobs_out_ == 0;
+  if (applies_since_flush_ >= options_.flush_applies || idle ||
+      (flush_at_ && *flush_at_ <= now.monotonic))
+    flush_wanted_ = true;
+  if (!flush_wanted_ || log_.durable() < highest_apply_) return;
+  worker_.post(FlushJob{});
+  flush_out_ = true;
+  flush_wanted_ = false;
+  flush_at_.reset();
+  applies_since_flush_ = 0;
+  for (const auto& apply : held_applies_) {
+    worker_.post(apply);
+    highest_apply_ = std::max(highest_apply_, apply.committed);
+    ++applies_since_flush_;
+  }
+  held_applies_.clear();
+  if (applies_since_flush_ > 0) flush_at_ = now.monotonic + options_.flush_interval;
+}
+
+std::size_t Engine::busy_branches() const {
+  std::size_t busy = 0;
+  for (const auto& [gtid, entry] : branches_) {
+    const auto state = entry.branch.state();
+    if (state == Branch::State::kExecuting || state == Branch::State::kPreparing ||
+        state == Branch::State::kCommitting)
+      ++busy;
+  }
+  return busy + (applies_since_flush_ > 0 || flush_out_ ? 1 : 0);
+}
+
+void Engine::transact(std::vector<Statement> statements, Duration deadline, LocalDone done,
+                      Now now) {
+  const Gtid gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_local_++,
+                  Decider::kParticipant);
+  if (const auto refused = admission(options_.name, gtid)) {
+    TransactionOutcome outcome;
+    outcome.gtid = gtid;
+    outcome.outcome = Outcome::kAborted;
+    outcome.reason = *refused;
+    return done(std::move(outcome));
+  }
+  auto& entry = start_entry(gtid, Branch::local(settings(), gtid, now.monotonic + deadline), now);
+  entry.done = std::move(done);
+  count("local");
+  BranchEffects effects;
+  effects.job = BranchJob::kExecute;
+  carry_out(entry, std::move(effects), now, &statements);
+}
+
+}  // namespace troth::participant

@@ -1,0 +1,186 @@
+#pragma once
+// The agent's engine: owns every branch, its promises and timers. Passive: it is called by one
+// thread (EngineLoop, or a simulator), asks no clock and touches no file or socket itself.
+//
+// A promise (vote, ack, answer) leaves when the log is durable through
+//   max(the branch's last forced record, the newest one-phase commit that its execution may have
+//   read):
+// nobody outside may ever see work that a power cut could still take back.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/engine_loop.h"
+#include "base/logging.h"
+#include "participant/worker_port.h"
+#include "protocol/branch.h"
+#include "protocol/record_log.h"
+#include "protocol/service.h"
+#include "protocol/transport.h"
+#include "recovery/participant_replay.h"
+#include "recovery/peer_table.h"
+
+namespace troth::participant {
+
+struct EngineOptions {
+  NodeName name;
+  LogId log_id;
+  Epoch epoch;
+  std::string own_address;                         ///< advertised to peers, may be empty
+  protocol::RetryPolicy inquiry;                   ///< how an in-doubt branch asks
+  Duration lock_timeout{std::chrono::seconds(2)};  ///< longest wait for locks, else LOCK_TIMEOUT
+  Duration flush_interval{std::chrono::milliseconds(
+      10)};  ///< the file is committed at the latest this long after an apply
+  std::size_t flush_applies = 2000;  ///< or after so many
+  Duration durable_interval{
+      std::chrono::seconds(1)};      ///< fsync of the file's own -wal, which frees log segments
+  std::size_t max_branches = 20000;  ///< live ones; more are refused with BUSY
+  std::uint64_t checkpoint_bytes = std::uint64_t{128}
+                                   << 20;  ///< of log, after which what lives is copied forward
+};
+
+class Engine {
+ public:
+  Engine(EngineOptions options, protocol::RecordLog& log, protocol::Transport& transport,
+         WorkerPort& worker, Logger logger);
+
+  /// Before serving: branches and outcomes of earlier epochs. The resource manager has retaken the
+  /// locks already.
+  void adopt(recovery::ParticipantTables tables, MonotonicTime now);
+  recovery::PeerTable& peers() { return peers_; }
+
+  // what arrives
+  void on_batch(const protocol::Batch& batch, Now now);
+  protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
+  protocol::Hello make_hello(const NodeName& peer) const;
+  bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
+  void on_link(const protocol::LinkStatus& status);
+  void on_durable(Lsn durable, Now now);
+  void on_worker(WorkerResult result, Now now);
+  using LocalDone = std::function<void(protocol::TransactionOutcome)>;
+  void transact(std::vector<protocol::Statement> statements, Duration deadline, LocalDone done,
+                Now now);
+  void drain() { draining_ = true; }
+  /// Branches that still execute or whose record is on its way.
+  std::size_t busy_branches() const;
+
+  // timers
+  std::optional<MonotonicTime> next_wake() const;
+  void tick(Now now);
+  void end_of_round(Now now);
+
+  /// Set when the process must stop (lost memory, failed database). The loop's owner watches it.
+  std::function<void(const Error&)> on_fatal;
+
+  // for operators
+  protocol::NodeStatus status(Now now) const;
+  std::vector<protocol::TransactionSummary> list(protocol::TransactionFilter filter,
+                                                 std::size_t limit, Now now) const;
+  Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
+  Result<std::int64_t> retry(const std::string& id, Now now);
+
+ private:
+  struct Entry {
+    explicit Entry(protocol::Branch b) : branch(std::move(b)) {}
+    protocol::Branch branch;
+    Lsn promise_lsn;         // its last forced record, and what its execution may have read
+    Lsn committed;           // of its COMMITTED or ONE_PHASE record
+    bool executing = false;  // a job for it is with the worker
+    std::optional<MonotonicTime> lock_deadline;
+    std::string waits_for;  // for people, while it waits for locks
+    std::string key;
+    MonotonicTime since;
+    LocalDone done;
+    std::vector<std::string> sql;
+  };
+  struct Held {
+    Gtid gtid;
+    std::vector<protocol::Outgoing> promises;
+    std::optional<protocol::TransactionOutcome> answer;
+    std::optional<protocol::RecordType> record;  // the forced record this step appended
+  };
+  struct Key {
+    Gtid gtid;
+    std::string digest;
+    WallTime decided;
+    Duration retention{0};
+  };
+
+  protocol::BranchSettings settings() const;
+  Entry& start_entry(const Gtid& gtid, protocol::Branch branch, Now now);
+  void handle(const NodeName& from, const protocol::Message& message, Now now);
+  void on_prepare(const NodeName& from, const protocol::Prepare& message, Now now);
+  void on_one_phase(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
+  bool answered_by_key(const NodeName& from, const protocol::CommitOnePhase& message);
+  void on_decide(const NodeName& from, const protocol::Decide& message, Now now);
+  void on_inquire_one_phase(const NodeName& from, const protocol::InquireOnePhase& message,
+                            Now now);
+  void on_executed(Executed executed, Now now);
+  void on_waiting(const Waiting& waiting, Now now);
+  void on_flushed(Lsn marker, Now now);
+  void refuse_prepare(const NodeName& to, const Gtid& gtid, protocol::AbortCode code,
+                      std::string detail);
+  std::optional<protocol::AbortReason> admission(const NodeName& from, const Gtid& gtid) const;
+
+  void step(Entry& entry, const protocol::Branch::Event& event, Now now,
+            std::vector<protocol::Statement>* statements = nullptr);
+  void carry_out(Entry& entry, protocol::BranchEffects effects, Now now,
+                 std::vector<protocol::Statement>* statements);
+  void start_job(Entry& entry, protocol::BranchJob job, Now now,
+                 std::vector<protocol::Statement>* statements);
+  void release(Held held);
+  void send(const NodeName& to, const protocol::Message& message);
+  void append(const protocol::Record& record);
+  void alarm(std::string what, const Gtid& gtid);
+  void forget_below(const Gtid& ended_below);
+  void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer);
+  void schedule(const Entry& entry);
+  void flush_if_due(Now now);
+  void checkpoint_if_due();
+  const Entry* find(const std::string& id, std::string& problem) const;
+  protocol::TransactionSummary summary_of(const Gtid& gtid, const Entry& entry, Now now) const;
+  void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
+
+  const EngineOptions options_;
+  protocol::RecordLog& log_;
+  protocol::Transport& transport_;
+  WorkerPort& worker_;
+  Logger logger_;
+  recovery::PeerTable peers_;
+  protocol::AdoptedRecord adopted_;
+  std::map<Gtid, Entry> branches_;
+  std::map<CoordinatorTag, Gtid> ended_below_;
+  std::unordered_map<std::string, Key> keys_;
+  std::multimap<Lsn, Held> held_;
+  std::multimap<Lsn, Gtid> unflushed_;  // committed, not yet in the file
+  std::multimap<MonotonicTime, Gtid> timers_;
+  std::map<NodeName, protocol::LinkStatus> links_;
+  std::map<std::string, std::uint64_t> counters_;
+  std::vector<std::string> alarms_;
+  std::uint64_t next_local_ = 1;
+  bool draining_ = false;
+  Lsn last_one_phase_;  // newest ONE_PHASE record appended
+  Lsn published_;
+
+  // applies and flushes (participant.md 5.6 and 8.1)
+  std::deque<ApplyJob> held_applies_;  // behind a flush that waits for the log
+  Lsn highest_apply_;                  // given to the worker since the last flush job
+  std::size_t applies_since_flush_ = 0;
+  std::size_t jobs_out_ = 0;  // executes and applies the worker has not answered
+  bool flush_wanted_ =
+      false;  // due: no further apply until the log is durable through highest_apply_
+  bool flush_out_ = false;
+  std::optional<MonotonicTime> flush_at_;
+  std::optional<MonotonicTime> durable_at_;
+  Lsn flushed_, file_durable_;
+
+  Lsn checkpoint_start_, checkpoint_end_, released_;
+  MonotonicTime started_;
+};
+
+}  // namespace troth::participant

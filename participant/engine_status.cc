@@ -1,0 +1,205 @@
+// Adoption of earlier epochs, checkpoints of the log, and what operators see.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "participant/engine.h"
+
+namespace troth::participant {
+
+using namespace protocol;
+
+void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
+  started_ = now;
+  adopted_ = tables.adopted;
+  for (const auto& peer : tables.peers) {
+    peers_.adopt(peer);
+    if (!peer.address.empty()) transport_.learn_address(peer.name, peer.address);
+  }
+  for (auto& [gtid, prepared] : tables.prepared) {
+    Entry entry(Branch::recovered_prepared(settings(), prepared.record, now));
+    entry.since = now;
+    schedule(entry);
+    branches_.emplace(gtid, std::move(entry));
+  }
+  for (auto& [gtid, remembered] : tables.remembered) {
+    const auto kind =
+        gtid.decider() == Decider::kParticipant ? Branch::Kind::kOnePhase : Branch::Kind::kTwoPhase;
+    if (!remembered.idempotency_key.empty())
+      keys_[remembered.idempotency_key] = {gtid, remembered.body_digest, remembered.decided,
+                                           remembered.key_retention};
+    if (gtid.tag() == CoordinatorTag::of(options_.log_id))
+      continue;  // a local one: nobody will ask
+    Entry entry(remembered.outcome == Outcome::kCommitted
+                    ? Branch::recovered_committed(settings(), gtid, kind)
+                    : Branch::tombstone(settings(), gtid, remembered.reason));
+    entry.since = now;
+    branches_.emplace(gtid, std::move(entry));
+  }
+}
+
+// Copies what still lives to the end of the log, so that everything before can go: segments are
+// dropped by what they hold, never by age.
+void Engine::checkpoint_if_due() {
+  if (checkpoint_end_.value != 0 && checkpoint_end_ <= log_.durable() &&
+      file_durable_ >= checkpoint_start_ && released_ < checkpoint_start_) {
+    released_ = checkpoint_start_;
+    log_.release_below(checkpoint_start_);
+  }
+  const bool open = checkpoint_end_.value != 0 && released_ < checkpoint_start_;
+  if (open || log_.appended().value - checkpoint_start_.value < options_.checkpoint_bytes) return;
+  checkpoint_start_ = log_.appended();
+  append(EpochRecord{options_.epoch});
+  if (adopted_.lineage > 0) append(adopted_);
+  for (const auto& peer : peers_.records()) append(peer);
+  for (const auto& [gtid, entry] : branches_) {
+    const auto state = entry.branch.state();
+    if (state == Branch::State::kPreparing || state == Branch::State::kPrepared)
+      append(entry.branch.prepared_record());
+    if (state != Branch::State::kCommitted && state != Branch::State::kAborted &&
+        state != Branch::State::kCommitting)
+      continue;
+    if (entry.branch.kind() == Branch::Kind::kLocal) continue;
+    RememberedRecord record;
+    record.gtid = gtid;
+    record.outcome = state == Branch::State::kAborted ? Outcome::kAborted : Outcome::kCommitted;
+    record.reason = entry.branch.reason();
+    append(record);
+  }
+  for (const auto& [text, key] : keys_) {
+    RememberedRecord record{key.gtid,   Outcome::kCommitted, {},           text,
+                            key.digest, key.decided,         key.retention};
+    append(record);
+  }
+  checkpoint_end_ = log_.appended();
+  count("checkpoints");
+}
+
+NodeStatus Engine::status(Now now) const {
+  NodeStatus status;
+  status.name = options_.name;
+  status.role = Role::kParticipant;
+  status.state = draining_ ? "draining" : "ready";
+  status.position = {options_.log_id, options_.epoch, log_.durable()};
+  status.appended = log_.appended();
+  status.up_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - started_).count();
+  status.alarms = alarms_;
+  for (const auto& [name, link] : links_) status.links.push_back(link);
+  std::uint64_t waiting = 0;
+  for (const auto& [gtid, entry] : branches_) {
+    if (!entry.waits_for.empty()) ++waiting;
+    if (!entry.branch.in_doubt()) continue;
+    ++status.in_doubt;
+    const auto age =
+        std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - entry.since).count();
+    status.oldest_in_doubt_ms = std::max<std::int64_t>(status.oldest_in_doubt_ms, age);
+  }
+  for (const auto& [name, value] : counters_) status.counters.emplace_back(name, value);
+  status.counters.emplace_back("waiting_for_locks", waiting);
+  status.counters.emplace_back("branches_remembered", branches_.size());
+  return status;
+}
+
+TransactionSummary Engine::summary_of(const Gtid& gtid, const Entry& entry, Now now) const {
+  TransactionSummary summary;
+  const auto state = entry.branch.state();
+  summary.gtid = gtid;
+  summary.state = std::string(to_string(state));
+  summary.protocol = entry.branch.kind() == Branch::Kind::kTwoPhase ? "two_phase" : "one_phase";
+  summary.age_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - entry.since).count();
+  if (state == Branch::State::kCommitting || state == Branch::State::kCommitted)
+    summary.decision = "commit";
+  if (state == Branch::State::kAborted) summary.decision = "abort";
+  if (entry.branch.in_doubt()) summary.waiting_for.push_back(entry.branch.coordinator());
+  summary.attempts = static_cast<std::int32_t>(entry.branch.attempts());
+  if (const auto wake = entry.branch.next_wake())
+    summary.next_retry_ms = std::max<std::int64_t>(
+        0, std::chrono::duration_cast<std::chrono::milliseconds>(*wake - now.monotonic).count());
+  summary.comment = entry.waits_for.empty() ? "" : "waits for " + entry.waits_for;
+  return summary;
+}
+
+std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size_t limit,
+                                             Now now) const {
+  std::vector<TransactionSummary> out;
+  for (const auto& [gtid, entry] : branches_) {
+    const bool over = entry.branch.is_over();
+    const bool wanted = filter == TransactionFilter::kAll ||
+                        (filter == TransactionFilter::kInDoubt && entry.branch.in_doubt()) ||
+                        (filter == TransactionFilter::kActive && !over) ||
+                        (filter == TransactionFilter::kRecent && over);
+    if (wanted) out.push_back(summary_of(gtid, entry, now));
+  }
+  std::stable_sort(out.begin(), out.end(),
+                   [](const auto& a, const auto& b) { return a.age_ms > b.age_ms; });
+  if (out.size() > limit) out.resize(limit);
+  return out;
+}
+
+const Engine::Entry* Engine::find(const std::string& id, std::string& problem) const {
+  const Entry* match = nullptr;
+  for (const auto& [gtid, entry] : branches_) {
+    const auto text = gtid.text();
+    const bool hit =
+        text == id || (id.size() >= 6 && (text.rfind(id, 0) == 0 || text.ends_with(id)));
+    if (!hit) continue;
+    if (match != nullptr) {
+      problem = fmt::format("more than one transaction starts or ends with \"{}\"", id);
+      return nullptr;
+    }
+    match = &entry;
+  }
+  if (match == nullptr) problem = fmt::format("no transaction starts or ends with \"{}\" here", id);
+  return match;
+}
+
+Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
+  std::string problem;
+  const auto* entry = find(id, problem);
+  if (entry == nullptr) return fail(ErrorCode::kNotFound, problem);
+  TransactionDetail detail;
+  detail.summary = summary_of(entry->branch.gtid(), *entry, now);
+  BranchDetail branch;
+  branch.participant = options_.name;
+  branch.state = detail.summary.state;
+  branch.attempts = detail.summary.attempts;
+  branch.statements = entry->sql;
+  detail.branches.push_back(std::move(branch));
+  const auto& coordinator = entry->branch.coordinator();
+  if (entry->branch.continuity_not_proven()) {
+    detail.explanation = fmt::format(
+        "{} cannot prove what it decided (its log was adopted from a copy). The rows stay locked "
+        "until an operator resolves it.",
+        coordinator);
+  } else if (entry->branch.in_doubt()) {
+    const auto link = links_.find(coordinator);
+    const bool reachable = link != links_.end() && link->second.connected;
+    detail.explanation = fmt::format(
+        "This node voted yes and must wait for {}, which is {}. No data is lost; its rows stay "
+        "locked until then.",
+        coordinator, reachable ? "reachable and being asked" : "unreachable");
+  } else if (!entry->waits_for.empty()) {
+    detail.explanation = "It has not voted yet: it waits for " + entry->waits_for + ".";
+  } else {
+    detail.explanation = entry->branch.is_over() ? "It is over here." : "It is in progress.";
+  }
+  return detail;
+}
+
+Result<std::int64_t> Engine::retry(const std::string& id, Now now) {
+  std::string problem;
+  const Entry* only = id.empty() ? nullptr : find(id, problem);
+  if (!id.empty() && only == nullptr) return fail(ErrorCode::kNotFound, problem);
+  std::int64_t poked = 0;
+  for (auto& [gtid, entry] : branches_) {
+    if (only != nullptr && &entry != only) continue;
+    if (!entry.branch.in_doubt()) continue;
+    step(entry, Branch::RetryNow{}, now);
+    ++poked;
+  }
+  return poked;
+}
+
+}  // namespace troth::participant
