@@ -28,7 +28,6 @@ struct EngineOptions {
   NodeName name;
   LogId log_id;
   Epoch epoch;
-  std::string own_address;
   std::map<NodeName, std::string> participants;       ///< name -> host:port
   Duration prepare_timeout{std::chrono::seconds(2)};  ///< of a transaction that names no deadline
   protocol::RetryPolicy resend;
@@ -68,6 +67,8 @@ class Engine {
   void tick(Now now);
   void end_of_round(Now now);
 
+  /// host:port under which peers reach this node; before the links are started.
+  void set_own_address(std::string address) { own_address_ = std::move(address); }
   void drain() { draining_ = true; }
   /// Aborts whatever is not decided yet (end of the grace time).
   void cancel_undecided(Now now);
@@ -170,6 +171,7 @@ class Engine {
   std::vector<std::string> alarms_;
   std::uint64_t next_sequence_ = 1;
   bool draining_ = false;
+  std::string own_address_;
   protocol::LinkState published_;
   Lsn checkpoint_start_, checkpoint_end_, released_;
   MonotonicTime started_;

@@ -59,7 +59,7 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
 }
 
 Hello Engine::make_hello(const NodeName& peer) const {
-  return peers_.make_hello(peer, options_.own_address, log_.durable());
+  return peers_.make_hello(peer, own_address_, log_.durable());
 }
 
 bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {

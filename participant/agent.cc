@@ -126,6 +126,15 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     if (fatal_error_ && fatal_) fatal_(*fatal_error_);
   }
 
+  void set_own_address(const std::string& address) override {
+    static_cast<void>(loop_->call<bool>(
+        [address](Engine& engine, Now) {
+          engine.set_own_address(address);
+          return true;
+        },
+        kCallLimit));
+  }
+
   void drain(Duration grace) override {
     static_cast<void>(loop_->call<bool>(
         [](Engine& engine, Now) {
@@ -231,7 +240,6 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     engine.name = node_.name;
     engine.log_id = node_.identity.log_id;
     engine.epoch = epoch;
-    engine.own_address = options_.own_address;
     engine.inquiry = {options_.inquiry_interval, std::chrono::seconds(5)};
     engine.lock_timeout = options_.lock_timeout;
     engine.flush_interval = options_.flush_interval;

@@ -22,8 +22,7 @@
 namespace troth::participant {
 
 struct AgentOptions {
-  std::string data_dir;     ///< made by Agent::init
-  std::string own_address;  ///< host:port where peers reach it; empty = local only
+  std::string data_dir;  ///< made by Agent::init
   Duration inquiry_interval{std::chrono::milliseconds(
       200)};  ///< first silence after which an in-doubt branch asks; 50 ms .. 1 min
   Duration lock_timeout{std::chrono::seconds(2)};
@@ -61,6 +60,8 @@ class Agent {
   virtual protocol::PeerHandler& peer_handler() = 0;
   virtual protocol::AdminPort& admin() = 0;
   virtual const NodeName& name() const = 0;
+  /// host:port where peers reach this agent; once its server has a port, before links are started.
+  virtual void set_own_address(const std::string& address) = 0;
 
   /// Called once, from any thread, when the agent can no longer keep its promises (failed disk,
   /// lost memory). The process should exit with exit_code(error.code); nothing it promised is lost,

@@ -31,7 +31,6 @@ struct EngineOptions {
   NodeName name;
   LogId log_id;
   Epoch epoch;
-  std::string own_address;                         ///< advertised to peers, may be empty
   protocol::RetryPolicy inquiry;                   ///< how an in-doubt branch asks
   Duration lock_timeout{std::chrono::seconds(2)};  ///< longest wait for locks, else LOCK_TIMEOUT
   Duration flush_interval{std::chrono::milliseconds(
@@ -65,6 +64,8 @@ class Engine {
   using LocalDone = std::function<void(protocol::TransactionOutcome)>;
   void transact(std::vector<protocol::Statement> statements, Duration deadline, LocalDone done,
                 Now now);
+  /// host:port under which peers reach this node; before the links are started.
+  void set_own_address(std::string address) { own_address_ = std::move(address); }
   void drain() { draining_ = true; }
   /// Branches that still execute or whose record is on its way.
   std::size_t busy_branches() const;
@@ -164,6 +165,7 @@ class Engine {
   std::vector<std::string> alarms_;
   std::uint64_t next_local_ = 1;
   bool draining_ = false;
+  std::string own_address_;
   Lsn last_one_phase_;  // newest ONE_PHASE record appended
   Lsn published_;
 

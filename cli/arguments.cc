@@ -1,0 +1,89 @@
+#include "cli/arguments.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/settings.h"
+
+namespace troth::cli {
+
+namespace {
+
+std::size_t distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+Result<Output> parse_output(const std::string& text) {
+  if (text == "table") return Output::kTable;
+  if (text == "json") return Output::kJson;
+  if (text == "jsonl") return Output::kJsonl;
+  if (text == "plain") return Output::kPlain;
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("output \"{}\" is not table, json, jsonl or plain", text));
+}
+
+}  // namespace
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  std::size_t best_distance = 3;
+  for (const auto& candidate : known) {
+    const auto d = distance(word, candidate);
+    if (d < best_distance) {
+      best_distance = d;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
+                                  const char* endpoint_from_environment) {
+  Arguments out;
+  if (endpoint_from_environment != nullptr && *endpoint_from_environment != '\0')
+    out.endpoints = {endpoint_from_environment};
+  bool from_flag = false;
+  for (std::size_t i = 0; i < argv.size(); ++i) {
+    const auto& word = argv[i];
+    const auto value = [&]() -> Result<std::string> {
+      if (i + 1 >= argv.size())
+        return fail(ErrorCode::kInvalidArgument, fmt::format("{} needs a value", word));
+      return argv[++i];
+    };
+    if (word == "-e" || word == "--endpoint") {
+      TROTH_ASSIGN_OR_RETURN(const auto endpoint, value());
+      if (!std::exchange(from_flag, true)) out.endpoints.clear();
+      out.endpoints.push_back(endpoint);
+    } else if (word == "-o" || word == "--output") {
+      TROTH_ASSIGN_OR_RETURN(const auto text, value());
+      TROTH_ASSIGN_OR_RETURN(out.output, parse_output(text));
+    } else if (word == "--timeout") {
+      TROTH_ASSIGN_OR_RETURN(const auto text, value());
+      TROTH_ASSIGN_OR_RETURN(out.timeout, parse_duration(text));
+    } else if (word == "--no-headers") {
+      out.headers = false;
+    } else if (word == "-q" || word == "--quiet") {
+      out.quiet = true;
+    } else if (word == "-h" || word == "--help") {
+      out.help = true;
+    } else if (word != "--no-color" &&
+               word != "--no-input") {  // accepted for scripts; nothing here uses colour or asks
+      out.words.push_back(word);
+    }
+  }
+  return out;
+}
+
+}  // namespace troth::cli

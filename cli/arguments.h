@@ -1,0 +1,35 @@
+#pragma once
+// The command line: global flags anywhere, then a command and its own words. Order matters inside a
+// command (--on, then its SQL and parameters), so words are kept in order.
+
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+
+namespace troth::cli {
+
+enum class Output { kTable, kJson, kJsonl, kPlain };
+
+/// Documented in `troth help exit-codes`; never renumbered.
+enum Exit : int { kOk = 0, kFailed = 1, kUsage = 2, kUnreachable = 3, kNotFound = 4, kRefused = 5 };
+
+struct Arguments {
+  std::vector<std::string> endpoints = {"127.0.0.1:7420"};
+  Output output = Output::kTable;
+  Duration timeout{std::chrono::seconds(15)};
+  bool headers = true;
+  bool quiet = false;
+  bool help = false;
+  std::vector<std::string> words;  ///< command, subcommand and everything of theirs, in order
+};
+
+/// kInvalidArgument with a did-you-mean where there is one.
+Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
+                                  const char* endpoint_from_environment);
+
+/// The nearest of `known` if it is at most two edits away, else "".
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known);
+
+}  // namespace troth::cli

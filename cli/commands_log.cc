@@ -1,0 +1,172 @@
+// Offline, read-only: explains a log directory from its files alone.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <map>
+
+#include "base/file.h"
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "cli/table_printer.h"
+#include "protocol/record.h"
+#include "wal/directory.h"
+#include "wal/reader.h"
+
+namespace troth::cli {
+
+using nlohmann::ordered_json;
+using namespace protocol;
+
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+std::string reason_text(const AbortReason& reason) {
+  return reason.code == AbortCode::kNone
+             ? ""
+             : fmt::format("{} {}", to_string(reason.code), reason.detail);
+}
+
+// The facts of one record: gtid (may be nil) and the rest for people.
+std::pair<Gtid, std::string> facts(const Record& record) {
+  using Facts = std::pair<Gtid, std::string>;
+  const auto members = [](const std::vector<Member>& list) {
+    std::string out;
+    for (const auto& member : list) out += (out.empty() ? "" : ",") + member.name.text();
+    return out;
+  };
+  return std::visit(
+      Overloaded{
+          [](const EpochRecord& r) {
+            return Facts{{}, fmt::format("epoch {}", r.epoch)};
+          },
+          [](const PeerRecord& r) {
+            return Facts{{},
+                         fmt::format("{} epoch {} lsn {} at {}", r.name, r.position.epoch,
+                                     r.position.durable, r.address)};
+          },
+          [](const AdoptedRecord& r) {
+            return Facts{{}, fmt::format("nothing below epoch {} is presumed", r.below)};
+          },
+          [&](const CommitRecord& r) {
+            return Facts{r.gtid,
+                         fmt::format("members {}{}", members(r.members),
+                                     r.idempotency_key.empty() ? "" : " key " + r.idempotency_key)};
+          },
+          [](const AbortRecord& r) {
+            return Facts{r.gtid, reason_text(r.reason)};
+          },
+          [](const EndRecord& r) {
+            return Facts{r.gtid, ""};
+          },
+          [](const KeyRecord& r) {
+            return Facts{r.gtid, fmt::format("key {} {}", r.idempotency_key, to_string(r.outcome))};
+          },
+          [](const HorizonRecord& r) {
+            return Facts{r.forgotten_below, "outcomes below are forgotten"};
+          },
+          [&](const PreparedRecord& r) {
+            return Facts{r.gtid,
+                         fmt::format("coordinator {} members {} redo {} bytes", r.coordinator.name,
+                                     members(r.members), r.redo.size())};
+          },
+          [](const CommittedRecord& r) {
+            return Facts{r.gtid, ""};
+          },
+          [](const AbortedRecord& r) {
+            return Facts{r.gtid, reason_text(r.reason)};
+          },
+          [](const RefusedRecord& r) {
+            return Facts{r.gtid, "will never vote yes"};
+          },
+          [](const OnePhaseRecord& r) {
+            return Facts{r.gtid, fmt::format("redo {} bytes", r.redo.size())};
+          },
+          [](const RememberedRecord& r) {
+            return Facts{r.gtid, std::string(to_string(r.outcome))};
+          },
+      },
+      record);
+}
+
+int dump(const Arguments& arguments, const std::string& dir, FileSystem& files) {
+  TablePrinter table({"LSN", "TYPE", "TRANSACTION", "FACTS"});
+  const bool lines = arguments.output != Output::kTable;
+  const auto scanned = wal::scan(files, dir, [&](const wal::RecordView& view) -> Status {
+    TROTH_ASSIGN_OR_RETURN(const auto record, decode(view.tag, view.payload));
+    const auto [gtid, text] = facts(record);
+    const auto type = std::string(to_string(type_of(record)));
+    if (lines) {
+      ordered_json row{{"lsn", view.lsn.value},
+                       {"type", type},
+                       {"txn_id", gtid.is_nil() ? "" : gtid.text()},
+                       {"facts", text}};
+      std::printf("%s\n", row.dump(-1, ' ', false, ordered_json::error_handler_t::replace).c_str());
+    } else {
+      table.add({std::to_string(view.lsn.value), type, gtid.is_nil() ? "-" : gtid.text(), text});
+    }
+    return {};
+  });
+  if (!lines) std::printf("%s", table.print(arguments.headers, terminal_width()).c_str());
+  if (!scanned) return report(arguments, scanned.error());
+  if (scanned->torn_bytes > 0 && !arguments.quiet)
+    std::fprintf(stderr, "torn tail at %s (%llu bytes, never promised)\n",
+                 scanned->torn_where.c_str(), static_cast<unsigned long long>(scanned->torn_bytes));
+  return kOk;
+}
+
+int summarize(const Arguments& arguments, const std::string& dir, FileSystem& files, bool stats) {
+  std::map<std::string, std::uint64_t> types;
+  const auto scanned = wal::scan(files, dir, [&](const wal::RecordView& view) -> Status {
+    TROTH_ASSIGN_OR_RETURN(const auto record, decode(view.tag, view.payload));
+    ++types[std::string(to_string(type_of(record)))];
+    return {};
+  });
+  if (!scanned) return report(arguments, scanned.error());
+  const auto identity = wal::read_identity(files, dir);
+  if (!identity) return report(arguments, identity.error());
+  if (arguments.output != Output::kTable) {
+    ordered_json body{{"node", identity->node},
+                      {"role", identity->role},
+                      {"log_id", identity->log_id.text()},
+                      {"first_lsn", scanned->first.value},
+                      {"end_lsn", scanned->end.value},
+                      {"records", scanned->records},
+                      {"segments", scanned->segments.size()},
+                      {"torn_bytes", scanned->torn_bytes},
+                      {"clean_shutdown", scanned->clean_shutdown}};
+    if (stats) body["types"] = types;
+    print_json(arguments, stats ? "troth.log.stats/1" : "troth.log.verify/1", body);
+    return kOk;
+  }
+  std::printf("OK  %s %s  log %s\n%llu records in %zu segments, LSN %llu to %llu, %s\n",
+              identity->role.c_str(), identity->node.c_str(), identity->log_id.text().c_str(),
+              static_cast<unsigned long long>(scanned->records), scanned->segments.size(),
+              static_cast<unsigned long long>(scanned->first.value),
+              static_cast<unsigned long long>(scanned->end.value),
+              scanned->clean_shutdown   ? "shut down cleanly"
+              : scanned->torn_bytes > 0 ? "torn tail (never promised)"
+                                        : "not shut down cleanly, or running");
+  if (!stats) return kOk;
+  TablePrinter table({"TYPE", "RECORDS"});
+  for (const auto& [type, count] : types) table.add({type, std::to_string(count)});
+  std::printf("%s", table.print(arguments.headers, terminal_width()).c_str());
+  return kOk;
+}
+
+}  // namespace
+
+int log(const Arguments& arguments, const Words& words) {
+  const std::string verb = words.empty() ? "" : words[0];
+  if (words.size() != 2 || (verb != "dump" && verb != "verify" && verb != "stats"))
+    return report(arguments, "log needs dump, verify or stats, and a data directory",
+                  "troth log verify DIR", kUsage);
+  const auto files = make_posix_file_system();
+  if (verb == "dump") return dump(arguments, words[1], *files);
+  return summarize(arguments, words[1], *files, verb == "stats");
+}
+
+}  // namespace troth::cli

@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <map>
+
+#include "cli/commands.h"
+#include "cli/render.h"
+
+namespace troth::cli {
+
+namespace {
+
+constexpr const char* kOverview =
+    R"help(troth: one transaction, several databases, everywhere or nowhere
+
+Commands
+  submit   run one transaction (inline, or from JSON)
+  outcome  what became of a transaction
+  status   is it healthy, and is anything stuck
+  txn      list | show ID | retry ID|--all
+  log      dump | verify | stats DIR   (offline, read-only)
+  help     this, or a topic: submit, outcome, status, txn, log, examples, exit-codes, states
+  version
+
+Global flags (anywhere)
+  -e, --endpoint HOST:PORT   the daemon to talk to (default 127.0.0.1:7420; TROTH_ENDPOINT)
+  -o, --output FORMAT        table, json, jsonl, plain
+      --timeout 15s          longest wait for an answer
+      --no-headers  -q
+
+Start here:  troth help examples
+)help";
+
+const std::map<std::string, std::string>& topics() {
+  static const std::map<std::string, std::string> all = {
+      {"submit",
+       R"help(troth submit --on NAME "SQL" [--param V ...] [--expect "rows = 1"] [--on ...]
+troth submit FILE.json | -
+
+  --on NAME "SQL"     a statement for a participant; repeat for more (same NAME = same branch)
+  --param V           next parameter ?1, ?2, ... of that statement: 5, 1.5, text, or typed
+                      int:5 real:1.5 text:5 blob:00ff null
+  --expect "rows = 1" row count that must hold ("rows >= 1" too), else the transaction aborts
+  --key KEY           idempotency key: the same key and body is done once, however often it is sent
+  --deadline 5s       time to reach a decision (100ms to 10m)
+  --wait applied      answer when every database file holds it (default: when it is decided)
+  --retries N         try again after aborts that say they are retryable
+  --comment TEXT      shown to operators
+
+JSON: one object, an array, or one object a line:
+  {"key": "order-17", "branches": [
+     {"on": "stock",  "statements": [{"sql": "UPDATE items SET n = n - ?1 WHERE id = ?2", "params": [1, 7], "expect": "rows = 1"}]},
+     {"on": "ledger", "statements": ["INSERT INTO entries(item) VALUES (7)"]}]}
+)help"},
+      {"outcome",
+       "troth outcome TXN | --key KEY\n\n  COMMITTED, ABORTED, PENDING or IN_DOUBT. Never a "
+       "guess.\n"},
+      {"status",
+       "troth status [-e HOST:PORT]\n\n  One screen about a coordinator or a participant: health, "
+       "links, what is in doubt, alarms.\n"},
+      {"txn", R"help(troth txn list [--in-doubt|--active|--recent]
+troth txn show ID      ID may be any unique start or end of 6 or more characters
+troth txn retry ID|--all   tries now instead of after its back-off; always safe
+)help"},
+      {"log", R"help(troth log dump DIR     every record, as a table or JSON lines (-o jsonl)
+troth log verify DIR   checks all checksums and chains
+troth log stats DIR    counts by type
+
+  Reads only; works while the daemon runs and on logs it refuses to open.
+)help"},
+      {"examples",
+       R"help(# take one item from stock, charge the account, write it down: all or nothing
+troth submit --on stock    "UPDATE items SET n = n - 1 WHERE id = ?1" --param 7 --expect "rows = 1" \
+             --on accounts "UPDATE accounts SET cents = cents - ?1 WHERE id = ?2" --param 1999 --param 42 --expect "rows = 1" \
+             --on ledger   "INSERT INTO entries(item, account, cents) VALUES (?1, ?2, ?3)" --param 7 --param 42 --param 1999
+
+# the same, safe to repeat after a lost connection
+troth submit --key order-17 order.json
+
+# what is stuck, and why
+troth status
+troth txn list --in-doubt
+troth txn show 5TCEHW
+
+# what a log says, without any daemon
+troth log dump /var/lib/troth/c1 -o jsonl
+)help"},
+      {"exit-codes", R"help(0  ok (submit: committed)
+1  failed (submit: aborted; nothing was changed)
+2  usage
+3  unreachable, timed out or not known yet (submit: ask `troth outcome`)
+4  not found
+5  refused: busy, draining, key used for another request, not supported
+
+Daemons: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
+)help"},
+      {"states", R"help(Coordinator
+  preparing    votes are being collected
+  deciding     every vote is in; the COMMIT record is on its way to the disk
+  committing   COMMIT is durable; repeated until every participant has acknowledged
+  one_phase    a single participant decides
+  uncertain    that participant has not answered; it is being asked
+
+Participant
+  executing    running or waiting for locks
+  preparing    PREPARED is on its way to the disk
+  prepared     voted yes; only a decision ends it (in doubt while there is none)
+  read_only    wrote nothing; keeps its read locks until every vote is in
+  committing, committed, aborted
+)help"},
+  };
+  return all;
+}
+
+}  // namespace
+
+int help(const Arguments& arguments, const Words& words) {
+  if (words.empty()) {
+    std::printf("%s", kOverview);
+    return kOk;
+  }
+  const auto found = topics().find(words[0]);
+  if (found == topics().end())
+    return report(arguments, fmt::format("no help about \"{}\"", words[0]), "troth help",
+                  kNotFound);
+  std::printf("%s", found->second.c_str());
+  return kOk;
+}
+
+int run(const Arguments& arguments) {
+  const auto& words = arguments.words;
+  const std::string command = words.empty() ? "help" : words[0];
+  const Words rest(words.begin() + (words.empty() ? 0 : 1), words.end());
+  if (arguments.help && command != "help") return help(arguments, {command});
+  if (command == "submit") return submit(arguments, rest);
+  if (command == "outcome") return outcome(arguments, rest);
+  if (command == "status") return status(arguments, rest);
+  if (command == "txn") return txn(arguments, rest);
+  if (command == "log") return log(arguments, rest);
+  if (command == "help") return help(arguments, rest);
+  if (command == "version") {
+    std::printf("troth %s\n", TROTH_VERSION);
+    return kOk;
+  }
+  const auto near =
+      did_you_mean(command, {"submit", "outcome", "status", "txn", "log", "help", "version"});
+  return report(arguments, fmt::format("unknown command \"{}\"", command),
+                near.empty() ? "troth help" : fmt::format("troth {}", near), kUsage);
+}
+
+}  // namespace troth::cli

@@ -1,0 +1,281 @@
+#include "cli/render.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "cli/table_printer.h"
+
+namespace troth::cli {
+
+using nlohmann::ordered_json;
+using namespace protocol;
+
+namespace {
+
+std::string hex(const std::string& bytes) {
+  std::string out;
+  for (const char c : bytes)
+    out += fmt::format("{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  return out;
+}
+
+ordered_json names(const std::vector<NodeName>& list) {
+  auto out = ordered_json::array();
+  for (const auto& name : list) out.push_back(name.text());
+  return out;
+}
+
+}  // namespace
+
+ordered_json to_json(const Value& value) {
+  if (std::holds_alternative<std::monostate>(value)) return nullptr;
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  return {{"blob", hex(std::get<Blob>(value).bytes)}};
+}
+
+std::string text_of(const Value& value) {
+  if (std::holds_alternative<std::monostate>(value)) return "NULL";
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
+  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  return "x'" + hex(std::get<Blob>(value).bytes) + "'";
+}
+
+ordered_json to_json(const TransactionOutcome& outcome) {
+  ordered_json out;
+  out["txn_id"] = outcome.gtid.is_nil() ? "" : outcome.gtid.text();
+  out["outcome"] = std::string(to_string(outcome.outcome));
+  if (outcome.reason.code != AbortCode::kNone || !outcome.reason.detail.empty()) {
+    out["reason"] = {{"code", std::string(to_string(outcome.reason.code))},
+                     {"detail", outcome.reason.detail},
+                     {"participant", outcome.reason.participant.text()},
+                     {"statement", outcome.reason.statement},
+                     {"retryable", is_retryable(outcome.reason.code)}};
+  }
+  if (outcome.replayed) out["replayed"] = true;
+  auto results = ordered_json::array();
+  for (const auto& branch : outcome.results) {
+    auto statements = ordered_json::array();
+    for (const auto& result : branch.results) {
+      auto rows = ordered_json::array();
+      for (const auto& row : result.rows) {
+        auto cells = ordered_json::array();
+        for (const auto& value : row) cells.push_back(to_json(value));
+        rows.push_back(std::move(cells));
+      }
+      statements.push_back(
+          {{"columns", result.columns}, {"rows", std::move(rows)}, {"changes", result.changes}});
+    }
+    results.push_back({{"on", branch.participant.text()}, {"statements", std::move(statements)}});
+  }
+  out["results"] = std::move(results);
+  return out;
+}
+
+ordered_json to_json(const SubmitReply& reply) {
+  if (!reply.refusal) return to_json(reply.outcome);
+  const auto& refusal = *reply.refusal;
+  return {{"outcome", "REFUSED"},
+          {"error",
+           {{"code", std::string(to_string(refusal.error.code))},
+            {"message", refusal.error.context},
+            {"retry_after_ms",
+             std::chrono::duration_cast<std::chrono::milliseconds>(refusal.retry_after).count()}}}};
+}
+
+ordered_json to_json(const NodeStatus& status) {
+  ordered_json out{{"name", status.name.text()},
+                   {"role", status.role == Role::kCoordinator ? "coordinator" : "participant"},
+                   {"state", status.state},
+                   {"version", status.version},
+                   {"up_ms", status.up_ms},
+                   {"log_id", status.position.log_id.text()},
+                   {"epoch", status.position.epoch.value},
+                   {"durable_lsn", status.position.durable.value},
+                   {"in_doubt", status.in_doubt},
+                   {"oldest_in_doubt_ms", status.oldest_in_doubt_ms}};
+  auto links = ordered_json::array();
+  for (const auto& link : status.links)
+    links.push_back({{"peer", link.peer.text()},
+                     {"address", link.address},
+                     {"connected", link.connected},
+                     {"rtt_us", link.rtt_us},
+                     {"queued", link.queued},
+                     {"dropped", link.messages_dropped},
+                     {"last_error", link.last_error}});
+  out["links"] = std::move(links);
+  ordered_json counters = ordered_json::object();
+  for (const auto& [name, value] : status.counters) counters[name] = value;
+  out["counters"] = std::move(counters);
+  out["alarms"] = status.alarms;
+  return out;
+}
+
+ordered_json to_json(const TransactionSummary& summary) {
+  return {{"txn_id", summary.gtid.text()}, {"state", summary.state},
+          {"protocol", summary.protocol},  {"age_ms", summary.age_ms},
+          {"decision", summary.decision},  {"waiting_for", names(summary.waiting_for)},
+          {"attempts", summary.attempts},  {"next_retry_ms", summary.next_retry_ms},
+          {"comment", summary.comment}};
+}
+
+ordered_json to_json(const TransactionDetail& detail) {
+  auto out = to_json(detail.summary);
+  auto branches = ordered_json::array();
+  for (const auto& branch : detail.branches)
+    branches.push_back({{"participant", branch.participant.text()},
+                        {"vote", branch.vote},
+                        {"state", branch.state},
+                        {"attempts", branch.attempts},
+                        {"last_error", branch.last_error},
+                        {"statements", branch.statements}});
+  out["branches"] = std::move(branches);
+  out["explanation"] = detail.explanation;
+  out["events"] = detail.events;
+  return out;
+}
+
+std::string describe(const TransactionOutcome& outcome, bool headers) {
+  std::string out = fmt::format("{}  {}{}\n", outcome.gtid.is_nil() ? "-" : outcome.gtid.text(),
+                                to_string(outcome.outcome),
+                                outcome.replayed ? "  (the first answer to this key)" : "");
+  for (const auto& branch : outcome.results) {
+    for (const auto& result : branch.results) {
+      if (result.columns.empty()) continue;
+      out += fmt::format("\n{}:\n", branch.participant);
+      TablePrinter table(result.columns);
+      for (const auto& row : result.rows) {
+        std::vector<std::string> cells;
+        for (const auto& value : row) cells.push_back(text_of(value));
+        table.add(std::move(cells));
+      }
+      out += table.print(headers, terminal_width());
+    }
+  }
+  return out;
+}
+
+std::string describe(const NodeStatus& status, bool headers) {
+  const bool coordinator = status.role == Role::kCoordinator;
+  std::string out = fmt::format(
+      "{}  {}   {}   {}   up {}   epoch {}\n", coordinator ? "COORDINATOR" : "PARTICIPANT",
+      status.name, status.state, status.version, age_text(status.up_ms), status.position.epoch);
+  const auto counter = [&](const char* name) {
+    for (const auto& [key, value] : status.counters)
+      if (key == name) return value;
+    return std::uint64_t{0};
+  };
+  out += fmt::format("LOG  durable through LSN {}   {} records, {} fsyncs, {} segments\n",
+                     status.position.durable, counter("records"), counter("fsyncs"),
+                     counter("log_segments"));
+  if (coordinator) {
+    out += fmt::format("TRANSACTIONS  {} committed   {} aborted   {} live\n\n",
+                       counter("committed"), counter("aborted"), counter("live"));
+  } else {
+    out +=
+        fmt::format("BRANCHES  {} prepares   {} one-phase   {} waiting for locks   {} flushes\n\n",
+                    counter("prepares"), counter("one_phase"), counter("waiting_for_locks"),
+                    counter("flushes"));
+  }
+  TablePrinter table({coordinator ? "PARTICIPANT" : "COORDINATOR", "ADDRESS", "HEALTH", "RTT",
+                      "QUEUED", "LAST ERROR"});
+  for (const auto& link : status.links)
+    table.add({link.peer.text(), link.address.empty() ? "-" : link.address,
+               link.connected ? "up" : "DOWN",
+               link.rtt_us < 0
+                   ? "-"
+                   : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000.0),
+               std::to_string(link.queued),
+               link.last_error.empty() || link.connected ? "-" : link.last_error});
+  if (!table.empty()) out += table.print(headers, terminal_width()) + "\n";
+  if (status.in_doubt == 0) {
+    out += coordinator ? "nothing is in doubt.\n" : "no branch is in doubt.\n";
+  } else {
+    out += fmt::format(
+        "{} transaction{} in doubt or not yet confirmed, oldest {}.   next: troth txn list "
+        "--in-doubt\n",
+        status.in_doubt, status.in_doubt == 1 ? "" : "s", age_text(status.oldest_in_doubt_ms));
+  }
+  for (const auto& alarm : status.alarms) out += "ALARM  " + printable(alarm) + "\n";
+  return out;
+}
+
+std::string describe(const TransactionDetail& detail, bool headers) {
+  const auto& summary = detail.summary;
+  std::string out =
+      fmt::format("transaction  {}\nstate        {}{}\n", summary.gtid, summary.state,
+                  summary.decision.empty() ? "" : fmt::format(" (decision {})", summary.decision));
+  if (!summary.protocol.empty())
+    out += fmt::format("protocol     {}\nage          {}\n", summary.protocol,
+                       age_text(summary.age_ms));
+  if (!summary.comment.empty()) out += fmt::format("comment      {}\n", printable(summary.comment));
+  if (!detail.branches.empty()) {
+    TablePrinter table({"PARTICIPANT", "VOTE", "STATE", "LAST ERROR", "STATEMENTS"});
+    for (const auto& branch : detail.branches) {
+      std::string sql;
+      for (const auto& statement : branch.statements) sql += (sql.empty() ? "" : "; ") + statement;
+      table.add({branch.participant.text(), branch.vote.empty() ? "-" : branch.vote, branch.state,
+                 branch.last_error.empty() ? "-" : branch.last_error, sql});
+    }
+    out += "\n" + table.print(headers, terminal_width());
+  }
+  if (!detail.events.empty()) out += "\n";
+  for (const auto& event : detail.events) out += "  " + printable(event) + "\n";
+  return out + "\n" + printable(detail.explanation) + "\n";
+}
+
+int report(const Arguments& arguments, const std::string& what, const std::string& hint,
+           Exit code) {
+  if (arguments.output == Output::kJson || arguments.output == Output::kJsonl) {
+    ordered_json error{{"schema", "troth.error/1"}, {"error", what}};
+    if (!hint.empty()) error["try"] = hint;
+    std::fprintf(stderr, "%s\n",
+                 error.dump(-1, ' ', false, ordered_json::error_handler_t::replace).c_str());
+  } else {
+    std::fprintf(stderr, "error: %s\n", printable(what).c_str());
+    if (!hint.empty()) std::fprintf(stderr, "  try: %s\n", hint.c_str());
+  }
+  return code;
+}
+
+int report(const Arguments& arguments, const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kInvalidArgument:
+      return report(arguments, error.context, "troth help", kUsage);
+    case ErrorCode::kUnavailable:
+      return report(arguments, error.context,
+                    "is the daemon running there? set it with -e HOST:PORT or TROTH_ENDPOINT",
+                    kUnreachable);
+    case ErrorCode::kTimeout:
+      return report(arguments, error.context, "the outcome is unknown: troth outcome TXN, or --key",
+                    kUnreachable);
+    case ErrorCode::kNotFound:
+      return report(arguments, error.context, "troth txn list --recent", kNotFound);
+    case ErrorCode::kAlreadyExists:
+    case ErrorCode::kFenced:
+    case ErrorCode::kUnsupported:
+    case ErrorCode::kIllegalState:
+      return report(arguments, error.context, "", kRefused);
+    case ErrorCode::kBusy:
+      return report(arguments, error.context, "again in a moment", kRefused);
+    case ErrorCode::kIo:
+    case ErrorCode::kNoSpace:
+    case ErrorCode::kCorruption:
+    case ErrorCode::kLostMemory:
+    case ErrorCode::kInternal:
+      return report(arguments, error.context, "", kFailed);
+  }
+  return kFailed;
+}
+
+void print_json(const Arguments& arguments, const char* schema, ordered_json body) {
+  ordered_json out{{"schema", schema}};
+  out.update(body);
+  const int indent = arguments.output == Output::kJson ? 2 : -1;
+  std::printf("%s\n", out.dump(indent, ' ', false, ordered_json::error_handler_t::replace).c_str());
+}
+
+}  // namespace troth::cli

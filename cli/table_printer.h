@@ -1,0 +1,32 @@
+#pragma once
+// Tables for a terminal: columns as wide as needed, numbers to the right, control characters made
+// harmless.
+
+#include <string>
+#include <vector>
+
+namespace troth::cli {
+
+class TablePrinter {
+ public:
+  explicit TablePrinter(std::vector<std::string> headers) : headers_(std::move(headers)) {}
+  void add(std::vector<std::string> cells);
+  /// `width` 0 = unlimited; otherwise the last column is cut to fit.
+  std::string print(bool with_headers, std::size_t width) const;
+  bool empty() const { return rows_.empty(); }
+
+ private:
+  std::vector<std::string> headers_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// Columns a text takes on screen (UTF-8 aware, one column a code point).
+std::size_t display_width(const std::string& text);
+/// Control characters shown as \xNN, newlines as \n: hostile text must not drive the terminal.
+std::string printable(const std::string& text);
+/// Width of the terminal on stdout; 0 if it is not one.
+std::size_t terminal_width();
+/// "412 ms", "8.1 s", "2m 14s", "3h 5m", "4d 1h".
+std::string age_text(std::int64_t ms);
+
+}  // namespace troth::cli

@@ -1,0 +1,210 @@
+#include "cli/transaction_input.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "base/settings.h"
+
+namespace troth::cli {
+
+using nlohmann::json;
+using namespace protocol;
+
+namespace {
+
+template <class T>
+bool whole_number(std::string_view text, T& out) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
+}
+
+Result<Value> parse_blob(std::string_view hex) {
+  Blob blob;
+  bool good = hex.size() % 2 == 0;
+  for (std::size_t i = 0; good && i < hex.size(); i += 2) {
+    unsigned byte = 0;
+    const auto [end, error] = std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16);
+    good = error == std::errc{} && end == hex.data() + i + 2;
+    blob.bytes.push_back(static_cast<char>(byte));
+  }
+  if (!good)
+    return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not pairs of hex digits", hex));
+  return Value(std::move(blob));
+}
+
+Error wrong(const std::string& where, std::string_view what) {
+  return {ErrorCode::kInvalidArgument, fmt::format("{} {}", where, what)};
+}
+
+Result<Value> value_from(const json& item, const std::string& where) {
+  if (item.is_null()) return Value(std::monostate{});
+  if (item.is_boolean()) return Value(std::int64_t{item.get<bool>() ? 1 : 0});
+  if (item.is_number_integer()) return Value(item.get<std::int64_t>());
+  if (item.is_number()) return Value(item.get<double>());
+  if (item.is_string()) return Value(item.get<std::string>());
+  if (item.is_object() && item.contains("blob") && item["blob"].is_string())
+    return parse_blob(item["blob"].get<std::string>());
+  return fail(wrong(where, "must be null, a number, a string or {\"blob\": \"HEX\"}"));
+}
+
+Result<Statement> statement_from(const json& item, const std::string& where) {
+  Statement statement;
+  if (item.is_string()) {
+    statement.sql = item.get<std::string>();
+    return statement;
+  }
+  if (!item.is_object()) return fail(wrong(where, "must be a string or an object with \"sql\""));
+  for (const auto& [key, value] : item.items()) {
+    if (key == "sql" && value.is_string()) {
+      statement.sql = value.get<std::string>();
+    } else if (key == "params" && value.is_array()) {
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        TROTH_ASSIGN_OR_RETURN(auto param,
+                               value_from(value[i], fmt::format("{}.params[{}]", where, i)));
+        statement.params.push_back(std::move(param));
+      }
+    } else if (key == "expect" && value.is_string()) {
+      auto expect = parse_expectation(value.get<std::string>());
+      if (!expect) return fail(expect.error(), where + ".expect");
+      statement.expect = *expect;
+    } else {
+      return fail(wrong(fmt::format("{}.{}", where, key),
+                        "is not known or has the wrong type (sql, params, expect)"));
+    }
+  }
+  if (statement.sql.empty()) return fail(wrong(where + ".sql", "is missing"));
+  return statement;
+}
+
+Result<BranchRequest> branch_from(const json& item, const std::string& where) {
+  BranchRequest branch;
+  if (!item.is_object() || !item.contains("on") || !item["on"].is_string())
+    return fail(wrong(where + ".on", "is missing (the participant's name)"));
+  auto name = NodeName::parse(item["on"].get<std::string>());
+  if (!name) return fail(name.error(), where + ".on");
+  branch.participant = *name;
+  if (!item.contains("statements") || !item["statements"].is_array() || item["statements"].empty())
+    return fail(wrong(where + ".statements", "is missing or empty"));
+  for (std::size_t i = 0; i < item["statements"].size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(
+        auto statement,
+        statement_from(item["statements"][i], fmt::format("{}.statements[{}]", where, i)));
+    branch.statements.push_back(std::move(statement));
+  }
+  return branch;
+}
+
+Result<SubmitRequest> request_from(const json& item, const std::string& where) {
+  SubmitRequest request;
+  if (!item.is_object()) return fail(wrong(where, "must be an object with \"branches\""));
+  for (const auto& [key, value] : item.items()) {
+    if (key == "key" && value.is_string()) {
+      request.idempotency_key = value.get<std::string>();
+    } else if (key == "comment" && value.is_string()) {
+      request.comment = value.get<std::string>();
+    } else if (key == "deadline" && value.is_string()) {
+      TROTH_ASSIGN_OR_RETURN(request.deadline, parse_duration(value.get<std::string>()));
+    } else if (key == "wait" && value.is_string() && value.get<std::string>() == "applied") {
+      request.answer_at = AnswerAt::kApplied;
+    } else if (key == "branches" && value.is_array()) {
+      for (std::size_t i = 0; i < value.size(); ++i) {
+        TROTH_ASSIGN_OR_RETURN(auto branch,
+                               branch_from(value[i], fmt::format("{}.branches[{}]", where, i)));
+        request.branches.push_back(std::move(branch));
+      }
+    } else {
+      return fail(
+          wrong(fmt::format("{}.{}", where, key),
+                "is not known or has the wrong type (branches, key, comment, deadline, wait)"));
+    }
+  }
+  if (request.branches.empty()) return fail(wrong(where + ".branches", "is missing or empty"));
+  return request;
+}
+
+}  // namespace
+
+Result<Value> parse_value(const std::string& text) {
+  if (text == "null") return Value(std::monostate{});
+  const auto colon = text.find(':');
+  const auto type = colon == std::string::npos ? std::string() : text.substr(0, colon);
+  const auto rest = colon == std::string::npos ? text : text.substr(colon + 1);
+  std::int64_t integer = 0;
+  double real = 0;
+  if (type == "text") return Value(rest);
+  if (type == "blob") return parse_blob(rest);
+  if (type == "int") {
+    if (!whole_number(rest, integer))
+      return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not a 64-bit integer", rest));
+    return Value(integer);
+  }
+  if (type == "real") {
+    if (!whole_number(rest, real))
+      return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not a number", rest));
+    return Value(real);
+  }
+  if (whole_number(text, integer)) return Value(integer);
+  if (whole_number(text, real)) return Value(real);
+  return Value(text);
+}
+
+Result<Expectation> parse_expectation(const std::string& text) {
+  std::string squeezed;
+  for (const char c : text)
+    if (c != ' ') squeezed += c;
+  Expectation out;
+  std::string_view rest = squeezed;
+  bool good = rest.rfind("rows", 0) == 0;
+  if (good) rest.remove_prefix(4);
+  if (rest.rfind(">=", 0) == 0) {
+    out.kind = RowCount::kAtLeast;
+    rest.remove_prefix(2);
+  } else if (rest.rfind('=', 0) == 0) {
+    rest.remove_prefix(rest.rfind("==", 0) == 0 ? 2 : 1);
+  } else {
+    good = false;
+  }
+  good = good && whole_number(rest, out.rows) && out.rows >= 0;
+  if (!good)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("\"{}\" must be \"rows = N\" or \"rows >= N\"", text));
+  return out;
+}
+
+Result<std::vector<SubmitRequest>> parse_transactions(const std::string& text,
+                                                      const std::string& source) {
+  std::vector<SubmitRequest> out;
+  try {
+    auto parsed = json::parse(text, nullptr, false);
+    if (!parsed.is_discarded()) {
+      if (!parsed.is_array()) parsed = json::array({std::move(parsed)});
+      for (std::size_t i = 0; i < parsed.size(); ++i) {
+        TROTH_ASSIGN_OR_RETURN(
+            auto request, request_from(parsed[i], fmt::format("{}: transactions[{}]", source, i)));
+        out.push_back(std::move(request));
+      }
+      return out;
+    }
+    std::istringstream lines(text);
+    int number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      const auto item = json::parse(line);
+      TROTH_ASSIGN_OR_RETURN(auto request,
+                             request_from(item, fmt::format("{}:{}", source, number)));
+      out.push_back(std::move(request));
+    }
+  } catch (const json::exception& error) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is not JSON: {}", source, error.what()));
+  }
+  if (out.empty())
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} holds no transaction", source));
+  return out;
+}
+
+}  // namespace troth::cli

@@ -1,0 +1,235 @@
+#include "coordinator/node.h"
+
+#include <fmt/format.h>
+
+#include "base/failpoint.h"
+#include "base/random.h"
+#include "recovery/start_up.h"
+#include "recovery/wal_record_log.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+
+namespace {
+
+class NodeImpl final : public Node, PeerHandler, AdminPort {
+ public:
+  NodeImpl(NodeOptions options, const Clock& clock, Logger logger)
+      : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
+  ~NodeImpl() override { stop(); }
+
+  Status open(Transport& transport, FileSystem& files) {
+    recovery::CoordinatorTables tables;
+    auto opened = recovery::open_node(
+        files, options_.data_dir, "coordinator", {options_.segment_bytes},
+        [&](const wal::RecordView& view) { return recovery::replay(tables, view); });
+    TROTH_ASSIGN_OR_RETURN(node_, std::move(opened));
+    TROTH_FAILPOINT("coordinator.recovery.scanned");
+    if (node_.log->opened().torn_bytes > 0)
+      logger_.warn("cut a torn tail off the log", {{"where", node_.log->opened().torn_where},
+                                                   {"bytes", node_.log->opened().torn_bytes}});
+    TROTH_ASSIGN_OR_RETURN(const Epoch epoch,
+                           recovery::begin_epoch(node_, tables.epoch, tables.adopted, clock_));
+    TROTH_FAILPOINT("coordinator.recovery.epoch_durable");
+    auto engine = options_.engine;
+    engine.name = node_.name;
+    engine.log_id = node_.identity.log_id;
+    engine.epoch = epoch;
+    engine.checkpoint_bytes = 2 * options_.segment_bytes;
+    log_ = std::make_unique<recovery::WalRecordLog>(*node_.log);
+    engine_ = std::make_unique<Engine>(engine, *log_, transport, logger_);
+    engine_->on_fatal = [this](const Error& error) { fatal(error); };
+    const auto unfinished = tables.unended.size();
+    engine_->adopt(std::move(tables), {clock_.now(), clock_.wall_now()});
+    TROTH_FAILPOINT("coordinator.recovery.adopted");
+    loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
+    node_.log->start({[this](Lsn durable) {
+                        static_cast<void>(loop_->post_reserved(
+                            [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
+                      },
+                      [this](const Error& error) { fatal(error); }});
+    engine_->end_of_round(
+        {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
+    loop_->start();
+    logger_.info("ready", {{"epoch", epoch}, {"to_finish", unfinished}});
+    return {};
+  }
+
+  // CoordinatorPort
+  void submit(SubmitRequest request, SubmitDone done) override {
+    auto shared =
+        std::make_shared<std::pair<SubmitRequest, SubmitDone>>(std::move(request), std::move(done));
+    if (loop_->post([shared](Engine& e, Now now) {
+          e.submit(std::move(shared->first), std::move(shared->second), now);
+        }))
+      return;
+    SubmitReply reply;
+    reply.refusal = Refusal{{ErrorCode::kBusy, "the coordinator's inbox is full"},
+                            AbortCode::kBusy,
+                            std::chrono::milliseconds(50)};
+    shared->second(std::move(reply));
+  }
+  void get_outcome(const Gtid& gtid, OutcomeDone done) override {
+    outcome(gtid, false, std::move(done));
+  }
+  void await_outcome(const Gtid& gtid, OutcomeDone done) override {
+    outcome(gtid, true, std::move(done));
+  }
+  void get_outcome_by_key(const std::string& key, OutcomeDone done) override {
+    auto shared = std::make_shared<OutcomeDone>(std::move(done));
+    if (!loop_->post([key, shared](Engine& e, Now now) {
+          e.get_outcome_by_key(key, std::move(*shared), now);
+        }))
+      (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
+  }
+
+  PeerHandler& peer_handler() override { return *this; }
+  AdminPort& admin() override { return *this; }
+  const NodeName& name() const override { return node_.name; }
+
+  void on_fatal(std::function<void(const Error&)> handler) override {
+    std::lock_guard lock(fatal_mutex_);
+    fatal_ = std::move(handler);
+    if (fatal_error_ && fatal_) fatal_(*fatal_error_);
+  }
+
+  void set_own_address(const std::string& address) override {
+    static_cast<void>(loop_->call<bool>(
+        [address](Engine& e, Now) {
+          e.set_own_address(address);
+          return true;
+        },
+        kCallLimit));
+  }
+
+  void drain(Duration grace) override {
+    static_cast<void>(loop_->call<bool>(
+        [](Engine& e, Now) {
+          e.drain();
+          return true;
+        },
+        grace));
+    const auto until = clock_.now() + grace;
+    while (clock_.now() < until && unanswered() > 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    static_cast<void>(loop_->call<bool>(
+        [](Engine& e, Now now) {
+          e.cancel_undecided(now);
+          return true;
+        },
+        kCallLimit));
+  }
+
+  void stop() override {
+    if (loop_) loop_->stop();
+    if (node_.log) static_cast<void>(node_.log->stop());  // a failure was reported through on_fatal
+  }
+
+  // PeerHandler
+  HelloReply hello(const Hello& hello) override {
+    auto reply = loop_->call<HelloReply>(
+        [hello](Engine& e, Now now) { return e.on_hello(hello, now); }, kCallLimit);
+    return reply ? *reply : HelloReply{};
+  }
+  Status deliver(Batch batch) override {
+    auto shared = std::make_shared<Batch>(std::move(batch));
+    if (loop_->post([shared](Engine& e, Now now) { e.on_batch(*shared, now); })) return {};
+    return fail(ErrorCode::kBusy, "the inbox is full");
+  }
+  Hello make_hello(const NodeName& peer) override {
+    auto hello =
+        loop_->call<Hello>([peer](Engine& e, Now) { return e.make_hello(peer); }, kCallLimit);
+    return hello ? *hello : Hello{};
+  }
+  bool welcomed(const NodeName& peer, const HelloReply& reply) override {
+    return loop_
+        ->call<bool>(
+            [peer, reply](Engine& e, Now now) { return e.on_hello_reply(peer, reply, now); },
+            kCallLimit)
+        .value_or(false);
+  }
+  void link_changed(const LinkStatus& status) override {
+    static_cast<void>(
+        loop_->post([status](Engine& e, Now) { e.on_link(status); }));  // for reasons and screens
+  }
+
+  // AdminPort
+  Result<NodeStatus> status() override {
+    auto status = ask<NodeStatus>([](Engine& e, Now now) { return e.status(now); });
+    if (!status) return status;
+    const auto stats = node_.log->stats();
+    status->counters.emplace_back("fsyncs", stats.syncs);
+    status->counters.emplace_back("records", stats.records);
+    status->counters.emplace_back("log_segments", stats.segments);
+    return status;
+  }
+  Result<std::vector<TransactionSummary>> list_transactions(TransactionFilter filter,
+                                                            std::size_t limit) override {
+    return ask<std::vector<TransactionSummary>>(
+        [=](Engine& e, Now now) { return e.list(filter, limit, now); });
+  }
+  Result<TransactionDetail> show_transaction(const std::string& id) override {
+    return ask<TransactionDetail>([id](Engine& e, Now now) { return e.show(id, now); });
+  }
+  Result<std::int64_t> retry_transactions(const std::string& id) override {
+    return ask<std::int64_t>([id](Engine& e, Now now) { return e.retry(id, now); });
+  }
+
+ private:
+  static constexpr auto kCallLimit = std::chrono::seconds(5);
+
+  std::size_t unanswered() {
+    return loop_->call<std::size_t>([](Engine& e, Now) { return e.unanswered(); }, kCallLimit)
+        .value_or(0);
+  }
+
+  void outcome(const Gtid& gtid, bool wait, OutcomeDone done) {
+    auto shared = std::make_shared<OutcomeDone>(std::move(done));
+    if (!loop_->post([gtid, wait, shared](Engine& e, Now now) {
+          e.get_outcome(gtid, wait, std::move(*shared), now);
+        }))
+      (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
+  }
+
+  template <class T>
+  Result<T> ask(std::function<Result<T>(Engine&, Now)> question) {
+    auto answer = loop_->call<Result<T>>(std::move(question), kCallLimit);
+    if (!answer) return fail(ErrorCode::kBusy, "the coordinator is too busy to answer");
+    return std::move(*answer);
+  }
+
+  void fatal(const Error& error) {
+    std::lock_guard lock(fatal_mutex_);
+    if (fatal_error_) return;
+    fatal_error_ = error;
+    if (fatal_) fatal_(error);
+  }
+
+  NodeOptions options_;
+  const Clock& clock_;
+  Logger logger_;
+  recovery::OpenedNode node_;
+  std::unique_ptr<recovery::WalRecordLog> log_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<EngineLoop<Engine>> loop_;
+  std::mutex fatal_mutex_;
+  std::function<void(const Error&)> fatal_;  // guarded by fatal_mutex_
+  std::optional<Error> fatal_error_;         // guarded by fatal_mutex_
+};
+
+}  // namespace
+
+Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
+                                 const NodeName& name) {
+  return wal::init(files, data_dir, "coordinator", name.text(), random_log_id());
+}
+
+Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Transport& transport,
+                                          FileSystem& files, const Clock& clock, Logger logger) {
+  auto node = std::make_unique<NodeImpl>(std::move(options), clock, std::move(logger));
+  TROTH_TRY(node->open(transport, files));
+  return std::unique_ptr<Node>(std::move(node));
+}
+
+}  // namespace troth::coordinator

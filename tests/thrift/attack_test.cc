@@ -1,0 +1,180 @@
+// Whatever arrives on the port, the server goes on answering others (docs/design/rpc.md 1.6).
+
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+
+#include "fakes.h"
+#include "thrift/client.h"
+#include "thrift/dial.h"
+#include "thrift/server.h"
+
+using namespace troth;
+using namespace troth::thrift;
+using namespace troth::thrift::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::string be32(std::uint32_t v) {
+  std::string out;
+  for (int shift = 24; shift >= 0; shift -= 8) out += static_cast<char>((v >> shift) & 0xff);
+  return out;
+}
+std::string framed(const std::string& body) {
+  return be32(static_cast<std::uint32_t>(body.size())) + body;
+}
+/// A strict message head for `method`, a struct whose field 1 (the request) is a struct opened.
+std::string call_to(const std::string& method) {
+  return be32(0x80010001) + be32(static_cast<std::uint32_t>(method.size())) + method + be32(1) +
+         std::string("\x0c\x00\x01", 3);
+}
+
+int raw_connect(std::uint16_t port) {
+  const auto fd = dial({"127.0.0.1", port}, 2s);
+  REQUIRE(fd);
+  return *fd;
+}
+void send_all(int fd, const std::string& bytes) {
+  REQUIRE(::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(bytes.size()));
+}
+/// Everything the server sends until it closes; a server that keeps the connection fails the test.
+std::string read_until_closed(int fd) {
+  std::string out;
+  char buffer[4096];
+  for (;;) {
+    pollfd state{fd, POLLIN, 0};
+    REQUIRE_MESSAGE(::poll(&state, 1, 20'000) == 1, "the server neither answers nor closes");
+    const auto n = ::recv(fd, buffer, sizeof buffer, 0);
+    if (n <= 0) return out;
+    out.append(buffer, static_cast<std::size_t>(n));
+  }
+}
+
+struct World {
+  explicit World(ServerOptions options = {}) {
+    ServerInfo info;
+    info.name = name("c1");
+    auto started = Server::start(options, {&coordinator, &admin, &peer}, info, Logger());
+    REQUIRE(started);
+    server = std::move(*started);
+  }
+  bool answers() {
+    ClientOptions options;
+    options.endpoints = {"127.0.0.1:" + std::to_string(server->port())};
+    return Client(options).server_info().has_value();
+  }
+  FakeCoordinator coordinator;
+  FakeAdmin admin;
+  FakePeer peer{"c1"};
+  std::unique_ptr<Server> server;
+};
+
+}  // namespace
+
+TEST_CASE("attacks close their own connection only") {
+  World world;
+  const std::string list_of_structs = std::string("\x0f\x00\x03\x0c", 4);  // field 3: list<struct>
+  const std::string batch = call_to("Peer:deliver");
+  const std::string text_field = std::string("\x0b\x00\x02", 3);
+  struct Row {
+    const char* what;
+    std::string bytes;
+  };
+  const Row rows[] = {
+      {"random bytes", std::string("\xde\xad\xbe\xef\x01\x02\x03\x04 garbage", 16)},
+      {"http", "GET / HTTP/1.1\r\nHost: x\r\n\r\n"},
+      {"negative frame length", be32(0x80000000) + "x"},
+      {"frame above the limit", be32(0x7fffffff) + "x"},
+      {"unframed strict message", be32(0x80010001) + be32(3) + "abc" + be32(1)},
+      {"old-style message without version", framed(be32(13) + "getServerInfo" + "\x01" + be32(1))},
+      {"empty frame body of one byte", framed("\x80")},
+      {"list of 2,000,000,000 structs", framed(batch + list_of_structs + be32(2'000'000'000))},
+      {"list of 20,000,000 structs", framed(batch + list_of_structs + be32(20'000'000))},
+      {"negative list", framed(batch + list_of_structs + be32(0xffffffff))},
+      {"string of 2,000,000,000",
+       framed(call_to("Coordinator:getOutcome") + text_field + be32(2'000'000'000) + "x")},
+      {"string within the limit but beyond its frame",
+       framed(call_to("Coordinator:getOutcome") + text_field + be32(15'000'000) + "x")},
+      {"negative string",
+       framed(call_to("Coordinator:getOutcome") + text_field + be32(0xffffffff))},
+      {"method name of 2,000,000,000", framed(be32(0x80010001) + be32(2'000'000'000) + "x")},
+      {"unknown field type", framed(batch + std::string("\x6f\x00\x09", 3) + "zzzz")},
+      {"a reply instead of a call", framed(be32(0x80010002) + be32(1) + "x" + be32(1) + '\0')},
+      {"list of 250,000 structs that is cut", framed(batch + list_of_structs + be32(250'000))},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    const int fd = raw_connect(world.server->port());
+    send_all(fd, row.bytes);
+    ::shutdown(fd, SHUT_WR);
+    static_cast<void>(read_until_closed(fd));
+    ::close(fd);
+    CHECK(world.answers());
+  }
+}
+
+TEST_CASE("malformed requests close the connection without waiting for more") {
+  World world;
+  const int fd = raw_connect(world.server->port());
+  send_all(fd, framed(call_to("Peer:deliver") + std::string("\x0f\x00\x03\x0c", 4) +
+                      be32(2'000'000'000)));
+  static_cast<void>(read_until_closed(fd));  // although our side is still open
+  ::close(fd);
+}
+
+TEST_CASE("deep nesting is cut") {
+  World world;
+  std::string body = call_to("Peer:deliver");
+  for (int i = 0; i < 100'000; ++i) body += std::string("\x0c\x00\x63", 3);  // field 99: struct
+  const int fd = raw_connect(world.server->port());
+  send_all(fd, framed(body));
+  ::shutdown(fd, SHUT_WR);
+  static_cast<void>(read_until_closed(fd));
+  ::close(fd);
+  CHECK(world.answers());
+}
+
+TEST_CASE("unknown services and methods are answered") {
+  World world;
+  for (const std::string method : {"Nobody:ping", "Peer:nothing", "nothing", "Peer:a:b"}) {
+    CAPTURE(method);
+    const int fd = raw_connect(world.server->port());
+    send_all(fd, framed(be32(0x80010001) + be32(static_cast<std::uint32_t>(method.size())) +
+                        method + be32(1) + std::string(1, '\0')));
+    ::shutdown(fd, SHUT_WR);
+    CHECK(read_until_closed(fd).size() > 20);
+    ::close(fd);
+  }
+  CHECK(world.answers());
+}
+
+TEST_CASE("half a header occupies only its own connection, until the idle time is over") {
+  ServerOptions options;
+  options.idle_timeout = 100ms;
+  World world(options);
+  std::vector<int> fds;
+  for (int i = 0; i < 20; ++i) {
+    fds.push_back(raw_connect(world.server->port()));
+    send_all(fds.back(), std::string("\x00\x00", 2));
+  }
+  CHECK(world.answers());
+  for (const int fd : fds) {
+    static_cast<void>(read_until_closed(fd));
+    ::close(fd);
+  }
+}
+
+TEST_CASE("more connections than allowed wait for their turn") {
+  ServerOptions options;
+  options.max_connections = 3;
+  World world(options);
+  std::vector<int> fds;
+  for (int i = 0; i < 6; ++i) fds.push_back(raw_connect(world.server->port()));
+  for (const int fd : fds) ::close(fd);
+  CHECK(world.answers());
+}

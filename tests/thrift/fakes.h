@@ -1,0 +1,166 @@
+#pragma once
+// Small stand-ins for the engines behind the services.
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "protocol/service.h"
+#include "protocol/transport.h"
+
+namespace troth::thrift::test {
+
+inline Gtid gtid_of(std::uint64_t n) {
+  return {CoordinatorTag{0xabcdef012345}, Epoch{7}, n, Decider::kCoordinator};
+}
+inline NodeName name(std::string_view text) {
+  return NodeName::from_trusted(text);
+}
+inline LogId log_id(std::uint8_t fill) {
+  LogId out;
+  out.bytes.fill(fill);
+  return out;
+}
+
+/// Answers on the calling thread; the defaults commit everything.
+class FakeCoordinator : public protocol::CoordinatorPort {
+ public:
+  std::function<void(protocol::SubmitRequest, SubmitDone)> on_submit =
+      [this](protocol::SubmitRequest request, SubmitDone done) {
+        protocol::SubmitReply reply;
+        reply.outcome.gtid = gtid_of(1);
+        reply.outcome.outcome = protocol::Outcome::kCommitted;
+        remember(std::move(request));
+        done(std::move(reply));
+      };
+  std::function<void(const Gtid&, OutcomeDone)> on_outcome = [](const Gtid& gtid,
+                                                                OutcomeDone done) {
+    protocol::TransactionOutcome outcome;
+    outcome.gtid = gtid;
+    outcome.outcome = protocol::Outcome::kCommitted;
+    done(outcome);
+  };
+  std::function<void(const std::string&, OutcomeDone)> on_key = [](const std::string& key,
+                                                                   OutcomeDone done) {
+    done(fail(ErrorCode::kNotFound, "no transaction with key " + key));
+  };
+
+  void submit(protocol::SubmitRequest request, SubmitDone done) override {
+    on_submit(std::move(request), std::move(done));
+  }
+  void get_outcome(const Gtid& gtid, OutcomeDone done) override { on_outcome(gtid, done); }
+  void get_outcome_by_key(const std::string& key, OutcomeDone done) override { on_key(key, done); }
+  void await_outcome(const Gtid& gtid, OutcomeDone done) override { on_outcome(gtid, done); }
+
+  void remember(protocol::SubmitRequest request) {
+    std::lock_guard lock(mutex);
+    requests.push_back(std::move(request));
+  }
+  std::size_t count() {
+    std::lock_guard lock(mutex);
+    return requests.size();
+  }
+  std::mutex mutex;
+  std::vector<protocol::SubmitRequest> requests;  // guarded by mutex
+};
+
+class FakeAdmin : public protocol::AdminPort {
+ public:
+  Result<protocol::NodeStatus> status() override { return node_status; }
+  Result<std::vector<protocol::TransactionSummary>> list_transactions(
+      protocol::TransactionFilter filter, std::size_t limit) override {
+    asked_filter = filter;
+    asked_limit = limit;
+    return summaries;
+  }
+  Result<protocol::TransactionDetail> show_transaction(const std::string& id) override {
+    if (id != "ABCDEF") return fail(ErrorCode::kNotFound, "no transaction " + id);
+    return detail;
+  }
+  Result<std::int64_t> retry_transactions(const std::string& id) override {
+    return id.empty() ? 3 : 1;
+  }
+  protocol::NodeStatus node_status;
+  std::vector<protocol::TransactionSummary> summaries;
+  protocol::TransactionDetail detail;
+  protocol::TransactionFilter asked_filter = protocol::TransactionFilter::kAll;
+  std::size_t asked_limit = 0;
+};
+
+/// Collects batches; can be told to be busy or to hold its answers back.
+class FakePeer : public protocol::PeerHandler {
+ public:
+  explicit FakePeer(std::string_view own_name) : self(name(own_name)) {}
+
+  protocol::HelloReply hello(const protocol::Hello& hello) override {
+    std::lock_guard lock(mutex);
+    hellos.push_back(hello);
+    protocol::HelloReply reply;
+    reply.verdict = verdict;
+    reply.name = self;
+    reply.role = protocol::Role::kParticipant;
+    reply.position = {log_id(2), Epoch{9}, Lsn{100}};
+    changed.notify_all();
+    return reply;
+  }
+  Status deliver(protocol::Batch batch) override {
+    std::unique_lock lock(mutex);
+    ++delivers;
+    changed.notify_all();
+    changed.wait_for(lock, std::chrono::seconds(20), [this] { return !hold; });
+    if (busy_times > 0) {
+      --busy_times;
+      return fail(ErrorCode::kBusy, "inbox full");
+    }
+    for (auto& message : batch.messages) messages.push_back(std::move(message));
+    batch_sizes.push_back(batch.messages.size());
+    headers.push_back(batch.header);
+    changed.notify_all();
+    return {};
+  }
+  protocol::Hello make_hello(const NodeName& peer) override {
+    protocol::Hello out;
+    out.name = self;
+    out.role = protocol::Role::kCoordinator;
+    out.address = "127.0.0.1:1";
+    out.position = {log_id(1), Epoch{3}, Lsn{50}};
+    out.receiver = peer;
+    return out;
+  }
+  bool welcomed(const NodeName&, const protocol::HelloReply& reply) override {
+    return reply.verdict == protocol::HelloVerdict::kWelcome;
+  }
+  void link_changed(const protocol::LinkStatus& status) override {
+    std::lock_guard lock(mutex);
+    link_states.push_back(status);
+    changed.notify_all();
+  }
+
+  /// Waits (bounded) until `condition` holds; it is evaluated under the lock.
+  bool wait_until(const std::function<bool()>& condition) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(20), condition);
+  }
+  void set_hold(bool on) {
+    std::lock_guard lock(mutex);
+    hold = on;
+    changed.notify_all();
+  }
+
+  const NodeName self;
+  std::mutex mutex;
+  std::condition_variable changed;
+  // All guarded by mutex.
+  protocol::HelloVerdict verdict = protocol::HelloVerdict::kWelcome;
+  bool hold = false;
+  int busy_times = 0;
+  int delivers = 0;
+  std::vector<protocol::Hello> hellos;
+  std::vector<protocol::Message> messages;
+  std::vector<std::size_t> batch_sizes;
+  std::vector<protocol::BatchHeader> headers;
+  std::vector<protocol::LinkStatus> link_states;
+};
+
+}  // namespace troth::thrift::test

@@ -1,0 +1,208 @@
+// What operators ask of either daemon. Framed transport, binary protocol, service name "Admin".
+namespace cpp troth.v1
+namespace java io.troth.v1
+namespace js troth.v1
+namespace py troth.v1.admin
+
+include "common.thrift"
+
+/** Which transactions to list. */
+enum TransactionFilter {
+  /** Never sent; absent means ALL. */
+  UNKNOWN = 0,
+  /** Every transaction the node holds. */
+  ALL = 1,
+  /** Those that wait for a decision of somebody else. */
+  IN_DOUBT = 2,
+  /** Those that are not ended. */
+  ACTIVE = 3,
+  /** Those that ended lately. */
+  RECENT = 4
+}
+
+/** How the link to a peer stands. */
+struct LinkStatus {
+  /** Name of the peer. */
+  1: optional string peer
+  /** host:port. */
+  2: optional string address
+  /** Is it usable now? */
+  3: optional bool connected
+  /** When the present state began; 0: never connected. */
+  4: optional i64 since_unix_ms
+  /** The last error, one sentence. */
+  5: optional string last_error
+  /** Messages handed over. */
+  6: optional i64 messages_sent
+  /** Calls made. */
+  7: optional i64 batches_sent
+  /** Messages given up: link down or outbox full. */
+  8: optional i64 messages_dropped
+  /** Messages waiting. */
+  9: optional i64 queued
+  /** Of the last call in microseconds; -1: unknown. */
+  10: optional i64 rtt_us
+}
+
+/** State of a daemon. */
+struct NodeStatus {
+  /** Logical name. */
+  1: optional string name
+  /** What it is. */
+  2: optional common.Role role
+  /** ready, recovering or draining. */
+  3: optional string state
+  /** Identity and durable end of its log. */
+  4: optional common.NodePosition position
+  /** End of the log including what is not durable yet. */
+  5: optional i64 appended_lsn
+  /** Since its start. */
+  6: optional i64 up_ms
+  /** Of the program. */
+  7: optional string version
+  /** One per peer. */
+  8: optional list<LinkStatus> links
+  /** Stable names, for example forced_writes. */
+  9: optional map<string, i64> counters
+  /** Number of transactions in doubt. */
+  10: optional i64 in_doubt
+  /** Age of the oldest of them. */
+  11: optional i64 oldest_in_doubt_ms
+  /** Sentences; not empty: a person is needed. */
+  12: optional list<string> alarms
+  /** Names of the counters in the order the daemon shows them. */
+  13: optional list<string> counter_order
+}
+
+/** One line of a list. */
+struct TransactionSummary {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** preparing, deciding, committing, aborting, one_phase, prepared, ... */
+  2: optional string state
+  /** one_phase, two_phase or three_phase. */
+  3: optional string protocol
+  /** Since it began. */
+  4: optional i64 age_ms
+  /** commit or abort; empty while undecided. */
+  5: optional string decision
+  /** Who blocks it. */
+  6: optional list<string> waiting_for
+  /** How often something was sent again. */
+  7: optional i32 attempts
+  /** Until the next attempt; -1: none planned. */
+  8: optional i64 next_retry_ms
+  /** As the client gave it. */
+  9: optional string comment
+}
+
+/** One branch of a transaction. */
+struct BranchDetail {
+  /** Name of the participant. */
+  1: optional string participant
+  /** yes, no or read_only; empty while unknown. */
+  2: optional string vote
+  /** executing, prepared, committed, acked, ... */
+  3: optional string state
+  /** How often something was sent again. */
+  4: optional i32 attempts
+  /** The last error, one sentence. */
+  5: optional string last_error
+  /** SQL texts without parameters. */
+  6: optional list<string> statements
+}
+
+/** Everything known about one transaction. */
+struct TransactionDetail {
+  /** The line of the list. */
+  1: optional TransactionSummary summary
+  /** One per participant. */
+  2: optional list<BranchDetail> branches
+  /** What it waits for and whether data is at risk. */
+  3: optional string explanation
+  /** Timeline, oldest first, bounded. */
+  4: optional list<string> events
+}
+
+/** Request of getStatus. */
+struct GetStatusRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+}
+
+/** Answer of getStatus. */
+struct GetStatusResponse {
+  /** State of the daemon. */
+  1: optional NodeStatus status
+}
+
+/** Request of listTransactions. */
+struct ListTransactionsRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** Absent: ALL. */
+  2: optional TransactionFilter filter
+  /** The most lines wanted; absent: 100. */
+  3: optional i32 limit
+}
+
+/** Answer of listTransactions. */
+struct ListTransactionsResponse {
+  /** The lines. */
+  1: optional list<TransactionSummary> transactions
+}
+
+/** Request of showTransaction. */
+struct ShowTransactionRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** A gtid, or a unique prefix or suffix of 6 or more characters. */
+  2: optional string id
+}
+
+/** Answer of showTransaction. */
+struct ShowTransactionResponse {
+  /** Everything known about it. */
+  1: optional TransactionDetail transaction
+}
+
+/** Request of retryTransactions. */
+struct RetryTransactionsRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** A gtid or a unique part of one; absent or empty: all. */
+  2: optional string id
+}
+
+/** Answer of retryTransactions. */
+struct RetryTransactionsResponse {
+  /** How many transactions were poked. */
+  1: optional i64 poked
+}
+
+/** For operators; offered by coordinators and participants alike. */
+service Admin {
+  /** State of the daemon, its links and counters. */
+  GetStatusResponse getStatus(1: GetStatusRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Transactions the daemon holds. */
+  ListTransactionsResponse listTransactions(1: ListTransactionsRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Everything known about one transaction. */
+  ShowTransactionResponse showTransaction(1: ShowTransactionRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Tries now whatever waits for its back-off. Always safe. */
+  RetryTransactionsResponse retryTransactions(1: RetryTransactionsRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+}

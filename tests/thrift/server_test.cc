@@ -1,0 +1,369 @@
+// The server with fake engines behind it, driven by the client library over a real socket.
+
+#include "thrift/server.h"
+
+#include <doctest/doctest.h>
+
+#include <thread>
+
+#include "fakes.h"
+#include "thrift/client.h"
+
+using namespace troth;
+using namespace troth::thrift;
+using namespace troth::thrift::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct World {
+  explicit World(ServerOptions options = {}, bool with_coordinator = true) {
+    admin.node_status.name = name("c1");
+    ServerInfo info;
+    info.version = "1.2.3";
+    info.name = name("c1");
+    info.features = {"two_phase"};
+    auto started = Server::start(
+        options, {with_coordinator ? &coordinator : nullptr, &admin, &peer}, info, Logger());
+    REQUIRE_MESSAGE(started, (started ? "" : started.error().context));
+    server = std::move(*started);
+  }
+  Client client(ClientOptions options = {}) {
+    options.endpoints = {"127.0.0.1:" + std::to_string(server->port())};
+    return Client(options);
+  }
+  FakeCoordinator coordinator;
+  FakeAdmin admin;
+  FakePeer peer{"c1"};
+  std::unique_ptr<Server> server;
+};
+
+protocol::SubmitRequest request_of(const std::string& key = {}) {
+  protocol::SubmitRequest out;
+  protocol::Statement statement;
+  statement.sql = "SELECT 1";
+  out.branches = {{name("db1"), {statement}}};
+  out.idempotency_key = key;
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("submit carries every member and brings the outcome back") {
+  World world;
+  ClientOptions options;
+  options.client_name = "tester";
+  auto client = world.client(options);
+  auto request = request_of("k1");
+  request.deadline = 3s;
+  request.comment = "note";
+  request.traceparent = "00-dd";
+  const auto reply = client.submit(request);
+  REQUIRE_MESSAGE(reply, (reply ? "" : reply.error().context));
+  CHECK_FALSE(reply->refusal);
+  CHECK(reply->outcome.outcome == protocol::Outcome::kCommitted);
+  CHECK(reply->outcome.gtid == gtid_of(1));
+  REQUIRE(world.coordinator.count() == 1);
+  const auto& seen = world.coordinator.requests[0];
+  CHECK(seen.idempotency_key == "k1");
+  CHECK(seen.deadline == 3s);
+  CHECK(seen.comment == "note");
+  CHECK(seen.traceparent == "00-dd");
+  CHECK(seen.client_name == "tester");
+  CHECK(seen.branches[0].statements[0].sql == "SELECT 1");
+}
+
+TEST_CASE("an abort is an outcome, a refusal is a refusal, a bad field is named") {
+  World world;
+  auto client = world.client();
+  world.coordinator.on_submit = [](protocol::SubmitRequest, auto done) {
+    protocol::SubmitReply reply;
+    reply.outcome.gtid = gtid_of(2);
+    reply.outcome.outcome = protocol::Outcome::kAborted;
+    reply.outcome.reason = {protocol::AbortCode::kConstraint, "UNIQUE", name("db1"), 0};
+    done(reply);
+  };
+  auto reply = client.submit(request_of());
+  REQUIRE(reply);
+  CHECK(reply->outcome.outcome == protocol::Outcome::kAborted);
+  CHECK(reply->outcome.reason.code == protocol::AbortCode::kConstraint);
+  CHECK(reply->outcome.reason.participant == name("db1"));
+
+  for (const auto code : {ErrorCode::kBusy, ErrorCode::kInternal, ErrorCode::kAlreadyExists}) {
+    world.coordinator.on_submit = [code](protocol::SubmitRequest, auto done) {
+      protocol::SubmitReply refused;
+      refused.refusal = protocol::Refusal{{code, "no"}, protocol::AbortCode::kBusy, 30ms};
+      done(refused);
+    };
+    reply = client.submit(request_of("k"));
+    REQUIRE(reply);
+    REQUIRE(reply->refusal);
+    CHECK(reply->refusal->error.code == code);
+    CHECK(reply->refusal->error.context == "no");
+    CHECK(reply->refusal->code == protocol::AbortCode::kBusy);
+    CHECK(reply->refusal->retry_after == 30ms);
+  }
+
+  auto bad = request_of();
+  bad.branches[0].statements.clear();
+  reply = client.submit(bad);
+  REQUIRE(reply);
+  REQUIRE(reply->refusal);
+  CHECK(reply->refusal->error.code == ErrorCode::kInvalidArgument);
+  CHECK(reply->refusal->error.context == "branches[0].statements is missing");
+}
+
+TEST_CASE("an answer that does not come is unknown, never aborted") {
+  ServerOptions options;
+  options.answer_grace = 10ms;
+  World world(options);
+  world.coordinator.on_submit = [&](protocol::SubmitRequest request, auto) {
+    world.coordinator.remember(std::move(request));
+  };
+  auto client = world.client();
+  auto request = request_of();
+  request.deadline = 20ms;
+  const auto reply = client.submit(request);
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().code == ErrorCode::kTimeout);
+  CHECK(reply.error().context ==
+        "no outcome in time; it may still commit; the transaction may be committed or not");
+  CHECK(world.coordinator.count() == 1);  // never sent again
+  CHECK(client.server_info());            // and the connection is still good
+}
+
+TEST_CASE("with a key the client asks again until it knows") {
+  ServerOptions options;
+  options.answer_grace = 10ms;
+  World world(options);
+  int calls = 0;
+  world.coordinator.on_submit = [&](protocol::SubmitRequest, auto done) {
+    if (++calls < 3) return;
+    protocol::SubmitReply reply;
+    reply.outcome = {gtid_of(8), protocol::Outcome::kCommitted, {}, {}, true};
+    done(reply);
+  };
+  auto request = request_of("key");
+  request.deadline = 20ms;
+  const auto reply = world.client().submit(request);
+  REQUIRE(reply);
+  CHECK(reply->outcome.replayed);
+  CHECK(calls == 3);
+}
+
+TEST_CASE("a handler that throws is caught and its text stays inside") {
+  World world;
+  world.coordinator.on_submit = [](protocol::SubmitRequest, auto) {
+    throw std::runtime_error("secret");
+  };
+  auto client = world.client();
+  auto reply = client.submit(request_of());
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().context.find("secret") == std::string::npos);
+  world.coordinator.on_submit = [](protocol::SubmitRequest, auto) { throw std::bad_alloc(); };
+  REQUIRE_FALSE(client.submit(request_of()));
+  CHECK(client.server_info());
+}
+
+TEST_CASE("batches and long polls") {
+  World world;
+  std::vector<protocol::CoordinatorPort::SubmitDone> kept;
+  std::uint64_t n = 0;
+  world.coordinator.on_submit = [&](protocol::SubmitRequest request, auto done) {
+    ++n;
+    if (request.idempotency_key == "slow") {
+      kept.push_back(std::move(done));
+      return;
+    }
+    protocol::SubmitReply reply;
+    reply.outcome = {gtid_of(n), protocol::Outcome::kCommitted, {}, {}, false};
+    if (request.idempotency_key == "refused")
+      reply.refusal =
+          protocol::Refusal{{ErrorCode::kBusy, "full"}, protocol::AbortCode::kBusy, 1ms};
+    done(reply);
+  };
+  world.coordinator.on_key = [](const std::string&, auto done) {
+    protocol::TransactionOutcome pending;
+    pending.gtid = gtid_of(77);
+    pending.outcome = protocol::Outcome::kPending;
+    done(pending);
+  };
+  auto client = world.client();
+  const auto replies =
+      client.submit_batch({request_of("a"), request_of("slow"), request_of("refused")}, 30ms);
+  REQUIRE_MESSAGE(replies, (replies ? "" : replies.error().context));
+  REQUIRE(replies->size() == 3);
+  CHECK((*replies)[0].outcome.gtid == gtid_of(1));
+  CHECK((*replies)[1].outcome.outcome == protocol::Outcome::kPending);
+  CHECK((*replies)[1].outcome.gtid == gtid_of(77));
+  REQUIRE((*replies)[2].refusal);
+  CHECK((*replies)[2].refusal->error.code == ErrorCode::kBusy);
+  kept.at(0)({});  // an answer after everybody has left does no harm
+
+  world.coordinator.on_outcome = [](const Gtid& gtid, auto done) {
+    if (gtid == gtid_of(1)) return;  // not decided
+    if (gtid == gtid_of(2)) return done(fail(ErrorCode::kNotFound, "not mine"));
+    protocol::TransactionOutcome outcome;
+    outcome.gtid = gtid;
+    outcome.outcome = protocol::Outcome::kAborted;
+    done(outcome);
+  };
+  const auto outcomes = client.await_outcomes({gtid_of(1), gtid_of(2), gtid_of(3)}, 30ms);
+  REQUIRE(outcomes);
+  REQUIRE(outcomes->size() == 3);
+  CHECK((*outcomes)[0].outcome == protocol::Outcome::kPending);
+  CHECK((*outcomes)[1].outcome == protocol::Outcome::kInDoubt);
+  CHECK((*outcomes)[2].outcome == protocol::Outcome::kAborted);
+
+  CHECK(client.get_outcome(gtid_of(3))->outcome == protocol::Outcome::kAborted);
+  CHECK(client.get_outcome(gtid_of(2)).error().code == ErrorCode::kNotFound);
+  CHECK(client.get_outcome_by_key("x")->gtid == gtid_of(77));
+}
+
+TEST_CASE("admin calls") {
+  World world;
+  auto& status = world.admin.node_status;
+  status.role = protocol::Role::kParticipant;
+  status.state = "ready";
+  status.position = {log_id(4), Epoch{2}, Lsn{77}};
+  status.appended = Lsn{80};
+  status.counters = {{"zeta", 1}, {"alpha", 2}};
+  status.alarms = {"look"};
+  status.links = {{name("db1"), "h:1", true, 5, "", 1, 2, 3, 4, -1}};
+  auto client = world.client();
+  const auto got = client.status();
+  REQUIRE_MESSAGE(got, (got ? "" : got.error().context));
+  CHECK(got->role == status.role);
+  CHECK(got->position == status.position);
+  CHECK(got->appended == status.appended);
+  CHECK(got->counters == status.counters);
+  CHECK(got->alarms == status.alarms);
+  REQUIRE(got->links.size() == 1);
+  CHECK(got->links[0].messages_dropped == 3);
+  CHECK(got->links[0].rtt_us == -1);
+
+  protocol::TransactionSummary summary;
+  summary.gtid = gtid_of(9);
+  summary.state = "prepared";
+  summary.waiting_for = {name("db2")};
+  world.admin.summaries = {summary};
+  const auto list = client.list_transactions(protocol::TransactionFilter::kInDoubt, 12);
+  REQUIRE(list);
+  REQUIRE(list->size() == 1);
+  CHECK((*list)[0].gtid == gtid_of(9));
+  CHECK((*list)[0].waiting_for == summary.waiting_for);
+  CHECK((*list)[0].next_retry_ms == -1);
+  CHECK(world.admin.asked_filter == protocol::TransactionFilter::kInDoubt);
+  CHECK(world.admin.asked_limit == 12);
+
+  world.admin.detail.summary = summary;
+  world.admin.detail.branches = {{name("db2"), "yes", "prepared", 3, "oops", {"SELECT 1"}}};
+  world.admin.detail.events = {"a", "b"};
+  const auto detail = client.show_transaction("ABCDEF");
+  REQUIRE(detail);
+  CHECK(detail->branches[0].last_error == "oops");
+  CHECK(detail->events.size() == 2);
+  CHECK(client.show_transaction("nope").error().context == "no transaction nope");
+  CHECK(*client.retry_transactions("") == 3);
+}
+
+TEST_CASE("a participant offers information and admin, and says whom to ask") {
+  World world({}, false);
+  auto client = world.client();
+  const auto info = client.server_info();
+  REQUIRE(info);
+  CHECK(info->version == "1.2.3");
+  CHECK(info->idl_version == "1.0");
+  CHECK(info->features == std::vector<std::string>{"two_phase"});
+  const auto reply = client.submit(request_of());
+  REQUIRE(reply);
+  REQUIRE(reply->refusal);
+  CHECK(reply->refusal->error.code == ErrorCode::kUnsupported);
+}
+
+TEST_CASE("errors a person can read") {
+  std::uint16_t port = 0;
+  {
+    World world;
+    port = world.server->port();
+    ServerOptions same;
+    same.port = port;
+    const auto second = Server::start(same, {}, {}, Logger());
+    REQUIRE_FALSE(second);
+    CHECK(second.error().code == ErrorCode::kUnavailable);
+    CAPTURE(second.error().context);
+    CHECK(second.error().context.find("cannot listen on 127.0.0.1:") == 0);
+  }
+  ClientOptions options;
+  options.endpoints = {"127.0.0.1:" + std::to_string(port)};
+  const auto reply = Client(options).submit(request_of("key"));
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().code == ErrorCode::kUnavailable);
+  CHECK(reply.error().context == "cannot reach the coordinator at 127.0.0.1:" +
+                                     std::to_string(port) + ": Connection refused");
+  options.endpoints = {"127.0.0.1:x"};
+  CHECK(Client(options).status().error().code == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("a server that restarts is found again; the next endpoint is tried") {
+  auto world = std::make_unique<World>();
+  const auto port = world->server->port();
+  ClientOptions options;
+  options.endpoints = {"127.0.0.1:1", "127.0.0.1:" + std::to_string(port)};
+  Client client(options);
+  REQUIRE(client.server_info());
+  CHECK(client.connected_to() == options.endpoints[1]);
+  world.reset();
+  CHECK(client.server_info().error().code == ErrorCode::kUnavailable);
+  ServerOptions again;
+  again.port = port;
+  world = std::make_unique<World>(again);
+  // Without a key: the closed connection is noticed before anything is sent.
+  CHECK(client.submit(request_of()));
+}
+
+TEST_CASE("stop ends calls that wait and is safe twice") {
+  World world;
+  world.coordinator.on_submit = [&](protocol::SubmitRequest request, auto) {
+    world.coordinator.remember(std::move(request));
+  };
+  auto idle = world.client();
+  REQUIRE(idle.server_info());
+  Result<protocol::SubmitReply> reply;
+  std::jthread caller([&] {
+    auto request = request_of();
+    request.deadline = 60s;
+    reply = world.client().submit(request);
+  });
+  while (world.coordinator.count() == 0) std::this_thread::yield();
+  const auto began = std::chrono::steady_clock::now();
+  world.server->stop();
+  world.server->stop();
+  caller.join();
+  CHECK(std::chrono::steady_clock::now() - began < 10s);
+  REQUIRE_FALSE(reply);
+  CHECK(reply.error().code == ErrorCode::kTimeout);
+}
+
+TEST_CASE("one connection carries more than 100 MB both ways") {
+  World world;
+  auto client = world.client();
+  auto request = request_of();
+  request.branches[0].statements[0].params = {std::string(4'000'000, 'x')};
+  std::size_t received = 0;
+  world.coordinator.on_submit = [&](protocol::SubmitRequest got, auto done) {
+    received += std::get<std::string>(got.branches[0].statements[0].params[0]).size();
+    protocol::SubmitReply reply;
+    reply.outcome = {gtid_of(1), protocol::Outcome::kCommitted, {}, {}, false};
+    protocol::StatementResult rows;
+    rows.rows = {{std::string(4'000'000, 'y')}};
+    reply.outcome.results = {{name("db1"), {rows}}};
+    done(reply);
+  };
+  for (int i = 0; i < 35; ++i) {
+    const auto reply = client.submit(request);
+    REQUIRE_MESSAGE(reply, (reply ? "" : reply.error().context));
+    REQUIRE_FALSE(reply->refusal);
+  }
+  CHECK(received == 140'000'000);
+}

@@ -1,0 +1,30 @@
+#pragma once
+// The Admin service of either daemon.
+
+#include <troth_idl/Admin.h>
+
+#include "base/logging.h"
+#include "protocol/service.h"
+
+namespace troth::thrift {
+
+/// Thread-safe.
+class AdminService final : public v1::AdminIf {
+ public:
+  AdminService(protocol::AdminPort& port, Logger logger)
+      : port_(port), logger_(std::move(logger)) {}
+
+  void getStatus(v1::GetStatusResponse& out, const v1::GetStatusRequest& request) override;
+  void listTransactions(v1::ListTransactionsResponse& out,
+                        const v1::ListTransactionsRequest& request) override;
+  void showTransaction(v1::ShowTransactionResponse& out,
+                       const v1::ShowTransactionRequest& request) override;
+  void retryTransactions(v1::RetryTransactionsResponse& out,
+                         const v1::RetryTransactionsRequest& request) override;
+
+ private:
+  protocol::AdminPort& port_;
+  const Logger logger_;
+};
+
+}  // namespace troth::thrift

@@ -1,0 +1,303 @@
+#include "thrift/client.h"
+
+#include <fmt/format.h>
+#include <troth_idl/Admin.h>
+#include <troth_idl/Coordinator.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "thrift/connection.h"
+#include "thrift/convert_admin.h"
+#include "thrift/convert_coordinator.h"
+#include "thrift/convert_error.h"
+
+namespace troth::thrift {
+
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+constexpr Duration kAnswerGrace = std::chrono::seconds(4);  // longer than the server's own
+constexpr Duration kFirstBackoff = std::chrono::milliseconds(50);
+constexpr Duration kMaxBackoff = std::chrono::seconds(1);
+
+/// Ties the generated types of one method together.
+template <class Pargs, class Presult, class Response>
+struct Method {
+  using Args = Pargs;
+  using Answer = Presult;
+  using Success = Response;
+  const char* service;
+  const char* name;
+};
+
+constexpr Method<v1::Coordinator_submit_pargs, v1::Coordinator_submit_presult, v1::SubmitResponse>
+    kSubmit{"Coordinator", "submit"};
+constexpr Method<v1::Coordinator_submitBatch_pargs, v1::Coordinator_submitBatch_presult,
+                 v1::SubmitBatchResponse>
+    kSubmitBatch{"Coordinator", "submitBatch"};
+constexpr Method<v1::Coordinator_awaitOutcomes_pargs, v1::Coordinator_awaitOutcomes_presult,
+                 v1::AwaitOutcomesResponse>
+    kAwaitOutcomes{"Coordinator", "awaitOutcomes"};
+constexpr Method<v1::Coordinator_getOutcome_pargs, v1::Coordinator_getOutcome_presult,
+                 v1::GetOutcomeResponse>
+    kGetOutcome{"Coordinator", "getOutcome"};
+constexpr Method<v1::Coordinator_getServerInfo_pargs, v1::Coordinator_getServerInfo_presult,
+                 v1::GetServerInfoResponse>
+    kGetServerInfo{"Coordinator", "getServerInfo"};
+constexpr Method<v1::Admin_getStatus_pargs, v1::Admin_getStatus_presult, v1::GetStatusResponse>
+    kGetStatus{"Admin", "getStatus"};
+constexpr Method<v1::Admin_listTransactions_pargs, v1::Admin_listTransactions_presult,
+                 v1::ListTransactionsResponse>
+    kListTransactions{"Admin", "listTransactions"};
+constexpr Method<v1::Admin_showTransaction_pargs, v1::Admin_showTransaction_presult,
+                 v1::ShowTransactionResponse>
+    kShowTransaction{"Admin", "showTransaction"};
+constexpr Method<v1::Admin_retryTransactions_pargs, v1::Admin_retryTransactions_presult,
+                 v1::RetryTransactionsResponse>
+    kRetryTransactions{"Admin", "retryTransactions"};
+
+/// An answer, or what kept it away.
+template <class Response>
+struct Called {
+  Response response;
+  std::optional<DeclaredError> declared;  ///< the server said no
+  std::optional<Error> lost;              ///< no usable answer
+  bool sent = false;                      ///< lost: may the server have acted?
+};
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  explicit Impl(ClientOptions options) : options_(std::move(options)) { catch_thrift_output(); }
+
+  Status connect() {
+    if (connection_ && connection_->usable()) return {};
+    connection_.reset();
+    Error last{ErrorCode::kInvalidArgument, "no endpoint given"};
+    for (const auto& text : options_.endpoints) {
+      const auto endpoint = parse_endpoint(text);
+      if (!endpoint) {
+        last = endpoint.error();
+        continue;
+      }
+      auto connection = Connection::open(*endpoint, options_.connect_timeout);
+      if (connection) {
+        connection_ = std::move(*connection);
+        return {};
+      }
+      last = {ErrorCode::kUnavailable, fmt::format("cannot reach the {} at {}: {}", options_.target,
+                                                   endpoint->text(), connection.error().context)};
+    }
+    return fail(std::move(last));
+  }
+
+  template <class M, class Request>
+  auto call(const M& method, const Request& request, Duration timeout) {
+    Called<typename M::Success> out;
+    if (auto connected = connect(); !connected) {
+      out.lost = connected.error();
+      return out;
+    }
+    typename M::Args args;
+    args.request = &request;
+    typename M::Answer answer;
+    answer.success = &out.response;
+    const auto called = connection_->call(method.service, method.name, args, answer, timeout);
+    if (!called) {
+      out.lost = called.error();
+      out.sent =
+          called.error().code == ErrorCode::kTimeout || called.error().code == ErrorCode::kInternal;
+      connection_.reset();
+      return out;
+    }
+    out.declared = declared_error(answer);
+    if (!out.declared && !answer.__isset.success) {
+      out.lost = {ErrorCode::kInternal, "the server gave an empty answer"};
+      out.sent = true;
+    }
+    return out;
+  }
+
+  /// For calls whose loss is a plain error.
+  template <class M, class Request>
+  Result<typename M::Success> ask(const M& method, const Request& request, Duration timeout) {
+    auto called = call(method, request, timeout);
+    if (called.lost) return fail(std::move(*called.lost));
+    if (called.declared) return fail(std::move(called.declared->error));
+    return std::move(called.response);
+  }
+
+  v1::CallContext context() const {
+    v1::CallContext out;
+    if (!options_.client_name.empty()) out.__set_client_name(options_.client_name);
+    return out;
+  }
+
+  Result<protocol::SubmitReply> submit(const protocol::SubmitRequest& request);
+
+  ClientOptions options_;
+  std::unique_ptr<Connection> connection_;
+};
+
+Result<protocol::SubmitReply> Client::Impl::submit(const protocol::SubmitRequest& request) {
+  v1::SubmitRequest wire;
+  wire.__set_context(context_to_wire(request));
+  if (request.client_name.empty() && !options_.client_name.empty())
+    wire.context.__set_client_name(options_.client_name);
+  wire.__set_transaction(to_wire(request));
+  const Duration patience =
+      request.deadline > Duration{0} ? request.deadline + kAnswerGrace : options_.call_timeout;
+  const auto until =
+      SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(patience);
+  std::optional<Error> unknown;  // why an earlier attempt may have been executed
+  for (Duration backoff = kFirstBackoff;; backoff = std::min(backoff * 2, kMaxBackoff)) {
+    const Duration left = until - SteadyClock::now();
+    auto called = call(kSubmit, wire, std::max<Duration>(left, std::chrono::milliseconds(1)));
+    if (!called.lost && !called.declared) {
+      protocol::SubmitReply reply;
+      TROTH_ASSIGN_OR_RETURN(reply.outcome, from_wire(std::move(called.response.outcome), Where()));
+      return reply;
+    }
+    const bool refused = called.declared && called.declared->nothing_done();
+    const bool retry_later = refused && called.declared->retry_after > Duration{0};
+    if (refused && (!unknown || !retry_later)) {
+      protocol::SubmitReply reply;
+      reply.refusal = to_refusal(*called.declared);
+      return reply;
+    }
+    const bool may_have_acted = called.sent || (called.declared && !refused);
+    Error why = called.lost ? std::move(*called.lost) : std::move(called.declared->error);
+    if (!may_have_acted && !unknown) return fail(std::move(why));
+    if (may_have_acted) unknown = why;
+    const bool time_is_up = SteadyClock::now() + backoff >= until;
+    if (request.idempotency_key.empty() || time_is_up)
+      return fail(ErrorCode::kTimeout,
+                  unknown->context + "; the transaction may be committed or not");
+    std::this_thread::sleep_for(backoff);
+  }
+}
+
+Client::Client(ClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+Client::~Client() = default;
+Client::Client(Client&&) noexcept = default;
+Client& Client::operator=(Client&&) noexcept = default;
+
+Result<protocol::SubmitReply> Client::submit(const protocol::SubmitRequest& request) {
+  return impl_->submit(request);
+}
+
+Result<std::vector<protocol::SubmitReply>> Client::submit_batch(
+    const std::vector<protocol::SubmitRequest>& requests, Duration wait) {
+  v1::SubmitBatchRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__isset.transactions = true;
+  for (const auto& request : requests) wire.transactions.push_back(to_wire(request));
+  wire.__set_wait_ms(to_ms(wait));
+  TROTH_ASSIGN_OR_RETURN(auto response, impl_->ask(kSubmitBatch, wire, wait + kAnswerGrace));
+  if (response.items.size() != requests.size())
+    return fail(ErrorCode::kInternal, "the server answered another number of transactions");
+  std::vector<protocol::SubmitReply> out;
+  const Where root;
+  for (std::size_t i = 0; i < response.items.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(auto reply,
+                           from_wire(std::move(response.items[i]), Where(root, "items", i)));
+    out.push_back(std::move(reply));
+  }
+  return out;
+}
+
+Result<std::vector<protocol::TransactionOutcome>> Client::await_outcomes(
+    const std::vector<Gtid>& gtids, Duration wait) {
+  v1::AwaitOutcomesRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__isset.gtids = true;
+  for (const auto& gtid : gtids) wire.gtids.push_back(gtid.text());
+  wire.__set_max_wait_ms(to_ms(wait));
+  TROTH_ASSIGN_OR_RETURN(auto response, impl_->ask(kAwaitOutcomes, wire, wait + kAnswerGrace));
+  std::vector<protocol::TransactionOutcome> out;
+  const Where root;
+  for (std::size_t i = 0; i < response.outcomes.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(auto outcome,
+                           from_wire(std::move(response.outcomes[i]), Where(root, "outcomes", i)));
+    out.push_back(std::move(outcome));
+  }
+  return out;
+}
+
+Result<protocol::TransactionOutcome> Client::get_outcome(const Gtid& gtid) {
+  v1::GetOutcomeRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__set_gtid(gtid.text());
+  TROTH_ASSIGN_OR_RETURN(auto response,
+                         impl_->ask(kGetOutcome, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response.outcome), Where());
+}
+
+Result<protocol::TransactionOutcome> Client::get_outcome_by_key(
+    const std::string& idempotency_key) {
+  v1::GetOutcomeRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__set_idempotency_key(idempotency_key);
+  TROTH_ASSIGN_OR_RETURN(auto response,
+                         impl_->ask(kGetOutcome, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response.outcome), Where());
+}
+
+Result<ServerInfo> Client::server_info() {
+  v1::GetServerInfoRequest wire;
+  wire.__set_context(impl_->context());
+  TROTH_ASSIGN_OR_RETURN(auto response,
+                         impl_->ask(kGetServerInfo, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response));
+}
+
+Result<protocol::NodeStatus> Client::status() {
+  v1::GetStatusRequest wire;
+  wire.__set_context(impl_->context());
+  TROTH_ASSIGN_OR_RETURN(auto response, impl_->ask(kGetStatus, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response.status), Where());
+}
+
+Result<std::vector<protocol::TransactionSummary>> Client::list_transactions(
+    protocol::TransactionFilter filter, std::size_t limit) {
+  v1::ListTransactionsRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__set_filter(to_wire(filter));
+  wire.__set_limit(static_cast<std::int32_t>(std::min<std::size_t>(limit, 1 << 30)));
+  TROTH_ASSIGN_OR_RETURN(auto response,
+                         impl_->ask(kListTransactions, wire, impl_->options_.call_timeout));
+  std::vector<protocol::TransactionSummary> out;
+  const Where root;
+  for (std::size_t i = 0; i < response.transactions.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(auto summary, from_wire(std::move(response.transactions[i]),
+                                                   Where(root, "transactions", i)));
+    out.push_back(std::move(summary));
+  }
+  return out;
+}
+
+Result<protocol::TransactionDetail> Client::show_transaction(const std::string& id) {
+  v1::ShowTransactionRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__set_id(id);
+  TROTH_ASSIGN_OR_RETURN(auto response,
+                         impl_->ask(kShowTransaction, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response.transaction), Where());
+}
+
+Result<std::int64_t> Client::retry_transactions(const std::string& id) {
+  v1::RetryTransactionsRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__set_id(id);
+  TROTH_ASSIGN_OR_RETURN(const auto response,
+                         impl_->ask(kRetryTransactions, wire, impl_->options_.call_timeout));
+  return response.poked;
+}
+
+std::string Client::connected_to() const {
+  return impl_->connection_ ? impl_->connection_->endpoint().text() : std::string();
+}
+
+}  // namespace troth::thrift

@@ -1,0 +1,73 @@
+#pragma once
+// The client library: speaks to a coordinator (everything) or to any daemon (status and
+// transactions). No Thrift type appears here.
+//
+// An unknown outcome is not a failure like others: kTimeout from submit() means the transaction may
+// be committed. Ask get_outcome; never submit it again as a new one without an idempotency key.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "protocol/service.h"
+#include "thrift/server_info.h"
+
+namespace troth::thrift {
+
+struct ClientOptions {
+  /// "host:port", tried in order until one connects. The port may be left out: 7420.
+  std::vector<std::string> endpoints = {"127.0.0.1:7420"};
+  Duration connect_timeout = std::chrono::seconds(2);
+  Duration call_timeout = std::chrono::seconds(15);  ///< for calls that have no wait of their own
+  std::string client_name;                           ///< shown in logs of the server
+  std::string target = "coordinator";                ///< what error sentences call the other side
+};
+
+/// One connection, opened at the first call and re-opened when it broke. Not thread-safe: one
+/// Client per thread. Errors of every call: kUnavailable "cannot reach the coordinator at
+/// 127.0.0.1:7420: Connection refused" (nothing was sent), kTimeout (sent, no answer: unknown),
+/// kInvalidArgument (the server names the field), kNotFound, kBusy, kIllegalState, kInternal.
+class Client {
+ public:
+  explicit Client(ClientOptions options);
+  ~Client();
+  Client(Client&&) noexcept;
+  Client& operator=(Client&&) noexcept;
+
+  /// Waits for the outcome until the request's deadline and a little more (call_timeout if it has
+  /// none). With an idempotency key a lost answer is asked for again, over new connections, until
+  /// then; without one it is kTimeout at once, and nothing is sent twice. A refusal before a
+  /// transaction exists is in the reply, not an error.
+  Result<protocol::SubmitReply> submit(const protocol::SubmitRequest& request);
+  /// Submits all, waits at most `wait` for all of them; replies in the order of the requests. An
+  /// item still undecided then has outcome kPending (with its gtid only if it has a key).
+  Result<std::vector<protocol::SubmitReply>> submit_batch(
+      const std::vector<protocol::SubmitRequest>& requests, Duration wait);
+  /// Waits at most `wait` until all are decided; kPending for those that are not, in order.
+  Result<std::vector<protocol::TransactionOutcome>> await_outcomes(const std::vector<Gtid>& gtids,
+                                                                   Duration wait);
+  /// As known now; kPending while undecided. kNotFound: minted by another coordinator.
+  Result<protocol::TransactionOutcome> get_outcome(const Gtid& gtid);
+  Result<protocol::TransactionOutcome> get_outcome_by_key(const std::string& idempotency_key);
+  Result<ServerInfo> server_info();
+
+  // Admin: both daemons.
+  Result<protocol::NodeStatus> status();
+  Result<std::vector<protocol::TransactionSummary>> list_transactions(
+      protocol::TransactionFilter filter, std::size_t limit);
+  /// `id` may be a unique prefix or suffix of 6 or more characters.
+  Result<protocol::TransactionDetail> show_transaction(const std::string& id);
+  /// Tries now whatever waits for its back-off; returns how many were poked. "" = all.
+  Result<std::int64_t> retry_transactions(const std::string& id);
+
+  /// host:port of the present connection, empty if there is none.
+  std::string connected_to() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace troth::thrift

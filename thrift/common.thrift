@@ -1,0 +1,242 @@
+// Values that every service of troth shares.
+//
+// Conventions: every field is optional on the wire and the server names what is missing; ids are
+// strings; times are *_unix_ms, durations *_ms; treat an enum value you do not know as UNKNOWN.
+namespace cpp troth.v1
+namespace java io.troth.v1
+namespace js troth.v1
+namespace py troth.v1.common
+
+/** Version of these files: the minor number rises with every addition. */
+const string IDL_VERSION = "1.0"
+
+/** What became of a transaction. */
+enum Outcome {
+  /** Never sent. */
+  UNKNOWN = 0,
+  /** Not decided yet. */
+  PENDING = 1,
+  /** Committed everywhere, for good. */
+  COMMITTED = 2,
+  /** Aborted everywhere; nothing of it is in any database. */
+  ABORTED = 3,
+  /** Not known here: ask getOutcome, never submit it again as a new transaction. */
+  IN_DOUBT = 4
+}
+
+/** How the participants agree. */
+enum CommitProtocol {
+  /** Never sent; absent means TWO_PHASE. */
+  UNKNOWN = 0,
+  /** One participant, which decides by itself. */
+  ONE_PHASE = 1,
+  /** Presumed abort two-phase commit. */
+  TWO_PHASE = 2,
+  /** Three-phase commit: a decision survives the loss of the coordinator. */
+  THREE_PHASE = 3
+}
+
+/** When a client wants its answer. */
+enum AnswerAt {
+  /** Never sent; absent means DECIDED. */
+  UNKNOWN = 0,
+  /** When the decision is durable. */
+  DECIDED = 1,
+  /** When every participant has committed its database file. */
+  APPLIED = 2
+}
+
+/** How an expected row count is compared. */
+enum RowCount {
+  /** Never sent. */
+  UNKNOWN = 0,
+  /** Exactly so many rows. */
+  EXACTLY = 1,
+  /** So many rows or more. */
+  AT_LEAST = 2
+}
+
+/** What a daemon is. */
+enum Role {
+  /** Never sent. */
+  UNKNOWN = 0,
+  /** Decides transactions. */
+  COORDINATOR = 1,
+  /** Holds a database. */
+  PARTICIPANT = 2
+}
+
+/** One SQL value in SQLite's five storage classes; exactly one field is set. */
+union SqlValue {
+  /** NULL; the value of the field does not matter. */
+  1: bool null_value
+  /** INTEGER. Beyond 2^53 Node.js needs an Int64 object. */
+  2: i64 int_value
+  /** REAL. */
+  3: double real_value
+  /** TEXT, UTF-8. */
+  4: string text_value
+  /** BLOB. */
+  5: binary blob_value
+}
+
+/** A promise about a statement's rows (changed, or returned by a SELECT); not kept = abort. */
+struct Expectation {
+  /** How rows is compared. */
+  1: optional RowCount kind
+  /** The number of rows, 0 or more. */
+  2: optional i64 rows
+}
+
+/** One SQL statement. */
+struct Statement {
+  /** Exactly one statement. */
+  1: optional string sql
+  /** Bound to ?1, ?2, ... in order. */
+  2: optional list<SqlValue> params
+  /** Checked after the statement ran. */
+  3: optional Expectation expect
+}
+
+/** What a statement gave back. */
+struct StatementResult {
+  /** Column names; empty for statements that return no rows. */
+  1: optional list<string> columns
+  /** The rows, each as long as columns. */
+  2: optional list<list<SqlValue>> rows
+  /** Rows inserted, updated or deleted by the statement itself. */
+  3: optional i64 changes
+}
+
+/** Why a transaction was aborted, or why its outcome is not known. */
+struct AbortReason {
+  /** Stable code, for example "DEADLOCK". */
+  1: optional string code
+  /** One sentence for a person. */
+  2: optional string detail
+  /** Who caused it; absent: the coordinator. */
+  3: optional string participant
+  /** Index of the statement in its branch; absent: none. */
+  4: optional i32 statement
+  /** May the same request succeed when simply tried again? */
+  5: optional bool retryable
+}
+
+/** How far a node's log is known to reach. */
+struct NodePosition {
+  /** Identity of the log, 32 hex digits; absent: never met. */
+  1: optional string log_id
+  /** Start counter of the node. */
+  2: optional i64 epoch
+  /** Durable end of the log, in bytes. */
+  3: optional i64 durable_lsn
+}
+
+/** Travels with every request. Deadlines are relative and belong to each request. */
+struct CallContext {
+  /** Chosen by the client, repeated in the logs of the server. */
+  1: optional string request_id
+  /** W3C trace context. */
+  2: optional string traceparent
+  /** W3C trace state. */
+  3: optional string tracestate
+  // 4: reserved (an absolute deadline: clocks differ)
+  /** Name of the calling program, for logs. */
+  5: optional string client_name
+}
+
+/** A field is missing, malformed or out of range; message names it. Nothing was done. */
+exception InvalidArgument {
+  /** Stable code. */
+  1: optional string code
+  /** One sentence for a person. */
+  2: optional string message
+  /** What to do about it. */
+  3: optional string hint
+  /** Earliest useful retry; absent: do not retry. */
+  4: optional i32 retry_after_ms
+  /** The gtid it is about, if any. */
+  5: optional string txn_id
+  /** More facts; "error" holds the class of the error. */
+  6: optional map<string, string> details
+}
+
+/** The named thing does not exist. */
+exception NotFound {
+  /** Stable code. */
+  1: optional string code
+  /** One sentence for a person. */
+  2: optional string message
+  /** What to do about it. */
+  3: optional string hint
+  /** Earliest useful retry; absent: do not retry. */
+  4: optional i32 retry_after_ms
+  /** The gtid it is about, if any. */
+  5: optional string txn_id
+  /** More facts; "error" holds the class of the error. */
+  6: optional map<string, string> details
+}
+
+/** Not in the present state, for example the same idempotency key with another body. */
+exception FailedPrecondition {
+  /** Stable code. */
+  1: optional string code
+  /** One sentence for a person. */
+  2: optional string message
+  /** What to do about it. */
+  3: optional string hint
+  /** Earliest useful retry; absent: do not retry. */
+  4: optional i32 retry_after_ms
+  /** The gtid it is about, if any. */
+  5: optional string txn_id
+  /** More facts; "error" holds the class of the error. */
+  6: optional map<string, string> details
+}
+
+/** Not now: busy, draining or not reachable. Nothing was done; retry after retry_after_ms. */
+exception Unavailable {
+  /** Stable code. */
+  1: optional string code
+  /** One sentence for a person. */
+  2: optional string message
+  /** What to do about it. */
+  3: optional string hint
+  /** Earliest useful retry; absent: do not retry. */
+  4: optional i32 retry_after_ms
+  /** The gtid it is about, if any. */
+  5: optional string txn_id
+  /** More facts; "error" holds the class of the error. */
+  6: optional map<string, string> details
+}
+
+/** The outcome is not known here: ask getOutcome, do not submit again as a new transaction. */
+exception InDoubt {
+  /** Stable code. */
+  1: optional string code
+  /** One sentence for a person. */
+  2: optional string message
+  /** What to do about it. */
+  3: optional string hint
+  /** Earliest useful retry; absent: do not retry. */
+  4: optional i32 retry_after_ms
+  /** The gtid it is about, if any. */
+  5: optional string txn_id
+  /** More facts; "error" holds the class of the error. */
+  6: optional map<string, string> details
+}
+
+/** A fault of the server. */
+exception Internal {
+  /** Stable code. */
+  1: optional string code
+  /** One sentence for a person. */
+  2: optional string message
+  /** What to do about it. */
+  3: optional string hint
+  /** Earliest useful retry; absent: do not retry. */
+  4: optional i32 retry_after_ms
+  /** The gtid it is about, if any. */
+  5: optional string txn_id
+  /** More facts; "error" holds the class of the error. */
+  6: optional map<string, string> details
+}

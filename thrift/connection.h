@@ -1,0 +1,79 @@
+#pragma once
+// One client-side connection, used by one thread. Requests carry a real sequence number and every
+// answer is checked against it; after any failure the connection is broken for good, so that a late
+// answer can never be taken for the answer to a later question (docs/design/rpc.md 0.6).
+
+#include <thrift/TApplicationException.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "thrift/dial.h"
+#include "thrift/wire.h"
+
+namespace troth::thrift {
+
+class Connection {
+ public:
+  static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint, Duration timeout);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  /// Sends `method` of `service` with generated arguments and reads the generated result.
+  /// Declared exceptions are in `result`. kTimeout: sent (perhaps) and no valid answer, the
+  /// connection is broken. kUnsupported: the server does not know the method. kInternal: its fault.
+  template <class Pargs, class Presult>
+  Status call(std::string_view service, const std::string& method, const Pargs& args,
+              Presult& result, Duration timeout);
+
+  /// False after a failure, when the server has closed, or when bytes arrived that nobody asked
+  /// for.
+  bool usable() const;
+  int fd() const { return fd_; }
+  const Endpoint& endpoint() const { return endpoint_; }
+
+ private:
+  Connection(int fd, Endpoint endpoint);
+  void set_timeout(Duration timeout);
+  /// Reads the head of the answer; true = a result struct follows.
+  Result<bool> read_head(const std::string& method, std::int32_t seqid);
+  Error broken(const std::exception& e);
+
+  int fd_;
+  Endpoint endpoint_;
+  std::shared_ptr<apache::thrift::transport::TSocket> socket_;
+  std::shared_ptr<HardenedTransport> transport_;
+  std::shared_ptr<WireProtocol> protocol_;
+  std::int32_t last_seqid_ = 0;
+  int timeout_ms_ = 0;  ///< as set on the socket
+  bool broken_ = false;
+};
+
+template <class Pargs, class Presult>
+Status Connection::call(std::string_view service, const std::string& method, const Pargs& args,
+                        Presult& result, Duration timeout) {
+  const std::int32_t seqid = last_seqid_ = (last_seqid_ + 1) & 0x7fffffff;
+  try {
+    set_timeout(timeout);
+    protocol_->writeMessageBegin(std::string(service) + ":" + method,
+                                 apache::thrift::protocol::T_CALL, seqid);
+    args.write(protocol_.get());
+    protocol_->writeMessageEnd();
+    transport_->writeEnd();
+    transport_->flush();
+    TROTH_ASSIGN_OR_RETURN(const bool has_result, read_head(method, seqid));
+    if (has_result) result.read(protocol_.get());
+    protocol_->readMessageEnd();
+    transport_->readEnd();
+    return {};
+  } catch (const std::exception& e) {
+    return fail(broken(e));
+  }
+}
+
+}  // namespace troth::thrift

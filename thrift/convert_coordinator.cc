@@ -1,0 +1,170 @@
+#include "thrift/convert_coordinator.h"
+
+#include "thrift/convert_error.h"
+
+namespace troth::thrift {
+
+namespace {
+constexpr std::size_t kMaxKeyBytes = 128;
+constexpr std::size_t kMaxCommentBytes = 4096;
+}  // namespace
+
+v1::CallContext context_to_wire(const protocol::SubmitRequest& request) {
+  v1::CallContext out;
+  if (!request.traceparent.empty()) out.__set_traceparent(request.traceparent);
+  if (!request.client_name.empty()) out.__set_client_name(request.client_name);
+  return out;
+}
+
+v1::Transaction to_wire(const protocol::SubmitRequest& request) {
+  v1::Transaction out;
+  out.__isset.branches = true;
+  for (const auto& branch : request.branches) {
+    auto& wire = out.branches.emplace_back();
+    wire.__set_participant(branch.participant.text());
+    wire.__set_statements(to_wire(branch.statements));
+  }
+  if (!request.idempotency_key.empty()) out.__set_idempotency_key(request.idempotency_key);
+  if (request.deadline > Duration{0}) out.__set_deadline_ms(to_ms(request.deadline));
+  out.__set_protocol(to_wire(request.protocol));
+  out.__set_answer_at(to_wire(request.answer_at));
+  if (!request.comment.empty()) out.__set_comment(request.comment);
+  return out;
+}
+
+v1::TransactionOutcome to_wire(const protocol::TransactionOutcome& outcome) {
+  v1::TransactionOutcome out;
+  if (!outcome.gtid.is_nil()) out.__set_gtid(outcome.gtid.text());
+  out.__set_outcome(to_wire(outcome.outcome));
+  if (outcome.reason != protocol::AbortReason{}) out.__set_reason(to_wire(outcome.reason));
+  if (!outcome.results.empty()) {
+    out.__isset.results = true;
+    for (const auto& branch : outcome.results) {
+      auto& wire = out.results.emplace_back();
+      wire.__set_participant(branch.participant.text());
+      wire.__set_results(to_wire(branch.results));
+    }
+  }
+  out.__set_replayed(outcome.replayed);
+  return out;
+}
+
+v1::Refusal to_wire(const protocol::Refusal& refusal) {
+  v1::Refusal out;
+  if (refusal.code != protocol::AbortCode::kNone)
+    out.__set_code(std::string(to_string(refusal.code)));
+  out.__set_message(refusal.error.context);
+  if (refusal.retry_after > Duration{0}) out.__set_retry_after_ms(to_ms(refusal.retry_after));
+  out.__set_error(std::string(to_string(refusal.error.code)));
+  return out;
+}
+
+v1::SubmitBatchItem to_wire(const protocol::SubmitReply& reply) {
+  v1::SubmitBatchItem out;
+  if (reply.refusal) {
+    out.__set_refusal(to_wire(*reply.refusal));
+  } else {
+    out.__set_outcome(to_wire(reply.outcome));
+  }
+  return out;
+}
+
+v1::GetServerInfoResponse to_wire(const ServerInfo& info) {
+  v1::GetServerInfoResponse out;
+  out.__set_version(info.version);
+  out.__set_idl_version(info.idl_version);
+  out.__set_name(info.name.text());
+  out.__set_role(to_wire(info.role));
+  out.__set_features(info.features);
+  return out;
+}
+
+Result<protocol::SubmitRequest> from_wire(v1::Transaction&& transaction,
+                                          const v1::CallContext& context, const Where& where) {
+  protocol::SubmitRequest out;
+  if (transaction.branches.empty()) return where.missing("branches");
+  out.branches.reserve(transaction.branches.size());
+  for (std::size_t i = 0; i < transaction.branches.size(); ++i) {
+    const Where in_branch(where, "branches", i);
+    auto& wire = transaction.branches[i];
+    if (wire.statements.empty()) return in_branch.missing("statements");
+    auto& branch = out.branches.emplace_back();
+    TROTH_ASSIGN_OR_RETURN(
+        branch.participant,
+        name_from_wire(wire.__isset.participant, wire.participant, in_branch, "participant"));
+    TROTH_ASSIGN_OR_RETURN(branch.statements,
+                           from_wire(std::move(wire.statements), in_branch, "statements"));
+  }
+  if (transaction.idempotency_key.size() > kMaxKeyBytes)
+    return where.invalid("idempotency_key", "is longer than 128 bytes");
+  if (transaction.comment.size() > kMaxCommentBytes)
+    return where.invalid("comment", "is longer than 4096 bytes");
+  if (transaction.deadline_ms < 0) return where.invalid("deadline_ms", "is negative");
+  out.idempotency_key = std::move(transaction.idempotency_key);
+  out.deadline = std::chrono::milliseconds(transaction.deadline_ms);
+  if (transaction.__isset.protocol) {
+    TROTH_ASSIGN_OR_RETURN(out.protocol, from_wire(transaction.protocol, Where(where, "protocol")));
+  }
+  if (transaction.__isset.answer_at) {
+    TROTH_ASSIGN_OR_RETURN(out.answer_at,
+                           from_wire(transaction.answer_at, Where(where, "answer_at")));
+  }
+  out.comment = std::move(transaction.comment);
+  out.traceparent = context.traceparent;
+  out.client_name = context.client_name;
+  return out;
+}
+
+Result<protocol::TransactionOutcome> from_wire(v1::TransactionOutcome&& outcome,
+                                               const Where& where) {
+  protocol::TransactionOutcome out;
+  if (outcome.__isset.gtid) {
+    TROTH_ASSIGN_OR_RETURN(out.gtid, gtid_from_wire(true, outcome.gtid, where, "gtid"));
+  }
+  if (!outcome.__isset.outcome) return where.missing("outcome");
+  TROTH_ASSIGN_OR_RETURN(out.outcome, from_wire(outcome.outcome, Where(where, "outcome")));
+  TROTH_ASSIGN_OR_RETURN(out.reason, from_wire(std::move(outcome.reason), Where(where, "reason")));
+  for (std::size_t i = 0; i < outcome.results.size(); ++i) {
+    const Where in_branch(where, "results", i);
+    auto& wire = outcome.results[i];
+    auto& branch = out.results.emplace_back();
+    TROTH_ASSIGN_OR_RETURN(
+        branch.participant,
+        name_from_wire(wire.__isset.participant, wire.participant, in_branch, "participant"));
+    TROTH_ASSIGN_OR_RETURN(branch.results,
+                           from_wire(std::move(wire.results), in_branch, "results"));
+  }
+  out.replayed = outcome.replayed;
+  return out;
+}
+
+protocol::Refusal from_wire(v1::Refusal&& refusal) {
+  protocol::Refusal out;
+  out.error = {parse_error_code(refusal.error), std::move(refusal.message)};
+  if (refusal.__isset.code) out.code = protocol::parse_abort_code(refusal.code);
+  out.retry_after = std::chrono::milliseconds(refusal.retry_after_ms);
+  return out;
+}
+
+Result<protocol::SubmitReply> from_wire(v1::SubmitBatchItem&& item, const Where& where) {
+  protocol::SubmitReply out;
+  if (item.__isset.refusal) {
+    out.refusal = from_wire(std::move(item.refusal));
+    return out;
+  }
+  TROTH_ASSIGN_OR_RETURN(out.outcome, from_wire(std::move(item.outcome), Where(where, "outcome")));
+  return out;
+}
+
+Result<ServerInfo> from_wire(v1::GetServerInfoResponse&& info) {
+  const Where where;
+  ServerInfo out;
+  out.version = std::move(info.version);
+  out.idl_version = std::move(info.idl_version);
+  TROTH_ASSIGN_OR_RETURN(out.name, name_from_wire(info.__isset.name, info.name, where, "name"));
+  TROTH_ASSIGN_OR_RETURN(out.role, from_wire(info.role, Where(where, "role")));
+  out.features = std::move(info.features);
+  return out;
+}
+
+}  // namespace troth::thrift

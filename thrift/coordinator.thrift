@@ -1,0 +1,192 @@
+// What clients ask of a coordinator. Framed transport, binary protocol, service name "Coordinator"
+// (or none).
+//
+// An unknown outcome is not an error like others. IN_DOUBT, a timeout and a lost connection all
+// mean: ask getOutcome. Give every transaction an idempotency_key and submitting it again is safe.
+namespace cpp troth.v1
+namespace java io.troth.v1
+namespace js troth.v1
+namespace py troth.v1.coordinator
+
+include "common.thrift"
+
+/** What one participant is asked to do. */
+struct Branch {
+  /** Name of the participant. */
+  1: optional string participant
+  /** Executed in order; at least one. */
+  2: optional list<common.Statement> statements
+}
+
+/** A transaction to be executed and committed at all its participants, or at none. */
+struct Transaction {
+  /** One per participant; at least one. */
+  1: optional list<Branch> branches
+  /** At most 128 bytes. Same key, same body: the first answer again. Absent: none. */
+  2: optional string idempotency_key
+  /** Time to reach a decision; then it is aborted. Absent: the server's default. */
+  3: optional i32 deadline_ms
+  /** Absent: TWO_PHASE. */
+  4: optional common.CommitProtocol protocol
+  /** Absent: DECIDED. */
+  5: optional common.AnswerAt answer_at
+  /** Shown to operators. */
+  6: optional string comment
+}
+
+/** The rows one participant gave back. */
+struct BranchResult {
+  /** Name of the participant. */
+  1: optional string participant
+  /** One per statement. */
+  2: optional list<common.StatementResult> results
+}
+
+/** What became of a transaction. */
+struct TransactionOutcome {
+  /** Global transaction id, 26 characters. */
+  1: optional string gtid
+  /** What became of it. */
+  2: optional common.Outcome outcome
+  /** For ABORTED; for IN_DOUBT: why it is not known yet. */
+  3: optional common.AbortReason reason
+  /** For COMMITTED, in branch order; empty when replayed. */
+  4: optional list<BranchResult> results
+  /** This is the first answer of the idempotency key, repeated. */
+  5: optional bool replayed
+}
+
+/** Why a transaction was not started. */
+struct Refusal {
+  /** Stable code, for example "BUSY". */
+  1: optional string code
+  /** One sentence for a person. */
+  2: optional string message
+  /** Earliest useful retry; absent: do not retry. */
+  3: optional i32 retry_after_ms
+  /** Class of the error. */
+  4: optional string error
+}
+
+/** Request of submit. */
+struct SubmitRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** What to do. */
+  2: optional Transaction transaction
+}
+
+/** Answer of submit. */
+struct SubmitResponse {
+  /** What became of it. */
+  1: optional TransactionOutcome outcome
+}
+
+/** Request of submitBatch. */
+struct SubmitBatchRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** Independent of each other. */
+  2: optional list<Transaction> transactions
+  /** Waited for all of them together; 0 = not at all. */
+  3: optional i32 wait_ms
+}
+
+/** One answer of submitBatch. */
+struct SubmitBatchItem {
+  /** Set: nothing was started. */
+  1: optional Refusal refusal
+  /** PENDING when wait_ms was over; its gtid is then known only if it has an idempotency key. */
+  2: optional TransactionOutcome outcome
+}
+
+/** Answer of submitBatch. */
+struct SubmitBatchResponse {
+  /** In the order of the transactions. */
+  1: optional list<SubmitBatchItem> items
+}
+
+/** Request of awaitOutcomes. */
+struct AwaitOutcomesRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** Global transaction ids. */
+  2: optional list<string> gtids
+  /** The longest wait for all of them together. */
+  3: optional i32 max_wait_ms
+}
+
+/** Answer of awaitOutcomes. */
+struct AwaitOutcomesResponse {
+  /** In the order of the gtids; PENDING for those not decided in time, IN_DOUBT if not known. */
+  1: optional list<TransactionOutcome> outcomes
+}
+
+/** Request of getOutcome: one of gtid and idempotency_key. */
+struct GetOutcomeRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** Global transaction id. */
+  2: optional string gtid
+  /** The key it was submitted with. */
+  3: optional string idempotency_key
+}
+
+/** Answer of getOutcome. */
+struct GetOutcomeResponse {
+  /** As known now; PENDING while undecided. */
+  1: optional TransactionOutcome outcome
+}
+
+/** Request of getServerInfo. */
+struct GetServerInfoRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+}
+
+/** Answer of getServerInfo. */
+struct GetServerInfoResponse {
+  /** Of the program. */
+  1: optional string version
+  /** Of these files. */
+  2: optional string idl_version
+  /** Logical name of the daemon. */
+  3: optional string name
+  /** What it is. */
+  4: optional common.Role role
+  /** Test for these, not for versions. */
+  5: optional list<string> features
+}
+
+/** For clients. */
+service Coordinator {
+  /** Executes and commits; answers when the outcome is known, at the latest at the deadline. */
+  SubmitResponse submit(1: SubmitRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Many independent transactions in one call. */
+  SubmitBatchResponse submitBatch(1: SubmitBatchRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Long poll for decisions. */
+  AwaitOutcomesResponse awaitOutcomes(1: AwaitOutcomesRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** What became of a transaction, as known now. */
+  GetOutcomeResponse getOutcome(1: GetOutcomeRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Versions and features. */
+  GetServerInfoResponse getServerInfo(1: GetServerInfoRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+}

@@ -1,0 +1,190 @@
+#include "thrift/coordinator_service.h"
+
+#include <fmt/format.h>
+#include <troth_idl/common_constants.h>
+
+#include <algorithm>
+
+#include "thrift/convert_coordinator.h"
+#include "thrift/service_guard.h"
+
+namespace troth::thrift {
+
+namespace {
+
+constexpr Duration kLookUpWait = std::chrono::seconds(1);
+constexpr std::size_t kMaxBatch = 4096;
+
+ServerInfo with_idl_version(ServerInfo info) {
+  info.idl_version = v1::g_common_constants.IDL_VERSION;
+  return info;
+}
+
+}  // namespace
+
+CoordinatorService::CoordinatorService(protocol::CoordinatorPort* port, ServerInfo info,
+                                       WaitLimits limits, std::stop_token stop, Logger logger)
+    : port_(port),
+      info_(with_idl_version(std::move(info))),
+      limits_(limits),
+      stop_(std::move(stop)),
+      logger_(std::move(logger)) {}
+
+protocol::CoordinatorPort& CoordinatorService::port() const {
+  if (port_ == nullptr)
+    throw_error({ErrorCode::kUnsupported,
+                 fmt::format("{} is a participant; ask its coordinator", info_.name.text())});
+  return *port_;
+}
+
+Duration CoordinatorService::bounded_ms(std::int32_t ms) const {
+  return std::clamp<Duration>(std::chrono::milliseconds(ms), Duration{0}, limits_.max_wait);
+}
+
+protocol::SubmitRequest CoordinatorService::parse(const v1::Transaction& transaction,
+                                                  const v1::CallContext& context,
+                                                  std::string_view field, std::size_t index) const {
+  const Where root;
+  const Where item(root, field, index);
+  // The generated interface hands out a const reference to an object nobody else uses: a copy here
+  // is the price of not casting that away.
+  return value_or_throw(
+      from_wire(v1::Transaction(transaction), context, field.empty() ? root : item));
+}
+
+void CoordinatorService::submit(v1::SubmitResponse& out, const v1::SubmitRequest& request) {
+  guarded(logger_, "submit", [&] {
+    auto& engine = port();
+    auto parsed = parse(request.transaction, request.context, {}, 0);
+    const std::string key = parsed.idempotency_key;
+    const Duration deadline =
+        parsed.deadline > Duration{0} ? parsed.deadline : limits_.default_deadline;
+    const auto answer = std::make_shared<Gather<protocol::SubmitReply>>(1);
+    engine.submit(std::move(parsed),
+                  [answer](protocol::SubmitReply reply) { answer->set(0, std::move(reply)); });
+    auto reply = answer->wait(stop_, std::min(deadline + limits_.grace, limits_.max_wait));
+    if (!reply[0]) {
+      std::vector<protocol::SubmitReply> pending(1);
+      name_pending({key}, pending);
+      const auto& gtid = pending[0].outcome.gtid;
+      throw_error({ErrorCode::kTimeout, "no outcome in time; it may still commit"},
+                  gtid.is_nil() ? std::string() : gtid.text());
+    }
+    if (reply[0]->refusal) throw_refusal(*reply[0]->refusal);
+    out.__set_outcome(to_wire(reply[0]->outcome));
+  });
+}
+
+void CoordinatorService::name_pending(const std::vector<std::string>& keys,
+                                      std::vector<protocol::SubmitReply>& replies) {
+  std::vector<std::size_t> wanted;
+  for (std::size_t i = 0; i < keys.size(); ++i)
+    if (!keys[i].empty()) wanted.push_back(i);
+  if (wanted.empty()) return;
+  const auto answers = std::make_shared<Outcomes>(wanted.size());
+  for (std::size_t n = 0; n < wanted.size(); ++n)
+    port().get_outcome_by_key(keys[wanted[n]],
+                              [answers, n](Result<protocol::TransactionOutcome> outcome) {
+                                answers->set(n, std::move(outcome));
+                              });
+  auto found = answers->wait(stop_, kLookUpWait);
+  for (std::size_t n = 0; n < wanted.size(); ++n)
+    if (found[n] && *found[n]) replies[wanted[n]].outcome = std::move(**found[n]);
+}
+
+void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
+                                     const v1::SubmitBatchRequest& request) {
+  guarded(logger_, "submitBatch", [&] {
+    auto& engine = port();
+    const std::size_t n = request.transactions.size();
+    if (n > kMaxBatch)
+      throw_error({ErrorCode::kInvalidArgument, "transactions: more than 4096 in one batch"});
+    // All are checked before the first is started.
+    std::vector<protocol::SubmitRequest> parsed;
+    parsed.reserve(n);
+    for (std::size_t i = 0; i < n; ++i)
+      parsed.push_back(parse(request.transactions[i], request.context, "transactions", i));
+    std::vector<std::string> keys(n);
+    const auto answers = std::make_shared<Gather<protocol::SubmitReply>>(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      keys[i] = parsed[i].idempotency_key;
+      engine.submit(std::move(parsed[i]), [answers, i](protocol::SubmitReply reply) {
+        answers->set(i, std::move(reply));
+      });
+    }
+    auto found = answers->wait(stop_, bounded_ms(request.wait_ms));
+    std::vector<protocol::SubmitReply> replies(n);
+    for (std::size_t i = 0; i < n; ++i) {
+      replies[i].outcome.outcome = protocol::Outcome::kPending;
+      if (!found[i]) continue;
+      replies[i] = std::move(*found[i]);
+      keys[i].clear();
+    }
+    name_pending(keys, replies);
+    out.__isset.items = true;
+    for (const auto& reply : replies) out.items.push_back(to_wire(reply));
+  });
+}
+
+void CoordinatorService::awaitOutcomes(v1::AwaitOutcomesResponse& out,
+                                       const v1::AwaitOutcomesRequest& request) {
+  guarded(logger_, "awaitOutcomes", [&] {
+    auto& engine = port();
+    const std::size_t n = request.gtids.size();
+    if (n > kMaxBatch)
+      throw_error({ErrorCode::kInvalidArgument, "gtids: more than 4096 in one batch"});
+    std::vector<Gtid> gtids;
+    const Where root;
+    for (std::size_t i = 0; i < n; ++i)
+      gtids.push_back(
+          value_or_throw(gtid_from_wire(true, request.gtids[i], Where(root, "gtids", i), "")));
+    const auto answers = std::make_shared<Outcomes>(n);
+    for (std::size_t i = 0; i < n; ++i)
+      engine.await_outcome(gtids[i], [answers, i](Result<protocol::TransactionOutcome> outcome) {
+        answers->set(i, std::move(outcome));
+      });
+    auto found = answers->wait(stop_, bounded_ms(request.max_wait_ms));
+    out.__isset.outcomes = true;
+    for (std::size_t i = 0; i < n; ++i) {
+      protocol::TransactionOutcome outcome;
+      outcome.gtid = gtids[i];
+      outcome.outcome = protocol::Outcome::kPending;
+      if (found[i] && *found[i]) {
+        outcome = std::move(**found[i]);
+      } else if (found[i]) {
+        outcome.outcome = protocol::Outcome::kInDoubt;
+        outcome.reason.code = protocol::AbortCode::kInternal;
+        outcome.reason.detail = found[i]->error().context;
+      }
+      out.outcomes.push_back(to_wire(outcome));
+    }
+  });
+}
+
+void CoordinatorService::getOutcome(v1::GetOutcomeResponse& out,
+                                    const v1::GetOutcomeRequest& request) {
+  guarded(logger_, "getOutcome", [&] {
+    auto& engine = port();
+    const auto answer = std::make_shared<Outcomes>(1);
+    const auto done = [answer](Result<protocol::TransactionOutcome> outcome) {
+      answer->set(0, std::move(outcome));
+    };
+    if (request.__isset.gtid) {
+      engine.get_outcome(value_or_throw(gtid_from_wire(true, request.gtid, Where(), "gtid")), done);
+    } else if (!request.idempotency_key.empty()) {
+      engine.get_outcome_by_key(request.idempotency_key, done);
+    } else {
+      throw_error({ErrorCode::kInvalidArgument, "gtid is missing, and so is idempotency_key"});
+    }
+    auto found = answer->wait(stop_, std::min(limits_.default_deadline, limits_.max_wait));
+    if (!found[0]) throw_error({ErrorCode::kTimeout, "the engine did not answer in time"});
+    out.__set_outcome(to_wire(value_or_throw(std::move(*found[0]))));
+  });
+}
+
+void CoordinatorService::getServerInfo(v1::GetServerInfoResponse& out,
+                                       const v1::GetServerInfoRequest&) {
+  out = to_wire(info_);
+}
+
+}  // namespace troth::thrift

@@ -1,0 +1,54 @@
+#pragma once
+// The Coordinator service: requests to the engine, and bounded waits for its answers.
+
+#include <troth_idl/Coordinator.h>
+
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "base/logging.h"
+#include "protocol/service.h"
+#include "thrift/gather.h"
+#include "thrift/server_info.h"
+
+namespace troth::thrift {
+
+struct WaitLimits {
+  Duration default_deadline;  ///< for a submit that names none
+  Duration max_wait;          ///< the longest any call waits
+  Duration grace;             ///< beyond a deadline, for the engine's answer
+};
+
+/// Thread-safe. `port` may be null (a participant): then only getServerInfo works.
+class CoordinatorService final : public v1::CoordinatorIf {
+ public:
+  CoordinatorService(protocol::CoordinatorPort* port, ServerInfo info, WaitLimits limits,
+                     std::stop_token stop, Logger logger);
+
+  void submit(v1::SubmitResponse& out, const v1::SubmitRequest& request) override;
+  void submitBatch(v1::SubmitBatchResponse& out, const v1::SubmitBatchRequest& request) override;
+  void awaitOutcomes(v1::AwaitOutcomesResponse& out,
+                     const v1::AwaitOutcomesRequest& request) override;
+  void getOutcome(v1::GetOutcomeResponse& out, const v1::GetOutcomeRequest& request) override;
+  void getServerInfo(v1::GetServerInfoResponse& out,
+                     const v1::GetServerInfoRequest& request) override;
+
+ private:
+  using Outcomes = Gather<Result<protocol::TransactionOutcome>>;
+  protocol::CoordinatorPort& port() const;
+  protocol::SubmitRequest parse(const v1::Transaction& transaction, const v1::CallContext& context,
+                                std::string_view field, std::size_t index) const;
+  /// Fills the gtids of replies that are still pending and have a key.
+  void name_pending(const std::vector<std::string>& keys,
+                    std::vector<protocol::SubmitReply>& replies);
+  Duration bounded_ms(std::int32_t ms) const;
+
+  protocol::CoordinatorPort* port_;
+  const ServerInfo info_;
+  const WaitLimits limits_;
+  const std::stop_token stop_;
+  const Logger logger_;
+};
+
+}  // namespace troth::thrift

@@ -1,0 +1,46 @@
+#pragma once
+// Where a handler thread waits for answers that engines give on their own threads. Held by
+// shared_ptr: an answer may come after the waiter has left.
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "base/time.h"
+
+namespace troth::thrift {
+
+template <class T>
+class Gather {
+ public:
+  explicit Gather(std::size_t slots) : slots_(slots), open_(slots) {}
+
+  /// The first answer of a slot counts. Never blocks for long; any thread.
+  void set(std::size_t slot, T value) {
+    std::lock_guard lock(mutex_);
+    if (left_ || slots_[slot]) return;
+    slots_[slot] = std::move(value);
+    if (--open_ == 0) complete_.notify_all();
+  }
+
+  /// Returns when every slot is filled, at the latest after `timeout` or when `stop` is requested.
+  /// Later answers are lost. Called once.
+  std::vector<std::optional<T>> wait(std::stop_token stop, Duration timeout) {
+    std::unique_lock lock(mutex_);
+    complete_.wait_for(lock, stop, timeout, [this] { return open_ == 0; });
+    left_ = true;
+    return std::move(slots_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any complete_;
+  std::vector<std::optional<T>> slots_;
+  std::size_t open_;
+  bool left_ = false;
+};
+
+}  // namespace troth::thrift

@@ -1,0 +1,94 @@
+#pragma once
+// One link to one peer: a bounded outbox and the thread that empties it. Internal to PeerLinks.
+
+#include <troth_idl/Peer.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "thrift/connection.h"
+#include "thrift/peer_links.h"
+
+namespace troth::thrift {
+
+/// Where links find what the engine published last. Thread-safe.
+class PublishedState {
+ public:
+  void set(const protocol::LinkState& state) {
+    std::lock_guard lock(mutex_);
+    state_ = state;
+  }
+  protocol::LinkState get() const {
+    std::lock_guard lock(mutex_);
+    return state_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  protocol::LinkState state_;  // guarded by mutex_
+};
+
+class PeerLink {
+ public:
+  PeerLink(NodeName peer, std::string address, const PeerLinksOptions& options,
+           const PublishedState& published, protocol::PeerHandler& handler, const Clock& clock,
+           Logger logger);
+  ~PeerLink() { stop(); }
+
+  void start();
+  void stop();
+  void send(protocol::Message message);
+  void set_address(const std::string& address);
+  protocol::LinkStatus status() const;
+
+ private:
+  void run();
+  bool connect();
+  Status say_hello(Connection& connection);
+  void adopt(std::unique_ptr<Connection> connection);
+  void disconnect(const std::string& why);
+  /// What goes into the next call: decisions and other short answers first.
+  std::vector<protocol::Message> take_batch();
+  bool take_from(std::deque<protocol::Message>& lane, std::vector<protocol::Message>& batch,
+                 std::size_t& bytes);
+  void deliver(std::vector<protocol::Message> batch);
+  void put_back(std::vector<protocol::Message> batch);
+  void drop_queued();
+  void report(bool connected, const std::string& error);
+  /// Sleeps; wakes early when stopped or, while not connected, when the address changes.
+  void pause(Duration time);
+  Duration jittered(Duration time);
+  bool stopping() const;
+
+  const NodeName peer_;
+  const PeerLinksOptions& options_;
+  const PublishedState& published_;
+  protocol::PeerHandler& handler_;
+  const Clock& clock_;
+  const Logger logger_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<protocol::Message> urgent_, bulk_;  // guarded by mutex_
+  protocol::LinkStatus status_;                  // guarded by mutex_
+  bool sender_waits_ = false;                    // guarded by mutex_
+  bool stopping_ = false;                        // guarded by mutex_
+  bool address_changed_ = false;                 // guarded by mutex_
+  int fd_ = -1;  // guarded by mutex_; of the connection in use, to cut a call short
+
+  // The sender's own.
+  std::unique_ptr<Connection> connection_;
+  Epoch receiver_epoch_;
+  std::int64_t batch_id_ = 0;
+  Duration backoff_{0};
+  Duration busy_backoff_{0};
+  std::minstd_rand random_;
+  std::jthread sender_;
+};
+
+}  // namespace troth::thrift

@@ -1,0 +1,122 @@
+#include "thrift/peer_links.h"
+
+#include <fmt/format.h>
+
+#include <mutex>
+
+#include "thrift/peer_link.h"
+
+namespace troth::thrift {
+
+class PeerLinks::Impl {
+ public:
+  Impl(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock, Logger logger)
+      : options_(std::move(options)), handler_(handler), clock_(clock), logger_(std::move(logger)) {
+    route_thrift_output(logger_);
+    for (const auto& [peer, address] : options_.addresses) add(peer, address);
+  }
+
+  Status start() {
+    for (const auto& [peer, address] : options_.addresses) {
+      if (address.empty()) continue;
+      if (auto endpoint = parse_endpoint(address); !endpoint)
+        return fail(endpoint.error(), "address of " + peer.text());
+    }
+    std::lock_guard lock(mutex_);
+    if (started_ || stopped_) return fail(ErrorCode::kIllegalState, "links are started once");
+    started_ = true;
+    for (auto& [peer, link] : links_) link->start();
+    return {};
+  }
+
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    // After stopped_ nothing is added, so the map may be walked without the lock: a sender that is
+    // being joined may still ask for it.
+    for (auto& [peer, link] : links_) link->stop();
+  }
+
+  void send(const NodeName& peer, protocol::Message message) {
+    std::lock_guard lock(mutex_);
+    const auto it = links_.find(peer);
+    if (it != links_.end() && !stopped_) it->second->send(std::move(message));
+  }
+
+  void learn_address(const NodeName& peer, const std::string& address) {
+    if (!parse_endpoint(address) || peer == options_.self) return;
+    const auto configured = options_.addresses.find(peer);
+    if (configured != options_.addresses.end() && !configured->second.empty()) return;
+    std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    if (const auto it = links_.find(peer); it != links_.end()) {
+      it->second->set_address(address);
+      return;
+    }
+    auto& link = add(peer, address);
+    if (started_) link.start();
+  }
+
+  void publish(const protocol::LinkState& state) { published_.set(state); }
+
+  std::vector<protocol::LinkStatus> links() const {
+    std::lock_guard lock(mutex_);
+    std::vector<protocol::LinkStatus> out;
+    out.reserve(links_.size());
+    for (const auto& [peer, link] : links_) out.push_back(link->status());
+    return out;
+  }
+
+ private:
+  PeerLink& add(const NodeName& peer, const std::string& address) {
+    auto link =
+        std::make_unique<PeerLink>(peer, address, options_, published_, handler_, clock_, logger_);
+    return *(links_[peer] = std::move(link));
+  }
+
+  const PeerLinksOptions options_;
+  protocol::PeerHandler& handler_;
+  const Clock& clock_;
+  const Logger logger_;
+  PublishedState published_;
+  mutable std::mutex mutex_;
+  bool started_ = false;                                 // guarded by mutex_
+  bool stopped_ = false;                                 // guarded by mutex_
+  std::map<NodeName, std::unique_ptr<PeerLink>> links_;  // guarded by mutex_; only grows
+};
+
+PeerLinks::PeerLinks(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock,
+                     Logger logger)
+    : impl_(std::make_unique<Impl>(std::move(options), handler, clock, std::move(logger))) {}
+
+PeerLinks::~PeerLinks() {
+  impl_->stop();
+}
+
+Status PeerLinks::start() {
+  return impl_->start();
+}
+
+void PeerLinks::stop() {
+  impl_->stop();
+}
+
+void PeerLinks::send(const NodeName& peer, protocol::Message message) {
+  impl_->send(peer, std::move(message));
+}
+
+void PeerLinks::publish(const protocol::LinkState& state) {
+  impl_->publish(state);
+}
+
+void PeerLinks::learn_address(const NodeName& peer, const std::string& address) {
+  impl_->learn_address(peer, address);
+}
+
+std::vector<protocol::LinkStatus> PeerLinks::links() const {
+  return impl_->links();
+}
+
+}  // namespace troth::thrift

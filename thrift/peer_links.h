@@ -1,0 +1,60 @@
+#pragma once
+// Links to peers: one sender thread and one connection per peer. Everything queued while the
+// previous call was in flight goes out in the next one, so batches grow under load and an idle link
+// adds no latency (docs/design/rpc.md 1.3). A failed call means "unknown": its messages are dropped
+// and the connection closed, because the machines re-send what they still need.
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/logging.h"
+#include "base/result.h"
+#include "protocol/transport.h"
+
+namespace troth::thrift {
+
+struct PeerLinksOptions {
+  NodeName self;
+  std::map<NodeName, std::string> addresses;  ///< configured peers, host:port; never overridden
+  Duration connect_timeout = std::chrono::seconds(1);
+  Duration call_timeout = std::chrono::seconds(5);
+  Duration backoff_min = std::chrono::milliseconds(50);  ///< after the quick first retry
+  Duration backoff_max = std::chrono::seconds(2);
+  Duration busy_backoff = std::chrono::milliseconds(5);  ///< first wait after a BUSY answer
+  Duration ping_interval = std::chrono::seconds(10);     ///< an idle link sends an empty batch
+  std::size_t outbox_limit = 16384;                      ///< messages per peer; more are dropped
+  std::size_t max_batch_messages = 256;
+  std::size_t max_batch_bytes = 1u << 20;  ///< a single larger message travels alone
+};
+
+/// Thread-safe. send, publish and learn_address never block.
+class PeerLinks final : public protocol::Transport {
+ public:
+  /// `handler` and `clock` must outlive this. No thread runs and nothing connects before start().
+  PeerLinks(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock,
+            Logger logger);
+  ~PeerLinks() override;  ///< stops
+
+  /// Starts a sender for every known peer: each connects at once and says hello. Publish a
+  /// LinkState first. kInvalidArgument names an address that is not host:port.
+  Status start();
+  /// Cuts calls in flight and joins every sender; queued messages are lost. Idempotent.
+  void stop();
+
+  void send(const NodeName& peer, protocol::Message message) override;
+  void publish(const protocol::LinkState& state) override;
+  void learn_address(const NodeName& peer, const std::string& address) override;
+
+  /// How every link stands, by name.
+  std::vector<protocol::LinkStatus> links() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace troth::thrift

@@ -1,0 +1,43 @@
+#include "thrift/peer_service.h"
+
+#include "thrift/convert_peer.h"
+#include "thrift/service_guard.h"
+
+namespace troth::thrift {
+
+void PeerService::hello(v1::HelloResponse& out, const v1::HelloRequest& request) {
+  guarded(logger_, "hello", [&] {
+    const auto hello = value_or_throw(from_wire(v1::HelloRequest(request), Where()));
+    out = to_wire(handler_.hello(hello));
+  });
+}
+
+void PeerService::deliver(v1::DeliverResponse& out, const v1::DeliverRequest& request) {
+  guarded(logger_, "deliver", [&] {
+    const Where root;
+    protocol::Batch batch;
+    batch.header =
+        value_or_throw(from_wire(v1::BatchHeader(request.header), Where(root, "header")));
+    batch.messages.reserve(request.messages.size());
+    std::int32_t rejected = 0;
+    for (std::size_t i = 0; i < request.messages.size(); ++i) {
+      // One bad message must not cost the others of its batch. The members of the copy are
+      // shared pointers, and nobody else reads this request.
+      auto message = from_wire(v1::PeerMessage(request.messages[i]), Where(root, "messages", i));
+      if (message) {
+        batch.messages.push_back(std::move(*message));
+        continue;
+      }
+      ++rejected;
+      logger_.warn("dropped a message of a peer",
+                   {{"peer", batch.header.sender}, {"why", message.error().context}});
+    }
+    const auto taken = handler_.deliver(std::move(batch));
+    if (!taken && taken.error().code != ErrorCode::kBusy) throw_error(taken.error());
+    out.__set_batch_id(request.batch_id);
+    out.__set_status(taken ? v1::DeliverStatus::ACCEPTED : v1::DeliverStatus::BUSY);
+    out.__set_rejected(rejected);
+  });
+}
+
+}  // namespace troth::thrift

@@ -1,0 +1,76 @@
+#include "thrift/wire.h"
+
+#include <thrift/TOutput.h>
+
+#include <mutex>
+
+namespace troth::thrift {
+
+namespace att = apache::thrift::transport;
+
+namespace {
+
+constexpr std::uint32_t kFirstBufferBytes = 4096;
+constexpr std::uint32_t kReclaimAboveBytes = 1u << 20;
+
+std::shared_ptr<apache::thrift::TConfiguration> make_configuration(const WireLimits& limits) {
+  // The message limit must hold one frame; it is counted anew for each message.
+  return std::make_shared<apache::thrift::TConfiguration>(2 * limits.frame_bytes,
+                                                          limits.frame_bytes);
+}
+
+// The only mutable global: Thrift takes a plain function pointer, nothing to hand a Logger through.
+struct OutputSink {
+  std::mutex mutex;
+  Logger logger;
+};
+
+OutputSink& output_sink() {
+  static OutputSink sink;
+  return sink;
+}
+
+void write_output(const char* message) {
+  auto& sink = output_sink();
+  std::lock_guard lock(sink.mutex);
+  sink.logger.debug("thrift", {{"detail", message}});
+}
+
+}  // namespace
+
+HardenedTransport::HardenedTransport(std::shared_ptr<att::TTransport> inner,
+                                     const WireLimits& limits)
+    : TFramedTransport(std::move(inner), kFirstBufferBytes, kReclaimAboveBytes,
+                       make_configuration(limits)) {}
+
+std::uint32_t HardenedTransport::readEnd() {
+  const auto bytes = TFramedTransport::readEnd();
+  resetConsumedMessageSize();
+  return bytes;
+}
+
+const std::uint8_t* HardenedTransport::borrowSlow(std::uint8_t*, std::uint32_t*) {
+  throw att::TTransportException(att::TTransportException::CORRUPTED_DATA,
+                                 "a string is longer than the frame that holds it");
+}
+
+std::shared_ptr<WireProtocol> make_protocol(std::shared_ptr<HardenedTransport> transport,
+                                            const WireLimits& limits) {
+  return std::make_shared<WireProtocol>(std::move(transport), limits.string_bytes,
+                                        limits.container_items, true, true);
+}
+
+void route_thrift_output(Logger logger) {
+  auto& sink = output_sink();
+  {
+    std::lock_guard lock(sink.mutex);
+    sink.logger = std::move(logger);
+  }
+  catch_thrift_output();
+}
+
+void catch_thrift_output() {
+  apache::thrift::GlobalOutput.setOutputFunction(write_output);
+}
+
+}  // namespace troth::thrift

@@ -1,0 +1,45 @@
+#pragma once
+// The one wire format: framed, strict binary, with limits, on both sides (docs/design/rpc.md 1.6).
+
+#include <thrift/protocol/TBinaryProtocol.h>
+#include <thrift/transport/TBufferTransports.h>
+#include <thrift/transport/TSocket.h>
+
+#include <cstdint>
+#include <memory>
+
+#include "base/logging.h"
+
+namespace troth::thrift {
+
+struct WireLimits {
+  int frame_bytes = 16'384'000;
+  int string_bytes = 16'000'000;
+  int container_items = 1 << 18;
+};
+
+/// A framed transport that does not die after 100 MB (THRIFT-5492: the message size counter of the
+/// input side is never reset), gives large buffers back, and refuses a string that is longer than
+/// its frame before any memory is reserved for it.
+class HardenedTransport final : public apache::thrift::transport::TFramedTransport {
+ public:
+  HardenedTransport(std::shared_ptr<apache::thrift::transport::TTransport> inner,
+                    const WireLimits& limits);
+  std::uint32_t readEnd() override;
+  const std::uint8_t* borrowSlow(std::uint8_t* buffer, std::uint32_t* length) override;
+};
+
+/// Concrete, so that the generated templates read and write without virtual calls.
+using WireProtocol =
+    apache::thrift::protocol::TBinaryProtocolT<apache::thrift::transport::TBufferBase>;
+
+std::shared_ptr<WireProtocol> make_protocol(std::shared_ptr<HardenedTransport> transport,
+                                            const WireLimits& limits);
+
+/// Thrift prints its own complaints through one function of the process: sends them to the most
+/// recent `logger` given here, as debug lines.
+void route_thrift_output(Logger logger);
+/// The same without a logger of its own: keeps the last one, or silence.
+void catch_thrift_output();
+
+}  // namespace troth::thrift
