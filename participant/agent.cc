@@ -29,7 +29,8 @@ class NoTransport final : public Transport {
 Status check_pair(const OpenedDatabase& database, const recovery::OpenedNode& node,
                   const recovery::ParticipantTables& tables) {
   if (database.is_new) {
-    if (tables.redo.empty() && tables.prepared.empty()) return {};
+    if (tables.redo.empty() && tables.prepared.empty() && node.log->opened().first.value == 0)
+      return {};
     return fail(ErrorCode::kLostMemory,
                 "the database was never used by this agent, but the log holds work for it: another "
                 "file was put in its place");
@@ -48,8 +49,7 @@ Status check_pair(const OpenedDatabase& database, const recovery::OpenedNode& no
                 fmt::format("the database holds work up to LSN {}, but the log ends at LSN {}: the "
                             "log is older than the file",
                             database.applied, scan.end));
-  if (database.applied < scan.first && !tables.redo.empty() &&
-      tables.redo.front().committed > scan.first && scan.first.value > 0)
+  if (database.applied < scan.first)  // segments go only when the file has durably passed them
     return fail(ErrorCode::kLostMemory,
                 fmt::format("the database holds work up to LSN {}, but the log starts at LSN {}: "
                             "the file is older than the log",

@@ -17,7 +17,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       worker_(worker),
       logger_(std::move(logger)),
       peers_(options_.name, Role::kParticipant, options_.log_id, options_.epoch, false),
-      checkpoint_start_(log.appended()) {}
+      checkpoint_end_(log.appended()) {}
 
 BranchSettings Engine::settings() const {
   return {options_.name, {options_.log_id, options_.epoch, {}}, options_.inquiry};
@@ -27,7 +27,15 @@ Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch branch, Now now) {
   const auto [at, is_new] = branches_.emplace(gtid, Entry(std::move(branch)));
   TROTH_ASSERT(is_new, "gtid {} is known already", gtid);
   at->second.since = now.monotonic;
+  at->second.live = !at->second.branch.is_over();
+  if (at->second.live) ++live_;
   return at->second;
+}
+
+std::map<Gtid, Engine::Entry>::iterator Engine::erase(std::map<Gtid, Entry>::iterator at) {
+  unschedule(at->second);
+  if (at->second.live) --live_;
+  return branches_.erase(at);
 }
 
 // ---- steps and their effects
@@ -35,7 +43,34 @@ Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch branch, Now now) {
 
 void Engine::step(Entry& entry, const Branch::Event& event, Now now,
                   std::vector<Statement>* statements) {
-  carry_out(entry, entry.branch.step(event, now.monotonic), now, statements);
+  const auto before = entry.branch.state();
+  auto effects = entry.branch.step(event, now.monotonic);
+  count_transition(entry, before);
+  carry_out(entry, std::move(effects), now, statements);
+}
+
+void Engine::count_transition(Entry& entry, Branch::State before) {
+  const auto after = entry.branch.state();
+  if (entry.live && entry.branch.is_over()) {
+    entry.live = false;
+    --live_;
+  }
+  if (after == before) return;
+  switch (after) {
+    case Branch::State::kPreparing:
+      return count("prepared");
+    case Branch::State::kReadOnly:
+      return count("read_only");
+    case Branch::State::kAborted:
+      return count("aborted");
+    case Branch::State::kCommitted:
+      return count(before == Branch::State::kExecuting ? "read_only" : "committed");
+    case Branch::State::kExecuting:
+    case Branch::State::kPrepared:
+    case Branch::State::kCommitting:
+    case Branch::State::kForgotten:
+      return;
+  }
 }
 
 void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
@@ -66,16 +101,22 @@ void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
       last_one_phase_ = lsn;
     }
   }
+  if (!entry.key.empty()) settle_key(entry);
   held.promises = std::move(effects.promises);
   held.answer = std::move(effects.answer);
   start_job(entry, effects.job, now, statements);
   schedule(entry);
+  if (entry.branch.kind() == Branch::Kind::kLocal && entry.branch.is_over())
+    local_over_.push_back(gtid);
   if (held.promises.empty() && !held.answer && !held.record) return;
-  if (entry.promise_lsn <= log_.durable()) {
-    release(std::move(held));
-  } else {
-    held_.emplace(entry.promise_lsn, std::move(held));
-  }
+  hold(entry.promise_lsn, std::move(held));
+}
+
+// What waits for its own record always goes through on_durable(), which also tells the branch: the
+// log may have become durable between the append and this line.
+void Engine::hold(Lsn until, Held held) {
+  if (!held.record && until <= log_.durable()) return release(std::move(held));
+  held_.emplace(until, std::move(held));
 }
 
 void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Statement>* statements) {
@@ -85,7 +126,7 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
       return;
     case BranchJob::kExecute: {
       TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);
-      ExecuteRequest request{gtid, {now.wall.unix_ms, gtid}, std::move(*statements)};
+      ExecuteRequest request{gtid, entry.priority, std::move(*statements)};
       for (const auto& statement : request.statements) entry.sql.push_back(statement.sql);
       entry.executing = true;
       ++jobs_out_;
@@ -106,6 +147,12 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
       return;
     }
     case BranchJob::kDiscard:
+      if (entry.executing) {  // a waiting branch that is discarded is not reported any more
+        entry.executing = false;
+        --jobs_out_;
+      }
+      entry.lock_deadline.reset();
+      entry.waits_for.clear();
       worker_.post(DiscardJob{gtid});
       return;
   }
@@ -123,11 +170,13 @@ void Engine::release(Held held) {
   }
   if (!held.answer) return;
   const auto found = branches_.find(held.gtid);
-  if (found != branches_.end() && found->second.done)
-    std::exchange(found->second.done, nullptr)(std::move(*held.answer));
+  if (found == branches_.end() || !found->second.done) return;
+  std::exchange(found->second.done, nullptr)(std::move(*held.answer));
+  local_over_.push_back(held.gtid);
 }
 
 void Engine::send(const NodeName& to, const Message& message) {
+  if (stopped_) return;
   count("messages_sent");
   transport_.send(to, message);
 }
@@ -151,10 +200,18 @@ void Engine::on_durable(Lsn durable, Now now) {
   }
 }
 
-void Engine::schedule(const Entry& entry) {
+void Engine::schedule(Entry& entry) {
   auto wake = entry.branch.next_wake();
   if (entry.lock_deadline && (!wake || *entry.lock_deadline < *wake)) wake = entry.lock_deadline;
+  if (wake == entry.timer) return;
+  unschedule(entry);
+  entry.timer = wake;
   if (wake) timers_.emplace(*wake, entry.branch.gtid());
+}
+
+void Engine::unschedule(Entry& entry) {
+  if (entry.timer) timers_.erase({*entry.timer, entry.branch.gtid()});
+  entry.timer.reset();
 }
 
 void Engine::alarm(std::string what, const Gtid& gtid) {
@@ -176,6 +233,7 @@ void Engine::on_worker(WorkerResult result, Now now) {
     file_durable_ = std::max(file_durable_, made->marker);
     return;
   }
+  stopped_ = true;
   const auto& error = std::get<WorkerFailed>(result).error;
   logger_.error("the database failed; stopping", {{"cause", error.context}});
   if (on_fatal) on_fatal(error);
@@ -183,10 +241,12 @@ void Engine::on_worker(WorkerResult result, Now now) {
 
 void Engine::on_executed(Executed executed, Now now) {
   const auto found = branches_.find(executed.gtid);
-  if (jobs_out_ > 0) --jobs_out_;
-  if (found == branches_.end()) return;
+  if (found == branches_.end()) return;  // discarded and forgotten while this was on its way
   Entry& entry = found->second;
-  entry.executing = false;
+  if (entry.executing) {
+    entry.executing = false;
+    --jobs_out_;
+  }
   entry.lock_deadline.reset();
   entry.waits_for.clear();
   if (executed.vote == Vote::kCommit) TROTH_FAILPOINT("participant.prepare.executed");
@@ -202,9 +262,11 @@ void Engine::on_executed(Executed executed, Now now) {
 
 void Engine::on_waiting(const Waiting& waiting, Now now) {
   const auto found = branches_.find(waiting.gtid);
-  if (found == branches_.end()) return;
+  if (found == branches_.end() || !found->second.executing) return;
   Entry& entry = found->second;
+  count("lock_waits");
   entry.waits_for = waiting.resource;
+  entry.holder = waiting.holders.empty() ? Gtid() : waiting.holders.front();
   if (!waiting.holders.empty())
     entry.waits_for += fmt::format(", held by {}", waiting.holders.front());
   if (!entry.lock_deadline) entry.lock_deadline = now.monotonic + options_.lock_timeout;
@@ -221,9 +283,6 @@ void Engine::on_flushed(Lsn marker, Now now) {
     unflushed_.erase(unflushed_.begin());
     if (found == branches_.end()) continue;
     step(found->second, Branch::FileFlushed{}, now);
-    const auto& entry = found->second;
-    if (entry.branch.kind() == Branch::Kind::kLocal && entry.branch.is_over() && !entry.done)
-      branches_.erase(found);
   }
 }
 
@@ -245,9 +304,8 @@ void Engine::tick(Now now) {
   while (!timers_.empty() && timers_.begin()->first <= now.monotonic) {
     const Gtid gtid = timers_.begin()->second;
     timers_.erase(timers_.begin());
-    const auto found = branches_.find(gtid);
-    if (found == branches_.end()) continue;
-    Entry& entry = found->second;
+    Entry& entry = branches_.at(gtid);
+    entry.timer.reset();
     if (entry.lock_deadline && *entry.lock_deadline <= now.monotonic &&
         entry.branch.state() == Branch::State::kExecuting) {
       AbortReason reason{AbortCode::kLockTimeout,
@@ -258,6 +316,7 @@ void Engine::tick(Now now) {
     }
     const auto wake = entry.branch.next_wake();
     if (wake && *wake <= now.monotonic) step(entry, Branch::Tick{}, now);
+    schedule(entry);
   }
   if (durable_at_ && *durable_at_ <= now.monotonic) {
     durable_at_.reset();
@@ -267,7 +326,12 @@ void Engine::tick(Now now) {
 
 void Engine::end_of_round(Now now) {
   flush_if_due(now);
-  checkpoint_if_due();
+  checkpoint_if_due(now);
+  for (const auto& gtid : std::exchange(local_over_, {})) {
+    const auto found = branches_.find(gtid);
+    if (found != branches_.end() && found->second.branch.is_over() && !found->second.done)
+      erase(found);
+  }
   const Lsn durable = log_.durable();
   if (durable != published_) {
     published_ = durable;
@@ -323,6 +387,7 @@ void Engine::transact(std::vector<Statement> statements, Duration deadline, Loca
   }
   auto& entry = start_entry(gtid, Branch::local(settings(), gtid, now.monotonic + deadline), now);
   entry.done = std::move(done);
+  entry.priority = {now.wall.unix_ms, gtid};
   count("local");
   BranchEffects effects;
   effects.job = BranchJob::kExecute;

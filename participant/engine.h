@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -91,10 +92,14 @@ class Engine {
     protocol::Branch branch;
     Lsn promise_lsn;         // its last forced record, and what its execution may have read
     Lsn committed;           // of its COMMITTED or ONE_PHASE record
+    Priority priority;       // of the request, for lock queues
     bool executing = false;  // a job for it is with the worker
+    bool live = false;       // counted in live_
     std::optional<MonotonicTime> lock_deadline;
-    std::string waits_for;  // for people, while it waits for locks
-    std::string key;
+    std::string waits_for;               // for people, while it waits for locks
+    Gtid holder;                         // the oldest of those it waits for
+    std::string key;                     // idempotency key of a one-phase request
+    std::optional<MonotonicTime> timer;  // its entry in timers_
     MonotonicTime since;
     LocalDone done;
     std::vector<std::string> sql;
@@ -110,6 +115,10 @@ class Engine {
     std::string digest;
     WallTime decided;
     Duration retention{0};
+    protocol::Outcome outcome = protocol::Outcome::kPending;
+    protocol::AbortReason reason;
+    Lsn durable_at;  // the outcome may be told when the log is durable through here
+    std::vector<std::pair<NodeName, Gtid>> waiters;  // later requests with the same key
   };
 
   protocol::BranchSettings settings() const;
@@ -117,16 +126,19 @@ class Engine {
   void handle(const NodeName& from, const protocol::Message& message, Now now);
   void on_prepare(const NodeName& from, const protocol::Prepare& message, Now now);
   void on_one_phase(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
-  bool answered_by_key(const NodeName& from, const protocol::CommitOnePhase& message);
+  bool answered_by_key(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
+  void answer_from_key(const NodeName& to, const Gtid& gtid, const Key& key);
+  void settle_key(Entry& entry);
+  void forget_old_keys(Now now);
   void on_decide(const NodeName& from, const protocol::Decide& message, Now now);
   void on_inquire_one_phase(const NodeName& from, const protocol::InquireOnePhase& message,
                             Now now);
   void on_executed(Executed executed, Now now);
   void on_waiting(const Waiting& waiting, Now now);
   void on_flushed(Lsn marker, Now now);
-  void refuse_prepare(const NodeName& to, const Gtid& gtid, protocol::AbortCode code,
-                      std::string detail);
   std::optional<protocol::AbortReason> admission(const NodeName& from, const Gtid& gtid) const;
+  bool ended(const Gtid& gtid) const;
+  void retry_in_doubt(const NodeName& coordinator, Now now);
 
   void step(Entry& entry, const protocol::Branch::Event& event, Now now,
             std::vector<protocol::Statement>* statements = nullptr);
@@ -134,15 +146,19 @@ class Engine {
                  std::vector<protocol::Statement>* statements);
   void start_job(Entry& entry, protocol::BranchJob job, Now now,
                  std::vector<protocol::Statement>* statements);
+  void hold(Lsn until, Held held);
   void release(Held held);
+  void count_transition(Entry& entry, protocol::Branch::State before);
+  std::map<Gtid, Entry>::iterator erase(std::map<Gtid, Entry>::iterator at);
   void send(const NodeName& to, const protocol::Message& message);
   void append(const protocol::Record& record);
   void alarm(std::string what, const Gtid& gtid);
   void forget_below(const Gtid& ended_below);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer);
-  void schedule(const Entry& entry);
+  void schedule(Entry& entry);
+  void unschedule(Entry& entry);
   void flush_if_due(Now now);
-  void checkpoint_if_due();
+  void checkpoint_if_due(Now now);
   const Entry* find(const std::string& id, std::string& problem) const;
   protocol::TransactionSummary summary_of(const Gtid& gtid, const Entry& entry, Now now) const;
   void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
@@ -159,12 +175,16 @@ class Engine {
   std::unordered_map<std::string, Key> keys_;
   std::multimap<Lsn, Held> held_;
   std::multimap<Lsn, Gtid> unflushed_;  // committed, not yet in the file
-  std::multimap<MonotonicTime, Gtid> timers_;
+  std::set<std::pair<MonotonicTime, Gtid>> timers_;
+  std::unordered_map<Gtid, std::string> redirected_;  // answered by the key of an earlier request
   std::map<NodeName, protocol::LinkStatus> links_;
   std::map<std::string, std::uint64_t> counters_;
   std::vector<std::string> alarms_;
   std::uint64_t next_local_ = 1;
+  std::size_t live_ = 0;          // branches that are not over
+  std::vector<Gtid> local_over_;  // embedded transactions, to be forgotten at the end of the round
   bool draining_ = false;
+  bool stopped_ = false;  // lost memory or a failed database: nothing is said any more
   std::string own_address_;
   Lsn last_one_phase_;  // newest ONE_PHASE record appended
   Lsn published_;
@@ -173,7 +193,7 @@ class Engine {
   std::deque<ApplyJob> held_applies_;  // behind a flush that waits for the log
   Lsn highest_apply_;                  // given to the worker since the last flush job
   std::size_t applies_since_flush_ = 0;
-  std::size_t jobs_out_ = 0;  // executes and applies the worker has not answered
+  std::size_t jobs_out_ = 0;  // executes the worker has not answered
   bool flush_wanted_ =
       false;  // due: no further apply until the log is durable through highest_apply_
   bool flush_out_ = false;

@@ -1,6 +1,8 @@
 // What the network brings to the agent's engine.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/failpoint.h"
 #include "participant/engine.h"
 
@@ -13,6 +15,7 @@ void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeNa
   if (judgement.stop) {
     logger_.error("this node has lost its memory",
                   {{"peer", peer}, {"cause", judgement.stop->context}});
+    stopped_ = true;  // it neither votes nor decides any more
     if (on_fatal) on_fatal(*judgement.stop);
   }
 }
@@ -27,23 +30,33 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
     return reply;
   }
   if (!hello.address.empty()) transport_.learn_address(hello.name, hello.address);
-  // It is there again: whoever is in doubt asks at once instead of after its back-off.
-  for (auto& [gtid, entry] : branches_)
-    if (entry.branch.in_doubt() && entry.branch.coordinator() == hello.name)
-      step(entry, Branch::RetryNow{}, now);
+  if (stopped_) {
+    reply.verdict = HelloVerdict::kNotReady;
+    return reply;
+  }
+  retry_in_doubt(hello.name, now);
   return reply;
+}
+
+// It is there again: whoever is in doubt asks at once instead of after its back-off.
+void Engine::retry_in_doubt(const NodeName& coordinator, Now now) {
+  for (auto& [gtid, entry] : branches_)
+    if (entry.branch.in_doubt() && entry.branch.coordinator() == coordinator)
+      step(entry, Branch::RetryNow{}, now);
 }
 
 Hello Engine::make_hello(const NodeName& peer) const {
   return peers_.make_hello(peer, own_address_, log_.durable());
 }
 
-bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now) {
+bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
   const auto judgement = peers_.on_reply(peer, reply, log_.durable());
   judge(judgement, peer);
   if (!judgement.refusal.empty())
     logger_.warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
-  return judgement.refusal.empty();
+  if (stopped_ || !judgement.refusal.empty()) return false;
+  retry_in_doubt(peer, now);
+  return true;
 }
 
 void Engine::on_link(const LinkStatus& status) {
@@ -51,6 +64,7 @@ void Engine::on_link(const LinkStatus& status) {
 }
 
 void Engine::on_batch(const Batch& batch, Now now) {
+  if (stopped_) return;
   const auto judgement = peers_.on_batch(batch.header);
   judge(judgement, batch.header.sender);
   if (!judgement.refusal.empty()) {
@@ -87,8 +101,7 @@ void Engine::handle(const NodeName& from, const Message& message, Now now) {
 }
 
 std::optional<AbortReason> Engine::admission(const NodeName& from, const Gtid& gtid) const {
-  const auto ended = ended_below_.find(gtid.tag());
-  if (ended != ended_below_.end() && gtid < ended->second)
+  if (ended(gtid))
     return AbortReason{AbortCode::kTombstone, "it has ended already", options_.name, -1};
   const auto known = peers_.position_of(from);
   if (from != options_.name && CoordinatorTag::of(known.log_id) == gtid.tag() &&
@@ -100,10 +113,15 @@ std::optional<AbortReason> Engine::admission(const NodeName& from, const Gtid& g
                        options_.name, -1};
   if (!log_.has_room())
     return AbortReason{AbortCode::kLogFull, "no disk space is left for the log", options_.name, -1};
-  if (branches_.size() >= options_.max_branches + 100'000 || jobs_out_ >= options_.max_branches)
-    return AbortReason{AbortCode::kBusy, fmt::format("{} branches are in progress", jobs_out_),
+  if (live_ >= options_.max_branches)
+    return AbortReason{AbortCode::kBusy, fmt::format("{} branches are in progress", live_),
                        options_.name, -1};
   return std::nullopt;
+}
+
+bool Engine::ended(const Gtid& gtid) const {
+  const auto below = ended_below_.find(gtid.tag());
+  return below != ended_below_.end() && gtid < below->second;
 }
 
 void Engine::on_prepare(const NodeName& from, const Prepare& message, Now now) {
@@ -121,42 +139,76 @@ void Engine::on_prepare(const NodeName& from, const Prepare& message, Now now) {
       branch = Branch::tombstone(settings(), message.gtid, *refused);
     }
     auto& entry = start_entry(message.gtid, std::move(branch), now);
+    entry.priority = message.priority;
     count("prepares");
     return step(entry, event, now, &statements);
   }
   step(found->second, event, now, &statements);
 }
 
-bool Engine::answered_by_key(const NodeName& from, const CommitOnePhase& message) {
+bool Engine::answered_by_key(const NodeName& from, const CommitOnePhase& message, Now now) {
   if (message.idempotency_key.empty()) return false;
   const auto known = keys_.find(message.idempotency_key);
-  if (known == keys_.end() || known->second.gtid == message.gtid) return false;
-  OnePhaseResult result;
-  result.gtid = message.gtid;
-  result.first_gtid = known->second.gtid;
-  Lsn wait_for;
-  if (known->second.digest != message.body_digest) {
+  if (known == keys_.end()) return false;
+  Key& key = known->second;
+  if (key.outcome != Outcome::kPending &&
+      now.wall.unix_ms - key.decided.unix_ms >
+          std::chrono::duration_cast<std::chrono::milliseconds>(key.retention).count()) {
+    keys_.erase(known);
+    return false;
+  }
+  if (key.digest != message.body_digest) {
+    OnePhaseResult result;
+    result.gtid = message.gtid;
+    result.first_gtid = key.gtid;
     result.key_conflict = true;
     result.reason = {AbortCode::kNone, "the idempotency key was used for another request",
                      options_.name, -1};
-  } else {
-    const auto first = branches_.find(known->second.gtid);
-    const auto state =
-        first == branches_.end() ? Branch::State::kCommitted : first->second.branch.state();
-    if (state == Branch::State::kAborted)
-      return false;  // nothing happened: the retry is a fresh attempt
-    result.outcome = state == Branch::State::kCommitted ? Outcome::kCommitted : Outcome::kPending;
-    if (first != branches_.end()) wait_for = first->second.committed;
+    hold({}, {message.gtid, {{from, Message(result)}}, {}, {}});
+    return true;
   }
-  Held held;
-  held.gtid = message.gtid;
-  held.promises.push_back({from, Message(result)});
-  if (wait_for <= log_.durable()) {
-    release(std::move(held));
-  } else {
-    held_.emplace(wait_for, std::move(held));
+  redirected_[message.gtid] = message.idempotency_key;
+  if (key.outcome != Outcome::kPending) {
+    answer_from_key(from, message.gtid, key);
+    return true;
   }
+  const std::pair waiter(from, message.gtid);
+  if (std::find(key.waiters.begin(), key.waiters.end(), waiter) == key.waiters.end())
+    key.waiters.push_back(waiter);
   return true;
+}
+
+void Engine::answer_from_key(const NodeName& to, const Gtid& gtid, const Key& key) {
+  OnePhaseResult result;
+  result.gtid = gtid;
+  result.first_gtid = key.gtid;
+  result.outcome = key.outcome;
+  result.reason = key.reason;
+  hold(key.durable_at, {gtid, {{to, Message(std::move(result))}}, {}, {}});
+}
+
+// A key keeps its first outcome, whatever it is: an abort is forced for that (as at a coordinator)
+// before anybody is told.
+void Engine::settle_key(Entry& entry) {
+  const auto found = keys_.find(entry.key);
+  if (found == keys_.end() || found->second.gtid != entry.branch.gtid()) return;
+  Key& key = found->second;
+  if (key.outcome != Outcome::kPending) return;
+  const auto state = entry.branch.state();
+  if (state == Branch::State::kAborted) {
+    key.outcome = Outcome::kAborted;
+    key.reason = entry.branch.reason();
+    const Record record{RememberedRecord{key.gtid, key.outcome, key.reason, entry.key, key.digest,
+                                         key.decided, key.retention}};
+    append(record);
+    entry.promise_lsn = log_.appended();
+  } else if (state == Branch::State::kCommitting || state == Branch::State::kCommitted) {
+    key.outcome = Outcome::kCommitted;
+  } else {
+    return;
+  }
+  key.durable_at = entry.promise_lsn;
+  for (const auto& [from, gtid] : std::exchange(key.waiters, {})) answer_from_key(from, gtid, key);
 }
 
 void Engine::on_one_phase(const NodeName& from, const CommitOnePhase& message, Now now) {
@@ -164,14 +216,20 @@ void Engine::on_one_phase(const NodeName& from, const CommitOnePhase& message, N
   Branch::OnePhase event{from, message, now.wall};
   std::vector<Statement> statements = std::move(event.message.statements);
   if (found != branches_.end()) return step(found->second, event, now, &statements);
-  if (answered_by_key(from, message)) return;
+  if (answered_by_key(from, message, now)) return;
   auto branch = Branch(settings(), message.gtid, Branch::Kind::kOnePhase);
-  if (auto refused = admission(from, message.gtid))
-    branch = Branch::tombstone(settings(), message.gtid, *refused);
+  const auto refused = admission(from, message.gtid);
+  if (refused) branch = Branch::tombstone(settings(), message.gtid, *refused);
   auto& entry = start_entry(message.gtid, std::move(branch), now);
-  if (!message.idempotency_key.empty()) {
+  entry.priority = message.priority;
+  if (!message.idempotency_key.empty() && !refused) {  // a refusal leaves the key free
     entry.key = message.idempotency_key;
-    keys_[entry.key] = {message.gtid, message.body_digest, now.wall, message.key_retention};
+    Key key;
+    key.gtid = message.gtid;
+    key.digest = message.body_digest;
+    key.decided = now.wall;
+    key.retention = message.key_retention;
+    keys_[entry.key] = std::move(key);
   }
   count("one_phase");
   step(entry, event, now, &statements);
@@ -188,9 +246,7 @@ void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
     step(found->second, Branch::Decided{from, message}, now);
     return;
   }
-  const auto ended = ended_below_.find(message.gtid.tag());
-  if (ended != ended_below_.end() && message.gtid < ended->second)
-    return;  // a late duplicate of something ended everywhere
+  if (ended(message.gtid)) return;  // a late duplicate of something ended everywhere
   if (message.decision == Decision::kAbort) {
     start_entry(message.gtid, Branch::tombstone(settings(), message.gtid, message.reason), now);
     return;
@@ -207,6 +263,15 @@ void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
 void Engine::on_inquire_one_phase(const NodeName& from, const InquireOnePhase& message, Now now) {
   const auto found = branches_.find(message.gtid);
   if (found != branches_.end()) return step(found->second, Branch::OnePhaseInquired{from}, now);
+  if (const auto other = redirected_.find(message.gtid); other != redirected_.end()) {
+    const auto key = keys_.find(other->second);
+    if (key != keys_.end()) {  // still pending: it is answered when the first request is
+      if (key->second.outcome != Outcome::kPending)
+        answer_from_key(from, message.gtid, key->second);
+      return;
+    }
+  }
+  if (ended(message.gtid)) return;  // it was answered; nobody waits for this
   auto& entry =
       start_entry(message.gtid,
                   Branch::tombstone(settings(), message.gtid,
@@ -224,8 +289,11 @@ void Engine::forget_below(const Gtid& ended_below) {
   known = ended_below;
   const Gtid first = Gtid(ended_below.tag(), {}, 0, Decider::kCoordinator);
   for (auto at = branches_.lower_bound(first); at != branches_.end() && at->first < ended_below;) {
-    at = at->second.branch.is_over() ? branches_.erase(at) : std::next(at);
+    at = at->second.branch.is_over() ? erase(at) : std::next(at);
   }
+  std::erase_if(redirected_, [&](const auto& item) {
+    return item.first.tag() == ended_below.tag() && item.first < ended_below;
+  });
 }
 
 }  // namespace troth::participant

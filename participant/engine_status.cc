@@ -17,37 +17,57 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
     if (!peer.address.empty()) transport_.learn_address(peer.name, peer.address);
   }
   for (auto& [gtid, prepared] : tables.prepared) {
-    Entry entry(Branch::recovered_prepared(settings(), prepared.record, now));
-    entry.since = now;
+    auto& entry =
+        start_entry(gtid, Branch::recovered_prepared(settings(), prepared.record, now), {now, {}});
+    entry.priority = prepared.record.priority;
     schedule(entry);
-    branches_.emplace(gtid, std::move(entry));
   }
   for (auto& [gtid, remembered] : tables.remembered) {
     const auto kind =
         gtid.decider() == Decider::kParticipant ? Branch::Kind::kOnePhase : Branch::Kind::kTwoPhase;
-    if (!remembered.idempotency_key.empty())
-      keys_[remembered.idempotency_key] = {gtid, remembered.body_digest, remembered.decided,
-                                           remembered.key_retention};
+    if (!remembered.idempotency_key.empty()) {
+      auto& key = keys_[remembered.idempotency_key];
+      key.gtid = gtid;
+      key.digest = remembered.body_digest;
+      key.decided = remembered.decided;
+      key.retention = remembered.key_retention;
+      key.outcome = remembered.outcome;
+      key.reason = remembered.reason;
+    }
     if (gtid.tag() == CoordinatorTag::of(options_.log_id))
       continue;  // a local one: nobody will ask
-    Entry entry(remembered.outcome == Outcome::kCommitted
+    start_entry(gtid,
+                remembered.outcome == Outcome::kCommitted
                     ? Branch::recovered_committed(settings(), gtid, kind)
-                    : Branch::tombstone(settings(), gtid, remembered.reason));
-    entry.since = now;
-    branches_.emplace(gtid, std::move(entry));
+                    : Branch::tombstone(settings(), gtid, remembered.reason),
+                {now, {}});
   }
+  // What earlier starts left in the log counts towards the next checkpoint.
+  if (tables.first_record.value != 0)
+    checkpoint_end_ = std::min(checkpoint_end_, tables.first_record);
+}
+
+void Engine::forget_old_keys(Now now) {
+  std::erase_if(keys_, [&](const auto& item) {
+    const auto& key = item.second;
+    const auto age = std::chrono::milliseconds(now.wall.unix_ms - key.decided.unix_ms);
+    return key.outcome != Outcome::kPending && age > key.retention;
+  });
 }
 
 // Copies what still lives to the end of the log, so that everything before can go: segments are
 // dropped by what they hold, never by age.
-void Engine::checkpoint_if_due() {
-  if (checkpoint_end_.value != 0 && checkpoint_end_ <= log_.durable() &&
-      file_durable_ >= checkpoint_start_ && released_ < checkpoint_start_) {
+void Engine::checkpoint_if_due(Now now) {
+  // All or nothing, and never beyond the file's own durable marker: the redo of a COMMITTED record
+  // is in its PREPARED record before it, and at a start the marker proves that nothing is lost.
+  if (checkpoint_end_ <= log_.durable() && file_durable_ >= checkpoint_start_ &&
+      released_ < checkpoint_start_) {
     released_ = checkpoint_start_;
     log_.release_below(checkpoint_start_);
   }
-  const bool open = checkpoint_end_.value != 0 && released_ < checkpoint_start_;
-  if (open || log_.appended().value - checkpoint_start_.value < options_.checkpoint_bytes) return;
+  const bool open = released_ < checkpoint_start_;
+  if (open || log_.appended().value - checkpoint_end_.value < options_.checkpoint_bytes) return;
+  forget_old_keys(now);
   checkpoint_start_ = log_.appended();
   append(EpochRecord{options_.epoch});
   if (adopted_.lineage > 0) append(adopted_);
@@ -67,9 +87,9 @@ void Engine::checkpoint_if_due() {
     append(record);
   }
   for (const auto& [text, key] : keys_) {
-    RememberedRecord record{key.gtid,   Outcome::kCommitted, {},           text,
-                            key.digest, key.decided,         key.retention};
-    append(record);
+    if (key.outcome == Outcome::kPending) continue;
+    append(RememberedRecord{key.gtid, key.outcome, key.reason, text, key.digest, key.decided,
+                            key.retention});
   }
   checkpoint_end_ = log_.appended();
   count("checkpoints");
@@ -97,7 +117,9 @@ NodeStatus Engine::status(Now now) const {
   }
   for (const auto& [name, value] : counters_) status.counters.emplace_back(name, value);
   status.counters.emplace_back("waiting_for_locks", waiting);
-  status.counters.emplace_back("branches_remembered", branches_.size());
+  status.counters.emplace_back("in_doubt", status.in_doubt);
+  status.counters.emplace_back("branches_live", live_);
+  status.counters.emplace_back("branches_remembered", branches_.size() - live_);
   return status;
 }
 
@@ -167,6 +189,9 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   branch.attempts = detail.summary.attempts;
   branch.statements = entry->sql;
   detail.branches.push_back(std::move(branch));
+  for (const auto& [gtid, other] : branches_)
+    if (!other.waits_for.empty() && other.holder == entry->branch.gtid())
+      detail.events.push_back(fmt::format("{} waits for its rows", gtid));
   const auto& coordinator = entry->branch.coordinator();
   if (entry->branch.continuity_not_proven()) {
     detail.explanation = fmt::format(

@@ -1,7 +1,8 @@
 #pragma once
-// The thread that owns one database. Takes every job that queued, runs them in order, and hands the
-// results back in one go.
+// The thread that owns one database. Takes every job that queued: decisions, flushes and discards
+// in their order and first, then new work in portions; hands the results of a round back in one go.
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <thread>
@@ -26,12 +27,17 @@ class Worker final : public WorkerPort {
   void stop();
 
  private:
+  static constexpr MonotonicTime kAtOnce{};
+
   void run();
-  Status run_one(Job job, std::vector<WorkerResult>& results);
+  Status run_round(std::deque<Job> jobs, std::vector<WorkerResult>& results);
+  Status decide(const Job& job, std::vector<WorkerResult>& results);
+  static void report(std::vector<ResourceEvent> events, std::vector<WorkerResult>& results);
 
   std::unique_ptr<ResourceManager> manager_;
   std::function<void(std::vector<WorkerResult>)> deliver_;
   BoundedQueue<Job> jobs_;
+  std::deque<ExecuteRequest> executes_;  // the worker thread's own: taken and not yet begun
   std::jthread thread_;
 };
 

@@ -31,6 +31,13 @@ class PreparedStatement {
   sqlite3_stmt* get() const { return stmt_; }
   /// `index` counts from 1. Text and blobs must stay alive until reset().
   void bind(int index, const protocol::Value& value);
+  void bind(int index, std::int64_t value) { sqlite3_bind_int64(stmt_, index, value); }
+  /// Would bind a temporary that is gone at step().
+  void bind(int index, const std::string& text) = delete;
+  /// Copies.
+  void bind_text(int index, std::string_view text) {
+    sqlite3_bind_text64(stmt_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  }
   int step() { return sqlite3_step(stmt_); }
   void reset() {
     sqlite3_reset(stmt_);

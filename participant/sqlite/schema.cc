@@ -47,7 +47,7 @@ Status load_columns(Connection& db, TableInfo& table) {
   TROTH_ASSIGN_OR_RETURN(
       auto rows,
       db.prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1)"));
-  rows.bind(1, table.name);
+  rows.bind_text(1, table.name);
   std::vector<std::pair<std::int64_t, int>> primary;
   std::string primary_type;
   while (rows.step() == SQLITE_ROW) {
@@ -79,7 +79,7 @@ Status load_index_columns(Connection& db, TableInfo& table, IndexInfo& index) {
   TROTH_ASSIGN_OR_RETURN(
       auto rows,
       db.prepare("SELECT cid, coll FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno"));
-  rows.bind(1, index.name);
+  rows.bind_text(1, index.name);
   while (rows.step() == SQLITE_ROW) {
     index.columns.push_back(static_cast<int>(rows.integer(0)));
     index.collations.push_back(collation_of(rows.text(1)));
@@ -95,7 +95,7 @@ Status load_indexes(Connection& db, TableInfo& table) {
       auto rows,
       db.prepare(
           "SELECT name, origin FROM pragma_index_list(?1) WHERE \"unique\" = 1 ORDER BY name"));
-  rows.bind(1, table.name);
+  rows.bind_text(1, table.name);
   while (rows.step() == SQLITE_ROW) {
     IndexInfo index;
     index.number = static_cast<std::uint32_t>(table.unique.size() + 1);
@@ -111,7 +111,7 @@ Status load_foreign_keys(Connection& db, TableInfo& table) {
   TROTH_ASSIGN_OR_RETURN(
       auto rows, db.prepare("SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM "
                             "pragma_foreign_key_list(?1) ORDER BY id, seq"));
-  rows.bind(1, table.name);
+  rows.bind_text(1, table.name);
   std::int64_t last = -1;
   while (rows.step() == SQLITE_ROW) {
     if (rows.integer(0) != last) {

@@ -1,0 +1,150 @@
+#include "participant/sqlite/statement_analysis.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+using namespace troth;
+using namespace troth::participant;
+using namespace troth::participant::sqlite;
+using protocol::AbortCode;
+
+namespace {
+
+constexpr const char* kSchema = R"(
+CREATE TABLE t(id INTEGER PRIMARY KEY, u TEXT UNIQUE, v INT, n TEXT COLLATE NOCASE UNIQUE);
+CREATE TABLE w(k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+CREATE TABLE p(k TEXT PRIMARY KEY NOT NULL, v);
+CREATE TABLE g(id INTEGER PRIMARY KEY, a INT, b INT GENERATED ALWAYS AS (a + 1) VIRTUAL);
+CREATE TABLE child(id INTEGER PRIMARY KEY, parent INT REFERENCES t(id) ON DELETE CASCADE);
+CREATE VIRTUAL TABLE f USING fts5(body);
+CREATE TABLE troth_applied(id INTEGER PRIMARY KEY);
+)";
+
+struct Fixture {
+  std::unique_ptr<Connection> db;
+  Schema schema;
+  std::unique_ptr<StatementAnalyzer> analyzer;
+  Fixture() {
+    db = std::move(*Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
+    REQUIRE(db->execute(kSchema).has_value());
+    schema = std::move(*Schema::load(*db));
+    analyzer = std::move(*StatementAnalyzer::create(schema));
+  }
+};
+
+bool locks_a_table(const StatementInfo& info) {
+  return std::any_of(info.tables.begin(), info.tables.end(),
+                     [](const auto& t) { return t.second == LockMode::kS || t.second == LockMode::kSIX; });
+}
+
+}  // namespace
+
+TEST_CASE("the linked SQLite compiles as the analysis expects") {
+  Fixture f;
+  const auto tested = f.analyzer->self_test();
+  CHECK_MESSAGE(tested.has_value(), (tested ? "" : tested.error().context));
+}
+
+TEST_CASE("point reads lock one key, everything else the table") {
+  struct Row {
+    const char* sql;
+    bool scans;
+    std::size_t points;
+  };
+  const Row rows[] = {
+      {"SELECT v FROM t WHERE id = ?", false, 1},
+      {"SELECT v FROM t WHERE id = 5", false, 1},
+      {"SELECT v FROM t WHERE u = ?", false, 1},
+      {"SELECT v FROM t WHERE n = 'x'", false, 1},
+      {"SELECT v FROM w WHERE k = ?", false, 1},
+      {"SELECT v FROM p WHERE k = ?", false, 1},
+      {"UPDATE t SET v = v + 1 WHERE id = ?", false, 1},
+      {"UPDATE t SET v = ? WHERE u = ?", false, 1},
+      {"DELETE FROM t WHERE id = ?", false, 1},
+      {"UPDATE w SET v = 1 WHERE k = ?", false, 1},
+      {"INSERT INTO t(v) VALUES (?)", false, 0},
+      {"INSERT INTO t(id, v) VALUES (?, ?)", false, 0},
+      {"INSERT INTO p VALUES (?, ?) RETURNING v", false, 0},
+      {"SELECT v FROM t WHERE id IN (1, 2, 3)", true, 0},
+      {"SELECT v FROM t WHERE id = 1 OR id = 2", true, 0},
+      {"SELECT v FROM t WHERE id > ?", true, 0},
+      {"SELECT v FROM t WHERE v = ?", true, 0},
+      {"SELECT v FROM t WHERE u IS NULL", true, 0},
+      {"SELECT v FROM t WHERE u LIKE 'a%'", true, 0},
+      {"SELECT count(*) FROM t", true, 0},
+      {"SELECT max(id) FROM t", true, 0},
+      {"SELECT * FROM t a, w b WHERE a.u = b.k", true, 0},
+      {"UPDATE t SET v = (SELECT count(*) FROM w)", true, 0},
+      {"DELETE FROM t", true, 0},
+      {"INSERT INTO t(v) SELECT v FROM w", true, 0},
+      {"INSERT OR IGNORE INTO t(id) VALUES (?)", true, 0},
+      {"INSERT INTO t(id, v) VALUES (?, 1) ON CONFLICT(id) DO UPDATE SET v = v + 1", true, 0},
+      {"UPDATE t SET v = 1 WHERE id = abs(?)", true, 0},
+  };
+  Fixture f;
+  for (const auto& row : rows) {
+    CAPTURE(row.sql);
+    const auto info = f.analyzer->analyze(row.sql);
+    CHECK_MESSAGE(info.refusal.code == AbortCode::kNone, info.refusal.detail);
+    CHECK(locks_a_table(info) == row.scans);
+    if (row.points > 0) CHECK(info.points.size() >= row.points);
+    CHECK_FALSE(info.tables.empty());
+  }
+}
+
+TEST_CASE("what cannot be promised is refused by name, before anything runs") {
+  struct Row {
+    const char* sql;
+    AbortCode code;
+  };
+  const Row rows[] = {
+      {"CREATE TABLE x(a)", AbortCode::kRefusedDdl},
+      {"DROP TABLE t", AbortCode::kRefusedDdl},
+      {"ALTER TABLE t ADD COLUMN z", AbortCode::kRefusedDdl},
+      {"CREATE INDEX i ON t(v)", AbortCode::kRefusedDdl},
+      {"VACUUM", AbortCode::kRefusedDdl},
+      {"REINDEX", AbortCode::kRefusedDdl},
+      {"ANALYZE", AbortCode::kRefusedDdl},
+      {"BEGIN", AbortCode::kRefusedTxnControl},
+      {"COMMIT", AbortCode::kRefusedTxnControl},
+      {"SAVEPOINT s", AbortCode::kRefusedTxnControl},
+      {"ATTACH 'x' AS y", AbortCode::kRefusedAttach},
+      {"PRAGMA journal_mode", AbortCode::kRefusedPragma},
+      {"CREATE TEMP TABLE x(a)", AbortCode::kRefusedTemp},
+      {"INSERT INTO f VALUES ('x')", AbortCode::kRefusedVirtualTable},
+      {"INSERT INTO g(a) VALUES (1)", AbortCode::kRefusedVirtualColumn},
+      {"DELETE FROM troth_applied", AbortCode::kRefusedSystemTable},
+      {"INSERT OR ROLLBACK INTO t(id) VALUES (1)", AbortCode::kRefusedRollbackClause},
+      {"SELECT rowid FROM p", AbortCode::kRefusedHiddenRowid},
+      {"SELECT total_changes()", AbortCode::kRefusedFunction},
+      {"SELECT last_insert_rowid()", AbortCode::kRefusedFunction},
+      {"SELEC 1", AbortCode::kSqlError},
+      {"SELECT * FROM nowhere", AbortCode::kSqlError},
+      {"", AbortCode::kSqlError},
+      {"-- only a comment", AbortCode::kSqlError},
+      {"SELECT 1; SELECT 2", AbortCode::kSqlError},
+      {"EXPLAIN SELECT 1", AbortCode::kSqlError},
+  };
+  Fixture f;
+  for (const auto& row : rows) {
+    CAPTURE(row.sql);
+    const auto info = f.analyzer->analyze(row.sql);
+    CHECK(std::string(protocol::to_string(info.refusal.code)) == std::string(protocol::to_string(row.code)));
+    CHECK_FALSE(info.refusal.detail.empty());
+  }
+}
+
+TEST_CASE("keys that SQLite calls equal are one lock") {
+  using protocol::Value;
+  const auto key = [](Value v, Affinity a, Collation c = Collation::kBinary) { return canonical(v, a, c); };
+  CHECK(key(5.0, Affinity::kReal) == key(std::int64_t{5}, Affinity::kInteger));
+  CHECK(key(std::string("12"), Affinity::kInteger) == key(std::int64_t{12}, Affinity::kInteger));
+  CHECK(key(std::string("12"), Affinity::kText) == key(std::int64_t{12}, Affinity::kText));
+  CHECK(key(std::string("AbC"), Affinity::kText, Collation::kNoCase) == key(std::string("aBc"), Affinity::kText, Collation::kNoCase));
+  CHECK(key(std::string("a  "), Affinity::kText, Collation::kRtrim) == key(std::string("a"), Affinity::kText, Collation::kRtrim));
+  CHECK(key(std::string("a"), Affinity::kText) != key(std::string("A"), Affinity::kText));
+  CHECK(key(std::string("5"), Affinity::kBlob) != key(std::int64_t{5}, Affinity::kBlob));
+  CHECK_FALSE(key(1.5, Affinity::kText).has_value());
+  CHECK_FALSE(key(std::string("a"), Affinity::kText, Collation::kCustom).has_value());
+}
