@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <sstream>
 
 #include "base/settings.h"
@@ -20,6 +21,8 @@ namespace {
 struct Submission {
   std::vector<SubmitRequest> requests;
   int retries = 0;
+  bool batch = false;  ///< all at once instead of one after the other
+  std::optional<Duration> deadline;
 };
 
 Result<std::string> slurp(const std::string& path) {
@@ -84,18 +87,21 @@ Result<Submission> parse(const Words& words) {
     } else if (word == "--deadline") {
       TROTH_ASSIGN_OR_RETURN(const auto text, next());
       TROTH_ASSIGN_OR_RETURN(request.deadline, parse_duration(text));
+      out.deadline = request.deadline;
     } else if (word == "--wait") {
       TROTH_ASSIGN_OR_RETURN(const auto text, next());
       if (text != "applied" && text != "decided")
         return fail(ErrorCode::kInvalidArgument, "--wait is decided or applied");
       request.answer_at = text == "applied" ? AnswerAt::kApplied : AnswerAt::kDecided;
+    } else if (word == "--batch") {
+      out.batch = true;
     } else if (word == "--retries") {
       TROTH_ASSIGN_OR_RETURN(const auto text, next());
       TROTH_ASSIGN_OR_RETURN(const auto value, parse_value("int:" + text));
       out.retries = static_cast<int>(std::get<std::int64_t>(value));
     } else if (word.rfind("--", 0) == 0) {
       const auto near = did_you_mean(word, {"--on", "--param", "--expect", "--key", "--deadline",
-                                            "--wait", "--retries", "--comment"});
+                                            "--wait", "--retries", "--comment", "--batch"});
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("unknown flag {}{}", word,
                               near.empty() ? "" : fmt::format("; did you mean {}?", near)));
@@ -106,7 +112,10 @@ Result<Submission> parse(const Words& words) {
   for (const auto& file : files) {
     TROTH_ASSIGN_OR_RETURN(const auto text, slurp(file));
     TROTH_ASSIGN_OR_RETURN(auto requests, parse_transactions(text, file == "-" ? "stdin" : file));
-    for (auto& r : requests) out.requests.push_back(std::move(r));
+    for (auto& r : requests) {
+      if (r.deadline.count() == 0 && out.deadline) r.deadline = *out.deadline;
+      out.requests.push_back(std::move(r));
+    }
   }
   if (!request.branches.empty()) out.requests.push_back(std::move(request));
   if (out.requests.empty())
@@ -183,6 +192,12 @@ int submit(const Arguments& arguments, const Words& words) {
   options.client_name = "troth-cli";
   thrift::Client client(options);
   int worst = kOk;
+  if (parsed->batch) {
+    const auto replies = client.submit_batch(parsed->requests, arguments.timeout);
+    if (!replies) return report(arguments, replies.error());
+    for (const auto& reply : *replies) worst = std::max(worst, show(arguments, reply));
+    return worst;
+  }
   for (const auto& request : parsed->requests) {
     int tries = 0;
     while (true) {

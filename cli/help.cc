@@ -44,6 +44,7 @@ troth submit FILE.json | -
   --key KEY           idempotency key: the same key and body is done once, however often it is sent
   --deadline 5s       time to reach a decision (100ms to 10m)
   --wait applied      answer when every database file holds it (default: when it is decided)
+  --batch             submit everything at once and wait for all (up to --timeout)
   --retries N         try again after aborts that say they are retryable
   --comment TEXT      shown to operators
 

@@ -86,13 +86,24 @@ TEST_CASE("the force table (protocol.md section 3)") {
     Force force;
   };
   AbortRecord keyed{gtid(1), {}, "key", "digest", {}};
+  RememberedRecord keyed_abort;
+  keyed_abort.outcome = Outcome::kAborted;
+  keyed_abort.idempotency_key = "key";
   const Row rows[] = {
-      {EpochRecord{}, Force::kYes},   {PreparedRecord{}, Force::kYes},
-      {CommitRecord{}, Force::kYes},  {AbortRecord{}, Force::kNo},
-      {keyed, Force::kYes},           {CommittedRecord{}, Force::kYes},
-      {AbortedRecord{}, Force::kNo},  {EndRecord{}, Force::kNo},
-      {RefusedRecord{}, Force::kYes}, {OnePhaseRecord{}, Force::kYes},
-      {PeerRecord{}, Force::kNo},     {HorizonRecord{}, Force::kYes},
+      {EpochRecord{}, Force::kYes},
+      {PreparedRecord{}, Force::kYes},
+      {CommitRecord{}, Force::kYes},
+      {AbortRecord{}, Force::kNo},
+      {keyed, Force::kYes},
+      {CommittedRecord{}, Force::kYes},
+      {AbortedRecord{}, Force::kNo},
+      {EndRecord{}, Force::kNo},
+      {RefusedRecord{}, Force::kYes},
+      {OnePhaseRecord{}, Force::kYes},
+      {PeerRecord{}, Force::kNo},
+      {HorizonRecord{}, Force::kYes},
+      {RememberedRecord{}, Force::kNo},
+      {keyed_abort, Force::kYes},
   };
   for (const auto& row : rows) {
     CAPTURE(std::string(to_string(type_of(row.record))));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <limits>
 
 #include "fakes.h"
 #include "thrift/client.h"
@@ -126,6 +127,20 @@ TEST_CASE("malformed requests close the connection without waiting for more") {
   static_cast<void>(read_until_closed(fd));  // although our side is still open
   ::close(fd);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // their malloc aborts instead
+TEST_CASE("running out of memory while reading closes that connection only") {
+  ServerOptions options;
+  options.max_container_items = std::numeric_limits<int>::max();
+  World world(options);
+  const int fd = raw_connect(world.server->port());
+  send_all(fd, framed(call_to("Peer:deliver") + std::string("\x0f\x00\x03\x0c", 4) +
+                      be32(2'147'000'000)));
+  static_cast<void>(read_until_closed(fd));
+  ::close(fd);
+  CHECK(world.answers());
+}
+#endif
 
 TEST_CASE("deep nesting is cut") {
   World world;
