@@ -277,6 +277,7 @@ void Engine::release(Held held, Now now) {
 }
 
 void Engine::on_durable(Lsn durable, Now now) {
+  publish();
   while (!held_.empty() && held_.begin()->first <= durable) {
     auto held = std::move(held_.begin()->second);
     held_.erase(held_.begin());
@@ -410,6 +411,12 @@ void Engine::tick(Now now) {
 
 void Engine::end_of_round(Now now) {
   checkpoint_if_due(now);
+  publish();
+}
+
+// Before any promise leaves: the batch that carries a decision must also say that the log reaches
+// at least that far, or a peer could not tell later that this log lost it.
+void Engine::publish() {
   LinkState state;
   state.position = {options_.log_id, options_.epoch, log_.durable()};
   // Every gtid below the oldest live one is ended everywhere: participants may forget theirs.

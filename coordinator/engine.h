@@ -138,6 +138,7 @@ class Engine {
   void finish_if_ended(const Gtid& gtid);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
   void send(const NodeName& to, const protocol::Message& message);
+  void publish();
   void append(const protocol::Record& record);
   void alarm(std::string what, const Gtid& gtid);
   void schedule(const Gtid& gtid, std::optional<MonotonicTime> wake);

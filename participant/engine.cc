@@ -188,6 +188,7 @@ void Engine::append(const Record& record) {
 }
 
 void Engine::on_durable(Lsn durable, Now now) {
+  publish();
   while (!held_.empty() && held_.begin()->first <= durable) {
     auto held = std::move(held_.begin()->second);
     held_.erase(held_.begin());
@@ -332,11 +333,16 @@ void Engine::end_of_round(Now now) {
     if (found != branches_.end() && found->second.branch.is_over() && !found->second.done)
       erase(found);
   }
+  publish();
+}
+
+// Before any promise leaves: the batch that carries a vote or an ack must also say that the log
+// reaches at least that far, or a peer could not tell later that this log lost it.
+void Engine::publish() {
   const Lsn durable = log_.durable();
-  if (durable != published_) {
-    published_ = durable;
-    transport_.publish({{options_.log_id, options_.epoch, durable}, std::nullopt});
-  }
+  if (durable == published_) return;
+  published_ = durable;
+  transport_.publish({{options_.log_id, options_.epoch, durable}, std::nullopt});
 }
 
 // The SQLite COMMIT that carries marker X may start only when the log is durable through X:

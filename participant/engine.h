@@ -151,6 +151,7 @@ class Engine {
   void count_transition(Entry& entry, protocol::Branch::State before);
   std::map<Gtid, Entry>::iterator erase(std::map<Gtid, Entry>::iterator at);
   void send(const NodeName& to, const protocol::Message& message);
+  void publish();
   void append(const protocol::Record& record);
   void alarm(std::string what, const Gtid& gtid);
   void forget_below(const Gtid& ended_below);

@@ -179,6 +179,8 @@ Result<int> run(int argc, char** argv) {
     std::cout << fmt::format("adopted {} (log {})\n", data_dir, identity.log_id);
     return 0;
   }
+  TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto identity,
+                         wal::read_identity(*files, data_dir));
   TROTH_ASSIGN_OR_RETURN(auto options, read(values));
   TROTH_TRY(serve(std::move(options), data_dir, *files));
   return 0;

@@ -356,8 +356,11 @@ Force force_of(const Record& record) {
           [](const RefusedRecord&) { return Force::kYes; },    // a promise given to others
           [](const OnePhaseRecord&) {
             return Force::kYes;
-          },  // the commit point of a one-phase transaction
-          [](const RememberedRecord&) { return Force::kNo; },  // durable before its segment goes
+          },                               // the commit point of a one-phase transaction
+          [](const RememberedRecord& r) {  // a copy, except for the first news of a keyed abort
+            return r.outcome == Outcome::kAborted && !r.idempotency_key.empty() ? Force::kYes
+                                                                                : Force::kNo;
+          },
       },
       record);
 }

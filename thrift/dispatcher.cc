@@ -47,7 +47,7 @@ bool Dispatcher::process(std::shared_ptr<at::protocol::TProtocol> in,
     // The ordinary end of a connection comes this way too.
     logger_.debug("connection closed",
                   {{"from", in->getTransport()->getOrigin()}, {"why", e.what()}});
-  } catch (const std::logic_error& e) {
+  } catch (const std::exception& e) {
     logger_.warn("connection closed because of a malformed request",
                  {{"from", in->getTransport()->getOrigin()}, {"why", e.what()}});
   }
