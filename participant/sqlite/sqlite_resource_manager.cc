@@ -55,6 +55,7 @@ class SqliteResourceManager final : public ResourceManager {
   void refuse_vote(const Gtid& gtid, protocol::AbortReason reason,
                    std::vector<ResourceEvent>& events);
   void finish(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  void run_granted(const Gtid& freed, std::vector<ResourceEvent>& events);
   void note_pending(const std::vector<RowOp>& operations, bool add);
   Status repair_outer_transaction();
   std::string text_of(const Resource& resource) const;
@@ -193,6 +194,13 @@ void SqliteResourceManager::wait(const Gtid& gtid, std::vector<LockRequest> want
   events.emplace_back(Waiting{gtid, blocked.holders, text_of(blocked.contended)});
 }
 
+// Giving up what it held may have been all that others waited for: whoever is granted now must run
+// now, nobody else will come back for it.
+void SqliteResourceManager::run_granted(const Gtid& freed, std::vector<ResourceEvent>& events) {
+  for (const auto& woken : locks_.release(freed))
+    if (branches_.count(woken) != 0) attempt(woken, events);
+}
+
 // With the locks known before execution already granted: run, then lock the rows it touched.
 // Execution and locking are one step of one thread, so nothing has to be validated later.
 void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>& events) {
@@ -215,8 +223,8 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
   if (!acquired.granted) {
     auto wanted = locks_needed(branch);
     wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
-    locks_.release(gtid);
-    return wait(gtid, std::move(wanted), acquired, events);
+    wait(gtid, std::move(wanted), acquired, events);
+    return run_granted(Gtid(), events);
   }
   Executed done;
   done.gtid = gtid;
@@ -247,10 +255,10 @@ bool SqliteResourceManager::wait_for_writers(const Gtid& gtid, const LockTable::
   for (const auto table : contested)
     wanted.push_back({{table, Resource::kWholeTable, {}}, LockMode::kS});
   branch.failed_alone = true;
-  locks_.release(gtid);
   auto blocked = none;
   blocked.contended = {contested.front(), Resource::kWholeTable, {}};
   wait(gtid, std::move(wanted), blocked, events);
+  run_granted(Gtid(), events);
   return true;
 }
 
@@ -268,8 +276,7 @@ void SqliteResourceManager::refuse_vote(const Gtid& gtid, protocol::AbortReason 
 // next one.
 void SqliteResourceManager::finish(const Gtid& gtid, std::vector<ResourceEvent>& events) {
   branches_.erase(gtid);
-  for (const auto& woken : locks_.release(gtid))
-    if (branches_.count(woken) != 0) attempt(woken, events);
+  run_granted(gtid, events);
 }
 
 void SqliteResourceManager::note_pending(const std::vector<RowOp>& operations, bool add) {
@@ -346,9 +353,11 @@ ResourceStatus SqliteResourceManager::status() const {
 
 void SqliteResourceManager::close() {
   if (database_ == nullptr) return;
+  // What was not flushed is replayed from the log. Before the rest: even a ROLLBACK is compiled, and
+  // asks the applier's authorizer.
+  static_cast<void>(database_->rollback());
   executor_.reset();
   applier_.reset();
-  static_cast<void>(database_->rollback());  // what was not flushed is replayed from the log
   database_.reset();
 }
 

@@ -68,10 +68,10 @@ struct World {
     start();
   }
   static void create(const std::string& path) {
-    const auto db = std::move(*sqlite::Connection::open(
-        path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
+    const auto db = std::move(
+        *sqlite::Connection::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
     REQUIRE(db->execute("CREATE TABLE t(id INTEGER PRIMARY KEY, v INTEGER NOT NULL);"
-                    "INSERT INTO t VALUES (1, 0), (2, 0)")
+                        "INSERT INTO t VALUES (1, 0), (2, 0)")
                 .has_value());
   }
   Result<std::unique_ptr<Agent>> try_start() {
@@ -165,8 +165,8 @@ TEST_CASE("concurrent embedded writes all arrive, share forces, and survive a re
 
 TEST_CASE("an embedded transaction that fails changes nothing and says why") {
   World world;
-  const auto outcome = world.agent->transact(
-      {World::add(1, 1), {"INSERT INTO t VALUES (1, 9)", {}, {}}});
+  const auto outcome =
+      world.agent->transact({World::add(1, 1), {"INSERT INTO t VALUES (1, 9)", {}, {}}});
   CHECK(outcome.outcome == Outcome::kAborted);
   CHECK(outcome.reason.code == AbortCode::kConstraint);
   CHECK(outcome.reason.statement == 1);
@@ -212,12 +212,15 @@ TEST_CASE("an older copy of the database is brought up to date from the log") {
   World world;
   world.write(1, 1);
   world.stop();
+  const auto wal = world.database + "-wal";
   fs::copy_file(world.database, world.database + ".old");
+  if (fs::exists(wal)) fs::copy_file(wal, wal + ".old");
   world.start();
   world.write(1, 10);
   world.stop();
   for (const auto* suffix : {"-wal", "-shm"}) fs::remove(world.database + suffix);
   fs::copy_file(world.database + ".old", world.database, fs::copy_options::overwrite_existing);
+  if (fs::exists(wal + ".old")) fs::copy_file(wal + ".old", wal);
   world.start();
   world.stop();
   CHECK(world.look("SELECT v FROM t WHERE id = 1") == "11");

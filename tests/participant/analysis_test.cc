@@ -1,8 +1,8 @@
-#include "participant/sqlite/statement_analysis.h"
-
 #include <doctest/doctest.h>
 
 #include <algorithm>
+
+#include "participant/sqlite/statement_analysis.h"
 
 using namespace troth;
 using namespace troth::participant;
@@ -26,7 +26,8 @@ struct Fixture {
   Schema schema;
   std::unique_ptr<StatementAnalyzer> analyzer;
   Fixture() {
-    db = std::move(*Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
+    db = std::move(
+        *Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
     REQUIRE(db->execute(kSchema).has_value());
     schema = std::move(*Schema::load(*db));
     analyzer = std::move(*StatementAnalyzer::create(schema));
@@ -34,8 +35,9 @@ struct Fixture {
 };
 
 bool locks_a_table(const StatementInfo& info) {
-  return std::any_of(info.tables.begin(), info.tables.end(),
-                     [](const auto& t) { return t.second == LockMode::kS || t.second == LockMode::kSIX; });
+  return std::any_of(info.tables.begin(), info.tables.end(), [](const auto& t) {
+    return t.second == LockMode::kS || t.second == LockMode::kSIX;
+  });
 }
 
 }  // namespace
@@ -130,19 +132,24 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
   for (const auto& row : rows) {
     CAPTURE(row.sql);
     const auto info = f.analyzer->analyze(row.sql);
-    CHECK(std::string(protocol::to_string(info.refusal.code)) == std::string(protocol::to_string(row.code)));
+    CHECK(std::string(protocol::to_string(info.refusal.code)) ==
+          std::string(protocol::to_string(row.code)));
     CHECK_FALSE(info.refusal.detail.empty());
   }
 }
 
 TEST_CASE("keys that SQLite calls equal are one lock") {
   using protocol::Value;
-  const auto key = [](Value v, Affinity a, Collation c = Collation::kBinary) { return canonical(v, a, c); };
+  const auto key = [](Value v, Affinity a, Collation c = Collation::kBinary) {
+    return canonical(v, a, c);
+  };
   CHECK(key(5.0, Affinity::kReal) == key(std::int64_t{5}, Affinity::kInteger));
   CHECK(key(std::string("12"), Affinity::kInteger) == key(std::int64_t{12}, Affinity::kInteger));
   CHECK(key(std::string("12"), Affinity::kText) == key(std::int64_t{12}, Affinity::kText));
-  CHECK(key(std::string("AbC"), Affinity::kText, Collation::kNoCase) == key(std::string("aBc"), Affinity::kText, Collation::kNoCase));
-  CHECK(key(std::string("a  "), Affinity::kText, Collation::kRtrim) == key(std::string("a"), Affinity::kText, Collation::kRtrim));
+  CHECK(key(std::string("AbC"), Affinity::kText, Collation::kNoCase) ==
+        key(std::string("aBc"), Affinity::kText, Collation::kNoCase));
+  CHECK(key(std::string("a  "), Affinity::kText, Collation::kRtrim) ==
+        key(std::string("a"), Affinity::kText, Collation::kRtrim));
   CHECK(key(std::string("a"), Affinity::kText) != key(std::string("A"), Affinity::kText));
   CHECK(key(std::string("5"), Affinity::kBlob) != key(std::int64_t{5}, Affinity::kBlob));
   CHECK_FALSE(key(1.5, Affinity::kText).has_value());

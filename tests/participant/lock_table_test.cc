@@ -9,10 +9,18 @@ using namespace troth::participant;
 
 namespace {
 
-Gtid gtid(std::uint64_t n) { return Gtid({1}, {1}, n, Decider::kCoordinator); }
-Priority age(std::uint64_t n) { return {static_cast<std::int64_t>(n), gtid(n)}; }
-LockRequest table(LockMode mode) { return {{1, Resource::kWholeTable, {}}, mode}; }
-LockRequest row(const char* key, LockMode mode) { return {{1, 0, key}, mode}; }
+Gtid gtid(std::uint64_t n) {
+  return Gtid({1}, {1}, n, Decider::kCoordinator);
+}
+Priority age(std::uint64_t n) {
+  return {static_cast<std::int64_t>(n), gtid(n)};
+}
+LockRequest table(LockMode mode) {
+  return {{1, Resource::kWholeTable, {}}, mode};
+}
+LockRequest row(const char* key, LockMode mode) {
+  return {{1, 0, key}, mode};
+}
 
 }  // namespace
 
@@ -29,14 +37,16 @@ TEST_CASE("the compatibility of modes (Gray and Reuter, table 8.x)") {
       CHECK(compatible(modes[a], modes[b]) == expected[a][b]);
       CHECK(combined(modes[a], modes[b]) == combined(modes[b], modes[a]));
       for (const auto other : modes)  // the combination forbids whatever either forbids
-        CHECK(compatible(combined(modes[a], modes[b]), other) == (compatible(modes[a], other) && compatible(modes[b], other)));
+        CHECK(compatible(combined(modes[a], modes[b]), other) ==
+              (compatible(modes[a], other) && compatible(modes[b], other)));
     }
 }
 
 TEST_CASE("all or nothing, and the holders are named") {
   LockTable locks;
   CHECK(locks.try_acquire(gtid(1), age(1), {table(LockMode::kIX), row("a", LockMode::kX)}).granted);
-  const auto blocked = locks.try_acquire(gtid(2), age(2), {table(LockMode::kIX), row("b", LockMode::kX), row("a", LockMode::kX)});
+  const auto blocked = locks.try_acquire(
+      gtid(2), age(2), {table(LockMode::kIX), row("b", LockMode::kX), row("a", LockMode::kX)});
   CHECK_FALSE(blocked.granted);
   CHECK(blocked.holders == std::vector{gtid(1)});
   CHECK(locks.try_acquire(gtid(3), age(3), {table(LockMode::kIX), row("b", LockMode::kX)}).granted);
@@ -82,7 +92,9 @@ TEST_CASE("random work never grants two incompatible locks, and everybody gets a
   for (int i = 0; i < 3000; ++i) {
     if (owners.size() < 8) {
       Owner owner;
-      for (int k = 0; k < 3; ++k) owner.wanted.push_back({{1, 0, std::string(1, static_cast<char>('a' + random() % 4))}, random() % 2 == 0 ? LockMode::kS : LockMode::kX});
+      for (int k = 0; k < 3; ++k)
+        owner.wanted.push_back({{1, 0, std::string(1, static_cast<char>('a' + random() % 4))},
+                                random() % 2 == 0 ? LockMode::kS : LockMode::kX});
       const auto id = next++;
       owner.holds = locks.try_acquire(gtid(id), age(id), owner.wanted).granted;
       if (!owner.holds) locks.enqueue(gtid(id), age(id), owner.wanted);

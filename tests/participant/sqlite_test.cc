@@ -1,8 +1,10 @@
-// The SQLite resource manager on real files; a second, stock connection looks at what everybody else can see.
+// The SQLite resource manager on real files; a second, stock connection looks at what everybody
+// else can see.
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
 #include <filesystem>
+#include <set>
 
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
@@ -55,7 +57,8 @@ struct World {
   Gtid start(std::vector<Statement> statements) {
     const Gtid gtid({1}, {1}, next++, Decider::kCoordinator);
     events.clear();
-    manager->execute({gtid, {static_cast<std::int64_t>(next), gtid}, std::move(statements)}, events);
+    manager->execute({gtid, {static_cast<std::int64_t>(next), gtid}, std::move(statements)},
+                     events);
     return gtid;
   }
   Gtid start(const std::string& sql) { return start(std::vector{Statement{sql, {}, {}}}); }
@@ -66,7 +69,8 @@ struct World {
   }
   bool waits(const Gtid& gtid) {
     for (const auto& event : events)
-      if (const auto* w = std::get_if<Waiting>(&event); w != nullptr && w->gtid == gtid) return true;
+      if (const auto* w = std::get_if<Waiting>(&event); w != nullptr && w->gtid == gtid)
+        return true;
     return false;
   }
   AbortCode failure(const std::string& sql) {
@@ -91,7 +95,9 @@ struct World {
   }
 };
 
-constexpr const char* kAccounts = "CREATE TABLE a(id INTEGER PRIMARY KEY, v INT NOT NULL CHECK(v >= 0)); INSERT INTO a VALUES(1,10),(2,20),(3,30);";
+constexpr const char* kAccounts =
+    "CREATE TABLE a(id INTEGER PRIMARY KEY, v INT NOT NULL CHECK(v >= 0)); INSERT INTO a "
+    "VALUES(1,10),(2,20),(3,30);";
 
 }  // namespace
 
@@ -107,17 +113,23 @@ TEST_CASE("others see a branch after apply and flush, never before") {
   CHECK(w.look("SELECT lsn FROM troth_applied") == "101");
 }
 
-TEST_CASE("1,000 branches prepared and undecided at once, while other rows commit and readers see only what is committed") {
+TEST_CASE(
+    "1,000 branches prepared and undecided at once, while other rows commit and readers see only "
+    "what is committed") {
   World w("CREATE TABLE a(id INTEGER PRIMARY KEY, v INT NOT NULL)");
-  w.commit("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 2000) INSERT INTO a SELECT i, 0 FROM n");
+  w.commit(
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 2000) INSERT INTO a "
+      "SELECT i, 0 FROM n");
   std::vector<Gtid> prepared;
   for (int i = 1; i <= 1000; ++i) {
-    const auto gtid = w.start({Statement{"UPDATE a SET v = 7 WHERE id = ?1", {std::int64_t{i}}, {}}});
+    const auto gtid =
+        w.start({Statement{"UPDATE a SET v = 7 WHERE id = ?1", {std::int64_t{i}}, {}}});
     REQUIRE(w.executed(gtid).vote == Vote::kCommit);
     prepared.push_back(gtid);
   }
   for (int i = 1001; i <= 1100; ++i) {
-    const auto gtid = w.start({Statement{"UPDATE a SET v = 1 WHERE id = ?1", {std::int64_t{i}}, {}}});
+    const auto gtid =
+        w.start({Statement{"UPDATE a SET v = 1 WHERE id = ?1", {std::int64_t{i}}, {}}});
     w.apply(gtid);
     w.flush();
     CHECK(w.look("SELECT sum(v) FROM a") == std::to_string(i - 1000));
@@ -146,13 +158,16 @@ TEST_CASE("while the agent runs nobody else writes, everybody reads") {
 }
 
 TEST_CASE("automatic ids of undecided branches do not collide") {
-  for (const char* schema : {"CREATE TABLE q(id INTEGER PRIMARY KEY, x)", "CREATE TABLE q(id INTEGER PRIMARY KEY AUTOINCREMENT, x)", "CREATE TABLE q(x)"}) {
+  for (const char* schema :
+       {"CREATE TABLE q(id INTEGER PRIMARY KEY, x)",
+        "CREATE TABLE q(id INTEGER PRIMARY KEY AUTOINCREMENT, x)", "CREATE TABLE q(x)"}) {
     CAPTURE(std::string(schema));
     World w(schema);
     std::vector<Gtid> gtids;
     for (int i = 0; i < 20; ++i) {
       gtids.push_back(w.start({Statement{"INSERT INTO q(x) VALUES (?1)", {std::int64_t{i}}, {}}}));
-      REQUIRE_MESSAGE(w.executed(gtids.back()).vote == Vote::kCommit, w.executed(gtids.back()).reason.detail);
+      REQUIRE_MESSAGE(w.executed(gtids.back()).vote == Vote::kCommit,
+                      w.executed(gtids.back()).reason.detail);
     }
     for (auto at = gtids.rbegin(); at != gtids.rend(); ++at) w.apply(*at);
     w.flush();
@@ -160,7 +175,9 @@ TEST_CASE("automatic ids of undecided branches do not collide") {
   }
 }
 
-TEST_CASE("the same row: the second waits, runs again on the new value, and a discarded first changes nothing") {
+TEST_CASE(
+    "the same row: the second waits, runs again on the new value, and a discarded first changes "
+    "nothing") {
   World w(kAccounts);
   const auto first = w.start("UPDATE a SET v = v + 1 WHERE id = 1");
   const auto second = w.start("UPDATE a SET v = v + 1 WHERE id = 1");
@@ -174,7 +191,31 @@ TEST_CASE("the same row: the second waits, runs again on the new value, and a di
   CHECK(w.look("SELECT v FROM a WHERE id = 1") == "12");
 }
 
-TEST_CASE("a reader of an undecided row waits; an update that found no row has locked the missing key") {
+TEST_CASE("nobody is forgotten in the queue of a hot row: every apply lets exactly one more run") {
+  World w(kAccounts);
+  constexpr int kBranches = 9;
+  std::set<Gtid> ready;
+  const auto note = [&] {
+    for (const auto& event : w.events)
+      if (const auto* e = std::get_if<Executed>(&event)) CHECK(ready.insert(e->gtid).second);
+  };
+  for (int i = 0; i < kBranches; ++i) {
+    w.start("UPDATE a SET v = v + 1 WHERE id = 1");
+    note();
+  }
+  for (int i = 0; i < kBranches; ++i) {
+    REQUIRE(ready.size() == 1);
+    const Gtid next = *ready.begin();
+    ready.clear();
+    w.apply(next);
+    note();
+  }
+  w.flush();
+  CHECK(w.look("SELECT v FROM a WHERE id = 1") == "19");
+}
+
+TEST_CASE(
+    "a reader of an undecided row waits; an update that found no row has locked the missing key") {
   World w(kAccounts);
   const auto writer = w.start("UPDATE a SET v = 99 WHERE id = 1");
   const auto reader = w.start("SELECT v FROM a WHERE id = 1");
@@ -244,13 +285,16 @@ TEST_CASE("rows and counts come back; expectations are held") {
   CHECK(e.results[0].changes == 1);
   CHECK(e.results[0].columns == std::vector<std::string>{"id", "v"});
   CHECK(e.results[0].rows.at(0) == std::vector<Value>{std::int64_t{2}, std::int64_t{40}});
-  const auto gtid = w.start({Statement{"UPDATE a SET v = 0 WHERE id = 77", {}, protocol::Expectation{protocol::RowCount::kExactly, 1}}});
+  const auto gtid = w.start({Statement{"UPDATE a SET v = 0 WHERE id = 77",
+                                       {},
+                                       protocol::Expectation{protocol::RowCount::kExactly, 1}}});
   CHECK(w.executed(gtid).reason.code == AbortCode::kRowsMismatch);
   CHECK(w.executed(gtid).reason.detail == "expected exactly 1 row, got 0");
 }
 
 TEST_CASE("every failure is a NO by name and leaves nothing behind") {
-  World w(R"(CREATE TABLE a(id INTEGER PRIMARY KEY, v INT NOT NULL CHECK(v >= 0)); INSERT INTO a VALUES(1,10);
+  World w(
+      R"(CREATE TABLE a(id INTEGER PRIMARY KEY, v INT NOT NULL CHECK(v >= 0)); INSERT INTO a VALUES(1,10);
              CREATE TABLE p(id INTEGER PRIMARY KEY);
              CREATE TABLE c(id INTEGER PRIMARY KEY, p INT REFERENCES p(id) DEFERRABLE INITIALLY DEFERRED);
              CREATE TABLE k(k TEXT PRIMARY KEY, v);)");
@@ -261,10 +305,15 @@ TEST_CASE("every failure is a NO by name and leaves nothing behind") {
   CHECK(w.failure("INSERT INTO k VALUES (NULL, 1)") == AbortCode::kRefusedNullPrimaryKey);
   CHECK(w.failure("SELECT * FROM nowhere") == AbortCode::kSqlError);
   CHECK(w.failure("COMMIT") == AbortCode::kRefusedTxnControl);
-  CHECK(w.failure("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n") == AbortCode::kStatementInterrupted);
+  CHECK(
+      w.failure(
+          "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n") ==
+      AbortCode::kStatementInterrupted);
   CHECK(w.failure("SELECT zeroblob(1000000000)") == AbortCode::kBranchTooBig);
-  CHECK(w.failure("UPDATE a SET v = (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n)") == AbortCode::kStatementInterrupted);
-  CHECK(w.executed(w.start({Statement{"SELECT ?1", {}, {}}})).reason.code == AbortCode::kParameterCount);
+  CHECK(w.failure("UPDATE a SET v = (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) "
+                  "SELECT count(*) FROM n)") == AbortCode::kStatementInterrupted);
+  CHECK(w.executed(w.start({Statement{"SELECT ?1", {}, {}}})).reason.code ==
+        AbortCode::kParameterCount);
   CHECK(w.manager->status().locks == 0);
   w.commit("UPDATE a SET v = 11 WHERE id = 1");  // it still works, in its own transaction
   CHECK(w.look("SELECT v FROM a") == "11");
@@ -274,15 +323,20 @@ TEST_CASE("work applied but not flushed when a statement loses the outer transac
   World w(kAccounts);
   const auto gtid = w.start("UPDATE a SET v = 77 WHERE id = 1");
   w.apply(gtid);
-  CHECK(w.failure("UPDATE a SET v = (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n) WHERE id = 2") ==
-        AbortCode::kStatementInterrupted);
+  CHECK(w.failure("UPDATE a SET v = (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) "
+                  "SELECT count(*) FROM n) WHERE id = 2") == AbortCode::kStatementInterrupted);
   w.flush();
   CHECK(w.look("SELECT v FROM a WHERE id = 1") == "77");
 }
 
 TEST_CASE("replay gives identical rows exactly once; retaken locks hold") {
-  World w("CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, r, b BLOB); CREATE TABLE s(k TEXT PRIMARY KEY NOT NULL, v)");
-  const auto one = w.start({Statement{"INSERT INTO t(r, b) VALUES (random() || datetime('now'), ?1) RETURNING r", {protocol::Blob{std::string(1 << 20, 'x')}}, {}}});
+  World w(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, r, b BLOB); CREATE TABLE s(k TEXT "
+      "PRIMARY KEY NOT NULL, v)");
+  const auto one =
+      w.start({Statement{"INSERT INTO t(r, b) VALUES (random() || datetime('now'), ?1) RETURNING r",
+                         {protocol::Blob{std::string(1 << 20, 'x')}},
+                         {}}});
   const auto first = w.executed(one);
   REQUIRE(first.vote == Vote::kCommit);
   const auto random = std::get<std::string>(first.results.at(0).rows.at(0).at(0));
@@ -315,5 +369,6 @@ TEST_CASE("a missing file, or one that is no database, is refused") {
   SystemClock clock;
   SqliteOptions options;
   options.path = dir.path() + "/none.db";
-  CHECK(make_sqlite_resource_manager(options, clock, {})->open().error().code == ErrorCode::kNotFound);
+  CHECK(make_sqlite_resource_manager(options, clock, {})->open().error().code ==
+        ErrorCode::kNotFound);
 }

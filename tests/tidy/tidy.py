@@ -1,0 +1,59 @@
+"""The house rules as a test: who may include whom, what the pure folders must never see, docs that match the code."""
+import pathlib
+import re
+import sys
+
+root = pathlib.Path(sys.argv[1])
+problems = []
+
+MAY_INCLUDE = {
+    "base": {"base"},
+    "protocol": {"base", "protocol"},
+    "wal": {"base", "wal"},
+    "recovery": {"base", "protocol", "wal", "recovery"},
+    "coordinator": {"base", "protocol", "wal", "recovery", "coordinator"},
+    "participant": {"base", "protocol", "wal", "recovery", "participant"},
+    "thrift": {"base", "protocol", "thrift"},
+    "cli": {"base", "protocol", "wal", "recovery", "thrift", "cli"},
+}
+IMPURE = re.compile(r"<(thread|mutex|atomic|condition_variable|future|random|fstream|filesystem|unistd\.h|sys/.*)>|::now\(|sqlite3|spdlog")
+
+for folder, allowed in MAY_INCLUDE.items():
+    for path in sorted((root / folder).rglob("*")):
+        if path.suffix not in (".h", ".cc"):
+            continue
+        name = path.relative_to(root)
+        text = path.read_text()
+        wiring = path.name == "main.cc"
+        for number, line in enumerate(text.splitlines(), 1):
+            include = re.match(r'#include "([a-z]+)/', line)
+            if include and not wiring and include[1] in MAY_INCLUDE and include[1] not in allowed:
+                problems.append(f"{name}:{number}: {folder}/ must not include {include[1]}/")
+            if "sqlite3.h" in line and "participant/sqlite/" not in str(name):
+                problems.append(f"{name}:{number}: sqlite3.h belongs to participant/sqlite/")
+            if folder == "protocol" and IMPURE.search(line):
+                problems.append(f"{name}:{number}: protocol/ is pure: {line.strip()}")
+            if "\t" in line:
+                problems.append(f"{name}:{number}: tab")
+        if len(text.splitlines()) > 520:
+            problems.append(f"{name}: {len(text.splitlines())} lines: split it")
+
+points = re.findall(r'^TROTH_FAILPOINT_NAME\("([^"]+)"', (root / "base/failpoint.def").read_text(), re.M)
+documented = re.findall(r"^\| `([^`]+)` \|", (root / "docs/reference/failpoints.md").read_text(), re.M)
+if points != documented:
+    problems.append(f"docs/reference/failpoints.md differs from base/failpoint.def: {set(points) ^ set(documented)}")
+sources = "".join(p.read_text() for p in root.rglob("*.cc") if "build" not in p.parts[len(root.parts)])
+for point in points:
+    if f'"{point}"' not in sources:
+        problems.append(f"fail point {point} is listed but placed nowhere")
+codes = re.findall(r'CodeRow\{AbortCode::k\w+,\s*"([A-Z_]+)"', (root / "protocol/outcome.cc").read_text())
+documented = re.findall(r"^\| `([^`]+)` \|", (root / "docs/reference/error-codes.md").read_text(), re.M)
+if codes != documented:
+    problems.append(f"docs/reference/error-codes.md differs from protocol/outcome.cc: {set(codes) ^ set(documented)}")
+for page in [root / "README.md"]:
+    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if not link.startswith("http") and not (root / link).exists():
+            problems.append(f"{page.name}: link to {link}, which does not exist")
+
+print("\n".join(problems) or "tidy")
+sys.exit(1 if problems else 0)
