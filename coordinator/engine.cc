@@ -254,7 +254,9 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
   held.promises = std::move(effects.promises);
   held.answer = std::move(effects.answer);
   if (held.promises.empty() && !held.answer && !held.record) return;
-  if (txn.promise_lsn <= log_.durable()) {
+  // A record of this very step always goes through on_durable, even if the disk was quicker than
+  // this line: the machine must be told as well, or it would stay DECIDING for ever.
+  if (!held.record && txn.promise_lsn <= log_.durable()) {
     release(std::move(held), now);
   } else {
     held_.emplace(txn.promise_lsn, std::move(held));
