@@ -47,6 +47,10 @@ start_agent() {
     >"$work/$1.out" 2>>"$work/$1.err" & pid[$1]=$!
   disown; wait_ready "$1"
 }
+crash() {  # NAME: kill -9, and wait until the kernel has freed its locks
+  kill -9 "${pid[$1]}"
+  while kill -0 "${pid[$1]}" 2>/dev/null; do sleep 0.01; done
+}
 start_coordinator() {
   : >"$work/c1.out"
   "$bin/troth-coordinator" --data-dir "$work/c1.log" --listen "${address[c1]:-127.0.0.1:0}" \
@@ -93,9 +97,9 @@ say "5/6  $orders orders while the coordinator and an agent are killed with kill
 ) & stream=$!
 wait_told() { while [ "$(wc -l <"$work/told")" -lt "$1" ] && kill -0 "$stream" 2>/dev/null; do sleep 0.01; done; }
 wait_told $((orders / 4))
-echo "   kill -9 coordinator c1   (after $(wc -l <"$work/told") orders)"; kill -9 "${pid[c1]}"; start_coordinator; echo "   c1 is back"
+echo "   kill -9 coordinator c1   (after $(wc -l <"$work/told") orders)"; crash c1; start_coordinator; echo "   c1 is back"
 wait_told $((orders / 2))
-echo "   kill -9 agent accounts   (after $(wc -l <"$work/told") orders)"; kill -9 "${pid[accounts]}"; start_agent accounts; echo "   accounts is back"
+echo "   kill -9 agent accounts   (after $(wc -l <"$work/told") orders)"; crash accounts; start_agent accounts; echo "   accounts is back"
 wait "$stream"
 committed=$(grep -c ' 0$' "$work/told" || true); aborted=$(grep -c ' 1$' "$work/told" || true)
 unknown=$((orders - committed - aborted))
