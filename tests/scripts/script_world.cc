@@ -41,8 +41,9 @@ std::string World::run(const std::string& line) {
   if (verb == "duplicate") {
     for (const auto& wire : wires_) {
       if (wire.from != words.at(1) || wire.to != words.at(2)) continue;
+      const auto text = "duplicated " + described(wire.message) + "\n";
       wires_.push_back(Wire(wire));
-      return "duplicated " + described(wire.message) + "\n";
+      return text;
     }
     return "nothing on the wire\n";
   }
