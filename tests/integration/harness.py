@@ -87,11 +87,11 @@ class Cluster:
         for i in range(1, participants + 1):
             name = f"p{i}"
             subprocess.run(["sqlite3", self.database(name), self.SCHEMA], check=True)
-            flags = ["--database", self.database(name), "--inquiry-interval", "50ms", *(participant_flags or ("--lock-timeout", "1s"))]
+            flags = ["--database", self.database(name), *(participant_flags or ("--inquiry-interval", "50ms", "--lock-timeout", "1s"))]
             self.participants[name] = Daemon(self, name, "troth-participant", lambda flags=flags: flags)
         self.coordinator = Daemon(self, "c1", "troth-coordinator", lambda: [
             *sum((["--participant", f"{n}={d.address}"] for n, d in self.participants.items()), []),
-            "--resend-interval", "50ms", *(coordinator_flags or ("--prepare-timeout", "2s"))])
+            *(coordinator_flags or ("--prepare-timeout", "2s", "--resend-interval", "50ms"))])
         for daemon in self.daemons():
             daemon.init()
 
