@@ -34,6 +34,11 @@ Result<Output> parse_output(const std::string& text) {
               fmt::format("output \"{}\" is not table, json, jsonl or plain", text));
 }
 
+/// What follows these is data, even when it looks like a global flag.
+bool takes_any_word(const std::string& word) {
+  return word == "--param" || word == "--key" || word == "--comment";
+}
+
 }  // namespace
 
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
@@ -57,6 +62,11 @@ Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
   bool from_flag = false;
   for (std::size_t i = 0; i < argv.size(); ++i) {
     const auto& word = argv[i];
+    if (takes_any_word(word) && i + 1 < argv.size()) {
+      out.words.push_back(word);
+      out.words.push_back(argv[++i]);
+      continue;
+    }
     const auto value = [&]() -> Result<std::string> {
       if (i + 1 >= argv.size())
         return fail(ErrorCode::kInvalidArgument, fmt::format("{} needs a value", word));

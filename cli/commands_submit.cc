@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <optional>
 #include <sstream>
+#include <thread>
 
 #include "base/settings.h"
 #include "cli/commands.h"
@@ -98,7 +101,10 @@ Result<Submission> parse(const Words& words) {
     } else if (word == "--retries") {
       TROTH_ASSIGN_OR_RETURN(const auto text, next());
       TROTH_ASSIGN_OR_RETURN(const auto value, parse_value("int:" + text));
-      out.retries = static_cast<int>(std::get<std::int64_t>(value));
+      const auto retries = std::get<std::int64_t>(value);
+      if (retries < 0 || retries > 1000)
+        return fail(ErrorCode::kInvalidArgument, "--retries is 0 to 1000");
+      out.retries = static_cast<int>(retries);
     } else if (word.rfind("--", 0) == 0) {
       const auto near = did_you_mean(word, {"--on", "--param", "--expect", "--key", "--deadline",
                                             "--wait", "--retries", "--comment", "--batch"});
@@ -156,7 +162,7 @@ std::string sentence(const TransactionOutcome& outcome) {
   return fmt::format("{}{} ({})", where, reason.detail, to_string(reason.code));
 }
 
-int show(const Arguments& arguments, const SubmitReply& reply) {
+int show(const Arguments& arguments, const SubmitReply& reply, bool keyed) {
   const int code = exit_of(reply);
   const bool as_json = arguments.output == Output::kJson || arguments.output == Output::kJsonl;
   if (as_json) {
@@ -174,7 +180,10 @@ int show(const Arguments& arguments, const SubmitReply& reply) {
   std::printf("%s", describe(reply.outcome, arguments.headers).c_str());
   if (reply.outcome.outcome == Outcome::kAborted)
     return report(arguments, "aborted, nothing was changed: " + sentence(reply.outcome),
-                  is_retryable(reply.outcome.reason.code) ? "submit it again" : "", kFailed);
+                  !is_retryable(reply.outcome.reason.code) ? ""
+                  : keyed ? "submit it again under a new key; this one keeps its answer"
+                          : "submit it again",
+                  kFailed);
   if (code == kUnreachable)
     return report(arguments, "the outcome is not known yet: " + sentence(reply.outcome),
                   fmt::format("troth outcome {}", reply.outcome.gtid), kUnreachable);
@@ -195,7 +204,9 @@ int submit(const Arguments& arguments, const Words& words) {
   if (parsed->batch) {
     const auto replies = client.submit_batch(parsed->requests, arguments.timeout);
     if (!replies) return report(arguments, replies.error());
-    for (const auto& reply : *replies) worst = std::max(worst, show(arguments, reply));
+    for (std::size_t i = 0; i < replies->size(); ++i)
+      worst = std::max(
+          worst, show(arguments, (*replies)[i], !parsed->requests[i].idempotency_key.empty()));
     return worst;
   }
   for (const auto& request : parsed->requests) {
@@ -203,10 +214,15 @@ int submit(const Arguments& arguments, const Words& words) {
     while (true) {
       const auto reply = client.submit(request);
       if (!reply) return report(arguments, reply.error());
+      // A keyed abort is remembered: the same key will never get another answer.
       const bool again = !reply->refusal && reply->outcome.outcome == Outcome::kAborted &&
-                         is_retryable(reply->outcome.reason.code) && tries++ < parsed->retries;
-      if (again) continue;
-      worst = std::max(worst, show(arguments, *reply));
+                         request.idempotency_key.empty() &&
+                         is_retryable(reply->outcome.reason.code) && tries < parsed->retries;
+      if (again) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(20 << std::min(tries++, 5)));
+        continue;
+      }
+      worst = std::max(worst, show(arguments, *reply, !request.idempotency_key.empty()));
       break;
     }
   }

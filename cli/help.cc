@@ -130,7 +130,7 @@ int help(const Arguments& arguments, const Words& words) {
 
 int run(const Arguments& arguments) {
   const auto& words = arguments.words;
-  const std::string command = words.empty() ? "help" : words[0];
+  const std::string command = words.empty() || words[0].empty() ? "help" : words[0];
   const Words rest(words.begin() + (words.empty() ? 0 : 1), words.end());
   if (arguments.help && command != "help") return help(arguments, {command});
   if (command == "submit") return submit(arguments, rest);
@@ -143,9 +143,13 @@ int run(const Arguments& arguments) {
     std::printf("troth %s\n", TROTH_VERSION);
     return kOk;
   }
+  const bool flag = command.front() == '-';
   const auto near =
-      did_you_mean(command, {"submit", "outcome", "status", "txn", "log", "help", "version"});
-  return report(arguments, fmt::format("unknown command \"{}\"", command),
+      flag
+          ? did_you_mean(command, {"--endpoint", "--output", "--timeout", "--no-headers", "--quiet",
+                                   "--no-color", "--help"})
+          : did_you_mean(command, {"submit", "outcome", "status", "txn", "log", "help", "version"});
+  return report(arguments, fmt::format("unknown {} \"{}\"", flag ? "flag" : "command", command),
                 near.empty() ? "troth help" : fmt::format("troth {}", near), kUsage);
 }
 

@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <string_view>
+#include <utility>
 
 namespace troth::cli {
 
@@ -29,6 +32,31 @@ std::string cut(const std::string& text, std::size_t width) {
   return out + "…";
 }
 
+struct CodePoint {
+  std::uint32_t code = 0;
+  std::size_t length = 0;  ///< 0 = not UTF-8
+};
+
+CodePoint decode(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const std::uint32_t first = byte(0);
+  if (first < 0x80) return {first, 1};
+  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || text.size() < length) return {};
+  std::uint32_t code = first & (0xffu >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    code = code << 6 | (byte(i) & 0x3fu);
+  }
+  return {code, length};
+}
+
+// C1 controls (U+009B starts an escape sequence) and the marks that reorder what is read.
+bool drives_terminal(std::uint32_t code) {
+  return (code >= 0x80 && code <= 0x9f) || (code >= 0x202a && code <= 0x202e) ||
+         (code >= 0x2066 && code <= 0x2069);
+}
+
 }  // namespace
 
 std::size_t display_width(const std::string& text) {
@@ -39,15 +67,22 @@ std::size_t display_width(const std::string& text) {
 
 std::string printable(const std::string& text) {
   std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n') {
-      out += "\\n";
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(byte));
-    } else {
-      out += c;
+  for (std::size_t i = 0; i < text.size();) {
+    const auto [code, length] = decode(std::string_view(text).substr(i));
+    if (length == 0) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(text[i++])));
+      continue;
     }
+    if (code == '\n') {
+      out += "\\n";
+    } else if (code < 0x20 || code == 0x7f) {
+      out += fmt::format("\\x{:02x}", code);
+    } else if (drives_terminal(code)) {
+      out += fmt::format("\\u{:04x}", code);
+    } else {
+      out.append(text, i, length);
+    }
+    i += length;
   }
   return out;
 }
@@ -65,6 +100,10 @@ std::string age_text(std::int64_t ms) {
   if (s < 3600) return fmt::format("{}m {}s", s / 60, s % 60);
   if (s < 86400) return fmt::format("{}h {}m", s / 3600, s % 3600 / 60);
   return fmt::format("{}d {}h", s / 86400, s % 86400 / 3600);
+}
+
+TablePrinter::TablePrinter(std::vector<std::string> headers) : headers_(std::move(headers)) {
+  for (auto& header : headers_) header = printable(header);  // column names come from databases
 }
 
 void TablePrinter::add(std::vector<std::string> cells) {

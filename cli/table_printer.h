@@ -9,7 +9,7 @@ namespace troth::cli {
 
 class TablePrinter {
  public:
-  explicit TablePrinter(std::vector<std::string> headers) : headers_(std::move(headers)) {}
+  explicit TablePrinter(std::vector<std::string> headers);
   void add(std::vector<std::string> cells);
   /// `width` 0 = unlimited; otherwise the last column is cut to fit.
   std::string print(bool with_headers, std::size_t width) const;
@@ -22,7 +22,8 @@ class TablePrinter {
 
 /// Columns a text takes on screen (UTF-8 aware, one column a code point).
 std::size_t display_width(const std::string& text);
-/// Control characters shown as \xNN, newlines as \n: hostile text must not drive the terminal.
+/// Control characters and bytes that are not UTF-8 shown as \xNN or \uNNNN, newlines as \n: hostile
+/// text must not drive the terminal.
 std::string printable(const std::string& text);
 /// Width of the terminal on stdout; 0 if it is not one.
 std::size_t terminal_width();

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -42,6 +45,9 @@ Error wrong(const std::string& where, std::string_view what) {
 Result<Value> value_from(const json& item, const std::string& where) {
   if (item.is_null()) return Value(std::monostate{});
   if (item.is_boolean()) return Value(std::int64_t{item.get<bool>() ? 1 : 0});
+  if (item.is_number_unsigned() &&
+      item.get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max())
+    return fail(wrong(where, "does not fit a 64-bit signed integer"));
   if (item.is_number_integer()) return Value(item.get<std::int64_t>());
   if (item.is_number()) return Value(item.get<double>());
   if (item.is_string()) return Value(item.get<std::string>());
@@ -79,6 +85,38 @@ Result<Statement> statement_from(const json& item, const std::string& where) {
   return statement;
 }
 
+/// "FILE:LINE:COLUMN is not JSON: why", from the byte where the parser gave up.
+Error not_json(const json::parse_error& error, std::string_view text, const std::string& source,
+               std::size_t first_line) {
+  const auto before = text.substr(0, std::min(text.size(), error.byte > 0 ? error.byte - 1 : 0));
+  const auto line =
+      first_line + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));
+  const auto start = before.rfind('\n');
+  const auto column = before.size() - (start == std::string_view::npos ? 0 : start + 1) + 1;
+  std::string_view why =
+      error.what();  // "[json.exception...] parse error at line 1, column 2: why"
+  if (const auto colon = why.find(": "); colon != std::string_view::npos)
+    why.remove_prefix(colon + 2);
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("{}:{}:{} is not JSON: {}", source, line, column, why)};
+}
+
+/// One transaction a line is meant when the first line that is not blank is JSON by itself.
+bool is_json_lines(const std::string& text) {
+  const auto start = text.find_first_not_of(" \t\r\n");
+  if (start == std::string::npos) return true;
+  const auto end = text.find('\n', start);
+  return end != std::string::npos && json::accept(text.substr(start, end - start));
+}
+
+Result<json> parse_json(const std::string& text, const std::string& source, std::size_t line) {
+  try {
+    return json::parse(text);
+  } catch (const json::parse_error& error) {
+    return fail(not_json(error, text, source, line));
+  }
+}
+
 Result<BranchRequest> branch_from(const json& item, const std::string& where) {
   BranchRequest branch;
   if (!item.is_object() || !item.contains("on") || !item["on"].is_string())
@@ -86,6 +124,9 @@ Result<BranchRequest> branch_from(const json& item, const std::string& where) {
   auto name = NodeName::parse(item["on"].get<std::string>());
   if (!name) return fail(name.error(), where + ".on");
   branch.participant = *name;
+  for (const auto& [key, value] : item.items())
+    if (key != "on" && key != "statements")
+      return fail(wrong(fmt::format("{}.{}", where, key), "is not known (on, statements)"));
   if (!item.contains("statements") || !item["statements"].is_array() || item["statements"].empty())
     return fail(wrong(where + ".statements", "is missing or empty"));
   for (std::size_t i = 0; i < item["statements"].size(); ++i) {
@@ -142,12 +183,13 @@ Result<Value> parse_value(const std::string& text) {
     return Value(integer);
   }
   if (type == "real") {
-    if (!whole_number(rest, real))
+    if (!whole_number(rest, real) || std::isnan(real))  // SQLite would store NaN as NULL
       return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not a number", rest));
     return Value(real);
   }
   if (whole_number(text, integer)) return Value(integer);
-  if (whole_number(text, real)) return Value(real);
+  // "nan" and "infinity" are words here, not numbers.
+  if (whole_number(text, real) && std::isfinite(real)) return Value(real);
   return Value(text);
 }
 
@@ -177,30 +219,25 @@ Result<Expectation> parse_expectation(const std::string& text) {
 Result<std::vector<SubmitRequest>> parse_transactions(const std::string& text,
                                                       const std::string& source) {
   std::vector<SubmitRequest> out;
-  try {
-    auto parsed = json::parse(text, nullptr, false);
-    if (!parsed.is_discarded()) {
-      if (!parsed.is_array()) parsed = json::array({std::move(parsed)});
-      for (std::size_t i = 0; i < parsed.size(); ++i) {
-        TROTH_ASSIGN_OR_RETURN(
-            auto request, request_from(parsed[i], fmt::format("{}: transactions[{}]", source, i)));
-        out.push_back(std::move(request));
-      }
-      return out;
+  if (json::accept(text) || !is_json_lines(text)) {
+    TROTH_ASSIGN_OR_RETURN(auto parsed, parse_json(text, source, 1));
+    if (!parsed.is_array()) parsed = json::array({std::move(parsed)});
+    for (std::size_t i = 0; i < parsed.size(); ++i) {
+      TROTH_ASSIGN_OR_RETURN(
+          auto request, request_from(parsed[i], fmt::format("{}: transactions[{}]", source, i)));
+      out.push_back(std::move(request));
     }
+  } else {
     std::istringstream lines(text);
-    int number = 0;
+    std::size_t number = 0;
     for (std::string line; std::getline(lines, line);) {
       ++number;
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-      const auto item = json::parse(line);
+      TROTH_ASSIGN_OR_RETURN(const auto item, parse_json(line, source, number));
       TROTH_ASSIGN_OR_RETURN(auto request,
                              request_from(item, fmt::format("{}:{}", source, number)));
       out.push_back(std::move(request));
     }
-  } catch (const json::exception& error) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} is not JSON: {}", source, error.what()));
   }
   if (out.empty())
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} holds no transaction", source));

@@ -1,0 +1,128 @@
+#include "cli/transaction_input.h"
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+using namespace troth;
+using namespace troth::cli;
+using namespace troth::protocol;
+
+TEST_CASE("parameters: typed, or what they look like") {
+  struct Row {
+    std::string text;
+    Value value;
+  };
+  for (const Row& row : {
+           Row{"5", std::int64_t{5}},
+           Row{"-5", std::int64_t{-5}},
+           Row{"1.5", 1.5},
+           Row{"1e3", 1000.0},
+           Row{"x", std::string("x")},
+           Row{"", std::string()},
+           Row{"int:-9223372036854775808", std::numeric_limits<std::int64_t>::min()},
+           Row{"real:2", 2.0},
+           Row{"text:5", std::string("5")},
+           Row{"text:null", std::string("null")},
+           Row{"blob:00fF", Blob{std::string("\0\xff", 2)}},
+           Row{"blob:", Blob{}},
+           Row{"null", std::monostate{}},
+           Row{"http://x", std::string("http://x")},
+           // words that a number parser would take for numbers
+           Row{"nan", std::string("nan")},
+           Row{"inf", std::string("inf")},
+           Row{"infinity", std::string("infinity")},
+       }) {
+    const auto value = parse_value(row.text);
+    REQUIRE_MESSAGE(value, row.text);
+    CHECK_MESSAGE(*value == row.value, row.text);
+  }
+}
+
+TEST_CASE("parameters that are not what they say are refused") {
+  for (const char* text : {"int:", "int:5x", "int:9223372036854775808", "int:1.5",
+                           "real:", "real:x", "real:nan", "blob:0", "blob:zz", "blob:0g"})
+    CHECK_MESSAGE(!parse_value(text), text);
+}
+
+TEST_CASE("expectations") {
+  const auto exactly = parse_expectation("rows = 1");
+  REQUIRE(exactly);
+  CHECK(*exactly == Expectation{RowCount::kExactly, 1});
+  CHECK(*parse_expectation("rows==0") == Expectation{RowCount::kExactly, 0});
+  CHECK(*parse_expectation("rows>=2") == Expectation{RowCount::kAtLeast, 2});
+  for (const char* text : {"", "rows", "rows = ", "rows = x", "rows < 2", "rows = -1", "x = 1"})
+    CHECK_MESSAGE(!parse_expectation(text), text);
+}
+
+TEST_CASE("a transaction in JSON, with everything") {
+  const auto parsed = parse_transactions(R"({
+      "key": "order-17", "comment": "checkout", "deadline": "5s", "wait": "applied",
+      "branches": [
+        {"on": "stock", "statements": [
+          {"sql": "UPDATE t SET n = ?1", "expect": "rows >= 1",
+           "params": [null, 5, 1.5, "x", true, {"blob": "00ff"}]},
+          "SELECT 1"]},
+        {"on": "ledger", "statements": ["SELECT 2"]}]})",
+                                         "f.json");
+  REQUIRE(parsed);
+  REQUIRE(parsed->size() == 1);
+  const auto& request = parsed->front();
+  CHECK(request.idempotency_key == "order-17");
+  CHECK(request.comment == "checkout");
+  CHECK(request.deadline == std::chrono::seconds(5));
+  CHECK(request.answer_at == AnswerAt::kApplied);
+  REQUIRE(request.branches.size() == 2);
+  CHECK(request.branches[0].participant.text() == "stock");
+  const Statement expected{"UPDATE t SET n = ?1",
+                           {std::monostate{}, std::int64_t{5}, 1.5, std::string("x"),
+                            std::int64_t{1}, Blob{std::string("\0\xff", 2)}},
+                           Expectation{RowCount::kAtLeast, 1}};
+  CHECK(request.branches[0].statements[0] == expected);
+  CHECK(request.branches[0].statements[1].sql == "SELECT 1");
+}
+
+TEST_CASE("many: an array, or one a line with blank lines between") {
+  const std::string one = R"({"branches": [{"on": "a", "statements": ["SELECT 1"]}]})";
+  CHECK(parse_transactions("[" + one + ",\n" + one + "]", "f")->size() == 2);
+  CHECK(parse_transactions(one + "\n\n" + one + "\r\n" + one, "f")->size() == 3);
+  CHECK(parse_transactions(one + "\n", "f")->size() == 1);
+}
+
+TEST_CASE("errors say where") {
+  struct Row {
+    std::string json;
+    std::string sentence;
+  };
+  const std::string good = R"({"branches": [{"on": "a", "statements": ["SELECT 1"]}]})";
+  for (const Row& row : {
+           Row{"", "f.json holds no transaction"},
+           Row{"[]", "f.json holds no transaction"},
+           Row{"{\"branches\": [\n  {\"on\" \"a\"}\n]}", "f.json:2:11 is not JSON"},
+           Row{good + "\n{oops}\n", "f.json:2:2 is not JSON"},
+           Row{good + "\n{\"branches\": []}\n", "f.json:2.branches is missing or empty"},
+           Row{"[" + good + ", 7]", "f.json: transactions[1] must be an object"},
+           Row{R"({"branchs": []})", "transactions[0].branchs is not known"},
+           Row{R"({"branches": [{"statements": ["x"]}]})", "branches[0].on is missing"},
+           Row{R"({"branches": [{"on": "A B", "statements": ["x"]}]})", "branches[0].on"},
+           Row{R"({"branches": [{"on": "a"}]})", "branches[0].statements is missing"},
+           Row{R"({"branches": [{"on": "a", "statement": ["x"], "statements": ["x"]}]})",
+               "branches[0].statement is not known"},
+           Row{R"({"branches": [{"on": "a", "statements": [{"params": [1]}]}]})",
+               "branches[0].statements[0].sql is missing"},
+           Row{R"({"branches": [{"on": "a", "statements": [{"sql": "x", "params": [1, [2]]}]}]})",
+               "statements[0].params[1] must be"},
+           Row{R"({"branches": [{"on": "a", "statements":
+               [{"sql": "x", "params": [18446744073709551615]}]}]})",
+               "statements[0].params[0] does not fit"},
+           Row{R"({"branches": [{"on": "a", "statements": [{"sql": "x", "expect": "rows < 1"}]}]})",
+               "statements[0].expect"},
+           Row{R"({"deadline": "5", "branches": []})", "must be a number with a unit"},
+       }) {
+    const auto parsed = parse_transactions(row.json, "f.json");
+    REQUIRE_MESSAGE(!parsed, row.json);
+    CHECK(parsed.error().code == ErrorCode::kInvalidArgument);
+    CHECK_MESSAGE(parsed.error().context.find(row.sentence) != std::string::npos,
+                  parsed.error().context);
+  }
+}
