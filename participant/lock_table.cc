@@ -1,6 +1,7 @@
 #include "participant/lock_table.h"
 
 #include <algorithm>
+#include <set>
 
 namespace troth::participant {
 
@@ -94,31 +95,34 @@ void LockTable::force_grant(const Gtid& owner, const std::vector<LockRequest>& r
   for (const auto& request : requests) grant(owner, request);
 }
 
-void LockTable::enqueue(const Gtid& owner, const Priority& priority,
-                        std::vector<LockRequest> wanted) {
-  drop(owner);
+std::vector<Gtid> LockTable::enqueue(const Gtid& owner, const Priority& priority,
+                                     std::vector<LockRequest> wanted) {
+  const auto freed = drop(owner);
   for (const auto& request : wanted) {
     auto& queue = waiting_on_[request.resource];
     const auto [entry, is_new] = queue.emplace(priority, request.mode);
     if (!is_new) entry->second = combined(entry->second, request.mode);
   }
   waiters_[priority] = {owner, std::move(wanted)};
+  return grant_waiters(freed);
 }
 
-void LockTable::drop(const Gtid& owner) {
+std::vector<Resource> LockTable::drop(const Gtid& owner) {
   const auto held = held_.find(owner);
-  if (held == held_.end()) return;
+  if (held == held_.end()) return {};
   for (const auto& resource : held->second) {
     const auto found = grants_.find(resource);
     std::erase_if(found->second, [&](const Grant& g) { return g.owner == owner; });
     if (found->second.empty()) grants_.erase(found);
   }
   locks_ -= held->second.size();
+  auto freed = std::move(held->second);
   held_.erase(held);
+  return freed;
 }
 
 std::vector<Gtid> LockTable::release(const Gtid& owner) {
-  drop(owner);
+  auto freed = drop(owner);
   const auto waiting = std::find_if(waiters_.begin(), waiters_.end(),
                                     [&](const auto& w) { return w.second.owner == owner; });
   if (waiting != waiters_.end()) {
@@ -127,21 +131,43 @@ std::vector<Gtid> LockTable::release(const Gtid& owner) {
       if (queue == waiting_on_.end()) continue;
       queue->second.erase(waiting->first);
       if (queue->second.empty()) waiting_on_.erase(queue);
+      freed.push_back(request.resource);
     }
     waiters_.erase(waiting);
   }
-  return grant_waiters();
+  return grant_waiters(freed);
 }
 
-std::vector<Gtid> LockTable::grant_waiters() {
+bool LockTable::grantable(const Gtid& owner, const Priority& priority,
+                          const std::vector<LockRequest>& requests) const {
+  for (const auto& request : requests) {
+    if (const auto held = grants_.find(request.resource); held != grants_.end())
+      for (const auto& grant : held->second)
+        if (grant.owner != owner && !compatible(grant.mode, request.mode)) return false;
+    const auto queue = waiting_on_.find(request.resource);
+    if (queue == waiting_on_.end()) continue;
+    for (const auto& [waiter, mode] : queue->second) {
+      if (!(waiter < priority)) break;
+      if (!compatible(mode, request.mode)) return false;
+    }
+  }
+  return true;
+}
+
+// Only those that wait for something that was freed: a long queue on one hot row must not slow
+// everybody else's releases.
+std::vector<Gtid> LockTable::grant_waiters(const std::vector<Resource>& freed) {
+  std::set<Priority> candidates;
+  for (const auto& resource : freed)
+    if (const auto queue = waiting_on_.find(resource); queue != waiting_on_.end())
+      for (const auto& [priority, mode] : queue->second) candidates.insert(priority);
   std::vector<Gtid> woken;
-  for (auto next = waiters_.begin(); next != waiters_.end();) {
-    const auto current = next++;
-    const auto priority = current->first;
+  for (const auto& priority : candidates) {
+    const auto current = waiters_.find(priority);
     const Gtid owner = current->second.owner;
-    auto wanted = current->second.wanted;
-    if (!try_acquire(owner, priority, wanted).granted) continue;
-    for (const auto& request : wanted) {
+    if (!grantable(owner, priority, current->second.wanted)) continue;
+    for (const auto& request : current->second.wanted) {
+      grant(owner, request);
       const auto queue = waiting_on_.find(request.resource);
       if (queue == waiting_on_.end()) continue;
       queue->second.erase(priority);

@@ -50,8 +50,10 @@ class LockTable {
   Acquired try_acquire(const Gtid& owner, const Priority& priority,
                        const std::vector<LockRequest>& requests);
   /// Gives up what `owner` holds and queues it for all of `wanted`. It will come back from
-  /// release() holding them.
-  void enqueue(const Gtid& owner, const Priority& priority, std::vector<LockRequest> wanted);
+  /// release() or a later enqueue() holding them. Returns the waiters that were granted what it
+  /// gave up, as release() does.
+  std::vector<Gtid> enqueue(const Gtid& owner, const Priority& priority,
+                            std::vector<LockRequest> wanted);
   /// Frees everything `owner` holds or waits for. Returns the waiters that were granted their whole
   /// wanted set, oldest first.
   std::vector<Gtid> release(const Gtid& owner);
@@ -81,8 +83,10 @@ class LockTable {
   using Grants = std::unordered_map<Resource, std::vector<Grant>, Hash>;
 
   void grant(const Gtid& owner, const LockRequest& request);
-  void drop(const Gtid& owner);
-  std::vector<Gtid> grant_waiters();
+  std::vector<Resource> drop(const Gtid& owner);
+  std::vector<Gtid> grant_waiters(const std::vector<Resource>& freed);
+  bool grantable(const Gtid& owner, const Priority& priority,
+                 const std::vector<LockRequest>& requests) const;
   bool blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
                                const Gtid& owner, Acquired& out) const;
   bool blocked_by_holder(const Gtid& owner, const LockRequest& request, Acquired& out) const;

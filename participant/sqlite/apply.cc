@@ -17,6 +17,29 @@ std::string rowid_name(const TableInfo& table) {
   return "_rowid_";
 }
 
+constexpr std::size_t kMaxStatements = 4096;
+
+// How the primary key compares its column, which need not be how the column itself compares.
+const char* key_collation(const TableInfo& table, int column) {
+  for (const auto& index : table.unique) {
+    if (!index.primary_key) continue;
+    for (std::size_t i = 0; i < index.columns.size(); ++i) {
+      if (index.columns[i] != column) continue;
+      switch (index.collations[i]) {
+        case Collation::kBinary:
+          return " COLLATE BINARY";
+        case Collation::kNoCase:
+          return " COLLATE NOCASE";
+        case Collation::kRtrim:
+          return " COLLATE RTRIM";
+        case Collation::kCustom:
+          return "";
+      }
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 Applier::Applier(Connection& db, const Schema& schema) : db_(db), schema_(schema) {
@@ -48,6 +71,9 @@ std::vector<std::size_t> Applier::changed_columns(const RowOp& op) const {
         (op.kind == RowOpKind::kUpdate && op.old_row[i] != op.new_row[i]))
       changed.push_back(i);
   }
+  if (op.kind == RowOpKind::kUpdate && table.identity == RowIdentity::kRowid &&
+      op.old_rowid != op.new_rowid)
+    changed.push_back(table.columns.size());  // stands for the hidden rowid
   return changed;
 }
 
@@ -66,14 +92,20 @@ std::string Applier::sql_for(const RowOp& op, const std::vector<std::size_t>& ch
   }
   std::string set;
   for (std::size_t i = 0; i < changed.size(); ++i)
-    set += fmt::format("{}{}=?{}", set.empty() ? "" : ",", quoted(table.columns[changed[i]].name),
+    set += fmt::format("{}{}=?{}", set.empty() ? "" : ",",
+                       changed[i] == table.columns.size() ? rowid_name(table)
+                                                          : quoted(table.columns[changed[i]].name),
                        i + 1);
   std::size_t next = changed.size() + 1;
   std::string where;
   if (table.identity == RowIdentity::kPrimaryKeyValue) {
     for (const int column : table.primary_key)
-      where += fmt::format("{}{}=?{}", where.empty() ? "" : " AND ",
-                           quoted(table.columns[static_cast<std::size_t>(column)].name), next++);
+      where += fmt::format("{}{}=?{}{}", where.empty() ? "" : " AND ",
+                           quoted(table.columns[static_cast<std::size_t>(column)].name), next++,
+                           key_collation(table, column));
+  } else if (table.rowid_column >= 0) {
+    where = fmt::format(
+        "{}=?{}", quoted(table.columns[static_cast<std::size_t>(table.rowid_column)].name), next);
   } else {
     where = fmt::format("{}=?{}", rowid_name(table), next);
   }
@@ -86,6 +118,7 @@ Result<PreparedStatement*> Applier::statement_for(const RowOp& op,
   const auto key = std::make_tuple(op.kind, op.table, changed);
   const auto found = statements_.find(key);
   if (found != statements_.end()) return &found->second;
+  if (statements_.size() >= kMaxStatements) statements_.clear();
   auto prepared = db_.prepare(sql_for(op, changed), true);
   if (!prepared)
     return fail(prepared.error(),
@@ -119,7 +152,13 @@ Status Applier::apply_one(const RowOp& op) {
   int at = 1;
   if (op.kind == RowOpKind::kInsert && table.identity == RowIdentity::kRowid)
     stmt.bind(at++, op.new_rowid);
-  for (const auto column : changed) stmt.bind(at++, op.new_row[column]);
+  for (const auto column : changed) {
+    if (column == table.columns.size()) {
+      stmt.bind(at++, op.new_rowid);
+    } else {
+      stmt.bind(at++, op.new_row[column]);
+    }
+  }
   if (op.kind != RowOpKind::kInsert) bind_identity(stmt, at, op);
   const int rc = stmt.step();
   const int rows = sqlite3_changes(db_.get());

@@ -17,8 +17,9 @@ bool numeric(Affinity affinity) {
 
 // A well-formed number in text, as numeric affinity converts it; anything else stays text.
 std::optional<Value> number_in(std::string_view text) {
-  while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  const auto space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && space(text.back())) text.remove_suffix(1);
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
   std::int64_t integer = 0;
   const auto* end = text.data() + text.size();
@@ -41,8 +42,9 @@ std::string tagged(char tag, std::string_view bytes) {
 }
 
 std::string canonical_real(double value) {
-  constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
-  if (std::trunc(value) == value && std::fabs(value) < kExactIntegers)
+  // SQLite compares integers and reals exactly, so every whole REAL in the range is that integer.
+  constexpr double kBeyondIntegers = 9223372036854775808.0;  // 2^63
+  if (std::trunc(value) == value && std::fabs(value) < kBeyondIntegers)
     return tagged('i', std::to_string(static_cast<std::int64_t>(value)));
   ByteWriter out;
   out.f64(value);

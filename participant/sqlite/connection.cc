@@ -108,7 +108,11 @@ Result<PreparedStatement> Connection::prepare(std::string_view sql, bool persist
   const unsigned flags = persistent ? SQLITE_PREPARE_PERSISTENT : 0;
   const int rc =
       sqlite3_prepare_v3(db_, sql.data(), static_cast<int>(sql.size()), flags, &stmt, &tail);
-  if (rc != SQLITE_OK) return fail(ErrorCode::kInvalidArgument, sqlite3_errmsg(db_));
+  if (rc != SQLITE_OK) {
+    const bool bad_sql = (rc & 0xff) == SQLITE_ERROR || (rc & 0xff) == SQLITE_AUTH;
+    return fail(bad_sql ? ErrorCode::kInvalidArgument : error_of(db_, "").code,
+                sqlite3_errmsg(db_));
+  }
   if (rest != nullptr) *rest = sql.substr(static_cast<std::size_t>(tail - sql.data()));
   return PreparedStatement(stmt);
 }
@@ -127,6 +131,16 @@ Result<std::string> Connection::text(const std::string& sql) {
   if (rc == SQLITE_DONE) return fail(ErrorCode::kNotFound, sql + ": no row");
   if (rc != SQLITE_ROW) return fail(error_of(db_, sql));
   return stmt.text(0);
+}
+
+void set_statement_limits(sqlite3* db) {
+  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 64 << 20);
+  sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 1 << 20);
+  sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 200);
+  sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 100);
+  sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 1'000'000);
+  sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+  sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
 }
 
 std::string quoted(std::string_view name) {

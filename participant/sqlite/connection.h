@@ -75,6 +75,9 @@ class Connection {
   sqlite3* db_;
 };
 
+/// Bounds what one statement of a client can make SQLite do.
+void set_statement_limits(sqlite3* db);
+
 /// "name" quoted as an SQL identifier.
 std::string quoted(std::string_view name);
 

@@ -18,15 +18,6 @@ void forbid_memory_statistics() {
   static_cast<void>(once);
 }
 
-void set_limits(sqlite3* db) {
-  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 64 << 20);
-  sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 1 << 20);
-  sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 200);
-  sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 100);
-  sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-  sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
-}
-
 }  // namespace
 
 Database::Database(SqliteOptions options)
@@ -48,13 +39,14 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
   TROTH_ASSIGN_OR_RETURN(
       database->connection_,
       Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, holding_vfs()));
-  TROTH_TRY(database->configure());
+  if (const auto configured = database->configure(); !configured)
+    return fail(configured.error(), fmt::format("database {}", options.path));
   return database;
 }
 
 Status Database::configure() {
   auto& db = *connection_;
-  set_limits(db.get());
+  set_statement_limits(db.get());
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (sqlite3_db_readonly(db.get(), "main") == 1)
@@ -112,7 +104,12 @@ Status Database::create_marker(const LogId& log_id, const NodeName& participant)
 }
 
 Status Database::begin(bool defer_foreign_keys) {
-  TROTH_TRY(connection_->execute("BEGIN IMMEDIATE"));
+  if (const auto begun = connection_->execute("BEGIN IMMEDIATE"); !begun) {
+    if (begun.error().code != ErrorCode::kFenced) return fail(begun.error());
+    return fail(
+        ErrorCode::kFenced,
+        fmt::format("database {} is being written by another agent or program", options_.path));
+  }
   // Redo goes row by row: a child may come before its parent. The flag is cleared by every COMMIT.
   if (defer_foreign_keys) TROTH_TRY(connection_->execute("PRAGMA defer_foreign_keys=1"));
   return {};
@@ -148,8 +145,7 @@ Status Database::sync_wal() {
   return {};
 }
 
-Status Database::checkpoint_if_due() {
-  if (wal_bytes() < options_.checkpoint_wal_bytes) return {};
+Status Database::checkpoint() {
   TROTH_FAILPOINT("sqlite.checkpoint.before");
   // RESTART so that the next writer begins at the front of the -wal; readers that pin it only cost
   // disk, never progress.
@@ -158,6 +154,12 @@ Status Database::checkpoint_if_due() {
   if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
     return fail(error_of(connection_->get(), "checkpoint failed"));
   return {};
+}
+
+void Database::checkpoint_at_close() {
+  // A failure costs nothing: the -wal stays and the next open reads it.
+  static_cast<void>(sqlite3_wal_checkpoint_v2(connection_->get(), "main",
+                                              SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
 }
 
 std::uint64_t Database::wal_bytes() const {

@@ -29,9 +29,11 @@ class Database {
 
   /// fdatasync of the -wal file: what was committed survives a power cut.
   Status sync_wal();
-  /// Copies the -wal back into the file when it has grown beyond the limit. Outside an outer
-  /// transaction.
-  Status checkpoint_if_due();
+  bool checkpoint_is_due() const { return wal_bytes() >= options_.checkpoint_wal_bytes; }
+  /// Copies the -wal back into the file, as far as readers let it. Outside an outer transaction.
+  Status checkpoint();
+  /// The same at the end of work, and empties the -wal if nobody reads. Best effort.
+  void checkpoint_at_close();
   std::uint64_t wal_bytes() const;
   std::uint64_t database_bytes() const;
   /// Does the path still lead to the file that was opened?

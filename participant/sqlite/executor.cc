@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 namespace troth::participant::sqlite {
 
 using protocol::AbortCode;
@@ -11,6 +13,7 @@ namespace {
 
 constexpr int kProgressInstructions = 10000;
 constexpr std::size_t kMaxCachedStatements = 4096;
+constexpr std::size_t kMaxCachedText = std::size_t{32} << 20;
 
 std::uint64_t size_of(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return text->size() + 16;
@@ -43,7 +46,11 @@ int Executor::progress(void* self) {
 CachedStatement& Executor::lookup(const std::string& sql) {
   const auto found = cache_.find(sql);
   if (found != cache_.end()) return found->second;
-  if (cache_.size() >= kMaxCachedStatements) cache_.clear();
+  if (cache_.size() >= kMaxCachedStatements || cached_text_ > kMaxCachedText) {
+    cache_.clear();
+    cached_text_ = 0;
+  }
+  cached_text_ += sql.size();
   CachedStatement entry;
   entry.info = analyzer_.analyze(sql);
   if (entry.info.refusal.code == AbortCode::kNone) {
@@ -84,16 +91,19 @@ Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& stat
 
 bool Executor::overlay(const std::vector<protocol::Statement>& statements,
                        const PendingInserts& pending, Ran& ran) {
+  std::set<std::uint32_t> tables;
   for (const auto& statement : statements) {
-    for (const auto table : lookup(statement.sql).info.allocates_ids) {
-      const auto found = pending.find(table);
-      if (found == pending.end() || found->second.empty()) continue;
-      const auto& highest = found->second.rbegin()->second;
-      if (const auto put = applier_.apply_one(highest); !put) {
-        ran.failure = {AbortCode::kConstraint, put.error().context, {}, -1};
-        ran.constraint = true;
-        return false;
-      }
+    const auto& allocates = lookup(statement.sql).info.allocates_ids;
+    tables.insert(allocates.begin(), allocates.end());
+  }
+  for (const auto table : tables) {
+    const auto found = pending.find(table);
+    if (found == pending.end() || found->second.empty()) continue;
+    const auto& highest = found->second.rbegin()->second;
+    if (const auto put = applier_.apply_one(highest); !put) {
+      ran.failure = {AbortCode::kConstraint, put.error().context, {}, -1};
+      ran.constraint = true;
+      return false;
     }
   }
   return true;
@@ -105,29 +115,39 @@ void Executor::run_statements(const std::vector<protocol::Statement>& statements
   sqlite3_progress_handler(db, kProgressInstructions, &Executor::progress, this);
   sqlite3_set_last_insert_rowid(db, 0);
   capture_.begin(options_.max_redo_bytes);
+  violated_before_ = violated_foreign_keys();
   std::uint64_t result_bytes = 0;
-  for (std::size_t i = 0; i < statements.size(); ++i)
-    if (!run_one(statements[i], static_cast<std::int32_t>(i), result_bytes, ran)) break;
-  auto captured = capture_.end();
-  sqlite3_progress_handler(db, 0, nullptr, nullptr);
-  if (ran.failure.code != AbortCode::kNone) return;
-  if (!captured) {
-    const auto code = captured.error().code == ErrorCode::kNoSpace ? AbortCode::kBranchTooBig
-                      : captured.error().code == ErrorCode::kUnsupported
-                          ? AbortCode::kRefusedNullPrimaryKey
-                          : AbortCode::kInternal;
-    ran.failure = {code, captured.error().context, {}, -1};
-    return;
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    const auto number = static_cast<std::int32_t>(i);
+    if (!run_one(statements[i], number, result_bytes, ran)) break;
+    if (!check_after(number, i + 1 == statements.size(), ran)) break;
   }
-  ran.operations = std::move(*captured);
+  ran.operations = capture_.end();
+  sqlite3_progress_handler(db, 0, nullptr, nullptr);
+}
+
+int Executor::violated_foreign_keys() const {
   int violations = 0;
   int unused = 0;
-  sqlite3_db_status(db, SQLITE_DBSTATUS_DEFERRED_FKS, &violations, &unused, 0);
-  if (violations != 0) {
-    // Deferred ones fail only at COMMIT, and then it is too late to vote NO (failures.md 57).
-    ran.failure = {AbortCode::kForeignKey, "FOREIGN KEY constraint failed", {}, -1};
-    ran.constraint = true;
+  sqlite3_db_status(database_.connection().get(), SQLITE_DBSTATUS_DEFERRED_FKS, &violations,
+                    &unused, 0);
+  return violations;
+}
+
+// What SQLite itself does not report at the statement.
+bool Executor::check_after(std::int32_t number, bool last, Ran& ran) {
+  if (capture_.failure().code != AbortCode::kNone) {
+    ran.failure = capture_.failure();
+    ran.failure.statement = number;
+    return false;
   }
+  // Every foreign key is deferred here (redo goes row by row), so immediate ones are checked by
+  // hand. Deferred ones would fail only at COMMIT, when it is too late to vote NO (failures.md 57).
+  if (!last && schema_.has_deferred_foreign_keys()) return true;
+  if (violated_foreign_keys() <= violated_before_) return true;
+  ran.failure = {AbortCode::kForeignKey, "FOREIGN KEY constraint failed", {}, number};
+  ran.constraint = true;
+  return false;
 }
 
 bool Executor::run_one(const protocol::Statement& statement, std::int32_t number,

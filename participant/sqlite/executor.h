@@ -45,6 +45,8 @@ class Executor {
   void run_statements(const std::vector<protocol::Statement>& statements, Ran& ran);
   bool run_one(const protocol::Statement& statement, std::int32_t number,
                std::uint64_t& result_bytes, Ran& ran);
+  bool check_after(std::int32_t number, bool last, Ran& ran);
+  int violated_foreign_keys() const;
   bool overlay(const std::vector<protocol::Statement>& statements, const PendingInserts& pending,
                Ran& ran);
   void classify(int rc, std::int32_t number, Ran& ran);
@@ -59,6 +61,8 @@ class Executor {
   const Clock& clock_;
   MonotonicTime interrupt_at_;
   std::unordered_map<std::string, CachedStatement> cache_;
+  std::size_t cached_text_ = 0;
+  int violated_before_ = 0;  // by rows put in place for automatic ids: not this branch's
   PreparedStatement savepoint_, rollback_to_, release_;
 };
 

@@ -6,6 +6,7 @@
 
 namespace troth::participant::sqlite {
 
+using protocol::AbortCode;
 using protocol::Value;
 
 namespace {
@@ -34,11 +35,41 @@ std::uint64_t size_of(const std::vector<Value>& row) {
   return bytes;
 }
 
+// The table as it was when the redo was written, or why it no longer is.
+Result<std::uint32_t> find_table(const Schema& schema, const std::string& name, bool schema_changed,
+                                 ByteReader& in) {
+  constexpr const char* kWhen =
+      "a transaction that is to be redone was executed before the file was "
+      "changed while the agent was down";
+  const auto* table = schema.find(name);
+  if (in.ok() && table == nullptr)
+    return fail(ErrorCode::kCorruption, fmt::format("table {} is gone: {}", name, kWhen));
+  const std::size_t columns = in.count(1);
+  for (std::size_t c = 0; c < columns && in.ok(); ++c) {
+    const std::string column(in.bytes());
+    if (in.ok() && (c >= table->columns.size() || table->columns[c].name != column))
+      return fail(
+          ErrorCode::kCorruption,
+          fmt::format("column {} of table {} is not where it was: {}", column, name, kWhen));
+  }
+  if (!in.ok()) return 0;  // the caller's finish() reports it
+  if (columns != table->columns.size())
+    return fail(ErrorCode::kCorruption, fmt::format("column {} of table {} is new: {}",
+                                                    table->columns[columns].name, name, kWhen));
+  if (schema_changed && table->identity == RowIdentity::kRowid)
+    return fail(ErrorCode::kCorruption,
+                fmt::format("the rows of table {} have no key, and their numbers may have moved "
+                            "(VACUUM does that): {}",
+                            name, kWhen));
+  return table->number;
+}
+
 }  // namespace
 
 std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations) {
   ByteWriter out;
   out.u8(kRedoFormat);
+  out.signed_varint(schema.version());
   std::vector<std::uint32_t> tables;
   for (const auto& op : operations)
     if (std::find(tables.begin(), tables.end(), op.table) == tables.end())
@@ -67,23 +98,13 @@ Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view by
   ByteReader in(bytes);
   if (in.u8() != kRedoFormat)
     return fail(ErrorCode::kUnsupported, "the redo of a branch has an unknown format");
+  const bool schema_changed = in.signed_varint() != schema.version();
   std::vector<std::uint32_t> tables;
   const std::size_t table_count = in.count(2);
   for (std::size_t i = 0; i < table_count && in.ok(); ++i) {
     const std::string name(in.bytes());
-    const auto* table = schema.find(name);
-    const std::size_t columns = in.count(1);
-    bool same = table != nullptr && table->columns.size() == columns;
-    for (std::size_t c = 0; c < columns && in.ok(); ++c) {
-      const auto column = in.bytes();
-      same = same && table->columns[c].name == column;
-    }
-    if (in.ok() && !same)
-      return fail(ErrorCode::kCorruption,
-                  fmt::format("table {} is not what it was when a transaction was prepared: its "
-                              "schema was changed while the agent was down",
-                              name));
-    tables.push_back(table == nullptr ? 0 : table->number);
+    TROTH_ASSIGN_OR_RETURN(const auto number, find_table(schema, name, schema_changed, in));
+    tables.push_back(number);
   }
   std::vector<RowOp> operations;
   const std::size_t n = in.count(6);
@@ -127,20 +148,20 @@ void Capture::begin(std::uint64_t max_bytes) {
   operations_.clear();
   bytes_ = 0;
   max_bytes_ = max_bytes;
-  failure_.reset();
+  failure_ = {};
   active_ = true;
 }
 
-Result<std::vector<RowOp>> Capture::end() {
+std::vector<RowOp> Capture::end() {
   active_ = false;
-  if (failure_) return fail(*failure_);
-  return std::move(operations_);
+  return std::exchange(operations_, {});
 }
 
 void Capture::hook(void* self, sqlite3* db, int op, const char* database, const char* table,
                    sqlite3_int64 old_rowid, sqlite3_int64 new_rowid) {
   auto* capture = static_cast<Capture*>(self);
-  if (capture->active_ && !capture->failure_ && std::string_view(database) == "main")
+  if (capture->active_ && capture->failure_.code == AbortCode::kNone &&
+      std::string_view(database) == "main")
     capture->note(db, op, table, old_rowid, new_rowid);
 }
 
@@ -148,6 +169,15 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
                    std::int64_t new_rowid) {
   const auto* table = schema_.find(name);
   if (table == nullptr || table->is_system) return;  // sqlite_sequence follows from the inserts
+  const auto cannot = [&](AbortCode code, std::string detail) {
+    failure_ = {code, std::move(detail), {}, -1};
+  };
+  if (table->has_virtual_column)  // reached by a foreign key action: the analysis sees statements
+                                  // only
+    return cannot(AbortCode::kRefusedVirtualColumn,
+                  fmt::format("{} has a VIRTUAL generated column, which SQLite {} does not report "
+                              "reliably; make it STORED",
+                              table->name, sqlite3_libversion()));
   RowOp row;
   row.table = table->number;
   row.kind = op == SQLITE_INSERT   ? RowOpKind::kInsert
@@ -166,10 +196,9 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
       } else if (get(db, column, &value) == SQLITE_OK && value != nullptr) {
         out.push_back(value_of(value));
       } else {
-        failure_ =
-            Error{ErrorCode::kInternal,
-                  fmt::format("column {} of {} cannot be captured",
-                              table->columns[static_cast<std::size_t>(column)].name, table->name)};
+        cannot(AbortCode::kInternal,
+               fmt::format("column {} of {} cannot be captured",
+                           table->columns[static_cast<std::size_t>(column)].name, table->name));
       }
     }
   };
@@ -177,13 +206,14 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
   if (row.kind != RowOpKind::kDelete) read(sqlite3_preupdate_new, new_rowid, row.new_row);
   bytes_ += 32 + size_of(row.old_row) + size_of(row.new_row);
   if (bytes_ > max_bytes_)
-    failure_ = Error{ErrorCode::kNoSpace,
-                     fmt::format("the branch changes more than {} bytes of rows", max_bytes_)};
+    cannot(AbortCode::kBranchTooBig,
+           fmt::format("the branch changes more than {} bytes of rows", max_bytes_));
   for (const int column : table->primary_key) {
-    if (row.kind != RowOpKind::kDelete && is_null(row.new_row[static_cast<std::size_t>(column)]))
-      failure_ = Error{
-          ErrorCode::kUnsupported,
-          fmt::format("NULL in the primary key of {}: such a row has no identity", table->name)};
+    const auto at = static_cast<std::size_t>(column);
+    if ((!row.new_row.empty() && is_null(row.new_row[at])) ||
+        (!row.old_row.empty() && is_null(row.old_row[at])))
+      cannot(AbortCode::kRefusedNullPrimaryKey,
+             fmt::format("NULL in the primary key of {}: such a row has no identity", table->name));
   }
   operations_.push_back(std::move(row));
 }

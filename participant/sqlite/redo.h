@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "participant/sqlite/schema.h"
+#include "protocol/outcome.h"
 
 namespace troth::participant::sqlite {
 
@@ -23,7 +24,8 @@ struct RowOp {
 
 /// `operations` as bytes for the PREPARED record.
 std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations);
-/// kCorruption if a table or column is gone: the schema changed under a prepared branch.
+/// kCorruption, naming table and column, if one is gone or rows cannot be found again: the file was
+/// changed while the agent was down.
 Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view bytes);
 /// X locks of everything the operations touched (and S on foreign-key parents).
 std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>& operations);
@@ -34,8 +36,10 @@ class Capture {
  public:
   Capture(sqlite3* db, const Schema& schema);
   void begin(std::uint64_t max_bytes);
-  /// The rows since begin(), or an error text if the limit was exceeded or a row could not be read.
-  Result<std::vector<RowOp>> end();
+  /// Why the branch cannot go on (code kNone: it can): the limit, or a row that cannot be redone.
+  const protocol::AbortReason& failure() const { return failure_; }
+  /// The rows since begin(); to be used only without failure().
+  std::vector<RowOp> end();
 
  private:
   static void hook(void* self, sqlite3* db, int op, const char* database, const char* table,
@@ -46,7 +50,7 @@ class Capture {
   bool active_ = false;
   std::vector<RowOp> operations_;
   std::uint64_t bytes_ = 0, max_bytes_ = 0;
-  std::optional<Error> failure_;
+  protocol::AbortReason failure_;
 };
 
 }  // namespace troth::participant::sqlite

@@ -104,6 +104,14 @@ Status load_indexes(Connection& db, TableInfo& table) {
     TROTH_TRY(load_index_columns(db, table, index));
     table.unique.push_back(std::move(index));
   }
+  // "INTEGER PRIMARY KEY DESC" is not the rowid, for SQLite's own history: it has an index of its
+  // own, as only real keys do.
+  for (const auto& index : table.unique) {
+    if (!index.primary_key || table.identity != RowIdentity::kIntegerPrimaryKey) continue;
+    table.identity = RowIdentity::kPrimaryKeyValue;
+    table.primary_key = {table.rowid_column};
+    table.rowid_column = -1;
+  }
   return {};
 }
 
@@ -140,6 +148,7 @@ bool is_null(const Value& value) {
 
 Result<Schema> Schema::load(Connection& db) {
   Schema schema;
+  TROTH_ASSIGN_OR_RETURN(schema.version_, db.integer("PRAGMA schema_version"));
   TROTH_ASSIGN_OR_RETURN(auto rows,
                          db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid"));
   while (rows.step() == SQLITE_ROW) {
@@ -147,6 +156,7 @@ Result<Schema> Schema::load(Connection& db) {
     const auto name = rows.text(1);
     const auto sql = rows.text(2);
     if (!sql.empty() && name.rfind("sqlite_", 0) != 0) schema.creates_.push_back(sql);
+    schema.has_deferred_foreign_keys_ |= contains(lower(sql), "deferred");
     if (type != "table") continue;
     TableInfo table;
     table.number = static_cast<std::uint32_t>(schema.tables_.size());
@@ -164,6 +174,12 @@ Result<Schema> Schema::load(Connection& db) {
     const auto found = schema.by_name_.find(lower(kinds.text(0)));
     if (found != schema.by_name_.end())
       schema.tables_[found->second].without_rowid = kinds.integer(1) != 0;
+  }
+  TROTH_ASSIGN_OR_RETURN(auto triggers,
+                         db.prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"));
+  while (triggers.step() == SQLITE_ROW) {
+    const auto found = schema.by_name_.find(lower(triggers.text(0)));
+    if (found != schema.by_name_.end()) schema.tables_[found->second].has_triggers = true;
   }
   for (auto& table : schema.tables_) {
     if (table.is_virtual) continue;
@@ -183,6 +199,23 @@ const TableInfo* Schema::find(const std::string& name) const {
 bool Schema::is_action_child(const TableInfo& table) const {
   return std::any_of(table.foreign_keys.begin(), table.foreign_keys.end(),
                      [](const ForeignKey& key) { return key.has_action; });
+}
+
+std::set<std::uint32_t> Schema::tied_by_foreign_keys(std::set<std::uint32_t> tables) const {
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const auto& table : tables_) {
+      for (const auto& key : table.foreign_keys) {
+        const auto* parent = find(key.parent);
+        if (parent == nullptr || tables.count(table.number) == tables.count(parent->number))
+          continue;
+        tables.insert(table.number);
+        tables.insert(parent->number);
+        grown = true;
+      }
+    }
+  }
+  return tables;
 }
 
 std::optional<std::string> canonical_key(const TableInfo& table, const IndexInfo& index,

@@ -63,7 +63,7 @@ struct TableInfo {
   bool has_unique_expression =
       false;               ///< or a collation we cannot fold: written under X on the table
   bool is_system = false;  ///< sqlite_*, troth_*
-  std::set<std::string> has_triggers_with;  ///< "IGNORE" if any trigger body uses conflict clauses
+  bool has_triggers = false;
 };
 
 struct RootPage {
@@ -88,6 +88,12 @@ class Schema {
   const TableInfo& table(std::uint32_t number) const { return tables_[number]; }
   std::size_t size() const { return tables_.size(); }
   bool has_foreign_keys() const { return has_foreign_keys_; }
+  /// Some foreign key may be violated until the branch ends (DEFERRABLE INITIALLY DEFERRED).
+  bool has_deferred_foreign_keys() const { return has_deferred_foreign_keys_; }
+  /// SQLite's counter of schema changes; VACUUM raises it too.
+  std::int64_t version() const { return version_; }
+  /// `tables` and all tables that foreign keys tie to them, at any distance.
+  std::set<std::uint32_t> tied_by_foreign_keys(std::set<std::uint32_t> tables) const;
   /// Child tables whose rows an action on their parent may change.
   bool is_action_child(const TableInfo& table) const;
   const std::vector<std::string>& create_statements() const { return creates_; }
@@ -107,6 +113,8 @@ class Schema {
   std::map<std::string, std::uint32_t> by_name_;  // lower-case
   std::vector<std::string> creates_;
   bool has_foreign_keys_ = false;
+  bool has_deferred_foreign_keys_ = false;
+  std::int64_t version_ = 0;
 };
 
 /// Key bytes of several columns; nothing if one is NULL (`null_key` is set) or cannot be made

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <deque>
+#include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/failpoint.h"
@@ -45,19 +48,19 @@ class SqliteResourceManager final : public ResourceManager {
   };
 
   Status load();
+  void start(ExecuteRequest request, std::vector<ResourceEvent>& events);
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
   std::vector<LockRequest> locks_needed(const Branch& branch);
   void attempt(const Gtid& gtid, std::vector<ResourceEvent>& events);
   void wait(const Gtid& gtid, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
             std::vector<ResourceEvent>& events);
-  bool wait_for_writers(const Gtid& gtid, const LockTable::Acquired& none,
-                        std::vector<ResourceEvent>& events);
+  bool wait_for_writers(const Gtid& gtid, std::vector<ResourceEvent>& events);
   void refuse_vote(const Gtid& gtid, protocol::AbortReason reason,
                    std::vector<ResourceEvent>& events);
-  void finish(const Gtid& gtid, std::vector<ResourceEvent>& events);
-  void run_granted(const Gtid& freed, std::vector<ResourceEvent>& events);
+  void finish(const Gtid& gtid);
+  void run_woken(std::vector<ResourceEvent>& events);
   void note_pending(const std::vector<RowOp>& operations, bool add);
-  Status repair_outer_transaction();
+  void repair_outer_transaction();
   std::string text_of(const Resource& resource) const;
 
   SqliteOptions options_;
@@ -75,7 +78,10 @@ class SqliteResourceManager final : public ResourceManager {
   std::vector<std::vector<RowOp>>
       applied_;  // since the last flush, to rebuild a lost outer transaction
   Lsn applied_lsn_;
-  bool dirty_ = false;  // flushed since the last make_durable
+  std::deque<Gtid> woken_;       // were granted their locks and have not run yet
+  std::optional<Error> broken_;  // the outer transaction is not what memory says
+  bool dirty_ = false;           // flushed since the last make_durable
+  bool checkpoint_due_ = false;  // at the next flush, when nothing is open
   MonotonicTime file_checked_;
 };
 
@@ -132,6 +138,11 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
 }
 
 void SqliteResourceManager::execute(ExecuteRequest request, std::vector<ResourceEvent>& events) {
+  start(std::move(request), events);
+  run_woken(events);
+}
+
+void SqliteResourceManager::start(ExecuteRequest request, std::vector<ResourceEvent>& events) {
   const Gtid gtid = request.gtid;
   TROTH_ASSERT(branches_.count(gtid) == 0, "gtid {} is executed twice", gtid);
   auto& branch = branches_[gtid];
@@ -190,15 +201,9 @@ void SqliteResourceManager::wait(const Gtid& gtid, std::vector<LockRequest> want
   auto& branch = branches_.at(gtid);
   branch.waiting = true;
   branch.operations.clear();
-  locks_.enqueue(gtid, branch.request.priority, std::move(wanted));
   events.emplace_back(Waiting{gtid, blocked.holders, text_of(blocked.contended)});
-}
-
-// Giving up what it held may have been all that others waited for: whoever is granted now must run
-// now, nobody else will come back for it.
-void SqliteResourceManager::run_granted(const Gtid& freed, std::vector<ResourceEvent>& events) {
-  for (const auto& woken : locks_.release(freed))
-    if (branches_.count(woken) != 0) attempt(woken, events);
+  const auto woken = locks_.enqueue(gtid, branch.request.priority, std::move(wanted));
+  woken_.insert(woken_.end(), woken.begin(), woken.end());
 }
 
 // With the locks known before execution already granted: run, then lock the rows it touched.
@@ -206,16 +211,14 @@ void SqliteResourceManager::run_granted(const Gtid& freed, std::vector<ResourceE
 void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>& events) {
   auto& branch = branches_.at(gtid);
   branch.waiting = false;
+  if (broken_) return refuse_vote(gtid, {AbortCode::kInternal, broken_->context, {}, -1}, events);
   auto ran = executor_->run(branch.request.statements, pending_inserts_);
-  if (!database_->connection().in_transaction()) {
-    if (auto repaired = repair_outer_transaction(); !repaired)
-      logger_.error("outer transaction lost", {{"cause", repaired.error().context}});
-  }
+  if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
   if (!ran) return refuse_vote(gtid, {AbortCode::kSqlError, ran.error().context, {}, -1}, events);
   if (ran->failure.code != AbortCode::kNone) {
     // It may have met the undecided or just decided work of another branch: an answer is only right
     // once those are gone.
-    if (ran->constraint && !branch.failed_alone && wait_for_writers(gtid, {}, events)) return;
+    if (ran->constraint && !branch.failed_alone && wait_for_writers(gtid, events)) return;
     return refuse_vote(gtid, std::move(ran->failure), events);
   }
   auto row_locks = locks_of(schema_, ran->operations);
@@ -223,8 +226,7 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
   if (!acquired.granted) {
     auto wanted = locks_needed(branch);
     wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
-    wait(gtid, std::move(wanted), acquired, events);
-    return run_granted(Gtid(), events);
+    return wait(gtid, std::move(wanted), acquired, events);
   }
   Executed done;
   done.gtid = gtid;
@@ -236,29 +238,25 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
   events.emplace_back(std::move(done));
 }
 
-bool SqliteResourceManager::wait_for_writers(const Gtid& gtid, const LockTable::Acquired& none,
-                                             std::vector<ResourceEvent>& events) {
-  auto& branch = branches_.at(gtid);
+bool SqliteResourceManager::wait_for_writers(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  std::set<std::uint32_t> tables;
+  const auto& branch = branches_.at(gtid);
+  for (const auto& statement : branch.request.statements)
+    for (const auto& [table, mode] : executor_->lookup(statement.sql).info.tables)
+      tables.insert(table);
+  // A parent may be missing because its insertion is undecided, a child may be in the way because
+  // its deletion is.
+  tables = schema_.tied_by_foreign_keys(std::move(tables));
+  if (std::none_of(tables.begin(), tables.end(),
+                   [&](auto table) { return locks_.others_write(gtid, table); }))
+    return false;
   auto wanted = locks_needed(branch);
-  std::vector<std::uint32_t> contested;
-  const auto consider = [&](std::uint32_t table) {
-    if (locks_.others_write(gtid, table)) contested.push_back(table);
-  };
-  for (const auto& statement : branch.request.statements) {
-    for (const auto& [table, mode] : executor_->lookup(statement.sql).info.tables) {
-      consider(table);
-      for (const auto& foreign : schema_.table(table).foreign_keys)
-        if (const auto* parent = schema_.find(foreign.parent)) consider(parent->number);
-    }
-  }
-  if (contested.empty()) return false;
-  for (const auto table : contested)
+  for (const auto table : tables)
     wanted.push_back({{table, Resource::kWholeTable, {}}, LockMode::kS});
-  branch.failed_alone = true;
-  auto blocked = none;
-  blocked.contended = {contested.front(), Resource::kWholeTable, {}};
+  const auto blocked = locks_.try_acquire(gtid, branch.request.priority, wanted);
+  TROTH_ASSERT(!blocked.granted, "gtid {} got S on tables that others write", gtid);
+  branches_.at(gtid).failed_alone = true;
   wait(gtid, std::move(wanted), blocked, events);
-  run_granted(Gtid(), events);
   return true;
 }
 
@@ -269,19 +267,31 @@ void SqliteResourceManager::refuse_vote(const Gtid& gtid, protocol::AbortReason 
   no.vote = Vote::kAbort;
   no.reason = std::move(reason);
   events.emplace_back(std::move(no));
-  finish(gtid, events);
+  finish(gtid);
 }
 
-// Frees the locks and lets those that waited run. Iterative on purpose: a failing waiter wakes the
-// next one.
-void SqliteResourceManager::finish(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+void SqliteResourceManager::finish(const Gtid& gtid) {
   branches_.erase(gtid);
-  run_granted(gtid, events);
+  const auto woken = locks_.release(gtid);
+  woken_.insert(woken_.end(), woken.begin(), woken.end());
+}
+
+// A branch that fails or waits again wakes others: a queue, because recursion would be as deep as
+// the number of waiters.
+void SqliteResourceManager::run_woken(std::vector<ResourceEvent>& events) {
+  while (!woken_.empty()) {
+    const Gtid gtid = woken_.front();
+    woken_.pop_front();
+    if (branches_.count(gtid) != 0) attempt(gtid, events);
+  }
 }
 
 void SqliteResourceManager::note_pending(const std::vector<RowOp>& operations, bool add) {
   for (const auto& op : operations) {
-    if (op.kind != RowOpKind::kInsert || schema_.table(op.table).without_rowid) continue;
+    // Where the key is declared, hidden rowids mean nothing and are not redone.
+    if (op.kind != RowOpKind::kInsert ||
+        schema_.table(op.table).identity == RowIdentity::kPrimaryKeyValue)
+      continue;
     if (add) {
       pending_inserts_[op.table][op.new_rowid] = op;
     } else {
@@ -296,13 +306,15 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
   TROTH_ASSERT(found != branches_.end() && !found->second.waiting,
                "gtid {} is applied without having executed, LSN {}", gtid, committed);
   TROTH_FAILPOINT_STATUS("sqlite.apply.begin");
+  if (broken_) return fail(*broken_);
   auto operations = std::move(found->second.operations);
   if (auto done = applier_->apply(operations); !done)
     return fail(done.error(), fmt::format("transaction {}", gtid));
   note_pending(operations, false);
   applied_.push_back(std::move(operations));
   applied_lsn_ = std::max(applied_lsn_, committed);
-  finish(gtid, events);
+  finish(gtid);
+  run_woken(events);
   return {};
 }
 
@@ -310,14 +322,17 @@ void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>
   const auto found = branches_.find(gtid);
   if (found == branches_.end()) return;
   note_pending(found->second.operations, false);
-  finish(gtid, events);
+  finish(gtid);
+  run_woken(events);
 }
 
 Result<Lsn> SqliteResourceManager::flush() {
+  if (broken_) return fail(*broken_);
   if (applied_.empty()) return applied_lsn_;
   TROTH_TRY(database_->commit(applied_lsn_));
   applied_.clear();
   dirty_ = true;
+  if (std::exchange(checkpoint_due_, false)) TROTH_TRY(database_->checkpoint());
   TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
   return applied_lsn_;
 }
@@ -326,19 +341,32 @@ Status SqliteResourceManager::make_durable() {
   if (!dirty_) return {};
   TROTH_TRY(database_->sync_wal());
   dirty_ = false;
-  if (!applied_.empty() || database_->wal_bytes() < options_.checkpoint_wal_bytes) return {};
+  if (!database_->checkpoint_is_due()) return {};
+  // Under load there is always something open: then the next flush does it, between two
+  // transactions.
+  checkpoint_due_ = !applied_.empty();
+  if (checkpoint_due_) return {};
   TROTH_TRY(database_->rollback());  // nothing is in it: a checkpoint needs to be outside
-  TROTH_TRY(database_->checkpoint_if_due());
+  TROTH_TRY(database_->checkpoint());
   return database_->begin(schema_.has_foreign_keys());
 }
 
 // An interrupt, a full disk or an I/O error in a statement makes SQLite roll back the outer
 // transaction under every branch.
-Status SqliteResourceManager::repair_outer_transaction() {
-  TROTH_TRY(database_->rollback());
-  TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
-  for (const auto& operations : applied_) TROTH_TRY(applier_->apply(operations));
-  return {};
+void SqliteResourceManager::repair_outer_transaction() {
+  const auto repair = [this]() -> Status {
+    TROTH_TRY(database_->rollback());
+    TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
+    for (const auto& operations : applied_) TROTH_TRY(applier_->apply(operations));
+    return {};
+  };
+  const auto repaired = repair();
+  if (repaired) return;
+  // Nothing may be applied or committed on top of a half-rebuilt transaction: the agent stops at
+  // its next decision and the restart reads the file.
+  broken_ = Error{repaired.error().code,
+                  "the open database transaction was lost: " + repaired.error().context};
+  logger_.error("outer transaction lost", {{"cause", repaired.error().context}});
 }
 
 ResourceStatus SqliteResourceManager::status() const {
@@ -353,9 +381,10 @@ ResourceStatus SqliteResourceManager::status() const {
 
 void SqliteResourceManager::close() {
   if (database_ == nullptr) return;
-  // What was not flushed is replayed from the log. Before the rest: even a ROLLBACK is compiled, and
-  // asks the applier's authorizer.
+  // What was not flushed is replayed from the log. Before the rest: even a ROLLBACK is compiled,
+  // and asks the applier's authorizer.
   static_cast<void>(database_->rollback());
+  if (applied_.empty() && !broken_) database_->checkpoint_at_close();
   executor_.reset();
   applier_.reset();
   database_.reset();

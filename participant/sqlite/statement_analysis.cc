@@ -67,6 +67,7 @@ Result<std::unique_ptr<StatementAnalyzer>> StatementAnalyzer::create(const Schem
   // section 4).
   TROTH_TRY(analyzer->db_->execute("PRAGMA foreign_keys=OFF"));
   TROTH_TRY(analyzer->load_roots());
+  set_statement_limits(analyzer->db_->get());
   sqlite3_set_authorizer(analyzer->db_->get(), &StatementAnalyzer::authorize, analyzer.get());
   return analyzer;
 }
@@ -192,6 +193,12 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
 }
 
 StatementInfo StatementAnalyzer::analyze(const std::string& sql) {
+  auto info = analyze_alone(sql);
+  if (info.writes && info.refusal.code == AbortCode::kNone) add_cascades(info);
+  return info;
+}
+
+StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
   StatementInfo info;
   refusal_ = {};
   const auto refused = [&](AbortCode code, std::string detail) {

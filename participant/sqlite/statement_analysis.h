@@ -47,6 +47,9 @@ class StatementAnalyzer {
   explicit StatementAnalyzer(const Schema& schema) : schema_(schema) {}
   static int authorize(void* self, int action, const char* a, const char* b, const char* db,
                        const char* trigger);
+  StatementInfo analyze_alone(const std::string& sql);
+  void add_cascades(StatementInfo& info);
+  void add_triggers_of(const TableInfo& child, StatementInfo& info);
   void refuse(protocol::AbortCode code, std::string detail);
   int check(int action, const char* a, const char* b, const char* db);
   void check_written_table(const std::string& name);

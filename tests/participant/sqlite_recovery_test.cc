@@ -1,0 +1,205 @@
+// The SQLite resource manager over time: redo, copies of the file, checkpoints, refusals to open.
+#include <filesystem>
+
+#include "base/file.h"
+#include "tests/participant/sqlite_world.h"
+
+using namespace troth;
+using namespace troth::participant;
+using protocol::Statement;
+using tests::SqliteWorld;
+
+namespace {
+
+constexpr const char* kAccounts =
+    "CREATE TABLE a(id INTEGER PRIMARY KEY, v INT NOT NULL CHECK(v >= 0));"
+    "INSERT INTO a VALUES(1,10),(2,20),(3,30);";
+
+}  // namespace
+
+TEST_CASE("what was prepared or committed is only redone into the file it was executed in") {
+  struct Row {
+    const char* meanwhile;  // by somebody else, while the agent is down
+    bool refused;
+    const char* names;
+  };
+  const Row rows[] = {
+      {"SELECT 1", false, ""},
+      {"CREATE TABLE other(x)", true, "nopk"},
+      {"VACUUM", true, "nopk"},
+      {"ALTER TABLE t RENAME COLUMN v TO w", true, "column v of table t"},
+      {"ALTER TABLE t ADD COLUMN fresh", true, "column fresh of table t"},
+      {"DROP TABLE t", true, "table t"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(std::string(row.meanwhile));
+    SqliteWorld w(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE nopk(v); INSERT INTO t "
+        "VALUES(1,1);"
+        "INSERT INTO nopk VALUES(1),(2),(3); DELETE FROM nopk WHERE v = 1");
+    const auto keyed = w.start("UPDATE t SET v = 2 WHERE id = 1");
+    const auto unkeyed = w.start("UPDATE nopk SET v = 9 WHERE v = 3");
+    const auto redo_keyed = w.executed(keyed)->redo;
+    const auto redo_unkeyed = w.executed(unkeyed)->redo;
+    w.manager->close();
+    REQUIRE(w.stock(row.meanwhile) == SQLITE_OK);
+    w.crash();
+    std::string refusals;
+    const auto note = [&](const Status& status) {
+      if (status) return;
+      CHECK(status.error().code == ErrorCode::kCorruption);
+      refusals += status.error().context;
+    };
+    note(w.manager->retake(keyed, redo_keyed));
+    note(w.manager->replay(unkeyed, {101}, redo_unkeyed));
+    CHECK(row.refused == !refusals.empty());
+    CHECK_MESSAGE(refusals.find(row.names) != std::string::npos, refusals);
+  }
+}
+
+TEST_CASE("damaged redo is an error, never a crash") {
+  SqliteWorld w(kAccounts);
+  const auto gtid = w.start("UPDATE a SET v = 11");
+  const auto redo = w.executed(gtid)->redo;
+  w.discard(gtid);
+  for (std::size_t i = 0; i < redo.size(); ++i)
+    CHECK_FALSE(w.manager->retake(gtid, redo.substr(0, i)).has_value());
+  for (std::size_t i = 0; i < redo.size(); ++i) {
+    auto bent = redo;
+    bent[i] = static_cast<char>(bent[i] ^ 0x55);
+    static_cast<void>(w.manager->retake(gtid, bent));
+    w.discard(gtid);
+  }
+}
+
+TEST_CASE("a copy of the file and its -wal, taken at any moment, and the log give every row once") {
+  SqliteWorld w(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, x); CREATE TABLE u(k TEXT PRIMARY KEY, "
+      "n INT) WITHOUT ROWID;"
+      "CREATE TRIGGER g AFTER INSERT ON t BEGIN INSERT INTO u VALUES(new.x, 1) ON CONFLICT DO "
+      "UPDATE SET n = n + 1; END");
+  struct Logged {
+    Gtid gtid;
+    Lsn lsn;
+    std::string redo;
+  };
+  std::vector<Logged> log;
+  for (int i = 0; i < 60; ++i) {
+    const auto gtid =
+        w.start({Statement{"INSERT INTO t(x) VALUES('k' || (?1 % 7))", {std::int64_t{i}}, {}}});
+    REQUIRE(w.votes_commit(gtid));
+    log.push_back({gtid, {w.lsn + 1}, w.executed(gtid)->redo});
+    w.apply(gtid);
+    if (i % 9 == 0) w.flush();
+    if (i == 30) REQUIRE(w.manager->make_durable().has_value());
+    if (i % 5 != 0) continue;
+    tests::TempDir copy;
+    for (const char* part : {"", "-wal"})
+      if (std::filesystem::exists(w.options.path + part))
+        std::filesystem::copy(w.options.path + part, copy.path() + "/data.db" + part);
+    SqliteOptions options;
+    options.path = copy.path() + "/data.db";
+    const auto manager = make_sqlite_resource_manager(options, w.clock, {});
+    const auto opened = manager->open();
+    REQUIRE(opened.has_value());
+    CHECK_FALSE(opened->is_new);
+    CHECK(opened->participant == NodeName::from_trusted("p1"));
+    for (const auto& entry : log)
+      if (entry.lsn > opened->applied)
+        REQUIRE(manager->replay(entry.gtid, entry.lsn, entry.redo).has_value());
+    REQUIRE(manager->flush().has_value());
+    manager->close();
+    auto db = std::move(
+        *participant::sqlite::Connection::open(options.path, SQLITE_OPEN_READONLY, nullptr));
+    CHECK(*db->integer("SELECT count(*) FROM t") == i + 1);
+    CHECK(*db->integer("SELECT sum(n) FROM u") == i + 1);
+    CHECK(*db->integer("SELECT seq FROM sqlite_sequence WHERE name = 't'") == i + 1);
+    CHECK(*db->text("PRAGMA integrity_check") == "ok");
+  }
+}
+
+TEST_CASE("the -wal stays small under constant load, and readers cost only disk") {
+  SqliteOptions options;
+  options.checkpoint_wal_bytes = 1 << 18;
+  SqliteWorld w("CREATE TABLE a(id INTEGER PRIMARY KEY, v); INSERT INTO a VALUES(1, 0)", options);
+  const auto round = [&](int i) {
+    const auto first = w.start(
+        {Statement{"UPDATE a SET v = zeroblob(30000 + ?1) WHERE id = 1", {std::int64_t{i}}, {}}});
+    w.apply(first);
+    w.flush();
+    const auto open = w.start("INSERT INTO a(v) VALUES(1)");
+    w.apply(open);  // never idle when it is called
+    REQUIRE(w.manager->make_durable().has_value());
+  };
+  std::uint64_t largest = 0;
+  for (int i = 0; i < 60; ++i) {
+    round(i);
+    largest = std::max(largest, w.manager->status().wal_bytes);
+  }
+  CHECK(largest < (1 << 19));
+  {
+    sqlite3* reader = nullptr;
+    REQUIRE(sqlite3_open(w.options.path.c_str(), &reader) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM a", nullptr, nullptr, nullptr) ==
+            SQLITE_OK);
+    for (int i = 0; i < 30; ++i) round(i);
+    sqlite3_close(reader);
+  }
+  for (int i = 0; i < 30; ++i) round(i);
+  w.flush();
+  CHECK(w.look("SELECT count(*) FROM a") == "121");
+  w.manager->close();
+  CHECK((!std::filesystem::exists(w.options.path + "-wal") ||
+         std::filesystem::file_size(w.options.path + "-wal") == 0));
+}
+
+TEST_CASE("open() names why it refuses") {
+  SqliteWorld w(kAccounts);
+  SUBCASE("another agent") {
+    const auto second = make_sqlite_resource_manager(w.options, w.clock, {});
+    const auto opened = second->open();
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().code == ErrorCode::kFenced);
+    CHECK(opened.error().context.find(w.options.path) != std::string::npos);
+    w.commit("UPDATE a SET v = 1 WHERE id = 1");
+  }
+  SUBCASE("not a database") {
+    SqliteOptions options;
+    options.path = w.dir.path() + "/noise";
+    auto file = std::move(*make_posix_file_system()->open(options.path, OpenMode::kCreateNew));
+    REQUIRE(file->write_at(0, std::string(8192, 'n')).has_value());
+    const auto opened = make_sqlite_resource_manager(options, w.clock, {})->open();
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().code == ErrorCode::kCorruption);
+    CHECK(opened.error().context.find(options.path) != std::string::npos);
+  }
+  SUBCASE("a rollback-journal file somebody reads") {
+    SqliteOptions options;
+    options.path = w.dir.path() + "/plain.db";
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open(options.path.c_str(), &db) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(db, "CREATE TABLE t(x); BEGIN; SELECT * FROM t", nullptr, nullptr,
+                         nullptr) == SQLITE_OK);
+    const auto opened = make_sqlite_resource_manager(options, w.clock, {})->open();
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().code == ErrorCode::kFenced);
+    CHECK(opened.error().context.find(options.path) != std::string::npos);
+    sqlite3_close(db);
+    CHECK(make_sqlite_resource_manager(options, w.clock, {})->open().has_value());
+  }
+}
+
+TEST_CASE("automatic ids stay apart from those of retaken branches") {
+  SqliteWorld w("CREATE TABLE q(id INTEGER PRIMARY KEY, x); INSERT INTO q(x) VALUES(1)");
+  const auto first = w.start("INSERT INTO q(x) VALUES(2)");
+  const auto redo = w.executed(first)->redo;
+  w.crash();
+  REQUIRE(w.manager->retake(first, redo).has_value());
+  const auto second = w.start("INSERT INTO q(x) VALUES(3)");
+  REQUIRE(w.votes_commit(second));
+  w.apply(second);
+  w.apply(first);
+  w.flush();
+  CHECK(w.look("SELECT group_concat(id || ':' || x) FROM (SELECT * FROM q ORDER BY id)") ==
+        "1:1,2:2,3:3");
+}
