@@ -35,8 +35,14 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       transport_(transport),
       logger_(std::move(logger)),
       peers_(options_.name, Role::kCoordinator, options_.log_id, options_.epoch, true),
+      told_(log.durable()),
       checkpoint_start_(log.appended()) {
   for (const auto& [name, address] : options_.participants) peers_.allow(name, address);
+  for (const char* name : {"submitted", "committed", "aborted", "answered_in_doubt", "replayed",
+                           "refused", "refused_busy", "presumed_aborts", "stale_refused",
+                           "hello_refused", "alarms", "amnesia_alarms", "forced_writes",
+                           "messages_sent", "checkpoints"})
+    count(name, 0);  // a counter that is not there yet cannot be watched
 }
 
 Gtid Engine::mint(Decider decider) {
@@ -51,10 +57,9 @@ Member Engine::member(const NodeName& name) const {
 // ---- clients
 // -------------------------------------------------------------------------------------------------------
 
-std::optional<Refusal> Engine::admit(const SubmitRequest& request) const {
-  const auto refuse = [](ErrorCode code, std::string what, AbortCode abort = AbortCode::kNone,
-                         Duration retry = Duration{0}) {
-    return std::optional<Refusal>(Refusal{{code, std::move(what)}, abort, retry});
+std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
+  const auto refuse = [](ErrorCode code, std::string what, AbortCode abort = AbortCode::kNone) {
+    return std::optional<Refusal>(Refusal{{code, std::move(what)}, abort, Duration{0}});
   };
   using std::chrono::milliseconds;
   if (request.branches.empty())
@@ -86,6 +91,14 @@ std::optional<Refusal> Engine::admit(const SubmitRequest& request) const {
     return refuse(ErrorCode::kInvalidArgument, "the deadline must be between 100ms and 10m");
   if (request.protocol == CommitProtocol::kThreePhase)
     return refuse(ErrorCode::kUnsupported, "three_phase is not built yet; use two_phase");
+  return std::nullopt;
+}
+
+std::optional<Refusal> Engine::admit() const {
+  const auto refuse = [](ErrorCode code, std::string what, AbortCode abort, Duration retry) {
+    return std::optional<Refusal>(Refusal{{code, std::move(what)}, abort, retry});
+  };
+  using std::chrono::milliseconds;
   if (draining_)
     return refuse(ErrorCode::kBusy, "the coordinator is shutting down", AbortCode::kDraining,
                   std::chrono::seconds(1));
@@ -99,15 +112,28 @@ std::optional<Refusal> Engine::admit(const SubmitRequest& request) const {
 }
 
 void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now now) {
-  if (auto refusal = admit(request)) {
+  auto refusal = validate(request);
+  if (!refusal && stopped_)
+    refusal = Refusal{{ErrorCode::kUnavailable, "the coordinator has lost its memory and stops"},
+                      AbortCode::kDraining,
+                      std::chrono::seconds(1)};
+  std::string digest;
+  if (!refusal) {
+    digest = digest_of(request);
+    // Before admission: what is known already costs nothing to answer, and whoever was refused for
+    // being one too many retries with its key.
+    if (!request.idempotency_key.empty() && answered_by_key(request, digest, done, now))
+      return count("submitted");
+    refusal = admit();
+  }
+  if (refusal) {
     count("refused");
+    if (refusal->error.code == ErrorCode::kBusy) count("refused_busy");
     SubmitReply reply;
     reply.refusal = std::move(refusal);
     return done(std::move(reply));
   }
   count("submitted");
-  auto digest = digest_of(request);
-  if (!request.idempotency_key.empty() && answered_by_key(request, digest, done)) return;
   if (request.deadline.count() == 0) request.deadline = options_.prepare_timeout;
   if (request.branches.size() == 1)
     return start_one_phase(std::move(request), std::move(digest), std::move(done), now);
@@ -115,7 +141,7 @@ void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now
 }
 
 bool Engine::answered_by_key(const SubmitRequest& request, const std::string& digest,
-                             CoordinatorPort::SubmitDone& done) {
+                             CoordinatorPort::SubmitDone& done, Now now) {
   const auto conflict = [&] {
     SubmitReply reply;
     reply.refusal =
@@ -128,11 +154,31 @@ bool Engine::answered_by_key(const SubmitRequest& request, const std::string& di
   if (const auto flying = keys_in_flight_.find(request.idempotency_key);
       flying != keys_in_flight_.end()) {
     if (flying->second.second != digest) return conflict();
-    live_.at(flying->second.first).clients.push_back(std::move(done));
+    Transaction& txn = live_.at(flying->second.first);
+    if (!txn.answered) {
+      txn.clients.push_back(std::move(done));
+      return true;
+    }
+    // Answered and still live: COMMIT is durable and acks are missing, or the only participant has
+    // not said yet what became of it. Nobody would answer a client that waited now.
+    SubmitReply reply;
+    reply.outcome.gtid = flying->second.first;
+    reply.outcome.replayed = std::holds_alternative<TwoPhaseCommit>(txn.machine);
+    reply.outcome.outcome = reply.outcome.replayed ? Outcome::kCommitted : Outcome::kInDoubt;
+    if (!reply.outcome.replayed)
+      reply.outcome.reason = {
+          AbortCode::kTimeout, "it may have committed; its participant is being asked", {}, -1};
+    if (reply.outcome.replayed) count("replayed");
+    done(std::move(reply));
     return true;
   }
   const auto known = keys_.find(request.idempotency_key);
   if (known == keys_.end()) return false;
+  if (std::chrono::milliseconds(now.wall.unix_ms - known->second.decided.unix_ms) >=
+      options_.key_retention) {
+    keys_.erase(known);
+    return false;
+  }
   if (known->second.body_digest != digest) return conflict();
   SubmitReply reply;
   reply.outcome.gtid = known->second.gtid;
@@ -279,6 +325,7 @@ void Engine::release(Held held, Now now) {
 }
 
 void Engine::on_durable(Lsn durable, Now now) {
+  if (stopped_) return;
   publish();
   while (!held_.empty() && held_.begin()->first <= durable) {
     auto held = std::move(held_.begin()->second);
@@ -291,6 +338,7 @@ void Engine::on_durable(Lsn durable, Now now) {
     if (found != live_.end())
       step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RecordDurable{}), now);
   }
+  told_ = std::max(told_, durable);
 }
 
 void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
@@ -328,7 +376,10 @@ void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
   if (recent_.insert_or_assign(gtid, Known{std::move(outcome), now}).second)
     recent_order_.push_back(gtid);
   while (recent_order_.size() > options_.max_recent) {
-    horizon_ = std::max(horizon_, recent_order_.front());
+    const Gtid& oldest = recent_order_.front();
+    // One above it: what is forgotten must never be taken for "no record, hence aborted".
+    horizon_ = std::max(horizon_, Gtid(oldest.tag(), oldest.epoch(), oldest.sequence() + 1,
+                                       Decider::kCoordinator));
     recent_.erase(recent_order_.front());
     recent_order_.pop_front();
   }
@@ -346,6 +397,7 @@ void Engine::finish_if_ended(const Gtid& gtid) {
 }
 
 void Engine::send(const NodeName& to, const Message& message) {
+  if (stopped_) return;
   count("messages_sent");
   transport_.send(to, message);
 }
@@ -360,6 +412,7 @@ void Engine::alarm(std::string what, const Gtid& gtid) {
   count("alarms");
   logger_.error("alarm", {{"txn", gtid}, {"what", what}});
   constexpr std::size_t kKept = 100;
+  if (std::find(alarms_.begin(), alarms_.end(), what) != alarms_.end()) return;
   if (alarms_.size() < kKept) alarms_.push_back(std::move(what));
 }
 
@@ -379,7 +432,7 @@ void Engine::schedule(const Gtid& gtid, std::optional<MonotonicTime> wake) {
 }
 
 std::optional<MonotonicTime> Engine::next_wake() const {
-  return timers_.empty() ? std::nullopt : std::optional(timers_.begin()->first);
+  return timers_.empty() || stopped_ ? std::nullopt : std::optional(timers_.begin()->first);
 }
 
 std::vector<NodeName> Engine::unreachable() const {
@@ -392,11 +445,17 @@ std::vector<NodeName> Engine::unreachable() const {
 }
 
 void Engine::tick(Now now) {
+  if (stopped_) return;
   while (!timers_.empty() && timers_.begin()->first <= now.monotonic) {
     const Gtid gtid = timers_.begin()->second;
     timers_.erase(timers_.begin());
     const auto found = live_.find(gtid);
-    if (found == live_.end()) continue;
+    if (found == live_.end()) {
+      const auto asked = searches_.find(gtid);
+      if (asked != searches_.end() && asked->second.next_ask <= now.monotonic)
+        ask_again(gtid, asked->second, now);
+      continue;
+    }
     const auto wake =
         std::visit([](const auto& m) { return m.next_wake(); }, found->second.machine);
     if (!wake || *wake > now.monotonic) continue;
@@ -412,6 +471,7 @@ void Engine::tick(Now now) {
 }
 
 void Engine::end_of_round(Now now) {
+  if (stopped_) return;
   checkpoint_if_due(now);
   publish();
 }
@@ -435,8 +495,16 @@ void Engine::cancel_undecided(Now now) {
   for (const auto& [gtid, txn] : live_) gtids.push_back(gtid);
   for (const auto& gtid : gtids) {
     const auto found = live_.find(gtid);
-    if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
+    if (found == live_.end()) continue;
+    if (std::holds_alternative<OnePhaseCommit>(found->second.machine)) {
+      if (found->second.clients.empty()) continue;
+      // Only its participant decides: the honest answer is "ask later".
+      TransactionOutcome outcome;
+      outcome.gtid = gtid;
+      outcome.reason = {AbortCode::kDraining, "the coordinator shut down before it knew", {}, -1};
+      answer(gtid, std::move(outcome), now);
       continue;
+    }
     step(found->second,
          TwoPhaseCommit::Event(TwoPhaseCommit::Cancel{
              {AbortCode::kDraining, "the coordinator is shutting down", {}, -1}}),

@@ -111,12 +111,16 @@ class Engine {
   /// asked.
   struct Search {
     std::vector<NodeName> unanswered;
-    std::vector<protocol::CoordinatorPort::OutcomeDone> waiting;
+    std::vector<protocol::CoordinatorPort::OutcomeDone> waiting;    // for a definite outcome
+    std::vector<protocol::CoordinatorPort::OutcomeDone> impatient;  // IN_DOUBT at the first repeat
+    std::uint32_t attempts = 0;
+    MonotonicTime next_ask;
   };
 
-  std::optional<protocol::Refusal> admit(const protocol::SubmitRequest& request) const;
+  std::optional<protocol::Refusal> validate(const protocol::SubmitRequest& request) const;
+  std::optional<protocol::Refusal> admit() const;
   bool answered_by_key(const protocol::SubmitRequest& request, const std::string& digest,
-                       protocol::CoordinatorPort::SubmitDone& done);
+                       protocol::CoordinatorPort::SubmitDone& done, Now now);
   void start_two_phase(protocol::SubmitRequest request, std::string digest,
                        protocol::CoordinatorPort::SubmitDone done, Now now);
   void start_one_phase(protocol::SubmitRequest request, std::string digest,
@@ -128,6 +132,9 @@ class Engine {
   void on_unknown(const NodeName& from, const protocol::Message& message, Now now);
   void on_one_phase_result(const NodeName& from, const protocol::OnePhaseResult& result, Now now);
   void on_restarted(const NodeName& peer, Now now);
+  void poke(const Gtid& gtid, Now now);
+  void search(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done, Now now);
+  void ask_again(const Gtid& gtid, Search& search, Now now);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
 
   void step(Transaction& txn, const protocol::TwoPhaseCommit::Event& event, Now now);
@@ -143,10 +150,12 @@ class Engine {
   void alarm(std::string what, const Gtid& gtid);
   void schedule(const Gtid& gtid, std::optional<MonotonicTime> wake);
   void checkpoint_if_due(Now now);
+  bool minted(const Gtid& gtid) const;
   bool may_presume(const Gtid& gtid) const;
   std::vector<NodeName> unreachable() const;
   const Transaction* find(const std::string& id, std::string& problem) const;
   protocol::TransactionSummary summary_of(const Transaction& txn, Now now) const;
+  Result<protocol::TransactionDetail> show_ended(const std::string& id) const;
   void note(Transaction& txn, std::string event, Now now);
   void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
 
@@ -172,8 +181,10 @@ class Engine {
   std::vector<std::string> alarms_;
   std::uint64_t next_sequence_ = 1;
   bool draining_ = false;
+  bool stopped_ = false;  // has lost its memory: promises nothing any more
   std::string own_address_;
   protocol::LinkState published_;
+  Lsn told_;  // everything at or below it is durable and has been acted on
   Lsn checkpoint_start_, checkpoint_end_, released_;
   MonotonicTime started_;
 };

@@ -18,6 +18,7 @@ void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeNa
   if (judgement.stop) {
     logger_.error("this node has lost its memory",
                   {{"peer", peer}, {"cause", judgement.stop->context}});
+    stopped_ = true;
     if (on_fatal) on_fatal(*judgement.stop);
   }
   if (judgement.restarted) on_restarted(peer, now);
@@ -44,6 +45,10 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
     logger_.warn("refused a greeting", {{"peer", hello.name}, {"reason", judgement.refusal}});
     return reply;
   }
+  if (stopped_) {
+    reply.verdict = HelloVerdict::kNotReady;
+    return reply;
+  }
   // It is there (again): whatever waits for it is sent at once instead of after its back-off.
   std::vector<Gtid> waiting;
   for (const auto& [gtid, txn] : live_) {
@@ -54,7 +59,7 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
       waiting.push_back(gtid);
     }
   }
-  for (const auto& gtid : waiting) static_cast<void>(retry(gtid.text(), now));
+  for (const auto& gtid : waiting) poke(gtid, now);
   return reply;
 }
 
@@ -67,7 +72,7 @@ bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now n
   judge(judgement, peer, now);
   if (!judgement.refusal.empty())
     logger_.warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
-  return judgement.refusal.empty();
+  return judgement.refusal.empty() && !stopped_;
 }
 
 void Engine::on_link(const LinkStatus& status) {
@@ -75,6 +80,7 @@ void Engine::on_link(const LinkStatus& status) {
 }
 
 void Engine::on_batch(const Batch& batch, Now now) {
+  if (stopped_) return;
   const auto judgement = peers_.on_batch(batch.header);
   judge(judgement, batch.header.sender, now);
   if (!judgement.refusal.empty()) {
@@ -109,19 +115,26 @@ void Engine::handle(const NodeName& from, const Message& message, Now now) {
   }
 }
 
+bool Engine::minted(const Gtid& gtid) const {
+  return gtid.tag() == CoordinatorTag::of(options_.log_id) &&
+         (gtid.epoch() < options_.epoch ||
+          (gtid.epoch() == options_.epoch && gtid.sequence() < next_sequence_));
+}
+
+// No record means "aborted" only where a commit would have left one here: not for one-phase, whose
+// participant decides, and not for what this log does not even know to have begun.
 bool Engine::may_presume(const Gtid& gtid) const {
-  return gtid.tag() == CoordinatorTag::of(options_.log_id) && gtid.epoch() >= adopted_.below;
+  return minted(gtid) && gtid.decider() == Decider::kCoordinator && gtid.epoch() >= adopted_.below;
 }
 
 // No live transaction of that gtid: the action table decides (recovery/action_table.h).
 void Engine::on_unknown(const NodeName& from, const Message& message, Now) {
   const Gtid gtid = gtid_of(message);
   const auto known = recent_.find(gtid);
-  const bool committed =
-      known != recent_.end() && known->second.outcome.outcome == Outcome::kCommitted;
-  auto knows = CoordinatorKnows::kNothing;
-  if (committed) knows = CoordinatorKnows::kEnded;
-  if (!committed && !may_presume(gtid)) knows = CoordinatorKnows::kNothingUnproven;
+  auto knows = may_presume(gtid) ? CoordinatorKnows::kNothing : CoordinatorKnows::kNothingUnproven;
+  if (known != recent_.end())  // a recorded outcome needs no presumption
+    knows = known->second.outcome.outcome == Outcome::kCommitted ? CoordinatorKnows::kEnded
+                                                                 : CoordinatorKnows::kNothing;
   auto says = ParticipantSays::kNothing;
   if (std::holds_alternative<Ack>(message)) says = ParticipantSays::kCommitted;
   if (std::holds_alternative<Inquire>(message)) says = ParticipantSays::kPrepared;
@@ -143,12 +156,17 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now) {
                   {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1}});
       return;
     case Action::kLeaveAlone:
+      if (says != ParticipantSays::kPrepared) return;
+      if (gtid.tag() == CoordinatorTag::of(options_.log_id) && !minted(gtid))
+        alarm(fmt::format("{} is prepared for {}, which this log has never begun: a newer log of "
+                          "this coordinator exists or existed",
+                          from, gtid),
+              gtid);
       send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
       return;
     case Action::kMixedAlarm:
-      // An ack for something ended and no longer remembered is no contradiction: only END proves
-      // nothing more is known.
-      if (gtid < horizon_ || says == ParticipantSays::kCommitted) return;
+      // An ack for something that ended and is no longer remembered is no contradiction.
+      if (known == recent_.end() && gtid < horizon_) return;
       alarm(fmt::format("{} reports {} as committed, which this coordinator never committed", from,
                         gtid),
             gtid);
@@ -172,10 +190,15 @@ void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& res
         Refusal{{ErrorCode::kAlreadyExists, "the idempotency key was used for another request"},
                 AbortCode::kNone,
                 {}};
+    count("refused");
     for (auto& client : std::exchange(found->second.clients, {})) client(reply);
     keys_in_flight_.erase(found->second.key);
     live_.erase(found);
-    return;
+    TransactionOutcome outcome;
+    outcome.gtid = result.gtid;
+    outcome.outcome = Outcome::kAborted;
+    outcome.reason = {AbortCode::kNone, reply.refusal->error.context, from, -1};
+    return answer(result.gtid, std::move(outcome), now);
   }
   const auto search = searches_.find(result.gtid);
   if (search == searches_.end() || result.outcome == Outcome::kPending) return;
@@ -186,13 +209,42 @@ void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& res
   outcome.gtid = result.gtid;
   outcome.outcome = committed ? Outcome::kCommitted : Outcome::kAborted;
   outcome.reason = result.reason;
-  auto waiting = std::move(search->second.waiting);
+  const auto finished = std::move(search->second);
   searches_.erase(search);
   remember(outcome, now.monotonic);
-  for (auto& done : waiting) done(outcome);
+  for (const auto& done : finished.waiting) done(outcome);
+  for (const auto& done : finished.impatient) done(outcome);
 }
 
-void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done, Now) {
+// A one-phase transaction of an earlier epoch: nothing was logged here, whoever executed it knows.
+void Engine::search(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done, Now now) {
+  auto& search = searches_[gtid];
+  (wait ? search.waiting : search.impatient).push_back(std::move(done));
+  if (search.attempts > 0) return;  // being asked already
+  for (const auto& [name, address] : options_.participants) search.unanswered.push_back(name);
+  ask_again(gtid, search, now);
+}
+
+void Engine::ask_again(const Gtid& gtid, Search& search, Now now) {
+  constexpr std::uint32_t kMaxAttempts = 10;  // whoever still wants to know asks this node again
+  TransactionOutcome outcome;
+  outcome.gtid = gtid;
+  outcome.reason = {AbortCode::kUnreachable, "not every participant has answered for it", {}, -1};
+  if (search.attempts > 0)
+    for (auto& done : std::exchange(search.impatient, {})) done(outcome);
+  if (search.attempts == kMaxAttempts) {
+    const auto given_up = std::move(search.waiting);
+    searches_.erase(gtid);
+    for (const auto& done : given_up) done(outcome);
+    return;
+  }
+  for (const auto& name : search.unanswered) send(name, InquireOnePhase{gtid});
+  search.next_ask = now.monotonic + backoff(options_.resend, ++search.attempts, gtid);
+  schedule(gtid, search.next_ask);
+}
+
+void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done, Now now) {
+  if (stopped_) return done(fail(ErrorCode::kUnavailable, "the coordinator has lost its memory"));
   TransactionOutcome outcome;
   outcome.gtid = gtid;
   if (gtid.tag() != CoordinatorTag::of(options_.log_id))
@@ -212,22 +264,13 @@ void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDo
     }
     return done(outcome);
   }
-  if (gtid.epoch() > options_.epoch ||
-      (gtid.epoch() == options_.epoch && gtid.sequence() >= next_sequence_))
+  if (!minted(gtid))
     return done(fail(ErrorCode::kNotFound, fmt::format("{} does not exist yet", gtid)));
   if (gtid < horizon_)
     return done(
         fail(ErrorCode::kNotFound,
              fmt::format("{} ended too long ago: its outcome is no longer remembered here", gtid)));
-  if (gtid.decider() == Decider::kParticipant) {
-    auto& search = searches_[gtid];
-    const bool is_new = search.waiting.empty() && search.unanswered.empty();
-    if (is_new)
-      for (const auto& [name, address] : options_.participants) search.unanswered.push_back(name);
-    for (const auto& name : search.unanswered) send(name, InquireOnePhase{gtid});
-    search.waiting.push_back(std::move(done));
-    return;
-  }
+  if (gtid.decider() == Decider::kParticipant) return search(gtid, wait, std::move(done), now);
   if (!may_presume(gtid)) {
     outcome.outcome = Outcome::kInDoubt;
     outcome.reason = {AbortCode::kNone,

@@ -44,8 +44,11 @@ void Engine::checkpoint_if_due(Now now) {
     log_.release_below(checkpoint_start_);
   }
   const bool open = checkpoint_end_.value != 0 && released_ < checkpoint_start_;
-  if (open || log_.appended().value - checkpoint_start_.value < options_.checkpoint_bytes) return;
-  checkpoint_start_ = log_.appended();
+  const Lsn last = std::max(checkpoint_start_, checkpoint_end_);
+  if (open || log_.appended().value - last.value < options_.checkpoint_bytes) return;
+  // Not further: an abort whose record is on its way to the disk has not reached keys_ yet.
+  if (told_ <= checkpoint_start_) return;
+  checkpoint_start_ = told_;
   append(EpochRecord{options_.epoch});
   if (adopted_.lineage > 0) append(adopted_);
   for (const auto& peer : peers_.records()) append(peer);
@@ -112,6 +115,7 @@ NodeStatus Engine::status(Now now) const {
   }
   for (const auto& [name, value] : counters_) status.counters.emplace_back(name, value);
   status.counters.emplace_back("live", live_.size());
+  status.counters.emplace_back("in_doubt", status.in_doubt);
   return status;
 }
 
@@ -175,11 +179,19 @@ std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size
   return out;
 }
 
+namespace {
+
+bool matches(const Gtid& gtid, const std::string& id) {
+  const auto text = gtid.text();
+  return text == id || (id.size() >= 6 && (text.starts_with(id) || text.ends_with(id)));
+}
+
+}  // namespace
+
 const Engine::Transaction* Engine::find(const std::string& id, std::string& problem) const {
   const Transaction* match = nullptr;
   for (const auto& [gtid, txn] : live_) {
-    const auto text = gtid.text();
-    if (text != id && (id.size() < 6 || (text.rfind(id, 0) != 0 && !text.ends_with(id)))) continue;
+    if (!matches(gtid, id)) continue;
     if (match != nullptr) {
       problem = fmt::format("more than one transaction starts or ends with \"{}\"", id);
       return nullptr;
@@ -190,24 +202,39 @@ const Engine::Transaction* Engine::find(const std::string& id, std::string& prob
   return match;
 }
 
+Result<TransactionDetail> Engine::show_ended(const std::string& id) const {
+  const Known* match = nullptr;
+  for (const auto& gtid : recent_order_) {
+    if (live_.count(gtid) != 0 || !matches(gtid, id)) continue;
+    if (match != nullptr)
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("more than one transaction starts or ends with \"{}\"", id));
+    match = &recent_.at(gtid);
+  }
+  if (match == nullptr)
+    return fail(ErrorCode::kNotFound,
+                fmt::format("no transaction that is remembered starts or ends with \"{}\"", id));
+  const bool committed = match->outcome.outcome == Outcome::kCommitted;
+  TransactionDetail detail;
+  detail.summary.gtid = match->outcome.gtid;
+  detail.summary.state = committed ? "committed" : "aborted";
+  detail.summary.decision = committed ? "commit" : "abort";
+  detail.explanation = committed
+                           ? "It is committed and every participant has acknowledged it."
+                           : fmt::format("It was aborted: {} ({}).", match->outcome.reason.detail,
+                                         to_string(match->outcome.reason.code));
+  return detail;
+}
+
 Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   std::string problem;
   const auto* txn = find(id, problem);
+  const auto ended = show_ended(id);
+  if (txn == nullptr) return ended;
+  if (ended)
+    return fail(ErrorCode::kNotFound,
+                fmt::format("more than one transaction starts or ends with \"{}\"", id));
   TransactionDetail detail;
-  if (txn == nullptr) {
-    const auto gtid = Gtid::parse(id);
-    const auto known = gtid ? recent_.find(*gtid) : recent_.end();
-    if (known == recent_.end()) return fail(ErrorCode::kNotFound, problem);
-    detail.summary.gtid = *gtid;
-    detail.summary.state =
-        known->second.outcome.outcome == Outcome::kCommitted ? "committed" : "aborted";
-    detail.explanation =
-        known->second.outcome.outcome == Outcome::kCommitted
-            ? "It is committed and every participant has acknowledged it."
-            : fmt::format("It was aborted: {} ({}).", known->second.outcome.reason.detail,
-                          to_string(known->second.outcome.reason.code));
-    return detail;
-  }
   detail.summary = summary_of(*txn, now);
   detail.events = txn->events;
   std::string waits;
@@ -254,16 +281,18 @@ Result<std::int64_t> Engine::retry(const std::string& id, Now now) {
     if (txn == nullptr) return fail(ErrorCode::kNotFound, problem);
     gtids.push_back(std::visit([](const auto& m) { return m.gtid(); }, txn->machine));
   }
-  for (const auto& gtid : gtids) {
-    const auto found = live_.find(gtid);
-    if (found == live_.end()) continue;
-    if (std::holds_alternative<TwoPhaseCommit>(found->second.machine)) {
-      step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RetryNow{}), now);
-    } else {
-      step(found->second, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{}), now);
-    }
-  }
+  for (const auto& gtid : gtids) poke(gtid, now);
   return static_cast<std::int64_t>(gtids.size());
+}
+
+void Engine::poke(const Gtid& gtid, Now now) {
+  const auto found = live_.find(gtid);
+  if (found == live_.end()) return;
+  if (std::holds_alternative<TwoPhaseCommit>(found->second.machine)) {
+    step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RetryNow{}), now);
+  } else {
+    step(found->second, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{}), now);
+  }
 }
 
 }  // namespace troth::coordinator

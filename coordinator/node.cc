@@ -119,6 +119,10 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
           return true;
         },
         kCallLimit));
+    // The abort of a keyed request is told only when it is durable.
+    const auto answered_by = clock_.now() + std::chrono::seconds(1);
+    while (clock_.now() < answered_by && unanswered() > 0)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
 
   void stop() override {
