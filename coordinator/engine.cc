@@ -38,10 +38,10 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       told_(log.durable()),
       checkpoint_start_(log.appended()) {
   for (const auto& [name, address] : options_.participants) peers_.allow(name, address);
-  for (const char* name : {"submitted", "committed", "aborted", "answered_in_doubt", "replayed",
-                           "refused", "refused_busy", "presumed_aborts", "stale_refused",
-                           "hello_refused", "alarms", "amnesia_alarms", "forced_writes",
-                           "messages_sent", "checkpoints"})
+  for (const char* name :
+       {"submitted", "committed", "aborted", "answered_in_doubt", "replayed", "refused",
+        "refused_busy", "presumed_aborts", "stale_refused", "hello_refused", "alarms",
+        "amnesia_alarms", "forced_writes", "messages_sent", "checkpoints"})
     count(name, 0);  // a counter that is not there yet cannot be watched
 }
 
@@ -378,8 +378,8 @@ void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
   while (recent_order_.size() > options_.max_recent) {
     const Gtid& oldest = recent_order_.front();
     // One above it: what is forgotten must never be taken for "no record, hence aborted".
-    horizon_ = std::max(horizon_, Gtid(oldest.tag(), oldest.epoch(), oldest.sequence() + 1,
-                                       Decider::kCoordinator));
+    horizon_ = std::max(
+        horizon_, Gtid(oldest.tag(), oldest.epoch(), oldest.sequence() + 1, Decider::kCoordinator));
     recent_.erase(recent_order_.front());
     recent_order_.pop_front();
   }

@@ -402,8 +402,10 @@ void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
 }
 
 PreparedRecord Branch::prepared_record() const {
-  return {gtid_,    CommitProtocol::kTwoPhase, coordinator_, coordinator_durable_, members_,
-          priority_, redo_,                     traceparent_};
+  return {gtid_,        CommitProtocol::kTwoPhase,
+          coordinator_, coordinator_durable_,
+          members_,     priority_,
+          redo_,        traceparent_};
 }
 
 bool Branch::is_over() const {

@@ -52,7 +52,7 @@ struct AdoptedRecord {
   Epoch below;
   WallTime when;
   std::uint32_t lineage = 0;  ///< which adopt this was
-};  ///< gtids of epochs < below are never presumed aborted
+};                            ///< gtids of epochs < below are never presumed aborted
 
 struct CommitRecord {
   Gtid gtid;
