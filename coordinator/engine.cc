@@ -295,7 +295,11 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
       held.record = type;
     }
     if (type == RecordType::kCommit) TROTH_FAILPOINT("coordinator.commit.appended");
-    if (type == RecordType::kEnd) TROTH_FAILPOINT("coordinator.end.appended");
+    if (type == RecordType::kEnd) {
+      ends_.emplace_back(lsn, gtid);
+      ending_.insert(gtid);
+      TROTH_FAILPOINT("coordinator.end.appended");
+    }
   }
   held.promises = std::move(effects.promises);
   held.answer = std::move(effects.answer);
@@ -481,10 +485,16 @@ void Engine::end_of_round(Now now) {
 void Engine::publish() {
   LinkState state;
   state.position = {options_.log_id, options_.epoch, log_.durable()};
-  // Every gtid below the oldest live one is ended everywhere: participants may forget theirs.
-  state.ended_below = live_.empty() ? Gtid(CoordinatorTag::of(options_.log_id), options_.epoch,
-                                           next_sequence_, Decider::kCoordinator)
-                                    : live_.begin()->first;
+  // Every gtid below is ended everywhere, and this log knows it durably: participants may forget
+  // theirs. Were an END lost that they had acted on, the next start would ask for an ack of what
+  // nobody remembers.
+  for (; !ends_.empty() && ends_.front().first <= state.position.durable; ends_.pop_front())
+    ending_.erase(ends_.front().second);
+  auto ended_below = Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_,
+                          Decider::kCoordinator);
+  if (!live_.empty()) ended_below = std::min(ended_below, live_.begin()->first);
+  if (!ending_.empty()) ended_below = std::min(ended_below, *ending_.begin());
+  state.ended_below = ended_below;
   if (state.position == published_.position && state.ended_below == published_.ended_below) return;
   published_ = state;
   transport_.publish(state);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <variant>
@@ -184,6 +185,8 @@ class Engine {
   bool stopped_ = false;  // has lost its memory: promises nothing any more
   std::string own_address_;
   protocol::LinkState published_;
+  std::deque<std::pair<Lsn, Gtid>> ends_;  // END records that are not durable yet
+  std::set<Gtid> ending_;                  // their gtids
   Lsn told_;  // everything at or below it is durable and has been acted on
   Lsn checkpoint_start_, checkpoint_end_, released_;
   MonotonicTime started_;

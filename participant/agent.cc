@@ -230,7 +230,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     if (replayed == 0) return {};
     logger_.info("replayed committed work into the database", {{"transactions", replayed}});
     TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const Lsn marker,
-                           manager.flush());  // the log is durable: it was just read
+                           manager.flush({}));  // the log is durable: it was just read
     return manager.make_durable();
   }
 

@@ -349,13 +349,14 @@ void Engine::publish() {
 // otherwise a power cut could keep the file's newer state and lose the COMMITTED record
 // (participant.md 8.1).
 void Engine::flush_if_due(Now now) {
-  if (flush_out_ || applies_since_flush_ == 0) return;
+  if (flush_out_) return;
+  if (applies_since_flush_ == 0) return settle_checkpoint();
   const bool idle = jobs_out_ == 0;
   if (applies_since_flush_ >= options_.flush_applies || idle ||
       (flush_at_ && *flush_at_ <= now.monotonic))
     flush_wanted_ = true;
   if (!flush_wanted_ || log_.durable() < highest_apply_) return;
-  worker_.post(FlushJob{});
+  worker_.post(FlushJob{{}});
   flush_out_ = true;
   flush_wanted_ = false;
   flush_at_.reset();
@@ -367,6 +368,18 @@ void Engine::flush_if_due(Now now) {
   }
   held_applies_.clear();
   if (applies_since_flush_ > 0) flush_at_ = now.monotonic + options_.flush_interval;
+}
+
+// A checkpoint frees nothing until the file's marker has passed its start. After the last commit
+// (or with aborts alone) no flush would ever move the marker: this one does.
+void Engine::settle_checkpoint() {
+  const bool open = released_ < checkpoint_start_;
+  const bool commits_missing =
+      !unflushed_.empty() && unflushed_.begin()->first <= checkpoint_start_;
+  if (!open || commits_missing || flushed_ >= checkpoint_start_ || log_.durable() < checkpoint_end_)
+    return;
+  worker_.post(FlushJob{checkpoint_start_});
+  flush_out_ = true;
 }
 
 std::size_t Engine::busy_branches() const {

@@ -159,6 +159,7 @@ class Engine {
   void schedule(Entry& entry);
   void unschedule(Entry& entry);
   void flush_if_due(Now now);
+  void settle_checkpoint();
   void checkpoint_if_due(Now now);
   const Entry* find(const std::string& id, std::string& problem) const;
   protocol::TransactionSummary summary_of(const Gtid& gtid, const Entry& entry, Now now) const;

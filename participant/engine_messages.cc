@@ -246,7 +246,11 @@ void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
     step(found->second, Branch::Decided{from, message}, now);
     return;
   }
-  if (ended(message.gtid)) return;  // a late duplicate of something ended everywhere
+  if (ended(message.gtid)) {
+    // A late duplicate of something ended everywhere: every ack of it was durable before.
+    if (message.decision == Decision::kCommit) send(from, Ack{message.gtid});
+    return;
+  }
   if (message.decision == Decision::kAbort) {
     start_entry(message.gtid, Branch::tombstone(settings(), message.gtid, message.reason), now);
     return;

@@ -59,6 +59,8 @@ po::options_description settings() {
                                                "at the latest then plain readers see a commit")(
       "grace", po::value<std::string>()->default_value("10s"),
       "time given to executing branches on SIGTERM")(
+      "database-wal-bytes", po::value<std::string>()->default_value("64MiB"),
+      "size of SQLite's own -wal file from which it is checkpointed")(
       "segment-bytes", po::value<std::string>()->default_value("64MiB"), "size of a log segment")(
       "log-level", po::value<std::string>()->default_value("info"), "debug, info, warn, error")(
       "log-format", po::value<std::string>()->default_value("logfmt"), "logfmt or json");
@@ -89,6 +91,7 @@ Result<Settings> read(const po::variables_map& values) {
   TROTH_ASSIGN_OR_RETURN(out.agent.flush_interval, parse_duration(text("flush-interval")));
   TROTH_ASSIGN_OR_RETURN(out.grace, parse_duration(text("grace")));
   TROTH_ASSIGN_OR_RETURN(out.agent.segment_bytes, parse_size(text("segment-bytes")));
+  TROTH_ASSIGN_OR_RETURN(out.sqlite.checkpoint_wal_bytes, parse_size(text("database-wal-bytes")));
   TROTH_ASSIGN_OR_RETURN(out.level, parse_log_level(text("log-level")));
   TROTH_ASSIGN_OR_RETURN(out.format, parse_log_format(text("log-format")));
   if (out.agent.inquiry_interval < std::chrono::milliseconds(10))

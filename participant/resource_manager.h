@@ -90,10 +90,12 @@ class ResourceManager {
   /// locks.
   virtual void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) = 0;
 
-  /// Commits the database transaction with marker = the highest LSN applied. Precondition: the
-  /// agent's log is durable through it (participant.md 8.1). Returns that LSN. Any error is an
-  /// unknown outcome: the agent stops, the restart reads the file.
-  virtual Result<Lsn> flush() = 0;
+  /// Commits the database transaction with marker = the highest LSN applied, or `settled` if that
+  /// is higher: the caller knows that no commit at or below it is missing (a log of aborts alone
+  /// must be freed as well). Precondition: the agent's log is durable through it
+  /// (participant.md 8.1). Returns the marker. Any error is an unknown outcome: the agent stops,
+  /// the restart reads the file.
+  virtual Result<Lsn> flush(Lsn settled) = 0;
   /// Number of branches applied since the last flush.
   virtual std::size_t unflushed() const = 0;
   /// Makes everything flushed durable in the file (fsync), and checkpoints the database's own WAL

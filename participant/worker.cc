@@ -79,8 +79,8 @@ Status Worker::decide(const Job& job, std::vector<WorkerResult>& results) {
     // It may overtake the execution it is meant for.
     std::erase_if(executes_, [&](const auto& request) { return request.gtid == discard->gtid; });
     manager_->discard(discard->gtid, events);
-  } else if (std::holds_alternative<FlushJob>(job)) {
-    TROTH_ASSIGN_OR_RETURN(const Lsn marker, manager_->flush());
+  } else if (const auto* flush = std::get_if<FlushJob>(&job)) {
+    TROTH_ASSIGN_OR_RETURN(const Lsn marker, manager_->flush(flush->settled));
     results.emplace_back(Flushed{marker});
   } else if (const auto* durable = std::get_if<MakeDurableJob>(&job)) {
     TROTH_TRY(manager_->make_durable());

@@ -19,7 +19,9 @@ struct DiscardJob {
   Gtid gtid;
 };
 /// Precondition: the log is durable through the highest ApplyJob before it.
-struct FlushJob {};
+struct FlushJob {
+  Lsn settled;  ///< no commit at or below it is still to be applied; {} = nothing is claimed
+};
 struct MakeDurableJob {
   Lsn flushed;
 };

@@ -6,7 +6,8 @@ namespace troth::wal {
 
 namespace {
 constexpr auto kUnforcedDelay = std::chrono::milliseconds(200);
-}
+constexpr auto kSpaceCheck = std::chrono::seconds(1);
+}  // namespace
 
 Log::Log(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {
   appended_ = writer_->appended().value;
@@ -76,7 +77,12 @@ void Log::run() {
     bool last = false;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [&] { return stopping_ || !pending_.empty() || release_ > released; });
+      const auto due = [&] { return stopping_ || !pending_.empty() || release_ > released; };
+      if (low_space_) {
+        wake_.wait_for(lock, kSpaceCheck, due);
+      } else {
+        wake_.wait(lock, due);
+      }
       if (!forced_ && !stopping_ && !pending_.empty())
         wake_.wait_for(lock, kUnforcedDelay, [&] { return forced_ || stopping_; });
       group.swap(pending_);
@@ -96,6 +102,7 @@ bool Log::write_group(std::vector<Pending> group, Lsn release) {
   auto durable = writer_->sync();
   Status collected;
   if (durable && release.value != 0) collected = writer_->release_below(release);
+  if (durable && collected && low_space_) collected = writer_->recheck_space();
   if (!durable || !collected) {
     {
       std::lock_guard lock(mutex_);

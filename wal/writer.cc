@@ -154,10 +154,13 @@ Status Writer::release_below(Lsn lsn) {
     if (i == 0) TROTH_FAILPOINT("wal.gc.removed_one");
   }
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(removable));
-  if (space_ == Space::kLow) {
-    if (auto spare = prepare_spare(options_.segment_bytes); !spare)
-      return poisoned(std::move(spare));
-  }
+  return recheck_space();
+}
+
+Status Writer::recheck_space() {
+  if (!failure_) return failure_;
+  if (space_ == Space::kAmple) return {};
+  if (auto spare = prepare_spare(options_.segment_bytes); !spare) return poisoned(std::move(spare));
   return {};
 }
 

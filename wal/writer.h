@@ -33,6 +33,9 @@ class Writer {
   Lsn append(std::uint8_t tag, std::string_view payload);
   /// Writes the pending batch and forces it. Returns the durable LSN.
   Result<Lsn> sync();
+  /// While space is low: tries again to reserve the next segment, because somebody may have freed
+  /// space. Only what is not a lack of space is an error.
+  Status recheck_space();
   /// Deletes whole segments whose records are all at or below `lsn`. The current one always stays.
   Status release_below(Lsn lsn);
   /// Forces what is pending and writes the seal of a clean shutdown.

@@ -32,7 +32,7 @@ class SqliteResourceManager final : public ResourceManager {
   void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
   Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
   void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;
-  Result<Lsn> flush() override;
+  Result<Lsn> flush(Lsn settled) override;
   std::size_t unflushed() const override { return applied_.size(); }
   Status make_durable() override;
   ResourceStatus status() const override;
@@ -326,9 +326,10 @@ void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>
   run_woken(events);
 }
 
-Result<Lsn> SqliteResourceManager::flush() {
+Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
   if (broken_) return fail(*broken_);
-  if (applied_.empty()) return applied_lsn_;
+  if (applied_.empty() && settled <= applied_lsn_) return applied_lsn_;
+  applied_lsn_ = std::max(applied_lsn_, settled);
   TROTH_TRY(database_->commit(applied_lsn_));
   applied_.clear();
   dirty_ = true;

@@ -423,6 +423,37 @@ TEST_CASE("a checkpoint copies what lives, and frees the rest only when the file
   for (const auto& [gtid, record] : tables.remembered) CHECK(record.idempotency_key.empty());
 }
 
+TEST_CASE("aborts alone free the log as well: the marker is moved past a checkpoint") {
+  EngineWorld world(with_checkpoint_every(600));
+  for (std::uint64_t i = 10; i < 40 && world.counter("checkpoints") == 0; ++i) {
+    world.bring_to_prepared(world.two_phase(i));
+    world.deliver(EngineWorld::abort(world.two_phase(i)));
+    world.sync();
+  }
+  REQUIRE(world.counter("checkpoints") == 1);
+  world.sync();
+  const Lsn settled = world.worker.settled;
+  CHECK(settled.value > 0);
+  CHECK(world.log.released.value == 0);
+  world.worker_says(Flushed{settled});
+  world.worker_says(MadeDurable{settled});
+  CHECK(world.log.released == settled);
+}
+
+TEST_CASE("a checkpoint's marker is not moved past a commit that the file still misses") {
+  EngineWorld world(with_checkpoint_every(600));
+  world.bring_to_prepared(world.two_phase(1));
+  world.deliver(world.commit(world.two_phase(1)));
+  world.sync();
+  for (std::uint64_t i = 10; i < 40; ++i) {
+    world.bring_to_prepared(world.two_phase(i));
+    world.deliver(EngineWorld::abort(world.two_phase(i)));
+    world.sync();
+  }
+  REQUIRE(world.counter("checkpoints") == 1);
+  CHECK(world.worker.settled == Lsn{});
+}
+
 TEST_CASE("a node that lost its memory says nothing any more") {
   EngineWorld world;
   world.bring_to_prepared(world.two_phase(1));

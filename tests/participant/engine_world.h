@@ -13,7 +13,10 @@ namespace troth::tests {
 /// Keeps the jobs; the test answers them.
 class JobList final : public participant::WorkerPort {
  public:
-  void post(participant::Job job) override { jobs.push_back(std::move(job)); }
+  void post(participant::Job job) override {
+    if (const auto* flush = std::get_if<participant::FlushJob>(&job)) settled = flush->settled;
+    jobs.push_back(std::move(job));
+  }
   std::string names() {
     std::string out;
     for (const auto& job : std::exchange(jobs, {})) {
@@ -24,6 +27,7 @@ class JobList final : public participant::WorkerPort {
     return out;
   }
   std::deque<participant::Job> jobs;
+  Lsn settled;  ///< of the last flush
 };
 
 class EngineWorld {

@@ -107,7 +107,7 @@ TEST_CASE("a copy of the file and its -wal, taken at any moment, and the log giv
     for (const auto& entry : log)
       if (entry.lsn > opened->applied)
         REQUIRE(manager->replay(entry.gtid, entry.lsn, entry.redo).has_value());
-    REQUIRE(manager->flush().has_value());
+    REQUIRE(manager->flush({}).has_value());
     manager->close();
     auto db = std::move(
         *participant::sqlite::Connection::open(options.path, SQLITE_OPEN_READONLY, nullptr));

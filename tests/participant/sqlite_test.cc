@@ -84,7 +84,7 @@ struct World {
     const auto done = manager->apply(gtid, {++lsn}, events);
     REQUIRE_MESSAGE(done.has_value(), (done ? "" : done.error().context));
   }
-  void flush() { REQUIRE(manager->flush().has_value()); }
+  void flush() { REQUIRE(manager->flush({}).has_value()); }
   /// One transaction from start to file.
   void commit(const std::string& sql) {
     const auto gtid = start(sql);

@@ -84,7 +84,7 @@ class SqliteWorld {
   }
   void discard(const Gtid& gtid) { manager->discard(gtid, events); }
   void flush() {
-    const auto done = manager->flush();
+    const auto done = manager->flush({});
     REQUIRE_MESSAGE(done.has_value(), (done ? "" : done.error().context));
   }
   /// One transaction from start to file.

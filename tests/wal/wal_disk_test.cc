@@ -149,6 +149,13 @@ TEST_CASE("a full disk: no new segment, but what fits is written; freeing space 
     CHECK(machine.writer->space() == Space::kAmple);
     CHECK(add(1000).has_value());
   }
+  SUBCASE("until others free some") {
+    REQUIRE(machine.writer->recheck_space().has_value());
+    CHECK(machine.writer->space() == Space::kLow);
+    machine.disk.set_space(std::nullopt);
+    REQUIRE(machine.writer->recheck_space().has_value());
+    CHECK(machine.writer->space() == Space::kAmple);
+  }
   SUBCASE("beyond the end it stops and says so; a restart has everything that was promised") {
     Result<Lsn> last = add(1000);
     int promised = kept;

@@ -1,0 +1,367 @@
+// What the coordinator's engine promises, and when: every test moves the disk, the network and the
+// clock by hand.
+#include <doctest/doctest.h>
+
+#include "tests/coordinator/coordinator_world.h"
+
+using namespace troth;
+using namespace troth::protocol;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using troth::coordinator::EngineOptions;
+using troth::tests::CoordinatorWorld;
+
+TEST_CASE("nobody hears COMMIT before its record is durable; END follows the last ack") {
+  CoordinatorWorld world;
+  const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  CHECK(world.transport.names() == "PREPARE p1, PREPARE p2");
+  world.vote("p1", gtid);
+  world.vote("p2", gtid);
+  CHECK(world.log.count(RecordType::kCommit) == 1);
+  CHECK(world.transport.names() == "");
+  CHECK_FALSE(world.answered(client));
+  CHECK((*world.ask(gtid))->outcome == Outcome::kPending);
+  world.sync();
+  CHECK(world.outcome(client) == Outcome::kCommitted);
+  CHECK(world.transport.names() == "COMMIT p1, COMMIT p2");
+  world.deliver("p1", Ack{gtid});
+  CHECK(world.log.count(RecordType::kEnd) == 0);
+  world.deliver("p2", Ack{gtid});
+  CHECK(world.log.count(RecordType::kEnd) == 1);
+  CHECK(world.counter("forced_writes") == 1);
+  CHECK(world.counter("messages_sent") == 4);
+  CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
+}
+
+TEST_CASE("presumed abort: a NO is answered at once and forces nothing") {
+  CoordinatorWorld world;
+  const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  world.transport.take();
+  const auto forced = world.log.forced();
+  world.vote("p2", gtid, Vote::kAbort);
+  CHECK(world.outcome(client) == Outcome::kAborted);
+  CHECK(world.answers[client]->outcome.reason.code == AbortCode::kConstraint);
+  CHECK(world.transport.names() == "ABORT p1");
+  CHECK(world.log.forced() == forced);
+  world.restart();
+  CHECK((*world.ask(gtid))->outcome == Outcome::kAborted);
+  world.deliver("p1", Inquire{gtid});
+  CHECK(world.transport.last<Decide>().decision == Decision::kAbort);
+  CHECK(world.counter("presumed_aborts") == 1);
+}
+
+TEST_CASE("silence until the deadline aborts, and a yes that comes later changes nothing") {
+  CoordinatorWorld world;
+  const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  world.vote("p1", gtid);
+  world.pass(world.options.prepare_timeout);
+  CHECK(world.outcome(client) == Outcome::kAborted);
+  CHECK(world.answers[client]->outcome.reason.code == AbortCode::kUnreachable);
+  world.transport.take();
+  world.vote("p2", gtid);
+  CHECK(world.transport.last<Decide>().decision == Decision::kAbort);
+  CHECK(world.log.count(RecordType::kCommit) == 0);
+}
+
+TEST_CASE("after a crash: COMMIT without END is sent again until every ack is in") {
+  CoordinatorWorld world;
+  const auto gtid = world.committing();
+  world.deliver("p1", Ack{gtid});
+  world.restart();
+  world.pass(seconds(1));
+  CHECK(world.transport.names() == "COMMIT p1, COMMIT p2");
+  world.deliver("p1", Ack{gtid});
+  world.deliver("p2", Ack{gtid});
+  CHECK(world.log.count(RecordType::kEnd) == 1);
+  world.sync();
+  world.restart();
+  world.pass(seconds(10));
+  CHECK(world.transport.names() == "");
+  CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
+  world.deliver("p1", Ack{gtid});  // a late duplicate
+  CHECK(world.alarms() == 0);
+}
+
+TEST_CASE("a crash before COMMIT is durable is an abort, for everybody") {
+  CoordinatorWorld world;
+  const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  world.vote("p1", gtid);
+  world.vote("p2", gtid);
+  CHECK_FALSE(world.answered(client));
+  world.restart();
+  world.deliver("p1", Inquire{gtid});
+  CHECK(world.transport.last<Decide>().decision == Decision::kAbort);
+  CHECK((*world.ask(gtid))->outcome == Outcome::kAborted);
+}
+
+// Found by killing a coordinator right after a segment was made: participants had forgotten what an
+// END that was lost had told them to forget, and never acknowledged again.
+TEST_CASE("participants are told to forget only what this log durably knows to have ended") {
+  CoordinatorWorld world;
+  const auto gtid = world.committing();
+  world.deliver("p1", Ack{gtid});
+  world.deliver("p2", Ack{gtid});
+  REQUIRE(world.log.count(RecordType::kEnd) == 1);
+  CHECK(*world.transport.published.back().ended_below == gtid);
+  const auto other = world.committing();
+  CHECK(world.log.durable() == world.log.appended());
+  CHECK(*world.transport.published.back().ended_below == other);
+  world.deliver("p1", Ack{other});
+  world.deliver("p2", Ack{other});
+  world.sync();
+  CHECK(*world.transport.published.back().ended_below > other);
+}
+
+TEST_CASE("a key: joined while undecided, answered at once when known, kept across restarts") {
+  CoordinatorWorld world;
+  const auto request = CoordinatorWorld::request({"p1", "p2"}, "k");
+  const auto first = world.submit(request);
+  const auto gtid = world.last_gtid();
+  const auto joined = world.submit(request);
+  CHECK_FALSE(world.answered(joined));
+  const auto other = world.submit(CoordinatorWorld::request({"p1", "p2"}, "k", "DELETE FROM t"));
+  CHECK(world.answers[other]->refusal->error.code == ErrorCode::kAlreadyExists);
+  world.vote("p1", gtid);
+  world.vote("p2", gtid);
+  const auto deciding = world.submit(request);
+  CHECK_FALSE(world.answered(deciding));
+  world.sync();
+  for (const auto client : {first, joined, deciding})
+    CHECK(world.outcome(client) == Outcome::kCommitted);
+  const auto committing = world.submit(request);  // acks are missing: nobody else would answer it
+  REQUIRE(world.answered(committing));
+  CHECK(world.answers[committing]->outcome.replayed);
+  world.restart();
+  const auto recovered = world.submit(request);
+  REQUIRE(world.answered(recovered));
+  CHECK(world.outcome(recovered) == Outcome::kCommitted);
+  CHECK(world.answers[recovered]->outcome.gtid == gtid);
+  world.deliver("p1", Ack{gtid});
+  world.deliver("p2", Ack{gtid});
+  const auto ended = world.submit(request);
+  CHECK(world.answers[ended]->outcome.gtid == gtid);
+  world.wall_offset_ms += 25 * 3600 * 1000;  // longer than a key is kept: a new transaction
+  world.transport.take();
+  CHECK_FALSE(world.answered(world.submit(request)));
+  CHECK(world.last_gtid() != gtid);
+}
+
+TEST_CASE("an abort with a key is durable before it is told, and told again after a crash") {
+  CoordinatorWorld world;
+  const auto request = CoordinatorWorld::request({"p1", "p2"}, "k");
+  const auto client = world.submit(request);
+  const auto gtid = world.last_gtid();
+  world.vote("p1", gtid, Vote::kAbort);
+  CHECK_FALSE(world.answered(client));
+  world.sync();
+  CHECK(world.outcome(client) == Outcome::kAborted);
+  world.restart();
+  const auto again = world.submit(request);
+  CHECK(world.outcome(again) == Outcome::kAborted);
+  CHECK(world.answers[again]->outcome.reason.code == AbortCode::kConstraint);
+  CHECK(world.answers[again]->outcome.gtid == gtid);
+}
+
+TEST_CASE("an inquiry while votes are missing is not answered with a guess") {
+  CoordinatorWorld world;
+  world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  world.transport.take();
+  world.deliver("p1", Inquire{gtid});
+  CHECK(world.transport.last<InquiryReply>().answer == InquiryReply::Answer::kUndecided);
+}
+
+TEST_CASE(
+    "what this log never began is not presumed aborted: another log of this name knows more") {
+  CoordinatorWorld world;
+  for (const auto& gtid : {world.minted(99), world.minted(1, {7})}) {
+    const auto before = world.alarms();
+    world.deliver("p1", Inquire{gtid});
+    CHECK(world.transport.last<InquiryReply>().answer ==
+          InquiryReply::Answer::kContinuityNotProven);
+    CHECK(world.alarms() == before + 1);
+  }
+  const Gtid foreign({77}, {1}, 1, Decider::kCoordinator);
+  world.deliver("p1", Inquire{foreign});
+  CHECK(world.transport.last<InquiryReply>().answer == InquiryReply::Answer::kContinuityNotProven);
+  CHECK(world.ask(foreign)->error().code == ErrorCode::kNotFound);
+}
+
+TEST_CASE("a log that ends before what a peer has seen of it: the node stops and says nothing") {
+  CoordinatorWorld world;
+  const auto gtid = world.committing();
+  CHECK(world.greet("p1", {1}, {world.log.durable().value + 1}) != HelloVerdict::kWelcome);
+  CHECK(world.fatal);
+  world.transport.take();
+  world.deliver("p1", Inquire{gtid});
+  world.pass(seconds(10));
+  const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  CHECK(world.answers[client]->refusal->error.code == ErrorCode::kUnavailable);
+  CHECK(world.transport.names() == "");
+}
+
+TEST_CASE("messages of an earlier incarnation are refused and counted") {
+  CoordinatorWorld world;
+  world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  CHECK(world.greet("p1", {5}) == HelloVerdict::kWelcome);
+  VoteMessage late;
+  late.gtid = gtid;
+  late.vote = Vote::kCommit;
+  world.deliver("p1", late, {4});
+  CHECK(world.counter("stale_refused") == 1);
+}
+
+TEST_CASE("a branch that only read is released, and hears nothing of the decision") {
+  CoordinatorWorld world;
+  const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  world.vote("p1", gtid);
+  world.vote("p2", gtid, Vote::kReadOnly);
+  world.sync();
+  // p1 is alone with writes: COMMIT goes to it only; the reader is released.
+  CHECK(world.outcome(client) == Outcome::kCommitted);
+  std::size_t decided = 0, released = 0;
+  for (const auto& sent : world.transport.take()) {
+    if (std::holds_alternative<Decide>(sent.message)) decided += sent.to.text() == "p1" ? 1 : 100;
+    if (std::holds_alternative<Release>(sent.message)) released += sent.to.text() == "p2" ? 1 : 100;
+  }
+  CHECK(decided == 1);
+  CHECK(released == 1);
+}
+
+TEST_CASE("limits: what is refused was not started and says when to come back") {
+  EngineOptions options;
+  options.max_in_flight = 1;
+  CoordinatorWorld world(options);
+  const auto keyed = CoordinatorWorld::request({"p1", "p2"}, "k");
+  const auto first = world.submit(keyed);
+  world.transport.take();
+  const auto second = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  CHECK(world.answers[second]->refusal->error.code == ErrorCode::kBusy);
+  CHECK(world.answers[second]->refusal->retry_after > Duration{0});
+  CHECK(world.transport.names() == "");
+  CHECK_FALSE(world.answered(world.submit(keyed)));  // a retry with its key joins
+  CHECK_FALSE(world.answered(first));
+  world.log.room = false;
+  const auto full = world.submit(CoordinatorWorld::request({"p1"}));
+  CHECK(world.answers[full]->refusal->code == AbortCode::kLogFull);
+  const auto bad = world.submit(CoordinatorWorld::request({"p1", "nobody"}));
+  CHECK(world.answers[bad]->refusal->error.context.find("nobody") != std::string::npos);
+  const auto twice = world.submit(CoordinatorWorld::request({"p1", "p1"}));
+  CHECK(world.answers[twice]->refusal->error.code == ErrorCode::kInvalidArgument);
+}
+
+TEST_CASE("shutting down: nothing new, what is undecided aborts, what is decided stays decided") {
+  CoordinatorWorld world;
+  const auto committed = world.committing();
+  const auto undecided = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto single = world.submit(CoordinatorWorld::request({"p3"}));
+  world.engine->drain();
+  const auto late = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  CHECK(world.answers[late]->refusal->code == AbortCode::kDraining);
+  CHECK(world.engine->unanswered() == 2);
+  world.engine->cancel_undecided(world.now());
+  CHECK(world.outcome(undecided) == Outcome::kAborted);
+  CHECK(world.outcome(single) == Outcome::kInDoubt);  // only its participant knows
+  CHECK(world.engine->unanswered() == 0);
+  CHECK((*world.ask(committed))->outcome == Outcome::kCommitted);
+}
+
+TEST_CASE("one phase: the participant decides; silence is IN_DOUBT, never an abort") {
+  CoordinatorWorld world;
+  const auto client = world.submit(CoordinatorWorld::request({"p1"}, "k"));
+  const auto gtid = world.last_gtid();
+  CHECK(world.transport.names() == "COMMIT_ONE_PHASE p1");
+  CHECK(gtid.decider() == Decider::kParticipant);
+  world.pass(world.options.prepare_timeout);
+  REQUIRE(world.answered(client));
+  CHECK(world.outcome(client) == Outcome::kInDoubt);
+  const auto retry = world.submit(CoordinatorWorld::request({"p1"}, "k"));
+  CHECK(world.outcome(retry) == Outcome::kInDoubt);
+  const auto asked = world.ask(gtid);
+  REQUIRE(asked);
+  CHECK((*asked)->outcome != Outcome::kAborted);
+  OnePhaseResult result;
+  result.gtid = result.first_gtid = gtid;
+  result.outcome = Outcome::kCommitted;
+  world.deliver("p1", result);
+  CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
+  CHECK(world.counter("forced_writes") == 0);
+}
+
+TEST_CASE("one phase across a restart: every participant is asked before an outcome is told") {
+  CoordinatorWorld world;
+  world.submit(CoordinatorWorld::request({"p1"}));
+  const auto gtid = world.last_gtid();
+  world.restart();
+  CHECK_FALSE(world.ask(gtid, true));
+  CHECK(world.transport.names() ==
+        "INQUIRE_ONE_PHASE p1, INQUIRE_ONE_PHASE p2, INQUIRE_ONE_PHASE p3");
+  OnePhaseResult never;
+  never.gtid = never.first_gtid = gtid;
+  never.outcome = Outcome::kAborted;
+  world.deliver("p2", never);
+  world.deliver("p3", never);
+  CHECK_FALSE(world.ask(gtid, true));  // p1 has not spoken
+  OnePhaseResult done = never;
+  done.outcome = Outcome::kCommitted;
+  world.deliver("p1", done);
+  CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
+}
+
+TEST_CASE("a checkpoint keeps what is unended and the keys; the rest of the log may go") {
+  EngineOptions options;
+  options.checkpoint_bytes = 4000;
+  CoordinatorWorld world(options);
+  const auto stuck = world.committing("stuck");
+  const auto done = world.committing("done");
+  world.deliver("p1", Ack{done});
+  world.deliver("p2", Ack{done});
+  for (int i = 0; i < 60 && world.log.released.value == 0; ++i) {
+    const auto gtid = world.committing();
+    world.deliver("p1", Ack{gtid});
+    world.deliver("p2", Ack{gtid});
+    world.sync();
+  }
+  const auto released = world.log.released;
+  REQUIRE(released.value > 0);
+  CHECK(world.counter("checkpoints") >= 1);
+  std::erase_if(world.log.entries, [&](const auto& entry) { return entry.lsn <= released; });
+  world.restart();
+  CHECK((*world.ask(stuck))->outcome == Outcome::kCommitted);
+  world.pass(seconds(1));
+  CHECK(world.transport.names().find("COMMIT p1, COMMIT p2") != std::string::npos);
+  const auto again = world.submit(CoordinatorWorld::request({"p1", "p2"}, "done"));
+  REQUIRE(world.answered(again));
+  CHECK(world.answers[again]->outcome.gtid == done);
+}
+
+TEST_CASE("a participant that never committed what it reports raises an alarm, once") {
+  CoordinatorWorld world;
+  world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  world.vote("p1", gtid, Vote::kAbort);
+  world.deliver("p2", Ack{gtid});
+  world.deliver("p2", Ack{gtid});
+  CHECK(world.alarms() == 1);
+}
+
+TEST_CASE("operators see what is stuck, why, and can have it tried at once") {
+  CoordinatorWorld world;
+  const auto gtid = world.committing();
+  world.deliver("p1", Ack{gtid});
+  const auto shown = world.engine->show(gtid.text().substr(18), world.now());
+  REQUIRE(shown.has_value());
+  CHECK(shown->explanation.find("p2") != std::string::npos);
+  CHECK(shown->explanation.find("p1") == std::string::npos);
+  CHECK(world.engine->list(TransactionFilter::kInDoubt, 10, world.now()).size() == 1);
+  CHECK(world.engine->show("ZZZZZZ", world.now()).error().code == ErrorCode::kNotFound);
+  world.transport.take();
+  CHECK(*world.engine->retry("", world.now()) == 1);
+  CHECK(world.transport.names() == "COMMIT p2");
+}

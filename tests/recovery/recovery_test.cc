@@ -1,0 +1,210 @@
+// What recovery knows as data: the action table in full, the continuity handshake, replay.
+#include <doctest/doctest.h>
+
+#include "recovery/action_table.h"
+#include "recovery/coordinator_replay.h"
+#include "recovery/participant_replay.h"
+#include "recovery/peer_table.h"
+
+using namespace troth;
+using namespace troth::protocol;
+using namespace troth::recovery;
+
+namespace {
+
+NodeName name(const char* text) {
+  return NodeName::from_trusted(text);
+}
+LogId log_id(std::uint8_t n) {
+  LogId id;
+  id.bytes[0] = n;
+  return id;
+}
+Gtid gtid(std::uint64_t sequence) {
+  return {CoordinatorTag::of(log_id(1)), {1}, sequence, Decider::kCoordinator};
+}
+
+PeerTable coordinator_table() {
+  PeerTable table(name("c1"), Role::kCoordinator, log_id(1), {3}, true);
+  table.allow(name("p1"), "127.0.0.1:1");
+  return table;
+}
+
+Hello hello_from_p1(Epoch epoch, Lsn durable, NodePosition seen_of_us) {
+  Hello hello;
+  hello.name = name("p1");
+  hello.position = {log_id(9), epoch, durable};
+  hello.seen_of_receiver = seen_of_us;
+  hello.receiver = name("c1");
+  return hello;
+}
+
+template <class Tables>
+Status feed(Tables& tables, Lsn lsn, const Record& record) {
+  const auto payload = encode(record);
+  return replay(tables, {lsn, static_cast<std::uint8_t>(type_of(record)), payload});
+}
+
+}  // namespace
+
+TEST_CASE("the action table is total, and says what protocol.md section 7 says") {
+  // Rows: what the coordinator knows. Columns: prepared, nothing, committed, aborted.
+  const char* const expected[kCoordinatorKnowsCount][kParticipantSaysCount] = {
+      {"send COMMIT", "amnesia alarm", "count the ack", "mixed-outcome alarm"},
+      {"mixed-outcome alarm", "ignore", "ignore", "mixed-outcome alarm"},
+      {"send ABORT", "ignore", "mixed-outcome alarm", "ignore"},
+      {"leave alone", "leave alone", "leave alone", "leave alone"},
+  };
+  for (int c = 0; c < kCoordinatorKnowsCount; ++c)
+    for (int p = 0; p < kParticipantSaysCount; ++p) {
+      CAPTURE(c);
+      CAPTURE(p);
+      CHECK(std::string(to_string(action_for(static_cast<CoordinatorKnows>(c),
+                                             static_cast<ParticipantSays>(p)))) == expected[c][p]);
+    }
+}
+
+TEST_CASE("continuity: whose log ends before what the other has seen of it") {
+  struct Row {
+    const char* what;
+    NodePosition seen_of_us;  // what p1 claims to have seen of c1
+    Epoch epoch;              // of p1, known here in epoch 5 at LSN 50
+    std::uint64_t durable;
+    HelloVerdict verdict;
+    bool stop;
+  };
+  const Row rows[] = {
+      {"first meeting of its view", {}, {5}, 50, HelloVerdict::kWelcome, false},
+      {"agrees", {log_id(1), {3}, {100}}, {5}, 60, HelloVerdict::kWelcome, false},
+      {"restarted", {log_id(1), {2}, {90}}, {6}, 60, HelloVerdict::kWelcome, false},
+      {"saw more of us than there is",
+       {log_id(1), {3}, {101}},
+       {5},
+       60,
+       HelloVerdict::kWelcome,
+       true},
+      {"saw a later epoch of us", {log_id(1), {4}, {10}}, {5}, 60, HelloVerdict::kWelcome, true},
+      {"saw another log under our name",
+       {log_id(2), {1}, {1}},
+       {5},
+       60,
+       HelloVerdict::kWelcome,
+       true},
+      {"is an older incarnation", {}, {4}, 60, HelloVerdict::kStaleEpoch, false},
+      {"lost the end of its log", {}, {6}, 49, HelloVerdict::kSenderLostMemory, false},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    auto table = coordinator_table();
+    table.adopt({name("p1"), Role::kParticipant, {log_id(9), {5}, {50}}, ""});
+    HelloReply reply;
+    const auto judgement =
+        table.on_hello(hello_from_p1(row.epoch, {row.durable}, row.seen_of_us), {100}, reply);
+    CHECK(reply.verdict == row.verdict);
+    CHECK(judgement.stop.has_value() == row.stop);
+    if (row.stop) CHECK(judgement.stop->code == ErrorCode::kLostMemory);
+    CHECK(judgement.refusal.empty() == (row.verdict == HelloVerdict::kWelcome));
+    CHECK(reply.seen_of_sender.durable == Lsn{50});
+  }
+}
+
+TEST_CASE("who else may not speak") {
+  auto table = coordinator_table();
+  HelloReply reply;
+  auto stranger = hello_from_p1({1}, {1}, {});
+  stranger.name = name("p9");
+  CHECK_FALSE(table.on_hello(stranger, {1}, reply).refusal.empty());
+  CHECK(reply.verdict == HelloVerdict::kUnknownSender);
+  auto lost = hello_from_p1({1}, {1}, {log_id(7), {9}, {999}});
+  lost.receiver = name("c2");
+  CHECK_FALSE(table.on_hello(lost, {1}, reply).stop);  // it meant somebody else
+  CHECK(reply.verdict == HelloVerdict::kWrongReceiver);
+  auto future = hello_from_p1({1}, {1}, {});
+  future.version = kPeerProtocolVersion + 1;
+  CHECK_FALSE(table.on_hello(future, {1}, reply).refusal.empty());
+  CHECK(reply.verdict == HelloVerdict::kVersionMismatch);
+  REQUIRE(table.on_hello(hello_from_p1({1}, {1}, {}), {1}, reply).refusal.empty());
+  auto replaced = hello_from_p1({2}, {1}, {});
+  replaced.position.log_id = log_id(8);
+  CHECK_FALSE(table.on_hello(replaced, {1}, reply).refusal.empty());
+  CHECK(reply.verdict == HelloVerdict::kSenderLogReplaced);
+}
+
+TEST_CASE("a greeting is written down when it brings news, and batches are held to it") {
+  auto table = coordinator_table();
+  BatchHeader header{name("p1"), {log_id(9), {1}, {5}}, {3}, {}, kPeerProtocolVersion};
+  CHECK_FALSE(table.on_batch(header).refusal.empty());  // has not introduced itself
+  HelloReply reply;
+  CHECK(table.on_hello(hello_from_p1({1}, {5}, {}), {1}, reply).to_append);
+  CHECK_FALSE(table.on_hello(hello_from_p1({1}, {6}, {}), {1}, reply).to_append);
+  CHECK(table.on_batch(header).refusal.empty());
+  const auto restarted = table.on_hello(hello_from_p1({2}, {7}, {}), {1}, reply);
+  CHECK(restarted.restarted);
+  CHECK(restarted.to_append);
+  CHECK_FALSE(table.on_batch(header).refusal.empty());  // epoch 1 is over
+  header.position.epoch = {2};
+  header.receiver_epoch = {2};
+  CHECK_FALSE(table.on_batch(header).refusal.empty());  // meant for this node's last life
+  header.receiver_epoch = {3};
+  CHECK(table.on_batch(header).refusal.empty());
+}
+
+TEST_CASE("a coordinator's log replays to what is unended, known and promised by key") {
+  CoordinatorTables tables;
+  CommitRecord commit;
+  commit.gtid = gtid(1);
+  commit.idempotency_key = "k1";
+  REQUIRE(feed(tables, {10}, EpochRecord{{4}}).has_value());
+  REQUIRE(feed(tables, {20}, commit).has_value());
+  commit.gtid = gtid(2);
+  commit.idempotency_key = "";
+  REQUIRE(feed(tables, {30}, commit).has_value());
+  REQUIRE(feed(tables, {40}, EndRecord{gtid(1)}).has_value());
+  AbortRecord abort;
+  abort.gtid = gtid(3);
+  abort.idempotency_key = "k3";
+  REQUIRE(feed(tables, {50}, abort).has_value());
+  REQUIRE(feed(tables, {60}, HorizonRecord{gtid(1)}).has_value());
+  CHECK(tables.epoch == Epoch{4});
+  CHECK(tables.unended.size() == 1);
+  CHECK(tables.unended.count(gtid(2)) == 1);
+  CHECK(tables.outcomes.at(gtid(1)).outcome == Outcome::kCommitted);
+  CHECK(tables.keys.at("k1").outcome == Outcome::kCommitted);
+  CHECK(tables.keys.at("k3").outcome == Outcome::kAborted);
+  CHECK(tables.horizon == gtid(1));
+  const auto foreign = feed(tables, {70}, CommittedRecord{gtid(1)});
+  REQUIRE_FALSE(foreign.has_value());
+  CHECK(foreign.error().code == ErrorCode::kCorruption);
+  CHECK(foreign.error().context.find("70") != std::string::npos);
+}
+
+TEST_CASE(
+    "a participant's log replays to what is in doubt, what must be redone, and in which order") {
+  ParticipantTables tables;
+  const auto prepared = [&](std::uint64_t n, Lsn lsn) {
+    PreparedRecord record;
+    record.gtid = gtid(n);
+    record.redo = "redo" + std::to_string(n);
+    REQUIRE(feed(tables, lsn, record).has_value());
+  };
+  prepared(1, {10});
+  prepared(2, {20});
+  prepared(3, {30});
+  REQUIRE(feed(tables, {40}, CommittedRecord{gtid(2)}).has_value());
+  REQUIRE(feed(tables, {50}, CommittedRecord{gtid(1)}).has_value());
+  AbortedRecord aborted;
+  aborted.gtid = gtid(3);
+  REQUIRE(feed(tables, {60}, aborted).has_value());
+  prepared(4, {70});
+  CHECK(tables.prepared.size() == 1);
+  CHECK(tables.prepared.count(gtid(4)) == 1);
+  REQUIRE(tables.redo.size() == 2);
+  CHECK(tables.redo[0].gtid == gtid(2));  // the order of the decisions, not of the votes
+  CHECK(tables.redo[0].redo == "redo2");
+  CHECK(tables.redo[1].committed == Lsn{50});
+  // Its PREPARED was in a segment that was freed: the file's durable marker has passed it.
+  REQUIRE(feed(tables, {80}, CommittedRecord{gtid(9)}).has_value());
+  CHECK(tables.redo.size() == 2);
+  CHECK(tables.remembered.at(gtid(9)).outcome == Outcome::kCommitted);
+  CHECK_FALSE(feed(tables, {90}, EndRecord{gtid(1)}).has_value());
+}
