@@ -1,0 +1,237 @@
+// Clients: what is refused, what is known already, and how a transaction starts. And the end of it
+// all: what a shutdown does to those that wait.
+#include <fmt/format.h>
+
+#include "base/failpoint.h"
+#include "coordinator/engine.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+
+namespace {
+
+std::string digest_of(const SubmitRequest& request) {
+  ByteWriter out;
+  for (const auto& branch : request.branches) {
+    out.name(branch.participant);
+    out.varint(branch.statements.size());
+    for (const auto& statement : branch.statements) encode(out, statement);
+  }
+  return body_digest(out.view());
+}
+
+}  // namespace
+
+std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
+  const auto refuse = [](ErrorCode code, std::string what, AbortCode abort = AbortCode::kNone) {
+    return std::optional<Refusal>(Refusal{{code, std::move(what)}, abort, Duration{0}});
+  };
+  using std::chrono::milliseconds;
+  if (request.branches.empty())
+    return refuse(ErrorCode::kInvalidArgument, "the transaction names no participant");
+  std::vector<NodeName> seen;
+  for (const auto& branch : request.branches) {
+    if (options_.participants.count(branch.participant) == 0) {
+      std::string known;
+      for (const auto& [name, address] : options_.participants)
+        known += (known.empty() ? "" : ", ") + name.text();
+      return refuse(
+          ErrorCode::kNotFound,
+          fmt::format("no participant is called {}; configured are: {}", branch.participant, known),
+          AbortCode::kUnknownParticipant);
+    }
+    if (std::find(seen.begin(), seen.end(), branch.participant) != seen.end())
+      return refuse(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{} is named twice; put its statements into one branch", branch.participant));
+    seen.push_back(branch.participant);
+    if (branch.statements.empty())
+      return refuse(ErrorCode::kInvalidArgument,
+                    fmt::format("the branch on {} has no statement", branch.participant));
+  }
+  if (request.idempotency_key.size() > 128)
+    return refuse(ErrorCode::kInvalidArgument, "an idempotency key has at most 128 bytes");
+  if (request.deadline.count() != 0 &&
+      (request.deadline < milliseconds(100) || request.deadline > std::chrono::minutes(10)))
+    return refuse(ErrorCode::kInvalidArgument, "the deadline must be between 100ms and 10m");
+  if (request.protocol == CommitProtocol::kThreePhase)
+    return refuse(ErrorCode::kUnsupported, "three_phase is not built yet; use two_phase");
+  return std::nullopt;
+}
+
+std::optional<Refusal> Engine::admit() const {
+  const auto refuse = [](ErrorCode code, std::string what, AbortCode abort, Duration retry) {
+    return std::optional<Refusal>(Refusal{{code, std::move(what)}, abort, retry});
+  };
+  using std::chrono::milliseconds;
+  if (draining_)
+    return refuse(ErrorCode::kBusy, "the coordinator is shutting down", AbortCode::kDraining,
+                  std::chrono::seconds(1));
+  if (!log_.has_room())
+    return refuse(ErrorCode::kBusy, "no disk space is left for the coordinator's log",
+                  AbortCode::kLogFull, std::chrono::seconds(5));
+  if (live_.size() >= options_.max_in_flight)
+    return refuse(ErrorCode::kBusy, fmt::format("{} transactions are in flight", live_.size()),
+                  AbortCode::kBusy, milliseconds(50));
+  return std::nullopt;
+}
+
+void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now now) {
+  auto refusal = validate(request);
+  if (!refusal && stopped_)
+    refusal = Refusal{{ErrorCode::kUnavailable, "the coordinator has lost its memory and stops"},
+                      AbortCode::kDraining,
+                      std::chrono::seconds(1)};
+  std::string digest;
+  if (!refusal) {
+    digest = digest_of(request);
+    // Before admission: what is known already costs nothing to answer, and whoever was refused for
+    // being one too many retries with its key.
+    if (!request.idempotency_key.empty() && answered_by_key(request, digest, done, now))
+      return count("submitted");
+    refusal = admit();
+  }
+  if (refusal) {
+    count("refused");
+    if (refusal->error.code == ErrorCode::kBusy) count("refused_busy");
+    SubmitReply reply;
+    reply.refusal = std::move(refusal);
+    return done(std::move(reply));
+  }
+  count("submitted");
+  if (request.deadline.count() == 0) request.deadline = options_.prepare_timeout;
+  if (request.branches.size() == 1)
+    return start_one_phase(std::move(request), std::move(digest), std::move(done), now);
+  start_two_phase(std::move(request), std::move(digest), std::move(done), now);
+}
+
+bool Engine::answered_by_key(const SubmitRequest& request, const std::string& digest,
+                             CoordinatorPort::SubmitDone& done, Now now) {
+  const auto conflict = [&] {
+    SubmitReply reply;
+    reply.refusal =
+        Refusal{{ErrorCode::kAlreadyExists, "the idempotency key was used for another request"},
+                AbortCode::kNone,
+                {}};
+    done(std::move(reply));
+    return true;
+  };
+  if (const auto flying = keys_in_flight_.find(request.idempotency_key);
+      flying != keys_in_flight_.end()) {
+    if (flying->second.second != digest) return conflict();
+    Transaction& txn = live_.at(flying->second.first);
+    if (!txn.answered) {
+      txn.clients.push_back(std::move(done));
+      return true;
+    }
+    // Answered and still live: COMMIT is durable and acks are missing, or the only participant has
+    // not said yet what became of it. Nobody would answer a client that waited now.
+    SubmitReply reply;
+    reply.outcome.gtid = flying->second.first;
+    reply.outcome.replayed = std::holds_alternative<TwoPhaseCommit>(txn.machine);
+    reply.outcome.outcome = reply.outcome.replayed ? Outcome::kCommitted : Outcome::kInDoubt;
+    if (!reply.outcome.replayed)
+      reply.outcome.reason = {
+          AbortCode::kTimeout, "it may have committed; its participant is being asked", {}, -1};
+    if (reply.outcome.replayed) count("replayed");
+    done(std::move(reply));
+    return true;
+  }
+  const auto known = keys_.find(request.idempotency_key);
+  if (known == keys_.end()) return false;
+  if (std::chrono::milliseconds(now.wall.unix_ms - known->second.decided.unix_ms) >=
+      options_.key_retention) {
+    keys_.erase(known);
+    return false;
+  }
+  if (known->second.body_digest != digest) return conflict();
+  SubmitReply reply;
+  reply.outcome.gtid = known->second.gtid;
+  reply.outcome.outcome = known->second.outcome;
+  reply.outcome.reason = known->second.reason;
+  reply.outcome.replayed = true;
+  count("replayed");
+  done(std::move(reply));
+  return true;
+}
+
+void Engine::start_two_phase(SubmitRequest request, std::string digest,
+                             CoordinatorPort::SubmitDone done, Now now) {
+  TwoPhaseCommit::Setup setup;
+  setup.gtid = mint(Decider::kCoordinator);
+  setup.priority = {now.wall.unix_ms, setup.gtid};
+  for (const auto& branch : request.branches) setup.members.push_back(member(branch.participant));
+  setup.branches = std::move(request.branches);
+  setup.answer_at = request.answer_at;
+  setup.idempotency_key = request.idempotency_key;
+  setup.body_digest = digest;
+  setup.traceparent = std::move(request.traceparent);
+  setup.comment = request.comment;
+  setup.deadline = now.monotonic + request.deadline;
+  setup.submitted = now.wall;
+  setup.resend = options_.resend;
+  const Gtid gtid = setup.gtid;
+  auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
+  txn.since = now.monotonic;
+  txn.comment = std::move(request.comment);
+  txn.key = request.idempotency_key;
+  txn.clients.push_back(std::move(done));
+  if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, std::move(digest)};
+  TROTH_FAILPOINT("coordinator.submit.accepted");
+  step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);
+}
+
+void Engine::start_one_phase(SubmitRequest request, std::string digest,
+                             CoordinatorPort::SubmitDone done, Now now) {
+  OnePhaseCommit::Setup setup;
+  setup.participant = request.branches[0].participant;
+  setup.request.gtid = mint(Decider::kParticipant);
+  setup.request.priority = {now.wall.unix_ms, setup.request.gtid};
+  setup.request.statements = std::move(request.branches[0].statements);
+  setup.request.idempotency_key = request.idempotency_key;
+  setup.request.body_digest = digest;
+  setup.request.key_retention = options_.key_retention;
+  setup.request.answer_at = request.answer_at;
+  setup.request.traceparent = std::move(request.traceparent);
+  setup.deadline = now.monotonic + request.deadline;
+  setup.resend = options_.resend;
+  const Gtid gtid = setup.request.gtid;
+  auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
+  txn.since = now.monotonic;
+  txn.comment = std::move(request.comment);
+  txn.key = request.idempotency_key;
+  txn.clients.push_back(std::move(done));
+  if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, std::move(digest)};
+  TROTH_FAILPOINT("coordinator.submit.accepted");
+  step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{}), now);
+}
+
+void Engine::cancel_undecided(Now now) {
+  std::vector<Gtid> gtids;
+  for (const auto& [gtid, txn] : live_) gtids.push_back(gtid);
+  for (const auto& gtid : gtids) {
+    const auto found = live_.find(gtid);
+    if (found == live_.end()) continue;
+    if (std::holds_alternative<OnePhaseCommit>(found->second.machine)) {
+      if (found->second.clients.empty()) continue;
+      // Only its participant decides: the honest answer is "ask later".
+      TransactionOutcome outcome;
+      outcome.gtid = gtid;
+      outcome.reason = {AbortCode::kDraining, "the coordinator shut down before it knew", {}, -1};
+      answer(gtid, std::move(outcome), now);
+      continue;
+    }
+    step(found->second,
+         TwoPhaseCommit::Event(TwoPhaseCommit::Cancel{
+             {AbortCode::kDraining, "the coordinator is shutting down", {}, -1}}),
+         now);
+  }
+}
+
+std::size_t Engine::unanswered() const {
+  return static_cast<std::size_t>(std::count_if(
+      live_.begin(), live_.end(), [](const auto& t) { return !t.second.clients.empty(); }));
+}
+
+}  // namespace troth::coordinator
