@@ -4,7 +4,7 @@
 
 #include "base/failpoint.h"
 #include "base/random.h"
-#include "recovery/start_up.h"
+#include "coordinator/recover.h"
 #include "recovery/wal_record_log.h"
 
 namespace troth::coordinator {
@@ -20,35 +20,28 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   ~NodeImpl() override { stop(); }
 
   Status open(Transport& transport, FileSystem& files) {
-    recovery::CoordinatorTables tables;
-    auto opened = recovery::open_node(
-        files, options_.data_dir, "coordinator", {options_.segment_bytes},
-        [&](const wal::RecordView& view) { return recovery::replay(tables, view); });
-    TROTH_ASSIGN_OR_RETURN(node_, std::move(opened));
-    TROTH_FAILPOINT("coordinator.recovery.scanned");
-    if (node_.log->opened().torn_bytes > 0)
-      logger_.warn("cut a torn tail off the log", {{"where", node_.log->opened().torn_where},
-                                                   {"bytes", node_.log->opened().torn_bytes}});
-    TROTH_ASSIGN_OR_RETURN(const Epoch epoch,
-                           recovery::begin_epoch(node_, tables.epoch, tables.adopted, clock_));
-    TROTH_FAILPOINT("coordinator.recovery.epoch_durable");
+    auto recovered = recover(files, options_.data_dir, {options_.segment_bytes}, clock_, logger_);
+    if (!recovered) return fail(recovered.error());
+    auto& [node, epoch, tables] = *recovered;
+    node_ = std::move(node);
+    wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     auto engine = options_.engine;
     engine.name = node_.name;
     engine.log_id = node_.identity.log_id;
     engine.epoch = epoch;
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
-    log_ = std::make_unique<recovery::WalRecordLog>(*node_.log);
+    log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
     engine_ = std::make_unique<Engine>(engine, *log_, transport, logger_);
     engine_->on_fatal = [this](const Error& error) { fatal(error); };
     const auto unfinished = tables.unended.size();
     engine_->adopt(std::move(tables), {clock_.now(), clock_.wall_now()});
     TROTH_FAILPOINT("coordinator.recovery.adopted");
     loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
-    node_.log->start({[this](Lsn durable) {
-                        static_cast<void>(loop_->post_reserved(
-                            [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
-                      },
-                      [this](const Error& error) { fatal(error); }});
+    wal_->start({[this](Lsn durable) {
+                   static_cast<void>(loop_->post_reserved(
+                       [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
+                 },
+                 [this](const Error& error) { fatal(error); }});
     engine_->end_of_round(
         {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
     loop_->start();
@@ -127,7 +120,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
   void stop() override {
     if (loop_) loop_->stop();
-    if (node_.log) static_cast<void>(node_.log->stop());  // a failure was reported through on_fatal
+    if (wal_) static_cast<void>(wal_->stop());  // a failure was reported through on_fatal
   }
 
   // PeerHandler
@@ -162,7 +155,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Result<NodeStatus> status() override {
     auto status = ask<NodeStatus>([](Engine& e, Now now) { return e.status(now); });
     if (!status) return status;
-    const auto stats = node_.log->stats();
+    const auto stats = wal_->stats();
     status->counters.emplace_back("fsyncs", stats.syncs);
     status->counters.emplace_back("records", stats.records);
     status->counters.emplace_back("log_segments", stats.segments);
@@ -214,6 +207,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   const Clock& clock_;
   Logger logger_;
   recovery::OpenedNode node_;
+  std::unique_ptr<wal::Log> wal_;
   std::unique_ptr<recovery::WalRecordLog> log_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EngineLoop<Engine>> loop_;

@@ -6,8 +6,8 @@
 
 #include "base/failpoint.h"
 #include "base/random.h"
+#include "participant/recover.h"
 #include "participant/worker.h"
-#include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
 
 namespace troth::participant {
@@ -24,39 +24,6 @@ class NoTransport final : public Transport {
   void learn_address(const NodeName&, const std::string&) override {}
 };
 
-// Log and file must belong together, and neither may be older than the other remembers
-// (participant.md 8.2).
-Status check_pair(const OpenedDatabase& database, const recovery::OpenedNode& node,
-                  const recovery::ParticipantTables& tables) {
-  if (database.is_new) {
-    if (tables.redo.empty() && tables.prepared.empty() && node.log->opened().first.value == 0)
-      return {};
-    return fail(ErrorCode::kLostMemory,
-                "the database was never used by this agent, but the log holds work for it: another "
-                "file was put in its place");
-  }
-  if (database.participant != node.name)
-    return fail(ErrorCode::kFenced, fmt::format("the database belongs to participant {}, not to {}",
-                                                database.participant, node.name));
-  if (database.log_id != node.identity.log_id)
-    return fail(ErrorCode::kLostMemory,
-                fmt::format("the database belongs to the log {}, this directory holds the log {}: "
-                            "one of the two was replaced",
-                            database.log_id, node.identity.log_id));
-  const auto& scan = node.log->opened();
-  if (database.applied > scan.end)
-    return fail(ErrorCode::kLostMemory,
-                fmt::format("the database holds work up to LSN {}, but the log ends at LSN {}: the "
-                            "log is older than the file",
-                            database.applied, scan.end));
-  if (database.applied < scan.first)  // segments go only when the file has durably passed them
-    return fail(ErrorCode::kLostMemory,
-                fmt::format("the database holds work up to LSN {}, but the log starts at LSN {}: "
-                            "the file is older than the log",
-                            database.applied, scan.first));
-  return {};
-}
-
 class AgentImpl final : public Agent, PeerHandler, AdminPort {
  public:
   AgentImpl(AgentOptions options, const Clock& clock, Logger logger)
@@ -64,25 +31,12 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   ~AgentImpl() override { stop(); }
 
   Status open(std::unique_ptr<ResourceManager> manager, Transport* transport, FileSystem& files) {
-    recovery::ParticipantTables tables;
-    auto opened = recovery::open_node(
-        files, options_.data_dir, "participant", {options_.segment_bytes},
-        [&](const wal::RecordView& view) { return recovery::replay(tables, view); });
-    TROTH_ASSIGN_OR_RETURN(node_, std::move(opened));
-    TROTH_FAILPOINT("participant.recovery.scanned");
-    if (node_.log->opened().torn_bytes > 0)
-      logger_.warn("cut a torn tail off the log", {{"where", node_.log->opened().torn_where},
-                                                   {"bytes", node_.log->opened().torn_bytes}});
-    TROTH_ASSIGN_OR_RETURN(const auto database, manager->open());
-    TROTH_TRY(check_pair(database, node_, tables));
-    TROTH_ASSIGN_OR_RETURN(const Epoch epoch,
-                           recovery::begin_epoch(node_, tables.epoch, tables.adopted, clock_));
-    TROTH_FAILPOINT("participant.recovery.epoch_durable");
-    TROTH_TRY(bring_up_to_date(*manager, database, tables));
-    TROTH_FAILPOINT("participant.recovery.replayed");
-    for (const auto& [gtid, prepared] : tables.prepared)
-      TROTH_TRY(manager->retake(gtid, prepared.record.redo));
-    TROTH_FAILPOINT("participant.recovery.adopted");
+    auto recovered =
+        recover(files, options_.data_dir, {options_.segment_bytes}, *manager, clock_, logger_);
+    if (!recovered) return fail(recovered.error());
+    auto& [node, epoch, tables] = *recovered;
+    node_ = std::move(node);
+    wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     start_threads(std::move(manager), transport, epoch, std::move(tables));
     return {};
   }
@@ -154,7 +108,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   void stop() override {
     if (loop_) loop_->stop();
     if (worker_) worker_->stop();
-    if (node_.log) static_cast<void>(node_.log->stop());  // a failure was reported through on_fatal
+    if (wal_) static_cast<void>(wal_->stop());  // a failure was reported through on_fatal
   }
 
   // PeerHandler
@@ -190,7 +144,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   Result<NodeStatus> status() override {
     auto status = ask<NodeStatus>([](Engine& engine, Now now) { return engine.status(now); });
     if (!status) return status;
-    const auto stats = node_.log->stats();
+    const auto stats = wal_->stats();
     status->counters.emplace_back("fsyncs", stats.syncs);
     status->counters.emplace_back("records", stats.records);
     status->counters.emplace_back("log_segments", stats.segments);
@@ -218,22 +172,6 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     return std::move(*answer);
   }
 
-  Status bring_up_to_date(ResourceManager& manager, const OpenedDatabase& database,
-                          const recovery::ParticipantTables& tables) {
-    if (database.is_new) return manager.adopt(node_.identity.log_id, node_.name);
-    std::size_t replayed = 0;
-    for (const auto& entry : tables.redo) {
-      if (entry.committed <= database.applied) continue;
-      TROTH_TRY(manager.replay(entry.gtid, entry.committed, entry.redo));
-      ++replayed;
-    }
-    if (replayed == 0) return {};
-    logger_.info("replayed committed work into the database", {{"transactions", replayed}});
-    TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const Lsn marker,
-                           manager.flush({}));  // the log is durable: it was just read
-    return manager.make_durable();
-  }
-
   void start_threads(std::unique_ptr<ResourceManager> manager, Transport* transport, Epoch epoch,
                      recovery::ParticipantTables tables) {
     EngineOptions engine;
@@ -245,7 +183,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     engine.flush_interval = options_.flush_interval;
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
     const auto in_doubt = tables.prepared.size();
-    log_ = std::make_unique<recovery::WalRecordLog>(*node_.log);
+    log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
     worker_ =
         std::make_unique<Worker>(std::move(manager), [this](std::vector<WorkerResult> results) {
           auto shared = std::make_shared<std::vector<WorkerResult>>(std::move(results));
@@ -258,11 +196,11 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     engine_->on_fatal = [this](const Error& error) { fatal(error); };
     engine_->adopt(std::move(tables), clock_.now());
     loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
-    node_.log->start({[this](Lsn durable) {
-                        static_cast<void>(loop_->post_reserved(
-                            [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
-                      },
-                      [this](const Error& error) { fatal(error); }});
+    wal_->start({[this](Lsn durable) {
+                   static_cast<void>(loop_->post_reserved(
+                       [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
+                 },
+                 [this](const Error& error) { fatal(error); }});
     worker_->start();
     engine_->end_of_round(
         {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
@@ -282,6 +220,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   Logger logger_;
   NoTransport no_transport_;
   recovery::OpenedNode node_;
+  std::unique_ptr<wal::Log> wal_;
   std::unique_ptr<recovery::WalRecordLog> log_;
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Engine> engine_;

@@ -1,6 +1,6 @@
 #pragma once
-// The thread that owns one database. Takes every job that queued: decisions, flushes and discards
-// in their order and first, then new work in portions; hands the results of a round back in one go.
+// The thread that owns one database. Takes every job that queued, runs a round (job_runner.h), and
+// hands its results back in one go.
 
 #include <deque>
 #include <functional>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
-#include "participant/worker_port.h"
+#include "participant/job_runner.h"
 
 namespace troth::participant {
 
@@ -30,14 +30,11 @@ class Worker final : public WorkerPort {
   static constexpr MonotonicTime kAtOnce{};
 
   void run();
-  Status run_round(std::deque<Job> jobs, std::vector<WorkerResult>& results);
-  Status decide(const Job& job, std::vector<WorkerResult>& results);
-  static void report(std::vector<ResourceEvent> events, std::vector<WorkerResult>& results);
 
   std::unique_ptr<ResourceManager> manager_;
+  JobRunner runner_;  // the worker thread's own
   std::function<void(std::vector<WorkerResult>)> deliver_;
   BoundedQueue<Job> jobs_;
-  std::deque<ExecuteRequest> executes_;  // the worker thread's own: taken and not yet begun
   std::jthread thread_;
 };
 

@@ -15,7 +15,7 @@ Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const st
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} holds the log of a {}, not of a {}",
                                                          dir, node.identity.role, role));
   TROTH_ASSIGN_OR_RETURN(node.name, NodeName::parse(node.identity.node));
-  TROTH_ASSIGN_OR_RETURN(node.log, wal::Log::open(files, dir, options, visitor));
+  TROTH_ASSIGN_OR_RETURN(node.writer, wal::Writer::open(files, dir, options, visitor));
   return node;
 }
 
@@ -23,9 +23,8 @@ Result<Epoch> begin_epoch(OpenedNode& node, Epoch previous, AdoptedRecord& adopt
                           const Clock& clock) {
   const Epoch epoch{previous.value + 1};
   const auto force = [&](const Record& record) -> Status {
-    TROTH_ASSIGN_OR_RETURN(
-        [[maybe_unused]] const Lsn durable,
-        node.log->append_and_sync(static_cast<std::uint8_t>(type_of(record)), encode(record)));
+    node.writer->append(static_cast<std::uint8_t>(type_of(record)), encode(record));
+    TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const Lsn durable, node.writer->sync());
     return {};
   };
   TROTH_TRY(force(EpochRecord{epoch}));

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "protocol/record.h"
 #include "wal/directory.h"
-#include "wal/log.h"
+#include "wal/writer.h"
 
 namespace troth::recovery {
 
@@ -18,7 +18,7 @@ struct OpenedNode {
   std::unique_ptr<DirectoryLock> lock;
   wal::Identity identity;
   NodeName name;
-  std::unique_ptr<wal::Log> log;  ///< open, not started
+  std::unique_ptr<wal::Writer> writer;
 };
 
 /// kFenced if owned or copied, kInvalidArgument if the directory belongs to the other role.

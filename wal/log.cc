@@ -1,7 +1,5 @@
 #include "wal/log.h"
 
-#include "base/assert.h"
-
 namespace troth::wal {
 
 namespace {
@@ -18,23 +16,6 @@ Log::Log(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {
 
 Log::~Log() {
   static_cast<void>(stop());  // a failure here was reported through on_failure already
-}
-
-Result<std::unique_ptr<Log>> Log::open(FileSystem& files, const std::string& dir, Options options,
-                                       const RecordVisitor& replay) {
-  TROTH_ASSIGN_OR_RETURN(auto writer, Writer::open(files, dir, options, replay));
-  return std::unique_ptr<Log>(new Log(std::move(writer)));
-}
-
-Result<Lsn> Log::append_and_sync(std::uint8_t tag, std::string_view payload) {
-  TROTH_ASSERT(!appender_.joinable(), "append_and_sync after start, LSN {}", appended());
-  appended_ = writer_->append(tag, payload).value;
-  TROTH_ASSIGN_OR_RETURN(const Lsn durable, writer_->sync());
-  durable_ = durable.value;
-  ++stats_.records;
-  ++stats_.forced_records;
-  ++stats_.syncs;
-  return durable;
 }
 
 void Log::start(LogCallbacks callbacks) {

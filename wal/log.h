@@ -29,13 +29,10 @@ struct LogStats {
 
 class Log {
  public:
-  /// Opens, replays through `replay`, repairs a torn tail. No thread yet.
-  static Result<std::unique_ptr<Log>> open(FileSystem& files, const std::string& dir,
-                                           Options options, const RecordVisitor& replay);
+  /// Around a writer that is open; no thread yet.
+  explicit Log(std::unique_ptr<Writer> writer);
   ~Log();
 
-  /// Before start(): append and force in one call (the EPOCH record).
-  Result<Lsn> append_and_sync(std::uint8_t tag, std::string_view payload);
   void start(LogCallbacks callbacks);
 
   /// Any one thread at a time. Returns the record's LSN at once. kYes wakes the appender; kNo rides
@@ -50,7 +47,6 @@ class Log {
     return low_space_.load(std::memory_order_relaxed) ? Space::kLow : Space::kAmple;
   }
   LogStats stats() const;
-  const ScanReport& opened() const { return writer_->opened(); }
 
   /// Forces everything, seals, joins. Idempotent.
   Status stop();
@@ -60,7 +56,6 @@ class Log {
     std::uint8_t tag;
     std::string payload;
   };
-  explicit Log(std::unique_ptr<Writer> writer);
   void run();
   bool write_group(std::vector<Pending> group, Lsn release);
 

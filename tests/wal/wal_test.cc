@@ -217,7 +217,7 @@ TEST_CASE(
 TEST_CASE("group commit: one sync for everything that queued; a stop drains and seals") {
   World w;
   const auto visit = [](const RecordView&) -> Status { return {}; };
-  auto log = std::move(*Log::open(*w.files, w.path, kSmall, visit));
+  auto log = std::make_unique<Log>(std::move(*Writer::open(*w.files, w.path, kSmall, visit)));
   std::promise<void> reached;
   Lsn last;
   for (int i = 0; i < 500; ++i) last = log->append(1, "record", Force::kYes);
