@@ -95,6 +95,49 @@ class Requests(Case):
         self.assertEqual(delta(0, "messages_sent"), count * 2)
         self.audit(cluster)
 
+    def test_ids_are_never_used_again(self):
+        cluster = self.cluster().start()
+        seen = set()
+        for round_number in range(3):
+            for i in range(3):
+                reply = cluster.transfer(f"t{round_number}-{i}", "-o", "json")
+                seen.add(json.loads(reply.stdout)["txn_id"])
+            cluster.coordinator.kill()
+            cluster.coordinator.start()
+        self.assertEqual(len(seen), 9)
+        self.audit(cluster)
+
+    def test_a_deferred_foreign_key_is_checked_before_the_vote(self):
+        cluster = self.cluster()
+        for name in cluster.participants:
+            subprocess.run(["sqlite3", cluster.database(name), "CREATE TABLE parent(id INTEGER PRIMARY KEY);"
+                            "CREATE TABLE child(id INTEGER PRIMARY KEY, p INT NOT NULL REFERENCES parent(id) DEFERRABLE INITIALLY DEFERRED);"], check=True)
+        cluster.start()
+        orphan = cluster.cli("submit", "--on", "p1", "INSERT INTO child VALUES (1, 7)", "--on", "p2", "INSERT INTO did VALUES ('x')")
+        self.assertEqual(orphan.returncode, 1)
+        self.assertIn("foreign key", (orphan.stdout + orphan.stderr).lower())
+        # The parent may come after the child, as long as it comes.
+        good = cluster.cli("submit", "--on", "p1", "INSERT INTO child VALUES (1, 7)", "--on", "p1", "INSERT INTO parent VALUES (7)", "--on", "p2", "INSERT INTO parent VALUES (7)")
+        self.assertEqual(good.returncode, 0, good.stderr)
+        self.audit(cluster)
+        self.assertEqual(cluster.read("p1", "SELECT * FROM child"), [(1, 7)])
+
+    def test_redo_after_a_crash_has_the_values_of_the_first_time(self):
+        cluster = self.cluster()
+        for name in cluster.participants:
+            subprocess.run(["sqlite3", cluster.database(name), "CREATE TABLE chance(id INTEGER PRIMARY KEY AUTOINCREMENT, r INT, at TEXT DEFAULT CURRENT_TIMESTAMP)"], check=True)
+        cluster.start(p1="sqlite.commit.before=kill")
+        sql = "INSERT INTO chance(r) VALUES (random()) RETURNING id, r, at"
+        reply = cluster.cli("submit", "--on", "p1", sql, "--on", "p2", sql, "-o", "json")
+        self.assertEqual(reply.returncode, 0, reply.stderr)
+        p1 = cluster.participants["p1"]
+        self.assertEqual(p1.wait(), -signal.SIGKILL)
+        p1.start()
+        self.audit(cluster)
+        for i, name in enumerate(("p1", "p2")):
+            told = json.loads(reply.stdout)["results"][i]["statements"][0]["rows"]
+            self.assertEqual([list(row) for row in cluster.read(name, "SELECT id, r, at FROM chance")], told)
+
     def test_read_only_and_one_phase_cost_no_coordinator_record(self):
         cluster = self.cluster().start()
         before = cluster.status()["counters"].get("forced_writes", 0)
