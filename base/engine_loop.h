@@ -20,6 +20,25 @@ struct Now {
   WallTime wall;
 };
 
+/// A wall clock that never jumps while the process lives: read once, then it runs with the
+/// monotonic clock. An operator who sets the clock a day ahead must not expire every idempotency key
+/// (failures.md 45).
+class SteadyWallClock {
+ public:
+  explicit SteadyWallClock(const Clock& clock)
+      : clock_(clock), start_(clock.now()), wall_at_start_(clock.wall_now()) {}
+  Now now() const {
+    const auto monotonic = clock_.now();
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(monotonic - start_);
+    return {monotonic, {wall_at_start_.unix_ms + passed.count()}};
+  }
+
+ private:
+  const Clock& clock_;
+  const MonotonicTime start_;
+  const WallTime wall_at_start_;
+};
+
 /// Engine needs: `std::optional<MonotonicTime> next_wake() const`, `void tick(Now)`, `void
 /// end_of_round(Now)`.
 template <class Engine>
@@ -62,7 +81,7 @@ class EngineLoop {
   void run() {
     while (true) {
       auto tasks = inbox_.take_all(engine_.next_wake());
-      const Now now{clock_.now(), clock_.wall_now()};
+      const Now now = clock_.now();
       for (auto& task : tasks) task(engine_, now);
       if (const auto wake = engine_.next_wake(); wake && *wake <= now.monotonic) engine_.tick(now);
       engine_.end_of_round(now);
@@ -71,7 +90,7 @@ class EngineLoop {
   }
 
   Engine& engine_;
-  const Clock& clock_;
+  const SteadyWallClock clock_;
   BoundedQueue<Task> inbox_;
   std::jthread thread_;
 };

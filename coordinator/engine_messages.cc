@@ -280,7 +280,10 @@ void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDo
     return done(outcome);
   }
   outcome.outcome = Outcome::kAborted;
-  outcome.reason = {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1};
+  outcome.reason = {AbortCode::kPresumedAbort,
+                    "the coordinator holds no record of it (one that only read leaves none)",
+                    {},
+                    -1};
   done(outcome);
 }
 

@@ -101,8 +101,6 @@ void Engine::handle(const NodeName& from, const Message& message, Now now) {
 }
 
 std::optional<AbortReason> Engine::admission(const NodeName& from, const Gtid& gtid) const {
-  if (ended(gtid))
-    return AbortReason{AbortCode::kTombstone, "it has ended already", options_.name, -1};
   const auto known = peers_.position_of(from);
   if (from != options_.name && CoordinatorTag::of(known.log_id) == gtid.tag() &&
       gtid.epoch() < known.epoch)
@@ -126,6 +124,9 @@ bool Engine::ended(const Gtid& gtid) const {
 
 void Engine::on_prepare(const NodeName& from, const Prepare& message, Now now) {
   TROTH_FAILPOINT("participant.prepare.received");
+  // A late duplicate: nobody waits for the vote, and a tombstone would contradict the decision that
+  // was carried out and forgotten.
+  if (ended(message.gtid)) return count("late_duplicates");
   auto found = branches_.find(message.gtid);
   const auto position = peers_.position_of(from);
   Branch::Prepared event{from, message,
@@ -216,6 +217,7 @@ void Engine::on_one_phase(const NodeName& from, const CommitOnePhase& message, N
   Branch::OnePhase event{from, message, now.wall};
   std::vector<Statement> statements = std::move(event.message.statements);
   if (found != branches_.end()) return step(found->second, event, now, &statements);
+  if (ended(message.gtid)) return count("late_duplicates");  // "aborted" could be a lie
   if (answered_by_key(from, message, now)) return;
   auto branch = Branch(settings(), message.gtid, Branch::Kind::kOnePhase);
   const auto refused = admission(from, message.gtid);

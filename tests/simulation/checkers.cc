@@ -1,0 +1,126 @@
+#include "tests/simulation/checkers.h"
+
+#include <algorithm>
+
+#include "wal/reader.h"
+
+namespace troth::simulation {
+
+using namespace protocol;
+
+namespace {
+
+/// value -> how often it is in which store's list.
+using Places = std::map<std::int64_t, std::map<NodeName, int>>;
+
+Places places_of(const std::vector<ParticipantNode*>& participants) {
+  Places out;
+  for (const auto* node : participants)
+    for (const auto& [key, list] : node->file().rows().lists)
+      for (const auto value : list) ++out[value][node->name()];
+  return out;
+}
+
+}  // namespace
+
+void WireWatcher::see(const Batch& batch, const NodeName& to) {
+  for (const auto& message : batch.messages) {
+    if (const auto* decide = std::get_if<Decide>(&message)) {
+      const auto [known, is_new] = decisions_.try_emplace(decide->gtid, decide->decision);
+      // Where everybody only read, no decision is recorded and none is needed: after a crash of the
+      // coordinator a reader that missed its RELEASE may be told ABORT.
+      if (!is_new && known->second != decide->decision && writers_.count(decide->gtid) != 0)
+        world_.violation("a decision never changes", "{} was decided both ways", decide->gtid);
+    } else if (const auto* vote = std::get_if<VoteMessage>(&message)) {
+      if (vote->vote == Vote::kCommit) writers_.insert(vote->gtid);
+      if (decisions_.count(vote->gtid) != 0) continue;  // an answer to a late duplicate
+      const auto [known, is_new] =
+          votes_.try_emplace({vote->gtid, batch.header.sender}, vote->vote);
+      // Any vote may become NO while nothing was promised (READ_ONLY promises no outcome).
+      if (!is_new && known->second != vote->vote && known->second != Vote::kReadOnly)
+        world_.violation("no vote changed", "{} voted {} and then {} for {}", batch.header.sender,
+                         to_string(known->second), to_string(vote->vote), vote->gtid);
+    } else if (const auto* prepare = std::get_if<Prepare>(&message)) {
+      ByteWriter body;
+      for (const auto& statement : prepare->statements) encode(body, statement);
+      const auto [known, is_new] =
+          requests_.try_emplace({prepare->gtid, to}, std::string(body.view()));
+      if (!is_new && known->second != body.view())
+        world_.violation("no gtid reused", "{} is used for two requests", prepare->gtid);
+    }
+  }
+}
+
+void check_stores(World& world, const std::vector<Request>& requests,
+                  const std::vector<ParticipantNode*>& participants) {
+  const auto places = places_of(participants);
+  std::set<std::int64_t> submitted;
+  for (const auto& request : requests) {
+    std::size_t there = 0, appends = 0;
+    for (const auto& operation : request.operations) {
+      if (operation.kind != "append") continue;
+      ++appends;
+      submitted.insert(operation.value);
+      const auto found = places.find(operation.value);
+      if (found == places.end()) continue;
+      ++there;
+      for (const auto& [name, times] : found->second) {
+        if (name != operation.participant)
+          return world.violation("no phantoms", "request {}: {} is at {}", request.number,
+                                 operation.value, name);
+        if (times != 1)
+          return world.violation("exactly once", "request {}: {} is {} times at {}", request.number,
+                                 operation.value, times, name);
+      }
+    }
+    if (there != 0 && there != appends)
+      return world.violation("atomicity", "request {} ({}) is half there: {} of {} appends",
+                             request.number, request.gtid, there, appends);
+    if (request.told == Told::kCommitted && there != appends)
+      return world.violation("durability", "request {} ({}) was told COMMITTED and is gone",
+                             request.number, request.gtid);
+    if (request.told == Told::kAborted && there != 0)
+      return world.violation("client truth", "request {} ({}) was told ABORTED and is there",
+                             request.number, request.gtid);
+  }
+  for (const auto& [value, where] : places)
+    if (submitted.count(value) == 0)
+      return world.violation("no phantoms", "{} was never submitted", value);
+  std::int64_t total = 0;
+  for (const auto* node : participants)
+    for (const auto& [key, balance] : node->file().rows().balances) {
+      total += balance - kStartBalance;
+      if (balance < 0)
+        return world.violation("conservation", "{} has a balance of {}", node->name(), balance);
+    }
+  if (total != 0) world.violation("conservation", "{} was made or lost", total);
+}
+
+void check_logs(World& world, const std::vector<Node*>& nodes) {
+  std::map<Gtid, std::pair<Outcome, NodeName>> outcomes;
+  for (auto* node : nodes) {
+    const auto scanned =
+        wal::scan(node->disk(), "/log", [&](const wal::RecordView& view) -> Status {
+          const auto record = decode(view.tag, view.payload);
+          if (!record) return fail(record.error());
+          std::optional<std::pair<Gtid, Outcome>> says;
+          if (const auto* commit = std::get_if<CommitRecord>(&*record))
+            says = {commit->gtid, Outcome::kCommitted};
+          if (const auto* committed = std::get_if<CommittedRecord>(&*record))
+            says = {committed->gtid, Outcome::kCommitted};
+          if (const auto* abort = std::get_if<AbortRecord>(&*record))
+            says = {abort->gtid, Outcome::kAborted};
+          if (!says) return {};
+          const auto [known, is_new] =
+              outcomes.try_emplace(says->first, says->second, node->name());
+          if (!is_new && known->second.first != says->second)
+            world.violation("logs agree", "{}: {} and {} differ", says->first, known->second.second,
+                            node->name());
+          return {};
+        });
+    if (!scanned)
+      world.violation("logs are whole", "{}: {}", node->name(), scanned.error().context);
+  }
+}
+
+}  // namespace troth::simulation

@@ -1,0 +1,38 @@
+#pragma once
+// Checkers that are not the code's own opinion (failures.md section 6): they look at what clients
+// were told, at what went over the wire, and at the stores and logs themselves.
+
+#include "tests/simulation/history.h"
+
+namespace troth::simulation {
+
+/// Listens on the wire: a decision never changes (I2), nor does a vote, and a gtid means one
+/// request for ever.
+class WireWatcher {
+ public:
+  explicit WireWatcher(World& world) : world_(world) {}
+  void see(const protocol::Batch& batch, const NodeName& to);
+
+ private:
+  World& world_;
+  std::map<Gtid, protocol::Decision> decisions_;
+  std::set<Gtid> writers_;  // gtids for which somebody voted yes
+  std::map<std::pair<Gtid, NodeName>, protocol::Vote> votes_;
+  std::map<std::pair<Gtid, NodeName>, std::string> requests_;
+};
+
+/// After healing and quiescence. I1 atomicity, I6 client truth, I7 exactly once, I8 no phantoms,
+/// conservation, I10 durability.
+void check_stores(World& world, const std::vector<Request>& requests,
+                  const std::vector<ParticipantNode*>& participants);
+
+/// Reads every node's log from its disk: nobody committed what another aborted.
+void check_logs(World& world, const std::vector<Node*>& nodes);
+
+/// I9: builds Adya's graph from the lists (version order is visible in them) with real-time edges
+/// and reports the first cycle by its class (G0, G1c, G-single, G2), or an aborted or intermediate
+/// read (G1a, G1b).
+void check_serializable(World& world, const std::vector<Request>& requests,
+                        const std::vector<ParticipantNode*>& participants);
+
+}  // namespace troth::simulation

@@ -1,0 +1,68 @@
+#pragma once
+// What clients asked for and what they were told: the only truth the checkers accept from outside.
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tests/simulation/node.h"
+
+namespace troth::simulation {
+
+enum class Told { kNothing, kCommitted, kAborted };
+
+struct Operation {
+  NodeName participant;
+  std::string kind;  // append, read, add
+  std::int64_t key = 0, value = 0;
+  std::optional<std::vector<std::int64_t>> seen;  // what a read returned
+};
+
+struct Request {
+  std::size_t number = 0;
+  std::string key;  // idempotency key, may be empty
+  std::vector<Operation> operations;
+  Told told = Told::kNothing;
+  Gtid gtid;  // nil until told
+  MonotonicTime began, ended;
+  int attempts = 0;
+};
+
+/// Clients of one run. Each sends one transaction after the other, and repeats a keyed one until it
+/// gets a definite answer.
+class Clients {
+ public:
+  Clients(World& world, Network& network, std::vector<CoordinatorNode*> coordinators,
+          std::vector<NodeName> participants)
+      : world_(world),
+        network_(network),
+        coordinators_(std::move(coordinators)),
+        participants_(std::move(participants)) {}
+
+  void start(std::size_t clients, std::size_t requests_each);
+  /// No new transactions; keyed ones go on being repeated.
+  void wind_down() { winding_down_ = true; }
+  bool idle() const { return active_ == 0; }
+  const std::vector<Request>& requests() const { return requests_; }
+
+ private:
+  struct Answer {
+    bool given_up = false;
+  };
+  void next(std::size_t client, std::size_t left);
+  Request make();
+  void send(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
+  void record(std::size_t number, const protocol::SubmitReply& reply);
+
+  World& world_;
+  Network& network_;
+  const std::vector<CoordinatorNode*> coordinators_;
+  const std::vector<NodeName> participants_;
+  std::vector<Request> requests_;
+  std::int64_t next_value_ = 1;
+  std::size_t active_ = 0;
+  bool winding_down_ = false;
+};
+
+}  // namespace troth::simulation

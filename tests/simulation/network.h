@@ -1,0 +1,95 @@
+#pragma once
+// The network between simulated nodes. Each sender has one link to each peer, as in thrift/
+// (connect, greet, one batch at a time, reconnect), but the wire is worse than TCP: batches are
+// lost, delivered twice, or delivered long after their sender gave up and sent others.
+
+#include <deque>
+#include <map>
+#include <set>
+
+#include "protocol/transport.h"
+#include "tests/simulation/world.h"
+
+namespace troth::simulation {
+
+struct NetworkFaults {
+  std::uint64_t loss_percent = 0, duplicate_percent = 0, late_percent = 0;
+  Duration delay_min{std::chrono::microseconds(50)}, delay_max{std::chrono::milliseconds(2)};
+};
+
+/// A node as the network sees it: alive or not, and which incarnation.
+class Station {
+ public:
+  virtual ~Station() = default;
+  virtual const NodeName& name() const = 0;
+  /// 0 while dead; otherwise a number that no earlier process of it had.
+  virtual std::uint64_t incarnation() const = 0;
+  virtual protocol::PeerHandler& handler() = 0;
+};
+
+class Network {
+ public:
+  explicit Network(World& world) : world_(world) {}
+
+  void attach(Station& station) { stations_[station.name()] = &station; }
+  Station* find(const NodeName& name);
+
+  /// Nothing gets from `from` to `to` any more; the other direction may still work.
+  void cut(const NodeName& from, const NodeName& to) { cuts_.insert({from, to}); }
+  void heal() { cuts_.clear(); }
+  NetworkFaults faults;
+
+  /// Whether something sent now arrives, and when.
+  std::optional<Duration> passage(const NodeName& from, const NodeName& to);
+  World& world() { return world_; }
+
+  /// Sees every batch that leaves; for the checkers.
+  std::function<void(const protocol::Batch&, const NodeName& to)> observer;
+
+ private:
+  World& world_;
+  std::map<NodeName, Station*> stations_;
+  std::set<std::pair<NodeName, NodeName>> cuts_;
+};
+
+/// The sending half of one process: dies with it.
+class Links final : public protocol::Transport, public std::enable_shared_from_this<Links> {
+ public:
+  Links(Network& network, Station& self) : network_(network), self_(self) {}
+
+  void start(const std::vector<NodeName>& peers);
+  void stop() { stopped_ = true; }
+  void send(const NodeName& peer, protocol::Message message) override;
+  void publish(const protocol::LinkState& state) override { published_ = state; }
+  void learn_address(const NodeName& peer, const std::string& address) override;
+
+ private:
+  enum class Phase { kDown, kGreeting, kIdle, kBusy };
+  struct Link {
+    Phase phase = Phase::kDown;
+    std::uint64_t attempt = 0;  // answers to earlier ones are ignored
+    Epoch receiver_epoch;
+    std::uint64_t peer_incarnation = 0;
+    std::deque<protocol::Message> urgent, bulk;
+  };
+
+  void open(const NodeName& peer);
+  void connect(const NodeName& peer);
+  void welcome(const NodeName& peer, std::uint64_t attempt, const protocol::HelloReply& reply,
+               std::uint64_t incarnation);
+  void pump(const NodeName& peer);
+  void call(const NodeName& peer);
+  void ping(const NodeName& peer);
+  void down(const NodeName& peer, const char* why);
+  protocol::Batch take(const NodeName& peer, Link& link);
+  void carry(const NodeName& peer, protocol::Batch batch, Duration delay,
+             std::uint64_t incarnation);
+
+  Network& network_;
+  Station& self_;
+  std::map<NodeName, Link> links_;
+  protocol::LinkState published_;
+  bool stopped_ = false;
+};
+
+}  // namespace troth::simulation

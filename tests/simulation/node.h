@@ -1,0 +1,155 @@
+#pragma once
+// Simulated daemons: the production recovery, log writer, engines and worker rounds on a simulated
+// disk and network. One Node is one machine; it starts, crashes and starts again.
+
+#include <memory>
+#include <optional>
+
+#include "coordinator/engine.h"
+#include "coordinator/recover.h"
+#include "participant/engine.h"
+#include "participant/job_runner.h"
+#include "participant/recover.h"
+#include "tests/simulation/list_store.h"
+#include "tests/simulation/network.h"
+#include "tests/support/memory_disk.h"
+
+namespace troth::simulation {
+
+using tests::MemoryDisk;
+
+/// The appender of one process: group commit over the production writer.
+class SimulatedLog final : public protocol::RecordLog,
+                           public std::enable_shared_from_this<SimulatedLog> {
+ public:
+  SimulatedLog(World& world, wal::Writer& writer)
+      : world_(world), writer_(writer), durable_(writer.durable()) {}
+  Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override;
+  Lsn appended() const override { return writer_.appended(); }
+  Lsn durable() const override { return durable_; }
+  void release_below(Lsn lsn) override { release_ = std::max(release_, lsn); }
+  bool has_room() const override { return writer_.space() == wal::Space::kAmple; }
+  void stop() { stopped_ = true; }
+
+  std::function<void(Lsn)> on_durable;
+  std::function<void(const Error&)> on_failure;
+
+ private:
+  void plan(Duration delay);
+  void sync();
+
+  World& world_;
+  wal::Writer& writer_;
+  Lsn durable_, release_, released_;
+  bool syncing_ = false, planned_ = false, stopped_ = false;
+};
+
+struct NodeSetup {
+  NodeName name;
+  LogId log_id;
+  std::vector<NodeName> peers;  ///< participants, of a coordinator
+  std::uint64_t checkpoint_bytes = 20'000;
+};
+
+class Node : public Station, protected protocol::PeerHandler {
+ public:
+  Node(World& world, Network& network, NodeSetup setup, const char* role);
+  ~Node() override;
+
+  /// Reads the disk and serves. False if the start failed (an injected fault struck, or it was
+  /// refused: then a violation is reported unless `refusal_is_fine`).
+  bool start();
+  /// The process dies; with `power`, everything unforced on its disk is at risk.
+  void crash(bool power, const char* why);
+  bool alive() const { return incarnation_current_ != 0; }
+  /// After what number of disk steps the machine loses power.
+  void cut_power_after(std::uint64_t steps);
+  virtual protocol::NodeStatus status() const = 0;
+  virtual bool quiet() const = 0;
+
+  const NodeName& name() const override { return setup_.name; }
+  std::uint64_t incarnation() const override { return incarnation_current_; }
+  protocol::PeerHandler& handler() override { return *this; }
+  MemoryDisk& disk() { return disk_; }
+  const NodeSetup& setup() const { return setup_; }
+
+ protected:
+  virtual Status open() = 0;
+  virtual void drop() = 0;
+  virtual void lose_power() {}
+  /// Runs what was planned only if the same process still lives.
+  void later(Duration delay, std::function<void()> event);
+  void fatal(const Error& error);
+  void start_log(std::unique_ptr<wal::Writer> writer);
+  void collect_alarms();
+
+  World& world_;
+  Network& network_;
+  const NodeSetup setup_;
+  MemoryDisk disk_;
+  std::unique_ptr<wal::Writer> writer_;
+  std::shared_ptr<SimulatedLog> log_;
+  std::shared_ptr<Links> links_;
+  std::uint64_t wake_planned_ = 0;
+  std::optional<SteadyWallClock> steady_;  // of the present process
+
+ private:
+  const char* role_;
+  std::uint64_t incarnation_ = 0, incarnation_current_ = 0;
+  bool power_was_cut_ = false;
+};
+
+class CoordinatorNode final : public Node {
+ public:
+  using Node::Node;
+  void submit(protocol::SubmitRequest request, protocol::CoordinatorPort::SubmitDone done);
+  void get_outcome(const Gtid& gtid, protocol::CoordinatorPort::OutcomeDone done);
+  protocol::NodeStatus status() const override;
+  bool quiet() const override;
+
+ private:
+  Status open() override;
+  void drop() override;
+  protocol::HelloReply hello(const protocol::Hello& hello) override;
+  Status deliver(protocol::Batch batch) override;
+  protocol::Hello make_hello(const NodeName& peer) override;
+  bool welcomed(const NodeName& peer, const protocol::HelloReply& reply) override;
+  void link_changed(const protocol::LinkStatus& status) override;
+  template <class F>
+  void call(F&& f);
+  void plan_wake();
+
+  std::unique_ptr<coordinator::Engine> engine_;
+};
+
+class ParticipantNode final : public Node, public participant::WorkerPort {
+ public:
+  using Node::Node;
+  protocol::NodeStatus status() const override;
+  bool quiet() const override;
+  const ListFile& file() const { return file_; }
+
+ private:
+  Status open() override;
+  void drop() override;
+  void lose_power() override { file_.power_loss(world_.random); }
+  void post(participant::Job job) override;
+  void work();
+  protocol::HelloReply hello(const protocol::Hello& hello) override;
+  Status deliver(protocol::Batch batch) override;
+  protocol::Hello make_hello(const NodeName& peer) override;
+  bool welcomed(const NodeName& peer, const protocol::HelloReply& reply) override;
+  void link_changed(const protocol::LinkStatus& status) override;
+  template <class F>
+  void call(F&& f);
+  void plan_wake();
+
+  ListFile file_;
+  std::unique_ptr<ListStore> store_;
+  std::unique_ptr<participant::JobRunner> runner_;
+  std::unique_ptr<participant::Engine> engine_;
+  std::deque<participant::Job> jobs_;
+  bool working_ = false;
+};
+
+}  // namespace troth::simulation

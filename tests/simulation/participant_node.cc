@@ -1,0 +1,127 @@
+#include "tests/simulation/node.h"
+
+namespace troth::simulation {
+
+using namespace protocol;
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+template <class F>
+void ParticipantNode::call(F&& f) {
+  if (!engine_) return;
+  f(*engine_);
+  if (!engine_) return;
+  if (const auto wake = engine_->next_wake(); wake && *wake <= world_.now())
+    engine_->tick(steady_->now());
+  engine_->end_of_round(steady_->now());
+  plan_wake();
+}
+
+void ParticipantNode::plan_wake() {
+  const auto wake = engine_->next_wake();
+  if (!wake) return;
+  const auto number = ++wake_planned_;
+  later(std::max(Duration{0}, *wake - world_.now()), [this, number] {
+    if (number == wake_planned_) call([](participant::Engine&) {});
+  });
+}
+
+Status ParticipantNode::open() {
+  store_ = std::make_unique<ListStore>(file_);
+  TROTH_ASSIGN_OR_RETURN(
+      auto recovered, participant::recover(disk_, "/log", {64 * 1024}, *store_, world_, Logger()));
+  world_.trace("{} has read its log: LSN {} to {}, {} in doubt", setup_.name,
+               recovered.node.writer->opened().first, recovered.node.writer->opened().end,
+               recovered.tables.prepared.size());
+  start_log(std::move(recovered.node.writer));
+  participant::EngineOptions options;
+  options.name = setup_.name;
+  options.log_id = setup_.log_id;
+  options.epoch = recovered.epoch;
+  options.inquiry = {milliseconds(60), milliseconds(400)};
+  options.lock_timeout = milliseconds(300);
+  options.flush_interval = milliseconds(3);
+  options.durable_interval = milliseconds(150);
+  options.checkpoint_bytes = setup_.checkpoint_bytes;
+  runner_ = std::make_unique<participant::JobRunner>(*store_);
+  engine_ = std::make_unique<participant::Engine>(options, *log_, *links_, *this, Logger());
+  engine_->on_fatal = [this](const Error& error) { fatal(error); };
+  engine_->set_own_address("somewhere:1");
+  engine_->adopt(std::move(recovered.tables), world_.now());
+  log_->on_durable = [this](Lsn lsn) {
+    call([&](participant::Engine& engine) { engine.on_durable(lsn, steady_->now()); });
+  };
+  engine_->end_of_round(steady_->now());
+  plan_wake();
+  return {};
+}
+
+void ParticipantNode::drop() {
+  engine_.reset();
+  runner_.reset();
+  store_.reset();
+  jobs_.clear();
+  working_ = false;
+}
+
+void ParticipantNode::post(participant::Job job) {
+  jobs_.push_back(std::move(job));
+  if (std::exchange(working_, true)) return;
+  later(world_.between(microseconds(5), microseconds(400)), [this] { work(); });
+}
+
+void ParticipantNode::work() {
+  working_ = false;
+  std::vector<participant::WorkerResult> results;
+  if (const auto done = runner_->round(std::exchange(jobs_, {}), results); !done)
+    results.emplace_back(participant::WorkerFailed{done.error()});
+  if (runner_->has_more() && !std::exchange(working_, true))
+    later(microseconds(5), [this] { work(); });
+  auto shared = std::make_shared<std::vector<participant::WorkerResult>>(std::move(results));
+  later(world_.between(Duration{0}, microseconds(40)), [this, shared] {
+    call([&](participant::Engine& engine) {
+      for (auto& result : *shared) engine.on_worker(std::move(result), steady_->now());
+    });
+  });
+}
+
+HelloReply ParticipantNode::hello(const Hello& hello) {
+  HelloReply reply;
+  call([&](participant::Engine& engine) { reply = engine.on_hello(hello, steady_->now()); });
+  return reply;
+}
+
+Status ParticipantNode::deliver(Batch batch) {
+  call([&](participant::Engine& engine) { engine.on_batch(batch, steady_->now()); });
+  return {};
+}
+
+Hello ParticipantNode::make_hello(const NodeName& peer) {
+  return engine_->make_hello(peer);
+}
+
+bool ParticipantNode::welcomed(const NodeName& peer, const HelloReply& reply) {
+  bool good = false;
+  call([&](participant::Engine& engine) {
+    good = engine.on_hello_reply(peer, reply, steady_->now());
+  });
+  return good;
+}
+
+void ParticipantNode::link_changed(const LinkStatus& status) {
+  call([&](participant::Engine& engine) { engine.on_link(status); });
+}
+
+NodeStatus ParticipantNode::status() const {
+  return engine_ ? engine_->status(steady_->now()) : NodeStatus{};
+}
+
+bool ParticipantNode::quiet() const {
+  if (!engine_) return false;
+  const auto resources = store_->status();
+  if (resources.branches_waiting + resources.branches_executed + resources.locks > 0) return false;
+  if (status().in_doubt > 0 || engine_->busy_branches() > 0) return false;
+  return log_->durable() == log_->appended() && store_->unflushed() == 0;
+}
+
+}  // namespace troth::simulation

@@ -1,0 +1,210 @@
+#include "tests/simulation/simulation.h"
+
+#include "tests/simulation/checkers.h"
+
+namespace troth::simulation {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+class Run {
+ public:
+  Run(std::uint64_t seed, bool trace) : world_(seed, trace), network_(world_), watcher_(world_) {
+    report_.seed = seed;
+  }
+
+  Report execute() {
+    build();
+    for (auto* node : nodes_) node->start();
+    Clients clients(world_, network_, coordinators_, names_);
+    clients_ = &clients;
+    clients.start(1 + world_.random.below(4), 3 + world_.random.below(10));
+    plan_trouble();
+    const auto trouble_ends = world_.now() + trouble_;
+    world_.run_until(trouble_ends);
+    heal();
+    converge(clients);
+    if (world_.violations.empty()) check(clients);
+    summarise(clients);
+    return std::move(report_);
+  }
+
+ private:
+  LogId log_id() {
+    LogId out;
+    for (auto& byte : out.bytes) byte = static_cast<std::uint8_t>(world_.random.below(256));
+    return out;
+  }
+
+  void build() {
+    auto& random = world_.random;
+    network_.observer = [this](const auto& batch, const auto& to) { watcher_.see(batch, to); };
+    network_.faults.loss_percent = random.percent(50) ? random.below(12) : 0;
+    network_.faults.duplicate_percent = random.percent(50) ? random.below(10) : 0;
+    network_.faults.late_percent = random.percent(30) ? random.below(5) : 0;
+    const auto participants = 2 + random.below(4);
+    const auto checkpoint = random.percent(50) ? 3'000 + random.below(20'000) : 1'000'000;
+    for (std::uint64_t i = 1; i <= participants; ++i) {
+      NodeSetup setup{NodeName::from_trusted(fmt::format("p{}", i)), log_id(), {}, checkpoint};
+      names_.push_back(setup.name);
+      owned_.push_back(
+          std::make_unique<ParticipantNode>(world_, network_, std::move(setup), "participant"));
+      participants_.push_back(static_cast<ParticipantNode*>(owned_.back().get()));
+    }
+    const auto coordinators = random.percent(25) ? 2 : 1;
+    for (int i = 1; i <= coordinators; ++i) {
+      NodeSetup setup{NodeName::from_trusted(fmt::format("c{}", i)), log_id(), names_, checkpoint};
+      owned_.push_back(
+          std::make_unique<CoordinatorNode>(world_, network_, std::move(setup), "coordinator"));
+      coordinators_.push_back(static_cast<CoordinatorNode*>(owned_.back().get()));
+    }
+    for (const auto& node : owned_) nodes_.push_back(node.get());
+    trouble_ = milliseconds(300 + random.below(1200));
+    crash_every_ = milliseconds(random.percent(15) ? 100'000 : 60 + random.below(500));
+    cut_every_ = milliseconds(random.percent(50) ? 100'000 : 100 + random.below(600));
+  }
+
+  void plan_trouble() {
+    plan_crash();
+    plan_cut();
+    if (world_.random.percent(10))
+      world_.after(world_.between(Duration{0}, trouble_), [this] {
+        world_.wall_jump_ms = world_.random.percent(50) ? -3'600'000 : 6 * 3'600'000;
+      });
+  }
+
+  void plan_crash() {
+    world_.after(world_.between(Duration{1}, 2 * crash_every_), [this] {
+      if (healed_) return;
+      const bool everybody = world_.random.percent(10);
+      for (auto* node : nodes_)
+        if (everybody || node == nodes_[world_.random.below(nodes_.size())]) hit(*node);
+      plan_crash();
+    });
+  }
+
+  void hit(Node& node) {
+    if (!node.alive()) return;
+    ++report_.crashes;
+    if (world_.random.percent(30)) {
+      // In the middle of whatever its disk does next.
+      node.cut_power_after(1 + world_.random.below(12));
+      return;
+    }
+    node.crash(world_.random.percent(50), "killed");
+    world_.after(world_.between(milliseconds(1), milliseconds(250)), [this, &node] {
+      if (node.alive()) return;
+      if (!healed_ && world_.random.percent(25))
+        node.cut_power_after(1 + world_.random.below(15));  // dies while it recovers
+      start(node);
+    });
+  }
+
+  void start(Node& node) {
+    if (node.start()) return;
+    world_.after(milliseconds(20), [this, &node] {
+      if (!node.alive()) start(node);
+    });
+  }
+
+  void plan_cut() {
+    world_.after(world_.between(Duration{1}, 2 * cut_every_), [this] {
+      if (healed_) return;
+      const auto pick = [this] { return nodes_[world_.random.below(nodes_.size())]->name(); };
+      const auto one = pick();
+      const bool alone = world_.random.percent(40);  // from everybody
+      const bool both_ways = world_.random.percent(60);
+      const auto other = pick();
+      for (const auto* node : nodes_) {
+        if (!alone && node->name() != other) continue;
+        network_.cut(one, node->name());
+        if (both_ways) network_.cut(node->name(), one);
+      }
+      world_.trace("cut: {} from {}", one, alone ? "everybody" : other.text());
+      world_.after(world_.between(milliseconds(20), milliseconds(400)), [this] {
+        world_.trace("cuts are healed");
+        network_.heal();
+      });
+      plan_cut();
+    });
+  }
+
+  void heal() {
+    if (!world_.violations.empty()) return;
+    world_.trace("---- everything heals");
+    healed_ = true;
+    network_.heal();
+    network_.faults = {};
+    for (auto* node : nodes_) {
+      node->disk().set_fault({});
+      if (!node->alive()) start(*node);
+    }
+  }
+
+  // Liveness: with no more faults, a core that is connected must end everything (I5).
+  void converge(const Clients& clients) {
+    for (int i = 0; i < 300 && world_.violations.empty(); ++i) {
+      world_.run_until(world_.now() + milliseconds(100));
+      const bool quiet =
+          std::all_of(nodes_.begin(), nodes_.end(), [](const auto* node) { return node->quiet(); });
+      if (quiet && clients.idle()) return;
+    }
+    if (!world_.violations.empty()) return;
+    for (const auto* node : nodes_) {
+      if (node->quiet()) continue;
+      const auto status = node->status();
+      std::string counters;
+      for (const auto& [name, value] : status.counters)
+        counters += fmt::format(" {}={}", name, value);
+      return world_.violation("termination", "{} is not at rest 30 s after everything healed:{}",
+                              node->name(), counters);
+    }
+    world_.violation("termination", "a client still waits 30 s after everything healed");
+  }
+
+  void check(const Clients& clients) {
+    for (auto* node : nodes_)
+      for (const auto& alarm : node->status().alarms)
+        world_.violation("no alarms", "{}: {}", node->name(), alarm);
+    check_stores(world_, clients.requests(), participants_);
+    if (world_.violations.empty()) check_logs(world_, nodes_);
+    if (world_.violations.empty()) check_serializable(world_, clients.requests(), participants_);
+    if (world_.violations.empty() && report_.crashes == 0 && network_.observer == nullptr)
+      world_.violation("harness", "the wire was not watched");
+  }
+
+  void summarise(const Clients& clients) {
+    report_.violations = world_.violations;
+    report_.events = world_.events_run;
+    report_.requests = clients.requests().size();
+    for (const auto& request : clients.requests()) {
+      report_.committed += request.told == Told::kCommitted ? 1 : 0;
+      report_.aborted += request.told == Told::kAborted ? 1 : 0;
+      report_.unknown += request.told == Told::kNothing ? 1 : 0;
+    }
+  }
+
+  World world_;
+  Network network_;
+  WireWatcher watcher_;
+  std::vector<std::unique_ptr<Node>> owned_;
+  std::vector<Node*> nodes_;
+  std::vector<ParticipantNode*> participants_;
+  std::vector<CoordinatorNode*> coordinators_;
+  std::vector<NodeName> names_;
+  Clients* clients_ = nullptr;
+  Duration trouble_{0}, crash_every_{0}, cut_every_{0};
+  bool healed_ = false;
+  Report report_;
+};
+
+}  // namespace
+
+Report run(std::uint64_t seed, bool trace) {
+  Run one(seed, trace);
+  return one.execute();
+}
+
+}  // namespace troth::simulation
