@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/overloaded.h"
 #include "cli/commands.h"
 #include "cli/render.h"
 #include "cli/table_printer.h"
@@ -18,11 +19,6 @@ using nlohmann::ordered_json;
 using namespace protocol;
 
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 std::string reason_text(const AbortReason& reason) {
   return reason.code == AbortCode::kNone

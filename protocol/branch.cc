@@ -1,15 +1,9 @@
 #include "protocol/branch.h"
 
 #include "base/assert.h"
+#include "base/overloaded.h"
 
 namespace troth::protocol {
-
-namespace {
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-}  // namespace
 
 std::string_view to_string(Branch::State state) {
   switch (state) {

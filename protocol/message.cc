@@ -1,13 +1,8 @@
 #include "protocol/message.h"
 
-namespace troth::protocol {
+#include "base/overloaded.h"
 
-namespace {
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-}  // namespace
+namespace troth::protocol {
 
 Gtid gtid_of(const Message& message) {
   return std::visit([](const auto& m) { return m.gtid; }, message);

@@ -4,16 +4,13 @@
 
 #include <type_traits>
 
+#include "base/overloaded.h"
+
 namespace troth::protocol {
 
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 void put(ByteWriter& out, const Member& m) {
   out.name(m.name);

@@ -3,15 +3,11 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/overloaded.h"
 
 namespace troth::protocol {
 
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 std::vector<NodeName> names_of(const std::vector<Member>& members) {
   std::vector<NodeName> out;

@@ -216,7 +216,7 @@ TEST_CASE("inserts with automatic ids do not wait for each other") {
       REQUIRE(w.votes_commit(gtids.back()));
     }
     w.discard(gtids[2]);
-    for (const std::size_t i : {4, 0, 3, 1}) w.apply(gtids[i]);
+    for (const auto i : {4U, 0U, 3U, 1U}) w.apply(gtids[i]);
     w.flush();
     CHECK(w.look("SELECT count(*) FROM q") == "8");
   }

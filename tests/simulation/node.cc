@@ -57,7 +57,6 @@ void SimulatedLog::sync() {
 
 namespace {
 constexpr const char* kDir = "/log";
-constexpr wal::Options kSegments{64 * 1024};
 }  // namespace
 
 Node::Node(World& world, Network& network, NodeSetup setup, const char* role)
