@@ -32,7 +32,7 @@ Result<std::unique_ptr<Writer>> Writer::open(FileSystem& files, std::string dir,
   TROTH_ASSIGN_OR_RETURN(writer->file_, files.open(writer->path_of(found.segments.back().sequence),
                                                    OpenMode::kReadWrite));
   TROTH_TRY(writer->cut_torn_tail());
-  writer->durable_ = found.end;  // cut_torn_tail has forced everything that was kept
+  writer->durable_ = found.end;  // everything that was kept has been forced
   TROTH_TRY(writer->prepare_spare(options.segment_bytes));
   return writer;
 }
@@ -46,7 +46,19 @@ Status Writer::cut_torn_tail() {
     space_ = Space::kLow;
     capacity_ = opened_.torn_bytes > 0 ? offset_ : size;
   }
-  return file_->sync();
+  return rewrite_last_batch();
+}
+
+// After a failed fsync Linux keeps the pages, marked clean: a new process reads them, its own fsync
+// succeeds, and yet they never reach the disk. Everything before the last batch was forced with
+// success, or that batch would not have been written.
+Status Writer::rewrite_last_batch() {
+  TROTH_ASSIGN_OR_RETURN(
+      const auto last,
+      file_->read_at(opened_.last_offset, static_cast<std::size_t>(offset_ - opened_.last_offset)));
+  TROTH_TRY(file_->write_at(opened_.last_offset, last));
+  TROTH_TRY(file_->sync());
+  return files_.sync_directory(dir_);
 }
 
 Lsn Writer::append(std::uint8_t tag, std::string_view payload) {

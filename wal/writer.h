@@ -25,7 +25,8 @@ enum class Space { kAmple, kLow };
 class Writer {
  public:
   /// Checks that the directory is the original (kFenced), scans it through `replay`, cuts a torn
-  /// tail, and forces what is kept.
+  /// tail, and forces what is kept: the last batch is written once more, because it may be what a
+  /// failed fsync of the process before left in the page cache only (failures.md 0.2).
   static Result<std::unique_ptr<Writer>> open(FileSystem& files, std::string dir, Options options,
                                               const RecordVisitor& replay);
 
@@ -50,6 +51,7 @@ class Writer {
  private:
   Writer(FileSystem& files, std::string dir, Options options);
   Status cut_torn_tail();
+  Status rewrite_last_batch();
   Status write_batch(BatchHeader header, std::string_view records);
   Status rotate(std::uint64_t needed);
   Status prepare_spare(std::uint64_t bytes);

@@ -53,6 +53,9 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
 
 void check_stores(World& world, const std::vector<Request>& requests,
                   const std::vector<ParticipantNode*>& participants) {
+  for (const auto* node : participants)
+    if (const auto problem = node->file().problem(); !problem.empty())
+      return world.violation("files are whole", "{}: {}", node->name(), problem);
   const auto places = places_of(participants);
   std::set<std::int64_t> submitted;
   for (const auto& request : requests) {

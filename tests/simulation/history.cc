@@ -5,12 +5,9 @@ namespace troth::simulation {
 using namespace protocol;
 using std::chrono::milliseconds;
 
-namespace {
-constexpr std::int64_t kLists = 6, kAccounts = 4;
-}
-
-void Clients::start(std::size_t clients, std::size_t requests_each) {
+void Clients::start(std::size_t clients, std::size_t requests_each, bool fat) {
   active_ = clients;
+  fat_ = fat;
   for (std::size_t client = 0; client < clients; ++client)
     world_.after(world_.between(Duration{0}, milliseconds(30)),
                  [this, client, requests_each] { next(client, requests_each); });
@@ -68,6 +65,10 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
   SubmitRequest submit;
   submit.idempotency_key = request.key;
   submit.deadline = milliseconds(100 + 100 * (number % 7));
+  if (fat_) {
+    submit.comment = std::string(6'000, 'c');
+    submit.traceparent = std::string(9'000, 't');
+  }
   if (number % 9 == 0) submit.answer_at = AnswerAt::kApplied;
   for (const auto& operation : request.operations) {
     auto branch = std::find_if(submit.branches.begin(), submit.branches.end(), [&](const auto& b) {
@@ -75,7 +76,8 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
     });
     if (branch == submit.branches.end())
       branch = submit.branches.insert(branch, {operation.participant, {}});
-    branch->statements.push_back({operation.kind, {operation.key, operation.value}, {}});
+    branch->statements.push_back(files_.at(operation.participant)
+                                     ->statement(operation.kind, operation.key, operation.value));
   }
   struct Call {
     bool over = false;
@@ -123,9 +125,7 @@ void Clients::record(std::size_t number, const SubmitReply& reply) {
     if (operation.kind != "read") continue;
     for (const auto& branch : reply.outcome.results) {
       if (branch.participant != operation.participant || index >= branch.results.size()) continue;
-      operation.seen.emplace();
-      for (const auto& row : branch.results[index].rows)
-        operation.seen->push_back(std::get<std::int64_t>(row.at(0)));
+      operation.seen = files_.at(operation.participant)->list_of(branch.results[index]);
     }
   }
 }

@@ -34,22 +34,22 @@ struct Request {
 class Clients {
  public:
   Clients(World& world, Network& network, std::vector<CoordinatorNode*> coordinators,
-          std::vector<NodeName> participants)
-      : world_(world),
-        network_(network),
-        coordinators_(std::move(coordinators)),
-        participants_(std::move(participants)) {}
+          const std::vector<ParticipantNode*>& participants)
+      : world_(world), network_(network), coordinators_(std::move(coordinators)) {
+    for (const auto* node : participants) {
+      participants_.push_back(node->name());
+      files_[node->name()] = &node->file();
+    }
+  }
 
-  void start(std::size_t clients, std::size_t requests_each);
+  /// `fat`: requests carry kilobytes of comment and trace, so that logs rotate and free segments.
+  void start(std::size_t clients, std::size_t requests_each, bool fat);
   /// No new transactions; keyed ones go on being repeated.
   void wind_down() { winding_down_ = true; }
   bool idle() const { return active_ == 0; }
   const std::vector<Request>& requests() const { return requests_; }
 
  private:
-  struct Answer {
-    bool given_up = false;
-  };
   void next(std::size_t client, std::size_t left);
   Request make();
   void send(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
@@ -58,11 +58,12 @@ class Clients {
   World& world_;
   Network& network_;
   const std::vector<CoordinatorNode*> coordinators_;
-  const std::vector<NodeName> participants_;
+  std::vector<NodeName> participants_;
+  std::map<NodeName, const StoredFile*> files_;
   std::vector<Request> requests_;
   std::int64_t next_value_ = 1;
   std::size_t active_ = 0;
-  bool winding_down_ = false;
+  bool winding_down_ = false, fat_ = false;
 };
 
 }  // namespace troth::simulation

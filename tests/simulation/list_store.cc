@@ -66,37 +66,55 @@ std::vector<LockRequest> locks_for(const std::vector<Statement>& statements) {
 // ---- the file
 
 void ListFile::adopt(const LogId& log_id, const NodeName& participant) {
-  is_new_ = false;
-  log_id_ = log_id;
-  participant_ = participant;
+  held_.is_new = false;
+  held_.log_id = log_id;
+  held_.participant = participant;
 }
 
 void ListFile::flush(Flush flush) {
-  flushed_.push_back(std::move(flush));
+  held_.flushed.push_back(std::move(flush));
 }
 
 void ListFile::make_durable() {
-  for (const auto& flush : flushed_) {
-    for (const auto& op : flush.operations) apply_to(durable_, op);
-    durable_marker_ = flush.marker;
+  for (const auto& flush : held_.flushed) {
+    for (const auto& op : flush.operations) apply_to(held_.durable, op);
+    held_.durable_marker = flush.marker;
   }
-  flushed_.clear();
+  held_.flushed.clear();
 }
 
 void ListFile::power_loss(tests::Random& random) {
-  flushed_.resize(random.below(flushed_.size() + 1));
+  held_.flushed.resize(random.below(held_.flushed.size() + 1));
   make_durable();
 }
 
 Rows ListFile::rows() const {
-  Rows out = durable_;
-  for (const auto& flush : flushed_)
+  Rows out = held_.durable;
+  for (const auto& flush : held_.flushed)
     for (const auto& op : flush.operations) apply_to(out, op);
   return out;
 }
 
 Lsn ListFile::marker() const {
-  return flushed_.empty() ? durable_marker_ : flushed_.back().marker;
+  return held_.flushed.empty() ? held_.durable_marker : held_.flushed.back().marker;
+}
+
+std::unique_ptr<ResourceManager> ListFile::open_manager(const Clock&) {
+  return std::make_unique<ListStore>(*this);
+}
+
+Statement ListFile::statement(const std::string& kind, std::int64_t key, std::int64_t value) const {
+  return {kind, {key, value}, {}};
+}
+
+std::vector<std::int64_t> ListFile::list_of(const StatementResult& result) const {
+  std::vector<std::int64_t> out;
+  for (const auto& row : result.rows) out.push_back(std::get<std::int64_t>(row.at(0)));
+  return out;
+}
+
+std::function<void()> ListFile::snapshot() {
+  return [this, then = held_] { held_ = then; };
 }
 
 // ---- the resource manager

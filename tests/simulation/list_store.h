@@ -12,24 +12,16 @@
 #include <unordered_map>
 
 #include "participant/lock_table.h"
-#include "participant/resource_manager.h"
-#include "tests/support/random.h"
+#include "tests/simulation/stored_file.h"
 
 namespace troth::simulation {
-
-struct Rows {
-  std::map<std::int64_t, std::vector<std::int64_t>> lists;
-  std::map<std::int64_t, std::int64_t> balances;  // a missing one is kStartBalance
-};
-inline constexpr std::int64_t kStartBalance = 100;
 
 struct RowOp {
   bool append = false;
   std::int64_t key = 0, value = 0;
 };
 
-/// What outlives processes.
-class ListFile {
+class ListFile final : public StoredFile {
  public:
   struct Flush {
     std::vector<RowOp> operations;
@@ -38,21 +30,31 @@ class ListFile {
   void adopt(const LogId& log_id, const NodeName& participant);
   void flush(Flush flush);
   void make_durable();
-  void power_loss(tests::Random& random);
 
-  bool is_new() const { return is_new_; }
-  const LogId& log_id() const { return log_id_; }
-  const NodeName& participant() const { return participant_; }
-  Rows rows() const;
+  std::unique_ptr<participant::ResourceManager> open_manager(const Clock& clock) override;
+  protocol::Statement statement(const std::string& kind, std::int64_t key,
+                                std::int64_t value) const override;
+  std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const override;
+  void power_loss(tests::Random& random) override;
+  std::function<void()> snapshot() override;
+  std::string problem() const override { return {}; }
+
+  bool is_new() const { return held_.is_new; }
+  const LogId& log_id() const { return held_.log_id; }
+  const NodeName& participant() const { return held_.participant; }
+  Rows rows() const override;
   Lsn marker() const;
 
  private:
-  bool is_new_ = true;
-  LogId log_id_;
-  NodeName participant_;
-  Rows durable_;
-  Lsn durable_marker_;
-  std::vector<Flush> flushed_;  // not durable yet, in order
+  struct Held {
+    bool is_new = true;
+    LogId log_id;
+    NodeName participant;
+    Rows durable;
+    Lsn durable_marker;
+    std::vector<Flush> flushed;  // not durable yet, in order
+  };
+  Held held_;
 };
 
 class ListStore final : public participant::ResourceManager {

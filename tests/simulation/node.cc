@@ -1,5 +1,7 @@
 #include "tests/simulation/node.h"
 
+#include "wal/format.h"
+
 namespace troth::simulation {
 
 using namespace protocol;
@@ -40,6 +42,7 @@ void SimulatedLog::sync() {
     if (const auto freed = writer_.release_below(released_); !freed)
       return on_failure(freed.error());
   }
+  watch_space();
   syncing_ = true;
   world_.after(world_.between(microseconds(80), microseconds(1500)), [self = shared_from_this(),
                                                                       reached = *durable] {
@@ -50,6 +53,18 @@ void SimulatedLog::sync() {
     self->world_.after(self->world_.between(Duration{0}, microseconds(40)), [self, reached] {
       if (!self->stopped_) self->on_durable(reached);
     });
+  });
+}
+
+void SimulatedLog::watch_space() {
+  if (stopped_ || watching_ || has_room()) return;
+  watching_ = true;
+  world_.after(milliseconds(50), [self = shared_from_this()] {
+    self->watching_ = false;
+    if (self->stopped_) return;
+    if (const auto checked = self->writer_.recheck_space(); !checked)
+      return self->on_failure(checked.error());
+    self->watch_space();
   });
 }
 
@@ -86,19 +101,92 @@ void Node::cut_power_after(std::uint64_t steps) {
   });
 }
 
-bool Node::start() {
+void Node::fail_step(std::uint64_t steps) {
+  const auto which = disk_.steps() + steps;
+  disk_.set_fault([this, which](MemoryDisk::Step, std::uint64_t number) -> std::optional<Error> {
+    if (number != which) return std::nullopt;
+    step_failed_ = true;
+    world_.trace("{}: a step on the disk fails", setup_.name);
+    return Error{ErrorCode::kIo, "injected I/O error"};
+  });
+}
+
+void Node::limit_space(std::optional<std::uint64_t> bytes) {
+  space_is_limited_ = bytes.has_value();
+  disk_.set_space(bytes ? std::optional(disk_.used() + *bytes) : std::nullopt);
+}
+
+std::function<void()> Node::rot() {
+  struct Batch {
+    std::string path;
+    std::uint64_t offset, bytes;
+    Lsn end;
+    bool closed;  // in a segment that has a successor
+  };
+  std::vector<Batch> batches;
+  Lsn durable;
+  for (const auto& [path, bytes] : disk_.contents()) {
+    const auto sequence = wal::segment_sequence(path.substr(path.find_last_of('/') + 1));
+    if (!sequence) continue;
+    for (auto& batch : batches) batch.closed = true;  // paths come in order
+    std::uint64_t at = wal::kSegmentHeaderBytes;
+    wal::BatchHeader header;
+    std::string_view records;
+    while (wal::decode_batch(std::string_view(bytes).substr(std::min(at, bytes.size())),
+                             wal::batch_seed(setup_.log_id, *sequence), header, records)) {
+      batches.push_back({path,
+                         at,
+                         wal::kBatchHeaderBytes + header.length,
+                         {header.base.value + header.length},
+                         false});
+      durable = std::max(durable, header.durable);
+      at += wal::batch_bytes(header.length);
+    }
+  }
+  std::erase_if(batches, [&](const auto& b) { return !b.closed && b.end > durable; });
+  if (batches.empty()) return {};
+  const auto& batch = batches[world_.random.below(batches.size())];
+  const auto offset = batch.offset + world_.random.below(batch.bytes);
+  const auto mask = static_cast<std::uint8_t>(1U << world_.random.below(8));
+  world_.trace("{}: a bit of {} rots at {}", setup_.name, batch.path, offset);
+  const auto flip = [this, path = batch.path, offset, mask] {
+    static_cast<void>(disk_.flip(path, offset, mask));
+  };
+  flip();
+  return flip;
+}
+
+std::function<void()> Node::snapshot() {
+  return [this, contents = disk_.contents()] { disk_.restore(contents); };
+}
+
+void Node::notice(const Error& error) {
+  if (lost_memory_ == LostMemory::kExpected && error.code == ErrorCode::kLostMemory) {
+    world_.trace("{} notices that it has lost its memory: {}", setup_.name, error.context);
+    lost_memory_ = LostMemory::kNoticed;
+  }
+}
+
+bool Node::start(std::optional<ErrorCode> expected) {
+  const auto before = expected ? disk_.contents() : std::map<std::string, std::string>();
   incarnation_current_ = ++incarnation_;
   steady_.emplace(world_);
   links_ = std::make_shared<Links>(network_, *this);
   const auto opened = open();
   if (opened) {
     world_.trace("{} ready, epoch {}", setup_.name, status().position.epoch);
+    if (expected) world_.violation("damage is told", "{} starts on a damaged log", setup_.name);
     links_->start(setup_.peers);
     return true;
   }
-  if (!power_was_cut_)
+  notice(opened.error());
+  world_.trace("{} does not start: {}", setup_.name, opened.error().context);
+  const bool as_expected = expected == opened.error().code || noticed_lost_memory();
+  if (!excused() && !as_expected)
     world_.violation("start", "{} does not start: {}", setup_.name, opened.error().context);
-  crash(true, "power was cut during the start");
+  crash(power_was_cut_, "its start failed");
+  if (expected && as_expected && disk_.contents() != before)
+    world_.violation("damage is told", "{} changed a damaged log", setup_.name);
   return false;
 }
 
@@ -122,22 +210,29 @@ void Node::crash(bool power, const char* why) {
   } else {
     disk_.process_dies();
   }
-  power_was_cut_ = false;
+  power_was_cut_ = step_failed_ = false;
 }
 
 void Node::collect_alarms() {
+  if (lost_memory_ != LostMemory::kNo) return;  // then alarms are right
   for (const auto& alarm : status().alarms)
     world_.violation("no alarms", "{}: {}", setup_.name, alarm);
 }
 
 // A daemon that cannot keep its promises exits; its supervisor starts it again.
 void Node::fatal(const Error& error) {
-  if (!power_was_cut_) world_.violation("no fatal errors", "{}: {}", setup_.name, error.context);
+  notice(error);
+  if (!excused() && !noticed_lost_memory())
+    world_.violation("no fatal errors", "{}: {}", setup_.name, error.context);
   later(Duration{0}, [this] {
-    crash(true, "its disk failed");
-    world_.after(milliseconds(30), [this] {
-      if (!alive()) start();
-    });
+    crash(world_.random.percent(50), "it stopped by itself");
+    restart_soon();
+  });
+}
+
+void Node::restart_soon() {
+  world_.after(milliseconds(30), [this] {
+    if (!alive() && !noticed_lost_memory() && !start()) restart_soon();
   });
 }
 
@@ -148,6 +243,7 @@ void Node::start_log(std::unique_ptr<wal::Writer> writer) {
     log_->stop();
     fatal(error);
   };
+  log_->watch_space();
 }
 
 }  // namespace troth::simulation

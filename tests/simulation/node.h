@@ -10,8 +10,8 @@
 #include "participant/engine.h"
 #include "participant/job_runner.h"
 #include "participant/recover.h"
-#include "tests/simulation/list_store.h"
 #include "tests/simulation/network.h"
+#include "tests/simulation/stored_file.h"
 #include "tests/support/memory_disk.h"
 
 namespace troth::simulation {
@@ -30,6 +30,8 @@ class SimulatedLog final : public protocol::RecordLog,
   void release_below(Lsn lsn) override { release_ = std::max(release_, lsn); }
   bool has_room() const override { return writer_.space() == wal::Space::kAmple; }
   void stop() { stopped_ = true; }
+  /// While space is low: looks again now and then.
+  void watch_space();
 
   std::function<void(Lsn)> on_durable;
   std::function<void(const Error&)> on_failure;
@@ -41,7 +43,7 @@ class SimulatedLog final : public protocol::RecordLog,
   World& world_;
   wal::Writer& writer_;
   Lsn durable_, release_, released_;
-  bool syncing_ = false, planned_ = false, stopped_ = false;
+  bool syncing_ = false, planned_ = false, stopped_ = false, watching_ = false;
 };
 
 struct NodeSetup {
@@ -56,14 +58,27 @@ class Node : public Station, protected protocol::PeerHandler {
   Node(World& world, Network& network, NodeSetup setup, const char* role);
   ~Node() override;
 
-  /// Reads the disk and serves. False if the start failed (an injected fault struck, or it was
-  /// refused: then a violation is reported unless `refusal_is_fine`).
-  bool start();
+  /// Reads the disk and serves. False if the start failed: an injected fault struck, or it was
+  /// refused with `expected`. Any other refusal is a violation.
+  bool start(std::optional<ErrorCode> expected = {});
   /// The process dies; with `power`, everything unforced on its disk is at risk.
   void crash(bool power, const char* why);
   bool alive() const { return incarnation_current_ != 0; }
   /// After what number of disk steps the machine loses power.
   void cut_power_after(std::uint64_t steps);
+  /// One step on the disk fails, and only that one. What an fsync should have written is lost.
+  void fail_step(std::uint64_t steps);
+  /// Only `bytes` more fit on the disk; nothing = room again.
+  void limit_space(std::optional<std::uint64_t> bytes);
+  /// Damages one byte that was durable. While not alive. Call the result to repair it; nothing if
+  /// the log is too short to tell such damage from a torn tail.
+  std::function<void()> rot();
+  /// While not alive: a copy of everything on its disks. Call the result to put it back.
+  virtual std::function<void()> snapshot();
+  /// It must notice by itself that its log is older than what others saw of it.
+  void expect_lost_memory() { lost_memory_ = LostMemory::kExpected; }
+  void expect_memory() { lost_memory_ = LostMemory::kNo; }
+  bool noticed_lost_memory() const { return lost_memory_ == LostMemory::kNoticed; }
   virtual protocol::NodeStatus status() const = 0;
   virtual bool quiet() const = 0;
 
@@ -94,9 +109,15 @@ class Node : public Station, protected protocol::PeerHandler {
   std::optional<SteadyWallClock> steady_;  // of the present process
 
  private:
+  enum class LostMemory { kNo, kExpected, kNoticed };
+  void notice(const Error& error);
+  void restart_soon();
+  bool excused() const { return power_was_cut_ || step_failed_ || space_is_limited_; }
+
   const char* role_;
   std::uint64_t incarnation_ = 0, incarnation_current_ = 0;
-  bool power_was_cut_ = false;
+  bool power_was_cut_ = false, step_failed_ = false, space_is_limited_ = false;
+  LostMemory lost_memory_ = LostMemory::kNo;
 };
 
 class CoordinatorNode final : public Node {
@@ -124,15 +145,17 @@ class CoordinatorNode final : public Node {
 
 class ParticipantNode final : public Node, public participant::WorkerPort {
  public:
-  using Node::Node;
+  ParticipantNode(World& world, Network& network, NodeSetup setup, std::unique_ptr<StoredFile> file)
+      : Node(world, network, std::move(setup), "participant"), file_(std::move(file)) {}
   protocol::NodeStatus status() const override;
   bool quiet() const override;
-  const ListFile& file() const { return file_; }
+  const StoredFile& file() const { return *file_; }
+  std::function<void()> snapshot() override;
 
  private:
   Status open() override;
   void drop() override;
-  void lose_power() override { file_.power_loss(world_.random); }
+  void lose_power() override { file_->power_loss(world_.random); }
   void post(participant::Job job) override;
   void work();
   protocol::HelloReply hello(const protocol::Hello& hello) override;
@@ -144,8 +167,8 @@ class ParticipantNode final : public Node, public participant::WorkerPort {
   void call(F&& f);
   void plan_wake();
 
-  ListFile file_;
-  std::unique_ptr<ListStore> store_;
+  std::unique_ptr<StoredFile> file_;
+  std::unique_ptr<participant::ResourceManager> store_;
   std::unique_ptr<participant::JobRunner> runner_;
   std::unique_ptr<participant::Engine> engine_;
   std::deque<participant::Job> jobs_;

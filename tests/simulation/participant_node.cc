@@ -27,7 +27,7 @@ void ParticipantNode::plan_wake() {
 }
 
 Status ParticipantNode::open() {
-  store_ = std::make_unique<ListStore>(file_);
+  store_ = file_->open_manager(world_);
   TROTH_ASSIGN_OR_RETURN(
       auto recovered, participant::recover(disk_, "/log", {64 * 1024}, *store_, world_, Logger()));
   world_.trace("{} has read its log: LSN {} to {}, {} in doubt", setup_.name,
@@ -114,6 +114,13 @@ void ParticipantNode::link_changed(const LinkStatus& status) {
 
 NodeStatus ParticipantNode::status() const {
   return engine_ ? engine_->status(steady_->now()) : NodeStatus{};
+}
+
+std::function<void()> ParticipantNode::snapshot() {
+  return [log = Node::snapshot(), file = file_->snapshot()] {
+    log();
+    file();
+  };
 }
 
 bool ParticipantNode::quiet() const {

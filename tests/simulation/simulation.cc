@@ -1,6 +1,9 @@
 #include "tests/simulation/simulation.h"
 
 #include "tests/simulation/checkers.h"
+#include "tests/simulation/list_store.h"
+#include "tests/simulation/lossy_vfs.h"
+#include "tests/simulation/sqlite_file.h"
 
 namespace troth::simulation {
 
@@ -11,20 +14,22 @@ namespace {
 
 class Run {
  public:
-  Run(std::uint64_t seed, bool trace) : world_(seed, trace), network_(world_), watcher_(world_) {
+  Run(std::uint64_t seed, Stores stores, bool trace)
+      : world_(seed, trace), network_(world_), watcher_(world_), stores_(stores) {
     report_.seed = seed;
   }
 
   Report execute() {
     build();
     for (auto* node : nodes_) node->start();
-    Clients clients(world_, network_, coordinators_, names_);
-    clients_ = &clients;
-    clients.start(1 + world_.random.below(4), 3 + world_.random.below(10));
+    Clients clients(world_, network_, coordinators_, participants_);
+    clients.start(1 + world_.random.below(4), 3 + world_.random.below(10),
+                  world_.random.percent(25));
     plan_trouble();
     const auto trouble_ends = world_.now() + trouble_;
     world_.run_until(trouble_ends);
     heal();
+    lose_memory();
     converge(clients);
     if (world_.violations.empty()) check(clients);
     summarise(clients);
@@ -46,11 +51,17 @@ class Run {
     network_.faults.late_percent = random.percent(30) ? random.below(5) : 0;
     const auto participants = 2 + random.below(4);
     const auto checkpoint = random.percent(50) ? 3'000 + random.below(20'000) : 1'000'000;
+    const bool share = random.percent(3);
+    const bool sqlite = stores_ == Stores::kSqlite || (stores_ == Stores::kMixed && share);
+    if (sqlite) seed_lossy_vfs(report_.seed);
     for (std::uint64_t i = 1; i <= participants; ++i) {
       NodeSetup setup{NodeName::from_trusted(fmt::format("p{}", i)), log_id(), {}, checkpoint};
       names_.push_back(setup.name);
+      std::unique_ptr<StoredFile> file;
+      if (sqlite) file = std::make_unique<SqliteFile>(report_.seed, setup.name.text());
+      if (!sqlite) file = std::make_unique<ListFile>();
       owned_.push_back(
-          std::make_unique<ParticipantNode>(world_, network_, std::move(setup), "participant"));
+          std::make_unique<ParticipantNode>(world_, network_, std::move(setup), std::move(file)));
       participants_.push_back(static_cast<ParticipantNode*>(owned_.back().get()));
     }
     const auto coordinators = random.percent(25) ? 2 : 1;
@@ -64,6 +75,8 @@ class Run {
     trouble_ = milliseconds(300 + random.below(1200));
     crash_every_ = milliseconds(random.percent(15) ? 100'000 : 60 + random.below(500));
     cut_every_ = milliseconds(random.percent(50) ? 100'000 : 100 + random.below(600));
+    backs_up_ = random.percent(15);
+    report_.sqlite = sqlite;
   }
 
   void plan_trouble() {
@@ -88,18 +101,47 @@ class Run {
   void hit(Node& node) {
     if (!node.alive()) return;
     ++report_.crashes;
-    if (world_.random.percent(30)) {
-      // In the middle of whatever its disk does next.
-      node.cut_power_after(1 + world_.random.below(12));
-      return;
+    auto& random = world_.random;
+    const auto what = random.below(100);
+    if (what < 30) {  // in the middle of whatever its disk does next
+      node.cut_power_after(1 + random.below(12));
+    } else if (what < 38) {
+      node.fail_step(1 + random.below(20));
+    } else if (what < 44) {
+      fill_disk(node);
+    } else {
+      kill(node);
     }
-    node.crash(world_.random.percent(50), "killed");
+  }
+
+  void fill_disk(Node& node) {
+    world_.trace("the disk of {} is full", node.name());
+    node.limit_space(world_.random.below(70'000));
+    world_.after(world_.between(milliseconds(50), milliseconds(400)), [this, &node] {
+      world_.trace("the disk of {} has room again", node.name());
+      node.limit_space({});
+    });
+  }
+
+  void kill(Node& node) {
+    auto& random = world_.random;
+    const auto epoch = node.status().position.epoch;
+    node.crash(random.percent(50), "killed");
+    if (backs_up_ && backup_.node == nullptr) backup_ = {&node, epoch, node.snapshot()};
     world_.after(world_.between(milliseconds(1), milliseconds(250)), [this, &node] {
       if (node.alive()) return;
       if (!healed_ && world_.random.percent(25))
         node.cut_power_after(1 + world_.random.below(15));  // dies while it recovers
-      start(node);
+      else if (world_.random.percent(8))
+        start_damaged(node);
+      if (!node.alive()) start(node);
     });
+  }
+
+  void start_damaged(Node& node) {
+    const auto repair = node.rot();
+    if (!repair || node.start(ErrorCode::kCorruption)) return;
+    repair();
   }
 
   void start(Node& node) {
@@ -139,8 +181,34 @@ class Run {
     network_.faults = {};
     for (auto* node : nodes_) {
       node->disk().set_fault({});
+      node->limit_space({});
       if (!node->alive()) start(*node);
     }
+  }
+
+  // Somebody restores an old backup of one node's disks while transactions run. It must notice from
+  // what the others have seen of it, before it answers anybody.
+  void lose_memory() {
+    if (backup_.node == nullptr) return;
+    auto& node = *backup_.node;
+    world_.run_until(world_.now() + milliseconds(600));  // all have met in this epoch
+    if (!world_.violations.empty() || !node.alive()) return;
+    if (node.status().position.epoch.value < backup_.epoch.value + 2) return;
+    node.crash(false, "an old backup is put in its place");
+    const auto truth = node.snapshot();
+    backup_.restore();
+    node.expect_lost_memory();
+    node.start();
+    for (int i = 0; i < 200 && node.alive() && world_.violations.empty(); ++i)
+      world_.run_until(world_.now() + milliseconds(10));
+    if (!world_.violations.empty()) return;
+    if (!node.noticed_lost_memory())
+      return world_.violation("lost memory is noticed", "{} serves from an old backup",
+                              node.name());
+    truth();
+    node.expect_memory();
+    start(node);
+    ++report_.backups;
   }
 
   // Liveness: with no more faults, a core that is connected must end everything (I5).
@@ -186,24 +254,31 @@ class Run {
     }
   }
 
+  struct Backup {
+    Node* node = nullptr;
+    Epoch epoch;
+    std::function<void()> restore;
+  };
+
   World world_;
   Network network_;
   WireWatcher watcher_;
+  const Stores stores_;
   std::vector<std::unique_ptr<Node>> owned_;
   std::vector<Node*> nodes_;
   std::vector<ParticipantNode*> participants_;
   std::vector<CoordinatorNode*> coordinators_;
   std::vector<NodeName> names_;
-  Clients* clients_ = nullptr;
   Duration trouble_{0}, crash_every_{0}, cut_every_{0};
-  bool healed_ = false;
+  bool healed_ = false, backs_up_ = false;
+  Backup backup_;
   Report report_;
 };
 
 }  // namespace
 
-Report run(std::uint64_t seed, bool trace) {
-  Run one(seed, trace);
+Report run(std::uint64_t seed, Stores stores, bool trace) {
+  Run one(seed, stores, trace);
   return one.execute();
 }
 

@@ -10,14 +10,20 @@
 
 namespace troth::simulation {
 
+/// kMixed: SQLite files in a few runs of a hundred, lists in memory in the others.
+enum class Stores : std::uint8_t { kMixed, kMemory, kSqlite };
+
 struct Report {
   std::uint64_t seed = 0;
   std::vector<World::Violation> violations;
   std::size_t requests = 0, committed = 0, aborted = 0, unknown = 0, crashes = 0;
   std::uint64_t events = 0;
+  std::size_t backups = 0;  ///< old backups put in place, and noticed
+  bool sqlite = false;
 };
 
-/// Deterministic: the same seed gives the same report and, with `trace`, the same text on stdout.
-Report run(std::uint64_t seed, bool trace);
+/// Deterministic: the same seed and stores give the same report and, with `trace`, the same text on
+/// stdout.
+Report run(std::uint64_t seed, Stores stores, bool trace);
 
 }  // namespace troth::simulation

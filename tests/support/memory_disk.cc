@@ -351,4 +351,20 @@ std::map<std::string, std::string> MemoryDisk::contents() const {
   return out;
 }
 
+void MemoryDisk::restore(const std::map<std::string, std::string>& contents) {
+  std::lock_guard lock(mutex_);
+  ++generation_;
+  for (auto& [path, entries] : directories_) {
+    entries.now.clear();
+    entries.history.clear();
+  }
+  for (const auto& [path, bytes] : contents) {
+    auto inode = std::make_shared<Inode>();
+    inode->number = next_inode_++;
+    inode->now = inode->forced = bytes;
+    directories_[parent_of(path)].now[name_of(path)] = std::move(inode);
+  }
+  for (auto& [path, entries] : directories_) entries.forced = entries.now;
+}
+
 }  // namespace troth::tests

@@ -68,6 +68,8 @@ class MemoryDisk final : public FileSystem {
   Status flip(const std::string& path, std::uint64_t offset, std::uint8_t mask);
   /// Every file's bytes by path: what a restart would read.
   std::map<std::string, std::string> contents() const;
+  /// Exactly these files, all forced; directories stay the same ones. While no file is open.
+  void restore(const std::map<std::string, std::string>& contents);
 
  private:
   struct Change {  // unforced change of one file's bytes

@@ -196,6 +196,28 @@ TEST_CASE("a failed fsync is not retried: a later success would be a lie") {
   CHECK(machine.seen.front() == "1:kept");
 }
 
+TEST_CASE("what a failed fsync left in the page cache is written again before it is believed") {
+  Machine machine;
+  Random random(1);
+  REQUIRE(machine.open().has_value());
+  machine.writer->append(1, "1:kept");
+  REQUIRE(machine.writer->sync().has_value());
+  machine.disk.set_fault([&](MemoryDisk::Step step, std::uint64_t) {
+    return step == MemoryDisk::Step::kSync
+               ? std::optional(Error{ErrorCode::kIo, "fdatasync: Input/output error"})
+               : std::nullopt;
+  });
+  machine.writer->append(1, "2:cached");
+  CHECK_FALSE(machine.writer->sync().has_value());
+  machine.disk.set_fault({});
+  machine.disk.process_dies();  // the machine lives on: the next process reads the page cache
+  REQUIRE(machine.open().has_value());
+  REQUIRE(machine.seen.size() == 2);  // and may act on it from here on
+  machine.disk.power_loss(MemoryDisk::PowerLoss::kLoseAll, random);
+  REQUIRE(machine.open().has_value());
+  CHECK(machine.seen.size() == 2);
+}
+
 TEST_CASE("a bit that flips below the last batch is refused, never skipped") {
   Machine machine;
   Random random(7);

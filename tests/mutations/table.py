@@ -1,0 +1,124 @@
+"""Production code broken on purpose, one promise at a time.
+
+Each entry: name, the promise it breaks, options of troth-sim, and edits (file, old text, new text).
+An old text must stand exactly once in its file: the test `mutations_apply` fails when code moves away
+from under this table.
+"""
+
+MUTATIONS = [
+    ("fsync-skipped", "durable means on the disk", "", [
+        ("wal/writer.cc",
+         'TROTH_TRY(file_->sync());\n  TROTH_FAILPOINT("wal.sync.after");',
+         'TROTH_FAILPOINT("wal.sync.after");')]),
+    ("fsync-retried", "after a failed fsync nobody tries again", "", [
+        ("wal/writer.cc",
+         'TROTH_TRY(file_->sync());\n  TROTH_FAILPOINT("wal.sync.after");',
+         'if (!file_->sync()) TROTH_TRY(file_->sync());\n  TROTH_FAILPOINT("wal.sync.after");')]),
+    ("page-cache-trusted", "a restart writes again what a failed fsync left in the page cache", "", [
+        ("wal/writer.cc", "TROTH_TRY(file_->write_at(opened_.last_offset, last));", "")]),
+    ("directory-not-forced", "a segment's name is durable before anything in it counts", "", [
+        ("wal/writer.cc",
+         'TROTH_TRY(files_.sync_directory(dir_));\n  TROTH_FAILPOINT("wal.rotate.synced");',
+         'TROTH_FAILPOINT("wal.rotate.synced");')]),
+    ("truncated-at-corruption", "damage below the durable LSN is told, never cut off", "", [
+        ("wal/reader.cc", "if (!last_segment || beyond > report.end)", "if (!last_segment && beyond > report.end)")]),
+    ("segments-freed-early", "a segment goes only when nothing in it is needed", "", [
+        ("wal/writer.cc",
+         "while (removable + 1 < segments_.size() && segments_[removable + 1].base <= lsn) ++removable;",
+         "while (removable + 1 < segments_.size() && segments_[removable + 1].base <= appended_) ++removable;\n"
+         "  static_cast<void>(lsn);")]),
+    ("log-freed-before-file-durable", "the log outlives what the file has not durably taken over", "", [
+        ("participant/engine_status.cc", "file_durable_ >= checkpoint_start_ &&", "")]),
+    ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
+        ("participant/engine_status.cc", "append(entry.branch.prepared_record());", "continue;")]),
+    ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
+        ("coordinator/engine_status.cc", "record.comment = two->setup().comment;\n    append(record);",
+         "record.comment = two->setup().comment;")]),
+    ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
+        ("participant/engine.cc", "held.promises = std::move(effects.promises);",
+         "for (const auto& out : effects.promises)\n"
+         "    if (std::holds_alternative<VoteMessage>(out.message)) send(out.to, out.message);\n"
+         "  std::erase_if(effects.promises, [](const auto& out) {\n"
+         "    return std::holds_alternative<VoteMessage>(out.message);\n  });\n"
+         "  held.promises = std::move(effects.promises);")]),
+    ("vote-without-record", "a YES has a PREPARED record", "", [
+        ("protocol/branch.cc", "out.append = Record(std::move(record));  // forced: the vote below waits for it",
+         "static_cast<void>(record);")]),
+    ("ack-before-durable", "an ack leaves after its COMMITTED record is durable", "", [
+        ("participant/engine.cc", "held.promises = std::move(effects.promises);",
+         "for (const auto& out : effects.promises)\n"
+         "    if (std::holds_alternative<Ack>(out.message)) send(out.to, out.message);\n"
+         "  std::erase_if(effects.promises,\n"
+         "                [](const auto& out) { return std::holds_alternative<Ack>(out.message); });\n"
+         "  held.promises = std::move(effects.promises);")]),
+    ("commit-before-durable", "COMMIT leaves after the commit point", "", [
+        ("protocol/two_phase_commit.cc",
+         "for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));\n  state_ = State::kDeciding;",
+         "for (const auto& writer : unacked_) out.send(writer, decide(Decision::kCommit));\n  state_ = State::kDeciding;")]),
+    ("answer-before-durable", "a client hears COMMITTED after the commit point", "", [
+        ("coordinator/engine.cc", "held.answer = std::move(effects.answer);",
+         "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),
+    ("unilateral-abort", "who is prepared never decides alone", "", [
+        ("protocol/branch.cc",
+         "    case State::kPrepared:\n    case State::kReadOnly:\n      return inquire(out, now);",
+         "    case State::kPrepared:\n      if (attempts_ >= 1) return on_decide_abort({}, out);\n"
+         "      return inquire(out, now);\n    case State::kReadOnly:\n      return inquire(out, now);")]),
+    ("marker-not-written", "the file says up to where it holds the log's work", "--store sqlite", [
+        ("participant/sqlite/database.cc", "set_marker_.bind(1, static_cast<std::int64_t>(marker.value));",
+         "static_cast<void>(marker);\n  set_marker_.bind(1, std::int64_t{0});")]),
+    ("replayed-twice", "replay begins behind the file's marker", "", [
+        ("participant/recover.cc", "if (entry.committed <= database.applied) continue;", "")]),
+    ("file-ahead-of-log", "the file takes over only what is durable in the log", "", [
+        ("participant/engine.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
+         "if (!flush_wanted_) return;")]),
+    ("marker-passes-commits", "the marker never passes a commit that is not in the file", "", [
+        ("participant/engine.cc", "if (!open || commits_missing || flushed_ >= checkpoint_start_",
+         "static_cast<void>(commits_missing);\n  if (!open || flushed_ >= checkpoint_start_")]),
+    ("stale-epoch-accepted", "messages of an earlier life are refused", "", [
+        ("recovery/peer_table.cc", "} else if (header.position.epoch < seen.epoch) {",
+         "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
+        ("recovery/peer_table.cc", "} else if (header.receiver_epoch != own_.epoch) {",
+         "} else if (header.receiver_epoch.value > own_.epoch.value + 1'000'000) {")]),
+    ("restarted-voter-trusted", "a voter that restarts before the decision has lost its read locks", "", [
+        ("protocol/two_phase_commit.cc",
+         "if (state_ != State::kPreparing || !tally_.has_voted(event.member)) return;",
+         "if (state_ != State::kEnded || !tally_.has_voted(event.member)) return;")]),
+    ("locks-forgotten", "prepared branches have their locks again before anything is served", "", [
+        ("participant/lock_table.cc", "void LockTable::force_grant(const Gtid& owner, const std::vector<LockRequest>& requests) {\n  for (const auto& request : requests) grant(owner, request);\n}",
+         "void LockTable::force_grant(const Gtid&, const std::vector<LockRequest>&) {}")]),
+    ("read-locks-freed-at-vote", "read locks are held until every branch has executed", "", [
+        ("protocol/branch.cc", "next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);  // when the RELEASE does not come",
+         "next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);\n      out.job = BranchJob::kDiscard;")]),
+    ("gtid-reused", "every start mints from a new epoch", "", [
+        ("recovery/start_up.cc", "const Epoch epoch{previous.value + 1};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
+    ("tombstone-missing", "what was refused once is never executed later", "", [
+        ("participant/engine_messages.cc", "step(entry, Branch::OnePhaseInquired{from}, now);\n}",
+         "step(entry, Branch::OnePhaseInquired{from}, now);\n  erase(branches_.find(message.gtid));\n}")]),
+    ("key-not-logged", "an idempotency key outlives its coordinator", "", [
+        ("protocol/two_phase_commit.cc",
+         "record.ack_at = setup_.answer_at;\n  record.idempotency_key = setup_.idempotency_key;",
+         "record.ack_at = setup_.answer_at;")]),
+    ("key-expires-by-clock-jump", "a jump of the wall clock expires no key", "", [
+        ("base/engine_loop.h", "return {monotonic, {wall_at_start_.unix_ms + passed.count()}};",
+         "static_cast<void>(passed);\n    return {monotonic, clock_.wall_now()};")]),
+    ("handshake-skipped", "a node that lost its memory stops", "", [
+        ("recovery/peer_table.cc", "if (seen_of_us.log_id.is_nil()) return std::nullopt;",
+         "if (!peer.empty()) return std::nullopt;")]),
+    ("presumed-without-continuity", "no record means aborted only where the log is proven whole", "", [
+        ("recovery/peer_table.cc", "if (seen_of_us.log_id.is_nil()) return std::nullopt;",
+         "if (!peer.empty()) return std::nullopt;"),
+        ("recovery/peer_table.cc", "} else if (hello.position.epoch < seen.epoch) {",
+         "} else if (hello.position.epoch.value > seen.epoch.value + 1'000'000) {"),
+        ("recovery/peer_table.cc", "} else if (hello.position.durable < seen.durable) {",
+         "} else if (hello.position.durable.value > seen.durable.value + 1'000'000'000) {"),
+        ("recovery/peer_table.cc", "} else if (reply.position.epoch < seen.epoch || reply.position.durable < seen.durable) {",
+         "} else if (reply.position.epoch.value > seen.epoch.value + 1'000'000) {"),
+        ("recovery/peer_table.cc", "} else if (header.position.epoch < seen.epoch) {",
+         "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
+        ("coordinator/engine_messages.cc", "return minted(gtid) && gtid.decider()", "return gtid.decider()")]),
+    ("forgotten-before-end-is-durable", "participants forget only what the coordinator durably ended", "", [
+        ("coordinator/engine.cc", "if (!ending_.empty()) ended_below = std::min(ended_below, *ending_.begin());", "")]),
+    ("late-prepare-executed", "a PREPARE that arrives after the end leaves no trace", "", [
+        ("participant/engine_messages.cc",
+         'if (ended(message.gtid)) return count("late_duplicates");\n  auto found', "auto found")]),
+]

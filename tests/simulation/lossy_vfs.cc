@@ -1,0 +1,240 @@
+#include "tests/simulation/lossy_vfs.h"
+
+#include <sqlite3.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <new>
+#include <optional>
+
+namespace troth::simulation {
+
+namespace {
+
+constexpr std::size_t kSector = 512;
+
+using Bytes = std::optional<std::string>;  // nothing: there is no such file
+
+std::map<std::string, Bytes>& forced_files() {
+  static std::map<std::string, Bytes> files;
+  return files;
+}
+tests::Random& own_random() {
+  static tests::Random random(1);
+  return random;
+}
+
+Bytes read_file(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  if (!in) return std::nullopt;
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+void write_file(const std::string& path, const Bytes& bytes) {
+  if (!bytes) {
+    std::remove(path.c_str());
+    return;
+  }
+  std::ofstream out(path, std::ios::binary | std::ios::trunc);
+  out << *bytes;
+}
+
+struct LossyFile {
+  sqlite3_file base;
+  const std::string* path = nullptr;  // key in forced_files()
+  sqlite3_file* real() {
+    return reinterpret_cast<sqlite3_file*>(reinterpret_cast<char*>(this) + sizeof(LossyFile));
+  }
+};
+static_assert(sizeof(LossyFile) % 8 == 0);
+
+sqlite3_file* real(sqlite3_file* f) {
+  return reinterpret_cast<LossyFile*>(f)->real();
+}
+
+int sync(sqlite3_file* f, int) {
+  auto& path = *reinterpret_cast<LossyFile*>(f)->path;
+  forced_files()[path] = read_file(path);
+  return SQLITE_OK;
+}
+
+int close_file(sqlite3_file* f) {
+  const int rc = real(f)->pMethods->xClose(real(f));
+  f->pMethods = nullptr;
+  return rc;
+}
+int read(sqlite3_file* f, void* p, int n, sqlite3_int64 at) {
+  return real(f)->pMethods->xRead(real(f), p, n, at);
+}
+int write(sqlite3_file* f, const void* p, int n, sqlite3_int64 at) {
+  return real(f)->pMethods->xWrite(real(f), p, n, at);
+}
+int truncate(sqlite3_file* f, sqlite3_int64 n) {
+  return real(f)->pMethods->xTruncate(real(f), n);
+}
+int file_size(sqlite3_file* f, sqlite3_int64* n) {
+  return real(f)->pMethods->xFileSize(real(f), n);
+}
+int lock(sqlite3_file* f, int level) {
+  return real(f)->pMethods->xLock(real(f), level);
+}
+int unlock(sqlite3_file* f, int level) {
+  return real(f)->pMethods->xUnlock(real(f), level);
+}
+int check_reserved(sqlite3_file* f, int* out) {
+  return real(f)->pMethods->xCheckReservedLock(real(f), out);
+}
+int control(sqlite3_file* f, int op, void* arg) {
+  return real(f)->pMethods->xFileControl(real(f), op, arg);
+}
+int sector_size(sqlite3_file* f) {
+  return real(f)->pMethods->xSectorSize(real(f));
+}
+int characteristics(sqlite3_file* f) {
+  return real(f)->pMethods->xDeviceCharacteristics(real(f));
+}
+int shm_map(sqlite3_file* f, int page, int size, int extend, void volatile** out) {
+  return real(f)->pMethods->xShmMap(real(f), page, size, extend, out);
+}
+int shm_lock(sqlite3_file* f, int offset, int n, int flags) {
+  return real(f)->pMethods->xShmLock(real(f), offset, n, flags);
+}
+void shm_barrier(sqlite3_file* f) {
+  real(f)->pMethods->xShmBarrier(real(f));
+}
+int shm_unmap(sqlite3_file* f, int remove) {
+  return real(f)->pMethods->xShmUnmap(real(f), remove);
+}
+int fetch(sqlite3_file*, sqlite3_int64, int, void** out) {
+  *out = nullptr;  // no memory maps
+  return SQLITE_OK;
+}
+int unfetch(sqlite3_file*, sqlite3_int64, void*) {
+  return SQLITE_OK;
+}
+
+const sqlite3_io_methods kMethods = {3,
+                                     close_file,
+                                     read,
+                                     write,
+                                     truncate,
+                                     sync,
+                                     file_size,
+                                     lock,
+                                     unlock,
+                                     check_reserved,
+                                     control,
+                                     sector_size,
+                                     characteristics,
+                                     shm_map,
+                                     shm_lock,
+                                     shm_barrier,
+                                     shm_unmap,
+                                     fetch,
+                                     unfetch};
+
+sqlite3_vfs* base_of(sqlite3_vfs* vfs) {
+  return static_cast<sqlite3_vfs*>(vfs->pAppData);
+}
+
+int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* out_flags) {
+  auto* base = base_of(vfs);
+  if (name == nullptr || (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0)
+    return base->xOpen(base, name, f, flags, out_flags);
+  auto* file = new (f) LossyFile{};
+  const int rc = base->xOpen(base, name, file->real(), flags, out_flags);
+  if (rc != SQLITE_OK) return rc;
+  file->base.pMethods = &kMethods;
+  file->path = &forced_files().try_emplace(name).first->first;
+  return SQLITE_OK;
+}
+
+int randomness(sqlite3_vfs*, int n, char* out) {
+  for (int i = 0; i < n; ++i) out[i] = static_cast<char>(own_random().below(256));
+  return n;
+}
+
+sqlite3_vfs make_vfs() {
+  sqlite3_vfs* base = sqlite3_vfs_find(nullptr);
+  sqlite3_vfs vfs = *base;
+  vfs.zName = "lossy";
+  vfs.szOsFile = static_cast<int>(sizeof(LossyFile)) + base->szOsFile;
+  vfs.pAppData = base;
+  vfs.pNext = nullptr;
+  vfs.xOpen = open_file;
+  vfs.xRandomness = randomness;
+  return vfs;
+}
+
+enum class Loss { kAll, kNothing, kTear };
+
+// Each sector is the one that was forced or the one that was written last.
+Bytes after_power_cut(const Bytes& forced, const Bytes& now, Loss loss, tests::Random& random) {
+  if (loss == Loss::kAll) return forced;
+  if (loss == Loss::kNothing || !now) return now;
+  if (!forced && random.below(2) == 0) return std::nullopt;  // its directory entry is gone
+  const std::string& before = forced ? *forced : *now;
+  std::string out = random.below(2) == 0 ? before : *now;
+  for (std::size_t at = 0; at < out.size(); at += kSector) {
+    const auto& from = random.below(2) == 0 ? before : *now;
+    const auto length = std::min(kSector, out.size() - at);
+    std::string sector = at < from.size() ? from.substr(at, length) : std::string();
+    sector.resize(length, '\0');
+    out.replace(at, length, sector);
+  }
+  return out;
+}
+
+std::string wal_of(const std::string& path) {
+  return path + "-wal";
+}
+
+}  // namespace
+
+void install_lossy_vfs() {
+  static sqlite3_vfs vfs = make_vfs();
+  static const int registered = sqlite3_vfs_register(&vfs, 1);
+  static_cast<void>(registered);
+}
+
+void seed_lossy_vfs(std::uint64_t seed) {
+  own_random() = tests::Random(seed);
+  sqlite3_randomness(0, nullptr);  // SQLite draws a new seed of its own from the VFS
+}
+
+void force_database(const std::string& path) {
+  for (const auto& file : {path, wal_of(path)}) forced_files()[file] = read_file(file);
+}
+
+void cut_power_under(const std::string& path, tests::Random& random) {
+  constexpr Loss kLosses[] = {Loss::kAll, Loss::kNothing, Loss::kTear, Loss::kTear};
+  const auto loss = kLosses[random.below(4)];
+  for (const auto& file : {path, wal_of(path)}) {
+    auto& forced = forced_files()[file];
+    forced = after_power_cut(forced, read_file(file), loss, random);
+    write_file(file, forced);
+  }
+  std::remove((path + "-shm").c_str());
+}
+
+std::function<void()> copy_database(const std::string& path) {
+  return [path, file = read_file(path), wal = read_file(wal_of(path))] {
+    write_file(path, file);
+    write_file(wal_of(path), wal);
+    std::remove((path + "-shm").c_str());
+    force_database(path);
+  };
+}
+
+void drop_database(const std::string& path) {
+  for (const auto& file : {path, wal_of(path)}) {
+    std::remove(file.c_str());
+    forced_files().erase(file);
+  }
+  std::remove((path + "-shm").c_str());
+}
+
+}  // namespace troth::simulation

@@ -1,0 +1,43 @@
+#pragma once
+// What of a participant's database outlives its processes, and how clients and checkers see it.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "participant/resource_manager.h"
+#include "tests/support/random.h"
+
+namespace troth::simulation {
+
+struct Rows {
+  std::map<std::int64_t, std::vector<std::int64_t>> lists;
+  std::map<std::int64_t, std::int64_t> balances;  // a missing one is kStartBalance
+};
+inline constexpr std::int64_t kStartBalance = 100;
+inline constexpr std::int64_t kLists = 6, kAccounts = 4;  // at each participant
+
+class StoredFile {
+ public:
+  virtual ~StoredFile() = default;
+  virtual std::unique_ptr<participant::ResourceManager> open_manager(const Clock& clock) = 0;
+  /// `kind`: "append" (key, value) | "read" (key) | "add" (key, amount), refused where the balance
+  /// would fall below zero.
+  virtual protocol::Statement statement(const std::string& kind, std::int64_t key,
+                                        std::int64_t value) const = 0;
+  /// What a "read" returned.
+  virtual std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const = 0;
+  /// While no process has it open: what was not forced is kept, lost or torn.
+  virtual void power_loss(tests::Random& random) = 0;
+  /// While no process has it open: a copy. Call the result to put it back.
+  virtual std::function<void()> snapshot() = 0;
+  /// What committed transactions left.
+  virtual Rows rows() const = 0;
+  /// Not empty: what contradicts itself inside the file.
+  virtual std::string problem() const = 0;
+};
+
+}  // namespace troth::simulation
