@@ -84,6 +84,19 @@ std::pair<Gtid, std::string> facts(const Record& record) {
           [](const RememberedRecord& r) {
             return Facts{r.gtid, std::string(to_string(r.outcome))};
           },
+          [](const PrecommittedRecord& r) {
+            return Facts{r.gtid,
+                         fmt::format("ballot {}, {} members", text_of(r.ballot), r.members.size())};
+          },
+          [](const PreabortedRecord& r) {
+            return Facts{r.gtid, fmt::format("ballot {}", text_of(r.ballot))};
+          },
+          [](const ElectedRecord& r) {
+            return Facts{r.gtid, fmt::format("promised ballot {}", text_of(r.ballot))};
+          },
+          [](const DecidedRecord& r) {
+            return Facts{r.gtid, std::string(to_string(r.decision))};
+          },
       },
       record);
 }

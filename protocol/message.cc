@@ -1,5 +1,7 @@
 #include "protocol/message.h"
 
+#include <fmt/format.h>
+
 #include "base/overloaded.h"
 
 namespace troth::protocol {
@@ -24,8 +26,44 @@ std::string_view name_of(const Message& message) {
           [](const Inquire&) { return std::string_view("INQUIRE"); },
           [](const OnePhaseResult&) { return std::string_view("ONE_PHASE_RESULT"); },
           [](const Alarm&) { return std::string_view("ALARM"); },
+          [](const Elect&) { return std::string_view("ELECT"); },
+          [](const Elected&) { return std::string_view("ELECTED"); },
+          [](const PreDecide& m) {
+            return std::string_view(m.decision == Decision::kCommit ? "PRECOMMIT" : "PREABORT");
+          },
+          [](const PreDecided&) { return std::string_view("PREDECIDED"); },
+          [](const AskMember&) { return std::string_view("ASK_MEMBER"); },
+          [](const MemberAnswer&) { return std::string_view("MEMBER_ANSWER"); },
       },
       message);
+}
+
+std::optional<BallotMessage> ballot_message_of(const Message& message) {
+  if (const auto* elect = std::get_if<Elect>(&message)) return BallotMessage(*elect);
+  if (const auto* elected = std::get_if<Elected>(&message)) return BallotMessage(*elected);
+  if (const auto* decide = std::get_if<PreDecide>(&message)) return BallotMessage(*decide);
+  if (const auto* decided = std::get_if<PreDecided>(&message)) return BallotMessage(*decided);
+  return std::nullopt;
+}
+
+std::string text_of(const Ballot& ballot) {
+  return ballot.round == 0 ? "none" : fmt::format("{}.{}", ballot.round, ballot.node);
+}
+
+std::string_view to_string(MemberState state) {
+  switch (state) {
+    case MemberState::kWaiting:
+      return "waiting";
+    case MemberState::kPrecommitted:
+      return "precommitted";
+    case MemberState::kPreaborted:
+      return "preaborted";
+    case MemberState::kCommitted:
+      return "committed";
+    case MemberState::kAborted:
+      return "aborted";
+  }
+  return "?";
 }
 
 std::string_view to_string(HelloVerdict verdict) {

@@ -86,6 +86,67 @@ struct InquireOnePhase {
   Gtid gtid;
 };
 
+// ---- among the members of a transaction (protocol.md 5 and 6)
+// -----------------------------------------------------------------------------------
+
+/// One attempt to end a three-phase transaction. Totally ordered; round 1 belongs to the
+/// coordinator, round zero means "none".
+struct Ballot {
+  std::uint32_t round = 0;
+  NodeName node;
+  friend auto operator<=>(const Ballot&, const Ballot&) = default;
+};
+/// Where a member of a three-phase transaction stands. W, PC, PA, C, A of Keidar & Dolev's E3PC.
+enum class MemberState : std::uint8_t {
+  kWaiting = 1,       ///< W: voted yes
+  kPrecommitted = 2,  ///< PC
+  kPreaborted = 3,    ///< PA
+  kCommitted = 4,     ///< C
+  kAborted = 5,       ///< A
+};
+/// A member suspects that nobody leads any more and wants to: promise to refuse lower ballots.
+struct Elect {
+  Gtid gtid;
+  Ballot ballot;
+  Epoch named_epoch;  ///< of the receiver, as the sender's PREPARED record names it
+};
+/// The promise (promised = ballot), or the refusal because a higher one was promised. A member that
+/// has decided answers with Decide instead.
+struct Elected {
+  Gtid gtid;
+  Ballot ballot;    ///< of the Elect answered
+  Ballot promised;  ///< the highest promised; above `ballot` = refused
+  MemberState state = MemberState::kWaiting;
+  Ballot last_attempt;
+};
+/// PRECOMMIT or PREABORT of a ballot.
+struct PreDecide {
+  Gtid gtid;
+  Ballot ballot;
+  Decision decision = Decision::kAbort;
+  Epoch named_epoch;
+};
+/// It is durable here (promised = ballot), or refused because a higher ballot was promised.
+struct PreDecided {
+  Gtid gtid;
+  Ballot ballot;
+  Ballot promised;
+};
+/// Cooperative termination of two-phase commit: the coordinator does not answer, what do you know?
+/// Answered with Decide or MemberAnswer. Who has not voted promises never to (forced REFUSED).
+struct AskMember {
+  Gtid gtid;
+  Epoch named_epoch;  ///< of the receiver, as the sender's PREPARED record names it
+};
+struct MemberAnswer {
+  Gtid gtid;
+  enum class Knows : std::uint8_t {
+    kPrepared = 1,   ///< voted yes and waits itself
+    kReadOnly = 2,   ///< voted, and does not care
+    kNoOpinion = 3,  ///< restarted since: it may have voted READ_ONLY before
+  } knows = Knows::kNoOpinion;
+};
+
 // ---- participant to coordinator
 // -----------------------------------------------------------------------------------
 
@@ -121,7 +182,11 @@ struct Alarm {
 };
 
 using Message = std::variant<Prepare, CommitOnePhase, Decide, Release, InquiryReply,
-                             InquireOnePhase, VoteMessage, Ack, Inquire, OnePhaseResult, Alarm>;
+                             InquireOnePhase, VoteMessage, Ack, Inquire, OnePhaseResult, Alarm,
+                             Elect, Elected, PreDecide, PreDecided, AskMember, MemberAnswer>;
+/// What a machine of three-phase commit takes.
+using BallotMessage = std::variant<Elect, Elected, PreDecide, PreDecided>;
+std::optional<BallotMessage> ballot_message_of(const Message& message);
 
 /// Messages that promise something about a log: they may only leave when their record is durable.
 /// Enforced by type: Effects::send refuses them at compile time, Effects::promise is the only way
@@ -136,11 +201,23 @@ template <>
 inline constexpr bool is_promise_v<Ack> = true;
 template <>
 inline constexpr bool is_promise_v<OnePhaseResult> = true;
+// A ballot whose ELECTED record is lost would be used twice, so even the question waits for it.
+template <>
+inline constexpr bool is_promise_v<Elect> = true;
+template <>
+inline constexpr bool is_promise_v<Elected> = true;
+template <>
+inline constexpr bool is_promise_v<PreDecide> = true;
+template <>
+inline constexpr bool is_promise_v<PreDecided> = true;
 
 /// Which transaction a message is about.
 Gtid gtid_of(const Message& message);
 /// "PREPARE", "VOTE", ... for logs.
 std::string_view name_of(const Message& message);
+std::string_view to_string(MemberState state);
+/// "3.p2"; "none" for round zero.
+std::string text_of(const Ballot& ballot);
 
 // ---- the envelope
 // -------------------------------------------------------------------------------------------------

@@ -46,6 +46,16 @@ Priority get_priority(ByteReader& in) {
   p.gtid = in.gtid();
   return p;
 }
+void put(ByteWriter& out, const Ballot& b) {
+  out.u32(b.round);
+  out.name(b.node);
+}
+Ballot get_ballot(ByteReader& in) {
+  Ballot b;
+  b.round = in.u32();
+  b.node = in.name();
+  return b;
+}
 template <class Enum>
 Enum get_enum(ByteReader& in, std::uint8_t low, std::uint8_t high) {
   const std::uint8_t value = in.u8();
@@ -136,6 +146,29 @@ void body(ByteWriter& out, const RememberedRecord& r) {
   out.signed_varint(r.decided.unix_ms);
   out.signed_varint(r.key_retention.count());
 }
+void body(ByteWriter& out, const PrecommittedRecord& r) {
+  out.gtid(r.gtid);
+  put(out, r.ballot);
+  put(out, r.members);
+  out.u8(static_cast<std::uint8_t>(r.ack_at));
+  out.bytes(r.idempotency_key);
+  out.bytes(r.body_digest);
+  out.signed_varint(r.decided.unix_ms);
+  out.bytes(r.comment);
+}
+void body(ByteWriter& out, const PreabortedRecord& r) {
+  out.gtid(r.gtid);
+  put(out, r.ballot);
+}
+void body(ByteWriter& out, const ElectedRecord& r) {
+  out.gtid(r.gtid);
+  put(out, r.ballot);
+}
+void body(ByteWriter& out, const DecidedRecord& r) {
+  out.gtid(r.gtid);
+  out.u8(static_cast<std::uint8_t>(r.decision));
+  encode(out, r.reason);
+}
 
 PeerRecord get_peer(ByteReader& in) {
   PeerRecord r;
@@ -210,6 +243,25 @@ RememberedRecord get_remembered(ByteReader& in) {
   r.key_retention = Duration{in.signed_varint()};
   return r;
 }
+PrecommittedRecord get_precommitted(ByteReader& in) {
+  PrecommittedRecord r;
+  r.gtid = in.gtid();
+  r.ballot = get_ballot(in);
+  r.members = get_members(in);
+  r.ack_at = get_enum<AnswerAt>(in, 0, 1);
+  r.idempotency_key = std::string(in.bytes());
+  r.body_digest = std::string(in.bytes());
+  r.decided = {in.signed_varint()};
+  r.comment = std::string(in.bytes());
+  return r;
+}
+DecidedRecord get_decided(ByteReader& in) {
+  DecidedRecord r;
+  r.gtid = in.gtid();
+  r.decision = get_enum<Decision>(in, 1, 2);
+  r.reason = decode_abort_reason(in);
+  return r;
+}
 
 Result<Record> decode_body(RecordType type, ByteReader& in) {
   switch (type) {
@@ -250,6 +302,18 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
       return Record(get_one_phase(in));
     case RecordType::kRemembered:
       return Record(get_remembered(in));
+    case RecordType::kPrecommitted:
+      return Record(get_precommitted(in));
+    case RecordType::kPreaborted: {
+      const Gtid gtid = in.gtid();
+      return Record(PreabortedRecord{gtid, get_ballot(in)});
+    }
+    case RecordType::kElected: {
+      const Gtid gtid = in.gtid();
+      return Record(ElectedRecord{gtid, get_ballot(in)});
+    }
+    case RecordType::kDecided:
+      return Record(get_decided(in));
   }
   return fail(
       ErrorCode::kUnsupported,
@@ -289,6 +353,14 @@ std::string_view to_string(RecordType type) {
       return "ONE_PHASE";
     case RecordType::kRemembered:
       return "REMEMBERED";
+    case RecordType::kPrecommitted:
+      return "PRECOMMITTED";
+    case RecordType::kPreaborted:
+      return "PREABORTED";
+    case RecordType::kElected:
+      return "ELECTED";
+    case RecordType::kDecided:
+      return "DECIDED";
   }
   return "UNKNOWN";
 }
@@ -309,6 +381,10 @@ RecordType type_of(const Record& record) {
                         [](const RefusedRecord&) { return RecordType::kRefused; },
                         [](const OnePhaseRecord&) { return RecordType::kOnePhase; },
                         [](const RememberedRecord&) { return RecordType::kRemembered; },
+                        [](const PrecommittedRecord&) { return RecordType::kPrecommitted; },
+                        [](const PreabortedRecord&) { return RecordType::kPreaborted; },
+                        [](const ElectedRecord&) { return RecordType::kElected; },
+                        [](const DecidedRecord&) { return RecordType::kDecided; },
                     },
                     record);
 }
@@ -358,6 +434,10 @@ Force force_of(const Record& record) {
             return r.outcome == Outcome::kAborted && !r.idempotency_key.empty() ? Force::kYes
                                                                                 : Force::kNo;
           },
+          [](const PrecommittedRecord&) { return Force::kYes; },  // before it counts for a quorum
+          [](const PreabortedRecord&) { return Force::kYes; },    // likewise
+          [](const ElectedRecord&) { return Force::kYes; },       // before the promise
+          [](const DecidedRecord&) { return Force::kNo; },        // the quorum holds it
       },
       record);
 }

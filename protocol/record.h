@@ -32,8 +32,12 @@ enum class RecordType : std::uint8_t {
   kRefused = 35,
   kOnePhase = 36,    ///< PREPARED and COMMITTED in one record
   kRemembered = 37,  ///< outcome of a gtid carried forward when its own record's segment is dropped
-  // reserved for 3PC: kPrecommitted = 48, kPreaborted = 49, kElected = 50; operators: kHeuristic =
-  // 64, kForget = 65
+  // every member of a three-phase transaction, the coordinator too
+  kPrecommitted = 48,
+  kPreaborted = 49,
+  kElected = 50,
+  kDecided = 51,  ///< at its coordinator: what the quorum came to
+  // reserved for operators: kHeuristic = 64, kForget = 65
 };
 std::string_view to_string(RecordType type);
 
@@ -122,9 +126,37 @@ struct RememberedRecord {
   Duration key_retention{0};
 };
 
+/// The member accepted PRECOMMIT of a ballot. The coordinator's first one also holds what a COMMIT
+/// record would; elsewhere those fields are empty.
+struct PrecommittedRecord {
+  Gtid gtid;
+  Ballot ballot;
+  std::vector<Member> members;
+  AnswerAt ack_at = AnswerAt::kDecided;
+  std::string idempotency_key, body_digest;
+  WallTime decided;
+  std::string comment;
+};
+struct PreabortedRecord {
+  Gtid gtid;
+  Ballot ballot;
+};
+/// The member promised to refuse every ballot below.
+struct ElectedRecord {
+  Gtid gtid;
+  Ballot ballot;
+};
+/// Not forced: a majority holds the decision, and would give it again.
+struct DecidedRecord {
+  Gtid gtid;
+  Decision decision = Decision::kAbort;
+  AbortReason reason;
+};
+
 using Record = std::variant<EpochRecord, PeerRecord, AdoptedRecord, CommitRecord, AbortRecord,
                             EndRecord, KeyRecord, HorizonRecord, PreparedRecord, CommittedRecord,
-                            AbortedRecord, RefusedRecord, OnePhaseRecord, RememberedRecord>;
+                            AbortedRecord, RefusedRecord, OnePhaseRecord, RememberedRecord,
+                            PrecommittedRecord, PreabortedRecord, ElectedRecord, DecidedRecord>;
 
 RecordType type_of(const Record& record);
 std::string encode(const Record& record);

@@ -2,6 +2,8 @@
 
 #include <memory>
 
+#include "thrift/convert_ballot.h"
+
 namespace troth::thrift {
 
 namespace {
@@ -18,16 +20,6 @@ v1::Vote::type to_wire(protocol::Vote vote) {
       return v1::Vote::READ_ONLY;
   }
   return v1::Vote::UNKNOWN;
-}
-
-v1::Decision::type to_wire(protocol::Decision decision) {
-  switch (decision) {
-    case protocol::Decision::kCommit:
-      return v1::Decision::COMMIT;
-    case protocol::Decision::kAbort:
-      return v1::Decision::ABORT;
-  }
-  return v1::Decision::UNKNOWN;
 }
 
 v1::InquiryAnswer::type to_wire(protocol::InquiryReply::Answer answer) {
@@ -94,7 +86,7 @@ struct WriteMessage {
   void operator()(const protocol::Decide& m) {
     auto& w = start(out.decide, m.gtid);
     out.__isset.decide = true;
-    w.__set_decision(to_wire(m.decision));
+    w.__set_decision(thrift::to_wire(m.decision));
     w.__set_ack_at(thrift::to_wire(m.ack_at));
     if (m.decision == protocol::Decision::kAbort) w.__set_reason(thrift::to_wire(m.reason));
   }
@@ -138,6 +130,24 @@ struct WriteMessage {
   void operator()(const protocol::Alarm& m) {
     start(out.alarm, m.gtid).__set_what(m.what);
     out.__isset.alarm = true;
+  }
+  void operator()(const protocol::Elect& m) {
+    out.__set_elect(std::make_shared<v1::Elect>(thrift::to_wire(m)));
+  }
+  void operator()(const protocol::Elected& m) {
+    out.__set_elected(std::make_shared<v1::Elected>(thrift::to_wire(m)));
+  }
+  void operator()(const protocol::PreDecide& m) {
+    out.__set_pre_decide(std::make_shared<v1::PreDecide>(thrift::to_wire(m)));
+  }
+  void operator()(const protocol::PreDecided& m) {
+    out.__set_pre_decided(std::make_shared<v1::PreDecided>(thrift::to_wire(m)));
+  }
+  void operator()(const protocol::AskMember& m) {
+    out.__set_ask_member(std::make_shared<v1::AskMember>(thrift::to_wire(m)));
+  }
+  void operator()(const protocol::MemberAnswer& m) {
+    out.__set_member_answer(std::make_shared<v1::MemberAnswer>(thrift::to_wire(m)));
   }
 };
 
@@ -208,15 +218,7 @@ Result<Message> read(v1::CommitOnePhase&& w, const Where& where) {
 Result<Message> read(v1::Decide&& w, const Where& where) {
   protocol::Decide m;
   TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
-  if (!w.__isset.decision) return where.missing("decision");
-  // Never guessed: a decision that is not one of the two is no decision.
-  if (w.decision == v1::Decision::COMMIT) {
-    m.decision = protocol::Decision::kCommit;
-  } else if (w.decision == v1::Decision::ABORT) {
-    m.decision = protocol::Decision::kAbort;
-  } else {
-    return where.invalid("decision", "is not a known value");
-  }
+  TROTH_ASSIGN_OR_RETURN(m.decision, decision_from_wire(w.__isset.decision, w.decision, where));
   if (w.__isset.ack_at) {
     TROTH_ASSIGN_OR_RETURN(m.ack_at, thrift::from_wire(w.ack_at, Where(where, "ack_at")));
   }
@@ -338,6 +340,12 @@ Result<Message> from_wire(v1::PeerMessage&& m, const Where& where) {
                                                      Where(where, "inquire_one_phase"));
   if (m.inquiry_reply) return read(std::move(*m.inquiry_reply), Where(where, "inquiry_reply"));
   if (m.alarm) return read(std::move(*m.alarm), Where(where, "alarm"));
+  if (m.elect) return from_wire(*m.elect, Where(where, "elect"));
+  if (m.elected) return from_wire(*m.elected, Where(where, "elected"));
+  if (m.pre_decide) return from_wire(*m.pre_decide, Where(where, "pre_decide"));
+  if (m.pre_decided) return from_wire(*m.pre_decided, Where(where, "pre_decided"));
+  if (m.ask_member) return from_wire(*m.ask_member, Where(where, "ask_member"));
+  if (m.member_answer) return from_wire(*m.member_answer, Where(where, "member_answer"));
   return fail(ErrorCode::kUnsupported, where.text() + " is empty or of a kind not known here");
 }
 

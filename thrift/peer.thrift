@@ -29,6 +29,34 @@ enum Decision {
   ABORT = 2
 }
 
+/** Where a member of a three-phase transaction stands. Closed. */
+enum MemberState {
+  /** Never sent. */
+  UNKNOWN = 0,
+  /** Voted yes. */
+  WAITING = 1,
+  /** Accepted a PRECOMMIT. */
+  PRECOMMITTED = 2,
+  /** Accepted a PREABORT. */
+  PREABORTED = 3,
+  /** Knows that it committed. */
+  COMMITTED = 4,
+  /** Knows that it aborted. */
+  ABORTED = 5
+}
+
+/** What a member of a two-phase transaction that does not know the decision does know. */
+enum MemberKnows {
+  /** Never sent. */
+  UNKNOWN = 0,
+  /** Voted yes and waits itself. */
+  PREPARED = 1,
+  /** Voted, and does not care. */
+  READ_ONLY = 2,
+  /** Restarted since; may have voted READ_ONLY before. */
+  NO_OPINION = 3
+}
+
 /** Why an inquiry has no decision for an answer. */
 enum InquiryAnswer {
   /** Never sent. */
@@ -213,6 +241,76 @@ struct Alarm {
   2: optional string what
 }
 
+/** One attempt to end a three-phase transaction. */
+struct Ballot {
+  /** Absent or 0: none. */
+  1: optional i64 round
+  /** Who leads it. */
+  2: optional string node
+}
+
+/** Promise to refuse lower ballots, and say where you stand. */
+struct Elect {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** The ballot. */
+  2: optional Ballot ballot
+  /** Epoch of the receiver in the sender's PREPARED record. */
+  3: optional i64 named_epoch
+}
+
+/** The promise, or the refusal. */
+struct Elected {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** Of the question. */
+  2: optional Ballot ballot
+  /** The highest promised; higher than ballot: refused. */
+  3: optional Ballot promised
+  /** Where it stands. */
+  4: optional MemberState state
+  /** Ballot of its last PRECOMMIT or PREABORT. */
+  5: optional Ballot last_attempt
+}
+
+/** PRECOMMIT or PREABORT of a ballot. */
+struct PreDecide {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** The ballot. */
+  2: optional Ballot ballot
+  /** Which of the two. */
+  3: optional Decision decision
+  /** Epoch of the receiver in the sender's PREPARED record. */
+  4: optional i64 named_epoch
+}
+
+/** It is durable here, or refused. */
+struct PreDecided {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** Of the request. */
+  2: optional Ballot ballot
+  /** The highest promised; higher than ballot: refused. */
+  3: optional Ballot promised
+}
+
+/** The coordinator of a two-phase transaction does not answer: what do you know? */
+struct AskMember {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** Epoch of the receiver in the sender's PREPARED record. */
+  2: optional i64 named_epoch
+}
+
+/** No decision is known here. */
+struct MemberAnswer {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** What is. */
+  2: optional MemberKnows knows
+}
+
 /** One message; exactly one field is set. Kinds not known are dropped. */
 union PeerMessage {
   /** Execute and prepare. */
@@ -237,6 +335,18 @@ union PeerMessage {
   10: OnePhaseResult & one_phase_result
   /** For operators. */
   11: Alarm & alarm
+  /** A member wants to lead. */
+  12: Elect & elect
+  /** Promise or refusal. */
+  13: Elected & elected
+  /** PRECOMMIT or PREABORT. */
+  14: PreDecide & pre_decide
+  /** Accepted or refused. */
+  15: PreDecided & pre_decided
+  /** What do you know? */
+  16: AskMember & ask_member
+  /** No decision. */
+  17: MemberAnswer & member_answer
 }
 
 /** Who sends a batch and how far its log reaches. */

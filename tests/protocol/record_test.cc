@@ -24,6 +24,7 @@ LogId log_id() {
 std::vector<Record> one_of_each() {
   const AbortReason reason{AbortCode::kConstraint, "UNIQUE failed", name("stock"), 2};
   const Member member{name("orders"), log_id(), {9}, "127.0.0.1:7430"};
+  const Ballot ballot{3, name("p2")};
   return {
       EpochRecord{{7}},
       PeerRecord{name("c1"), Role::kCoordinator, {log_id(), {4}, {99}}, "[::1]:1"},
@@ -48,6 +49,17 @@ std::vector<Record> one_of_each() {
       OnePhaseRecord{gtid(10), "redo", "key", "digest", {5}, std::chrono::hours(24)},
       RememberedRecord{
           gtid(11), Outcome::kCommitted, {}, "key", "digest", {6}, std::chrono::seconds(1)},
+      PrecommittedRecord{gtid(12),
+                         ballot,
+                         {member, member},
+                         AnswerAt::kApplied,
+                         "key",
+                         "digest",
+                         {8},
+                         "checkout #2"},
+      PreabortedRecord{gtid(13), ballot},
+      ElectedRecord{gtid(14), ballot},
+      DecidedRecord{gtid(15), Decision::kAbort, reason},
   };
 }
 

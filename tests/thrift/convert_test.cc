@@ -164,6 +164,59 @@ TEST_CASE("small messages") {
   CHECK(alarm.what == "amnesia");
 }
 
+TEST_CASE("messages among members") {
+  const protocol::Ballot ballot{4'000'000'000u, name("p2")};
+  const auto elect = message_round_trip(protocol::Elect{gtid_of(1), ballot, Epoch{7}});
+  CHECK(elect.gtid == gtid_of(1));
+  CHECK(elect.ballot == ballot);
+  CHECK(elect.named_epoch == Epoch{7});
+  const protocol::Ballot higher{4'000'000'001u, name("p1")};
+  for (int state = 1; state <= 5; ++state) {
+    const auto out = message_round_trip(protocol::Elected{
+        gtid_of(2), ballot, higher, static_cast<protocol::MemberState>(state), {1, name("c1")}});
+    CHECK(out.ballot == ballot);
+    CHECK(out.promised == higher);
+    CHECK(out.state == static_cast<protocol::MemberState>(state));
+    CHECK(out.last_attempt == protocol::Ballot{1, name("c1")});
+  }
+  const auto fresh = message_round_trip(
+      protocol::Elected{gtid_of(2), ballot, ballot, protocol::MemberState::kWaiting, {}});
+  CHECK(fresh.last_attempt == protocol::Ballot{});
+  for (const auto decision : {protocol::Decision::kCommit, protocol::Decision::kAbort}) {
+    const auto out =
+        message_round_trip(protocol::PreDecide{gtid_of(3), ballot, decision, Epoch{8}});
+    CHECK(out.ballot == ballot);
+    CHECK(out.decision == decision);
+    CHECK(out.named_epoch == Epoch{8});
+  }
+  const auto accepted = message_round_trip(protocol::PreDecided{gtid_of(4), ballot, higher});
+  CHECK(accepted.ballot == ballot);
+  CHECK(accepted.promised == higher);
+  CHECK(message_round_trip(protocol::AskMember{gtid_of(5), Epoch{9}}).named_epoch == Epoch{9});
+  using Knows = protocol::MemberAnswer::Knows;
+  for (const auto knows : {Knows::kPrepared, Knows::kReadOnly, Knows::kNoOpinion})
+    CHECK(message_round_trip(protocol::MemberAnswer{gtid_of(6), knows}).knows == knows);
+}
+
+TEST_CASE("ballots that make no sense are refused, never guessed") {
+  const protocol::Ballot ballot{3, name("p2")};
+  CHECK_FALSE(from_wire(to_wire(protocol::Message(protocol::Elect{gtid_of(1), {}, {}})), Where()));
+  CHECK_FALSE(from_wire(
+      to_wire(protocol::Message(protocol::PreDecided{gtid_of(1), ballot, {2, name("p2")}})),
+      Where()));
+  auto decision = to_wire(
+      protocol::Message(protocol::PreDecide{gtid_of(1), ballot, protocol::Decision::kCommit, {}}));
+  decision.pre_decide->decision = static_cast<v1::Decision::type>(3);
+  CHECK_FALSE(from_wire(std::move(decision), Where()));
+  auto state = to_wire(protocol::Message(
+      protocol::Elected{gtid_of(1), ballot, ballot, protocol::MemberState::kWaiting, {}}));
+  state.elected->state = v1::MemberState::UNKNOWN;
+  CHECK_FALSE(from_wire(std::move(state), Where()));
+  auto round = to_wire(protocol::Message(protocol::Elect{gtid_of(1), ballot, {}}));
+  round.elect->ballot.round = std::int64_t{1} << 33;
+  CHECK_FALSE(from_wire(std::move(round), Where()));
+}
+
 TEST_CASE("every abort code keeps its name") {
   for (const auto code : protocol::all_abort_codes()) {
     const protocol::AbortReason in{code, "", {}, -1};
