@@ -5,30 +5,39 @@
 
 #include <cstdio>
 
+#include "base/notify.h"
+
 namespace troth {
 
 namespace {
-sigset_t stop_signals() {
+sigset_t watched_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   return set;
 }
 }  // namespace
 
 void block_signals() {
-  const sigset_t set = stop_signals();
+  const sigset_t set = watched_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
 }
 
 StopSignal::StopSignal() {
   watcher_ = std::jthread([this](const std::stop_token& stop) {
-    const sigset_t set = stop_signals();
+    const sigset_t set = watched_signals();
     const timespec poll{0, 100'000'000};
     while (!stop.stop_requested()) {
-      if (sigtimedwait(&set, nullptr, &poll) <= 0) continue;
+      const int signal = sigtimedwait(&set, nullptr, &poll);
+      if (signal <= 0) continue;
+      if (signal == SIGHUP) {
+        std::lock_guard lock(hangup_mutex_);
+        if (hangup_) hangup_();
+        continue;
+      }
       std::lock_guard lock(mutex_);
       ++signals_;
       changed_.notify_all();
@@ -50,16 +59,23 @@ std::optional<Error> StopSignal::wait() {
   return failure_;
 }
 
+void StopSignal::on_hangup(std::function<void()> handler) {
+  std::lock_guard lock(hangup_mutex_);
+  hangup_ = std::move(handler);
+}
+
 bool StopSignal::wait_more(std::chrono::milliseconds limit) {
   std::unique_lock lock(mutex_);
   return changed_.wait_for(lock, limit, [this] { return signals_ > 1 || failure_; });
 }
 
 void print_ready(const std::string& name, const std::string& role,
-                 const std::string& thrift_address) {
-  std::printf("{\"ready\":true,\"name\":\"%s\",\"role\":\"%s\",\"thrift\":\"%s\",\"http\":null}\n",
-              name.c_str(), role.c_str(), thrift_address.c_str());
+                 const std::string& thrift_address, const std::string& http_address) {
+  const auto http = http_address.empty() ? "null" : "\"" + http_address + "\"";
+  std::printf("{\"ready\":true,\"name\":\"%s\",\"role\":\"%s\",\"thrift\":\"%s\",\"http\":%s}\n",
+              name.c_str(), role.c_str(), thrift_address.c_str(), http.c_str());
   std::fflush(stdout);
+  notify_supervisor("READY=1\nSTATUS=ready at " + thrift_address + "\n");
 }
 
 int report_fatal(const std::string& program, const Error& error) {

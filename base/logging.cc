@@ -105,6 +105,10 @@ Logger Logger::to_stderr(LogLevel level, LogFormat format, std::string node) {
   return logger;
 }
 
+void Logger::set_level(LogLevel level) const {
+  if (sink_ != nullptr) sink_->out->set_level(to_spdlog(level));
+}
+
 bool Logger::enabled(LogLevel level) const {
   return sink_ != nullptr && sink_->out->should_log(to_spdlog(level));
 }

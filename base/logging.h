@@ -37,6 +37,8 @@ class Logger {
   static Logger to_stderr(LogLevel level, LogFormat format, std::string node);
 
   bool enabled(LogLevel level) const;
+  /// Of this logger and all its copies.
+  void set_level(LogLevel level) const;
   void debug(std::string_view msg, std::initializer_list<LogField> fields = {}) const;
   void info(std::string_view msg, std::initializer_list<LogField> fields = {}) const;
   void warn(std::string_view msg, std::initializer_list<LogField> fields = {}) const;

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <fstream>
+#include <algorithm>
+#include <boost/program_options.hpp>
+#include <cstdlib>
+#include <sstream>
 
 namespace troth {
 
@@ -10,61 +13,86 @@ namespace po = boost::program_options;
 
 namespace {
 
-// Boost names no line for an unknown key: look at each line first.
-Status check_keys(const std::string& path, const po::options_description& settings) {
-  std::ifstream in(path);
-  if (!in)
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("cannot read configuration file {}", path));
-  int number = 0;
-  for (std::string line; std::getline(in, line);) {
-    ++number;
-    const auto start = line.find_first_not_of(" \t");
-    if (start == std::string::npos || line[start] == '#' || line[start] == '[') continue;
-    const auto equals = line.find('=');
-    if (equals == std::string::npos)
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}:{}: expected `key = value`", path, number));
-    const auto end = line.find_last_not_of(" \t", equals - 1);
-    const auto key = line.substr(start, end - start + 1);
-    if (settings.find_nothrow(key, false) == nullptr)
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}:{}: unknown setting \"{}\"", path, number, key));
+po::options_description describe(const SettingTable& table) {
+  po::options_description out(
+      "Settings (also TROTH_ variables, and `name = value` lines of --config FILE)");
+  for (const auto& setting : table) {
+    std::string doc = setting.doc;
+    if (*setting.default_value != '\0') doc += fmt::format(" [{}]", setting.default_value);
+    if (setting.kind == SettingKind::kPeers) {
+      out.add_options()(setting.name, po::value<std::vector<std::string>>()->composing(),
+                        doc.c_str());
+    } else {
+      out.add_options()(setting.name, po::value<std::string>(), doc.c_str());
+    }
   }
-  return {};
+  return out;
+}
+
+std::string config_from_environment() {
+  const char* path = std::getenv("TROTH_CONFIG");
+  return path == nullptr ? "" : path;
 }
 
 }  // namespace
 
-Result<ParsedOptions> parse_daemon_options(int argc, char** argv,
-                                           const po::options_description& settings) {
-  ParsedOptions parsed;
+Result<DaemonCommand> parse_daemon_command(int argc, char** argv, const SettingTable& table) {
+  DaemonCommand out{"", false, false, false, config_from_environment(), SettingValues(table)};
   po::options_description all;
-  all.add(settings).add_options()("help,h", "")("version", "")(
-      "config", po::value<std::string>(), "")("command",
-                                              po::value<std::string>()->default_value(""), "");
+  all.add(describe(table))
+      .add_options()("help,h", "")("version", "")("check-config", "")(
+          "config", po::value<std::string>(), "")("command", po::value<std::string>(), "");
   po::positional_options_description positional;
   positional.add("command", 1);
+  po::variables_map values;
   try {
-    po::store(po::command_line_parser(argc, argv).options(all).positional(positional).run(),
-              parsed.values);
-    if (parsed.values.count("config") != 0) {
-      const auto path = parsed.values["config"].as<std::string>();
-      TROTH_TRY(check_keys(path, settings));
-      po::store(po::parse_config_file(path.c_str(), settings), parsed.values);
-    }
-    po::notify(parsed.values);
+    po::store(
+        po::command_line_parser(argc, argv)
+            .options(all)
+            .positional(positional)
+            .style(po::command_line_style::default_style & ~po::command_line_style::allow_guessing)
+            .run(),
+        values);
+  } catch (const po::unknown_option& error) {
+    auto name = error.get_option_name();
+    name.erase(0, name.find_first_not_of('-'));
+    name.erase(std::min(name.size(), name.find('=')));
+    const auto near = nearest_setting(table, name);
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("unknown flag --{}{}", name,
+                    near.empty() ? "; see --help" : fmt::format("; did you mean --{}?", near)));
   } catch (const po::error& error) {
     return fail(ErrorCode::kInvalidArgument, error.what());
   }
-  parsed.command = parsed.values["command"].as<std::string>();
-  parsed.help = parsed.values.count("help") != 0;
-  parsed.version = parsed.values.count("version") != 0;
-  if (!parsed.command.empty() && parsed.command != "init" && parsed.command != "adopt")
+  for (const auto& setting : table) {
+    if (values.count(setting.name) == 0) continue;
+    std::vector<SettingValue> texts;
+    const std::string origin = fmt::format("flag --{}", setting.name);
+    if (setting.kind == SettingKind::kPeers) {
+      for (const auto& text : values[setting.name].as<std::vector<std::string>>())
+        texts.push_back({text, origin});
+    } else {
+      texts.push_back({values[setting.name].as<std::string>(), origin});
+    }
+    out.flags.set(setting.name, std::move(texts));
+  }
+  if (values.count("config") != 0) out.config = values["config"].as<std::string>();
+  if (values.count("command") != 0) out.command = values["command"].as<std::string>();
+  out.help = values.count("help") != 0;
+  out.version = values.count("version") != 0;
+  out.check_config = values.count("check-config") != 0;
+  if (!out.command.empty() && out.command != "init" && out.command != "adopt")
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("unknown command \"{}\"; commands are init and adopt (none = run)",
-                            parsed.command));
-  return parsed;
+                            out.command));
+  return out;
+}
+
+std::string settings_help(const SettingTable& table) {
+  std::ostringstream out;
+  out << describe(table);
+  return out.str();
 }
 
 }  // namespace troth

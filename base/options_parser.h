@@ -1,25 +1,25 @@
 #pragma once
-// Flags and configuration file of a daemon through one Boost.Program_options description, with
-// errors that name flag or file:line. Flag > file > default.
+// The command line of a daemon, over the table of settings (base/daemon_settings.h).
 
-#include <boost/program_options.hpp>
 #include <string>
-#include <vector>
 
-#include "base/result.h"
+#include "base/daemon_settings.h"
 
 namespace troth {
 
-struct ParsedOptions {
+struct DaemonCommand {
   std::string command;  ///< "", "init" or "adopt"
   bool help = false;
   bool version = false;
-  boost::program_options::variables_map values;
+  bool check_config = false;  ///< load, judge, exit: nothing is opened
+  std::string config;         ///< file, or ""
+  SettingValues flags;
 };
 
-/// `settings` may appear as --name and, except in `flags_only`, as `name = value` lines of the file
-/// given by --config.
-Result<ParsedOptions> parse_daemon_options(
-    int argc, char** argv, const boost::program_options::options_description& settings);
+/// kInvalidArgument names the word. Values are checked by load_settings.
+Result<DaemonCommand> parse_daemon_command(int argc, char** argv, const SettingTable& table);
+
+/// The settings' part of --help.
+std::string settings_help(const SettingTable& table);
 
 }  // namespace troth

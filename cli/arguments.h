@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/settings.h"
 #include "base/time.h"
 
 namespace troth::cli {
@@ -28,8 +29,5 @@ struct Arguments {
 /// kInvalidArgument with a did-you-mean where there is one.
 Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
                                   const char* endpoint_from_environment);
-
-/// The nearest of `known` if it is at most two edits away, else "".
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& known);
 
 }  // namespace troth::cli

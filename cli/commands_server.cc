@@ -5,6 +5,7 @@
 #include "cli/commands.h"
 #include "cli/render.h"
 #include "cli/table_printer.h"
+#include "http/admin_json.h"
 #include "thrift/client.h"
 
 namespace troth::cli {
@@ -43,12 +44,11 @@ int list(const Arguments& arguments, const Words& words) {
   const auto found = client_for(arguments).list_transactions(filter, 100);
   if (!found) return report(arguments, found.error());
   if (wants_json(arguments)) {
-    auto rows = nlohmann::ordered_json::array();
-    for (const auto& summary : *found) rows.push_back(to_json(summary));
     if (arguments.output == Output::kJson) {
-      print_json(arguments, "troth.txn.list/1", {{"transactions", rows}});
+      print_view(arguments, http::transactions_view(*found));
     } else {
-      for (const auto& row : rows) print_json(arguments, "troth.txn/1", row);
+      for (const auto& summary : *found)
+        print_json(arguments, "troth.txn/1", http::to_json(summary));
     }
     return kOk;
   }
@@ -81,7 +81,7 @@ int status(const Arguments& arguments, const Words& words) {
   const auto found = client_for(arguments).status();
   if (!found) return report(arguments, found.error());
   if (wants_json(arguments)) {
-    print_json(arguments, "troth.status/1", to_json(*found));
+    print_view(arguments, http::status_view(*found));
   } else {
     std::printf("%s", describe(*found, arguments.headers).c_str());
   }
@@ -96,7 +96,7 @@ int txn(const Arguments& arguments, const Words& words) {
     const auto found = client_for(arguments).show_transaction(rest[0]);
     if (!found) return report(arguments, found.error());
     if (wants_json(arguments)) {
-      print_json(arguments, "troth.txn.show/1", to_json(*found));
+      print_view(arguments, http::transaction_view(*found));
     } else {
       std::printf("%s", describe(*found, arguments.headers).c_str());
     }

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <map>
 
+#include "base/settings.h"
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/render.h"
 
@@ -140,7 +142,7 @@ int run(const Arguments& arguments) {
   if (command == "log") return log(arguments, rest);
   if (command == "help") return help(arguments, rest);
   if (command == "version") {
-    std::printf("troth %s\n", TROTH_VERSION);
+    std::printf("troth %s\n", version());
     return kOk;
   }
   const bool flag = command.front() == '-';

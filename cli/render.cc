@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "cli/table_printer.h"
+#include "http/admin_json.h"
 
 namespace troth::cli {
 
@@ -17,12 +18,6 @@ std::string hex(const std::string& bytes) {
   std::string out;
   for (const char c : bytes)
     out += fmt::format("{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-  return out;
-}
-
-ordered_json names(const std::vector<NodeName>& list) {
-  auto out = ordered_json::array();
-  for (const auto& name : list) out.push_back(name.text());
   return out;
 }
 
@@ -84,58 +79,6 @@ ordered_json to_json(const SubmitReply& reply) {
             {"message", refusal.error.context},
             {"retry_after_ms",
              std::chrono::duration_cast<std::chrono::milliseconds>(refusal.retry_after).count()}}}};
-}
-
-ordered_json to_json(const NodeStatus& status) {
-  ordered_json out{{"name", status.name.text()},
-                   {"role", status.role == Role::kCoordinator ? "coordinator" : "participant"},
-                   {"state", status.state},
-                   {"version", status.version},
-                   {"up_ms", status.up_ms},
-                   {"log_id", status.position.log_id.text()},
-                   {"epoch", status.position.epoch.value},
-                   {"durable_lsn", status.position.durable.value},
-                   {"in_doubt", status.in_doubt},
-                   {"oldest_in_doubt_ms", status.oldest_in_doubt_ms}};
-  auto links = ordered_json::array();
-  for (const auto& link : status.links)
-    links.push_back({{"peer", link.peer.text()},
-                     {"address", link.address},
-                     {"connected", link.connected},
-                     {"rtt_us", link.rtt_us},
-                     {"queued", link.queued},
-                     {"dropped", link.messages_dropped},
-                     {"last_error", link.last_error}});
-  out["links"] = std::move(links);
-  ordered_json counters = ordered_json::object();
-  for (const auto& [name, value] : status.counters) counters[name] = value;
-  out["counters"] = std::move(counters);
-  out["alarms"] = status.alarms;
-  return out;
-}
-
-ordered_json to_json(const TransactionSummary& summary) {
-  return {{"txn_id", summary.gtid.text()}, {"state", summary.state},
-          {"protocol", summary.protocol},  {"age_ms", summary.age_ms},
-          {"decision", summary.decision},  {"waiting_for", names(summary.waiting_for)},
-          {"attempts", summary.attempts},  {"next_retry_ms", summary.next_retry_ms},
-          {"comment", summary.comment}};
-}
-
-ordered_json to_json(const TransactionDetail& detail) {
-  auto out = to_json(detail.summary);
-  auto branches = ordered_json::array();
-  for (const auto& branch : detail.branches)
-    branches.push_back({{"participant", branch.participant.text()},
-                        {"vote", branch.vote},
-                        {"state", branch.state},
-                        {"attempts", branch.attempts},
-                        {"last_error", branch.last_error},
-                        {"statements", branch.statements}});
-  out["branches"] = std::move(branches);
-  out["explanation"] = detail.explanation;
-  out["events"] = detail.events;
-  return out;
 }
 
 std::string describe(const TransactionOutcome& outcome, bool headers) {
@@ -230,10 +173,7 @@ std::string describe(const TransactionDetail& detail, bool headers) {
 int report(const Arguments& arguments, const std::string& what, const std::string& hint,
            Exit code) {
   if (arguments.output == Output::kJson || arguments.output == Output::kJsonl) {
-    ordered_json error{{"schema", "troth.error/1"}, {"error", what}};
-    if (!hint.empty()) error["try"] = hint;
-    std::fprintf(stderr, "%s\n",
-                 error.dump(-1, ' ', false, ordered_json::error_handler_t::replace).c_str());
+    std::fprintf(stderr, "%s\n", http::dump(http::error_view(what, hint), -1).c_str());
   } else {
     std::fprintf(stderr, "error: %s\n", printable(what).c_str());
     if (!hint.empty()) std::fprintf(stderr, "  try: %s\n", hint.c_str());
@@ -274,8 +214,12 @@ int report(const Arguments& arguments, const Error& error) {
 void print_json(const Arguments& arguments, const char* schema, ordered_json body) {
   ordered_json out{{"schema", schema}};
   out.update(body);
+  print_view(arguments, out);
+}
+
+void print_view(const Arguments& arguments, const ordered_json& view) {
   const int indent = arguments.output == Output::kJson ? 2 : -1;
-  std::printf("%s\n", out.dump(indent, ' ', false, ordered_json::error_handler_t::replace).c_str());
+  std::printf("%s\n", http::dump(view, indent).c_str());
 }
 
 }  // namespace troth::cli

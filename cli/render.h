@@ -13,9 +13,6 @@ namespace troth::cli {
 nlohmann::ordered_json to_json(const protocol::Value& value);
 nlohmann::ordered_json to_json(const protocol::TransactionOutcome& outcome);
 nlohmann::ordered_json to_json(const protocol::SubmitReply& reply);
-nlohmann::ordered_json to_json(const protocol::NodeStatus& status);
-nlohmann::ordered_json to_json(const protocol::TransactionSummary& summary);
-nlohmann::ordered_json to_json(const protocol::TransactionDetail& detail);
 
 std::string text_of(const protocol::Value& value);
 /// The answer to one transaction, for people.
@@ -28,5 +25,7 @@ int report(const Arguments& arguments, const std::string& what, const std::strin
 int report(const Arguments& arguments, const Error& error);
 /// Prints with its schema name; jsonl prints one line.
 void print_json(const Arguments& arguments, const char* schema, nlohmann::ordered_json body);
+/// A whole answer, schema and all.
+void print_view(const Arguments& arguments, const nlohmann::ordered_json& view);
 
 }  // namespace troth::cli

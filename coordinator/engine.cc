@@ -95,11 +95,17 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
     if (force == Force::kYes) {
       count("forced_writes");
       txn.promise_lsn = lsn;
+      if (type == RecordType::kCommit) {
+        txn.decided = now.monotonic;
+        meters_.observe_phase("prepare", now.monotonic - txn.since);
+      }
       held.record = type;
     }
     if (type == RecordType::kCommit) TROTH_FAILPOINT("coordinator.commit.appended");
     if (type == RecordType::kEnd) {
       ends_.emplace_back(lsn, gtid);
+      if (txn.decided_durably != MonotonicTime{})
+        meters_.observe_phase("commit", now.monotonic - txn.decided_durably);
       ending_.insert(gtid);
       TROTH_FAILPOINT("coordinator.end.appended");
     }
@@ -121,6 +127,10 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
 void Engine::release(Held held, Now now) {
   const bool commit = held.record == RecordType::kCommit;
   if (commit) TROTH_FAILPOINT("coordinator.commit.durable");
+  if (const auto found = live_.find(held.gtid); commit && found != live_.end()) {
+    found->second.decided_durably = now.monotonic;
+    meters_.observe_phase("log_decision", now.monotonic - found->second.decided);
+  }
   if (held.answer) answer(held.gtid, std::move(*held.answer), now);
   if (commit) TROTH_FAILPOINT("coordinator.commit.answered");
   bool first = true;
@@ -158,6 +168,7 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
                               {"reason", outcome.reason.detail}});
   const auto found = live_.find(gtid);
   if (found != live_.end()) {
+    measure_answer(found->second, outcome, now);
     auto clients = std::move(found->second.clients);
     found->second.clients.clear();
     found->second.answered = true;

@@ -14,6 +14,7 @@
 
 #include "base/engine_loop.h"
 #include "base/logging.h"
+#include "coordinator/meters.h"
 #include "protocol/one_phase_commit.h"
 #include "protocol/record_log.h"
 #include "protocol/service.h"
@@ -70,6 +71,11 @@ class Engine {
 
   /// host:port under which peers reach this node; before the links are started.
   void set_own_address(std::string address) { own_address_ = std::move(address); }
+  /// For transactions that come from now on.
+  void set_limits(Duration prepare_timeout, std::size_t max_in_flight) {
+    options_.prepare_timeout = prepare_timeout;
+    options_.max_in_flight = max_in_flight;
+  }
   void drain() { draining_ = true; }
   /// Aborts whatever is not decided yet (end of the grace time).
   void cancel_undecided(Now now);
@@ -84,6 +90,9 @@ class Engine {
                                                  std::size_t limit, Now now) const;
   Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
   Result<std::int64_t> retry(const std::string& id, Now now);
+  void measure(Measurements& out, Now now) const;
+  /// How long the scan of the log took, once.
+  void measured_recovery(Duration took);
 
  private:
   using Machine = std::variant<protocol::TwoPhaseCommit, protocol::OnePhaseCommit>;
@@ -97,6 +106,7 @@ class Engine {
     std::vector<protocol::CoordinatorPort::SubmitDone> clients;
     std::vector<std::string> events;  // timeline, bounded
     bool answered = false;
+    MonotonicTime decided, decided_durably;  // {} = not in this incarnation
   };
   struct Held {
     Gtid gtid;
@@ -144,6 +154,7 @@ class Engine {
   void release(Held held, Now now);
   void answer(const Gtid& gtid, protocol::TransactionOutcome outcome, Now now);
   void finish_if_ended(const Gtid& gtid);
+  void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
   void send(const NodeName& to, const protocol::Message& message);
   void publish();
@@ -160,7 +171,7 @@ class Engine {
   void note(Transaction& txn, std::string event, Now now);
   void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
 
-  const EngineOptions options_;
+  EngineOptions options_;
   protocol::RecordLog& log_;
   protocol::Transport& transport_;
   Logger logger_;
@@ -179,6 +190,7 @@ class Engine {
   std::multimap<MonotonicTime, Gtid> timers_;
   std::map<NodeName, protocol::LinkStatus> links_;
   std::map<std::string, std::uint64_t> counters_;
+  Meters meters_;
   std::vector<std::string> alarms_;
   std::uint64_t next_sequence_ = 1;
   bool draining_ = false;

@@ -95,6 +95,10 @@ void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now
   if (refusal) {
     count("refused");
     if (refusal->error.code == ErrorCode::kBusy) count("refused_busy");
+    ++meters_.rejected[refusal->error.code != ErrorCode::kBusy ? "invalid"
+                       : refusal->code == AbortCode::kDraining ? "draining"
+                       : refusal->code == AbortCode::kLogFull  ? "log_full"
+                                                               : "overload"];
     SubmitReply reply;
     reply.refusal = std::move(refusal);
     return done(std::move(reply));
@@ -173,6 +177,7 @@ void Engine::start_two_phase(SubmitRequest request, std::string digest,
   setup.resend = options_.resend;
   const Gtid gtid = setup.gtid;
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
+  ++meters_.begun["2pc"];
   txn.since = now.monotonic;
   txn.comment = std::move(request.comment);
   txn.key = request.idempotency_key;
@@ -198,6 +203,7 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   setup.resend = options_.resend;
   const Gtid gtid = setup.request.gtid;
   auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
+  ++meters_.begun["1pc"];
   txn.since = now.monotonic;
   txn.comment = std::move(request.comment);
   txn.key = request.idempotency_key;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/version.h"
 #include "coordinator/engine.h"
 
 namespace troth::coordinator {
@@ -89,6 +90,7 @@ NodeStatus Engine::status(Now now) const {
   NodeStatus status;
   status.name = options_.name;
   status.role = Role::kCoordinator;
+  status.version = version();
   status.state = draining_ ? "draining" : "ready";
   status.position = {options_.log_id, options_.epoch, log_.durable()};
   status.appended = log_.appended();
@@ -282,6 +284,7 @@ Result<std::int64_t> Engine::retry(const std::string& id, Now now) {
     gtids.push_back(std::visit([](const auto& m) { return m.gtid(); }, txn->machine));
   }
   for (const auto& gtid : gtids) poke(gtid, now);
+  ++meters_.retries;
   return static_cast<std::int64_t>(gtids.size());
 }
 

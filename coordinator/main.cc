@@ -3,20 +3,23 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <functional>
 #include <iostream>
+#include <optional>
 
 #include "base/daemon.h"
+#include "base/daemon_start.h"
 #include "base/failpoint.h"
-#include "base/options_parser.h"
-#include "base/settings.h"
+#include "base/notify.h"
+#include "base/version.h"
 #include "coordinator/node.h"
+#include "http/server.h"
 #include "thrift/peer_links.h"
 #include "thrift/relay.h"
 #include "thrift/server.h"
 
 namespace {
 
-namespace po = boost::program_options;
 using namespace troth;
 
 constexpr const char* kProgram = "troth-coordinator";
@@ -33,79 +36,55 @@ Example:
   troth-coordinator init --data-dir /var/lib/troth/c1 --name c1
   troth-coordinator --data-dir /var/lib/troth/c1 --participant orders=127.0.0.1:7430 --participant stock=127.0.0.1:7440
 
+--check-config judges the settings and exits. SIGHUP reloads what may change.
 Prints one JSON line on stdout when it is ready. SIGTERM drains and exits 0.
 Exit codes: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
 )";
 
-po::options_description settings() {
-  po::options_description out("Settings (also `name = value` lines of --config FILE)");
-  out.add_options()("data-dir", po::value<std::string>(),
-                    "directory of the log; must be initialised")("name", po::value<std::string>(),
-                                                                 "logical name, for init")(
-      "listen", po::value<std::string>()->default_value("127.0.0.1:7420"),
-      "HOST:PORT; port 0 = any")(
-      "advertise", po::value<std::string>()->default_value(""),
-      "HOST:PORT under which participants reach this node (default: what it listens on)")(
-      "participant", po::value<std::vector<std::string>>()->composing(),
-      "NAME=HOST:PORT, repeatable")("prepare-timeout",
-                                    po::value<std::string>()->default_value("2s"),
-                                    "time to reach a decision, unless the client names one")(
-      "resend-interval", po::value<std::string>()->default_value("200ms"),
-      "first pause before a message is repeated; doubles up to 5s")(
-      "key-retention", po::value<std::string>()->default_value("24h"),
-      "how long an idempotency key is remembered")(
-      "max-in-flight", po::value<std::size_t>()->default_value(10000),
-      "transactions at once; more are refused with a retry hint")(
-      "grace", po::value<std::string>()->default_value("10s"),
-      "time given to live transactions on SIGTERM")(
-      "segment-bytes", po::value<std::string>()->default_value("64MiB"), "size of a log segment")(
-      "log-level", po::value<std::string>()->default_value("info"), "debug, info, warn, error")(
-      "log-format", po::value<std::string>()->default_value("logfmt"), "logfmt or json");
-  return out;
-}
-
 struct Settings {
   coordinator::NodeOptions node;
   HostPort listen;
+  std::optional<HostPort> http;
   std::string advertise;
   Duration grace{0};
   LogLevel level = LogLevel::kInfo;
   LogFormat format = LogFormat::kLogfmt;
 };
 
-Result<Settings> read(const po::variables_map& values) {
-  const auto text = [&](const char* key) { return values[key].as<std::string>(); };
+// The values passed every check of their table (base/daemon_settings.h).
+Settings read(const SettingValues& values) {
   Settings out;
   auto& engine = out.node.engine;
-  TROTH_ASSIGN_OR_RETURN(out.listen, parse_host_port(text("listen")));
-  out.advertise = text("advertise");
-  TROTH_ASSIGN_OR_RETURN(engine.prepare_timeout, parse_duration(text("prepare-timeout")));
-  TROTH_ASSIGN_OR_RETURN(engine.resend.first, parse_duration(text("resend-interval")));
-  TROTH_ASSIGN_OR_RETURN(engine.key_retention, parse_duration(text("key-retention")));
-  TROTH_ASSIGN_OR_RETURN(out.grace, parse_duration(text("grace")));
-  TROTH_ASSIGN_OR_RETURN(out.node.segment_bytes, parse_size(text("segment-bytes")));
-  TROTH_ASSIGN_OR_RETURN(out.level, parse_log_level(text("log-level")));
-  TROTH_ASSIGN_OR_RETURN(out.format, parse_log_format(text("log-format")));
-  if (engine.prepare_timeout < std::chrono::milliseconds(100))
-    return fail(ErrorCode::kInvalidArgument, "prepare-timeout must be at least 100ms");
-  if (engine.resend.first < std::chrono::milliseconds(10))
-    return fail(ErrorCode::kInvalidArgument, "resend-interval must be at least 10ms");
-  engine.max_in_flight = values["max-in-flight"].as<std::size_t>();
-  if (values.count("participant") == 0) return out;
-  for (const auto& item : values["participant"].as<std::vector<std::string>>()) {
-    TROTH_ASSIGN_OR_RETURN(const auto pair, parse_assignment(item));
-    TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(pair.first));
-    if (!engine.participants.emplace(name, pair.second).second)
-      return fail(ErrorCode::kInvalidArgument, fmt::format("participant {} is named twice", name));
+  engine.prepare_timeout = values.duration("prepare-timeout");
+  engine.resend.first = values.duration("resend-interval");
+  engine.key_retention = values.duration("key-retention");
+  engine.max_in_flight = values.count("max-in-flight");
+  out.node.segment_bytes = values.size("segment-bytes");
+  for (const auto& peer : values.all("participant")) {
+    const auto pair = *parse_assignment(peer.text);
+    engine.participants.emplace(NodeName::from_trusted(pair.first), pair.second);
   }
+  out.listen = *parse_host_port(values.text("listen"));
+  if (values.has("http") && !values.text("http").empty())
+    out.http = *parse_host_port(values.text("http"));
+  out.advertise = values.text("advertise");
+  out.grace = values.duration("grace");
+  out.level = *parse_log_level(values.text("log-level"));
+  out.format = *parse_log_format(values.text("log-format"));
   return out;
 }
 
-Status serve(Settings settings, const std::string& data_dir, FileSystem& files) {
+Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
+             const std::function<Reloader(const Logger&)>& make_reloader) {
   TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(files, data_dir));
   const SystemClock clock;
   const auto logger = Logger::to_stderr(settings.level, settings.format, identity.node);
   StopSignal stop;
+  std::unique_ptr<http::Server> http;
+  if (settings.http) {
+    TROTH_ASSIGN_OR_RETURN(http,
+                           http::Server::start({settings.http->host, settings.http->port}, logger));
+  }
   TROTH_ASSIGN_OR_RETURN(const auto self, NodeName::parse(identity.node));
   thrift::PeerRelay relay;
   settings.node.data_dir = data_dir;
@@ -124,19 +103,33 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files) 
       const auto server,
       thrift::Server::start(
           server_options, {node.get(), &node->admin(), &node->peer_handler()},
-          {TROTH_VERSION, "", self, protocol::Role::kCoordinator, {"two_phase", "one_phase"}},
-          logger));
+          {version(), "", self, protocol::Role::kCoordinator, {"two_phase", "one_phase"}}, logger));
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());
   node->set_own_address(settings.advertise.empty() ? address : settings.advertise);
   TROTH_TRY(links.start());
-  print_ready(identity.node, "coordinator", address);
+  if (http) http->serve(node->admin());
+  auto reloader = make_reloader(logger);
+  stop.on_hangup([&] {
+    const auto values = reloader.reload();
+    if (!values)
+      return logger.error("reload refused, nothing changed", {{"why", values.error().context}});
+    logger.set_level(*parse_log_level(values->text("log-level")));
+    node->set_limits(values->duration("prepare-timeout"), values->count("max-in-flight"));
+    logger.info("reloaded");
+  });
+  print_ready(identity.node, "coordinator", address,
+              http ? fmt::format("{}:{}", settings.http->host, http->port()) : "");
   auto failure = stop.wait();
+  stop.on_hangup(nullptr);
   if (failure) {
     // Nothing may be promised any more: leave at once, the log is the truth.
     std::_Exit(report_fatal(kProgram, *failure));
   }
   logger.info("draining");
+  notify_supervisor("STOPPING=1\nSTATUS=draining\n");
+  if (http) http->not_ready("draining");
   node->drain(settings.grace);
+  if (http) http->stop();
   server->stop();
   links.stop();
   node->stop();
@@ -145,39 +138,30 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files) 
 }
 
 Result<int> run(int argc, char** argv) {
-  const auto described = settings();
-  TROTH_ASSIGN_OR_RETURN(const auto parsed, parse_daemon_options(argc, argv, described));
-  if (parsed.help) {
-    std::cout << kHelp << "\n" << described;
-    return 0;
-  }
-  if (parsed.version) {
-    std::cout << kProgram << " " << TROTH_VERSION << "\n";
-    return 0;
-  }
+  TROTH_ASSIGN_OR_RETURN(const auto start,
+                         start_daemon(argc, argv, kProgram, kHelp, coordinator_settings()));
+  if (start.exit) return *start.exit;
   TROTH_TRY(failpoint::arm_from_environment());
-  const auto& values = parsed.values;
-  if (values.count("data-dir") == 0)
-    return fail(ErrorCode::kInvalidArgument, "--data-dir is missing; see --help");
-  const auto data_dir = values["data-dir"].as<std::string>();
+  const auto& values = start.values;
+  const auto& data_dir = start.data_dir;
   const auto files = make_posix_file_system();
-  if (parsed.command == "init") {
-    if (values.count("name") == 0) return fail(ErrorCode::kInvalidArgument, "init needs --name");
-    TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(values["name"].as<std::string>()));
+  if (start.command == "init") {
+    if (!values.has("name")) return fail(ErrorCode::kInvalidArgument, "init needs --name");
+    TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(values.text("name")));
     TROTH_ASSIGN_OR_RETURN(const auto identity, coordinator::Node::init(*files, data_dir, name));
     std::cout << fmt::format("initialised coordinator {} in {} (log {})\n", name, data_dir,
                              identity.log_id);
     return 0;
   }
-  if (parsed.command == "adopt") {
+  if (start.command == "adopt") {
     TROTH_ASSIGN_OR_RETURN(const auto lock, wal::lock_directory(*files, data_dir));
     TROTH_ASSIGN_OR_RETURN(const auto identity, wal::adopt(*files, data_dir));
     std::cout << fmt::format("adopted {} (log {}); nothing undecided before now is presumed\n",
                              data_dir, identity.log_id);
     return 0;
   }
-  TROTH_ASSIGN_OR_RETURN(auto options, read(values));
-  TROTH_TRY(serve(std::move(options), data_dir, *files));
+  TROTH_TRY(serve(read(values), data_dir, *files,
+                  [&](const Logger& logger) { return Reloader(argc, argv, values, logger); }));
   return 0;
 }
 

@@ -20,6 +20,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   ~NodeImpl() override { stop(); }
 
   Status open(Transport& transport, FileSystem& files) {
+    transport_ = &transport;
+    const auto began = clock_.now();
     auto recovered = recover(files, options_.data_dir, {options_.segment_bytes}, clock_, logger_);
     if (!recovered) return fail(recovered.error());
     auto& [node, epoch, tables] = *recovered;
@@ -35,6 +37,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     engine_->on_fatal = [this](const Error& error) { fatal(error); };
     const auto unfinished = tables.unended.size();
     engine_->adopt(std::move(tables), {clock_.now(), clock_.wall_now()});
+    engine_->measured_recovery(clock_.now() - began);
     TROTH_FAILPOINT("coordinator.recovery.adopted");
     loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
     wal_->start({[this](Lsn durable) {
@@ -91,6 +94,15 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     static_cast<void>(loop_->call<bool>(
         [address](Engine& e, Now) {
           e.set_own_address(address);
+          return true;
+        },
+        kCallLimit));
+  }
+
+  void set_limits(Duration prepare_timeout, std::size_t max_in_flight) override {
+    static_cast<void>(loop_->call<bool>(
+        [=](Engine& e, Now) {
+          e.set_limits(prepare_timeout, max_in_flight);
           return true;
         },
         kCallLimit));
@@ -155,6 +167,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Result<NodeStatus> status() override {
     auto status = ask<NodeStatus>([](Engine& e, Now now) { return e.status(now); });
     if (!status) return status;
+    show_links(*status);
     const auto stats = wal_->stats();
     status->counters.emplace_back("fsyncs", stats.syncs);
     status->counters.emplace_back("records", stats.records);
@@ -173,8 +186,24 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return ask<std::int64_t>([id](Engine& e, Now now) { return e.retry(id, now); });
   }
 
+  Result<Measurements> measure() override {
+    auto out = ask<Measurements>([](Engine& e, Now now) {
+      Measurements measured;
+      e.measure(measured, now);
+      return Result<Measurements>(std::move(measured));
+    });
+    if (out) wal::measure(wal_->stats(), *out);
+    return out;
+  }
+
  private:
   static constexpr auto kCallLimit = std::chrono::seconds(5);
+
+  /// What the links know better than the engine: it hears of changes only.
+  void show_links(NodeStatus& status) const {
+    for (auto& shown : status.links)
+      if (auto link = transport_->link(shown.peer)) shown = std::move(*link);
+  }
 
   std::size_t unanswered() {
     return loop_->call<std::size_t>([](Engine& e, Now) { return e.unanswered(); }, kCallLimit)
@@ -206,6 +235,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   NodeOptions options_;
   const Clock& clock_;
   Logger logger_;
+  Transport* transport_ = nullptr;
   recovery::OpenedNode node_;
   std::unique_ptr<wal::Log> wal_;
   std::unique_ptr<recovery::WalRecordLog> log_;

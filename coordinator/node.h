@@ -33,6 +33,8 @@ class Node : public protocol::CoordinatorPort {
   /// host:port where participants reach this node; once its server has a port, before links are
   /// started.
   virtual void set_own_address(const std::string& address) = 0;
+  /// For transactions that come from now on (SIGHUP).
+  virtual void set_limits(Duration prepare_timeout, std::size_t max_in_flight) = 0;
   /// Called once when the node can no longer keep its promises; the process must exit with
   /// exit_code(error.code).
   virtual void on_fatal(std::function<void(const Error&)> handler) = 0;

@@ -144,6 +144,8 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   Result<NodeStatus> status() override {
     auto status = ask<NodeStatus>([](Engine& engine, Now now) { return engine.status(now); });
     if (!status) return status;
+    for (auto& shown : status->links)
+      if (auto link = transport_->link(shown.peer)) shown = std::move(*link);
     const auto stats = wal_->stats();
     status->counters.emplace_back("fsyncs", stats.syncs);
     status->counters.emplace_back("records", stats.records);
@@ -160,6 +162,16 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   }
   Result<std::int64_t> retry_transactions(const std::string& id) override {
     return ask<std::int64_t>([id](Engine& engine, Now now) { return engine.retry(id, now); });
+  }
+
+  Result<Measurements> measure() override {
+    auto out = ask<Measurements>([](Engine& engine, Now now) {
+      Measurements measured;
+      engine.measure(measured, now);
+      return Result<Measurements>(std::move(measured));
+    });
+    if (out) wal::measure(wal_->stats(), *out);
+    return out;
   }
 
  private:
@@ -183,6 +195,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     engine.flush_interval = options_.flush_interval;
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
     const auto in_doubt = tables.prepared.size();
+    if (transport != nullptr) transport_ = transport;
     log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
     worker_ =
         std::make_unique<Worker>(std::move(manager), [this](std::vector<WorkerResult> results) {
@@ -191,8 +204,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
             for (auto& result : *shared) e.on_worker(std::move(result), now);
           }));
         });
-    engine_ = std::make_unique<Engine>(
-        engine, *log_, transport == nullptr ? no_transport_ : *transport, *worker_, logger_);
+    engine_ = std::make_unique<Engine>(engine, *log_, *transport_, *worker_, logger_);
     engine_->on_fatal = [this](const Error& error) { fatal(error); };
     engine_->adopt(std::move(tables), clock_.now());
     loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
@@ -219,6 +231,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   const Clock& clock_;
   Logger logger_;
   NoTransport no_transport_;
+  Transport* transport_ = &no_transport_;
   recovery::OpenedNode node_;
   std::unique_ptr<wal::Log> wal_;
   std::unique_ptr<recovery::WalRecordLog> log_;

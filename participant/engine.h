@@ -85,6 +85,7 @@ class Engine {
                                                  std::size_t limit, Now now) const;
   Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
   Result<std::int64_t> retry(const std::string& id, Now now);
+  void measure(Measurements& out, Now now) const;
 
  private:
   struct Entry {

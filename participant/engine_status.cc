@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/version.h"
 #include "participant/engine.h"
 
 namespace troth::participant {
@@ -99,6 +100,7 @@ NodeStatus Engine::status(Now now) const {
   NodeStatus status;
   status.name = options_.name;
   status.role = Role::kParticipant;
+  status.version = version();
   status.state = draining_ ? "draining" : "ready";
   status.position = {options_.log_id, options_.epoch, log_.durable()};
   status.appended = log_.appended();

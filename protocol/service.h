@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/measurement.h"
 #include "base/result.h"
 #include "protocol/message.h"
 #include "protocol/transport.h"
@@ -129,6 +130,8 @@ class AdminPort {
   /// Tries now whatever waits for its back-off. Always safe. Returns how many transactions were
   /// poked. "" = all.
   virtual Result<std::int64_t> retry_transactions(const std::string& id) = 0;
+  /// Everything for /metrics. A node that measures nothing says so.
+  virtual Result<Measurements> measure() { return Measurements{}; }
 };
 
 }  // namespace troth::protocol

@@ -3,6 +3,7 @@
 // is handed batches; it never sees a socket. main.cc joins the two.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,17 @@ struct LinkState {
   std::optional<Gtid> ended_below;
 };
 
+/// How a link stands, for status screens and for "unreachable since".
+struct LinkStatus {
+  NodeName peer;
+  std::string address;
+  bool connected = false;
+  std::int64_t since_unix_ms = 0;  ///< of the present state; 0 = never connected
+  std::string last_error;
+  std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
+  std::int64_t rtt_us = -1;  ///< of the last call, -1 unknown
+};
+
 /// Downwards. Implementations are thread-safe and never block.
 class Transport {
  public:
@@ -29,17 +41,8 @@ class Transport {
   /// A peer introduced itself from `address` (from Hello): reach it there unless configuration says
   /// otherwise.
   virtual void learn_address(const NodeName& peer, const std::string& address) = 0;
-};
-
-/// How a link stands, for status screens and for "unreachable since".
-struct LinkStatus {
-  NodeName peer;
-  std::string address;
-  bool connected = false;
-  std::int64_t since_unix_ms = 0;  ///< of the present state; 0 = never connected
-  std::string last_error;
-  std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
-  std::int64_t rtt_us = -1;  ///< of the last call, -1 unknown
+  /// How the link stands right now; nothing if there is none. For screens only.
+  virtual std::optional<LinkStatus> link(const NodeName& /*peer*/) const { return std::nullopt; }
 };
 
 /// Upwards: what the network calls. Implemented by the engine loops; thread-safe.

@@ -186,7 +186,14 @@ Status PeerLink::say_hello(Connection& connection) {
   v1::HelloResponse answer;
   v1::Peer_hello_presult result;
   result.success = &answer;
+  const auto began = clock_.now();
   TROTH_TRY(connection.call("Peer", "hello", args, result, options_.call_timeout));
+  {
+    // An idle link has nothing better until its first batch.
+    const auto took = clock_.now() - began;
+    std::lock_guard lock(mutex_);
+    status_.rtt_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
+  }
   if (auto declared = declared_error(result)) return fail(std::move(declared->error));
   TROTH_ASSIGN_OR_RETURN(const auto reply, from_wire(std::move(answer), Where()));
   if (!handler_.welcomed(peer_, reply))
@@ -266,6 +273,7 @@ void PeerLink::report(bool connected, const std::string& error) {
     if (status_.connected == connected && status_.last_error == error) return;
     if (status_.connected != connected) status_.since_unix_ms = clock_.wall_now().unix_ms;
     status_.connected = connected;
+    if (!connected) status_.rtt_us = -1;
     status_.last_error = error;
     now = status_;
     now.queued = urgent_.size() + bulk_.size();

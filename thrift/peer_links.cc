@@ -69,6 +69,12 @@ class PeerLinks::Impl {
     return out;
   }
 
+  std::optional<protocol::LinkStatus> link(const NodeName& peer) const {
+    std::lock_guard lock(mutex_);
+    const auto it = links_.find(peer);
+    return it == links_.end() ? std::nullopt : std::optional(it->second->status());
+  }
+
  private:
   PeerLink& add(const NodeName& peer, const std::string& address) {
     auto link =
@@ -117,6 +123,10 @@ void PeerLinks::learn_address(const NodeName& peer, const std::string& address) 
 
 std::vector<protocol::LinkStatus> PeerLinks::links() const {
   return impl_->links();
+}
+
+std::optional<protocol::LinkStatus> PeerLinks::link(const NodeName& peer) const {
+  return impl_->link(peer);
 }
 
 }  // namespace troth::thrift

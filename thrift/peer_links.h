@@ -48,6 +48,7 @@ class PeerLinks final : public protocol::Transport {
   void send(const NodeName& peer, protocol::Message message) override;
   void publish(const protocol::LinkState& state) override;
   void learn_address(const NodeName& peer, const std::string& address) override;
+  std::optional<protocol::LinkStatus> link(const NodeName& peer) const override;
 
   /// How every link stands, by name.
   std::vector<protocol::LinkStatus> links() const;

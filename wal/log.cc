@@ -7,6 +7,14 @@ constexpr auto kUnforcedDelay = std::chrono::milliseconds(200);
 constexpr auto kSpaceCheck = std::chrono::seconds(1);
 }  // namespace
 
+void measure(const LogStats& stats, Measurements& out) {
+  out.add("log_fsync_duration_seconds", {}, stats.sync_seconds);
+  out.add("log_group_size_records", {}, stats.group_records);
+  out.add("log_appended_bytes_total", {}, stats.bytes);
+  out.add("log_records_total", {}, stats.records);
+  out.add("log_segments", {}, stats.segments);
+}
+
 Log::Log(std::unique_ptr<Writer> writer) : writer_(std::move(writer)) {
   appended_ = writer_->appended().value;
   durable_ = writer_->durable().value;
@@ -80,7 +88,9 @@ void Log::run() {
 
 bool Log::write_group(std::vector<Pending> group, Lsn release) {
   for (const auto& record : group) writer_->append(record.tag, record.payload);
+  const auto began = std::chrono::steady_clock::now();
   auto durable = writer_->sync();
+  const Duration took = std::chrono::steady_clock::now() - began;
   Status collected;
   if (durable && release.value != 0) collected = writer_->release_below(release);
   if (durable && collected && low_space_) collected = writer_->recheck_space();
@@ -95,7 +105,11 @@ bool Log::write_group(std::vector<Pending> group, Lsn release) {
   low_space_ = writer_->space() == Space::kLow;
   {
     std::lock_guard lock(mutex_);
-    if (!group.empty()) ++stats_.syncs;
+    if (!group.empty()) {
+      ++stats_.syncs;
+      stats_.sync_seconds.observe(took);
+      stats_.group_records.observe(static_cast<double>(group.size()));
+    }
     stats_.segments = writer_->segments();
   }
   if (durable->value != durable_.load(std::memory_order_relaxed)) {

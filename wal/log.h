@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/measurement.h"
 #include "wal/writer.h"
 
 namespace troth::wal {
@@ -25,7 +26,12 @@ struct LogCallbacks {
 
 struct LogStats {
   std::uint64_t records = 0, forced_records = 0, bytes = 0, syncs = 0, segments = 0;
+  Histogram group_records = Histogram::of_sizes();
+  Histogram sync_seconds = Histogram::of_seconds();  ///< writing and forcing one group
 };
+
+/// For /metrics, under the names both daemons share.
+void measure(const LogStats& stats, Measurements& out);
 
 class Log {
  public:

@@ -19,7 +19,7 @@ class Daemon:
     def __init__(self, cluster, name, program, arguments):
         self.cluster, self.name, self.program, self.arguments = cluster, name, program, arguments
         self.data = os.path.join(cluster.dir, name + ".log")
-        self.address = None
+        self.address = self.http = None
         self.process = None
 
     def init(self):
@@ -39,7 +39,8 @@ class Daemon:
         line = self.process.stdout.readline() if ready else b""
         if not line:
             raise AssertionError(f"{self.name} did not become ready, exit {self.process.poll()}: {self.log_tail()}")
-        self.address = json.loads(line)["thrift"]
+        ready = json.loads(line)
+        self.address, self.http = ready["thrift"], ready["http"]
         return self
 
     def start_expecting_exit(self, failpoints="", timeout=20):

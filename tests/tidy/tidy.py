@@ -14,7 +14,8 @@ MAY_INCLUDE = {
     "coordinator": {"base", "protocol", "wal", "recovery", "coordinator"},
     "participant": {"base", "protocol", "wal", "recovery", "participant"},
     "thrift": {"base", "protocol", "thrift"},
-    "cli": {"base", "protocol", "wal", "recovery", "thrift", "cli"},
+    "http": {"base", "protocol", "http"},
+    "cli": {"base", "protocol", "wal", "recovery", "thrift", "http", "cli"},
 }
 IMPURE = re.compile(r"<(thread|mutex|atomic|condition_variable|future|random|fstream|filesystem|unistd\.h|sys/.*)>|::now\(|sqlite3|spdlog")
 
@@ -54,6 +55,16 @@ for page in [root / "README.md"]:
     for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
         if not link.startswith("http") and not (root / link).exists():
             problems.append(f"{page.name}: link to {link}, which does not exist")
+
+settings = re.findall(r'\{\s*"([a-z-]+)",\s*SettingKind::', (root / "base/daemon_settings.cc").read_text())
+documented = re.findall(r"^\| `([^`]+)` \|", (root / "docs/reference/settings.md").read_text(), re.M)
+if set(settings) != set(documented):
+    problems.append(f"docs/reference/settings.md differs from base/daemon_settings.cc: {set(settings) ^ set(documented)}")
+metrics = re.findall(r'^ *{"([a-z_]+)", (?:counter|gauge|histogram),', (root / "http/metrics.cc").read_text(), re.M)
+metrics = [m if m.startswith("process_") else "troth_" + m for m in metrics]
+documented = re.findall(r"^\| `([^`]+)` \|", (root / "docs/reference/metrics.md").read_text(), re.M)
+if metrics != documented:
+    problems.append(f"docs/reference/metrics.md differs from http/metrics.cc: {set(metrics) ^ set(documented)}")
 
 print("\n".join(problems) or "tidy")
 sys.exit(1 if problems else 0)

@@ -1,0 +1,9 @@
+#include "base/version.h"
+
+namespace troth {
+
+const char* version() {
+  return TROTH_VERSION;
+}
+
+}  // namespace troth

@@ -1,0 +1,68 @@
+// What /metrics shows of the coordinator's engine (docs/reference/metrics.md).
+#include "coordinator/engine.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+
+namespace {
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  for (auto& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return out;
+}
+
+}  // namespace
+
+void Engine::measured_recovery(Duration took) {
+  meters_.recovery_seconds = std::chrono::duration<double>(took).count();
+  meters_.recovered["recommitted"] = live_.size();
+}
+
+// Once per transaction, at its first definite answer.
+void Engine::measure_answer(const Transaction& txn, const TransactionOutcome& outcome, Now now) {
+  if (outcome.outcome == Outcome::kInDoubt || txn.answered) return;
+  const bool two = std::holds_alternative<TwoPhaseCommit>(txn.machine);
+  meters_.observe_end(two ? "2pc" : "1pc", lower(to_string(outcome.outcome)),
+                      now.monotonic - txn.since);
+  if (outcome.outcome == Outcome::kAborted) ++meters_.aborts[lower(to_string(outcome.reason.code))];
+}
+
+void Engine::measure(Measurements& out, Now now) const {
+  const auto seen = status(now);
+  for (const auto& [protocol, n] : meters_.begun)
+    out.add("transactions_begun_total", {{"protocol", protocol}}, n);
+  for (const auto& [key, histogram] : meters_.duration) {
+    const Labels labels{{"protocol", key.first}, {"outcome", key.second}};
+    out.add("transactions_total", labels, histogram.total());
+    out.add("transaction_duration_seconds", labels, histogram);
+  }
+  for (const auto& [reason, n] : meters_.aborts)
+    out.add("transaction_aborts_total", {{"reason", reason}}, n);
+  for (const auto& [reason, n] : meters_.rejected)
+    out.add("rejected_total", {{"reason", reason}}, n);
+  for (const auto& [phase, histogram] : meters_.phase)
+    out.add("phase_duration_seconds", {{"phase", phase}}, histogram);
+  for (const auto& [action, n] : meters_.recovered)
+    out.add("recovery_transactions_total", {{"action", action}}, n);
+  out.add("recovery_duration_seconds", {}, meters_.recovery_seconds);
+  out.add("operator_actions_total", {{"action", "retry"}, {"result", "ok"}}, meters_.retries);
+
+  std::map<std::string, std::uint64_t> states{{"preparing", 0}, {"committing", 0}};
+  std::map<NodeName, std::uint64_t> blockers;
+  for (const auto& [name, address] : options_.participants) blockers[name] = 0;
+  for (const auto& [gtid, txn] : live_) {
+    const auto summary = summary_of(txn, now);
+    ++states[summary.state];
+    if (summary.state != "committing" && summary.state != "uncertain") continue;
+    for (const auto& name : summary.waiting_for) ++blockers[name];
+  }
+  for (const auto& [state, n] : states) out.add("active_transactions", {{"state", state}}, n);
+  for (const auto& [name, n] : blockers)
+    out.add("in_doubt_transactions", {{"participant", name.text()}}, n);
+  out.add("oldest_in_doubt_age_seconds", {}, static_cast<double>(seen.oldest_in_doubt_ms) / 1000.0);
+}
+
+}  // namespace troth::coordinator

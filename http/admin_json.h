@@ -1,0 +1,31 @@
+#pragma once
+// The one place that says how admin views look as JSON: what `troth -o json` prints is what
+// /api/v1 answers. Keys are snake_case; durations carry their unit in the key.
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "protocol/service.h"
+
+namespace troth::http {
+
+nlohmann::ordered_json to_json(const protocol::NodeStatus& status);
+nlohmann::ordered_json to_json(const protocol::LinkStatus& link);
+nlohmann::ordered_json to_json(const protocol::TransactionSummary& summary);
+nlohmann::ordered_json to_json(const protocol::TransactionDetail& detail);
+
+/// Whole answers, schema first: troth.status/1, troth.txn.list/1, troth.txn.show/1,
+/// troth.participant.list/1.
+nlohmann::ordered_json status_view(const protocol::NodeStatus& status);
+nlohmann::ordered_json transactions_view(const std::vector<protocol::TransactionSummary>& list);
+nlohmann::ordered_json transaction_view(const protocol::TransactionDetail& detail);
+nlohmann::ordered_json participants_view(const protocol::NodeStatus& coordinator);
+
+/// troth.error/1. `hint` may be empty.
+nlohmann::ordered_json error_view(const std::string& what, const std::string& hint);
+
+/// Text that is not UTF-8 is replaced, never an exception. `indent` -1 = one line.
+std::string dump(const nlohmann::ordered_json& json, int indent);
+
+}  // namespace troth::http

@@ -1,0 +1,29 @@
+#pragma once
+// /metrics: the one table of every metric's name, type and meaning, and the Prometheus text of what
+// a daemon measured. docs/reference/metrics.md, the alert rules and the dashboard are tested
+// against the table.
+
+#include <string>
+#include <vector>
+
+#include "protocol/service.h"
+
+namespace troth::http {
+
+enum class MetricKind { kCounter, kGauge, kHistogram };
+
+struct MetricInfo {
+  const char* name;  ///< without the prefix troth_
+  MetricKind kind;
+  const char* help;
+};
+const std::vector<MetricInfo>& metric_table();
+
+/// What the operating system knows of this process; absent where /proc is.
+Measurements measure_process();
+
+/// Prometheus text, version 0.0.4. Measurements whose name is not in the table are a bug: asserted.
+std::string prometheus_text(const protocol::NodeStatus& status, const Measurements& measured,
+                            const Measurements& process);
+
+}  // namespace troth::http

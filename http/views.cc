@@ -1,0 +1,148 @@
+#include "http/views.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+
+#include "base/version.h"
+#include "http/admin_json.h"
+#include "http/metrics.h"
+
+namespace troth::http {
+
+using namespace protocol;
+
+namespace {
+
+constexpr std::string_view kApi = "/api/v1/";
+constexpr std::size_t kDefaultLimit = 100;
+constexpr std::size_t kMaxLimit = 10'000;
+
+constexpr const char* kIndex =
+    "troth\n\n"
+    "/healthz                      the process lives\n"
+    "/readyz                       200, or 503 and the reason\n"
+    "/metrics                      Prometheus text\n"
+    "/version\n"
+    "/api/v1/status                as troth status -o json\n"
+    "/api/v1/transactions          as troth txn list -o json; "
+    "?filter=all|in_doubt|active|recent&limit=100\n"
+    "/api/v1/transactions/ID       as troth txn show ID -o json\n"
+    "/api/v1/participants          as troth participant list -o json (a coordinator's)\n";
+
+Reply text(int status, std::string body) {
+  return {status, "text/plain; charset=utf-8", std::move(body)};
+}
+
+Reply json(const nlohmann::ordered_json& body) {
+  return {200, "application/json", dump(body, 2) + "\n"};
+}
+
+Reply problem(const Error& error) {
+  const int status = error.code == ErrorCode::kNotFound          ? 404
+                     : error.code == ErrorCode::kInvalidArgument ? 400
+                     : error.code == ErrorCode::kBusy            ? 503
+                                                                 : 500;
+  return {status, "application/json", dump(error_view(error.context, ""), 2) + "\n"};
+}
+
+Result<TransactionFilter> parse_filter(const std::string& text) {
+  if (text.empty() || text == "all") return TransactionFilter::kAll;
+  if (text == "in_doubt") return TransactionFilter::kInDoubt;
+  if (text == "active") return TransactionFilter::kActive;
+  if (text == "recent") return TransactionFilter::kRecent;
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("filter \"{}\" is not all, in_doubt, active or recent", text));
+}
+
+Result<std::size_t> parse_limit(const std::string& text) {
+  if (text.empty()) return kDefaultLimit;
+  std::size_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error != std::errc{} || end != text.data() + text.size() || limit == 0 || limit > kMaxLimit)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("limit \"{}\" is not between 1 and {}", text, kMaxLimit));
+  return limit;
+}
+
+std::string value_of(const std::map<std::string, std::string>& query, const char* key) {
+  const auto found = query.find(key);
+  return found == query.end() ? "" : found->second;
+}
+
+}  // namespace
+
+void Views::serve(AdminPort& port) {
+  std::lock_guard lock(mutex_);
+  port_ = &port;
+  reason_.clear();
+}
+
+void Views::not_ready(std::string reason) {
+  std::lock_guard lock(mutex_);
+  reason_ = std::move(reason);
+}
+
+void Views::stop_serving() {
+  std::lock_guard lock(mutex_);
+  port_ = nullptr;
+  reason_ = "stopped";
+}
+
+Reply Views::get(const std::string& path, const std::map<std::string, std::string>& query) {
+  if (path == "/healthz") return text(200, "ok\n");
+  if (path == "/") return text(200, kIndex);
+  if (path == "/version") return json({{"schema", "troth.version/1"}, {"version", version()}});
+  const bool api_path = path.starts_with(kApi);
+  if (path != "/readyz" && path != "/metrics" && !api_path)
+    return problem({ErrorCode::kNotFound, "no such path; / lists them"});
+  std::lock_guard lock(mutex_);
+  if (path == "/readyz") return ready();
+  if (port_ == nullptr) return problem({ErrorCode::kBusy, reason_});
+  return api_path ? api(*port_, path.substr(kApi.size()), query) : metrics(*port_);
+}
+
+Reply Views::ready() {
+  if (!reason_.empty()) return text(503, reason_ + "\n");
+  const auto status = port_->status();
+  if (!status) return text(503, status.error().context + "\n");
+  if (status->state != "ready") return text(503, status->state + "\n");
+  return text(200, "ready\n");
+}
+
+Reply Views::metrics(AdminPort& port) {
+  const auto status = port.status();
+  if (!status) return problem(status.error());
+  const auto measured = port.measure();
+  if (!measured) return problem(measured.error());
+  return {200, "text/plain; version=0.0.4; charset=utf-8",
+          prometheus_text(*status, *measured, measure_process())};
+}
+
+Reply Views::api(AdminPort& port, const std::string& view,
+                 const std::map<std::string, std::string>& query) {
+  constexpr std::string_view kOne = "transactions/";
+  if (view == "status" || view == "participants") {
+    const auto status = port.status();
+    if (!status) return problem(status.error());
+    if (view == "status") return json(status_view(*status));
+    if (status->role != Role::kCoordinator)
+      return problem({ErrorCode::kNotFound, "a participant has no participants"});
+    return json(participants_view(*status));
+  }
+  if (view == "transactions") {
+    const auto filter = parse_filter(value_of(query, "filter"));
+    if (!filter) return problem(filter.error());
+    const auto limit = parse_limit(value_of(query, "limit"));
+    if (!limit) return problem(limit.error());
+    const auto list = port.list_transactions(*filter, *limit);
+    return list ? json(transactions_view(*list)) : problem(list.error());
+  }
+  if (view.starts_with(kOne) && view.size() > kOne.size()) {
+    const auto detail = port.show_transaction(view.substr(kOne.size()));
+    return detail ? json(transaction_view(*detail)) : problem(detail.error());
+  }
+  return problem({ErrorCode::kNotFound, "no such view; / lists them"});
+}
+
+}  // namespace troth::http

@@ -1,0 +1,32 @@
+// What /metrics shows of the agent's engine (docs/reference/metrics.md).
+#include "participant/engine.h"
+
+namespace troth::participant {
+
+using namespace protocol;
+
+void Engine::measure(Measurements& out, Now now) const {
+  const auto seen = status(now);
+  const Labels database{{"database", options_.name.text()}};
+  const auto counter = [&](const char* name) {
+    const auto found = counters_.find(name);
+    return found == counters_.end() ? std::uint64_t{0} : found->second;
+  };
+  std::uint64_t waiting = 0;
+  for (const auto& [gtid, entry] : branches_)
+    if (!entry.waits_for.empty()) ++waiting;
+  out.add("agent_prepared_branches", database, seen.in_doubt);
+  out.add("agent_oldest_prepared_age_seconds", database,
+          static_cast<double>(seen.oldest_in_doubt_ms) / 1000.0);
+  out.add("agent_live_branches", database, std::uint64_t{live_});
+  out.add("agent_waiting_branches", database, waiting);
+  out.add("agent_lock_waits_total", database, counter("lock_waits"));
+  out.add("agent_flushes_total", database, counter("flushes"));
+  for (const char* ended : {"prepared", "read_only", "committed", "aborted"})
+    out.add("agent_branches_total", {database.front(), {"step", ended}}, counter(ended));
+  for (const auto& [protocol, name] :
+       {std::pair("2pc", "prepares"), std::pair("1pc", "one_phase"), std::pair("local", "local")})
+    out.add("agent_requests_total", {database.front(), {"protocol", protocol}}, counter(name));
+}
+
+}  // namespace troth::participant
