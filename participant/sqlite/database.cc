@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "base/failpoint.h"
 #include "participant/sqlite/shim_vfs.h"
 
@@ -134,15 +137,39 @@ Status Database::rollback() {
   return connection_->in_transaction() ? connection_->execute("ROLLBACK") : Status{};
 }
 
-Status Database::sync_wal() {
+Result<sqlite3_file*> Database::wal_file() {
   sqlite3_file* wal = nullptr;
   if (sqlite3_file_control(connection_->get(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &wal) !=
           SQLITE_OK ||
       wal == nullptr || wal->pMethods == nullptr)
     return fail(ErrorCode::kIo, "SQLite gives no handle of its -wal file");
+  return wal;
+}
+
+Status Database::sync_wal() {
+  TROTH_ASSIGN_OR_RETURN(auto* const wal, wal_file());
   if (wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
     return fail(ErrorCode::kIo, fmt::format("fdatasync of {}-wal failed", options_.path));
   return {};
+}
+
+Status Database::rewrite_wal() {
+  TROTH_ASSIGN_OR_RETURN(auto* const wal, wal_file());
+  sqlite3_int64 bytes = 0;
+  if (wal->pMethods->xFileSize(wal, &bytes) != SQLITE_OK)
+    return fail(ErrorCode::kIo, fmt::format("cannot read the size of {}-wal", options_.path));
+  if (bytes == 0) return {};
+  std::vector<char> buffer(64 << 10);  // SQLite writes less than 128 KiB at once
+  for (sqlite3_int64 at = 0; at < bytes; at += static_cast<sqlite3_int64>(buffer.size())) {
+    const auto part =
+        static_cast<int>(std::min(static_cast<sqlite3_int64>(buffer.size()), bytes - at));
+    int rc = wal->pMethods->xRead(wal, buffer.data(), part, at);
+    if (rc == SQLITE_OK) rc = wal->pMethods->xWrite(wal, buffer.data(), part, at);
+    if (rc != SQLITE_OK)
+      return fail(ErrorCode::kIo, fmt::format("cannot write {}-wal again, {} bytes at {}: {}",
+                                              options_.path, part, at, sqlite3_errstr(rc)));
+  }
+  return sync_wal();
 }
 
 Status Database::checkpoint() {

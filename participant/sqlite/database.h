@@ -29,6 +29,10 @@ class Database {
 
   /// fdatasync of the -wal file: what was committed survives a power cut.
   Status sync_wal();
+  /// At the start, inside the outer transaction: writes the -wal's bytes once more and forces them.
+  /// After a failed fdatasync of the process before they may be in the page cache only, marked
+  /// clean, and no later fdatasync would write them (failures.md 0.2).
+  Status rewrite_wal();
   bool checkpoint_is_due() const { return wal_bytes() >= options_.checkpoint_wal_bytes; }
   /// Copies the -wal back into the file, as far as readers let it. Outside an outer transaction.
   Status checkpoint();
@@ -42,6 +46,7 @@ class Database {
  private:
   explicit Database(SqliteOptions options);
   Status configure();
+  Result<sqlite3_file*> wal_file();
 
   SqliteOptions options_;
   std::unique_ptr<FileSystem> files_;

@@ -112,7 +112,8 @@ Status SqliteResourceManager::load() {
   applier_ = std::make_unique<Applier>(db, schema_);
   executor_ = std::make_unique<Executor>(*database_, schema_, *analyzer_, *applier_, *capture_,
                                          options_, clock_);
-  return database_->begin(schema_.has_foreign_keys());
+  TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
+  return database_->rewrite_wal();
 }
 
 Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std::string& redo) {

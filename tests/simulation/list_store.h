@@ -36,6 +36,7 @@ class ListFile final : public StoredFile {
                                 std::int64_t value) const override;
   std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const override;
   void power_loss(tests::Random& random) override;
+  bool fail_next_sync(bool) override { return false; }
   std::function<void()> snapshot() override;
   std::string problem() const override { return {}; }
 

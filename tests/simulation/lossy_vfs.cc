@@ -9,6 +9,8 @@
 #include <map>
 #include <new>
 #include <optional>
+#include <set>
+#include <utility>
 
 namespace troth::simulation {
 
@@ -18,8 +20,14 @@ constexpr std::size_t kSector = 512;
 
 using Bytes = std::optional<std::string>;  // nothing: there is no such file
 
-std::map<std::string, Bytes>& forced_files() {
-  static std::map<std::string, Bytes> files;
+struct Known {
+  Bytes forced;
+  std::set<std::size_t> dirty;  // sectors written since they were forced, or lost by a failed sync
+  bool fail_next_sync = false;
+};
+
+std::map<std::string, Known>& known_files() {
+  static std::map<std::string, Known> files;
   return files;
 }
 tests::Random& own_random() {
@@ -44,7 +52,7 @@ void write_file(const std::string& path, const Bytes& bytes) {
 
 struct LossyFile {
   sqlite3_file base;
-  const std::string* path = nullptr;  // key in forced_files()
+  const std::string* path = nullptr;  // key in known_files()
   sqlite3_file* real() {
     return reinterpret_cast<sqlite3_file*>(reinterpret_cast<char*>(this) + sizeof(LossyFile));
   }
@@ -55,9 +63,23 @@ sqlite3_file* real(sqlite3_file* f) {
   return reinterpret_cast<LossyFile*>(f)->real();
 }
 
+// After a failed sync the pages count as clean: still to be read, and never written unless somebody
+// writes them again.
 int sync(sqlite3_file* f, int) {
   auto& path = *reinterpret_cast<LossyFile*>(f)->path;
-  forced_files()[path] = read_file(path);
+  auto& known = known_files()[path];
+  if (std::exchange(known.fail_next_sync, false)) {
+    known.dirty.clear();
+    return SQLITE_IOERR_FSYNC;
+  }
+  const auto now = read_file(path).value_or("");
+  auto forced = known.forced.value_or("");
+  forced.resize(now.size(), '\0');
+  for (const auto sector : known.dirty)
+    if (sector * kSector < now.size())
+      forced.replace(sector * kSector, kSector, now, sector * kSector, kSector);
+  known.forced = std::move(forced);
+  known.dirty.clear();
   return SQLITE_OK;
 }
 
@@ -70,6 +92,11 @@ int read(sqlite3_file* f, void* p, int n, sqlite3_int64 at) {
   return real(f)->pMethods->xRead(real(f), p, n, at);
 }
 int write(sqlite3_file* f, const void* p, int n, sqlite3_int64 at) {
+  auto& known = known_files()[*reinterpret_cast<LossyFile*>(f)->path];
+  const auto begin = static_cast<std::size_t>(at);
+  for (auto sector = begin / kSector; sector * kSector < begin + static_cast<std::size_t>(n);
+       ++sector)
+    known.dirty.insert(sector);
   return real(f)->pMethods->xWrite(real(f), p, n, at);
 }
 int truncate(sqlite3_file* f, sqlite3_int64 n) {
@@ -148,7 +175,7 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, in
   const int rc = base->xOpen(base, name, file->real(), flags, out_flags);
   if (rc != SQLITE_OK) return rc;
   file->base.pMethods = &kMethods;
-  file->path = &forced_files().try_emplace(name).first->first;
+  file->path = &known_files().try_emplace(name).first->first;
   return SQLITE_OK;
 }
 
@@ -171,19 +198,18 @@ sqlite3_vfs make_vfs() {
 
 enum class Loss { kAll, kNothing, kTear };
 
-// Each sector is the one that was forced or the one that was written last.
-Bytes after_power_cut(const Bytes& forced, const Bytes& now, Loss loss, tests::Random& random) {
-  if (loss == Loss::kAll) return forced;
-  if (loss == Loss::kNothing || !now) return now;
-  if (!forced && random.below(2) == 0) return std::nullopt;  // its directory entry is gone
-  const std::string& before = forced ? *forced : *now;
-  std::string out = random.below(2) == 0 ? before : *now;
-  for (std::size_t at = 0; at < out.size(); at += kSector) {
-    const auto& from = random.below(2) == 0 ? before : *now;
-    const auto length = std::min(kSector, out.size() - at);
-    std::string sector = at < from.size() ? from.substr(at, length) : std::string();
-    sector.resize(length, '\0');
-    out.replace(at, length, sector);
+// A dirty sector is the one that was forced or the one that was written last.
+Bytes after_power_cut(const Known& known, const Bytes& now, Loss loss, tests::Random& random) {
+  if (loss == Loss::kAll || !now) return loss == Loss::kAll ? known.forced : now;
+  if (!known.forced && loss == Loss::kTear && random.below(2) == 0)
+    return std::nullopt;  // its directory entry is gone
+  std::string out = known.forced.value_or("");
+  if (loss == Loss::kNothing || random.below(2) == 0) out.resize(now->size(), '\0');
+  for (const auto sector : known.dirty) {
+    const auto at = sector * kSector;
+    if (at >= out.size() || at >= now->size()) continue;
+    if (loss == Loss::kTear && random.below(2) == 0) continue;
+    out.replace(at, kSector, *now, at, kSector);
   }
   return out;
 }
@@ -206,18 +232,22 @@ void seed_lossy_vfs(std::uint64_t seed) {
 }
 
 void force_database(const std::string& path) {
-  for (const auto& file : {path, wal_of(path)}) forced_files()[file] = read_file(file);
+  for (const auto& file : {path, wal_of(path)}) known_files()[file] = {read_file(file), {}, false};
 }
 
 void cut_power_under(const std::string& path, tests::Random& random) {
   constexpr Loss kLosses[] = {Loss::kAll, Loss::kNothing, Loss::kTear, Loss::kTear};
   const auto loss = kLosses[random.below(4)];
   for (const auto& file : {path, wal_of(path)}) {
-    auto& forced = forced_files()[file];
-    forced = after_power_cut(forced, read_file(file), loss, random);
-    write_file(file, forced);
+    auto& known = known_files()[file];
+    known = {after_power_cut(known, read_file(file), loss, random), {}, false};
+    write_file(file, known.forced);
   }
   std::remove((path + "-shm").c_str());
+}
+
+void fail_next_sync_of(const std::string& path, bool fail) {
+  known_files()[wal_of(path)].fail_next_sync = fail;
 }
 
 std::function<void()> copy_database(const std::string& path) {
@@ -232,7 +262,7 @@ std::function<void()> copy_database(const std::string& path) {
 void drop_database(const std::string& path) {
   for (const auto& file : {path, wal_of(path)}) {
     std::remove(file.c_str());
-    forced_files().erase(file);
+    known_files().erase(file);
   }
   std::remove((path + "-shm").c_str());
 }

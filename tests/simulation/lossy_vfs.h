@@ -17,6 +17,9 @@ void seed_lossy_vfs(std::uint64_t seed);
 void force_database(const std::string& path);
 /// The machine of `path` lost power; no connection to it is open.
 void cut_power_under(const std::string& path, tests::Random& random);
+/// The next sync of its -wal fails, or no longer does. What it should have forced stays in the page
+/// cache, clean.
+void fail_next_sync_of(const std::string& path, bool fail);
 /// A copy of the database; call the result to put it back, forced.
 std::function<void()> copy_database(const std::string& path);
 /// Deletes the database and what is known of it.

@@ -68,6 +68,8 @@ class Node : public Station, protected protocol::PeerHandler {
   void cut_power_after(std::uint64_t steps);
   /// One step on the disk fails, and only that one. What an fsync should have written is lost.
   void fail_step(std::uint64_t steps);
+  /// The next fsync of its database fails. False if it has none that could.
+  virtual bool fail_database() { return false; }
   /// Only `bytes` more fit on the disk; nothing = room again.
   void limit_space(std::optional<std::uint64_t> bytes);
   /// Damages one byte that was durable. While not alive. Call the result to repair it; nothing if
@@ -97,6 +99,7 @@ class Node : public Station, protected protocol::PeerHandler {
   void fatal(const Error& error);
   void start_log(std::unique_ptr<wal::Writer> writer);
   void collect_alarms();
+  void excuse_failures() { step_failed_ = true; }
 
   World& world_;
   Network& network_;
@@ -151,6 +154,7 @@ class ParticipantNode final : public Node, public participant::WorkerPort {
   bool quiet() const override;
   const StoredFile& file() const { return *file_; }
   std::function<void()> snapshot() override;
+  bool fail_database() override;
 
  private:
   Status open() override;

@@ -56,7 +56,15 @@ Status ParticipantNode::open() {
   return {};
 }
 
+bool ParticipantNode::fail_database() {
+  if (!file_->fail_next_sync(true)) return false;
+  world_.trace("{}: the next fsync of its database fails", setup_.name);
+  excuse_failures();
+  return true;
+}
+
 void ParticipantNode::drop() {
+  file_->fail_next_sync(false);
   engine_.reset();
   runner_.reset();
   store_.reset();

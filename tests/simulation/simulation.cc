@@ -107,7 +107,9 @@ class Run {
       node.cut_power_after(1 + random.below(12));
     } else if (what < 38) {
       node.fail_step(1 + random.below(20));
-    } else if (what < 44) {
+    } else if (what < 44 && node.fail_database()) {
+      return;
+    } else if (what < 50) {
       fill_disk(node);
     } else {
       kill(node);

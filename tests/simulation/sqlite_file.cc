@@ -88,6 +88,11 @@ void SqliteFile::power_loss(tests::Random& random) {
   cut_power_under(path_, random);
 }
 
+bool SqliteFile::fail_next_sync(bool fail) {
+  fail_next_sync_of(path_, fail);
+  return true;
+}
+
 std::function<void()> SqliteFile::snapshot() {
   return copy_database(path_);
 }

@@ -20,6 +20,7 @@ class SqliteFile final : public StoredFile {
                                 std::int64_t value) const override;
   std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const override;
   void power_loss(tests::Random& random) override;
+  bool fail_next_sync(bool fail) override;
   std::function<void()> snapshot() override;
   Rows rows() const override;
   std::string problem() const override;

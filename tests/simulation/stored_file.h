@@ -32,6 +32,8 @@ class StoredFile {
   virtual std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const = 0;
   /// While no process has it open: what was not forced is kept, lost or torn.
   virtual void power_loss(tests::Random& random) = 0;
+  /// The next fsync of the database fails, or no longer does. False if it cannot.
+  virtual bool fail_next_sync(bool fail) = 0;
   /// While no process has it open: a copy. Call the result to put it back.
   virtual std::function<void()> snapshot() = 0;
   /// What committed transactions left.
