@@ -114,6 +114,9 @@ Result<json> parse_json(const std::string& text, const std::string& source, std:
     return json::parse(text);
   } catch (const json::parse_error& error) {
     return fail(not_json(error, text, source, line));
+  } catch (const json::out_of_range&) {  // 1e999: JSON, but no number of ours
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}:{}: a number is too large for a 64-bit real", source, line));
   }
 }
 
