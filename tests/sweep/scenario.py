@@ -1,0 +1,260 @@
+"""One scenario: a fault, a restart, and the audit. Returns whether the fault happened; raises Violation if a promise was broken."""
+import os
+import re
+import signal
+import subprocess
+import time
+
+import auditor
+from cluster import LIMIT, SweepCluster, Violation
+from disk import PowerDisk
+from faults import CALLS, FIRST_CRASH
+from workload import Client
+
+CLIENTS, LENGTH = 3, 24
+CALL = re.compile(r"^(\d+) +(\w+)\((?:\d+<([^>]*)>|\"([^\"]*)\")?")
+FORCES = ("fsync", "fdatasync")
+OWN_LOGS = (".log", "-wal")  # nothing is undone there; a database and its -journal are, by SQLite, once: when the agent adopts it
+
+
+FILE_FORCED = 1.3  # seconds: an agent forces its file one second after a flush, and only then frees its log
+
+
+def after(seconds):
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() >= until
+
+
+class Scenario:
+    def __init__(self, cluster, victim):
+        self.cluster, self.victim = cluster, cluster.by_name[victim]
+        self.disk = cluster.disks[victim]
+        self.clients = []
+
+    def start(self, failpoints=""):
+        """None when all run, else the code with which the victim left. The coordinator is told where participants are, so it comes last."""
+        if self.victim is self.cluster.coordinator:
+            self.start_others()
+        left = self.victim.try_start(failpoints)
+        if left is None:
+            self.start_others()
+        return left
+
+    def start_others(self):
+        for daemon in self.cluster.daemons():
+            if daemon is not self.victim and not daemon.running():
+                daemon.start()
+
+    def load(self):
+        self.clients = [Client(i, LENGTH, self.cluster) for i in range(CLIENTS)]
+        for client in self.clients:
+            client.start()
+
+    def while_alive(self, condition):
+        """Waits for `condition`; False if the victim is dead first."""
+        deadline = time.monotonic() + LIMIT * 2
+        while not condition():
+            self.cluster.deaths(expected=(self.victim.name,))
+            if not self.victim.running():
+                return False
+            if time.monotonic() > deadline:
+                raise Violation("the clients do not come to an end")
+            time.sleep(0.002)
+        return True
+
+    def clients_done(self):
+        return not any(c.is_alive() for c in self.clients)
+
+    def finish_clients(self):
+        for client in self.clients:
+            client.join(LIMIT * 2)
+            if client.is_alive():
+                raise Violation("a client hangs")
+            if client.failure:
+                raise Violation(f"a client failed: {client.failure!r}")
+            if client.odd:
+                raise Violation("; ".join(client.odd[:3]))
+
+    def stop_clients(self):
+        for client in self.clients:
+            client.stop()
+        self.finish_clients()
+
+    def survives(self):
+        """Runs what is armed to its end: load, rest, SIGTERM. True if the victim got through all of it."""
+        if not self.while_alive(self.clients_done) or not self.cluster.settle(victim=self.victim):
+            return False
+        if self.victim is not self.cluster.coordinator and not self.while_alive(after(FILE_FORCED)):
+            return False
+        self.victim.process.send_signal(signal.SIGTERM)
+        code = self.victim.process.wait(LIMIT)
+        if code == 0:
+            self.victim.wait()
+        return code == 0
+
+    def bury(self, code=None):
+        """Reaps the dead victim, and takes its power if it can lose it. Its log must be readable before anybody repairs it."""
+        if code is None:
+            code = self.victim.wait(LIMIT)
+        if isinstance(self.disk, PowerDisk):
+            self.disk.lose_power()
+        if code != -signal.SIGKILL:
+            raise Violation(f"{self.victim.name} left with {code}: {self.victim.log_tail()}")
+        auditor.verify_log(self.cluster, self.victim)
+
+    def transactions(self):
+        return [t for client in self.clients for t in client.transactions]
+
+    def audit(self):
+        self.finish_clients()
+        auditor.audit(self.cluster, self.transactions())
+
+
+def crash(cluster, victim, point, hit):
+    """SIGKILL or power loss at the hit-th time the point is reached."""
+    s = Scenario(cluster, victim)
+    left = s.start(f"{point}=kill@{hit}")
+    survived = False
+    if left is None:
+        s.load()
+        survived = s.survives()
+    if not survived:
+        s.bury(left)
+    s.victim.start()
+    s.start_others()
+    if not s.clients:
+        s.load()
+    s.audit()
+    return not survived
+
+
+def recovery(cluster, victim, point, hit, number):
+    """The victim dies under load, and again at the hit-th time the point is reached during its next life, which only recovers."""
+    s = Scenario(cluster, victim)
+    if s.start(FIRST_CRASH[victim][number]) is not None:
+        raise Violation("the first crash came before the load")
+    s.load()
+    if s.while_alive(s.clients_done):
+        raise AssertionError(f"{FIRST_CRASH[victim][number]} is never reached: choose a smaller hit")
+    s.bury()
+    s.stop_clients()
+    left = s.victim.try_start(f"{point}=kill@{hit}")
+    survived = left is None and s.survives()
+    if not survived:
+        s.bury(left)
+    s.victim.start()
+    s.audit()
+    return not survived
+
+
+def error(cluster, victim, what, k, when):
+    """The k-th such call of a thread fails: from the start on, or from the moment the daemon is ready."""
+    calls, code = what.split(":")
+    trace = os.path.join(cluster.dir, "strace.out")
+    options = ["-f", "-y", "-q", "-o", trace, "-e", f"trace={calls},fsync,fdatasync,pwrite64", "-e", f"inject={calls}:error={code}:when={k}"]
+    s = Scenario(cluster, victim)
+    if when == "start":
+        s.victim.wrap = ("strace", "-D", *options)
+    left = s.start()
+    tracer = None
+    if left is None:
+        if when == "run":
+            tracer = attach(s.victim.process.pid, options)
+        s.load()
+        if s.while_alive(s.clients_done) and cluster.settle(victim=s.victim):
+            s.victim.process.send_signal(signal.SIGTERM)
+        left = s.victim.wait(LIMIT)
+    if tracer is not None:
+        tracer.wait(LIMIT)
+    fired = check_error(calls_of(trace), left, (calls, code), s.victim)
+    s.victim.wrap = ()
+    s.victim.start()
+    s.start_others()
+    if not s.clients:
+        s.load()
+    s.audit()
+    return fired
+
+
+def attach(pid, options):
+    tracer = subprocess.Popen(["strace", *options, "-p", str(pid)], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + LIMIT
+    tasks = f"/proc/{pid}/task"
+    while not all(traced(f"{tasks}/{task}/status") for task in os.listdir(tasks)):
+        if tracer.poll() is not None or time.monotonic() > deadline:
+            raise OSError("strace cannot attach")
+        time.sleep(0.002)
+    return tracer
+
+
+def traced(status):
+    try:
+        with open(status) as f:
+            return "TracerPid:\t0\n" not in f.read()
+    except FileNotFoundError:
+        return True
+
+
+def calls_of(trace):
+    """[(call, path, injected, succeeded)] in the order of their ends, once strace has written the last of them."""
+    deadline = time.monotonic() + LIMIT
+    while True:
+        with open(trace, errors="replace") as f:
+            lines = f.read().splitlines()
+        started = {line.split()[0] for line in lines}
+        ended = {line.split()[0] for line in lines if "+++ " in line}
+        if started and started == ended:
+            break
+        if time.monotonic() > deadline:
+            raise OSError(f"strace does not finish {trace}: {started - ended}")
+        time.sleep(0.005)
+    out, pending = [], {}
+    for line in lines:
+        thread = line.split()[0]
+        call = CALL.match(line)
+        if call:
+            pending[thread] = (call[2], call[3] or call[4])
+        if "<unfinished" not in line and ") = " in line.replace(")   ", ") ") and thread in pending:
+            result = line.rpartition(" = ")[2] if "(INJECTED)" not in line else "-1"
+            out.append((*pending.pop(thread), "(INJECTED)" in line, not result.startswith("-")))
+    return out
+
+
+def check_error(calls, left, fault, victim):
+    """After a failed force the process must leave, and must not touch that file again. Returns whether anything failed."""
+    failed = {}
+    for call, path, injected, succeeded in calls:
+        if injected:
+            failed.setdefault(path, call)
+        elif succeeded and failed.get(path) in FORCES and path.endswith(OWN_LOGS):
+            raise Violation(f"{victim.name} goes on with {call} of {path} after a failed {failed[path]}")
+    if not failed:
+        if left != 0:
+            raise Violation(f"{victim.name} left with {left} though nothing failed: {victim.log_tail()}")
+        return False
+    allowed = next((74,) if must_stop else (0, 74) for names, code, must_stop in CALLS if (names, code) == fault)
+    if left not in allowed:
+        raise Violation(f"{victim.name} left with {left} after a failed {failed}, allowed is {allowed}: {victim.log_tail()}")
+    return True
+
+
+def perform(series, hit, directory, binaries, network):
+    """Runs one scenario in `directory`, which must not exist. Returns (fired, violation or None); removes the directory if all is well."""
+    phase, victim, what = series
+    cluster = None
+    try:
+        cluster = SweepCluster(directory, binaries, network, powerless=(victim,) if phase.endswith("power") else ())
+        if phase in ("kill", "power"):
+            fired = crash(cluster, victim, what, hit)
+        elif phase.startswith("recovery"):
+            fired = recovery(cluster, victim, what, hit, int(phase[8]) - 1)
+        else:
+            fired = error(cluster, victim, what, hit, phase.partition("-")[2])
+        cluster.close()
+        cluster.remove()
+        return fired, None
+    except (Violation, AssertionError, OSError, subprocess.SubprocessError) as failure:
+        return True, f"{type(failure).__name__}: {failure}"
+    finally:
+        if cluster is not None:
+            cluster.close()
