@@ -16,6 +16,7 @@ int outcome(const Arguments& arguments, const Words& words);
 int status(const Arguments& arguments, const Words& words);
 int txn(const Arguments& arguments, const Words& words);
 int log(const Arguments& arguments, const Words& words);
+int bench(const Arguments& arguments, const Words& words);
 int help(const Arguments& arguments, const Words& words);
 int run(const Arguments& arguments);
 

@@ -21,7 +21,9 @@ Commands
   status   is it healthy, and is anything stuck
   txn      list | show ID | retry ID|--all
   log      dump | verify | stats DIR   (offline, read-only)
-  help     this, or a topic: submit, outcome, status, txn, log, examples, exit-codes, states
+  bench    transfer | read-only | recovery   (throughput, latency, cost)
+  help     this, or a topic: submit, outcome, status, txn, log, bench, examples, exit-codes,
+           states
   version
 
 Global flags (anywhere)
@@ -70,6 +72,27 @@ troth log verify DIR   checks all checksums and chains
 troth log stats DIR    counts by type
 
   Reads only; works while the daemon runs and on logs it refuses to open.
+)help"},
+      {"bench",
+       R"help(troth bench transfer|read-only --local [flags]     own daemons in a temporary directory
+troth bench transfer|read-only -e HOST:PORT [flags]   a running coordinator
+troth bench recovery --local [flags]     transfers, kill -9, time until ready again
+
+  --clients 8          threads with one transaction at a time each
+  --in-flight N        instead: N at once through submitBatch, in batches of --batch
+  --rate N             open loop: N a second, latency from the intended start
+  --participants 2  --accounts 100000  --hot N (only the first N accounts)
+  --abort-percent N    so many of a hundred must fail
+  --seconds 5  --warmup 1  --seed 1
+  --csv FILE  --json FILE  --hgrm FILE     throughput by second, everything, percentiles
+  --dir DIR            where --local puts its directory: name the disk you mean
+  --segment-bytes SIZE of the logs of --local
+
+  Every write is as durable as ever. At the end the sum of all balances must be what it was.
+  A running coordinator's participants need this table:
+    CREATE TABLE bench_accounts(id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
+    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+      INSERT INTO bench_accounts SELECT i, 1000 FROM n;
 )help"},
       {"examples",
        R"help(# take one item from stock, charge the account, write it down: all or nothing
@@ -140,17 +163,18 @@ int run(const Arguments& arguments) {
   if (command == "status") return status(arguments, rest);
   if (command == "txn") return txn(arguments, rest);
   if (command == "log") return log(arguments, rest);
+  if (command == "bench") return bench(arguments, rest);
   if (command == "help") return help(arguments, rest);
   if (command == "version") {
     std::printf("troth %s\n", version());
     return kOk;
   }
   const bool flag = command.front() == '-';
-  const auto near =
-      flag
-          ? did_you_mean(command, {"--endpoint", "--output", "--timeout", "--no-headers", "--quiet",
-                                   "--no-color", "--help"})
-          : did_you_mean(command, {"submit", "outcome", "status", "txn", "log", "help", "version"});
+  const auto near = flag
+                        ? did_you_mean(command, {"--endpoint", "--output", "--timeout",
+                                                 "--no-headers", "--quiet", "--no-color", "--help"})
+                        : did_you_mean(command, {"submit", "outcome", "status", "txn", "log",
+                                                 "bench", "help", "version"});
   return report(arguments, fmt::format("unknown {} \"{}\"", flag ? "flag" : "command", command),
                 near.empty() ? "troth help" : fmt::format("troth {}", near), kUsage);
 }

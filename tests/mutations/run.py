@@ -25,11 +25,11 @@ SOURCE, BUILD = WORK / "source", WORK / "build"
 LIMIT = 60
 
 
-def mutated(edits):
+def mutated(edits, whole):
     """The changed files of one variant. Raises ValueError if an old text does not stand there exactly once."""
     texts = {}
     for file, old, new in edits:
-        text = texts.get(file) or (ROOT / file).read_text()
+        text = texts.get(file, whole[file])
         # Two edits of one file may name the same text once each, first come first served.
         times = text.count(old)
         if times != 1 and not (times > 1 and sum(e[1] == old for e in edits) == times):
@@ -42,7 +42,7 @@ def check():
     bad = 0
     for name, _, _, edits in MUTATIONS:
         try:
-            mutated(edits)
+            mutated(edits, {file: (ROOT / file).read_text() for file, _, _ in edits})
         except (ValueError, OSError) as error:
             print(f"{name}: {error}")
             bad += 1
@@ -103,13 +103,13 @@ def main():
     prepare()
     missed = 0
     for name, promise, options, edits in chosen:
-        texts = mutated(edits)
-        for file, text in texts.items():
+        whole = {file: (SOURCE / file).read_text() for file, _, _ in edits}
+        for file, text in mutated(edits, whole).items():
             (SOURCE / file).write_text(text)
         build()
         result = hunt(options)
-        for file in texts:
-            shutil.copyfile(ROOT / file, SOURCE / file)
+        for file, text in whole.items():
+            (SOURCE / file).write_text(text)
         if result:
             print(f"MUTATION {name} CAUGHT {result[0].replace(' ', '-')} {result[1]} {result[2]:.1f}", flush=True)
         else:

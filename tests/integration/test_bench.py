@@ -1,0 +1,82 @@
+"""`troth bench`: own and running clusters, every figure present, nothing left behind."""
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+from harness import BIN, Cluster
+
+
+def bench(*words, endpoint=None, timeout=60):
+    command = [os.path.join(BIN, "troth"), *(("-e", endpoint) if endpoint else ()), "bench", *words, "-o", "json"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+
+
+class Bench(unittest.TestCase):
+    def test_own_cluster_with_aborts_leaves_nothing_behind(self):
+        with tempfile.TemporaryDirectory() as directory:
+            files = {kind: os.path.join(directory, kind) for kind in ("csv", "json", "hgrm")}
+            run = bench("transfer", "--local", "--dir", directory, "--seconds", "500ms", "--warmup", "100ms", "--accounts", "1000",
+                        "--clients", "2", "--abort-percent", "50", *sum((["--" + k, f] for k, f in files.items()), []))
+            self.assertEqual(run.returncode, 0, run.stderr)
+            report = json.loads(run.stdout)
+            self.assertTrue(report["conserved"])
+            self.assertGreater(report["committed"], 0)
+            self.assertGreater(report["aborted"], 0)
+            self.assertEqual(report["unknown"], 0, report)
+            self.assertGreater(report["latency_us"]["p50"], 0)
+            self.assertEqual([n["name"] for n in report["nodes"]], ["c1", "p1", "p2"])
+            for node in report["nodes"]:
+                self.assertGreater(node["forced_writes_per_txn"], 0)
+                self.assertGreater(node["fsyncs_per_txn"], 0)
+                self.assertGreater(node["messages_sent_per_txn"], 0)
+                self.assertGreater(node["resident_peak_bytes"], 0)
+            self.assertTrue(open(files["csv"]).read().startswith("second,finished\n1,"))
+            self.assertEqual(json.load(open(files["json"]))["committed"], report["committed"])
+            self.assertIn("1/(1-Percentile)", open(files["hgrm"]).read())
+            self.assertEqual(sorted(os.listdir(directory)), ["csv", "hgrm", "json"])
+
+    def test_open_loop_in_batches_keeps_its_rate(self):
+        run = bench("read-only", "--local", "--seconds", "1s", "--warmup", "100ms", "--accounts", "100", "--in-flight", "8", "--rate", "200",
+                    "--participants", "3")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        report = json.loads(run.stdout)
+        self.assertLess(report["txn_per_s"], 260)
+        self.assertGreater(report["txn_per_s"], 100)
+        self.assertTrue(report["conserved"])
+
+    def test_recovery_counts_records_and_time(self):
+        run = bench("recovery", "--local", "--seconds", "300ms", "--warmup", "100ms", "--accounts", "1000", "--in-flight", "16")
+        self.assertEqual(run.returncode, 0, run.stderr)
+        for node in json.loads(run.stdout)["recovery"]:
+            self.assertGreater(node["records"], 0)
+            self.assertGreater(node["seconds"], 0)
+
+    def test_running_cluster(self):
+        cluster = Cluster()
+        self.addCleanup(cluster.close)
+        for name in cluster.participants:
+            subprocess.run(["sqlite3", cluster.database(name), "CREATE TABLE bench_accounts(id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);"
+                            "INSERT INTO bench_accounts VALUES (1, 5), (2, 5)"], check=True)
+        cluster.start()
+        run = bench("transfer", "--seconds", "300ms", "--warmup", "100ms", "--accounts", "2", "--clients", "2", endpoint=cluster.coordinator.address)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertGreater(json.loads(run.stdout)["committed"], 0)
+        run = bench("transfer", "--participants", "3", endpoint=cluster.coordinator.address)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("coordinator c1 has 2 participants, not 3", run.stderr)
+        run = bench("transfer", endpoint=cluster.participants["p1"].address)
+        self.assertIn("is a participant; name its coordinator", run.stderr)
+
+    def test_a_table_that_is_not_there_is_named(self):
+        cluster = Cluster().start()
+        self.addCleanup(cluster.close)
+        run = bench("transfer", endpoint=cluster.coordinator.address)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("bench_accounts", run.stderr)
+        self.assertIn("troth help bench", run.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
