@@ -35,7 +35,7 @@ def own_directory(base, name, user):
     path = os.path.join(base, name)
     os.mkdir(path, 0o700)
     if os.geteuid() == 0:
-        shutil.chown(path, user, user)
+        shutil.chown(path, user)
     return path
 
 
