@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/histogram.h"
+#include "base/latency_histogram.h"
 #include "cli/bench_options.h"
 #include "protocol/service.h"
 
@@ -20,7 +20,7 @@ namespace troth::cli {
 struct LoadResult {
   /// Nanoseconds from when a transaction was to be sent until its answer (in a batch: of the whole
   /// batch), for those that ended as they were meant to.
-  Histogram latency;
+  LatencyHistogram latency;
   std::uint64_t committed = 0;
   std::uint64_t aborted = 0;                     ///< those that --abort-percent made to fail
   std::uint64_t conflicts = 0;                   ///< aborted although they could have committed

@@ -41,7 +41,7 @@ double counter_per_transaction(const BenchReport& report, const NodeReport& node
                                       : per_transaction(report, static_cast<double>(found->second));
 }
 
-ordered_json latency_json(const Histogram& latency) {
+ordered_json latency_json(const LatencyHistogram& latency) {
   const auto at = [&](double q) {
     return rounded(static_cast<double>(latency.quantile(q)) / kMicrosecond, 10);
   };

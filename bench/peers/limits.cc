@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "base/histogram.h"
+#include "base/latency_histogram.h"
 #include "bench/peers/peer.h"
 #include "thrift/client.h"
 #include "thrift/server.h"
@@ -55,7 +55,7 @@ std::string measure_fdatasync(const PeerOptions& options) {
   for (off_t at = 0; good && at < kSize; at += 1 << 20)
     good = ::pwrite(fd, mebibyte.data(), mebibyte.size(), at) > 0;
   good = good && ::fsync(fd) == 0;
-  Histogram latency;
+  LatencyHistogram latency;
   off_t at = 0;
   const auto began = std::chrono::steady_clock::now();
   auto now = began;

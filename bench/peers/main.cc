@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "base/histogram.h"
+#include "base/latency_histogram.h"
 #include "bench/peers/peer.h"
 
 namespace {
@@ -47,12 +47,12 @@ std::string run(const PeerOptions& options, const MakeSession& make) {
   for (int i = 0; i < options.clients; ++i) sessions.push_back(make(i));
   std::atomic<bool> measuring = false, stopping = false;
   std::mutex mutex;
-  troth::Histogram all;
+  troth::LatencyHistogram all;
   std::exception_ptr failure;
   std::vector<std::jthread> threads;
   for (int i = 0; i < options.clients; ++i) {
     threads.emplace_back([&, i] {
-      troth::Histogram mine;
+      troth::LatencyHistogram mine;
       Rows rows(static_cast<std::uint64_t>(i));
       try {
         while (!stopping) {

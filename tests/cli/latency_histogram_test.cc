@@ -1,4 +1,4 @@
-#include "base/histogram.h"
+#include "base/latency_histogram.h"
 
 #include <doctest/doctest.h>
 
@@ -6,10 +6,10 @@
 #include <cmath>
 #include <vector>
 
-using troth::Histogram;
+using troth::LatencyHistogram;
 
 TEST_CASE("an empty histogram answers zero") {
-  const Histogram histogram;
+  const LatencyHistogram histogram;
   CHECK(histogram.count() == 0);
   CHECK(histogram.min() == 0);
   CHECK(histogram.max() == 0);
@@ -18,7 +18,7 @@ TEST_CASE("an empty histogram answers zero") {
 }
 
 TEST_CASE("quantiles stay within 1/128 of those of the sorted values, from one to minutes") {
-  Histogram histogram;
+  LatencyHistogram histogram;
   std::vector<std::uint64_t> values;
   std::uint64_t state = 42;
   for (int i = 0; i < 20'000; ++i) {
@@ -45,7 +45,7 @@ TEST_CASE("every value lies in its own bucket at the edges of powers of two") {
   for (const std::uint64_t edge : {1ull, 127ull, 128ull, 129ull, 255ull, 256ull, 257ull, 65'535ull,
                                    65'536ull, (1ull << 42) - 1}) {
     CAPTURE(edge);
-    Histogram histogram;
+    LatencyHistogram histogram;
     histogram.record(edge);
     histogram.record(edge);
     CHECK(histogram.quantile(0.5) == edge);
@@ -54,14 +54,14 @@ TEST_CASE("every value lies in its own bucket at the edges of powers of two") {
 }
 
 TEST_CASE("what is too large counts as the largest value there is") {
-  Histogram histogram;
+  LatencyHistogram histogram;
   histogram.record(~std::uint64_t{0});
   CHECK(histogram.count() == 1);
   CHECK(histogram.max() == (std::uint64_t{1} << 42) - 1);
 }
 
 TEST_CASE("two histograms added are one of all values") {
-  Histogram low, high, both;
+  LatencyHistogram low, high, both;
   for (std::uint64_t i = 1; i <= 100; ++i) {
     low.record(i);
     high.record(1000 * i);
@@ -75,7 +75,7 @@ TEST_CASE("two histograms added are one of all values") {
 }
 
 TEST_CASE("the percentile text begins with the median's half and ends with all values") {
-  Histogram histogram;
+  LatencyHistogram histogram;
   for (std::uint64_t i = 1; i <= 64; ++i) histogram.record(1000 * i);
   const auto text = histogram.percentile_text(1000);
   CHECK(text.find("Value     Percentile TotalCount 1/(1-Percentile)") != std::string::npos);

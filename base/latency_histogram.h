@@ -9,13 +9,13 @@
 namespace troth {
 
 /// Not thread-safe: one per thread, added up at the end.
-class Histogram {
+class LatencyHistogram {
  public:
-  Histogram();
+  LatencyHistogram();
 
   /// Values from 2^42 on count as 2^42 - 1 (73 minutes of nanoseconds).
   void record(std::uint64_t value);
-  void add(const Histogram& other);
+  void add(const LatencyHistogram& other);
 
   std::uint64_t count() const { return count_; }
   /// The exact smallest and largest value; 0 when empty.

@@ -1,4 +1,4 @@
-#include "base/histogram.h"
+#include "base/latency_histogram.h"
 
 #include <fmt/format.h>
 
@@ -31,9 +31,9 @@ std::uint64_t highest_in(std::size_t bucket) {
 
 }  // namespace
 
-Histogram::Histogram() : buckets_(bucket_of(kMaxValue) + 1) {}
+LatencyHistogram::LatencyHistogram() : buckets_(bucket_of(kMaxValue) + 1) {}
 
-void Histogram::record(std::uint64_t value) {
+void LatencyHistogram::record(std::uint64_t value) {
   value = std::min(value, kMaxValue);
   ++buckets_[bucket_of(value)];
   ++count_;
@@ -42,7 +42,7 @@ void Histogram::record(std::uint64_t value) {
   sum_ += static_cast<double>(value);
 }
 
-void Histogram::add(const Histogram& other) {
+void LatencyHistogram::add(const LatencyHistogram& other) {
   for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
   count_ += other.count_;
   min_ = std::min(min_, other.min_);
@@ -50,11 +50,11 @@ void Histogram::add(const Histogram& other) {
   sum_ += other.sum_;
 }
 
-double Histogram::mean() const {
+double LatencyHistogram::mean() const {
   return count_ == 0 ? 0.0 : sum_ / static_cast<double>(count_);
 }
 
-std::uint64_t Histogram::quantile(double fraction) const {
+std::uint64_t LatencyHistogram::quantile(double fraction) const {
   const auto wanted = std::max<std::uint64_t>(
       1, static_cast<std::uint64_t>(
              std::ceil(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(count_))));
@@ -66,7 +66,7 @@ std::uint64_t Histogram::quantile(double fraction) const {
   return max_;
 }
 
-std::string Histogram::percentile_text(double unit) const {
+std::string LatencyHistogram::percentile_text(double unit) const {
   std::string out = "       Value     Percentile TotalCount 1/(1-Percentile)\n\n";
   // Five lines for every halving of what is left, as HdrHistogram prints it.
   const auto total = static_cast<double>(count_);
