@@ -52,9 +52,8 @@ MUTATIONS = [
          "                [](const auto& out) { return std::holds_alternative<Ack>(out.message); });\n"
          "  held.promises = std::move(effects.promises);")]),
     ("commit-before-durable", "COMMIT leaves after the commit point", "", [
-        ("protocol/two_phase_commit.cc",
-         "for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));\n  state_ = State::kDeciding;",
-         "for (const auto& writer : unacked_) out.send(writer, decide(Decision::kCommit));\n  state_ = State::kDeciding;")]),
+        ("coordinator/engine.cc", "held.promises = std::move(effects.promises);",
+         "for (const auto& out : effects.promises) send(out.to, out.message);")]),
     ("answer-before-durable", "a client hears COMMITTED after the commit point", "", [
         ("coordinator/engine.cc", "held.answer = std::move(effects.answer);",
          "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),

@@ -26,13 +26,14 @@ Places places_of(const std::vector<ParticipantNode*>& participants) {
 void WireWatcher::see(const Batch& batch, const NodeName& to) {
   for (const auto& message : batch.messages) {
     if (const auto* decide = std::get_if<Decide>(&message)) {
+      // Who only read takes part in no decision. When it missed its RELEASE, a coordinator that has
+      // forgotten the transaction since may tell it ABORT.
+      const auto voted = votes_.find({decide->gtid, to});
+      if (voted != votes_.end() && voted->second == Vote::kReadOnly) continue;
       const auto [known, is_new] = decisions_.try_emplace(decide->gtid, decide->decision);
-      // Where everybody only read, no decision is recorded and none is needed: after a crash of the
-      // coordinator a reader that missed its RELEASE may be told ABORT.
-      if (!is_new && known->second != decide->decision && writers_.count(decide->gtid) != 0)
+      if (!is_new && known->second != decide->decision)
         world_.violation("a decision never changes", "{} was decided both ways", decide->gtid);
     } else if (const auto* vote = std::get_if<VoteMessage>(&message)) {
-      if (vote->vote == Vote::kCommit) writers_.insert(vote->gtid);
       if (decisions_.count(vote->gtid) != 0) continue;  // an answer to a late duplicate
       const auto [known, is_new] =
           votes_.try_emplace({vote->gtid, batch.header.sender}, vote->vote);
@@ -40,6 +41,8 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
       if (!is_new && known->second != vote->vote && known->second != Vote::kReadOnly)
         world_.violation("no vote changed", "{} voted {} and then {} for {}", batch.header.sender,
                          to_string(known->second), to_string(vote->vote), vote->gtid);
+    } else if (std::holds_alternative<Ack>(message)) {
+      acked_.emplace(gtid_of(message), batch.header.sender);
     } else if (const auto* prepare = std::get_if<Prepare>(&message)) {
       ByteWriter body;
       for (const auto& statement : prepare->statements) encode(body, statement);
@@ -49,6 +52,13 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
         world_.violation("no gtid reused", "{} is used for two requests", prepare->gtid);
     }
   }
+}
+
+void WireWatcher::see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids) {
+  for (const auto& gtid : gtids)
+    if (acked_.count({gtid, participant}) != 0)
+      world_.violation("an ack is durable", "{} acknowledged {} and is in doubt about it again",
+                       participant, gtid);
 }
 
 void check_stores(World& world, const std::vector<Request>& requests,

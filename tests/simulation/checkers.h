@@ -12,11 +12,13 @@ class WireWatcher {
  public:
   explicit WireWatcher(World& world) : world_(world) {}
   void see(const protocol::Batch& batch, const NodeName& to);
+  /// A participant has recovered and holds these transactions in doubt.
+  void see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids);
 
  private:
+  std::set<std::pair<Gtid, NodeName>> acked_;
   World& world_;
   std::map<Gtid, protocol::Decision> decisions_;
-  std::set<Gtid> writers_;  // gtids for which somebody voted yes
   std::map<std::pair<Gtid, NodeName>, protocol::Vote> votes_;
   std::map<std::pair<Gtid, NodeName>, std::string> requests_;
 };

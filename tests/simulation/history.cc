@@ -66,8 +66,8 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
   submit.idempotency_key = request.key;
   submit.deadline = milliseconds(100 + 100 * (number % 7));
   if (fat_) {
-    submit.comment = std::string(6'000, 'c');
-    submit.traceparent = std::string(9'000, 't');
+    submit.comment = std::string(20'000, 'c');
+    submit.traceparent = std::string(12'000, 't');
   }
   if (number % 9 == 0) submit.answer_at = AnswerAt::kApplied;
   for (const auto& operation : request.operations) {

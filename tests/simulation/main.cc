@@ -24,7 +24,7 @@ constexpr const char* kUsage =
   troth-sim --seeds N [--first S] [--jobs J]   runs seeds S .. S+N-1 (default 1 ..)
   troth-sim --seed S [--trace]                 runs one, and shows what happened
 
-  --store mixed|memory|sqlite   databases: SQLite files in 3 % of the runs (default), none, all
+  --store mixed|memory|sqlite   databases: SQLite files in 1 % of the runs (default), none, all
   --stop-at-first               ends with the first violation
 
 Ends with "SEEDS n VIOLATIONS v RATE r/s". Exit 1 if there is a violation.

@@ -153,6 +153,8 @@ class ParticipantNode final : public Node, public participant::WorkerPort {
   protocol::NodeStatus status() const override;
   bool quiet() const override;
   const StoredFile& file() const { return *file_; }
+  /// Called with what is in doubt after each start.
+  std::function<void(const std::vector<Gtid>&)> on_recovered;
   std::function<void()> snapshot() override;
   bool fail_database() override;
 

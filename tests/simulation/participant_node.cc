@@ -33,6 +33,9 @@ Status ParticipantNode::open() {
   world_.trace("{} has read its log: LSN {} to {}, {} in doubt", setup_.name,
                recovered.node.writer->opened().first, recovered.node.writer->opened().end,
                recovered.tables.prepared.size());
+  std::vector<Gtid> in_doubt;
+  for (const auto& [gtid, prepared] : recovered.tables.prepared) in_doubt.push_back(gtid);
+  if (on_recovered) on_recovered(in_doubt);
   start_log(std::move(recovered.node.writer));
   participant::EngineOptions options;
   options.name = setup_.name;

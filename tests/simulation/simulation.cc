@@ -51,7 +51,7 @@ class Run {
     network_.faults.late_percent = random.percent(30) ? random.below(5) : 0;
     const auto participants = 2 + random.below(4);
     const auto checkpoint = random.percent(50) ? 3'000 + random.below(20'000) : 1'000'000;
-    const bool share = random.percent(3);
+    const bool share = random.percent(1);
     const bool sqlite = stores_ == Stores::kSqlite || (stores_ == Stores::kMixed && share);
     if (sqlite) seed_lossy_vfs(report_.seed);
     for (std::uint64_t i = 1; i <= participants; ++i) {
@@ -63,6 +63,9 @@ class Run {
       owned_.push_back(
           std::make_unique<ParticipantNode>(world_, network_, std::move(setup), std::move(file)));
       participants_.push_back(static_cast<ParticipantNode*>(owned_.back().get()));
+      participants_.back()->on_recovered = [this, name = names_.back()](const auto& gtids) {
+        if (!backup_in_place_) watcher_.see_in_doubt(name, gtids);
+      };
     }
     const auto coordinators = random.percent(25) ? 2 : 1;
     for (int i = 1; i <= coordinators; ++i) {
@@ -199,6 +202,7 @@ class Run {
     node.crash(false, "an old backup is put in its place");
     const auto truth = node.snapshot();
     backup_.restore();
+    backup_in_place_ = true;
     node.expect_lost_memory();
     node.start();
     for (int i = 0; i < 200 && node.alive() && world_.violations.empty(); ++i)
@@ -208,6 +212,7 @@ class Run {
       return world_.violation("lost memory is noticed", "{} serves from an old backup",
                               node.name());
     truth();
+    backup_in_place_ = false;
     node.expect_memory();
     start(node);
     ++report_.backups;
@@ -272,7 +277,7 @@ class Run {
   std::vector<CoordinatorNode*> coordinators_;
   std::vector<NodeName> names_;
   Duration trouble_{0}, crash_every_{0}, cut_every_{0};
-  bool healed_ = false, backs_up_ = false;
+  bool healed_ = false, backs_up_ = false, backup_in_place_ = false;
   Backup backup_;
   Report report_;
 };

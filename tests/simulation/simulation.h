@@ -10,7 +10,7 @@
 
 namespace troth::simulation {
 
-/// kMixed: SQLite files in a few runs of a hundred, lists in memory in the others.
+/// kMixed: SQLite files in one run of a hundred, lists in memory in the others.
 enum class Stores : std::uint8_t { kMixed, kMemory, kSqlite };
 
 struct Report {
