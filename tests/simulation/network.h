@@ -14,6 +14,7 @@ namespace troth::simulation {
 
 struct NetworkFaults {
   std::uint64_t loss_percent = 0, duplicate_percent = 0, late_percent = 0;
+  bool proxies = false;  ///< a batch on its way may reach the next life of its receiver
   Duration delay_min{std::chrono::microseconds(50)}, delay_max{std::chrono::milliseconds(2)};
 };
 

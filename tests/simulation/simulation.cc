@@ -48,7 +48,8 @@ class Run {
     network_.observer = [this](const auto& batch, const auto& to) { watcher_.see(batch, to); };
     network_.faults.loss_percent = random.percent(50) ? random.below(12) : 0;
     network_.faults.duplicate_percent = random.percent(50) ? random.below(10) : 0;
-    network_.faults.late_percent = random.percent(30) ? random.below(5) : 0;
+    network_.faults.late_percent = random.percent(30) ? random.below(15) : 0;
+    network_.faults.proxies = random.percent(40);
     const auto participants = 2 + random.below(4);
     const auto checkpoint = random.percent(50) ? 3'000 + random.below(20'000) : 1'000'000;
     const bool share = random.percent(1);
