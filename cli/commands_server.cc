@@ -92,6 +92,9 @@ int txn(const Arguments& arguments, const Words& words) {
   const std::string verb = words.empty() ? "" : words[0];
   const Words rest(words.begin() + (words.empty() ? 0 : 1), words.end());
   if (verb == "list") return list(arguments, rest);
+  if (verb == "begin") return txn_begin(arguments, rest);
+  if ((verb == "commit" || verb == "rollback") && rest.size() == 1)
+    return txn_end(arguments, rest[0], verb == "commit");
   if (verb == "show" && rest.size() == 1) {
     const auto found = client_for(arguments).show_transaction(rest[0]);
     if (!found) return report(arguments, found.error());
@@ -113,7 +116,9 @@ int txn(const Arguments& arguments, const Words& words) {
     }
     return kOk;
   }
-  return report(arguments, "txn needs list, show ID or retry ID|--all", "troth help txn", kUsage);
+  return report(arguments,
+                "txn needs list, show ID, retry ID|--all, begin, commit ID or rollback ID",
+                "troth help txn", kUsage);
 }
 
 }  // namespace troth::cli

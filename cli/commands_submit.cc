@@ -209,15 +209,18 @@ int submit(const Arguments& arguments, const Words& words) {
           worst, show(arguments, (*replies)[i], !parsed->requests[i].idempotency_key.empty()));
     return worst;
   }
-  for (const auto& request : parsed->requests) {
+  for (auto request : parsed->requests) {
+    request.retries = static_cast<std::uint32_t>(parsed->retries);
     int tries = 0;
     while (true) {
       const auto reply = client.submit(request);
       if (!reply) return report(arguments, reply.error());
-      // A keyed abort is remembered: the same key will never get another answer.
-      const bool again = !reply->refusal && reply->outcome.outcome == Outcome::kAborted &&
-                         request.idempotency_key.empty() &&
-                         is_retryable(reply->outcome.reason.code) && tries < parsed->retries;
+      // Lost conflicts were retried by the coordinator. A keyed abort is remembered: the same key
+      // will never get another answer.
+      const bool again =
+          !reply->refusal && reply->outcome.outcome == Outcome::kAborted &&
+          request.idempotency_key.empty() && is_retryable(reply->outcome.reason.code) &&
+          !retried_automatically(reply->outcome.reason.code) && tries < parsed->retries;
       if (again) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20 << std::min(tries++, 5)));
         continue;

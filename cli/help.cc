@@ -19,11 +19,14 @@ Commands
   submit   run one transaction (inline, or from JSON)
   outcome  what became of a transaction
   status   is it healthy, and is anything stuck
-  txn      list | show ID | retry ID|--all
+  txn      list | show ID | retry ID|--all | begin | commit ID | rollback ID
+  sql      statements for one participant, alone or in an open transaction
+  shell    the same, line by line
+  query    one SELECT over many participants, merged by another
   log      dump | verify | stats DIR   (offline, read-only)
   bench    transfer | read-only | recovery   (throughput, latency, cost)
-  help     this, or a topic: submit, outcome, status, txn, log, bench, examples, exit-codes,
-           states
+  help     this, or a topic: submit, outcome, status, txn, sql, shell, query, log, bench,
+           examples, exit-codes, states
   version
 
 Global flags (anywhere)
@@ -66,6 +69,29 @@ JSON: one object, an array, or one object a line:
       {"txn", R"help(troth txn list [--in-doubt|--active|--recent]
 troth txn show ID      ID may be any unique start or end of 6 or more characters
 troth txn retry ID|--all   tries now instead of after its back-off; always safe
+troth txn begin [--deadline 60s] [--idle 10s] [--comment TEXT] [--retry-of ID]
+                       opens an interactive transaction and prints its ID; it ends by itself
+                       when nobody talks to it for the idle time, or at the deadline
+troth txn commit ID | rollback ID
+)help"},
+      {"sql", R"help(troth sql NAME "SQL" [--param V ...] [--expect "rows = 1"] ["SQL" ...]
+troth sql --txn ID NAME "SQL" ...
+
+  Alone: a transaction of its own. With --txn: inside the one that `troth txn begin` opened; its
+  statements see what earlier ones wrote, others see it after the commit. A statement that fails
+  aborts the whole transaction.
+)help"},
+      {"query",
+       R"help(troth query --on all|NAME,NAME "SELECT ..." [--param V ...] [--merge "SELECT ... FROM parts"]
+
+  One transaction that only reads: no other transaction falls between the parts. --merge runs over a
+  table "parts" in memory that holds all rows, with the column "participant" in front.
+)help"},
+      {"shell", R"help(troth shell [< script]
+
+  begin | commit | rollback, .on NAME, NAME: SQL;  SQL;  .help  .quit
+  Leaving the shell (or losing the connection) rolls back what is open. A script ends with the
+  worst exit code of its lines.
 )help"},
       {"log", R"help(troth log dump DIR     every record, as a table or JSON lines (-o jsonl)
 troth log verify DIR   checks all checksums and chains
@@ -162,6 +188,9 @@ int run(const Arguments& arguments) {
   if (command == "outcome") return outcome(arguments, rest);
   if (command == "status") return status(arguments, rest);
   if (command == "txn") return txn(arguments, rest);
+  if (command == "sql") return sql(arguments, rest);
+  if (command == "query") return query(arguments, rest);
+  if (command == "shell") return shell(arguments, rest);
   if (command == "log") return log(arguments, rest);
   if (command == "bench") return bench(arguments, rest);
   if (command == "help") return help(arguments, rest);
@@ -170,11 +199,11 @@ int run(const Arguments& arguments) {
     return kOk;
   }
   const bool flag = command.front() == '-';
-  const auto near = flag
-                        ? did_you_mean(command, {"--endpoint", "--output", "--timeout",
-                                                 "--no-headers", "--quiet", "--no-color", "--help"})
-                        : did_you_mean(command, {"submit", "outcome", "status", "txn", "log",
-                                                 "bench", "help", "version"});
+  const auto near =
+      flag ? did_you_mean(command, {"--endpoint", "--output", "--timeout", "--no-headers",
+                                    "--quiet", "--no-color", "--help"})
+           : did_you_mean(command, {"submit", "outcome", "status", "txn", "sql", "shell", "query",
+                                    "log", "bench", "help", "version"});
   return report(arguments, fmt::format("unknown {} \"{}\"", flag ? "flag" : "command", command),
                 near.empty() ? "troth help" : fmt::format("troth {}", near), kUsage);
 }

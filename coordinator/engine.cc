@@ -62,6 +62,7 @@ void Engine::step(Transaction& txn, const TwoPhaseCommit::Event& event, Now now)
   schedule(gtid, machine.next_wake());
   carry_out(txn, std::move(effects), now);
   finish_if_ended(gtid);
+  start_again(now);
 }
 
 void Engine::step(Transaction& txn, const OnePhaseCommit::Event& event, Now now) {
@@ -156,6 +157,7 @@ void Engine::on_durable(Lsn durable, Now now) {
       step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RecordDurable{}), now);
   }
   told_ = std::max(told_, durable);
+  start_again(now);
 }
 
 void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
@@ -167,8 +169,11 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
                               {"code", to_string(outcome.reason.code)},
                               {"reason", outcome.reason.detail}});
   const auto found = live_.find(gtid);
-  if (found != live_.end()) {
+  if (found != live_.end() && !lost_a_conflict(found->second, outcome, now)) {
     measure_answer(found->second, outcome, now);
+    if (found->second.age && retried_automatically(outcome.reason.code))
+      remember_age(gtid, *found->second.age);
+    if (found->second.again) outcome.attempts = found->second.again->number;
     auto clients = std::move(found->second.clients);
     found->second.clients.clear();
     found->second.answered = true;
@@ -269,6 +274,7 @@ void Engine::tick(Now now) {
     timers_.erase(timers_.begin());
     const auto found = live_.find(gtid);
     if (found == live_.end()) {
+      if (open_.count(gtid) != 0) tick_open(gtid, now);
       const auto asked = searches_.find(gtid);
       if (asked != searches_.end() && asked->second.next_ask <= now.monotonic)
         ask_again(gtid, asked->second, now);
@@ -307,6 +313,7 @@ void Engine::publish() {
   auto ended_below = Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_,
                           Decider::kCoordinator);
   if (!live_.empty()) ended_below = std::min(ended_below, live_.begin()->first);
+  if (!open_.empty()) ended_below = std::min(ended_below, open_.begin()->first);
   if (!ending_.empty()) ended_below = std::min(ended_below, *ending_.begin());
   state.ended_below = ended_below;
   if (state.position == published_.position && state.ended_below == published_.ended_below) return;

@@ -32,6 +32,8 @@ struct EngineOptions {
   Epoch epoch;
   std::map<NodeName, std::string> participants;       ///< name -> host:port
   Duration prepare_timeout{std::chrono::seconds(2)};  ///< of a transaction that names no deadline
+  Duration interactive_deadline{std::chrono::seconds(60)};  ///< likewise, from begin to decision
+  Duration idle_timeout{std::chrono::seconds(10)};  ///< an interactive one nobody talks to is ended
   protocol::RetryPolicy resend;
   Duration key_retention{std::chrono::hours(24)};
   std::size_t max_in_flight = 10000;
@@ -53,6 +55,13 @@ class Engine {
                    Now now);
   void get_outcome_by_key(const std::string& key, protocol::CoordinatorPort::OutcomeDone done,
                           Now now);
+
+  // interactive transactions (engine_interactive.cc)
+  void begin(protocol::BeginRequest request, protocol::InteractivePort::BeginDone done, Now now);
+  void execute(const Gtid& gtid, protocol::BranchRequest request,
+               protocol::InteractivePort::ExecuteDone done, Now now);
+  void commit(const Gtid& gtid, protocol::InteractivePort::SubmitDone done, Now now);
+  void rollback(const Gtid& gtid, protocol::InteractivePort::SubmitDone done, Now now);
 
   // peers
   void on_batch(const protocol::Batch& batch, Now now);
@@ -96,6 +105,14 @@ class Engine {
 
  private:
   using Machine = std::variant<protocol::TwoPhaseCommit, protocol::OnePhaseCommit>;
+  /// One of several tries of a request; all of them share its age and deadline.
+  struct Attempt {
+    protocol::SubmitRequest request;  // retries: how many are left
+    std::string digest;
+    Priority priority;  // nil gtid: this is the first
+    MonotonicTime deadline;
+    std::uint32_t number = 1;
+  };
   struct Transaction {
     explicit Transaction(Machine m) : machine(std::move(m)) {}
     Machine machine;
@@ -107,6 +124,28 @@ class Engine {
     std::vector<std::string> events;  // timeline, bounded
     bool answered = false;
     MonotonicTime decided, decided_durably;  // {} = not in this incarnation
+    std::optional<Attempt> again;            // what to start anew if it loses a conflict
+    std::optional<Priority> age;             // of an interactive one, for its client's next try
+  };
+  /// An interactive transaction before its commit is asked for: nothing of it is in any log.
+  struct Open {
+    struct Branch {
+      NodeName participant;
+      std::uint32_t executed = 0;  // EXECUTEs that were answered
+      Epoch epoch;                 // of the participant, which must not change
+    };
+    struct Running {
+      protocol::Execute message;
+      NodeName participant;
+      protocol::InteractivePort::ExecuteDone done;
+      MonotonicTime next_resend;
+      std::uint32_t attempts = 0;
+    };
+    Priority priority;
+    protocol::BeginRequest request;
+    MonotonicTime since, deadline, last_use;
+    std::vector<Branch> branches;
+    std::optional<Running> running;
   };
   struct Held {
     Gtid gtid;
@@ -132,8 +171,20 @@ class Engine {
   std::optional<protocol::Refusal> admit() const;
   bool answered_by_key(const protocol::SubmitRequest& request, const std::string& digest,
                        protocol::CoordinatorPort::SubmitDone& done, Now now);
-  void start_two_phase(protocol::SubmitRequest request, std::string digest,
-                       protocol::CoordinatorPort::SubmitDone done, Now now);
+  using SubmitDone = protocol::CoordinatorPort::SubmitDone;
+  void start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, Now now);
+  std::optional<protocol::Refusal> not_open(const Gtid& gtid, bool may_run,
+                                            std::optional<protocol::TransactionOutcome>& ended);
+  void send_execute(const Gtid& gtid, Open& open, Now now);
+  void on_execute_result(const NodeName& from, const protocol::ExecuteResult& result, Now now);
+  protocol::TransactionOutcome abort_open(const Gtid& gtid, protocol::AbortReason reason, Now now);
+  void abort_open_at(const NodeName& peer, Epoch epoch, Now now);
+  void remember_age(const Gtid& gtid, const Priority& priority);
+  void tick_open(const Gtid& gtid, Now now);
+  void schedule_open(const Gtid& gtid, const Open& open);
+  void on_wound(const NodeName& from, const protocol::Wound& wound, Now now);
+  bool lost_a_conflict(Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
+  void start_again(Now now);
   void start_one_phase(protocol::SubmitRequest request, std::string digest,
                        protocol::CoordinatorPort::SubmitDone done, Now now);
   Gtid mint(Decider decider);
@@ -178,6 +229,9 @@ class Engine {
   recovery::PeerTable peers_;
   protocol::AdoptedRecord adopted_;
   std::map<Gtid, Transaction> live_;
+  std::map<Gtid, Open> open_;
+  std::unordered_map<Gtid, Priority> ages_;  // of interactive ones that lost a conflict, bounded
+  std::deque<Gtid> ages_order_;
   std::unordered_map<Gtid, Known> recent_;
   std::deque<Gtid> recent_order_;
   Gtid horizon_;  // outcomes of ended gtids below it are forgotten
@@ -186,6 +240,7 @@ class Engine {
       keys_in_flight_;  // key -> gtid, digest
   std::unordered_map<Gtid, std::vector<protocol::CoordinatorPort::OutcomeDone>> awaiting_;
   std::map<Gtid, Search> searches_;
+  std::vector<std::pair<Attempt, std::vector<SubmitDone>>> again_;  // lost a conflict in this step
   std::multimap<Lsn, Held> held_;
   std::multimap<MonotonicTime, Gtid> timers_;
   std::map<NodeName, protocol::LinkStatus> links_;

@@ -55,6 +55,9 @@ std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
   if (request.deadline.count() != 0 &&
       (request.deadline < milliseconds(100) || request.deadline > std::chrono::minutes(10)))
     return refuse(ErrorCode::kInvalidArgument, "the deadline must be between 100ms and 10m");
+  constexpr std::uint32_t kMaxRetries = 1000;
+  if (request.retries > kMaxRetries)
+    return refuse(ErrorCode::kInvalidArgument, "at most 1000 retries");
   if (request.protocol == CommitProtocol::kThreePhase)
     return refuse(ErrorCode::kUnsupported, "three_phase is not built yet; use two_phase");
   return std::nullopt;
@@ -71,8 +74,9 @@ std::optional<Refusal> Engine::admit() const {
   if (!log_.has_room())
     return refuse(ErrorCode::kBusy, "no disk space is left for the coordinator's log",
                   AbortCode::kLogFull, std::chrono::seconds(5));
-  if (live_.size() >= options_.max_in_flight)
-    return refuse(ErrorCode::kBusy, fmt::format("{} transactions are in flight", live_.size()),
+  if (live_.size() + open_.size() >= options_.max_in_flight)
+    return refuse(ErrorCode::kBusy,
+                  fmt::format("{} transactions are in flight", live_.size() + open_.size()),
                   AbortCode::kBusy, milliseconds(50));
   return std::nullopt;
 }
@@ -107,7 +111,11 @@ void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now
   if (request.deadline.count() == 0) request.deadline = options_.prepare_timeout;
   if (request.branches.size() == 1)
     return start_one_phase(std::move(request), std::move(digest), std::move(done), now);
-  start_two_phase(std::move(request), std::move(digest), std::move(done), now);
+  Attempt attempt{std::move(request), std::move(digest), {}, {}, 1};
+  attempt.deadline = now.monotonic + attempt.request.deadline;
+  std::vector<SubmitDone> clients;
+  clients.push_back(std::move(done));
+  start_two_phase(std::move(attempt), std::move(clients), now);
 }
 
 bool Engine::answered_by_key(const SubmitRequest& request, const std::string& digest,
@@ -160,33 +168,6 @@ bool Engine::answered_by_key(const SubmitRequest& request, const std::string& di
   return true;
 }
 
-void Engine::start_two_phase(SubmitRequest request, std::string digest,
-                             CoordinatorPort::SubmitDone done, Now now) {
-  TwoPhaseCommit::Setup setup;
-  setup.gtid = mint(Decider::kCoordinator);
-  setup.priority = {now.wall.unix_ms, setup.gtid};
-  for (const auto& branch : request.branches) setup.members.push_back(member(branch.participant));
-  setup.branches = std::move(request.branches);
-  setup.answer_at = request.answer_at;
-  setup.idempotency_key = request.idempotency_key;
-  setup.body_digest = digest;
-  setup.traceparent = std::move(request.traceparent);
-  setup.comment = request.comment;
-  setup.deadline = now.monotonic + request.deadline;
-  setup.submitted = now.wall;
-  setup.resend = options_.resend;
-  const Gtid gtid = setup.gtid;
-  auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
-  ++meters_.begun["2pc"];
-  txn.since = now.monotonic;
-  txn.comment = std::move(request.comment);
-  txn.key = request.idempotency_key;
-  txn.clients.push_back(std::move(done));
-  if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, std::move(digest)};
-  TROTH_FAILPOINT("coordinator.submit.accepted");
-  step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);
-}
-
 void Engine::start_one_phase(SubmitRequest request, std::string digest,
                              CoordinatorPort::SubmitDone done, Now now) {
   OnePhaseCommit::Setup setup;
@@ -214,6 +195,9 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
 }
 
 void Engine::cancel_undecided(Now now) {
+  while (!open_.empty())
+    abort_open(open_.begin()->first,
+               {AbortCode::kDraining, "the coordinator is shutting down", {}, -1}, now);
   std::vector<Gtid> gtids;
   for (const auto& [gtid, txn] : live_) gtids.push_back(gtid);
   for (const auto& gtid : gtids) {

@@ -26,6 +26,7 @@ void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeNa
 
 void Engine::on_restarted(const NodeName& peer, Now now) {
   const Epoch epoch = peers_.position_of(peer).epoch;
+  abort_open_at(peer, epoch, now);
   std::vector<Gtid> gtids;
   for (const auto& [gtid, txn] : live_)
     if (std::holds_alternative<TwoPhaseCommit>(txn.machine)) gtids.push_back(gtid);
@@ -98,6 +99,9 @@ void Engine::handle(const NodeName& from, const Message& message, Now now) {
   }
   if (const auto* result = std::get_if<OnePhaseResult>(&message))
     return on_one_phase_result(from, *result, now);
+  if (const auto* executed = std::get_if<ExecuteResult>(&message))
+    return on_execute_result(from, *executed, now);
+  if (const auto* wound = std::get_if<Wound>(&message)) return on_wound(from, *wound, now);
   const auto found = live_.find(gtid_of(message));
   if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
     return on_unknown(from, message, now);
@@ -130,6 +134,11 @@ bool Engine::may_presume(const Gtid& gtid) const {
 // No live transaction of that gtid: the action table decides (recovery/action_table.h).
 void Engine::on_unknown(const NodeName& from, const Message& message, Now) {
   const Gtid gtid = gtid_of(message);
+  if (open_.count(gtid) != 0) {  // an open branch asks after some silence
+    if (std::holds_alternative<Inquire>(message))
+      send(from, InquiryReply{gtid, InquiryReply::Answer::kUndecided});
+    return;
+  }
   const auto known = recent_.find(gtid);
   auto knows = may_presume(gtid) ? CoordinatorKnows::kNothing : CoordinatorKnows::kNothingUnproven;
   if (known != recent_.end())  // a recorded outcome needs no presumption
@@ -262,6 +271,10 @@ void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDo
       awaiting_[gtid].push_back(std::move(done));
       return;
     }
+    return done(outcome);
+  }
+  if (open_.count(gtid) != 0) {
+    outcome.outcome = Outcome::kPending;
     return done(outcome);
   }
   if (!minted(gtid))

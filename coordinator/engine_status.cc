@@ -116,7 +116,8 @@ NodeStatus Engine::status(Now now) const {
         std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - txn.since).count());
   }
   for (const auto& [name, value] : counters_) status.counters.emplace_back(name, value);
-  status.counters.emplace_back("live", live_.size());
+  status.counters.emplace_back("live", live_.size() + open_.size());
+  status.counters.emplace_back("open", open_.size());
   status.counters.emplace_back("in_doubt", status.in_doubt);
   return status;
 }
@@ -155,6 +156,20 @@ TransactionSummary Engine::summary_of(const Transaction& txn, Now now) const {
 std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size_t limit,
                                              Now now) const {
   std::vector<TransactionSummary> out;
+  if (filter == TransactionFilter::kAll || filter == TransactionFilter::kActive) {
+    for (const auto& [gtid, open] : open_) {
+      if (out.size() >= limit) return out;
+      TransactionSummary summary;
+      summary.gtid = gtid;
+      summary.state = "open";
+      summary.protocol = "interactive";
+      summary.age_ms =
+          std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - open.since).count();
+      if (open.running) summary.waiting_for.push_back(open.running->participant);
+      summary.comment = open.request.comment;
+      out.push_back(std::move(summary));
+    }
+  }
   if (filter != TransactionFilter::kRecent) {
     for (const auto& [gtid, txn] : live_) {
       auto summary = summary_of(txn, now);

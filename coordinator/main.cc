@@ -56,6 +56,8 @@ Settings read(const SettingValues& values) {
   Settings out;
   auto& engine = out.node.engine;
   engine.prepare_timeout = values.duration("prepare-timeout");
+  engine.interactive_deadline = values.duration("interactive-deadline");
+  engine.idle_timeout = values.duration("idle-timeout");
   engine.resend.first = values.duration("resend-interval");
   engine.key_retention = values.duration("key-retention");
   engine.max_in_flight = values.count("max-in-flight");

@@ -80,6 +80,46 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
   }
 
+  // InteractivePort
+  void begin(BeginRequest request, BeginDone done) override {
+    interactive(
+        std::move(done),
+        [](Refusal refusal) {
+          return BeginReply{std::move(refusal), {}, {}, {}};
+        },
+        [request = std::move(request)](Engine& e, BeginDone answer, Now now) mutable {
+          e.begin(std::move(request), std::move(answer), now);
+        });
+  }
+  void execute(const Gtid& gtid, BranchRequest request, ExecuteDone done) override {
+    interactive(
+        std::move(done),
+        [](Refusal refusal) {
+          return ExecuteReply{std::move(refusal), {}, {}};
+        },
+        [gtid, request = std::move(request)](Engine& e, ExecuteDone answer, Now now) mutable {
+          e.execute(gtid, std::move(request), std::move(answer), now);
+        });
+  }
+  void commit(const Gtid& gtid, SubmitDone done) override {
+    interactive(
+        std::move(done),
+        [](Refusal refusal) {
+          return SubmitReply{std::move(refusal), {}};
+        },
+        [gtid](Engine& e, SubmitDone answer, Now now) { e.commit(gtid, std::move(answer), now); });
+  }
+  void rollback(const Gtid& gtid, SubmitDone done) override {
+    interactive(
+        std::move(done),
+        [](Refusal refusal) {
+          return SubmitReply{std::move(refusal), {}};
+        },
+        [gtid](Engine& e, SubmitDone answer, Now now) {
+          e.rollback(gtid, std::move(answer), now);
+        });
+  }
+
   PeerHandler& peer_handler() override { return *this; }
   AdminPort& admin() override { return *this; }
   const NodeName& name() const override { return node_.name; }
@@ -216,6 +256,18 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
           e.get_outcome(gtid, wait, std::move(*shared), now);
         }))
       (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
+  }
+
+  /// Runs `call(engine, done, now)` on the engine's thread, or answers that the inbox is full.
+  template <class Done, class Refused, class Call>
+  void interactive(Done done, Refused refused, Call call) {
+    auto shared = std::make_shared<std::pair<Done, Call>>(std::move(done), std::move(call));
+    if (loop_->post(
+            [shared](Engine& e, Now now) { shared->second(e, std::move(shared->first), now); }))
+      return;
+    shared->first(refused(Refusal{{ErrorCode::kBusy, "the coordinator's inbox is full"},
+                                  AbortCode::kBusy,
+                                  std::chrono::milliseconds(50)}));
   }
 
   template <class T>

@@ -66,6 +66,7 @@ void Engine::count_transition(Entry& entry, Branch::State before) {
     case Branch::State::kCommitted:
       return count(before == Branch::State::kExecuting ? "read_only" : "committed");
     case Branch::State::kExecuting:
+    case Branch::State::kOpen:
     case Branch::State::kPrepared:
     case Branch::State::kCommitting:
     case Branch::State::kForgotten:
@@ -124,10 +125,16 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
   switch (job) {
     case BranchJob::kNone:
       return;
-    case BranchJob::kExecute: {
-      TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);
-      ExecuteRequest request{gtid, entry.priority, std::move(*statements)};
-      for (const auto& statement : request.statements) entry.sql.push_back(statement.sql);
+    case BranchJob::kExecute:
+    case BranchJob::kFinish: {
+      ExecuteRequest request{gtid, entry.priority, {}, entry.branch.interactive()};
+      if (job == BranchJob::kExecute) {
+        TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);
+        request.statements = std::move(*statements);
+      }
+      constexpr std::size_t kShown = 100;
+      for (const auto& statement : request.statements)
+        if (entry.sql.size() < kShown) entry.sql.push_back(statement.sql);
       entry.executing = true;
       ++jobs_out_;
       worker_.post(ExecuteJob{std::move(request)});
@@ -151,8 +158,7 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
         entry.executing = false;
         --jobs_out_;
       }
-      entry.lock_deadline.reset();
-      entry.waits_for.clear();
+      stop_waiting(entry);
       worker_.post(DiscardJob{gtid});
       return;
   }
@@ -203,7 +209,8 @@ void Engine::on_durable(Lsn durable, Now now) {
 
 void Engine::schedule(Entry& entry) {
   auto wake = entry.branch.next_wake();
-  if (entry.lock_deadline && (!wake || *entry.lock_deadline < *wake)) wake = entry.lock_deadline;
+  for (const auto& other : {entry.lock_deadline, entry.wound_at})
+    if (other && (!wake || *other < *wake)) wake = other;
   if (wake == entry.timer) return;
   unschedule(entry);
   entry.timer = wake;
@@ -248,8 +255,7 @@ void Engine::on_executed(Executed executed, Now now) {
     entry.executing = false;
     --jobs_out_;
   }
-  entry.lock_deadline.reset();
-  entry.waits_for.clear();
+  stop_waiting(entry);
   if (executed.vote == Vote::kCommit) TROTH_FAILPOINT("participant.prepare.executed");
   // What it read may be a one-phase commit that is not durable yet: whatever it says waits for that
   // too.
@@ -259,19 +265,6 @@ void Engine::on_executed(Executed executed, Now now) {
        Branch::Executed{executed.vote, std::move(executed.reason), std::move(executed.redo),
                         std::move(executed.results)},
        now);
-}
-
-void Engine::on_waiting(const Waiting& waiting, Now now) {
-  const auto found = branches_.find(waiting.gtid);
-  if (found == branches_.end() || !found->second.executing) return;
-  Entry& entry = found->second;
-  count("lock_waits");
-  entry.waits_for = waiting.resource;
-  entry.holder = waiting.holders.empty() ? Gtid() : waiting.holders.front();
-  if (!waiting.holders.empty())
-    entry.waits_for += fmt::format(", held by {}", waiting.holders.front());
-  if (!entry.lock_deadline) entry.lock_deadline = now.monotonic + options_.lock_timeout;
-  schedule(entry);
 }
 
 void Engine::on_flushed(Lsn marker, Now now) {
@@ -315,6 +308,7 @@ void Engine::tick(Now now) {
       step(entry, Branch::Executed{Vote::kAbort, std::move(reason), {}, {}}, now);
       continue;
     }
+    if (entry.wound_at && *entry.wound_at <= now.monotonic) wound_younger(entry, now);
     const auto wake = entry.branch.next_wake();
     if (wake && *wake <= now.monotonic) step(entry, Branch::Tick{}, now);
     schedule(entry);

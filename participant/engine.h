@@ -34,6 +34,10 @@ struct EngineOptions {
   Epoch epoch;
   protocol::RetryPolicy inquiry;                   ///< how an in-doubt branch asks
   Duration lock_timeout{std::chrono::seconds(2)};  ///< longest wait for locks, else LOCK_TIMEOUT
+  /// How long an older transaction waits for a younger one's locks before it wounds it: most
+  /// conflicts end by themselves.
+  Duration wound_after{std::chrono::milliseconds(3)};
+  Duration wound_again{std::chrono::milliseconds(50)};  ///< a lost wound is repeated
   Duration flush_interval{std::chrono::milliseconds(
       10)};  ///< the file is committed at the latest this long after an apply
   std::size_t flush_applies = 2000;  ///< or after so many
@@ -97,10 +101,11 @@ class Engine {
     bool executing = false;  // a job for it is with the worker
     bool live = false;       // counted in live_
     std::optional<MonotonicTime> lock_deadline;
-    std::string waits_for;               // for people, while it waits for locks
-    Gtid holder;                         // the oldest of those it waits for
-    std::string key;                     // idempotency key of a one-phase request
-    std::optional<MonotonicTime> timer;  // its entry in timers_
+    std::string waits_for;                  // for people, while it waits for locks
+    std::vector<Gtid> holders;              // whom it waits for, oldest gtid first
+    std::optional<MonotonicTime> wound_at;  // when the younger ones among them are wounded
+    std::string key;                        // idempotency key of a one-phase request
+    std::optional<MonotonicTime> timer;     // its entry in timers_
     MonotonicTime since;
     LocalDone done;
     std::vector<std::string> sql;
@@ -126,6 +131,8 @@ class Engine {
   Entry& start_entry(const Gtid& gtid, protocol::Branch branch, Now now);
   void handle(const NodeName& from, const protocol::Message& message, Now now);
   void on_prepare(const NodeName& from, const protocol::Prepare& message, Now now);
+  void on_execute(const NodeName& from, const protocol::Execute& message, Now now);
+  void drop_open_branches(const NodeName& coordinator, Now now);
   void on_one_phase(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
   bool answered_by_key(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
   void answer_from_key(const NodeName& to, const Gtid& gtid, const Key& key);
@@ -136,6 +143,9 @@ class Engine {
                             Now now);
   void on_executed(Executed executed, Now now);
   void on_waiting(const Waiting& waiting, Now now);
+  void wound_younger(Entry& entry, Now now);
+  void wound(Entry& holder, const Entry& waiter, Now now);
+  void stop_waiting(Entry& entry);
   void on_flushed(Lsn marker, Now now);
   std::optional<protocol::AbortReason> admission(const NodeName& from, const Gtid& gtid) const;
   bool ended(const Gtid& gtid) const;
@@ -156,7 +166,7 @@ class Engine {
   void append(const protocol::Record& record);
   void alarm(std::string what, const Gtid& gtid);
   void forget_below(const Gtid& ended_below);
-  void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer);
+  void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
   void schedule(Entry& entry);
   void unschedule(Entry& entry);
   void flush_if_due(Now now);

@@ -10,7 +10,7 @@ namespace troth::participant {
 
 using namespace protocol;
 
-void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer) {
+void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now) {
   if (judgement.to_append) append(*judgement.to_append);
   if (judgement.stop) {
     logger_.error("this node has lost its memory",
@@ -18,12 +18,13 @@ void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeNa
     stopped_ = true;  // it neither votes nor decides any more
     if (on_fatal) on_fatal(*judgement.stop);
   }
+  if (judgement.restarted) drop_open_branches(peer, now);
 }
 
 HelloReply Engine::on_hello(const Hello& hello, Now now) {
   HelloReply reply;
   const auto judgement = peers_.on_hello(hello, log_.durable(), reply);
-  judge(judgement, hello.name);
+  judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
     count("hello_refused");
     logger_.warn("refused a greeting", {{"peer", hello.name}, {"reason", judgement.refusal}});
@@ -51,7 +52,7 @@ Hello Engine::make_hello(const NodeName& peer) const {
 
 bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
   const auto judgement = peers_.on_reply(peer, reply, log_.durable());
-  judge(judgement, peer);
+  judge(judgement, peer, now);
   if (!judgement.refusal.empty())
     logger_.warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
   if (stopped_ || !judgement.refusal.empty()) return false;
@@ -66,7 +67,7 @@ void Engine::on_link(const LinkStatus& status) {
 void Engine::on_batch(const Batch& batch, Now now) {
   if (stopped_) return;
   const auto judgement = peers_.on_batch(batch.header);
-  judge(judgement, batch.header.sender);
+  judge(judgement, batch.header.sender, now);
   if (!judgement.refusal.empty()) {
     count("stale_refused");
     return logger_.debug("refused a batch",
@@ -78,6 +79,7 @@ void Engine::on_batch(const Batch& batch, Now now) {
 
 void Engine::handle(const NodeName& from, const Message& message, Now now) {
   if (const auto* prepare = std::get_if<Prepare>(&message)) return on_prepare(from, *prepare, now);
+  if (const auto* execute = std::get_if<Execute>(&message)) return on_execute(from, *execute, now);
   if (const auto* one_phase = std::get_if<CommitOnePhase>(&message))
     return on_one_phase(from, *one_phase, now);
   if (const auto* decide = std::get_if<Decide>(&message)) return on_decide(from, *decide, now);

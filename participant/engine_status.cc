@@ -192,7 +192,8 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   branch.statements = entry->sql;
   detail.branches.push_back(std::move(branch));
   for (const auto& [gtid, other] : branches_)
-    if (!other.waits_for.empty() && other.holder == entry->branch.gtid())
+    if (std::find(other.holders.begin(), other.holders.end(), entry->branch.gtid()) !=
+        other.holders.end())
       detail.events.push_back(fmt::format("{} waits for its rows", gtid));
   const auto& coordinator = entry->branch.coordinator();
   if (entry->branch.continuity_not_proven()) {

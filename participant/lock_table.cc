@@ -50,11 +50,11 @@ bool LockTable::blocked_by_older_waiter(const Priority& priority, const LockRequ
   const auto found = waiting_on_.find(request.resource);
   if (found == waiting_on_.end()) return false;
   bool blocked = false;
-  for (const auto& [waiter, mode] : found->second) {
-    if (!(waiter < priority)) break;
-    if (waiters_.at(waiter).owner == owner || compatible(mode, request.mode)) continue;
+  for (const auto& [turn, mode] : found->second) {
+    if (!(turn < Turn(priority, owner))) break;
+    if (turn.second == owner || compatible(mode, request.mode)) continue;
     if (out.holders.empty()) out.contended = request.resource;
-    out.holders.push_back(waiters_.at(waiter).owner);
+    out.holders.push_back(turn.second);
     blocked = true;
   }
   return blocked;
@@ -96,14 +96,16 @@ void LockTable::force_grant(const Gtid& owner, const std::vector<LockRequest>& r
 }
 
 std::vector<Gtid> LockTable::enqueue(const Gtid& owner, const Priority& priority,
-                                     std::vector<LockRequest> wanted) {
-  const auto freed = drop(owner);
+                                     std::vector<LockRequest> wanted, Held held) {
+  const auto freed = held == Held::kGiveUp ? drop(owner) : std::vector<Resource>{};
+  const Turn turn(priority, owner);
   for (const auto& request : wanted) {
     auto& queue = waiting_on_[request.resource];
-    const auto [entry, is_new] = queue.emplace(priority, request.mode);
+    const auto [entry, is_new] = queue.emplace(turn, request.mode);
     if (!is_new) entry->second = combined(entry->second, request.mode);
   }
-  waiters_[priority] = {owner, std::move(wanted)};
+  waiters_[turn] = std::move(wanted);
+  waiting_since_[owner] = priority;
   return grant_waiters(freed);
 }
 
@@ -123,31 +125,34 @@ std::vector<Resource> LockTable::drop(const Gtid& owner) {
 
 std::vector<Gtid> LockTable::release(const Gtid& owner) {
   auto freed = drop(owner);
-  const auto waiting = std::find_if(waiters_.begin(), waiters_.end(),
-                                    [&](const auto& w) { return w.second.owner == owner; });
-  if (waiting != waiters_.end()) {
-    for (const auto& request : waiting->second.wanted) {
-      const auto queue = waiting_on_.find(request.resource);
-      if (queue == waiting_on_.end()) continue;
-      queue->second.erase(waiting->first);
-      if (queue->second.empty()) waiting_on_.erase(queue);
-      freed.push_back(request.resource);
-    }
+  if (const auto since = waiting_since_.find(owner); since != waiting_since_.end()) {
+    const auto waiting = waiters_.find(Turn(since->second, owner));
+    leave_queues(waiting->first, waiting->second);
+    for (auto& request : waiting->second) freed.push_back(std::move(request.resource));
     waiters_.erase(waiting);
+    waiting_since_.erase(since);
   }
   return grant_waiters(freed);
 }
 
-bool LockTable::grantable(const Gtid& owner, const Priority& priority,
-                          const std::vector<LockRequest>& requests) const {
+void LockTable::leave_queues(const Turn& turn, const std::vector<LockRequest>& wanted) {
+  for (const auto& request : wanted) {
+    const auto queue = waiting_on_.find(request.resource);
+    if (queue == waiting_on_.end()) continue;
+    queue->second.erase(turn);
+    if (queue->second.empty()) waiting_on_.erase(queue);
+  }
+}
+
+bool LockTable::grantable(const Turn& turn, const std::vector<LockRequest>& requests) const {
   for (const auto& request : requests) {
     if (const auto held = grants_.find(request.resource); held != grants_.end())
       for (const auto& grant : held->second)
-        if (grant.owner != owner && !compatible(grant.mode, request.mode)) return false;
+        if (grant.owner != turn.second && !compatible(grant.mode, request.mode)) return false;
     const auto queue = waiting_on_.find(request.resource);
     if (queue == waiting_on_.end()) continue;
     for (const auto& [waiter, mode] : queue->second) {
-      if (!(waiter < priority)) break;
+      if (!(waiter < turn)) break;
       if (!compatible(mode, request.mode)) return false;
     }
   }
@@ -157,24 +162,19 @@ bool LockTable::grantable(const Gtid& owner, const Priority& priority,
 // Only those that wait for something that was freed: a long queue on one hot row must not slow
 // everybody else's releases.
 std::vector<Gtid> LockTable::grant_waiters(const std::vector<Resource>& freed) {
-  std::set<Priority> candidates;
+  std::set<Turn> candidates;
   for (const auto& resource : freed)
     if (const auto queue = waiting_on_.find(resource); queue != waiting_on_.end())
-      for (const auto& [priority, mode] : queue->second) candidates.insert(priority);
+      for (const auto& [turn, mode] : queue->second) candidates.insert(turn);
   std::vector<Gtid> woken;
-  for (const auto& priority : candidates) {
-    const auto current = waiters_.find(priority);
-    const Gtid owner = current->second.owner;
-    if (!grantable(owner, priority, current->second.wanted)) continue;
-    for (const auto& request : current->second.wanted) {
-      grant(owner, request);
-      const auto queue = waiting_on_.find(request.resource);
-      if (queue == waiting_on_.end()) continue;
-      queue->second.erase(priority);
-      if (queue->second.empty()) waiting_on_.erase(queue);
-    }
+  for (const auto& turn : candidates) {
+    const auto current = waiters_.find(turn);
+    if (!grantable(turn, current->second)) continue;
+    for (const auto& request : current->second) grant(turn.second, request);
+    leave_queues(turn, current->second);
     waiters_.erase(current);
-    woken.push_back(owner);
+    waiting_since_.erase(turn.second);
+    woken.push_back(turn.second);
   }
   return woken;
 }

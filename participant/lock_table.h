@@ -1,15 +1,19 @@
 #pragma once
 // Who may touch what in one database. Multi-granularity two-phase locking: intention and real locks
 // on tables, S and X on keys (rows by identity, unique keys, foreign-key parents). Acquisition is
-// all-or-nothing and a waiting branch holds nothing, so there is no deadlock inside one database;
-// across databases deadlines end them (wound-wait is built on Priority). Waiters are served oldest
-// first, and a younger request never overtakes an older waiter it conflicts with: none starves.
+// all-or-nothing, and a branch that runs in one go holds nothing while it waits: such branches
+// never deadlock inside one database. Interactive ones keep what they hold, and prepared ones wait
+// elsewhere: those cycles are broken by wound-wait on Priority (engine_locks.cc), for which a
+// refusal names everybody in the way. Waiters are served oldest first, and a younger request never
+// overtakes an older waiter it conflicts with: none starves, and whoever waits for a younger one
+// waits for a holder.
 // Pure; owned by the worker thread of its database.
 
 #include <cstdint>
 #include <map>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -49,11 +53,12 @@ class LockTable {
   /// Grants every request or none. Not granted: nothing new is held and nothing is queued.
   Acquired try_acquire(const Gtid& owner, const Priority& priority,
                        const std::vector<LockRequest>& requests);
-  /// Gives up what `owner` holds and queues it for all of `wanted`. It will come back from
-  /// release() or a later enqueue() holding them. Returns the waiters that were granted what it
-  /// gave up, as release() does.
+  enum class Held : std::uint8_t { kGiveUp, kKeep };
+  /// Queues `owner` for all of `wanted`; it will come back from release() or a later enqueue()
+  /// holding them. With kGiveUp it lets go of what it holds, and the waiters that were granted that
+  /// are returned, as release() does. kKeep is for a branch that has executed something already.
   std::vector<Gtid> enqueue(const Gtid& owner, const Priority& priority,
-                            std::vector<LockRequest> wanted);
+                            std::vector<LockRequest> wanted, Held held = Held::kGiveUp);
   /// Frees everything `owner` holds or waits for. Returns the waiters that were granted their whole
   /// wanted set, oldest first.
   std::vector<Gtid> release(const Gtid& owner);
@@ -70,10 +75,6 @@ class LockTable {
     Gtid owner;
     LockMode mode;
   };
-  struct Waiter {
-    Gtid owner;
-    std::vector<LockRequest> wanted;
-  };
   struct Hash {
     std::size_t operator()(const Resource& r) const noexcept {
       return std::hash<std::string>{}(r.key) ^ (r.table * std::size_t{0x9e3779b97f4a7c15ull}) ^
@@ -82,19 +83,23 @@ class LockTable {
   };
   using Grants = std::unordered_map<Resource, std::vector<Grant>, Hash>;
 
+  /// Two attempts of one transaction share a priority.
+  using Turn = std::pair<Priority, Gtid>;
+
   void grant(const Gtid& owner, const LockRequest& request);
   std::vector<Resource> drop(const Gtid& owner);
+  void leave_queues(const Turn& turn, const std::vector<LockRequest>& wanted);
   std::vector<Gtid> grant_waiters(const std::vector<Resource>& freed);
-  bool grantable(const Gtid& owner, const Priority& priority,
-                 const std::vector<LockRequest>& requests) const;
+  bool grantable(const Turn& turn, const std::vector<LockRequest>& requests) const;
   bool blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
                                const Gtid& owner, Acquired& out) const;
   bool blocked_by_holder(const Gtid& owner, const LockRequest& request, Acquired& out) const;
 
   Grants grants_;
   std::unordered_map<Gtid, std::vector<Resource>> held_;
-  std::map<Priority, Waiter> waiters_;  // oldest first
-  std::unordered_map<Resource, std::map<Priority, LockMode>, Hash>
+  std::map<Turn, std::vector<LockRequest>> waiters_;  // oldest first, with what they want
+  std::unordered_map<Gtid, Priority> waiting_since_;
+  std::unordered_map<Resource, std::map<Turn, LockMode>, Hash>
       waiting_on_;  // the same, by resource
   std::size_t locks_ = 0;
 };

@@ -24,6 +24,10 @@ struct ExecuteRequest {
   Gtid gtid;
   Priority priority;
   std::vector<protocol::Statement> statements;
+  /// More follows: keep what it does and locks, prepare nothing yet (the event then says
+  /// kReadOnly). The next request of the same branch goes on where this one ended; one without this
+  /// flag (and without statements) finishes it.
+  bool open = false;
 };
 
 /// The branch has executed, or cannot. For kAbort nothing is held any more; for kCommit and

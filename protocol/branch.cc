@@ -9,6 +9,8 @@ std::string_view to_string(Branch::State state) {
   switch (state) {
     case Branch::State::kExecuting:
       return "executing";
+    case Branch::State::kOpen:
+      return "open";
     case Branch::State::kPreparing:
       return "preparing";
     case Branch::State::kPrepared:
@@ -76,6 +78,11 @@ BranchEffects Branch::step(const Event& event, MonotonicTime now) {
   BranchEffects out;
   std::visit(Overloaded{
                  [&](const Prepared& e) { on_prepare(e, out, now); },
+                 [&](const ExecuteArrived& e) { on_execute(e, out, now); },
+                 [&](const Dropped& e) {
+                   if (state_ == State::kExecuting || state_ == State::kOpen)
+                     abort_alone(e.reason, out);
+                 },
                  [&](const OnePhase& e) { on_one_phase(e, out, now); },
                  [&](const Executed& e) { on_executed(e, out, now); },
                  [&](const RecordDurable&) { on_durable(out, now); },
@@ -98,6 +105,7 @@ BranchEffects Branch::step(const Event& event, MonotonicTime now) {
 
 void Branch::on_prepare(const Prepared& event, BranchEffects& out, MonotonicTime now) {
   coordinator_ = event.coordinator;  // a restarted coordinator is still the one to ask
+  if (interactive_ || event.message.executed > 0) return on_prepare_interactive(event, out, now);
   if (!started_) {
     started_ = true;
     coordinator_durable_ = event.coordinator_durable;
@@ -117,6 +125,7 @@ void Branch::on_prepare(const Prepared& event, BranchEffects& out, MonotonicTime
     case State::kAborted:
       return vote(out, Vote::kAbort);
     case State::kExecuting:
+    case State::kOpen:
     case State::kPreparing:
     case State::kCommitting:
     case State::kCommitted:
@@ -146,6 +155,7 @@ void Branch::on_one_phase(const OnePhase& event, BranchEffects& out, MonotonicTi
 }
 
 void Branch::on_executed(const Executed& event, BranchEffects& out, MonotonicTime now) {
+  if (interactive() && state_ == State::kExecuting) return on_executed_piece(event, out, now);
   if (state_ != State::kExecuting) {  // it was aborted while the result was on its way
     if (event.vote != Vote::kAbort) out.job = BranchJob::kDiscard;
     return;
@@ -192,6 +202,7 @@ void Branch::on_durable(BranchEffects& out, MonotonicTime now) {
       if (file_flushed_ && ack_at_ == AnswerAt::kApplied) acknowledge(out);
       return;
     case State::kExecuting:
+    case State::kOpen:
     case State::kPrepared:
     case State::kReadOnly:
     case State::kCommitted:
@@ -236,6 +247,7 @@ void Branch::on_decide_commit(const Decide& message, BranchEffects& out) {
     case State::kReadOnly:
       return on_release(out);
     case State::kExecuting:
+    case State::kOpen:
     case State::kAborted:
       out.alarm = fmt::format("told to COMMIT {} in state {}: this node never voted yes for it",
                               gtid_, to_string(state_));
@@ -248,6 +260,7 @@ void Branch::on_decide_commit(const Decide& message, BranchEffects& out) {
 void Branch::on_decide_abort(const Decide& message, BranchEffects& out) {
   switch (state_) {
     case State::kExecuting:
+    case State::kOpen:
       state_ = State::kAborted;
       reason_ = message.reason;
       deadline_.reset();
@@ -293,6 +306,7 @@ void Branch::on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& 
     case State::kCommitted:
     case State::kAborted:
       return answer_one_phase(out);
+    case State::kOpen:
     case State::kPreparing:
     case State::kPrepared:
     case State::kReadOnly:
@@ -312,6 +326,8 @@ void Branch::on_file_flushed(BranchEffects& out) {
 void Branch::on_tick(BranchEffects& out, MonotonicTime now) {
   if (!next_wake_ || now < *next_wake_) return;
   switch (state_) {
+    case State::kOpen:
+      return on_tick_open(out, now);
     case State::kExecuting:
       if (!deadline_ || now < *deadline_) return;
       return abort_alone({AbortCode::kTimeout,
@@ -383,14 +399,15 @@ void Branch::inquire(BranchEffects& out, MonotonicTime now) {
 }
 
 void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
-  TROTH_ASSERT(state_ == State::kExecuting, "gtid {} aborts alone in state {}", gtid_,
-               to_string(state_));
+  TROTH_ASSERT(state_ == State::kExecuting || state_ == State::kOpen,
+               "gtid {} aborts alone in state {}", gtid_, to_string(state_));
   state_ = State::kAborted;
   reason_ = std::move(reason);
   deadline_.reset();
   next_wake_.reset();
   results_.clear();
   out.job = BranchJob::kDiscard;
+  if (interactive()) return answer_execute(out);
   if (kind_ == Kind::kTwoPhase) return vote(out, Vote::kAbort);
   answer_one_phase(out);
 }
@@ -410,6 +427,7 @@ bool Branch::is_over() const {
     case State::kForgotten:
       return true;
     case State::kExecuting:
+    case State::kOpen:
     case State::kPreparing:
     case State::kPrepared:
     case State::kReadOnly:
@@ -440,6 +458,10 @@ void Branch::assert_invariants() const {
     case State::kAborted:
     case State::kForgotten:
       TROTH_ASSERT(!next_wake_.has_value(), "gtid {} is over and has a timer", gtid_);
+      return;
+    case State::kOpen:
+      TROTH_ASSERT(interactive() && next_wake_.has_value() && deadline_.has_value(),
+                   "gtid {} is open for ever", gtid_);
       return;
     case State::kExecuting:
       return;

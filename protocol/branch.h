@@ -7,6 +7,8 @@
 //        |                                                        |
 //    EXECUTING --- NO, deadline, ABORT --> ABORTED <--------------+  (tombstone: a later PREPARE is
 //    refused)
+//     |  |    (interactive: EXECUTING <-> OPEN, one round per EXECUTE; PREPARE makes it execute the
+//     |  |     end, and only then does it go on below)
 //     |   |   \--- no writes ------------> READ_ONLY -- release, any decision --> FORGOTTEN
 //     |   |                                (keeps its locks until then)
 //     |   \--- one-phase, local: COMMITTED record appended ------------------+
@@ -27,6 +29,7 @@
 //
 // Guarantees per state (asserted by assert_invariants):
 //  EXECUTING   no record exists: a crash forgets it, which means NO
+//  OPEN        interactive, between two EXECUTEs: no record exists; a deadline ends it
 //  PREPARING   the yes-vote has not left
 //  PREPARED    the PREPARED record is durable; only a decision ends it, never time
 //  READ_ONLY   no record; locks held; remembered so that a duplicate PREPARE gets the same vote
@@ -45,8 +48,9 @@
 
 namespace troth::protocol {
 
-/// What the resource manager is to do about the branch.
-enum class BranchJob : std::uint8_t { kNone, kExecute, kApply, kDiscard };
+/// What the resource manager is to do about the branch. kFinish: what an interactive branch needs
+/// before its vote.
+enum class BranchJob : std::uint8_t { kNone, kExecute, kFinish, kApply, kDiscard };
 
 struct BranchEffects : EffectsOf<TransactionOutcome> {
   BranchJob job =
@@ -63,6 +67,7 @@ class Branch {
  public:
   enum class State {
     kExecuting,
+    kOpen,
     kPreparing,
     kPrepared,
     kReadOnly,
@@ -80,6 +85,16 @@ class Branch {
     Member coordinator;
     Lsn coordinator_durable;
   };  ///< a PREPARE arrived
+  struct ExecuteArrived {
+    NodeName from;
+    Execute message;
+    Member coordinator;
+    Lsn coordinator_durable;
+  };
+  /// It must end before it has voted: an older transaction waits, or its coordinator restarted.
+  struct Dropped {
+    AbortReason reason;
+  };
   struct OnePhase {
     NodeName from;
     CommitOnePhase message;
@@ -106,10 +121,11 @@ class Branch {
   struct FileFlushed {};  ///< the database file holds the work
   struct Tick {};
   struct RetryNow {};
-  using Event = std::variant<Prepared, OnePhase, Executed, RecordDurable, Decided, Released,
-                             InquiryAnswered, OnePhaseInquired, FileFlushed, Tick, RetryNow>;
+  using Event =
+      std::variant<Prepared, OnePhase, Executed, RecordDurable, Decided, Released, InquiryAnswered,
+                   OnePhaseInquired, FileFlushed, Tick, RetryNow, ExecuteArrived, Dropped>;
 
-  /// First event must be Prepared or OnePhase.
+  /// First event must be Prepared, ExecuteArrived or OnePhase.
   Branch(const BranchSettings& settings, Gtid gtid, Kind kind);
   /// An application that embeds the agent: executes, decides and is answered here. Step it with
   /// Executed when done.
@@ -132,6 +148,8 @@ class Branch {
   const std::vector<Member>& members() const { return members_; }
   const AbortReason& reason() const { return reason_; }
   std::uint32_t attempts() const { return attempts_; }
+  /// Executed piece by piece, and has not begun to prepare.
+  bool interactive() const { return interactive_ && !finishing_; }
   bool in_doubt() const { return state_ == State::kPrepared; }
   bool continuity_not_proven() const { return continuity_not_proven_; }
   /// Nothing is owed by or to it; kept only to answer duplicates until ended_below passes.
@@ -142,6 +160,12 @@ class Branch {
 
  private:
   void on_prepare(const Prepared& event, BranchEffects& out, MonotonicTime now);
+  void on_prepare_interactive(const Prepared& event, BranchEffects& out, MonotonicTime now);
+  void on_execute(const ExecuteArrived& event, BranchEffects& out, MonotonicTime now);
+  void on_executed_piece(const Executed& event, BranchEffects& out, MonotonicTime now);
+  void wake_while_open(MonotonicTime now);
+  void on_tick_open(BranchEffects& out, MonotonicTime now);
+  void answer_execute(BranchEffects& out);
   void on_one_phase(const OnePhase& event, BranchEffects& out, MonotonicTime now);
   void on_executed(const Executed& event, BranchEffects& out, MonotonicTime now);
   void on_durable(BranchEffects& out, MonotonicTime now);
@@ -176,6 +200,9 @@ class Branch {
   OnePhaseRecord one_phase_;  // key, digest, retention of a one-phase request
   AnswerAt ack_at_ = AnswerAt::kDecided;
   bool started_ = false;
+  bool interactive_ = false;
+  bool finishing_ = false;      // interactive, and PREPARE has come
+  std::uint32_t executed_ = 0;  // number of the last EXECUTE
   bool ack_owed_ = false;
   bool file_flushed_ = false;
   bool continuity_not_proven_ = false;

@@ -34,6 +34,9 @@ std::string_view name_of(const Message& message) {
           [](const PreDecided&) { return std::string_view("PREDECIDED"); },
           [](const AskMember&) { return std::string_view("ASK_MEMBER"); },
           [](const MemberAnswer&) { return std::string_view("MEMBER_ANSWER"); },
+          [](const Wound&) { return std::string_view("WOUND"); },
+          [](const Execute&) { return std::string_view("EXECUTE"); },
+          [](const ExecuteResult&) { return std::string_view("EXECUTE_RESULT"); },
       },
       message);
 }

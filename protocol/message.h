@@ -48,6 +48,18 @@ struct Prepare {
   std::vector<Statement> statements;
   std::vector<Member> members;  ///< every participant; the coordinator is the sender
   std::string traceparent;
+  /// Interactive: how many EXECUTEs the branch must hold, instead of statements. 0 = one-shot.
+  std::uint32_t executed = 0;
+};
+/// Interactive: the next statements of a branch, which stays open. Number 1 opens it. A repetition
+/// is answered with the same result.
+struct Execute {
+  Gtid gtid;
+  std::uint32_t number = 1;
+  Priority priority;
+  Duration time_left{0};  ///< until an open branch aborts by itself
+  std::vector<Statement> statements;
+  std::string traceparent;
 };
 /// One participant only: it executes, decides and answers with OnePhaseResult.
 struct CommitOnePhase {
@@ -166,6 +178,21 @@ struct Ack {
 struct Inquire {
   Gtid gtid;
 };
+/// What an EXECUTE gave, or (any time, reason set) that the open branch is gone: abort everywhere.
+struct ExecuteResult {
+  Gtid gtid;
+  std::uint32_t number = 0;
+  AbortReason reason;  ///< kNone: executed
+  std::vector<StatementResult> results;
+  NodePosition executor;  ///< an open branch does not survive a restart: the epoch must not change
+};
+/// An older transaction waits for locks that this prepared (or read-only) branch holds: abort it,
+/// if that is still possible (wound-wait). Answered like an Inquire.
+struct Wound {
+  Gtid gtid;
+  Gtid waiter;           ///< the older transaction
+  std::string resource;  ///< for people
+};
 struct OnePhaseResult {
   Gtid gtid;        ///< of the request
   Gtid first_gtid;  ///< differs from gtid when the idempotency key was used before
@@ -181,9 +208,10 @@ struct Alarm {
   std::string what;
 };
 
-using Message = std::variant<Prepare, CommitOnePhase, Decide, Release, InquiryReply,
-                             InquireOnePhase, VoteMessage, Ack, Inquire, OnePhaseResult, Alarm,
-                             Elect, Elected, PreDecide, PreDecided, AskMember, MemberAnswer>;
+using Message =
+    std::variant<Prepare, CommitOnePhase, Decide, Release, InquiryReply, InquireOnePhase,
+                 VoteMessage, Ack, Inquire, OnePhaseResult, Alarm, Elect, Elected, PreDecide,
+                 PreDecided, AskMember, MemberAnswer, Wound, Execute, ExecuteResult>;
 /// What a machine of three-phase commit takes.
 using BallotMessage = std::variant<Elect, Elected, PreDecide, PreDecided>;
 std::optional<BallotMessage> ballot_message_of(const Message& message);
@@ -210,6 +238,8 @@ template <>
 inline constexpr bool is_promise_v<PreDecide> = true;
 template <>
 inline constexpr bool is_promise_v<PreDecided> = true;
+template <>
+inline constexpr bool is_promise_v<ExecuteResult> = true;  // rows that must not be taken back
 
 /// Which transaction a message is about.
 Gtid gtid_of(const Message& message);

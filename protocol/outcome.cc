@@ -131,6 +131,11 @@ bool is_retryable(AbortCode code) {
   return row_of(code).retryable;
 }
 
+bool retried_automatically(AbortCode code) {
+  return code == AbortCode::kDeadlock || code == AbortCode::kLockTimeout ||
+         code == AbortCode::kStaleEpoch;
+}
+
 void encode(ByteWriter& out, const AbortReason& reason) {
   out.u8(static_cast<std::uint8_t>(reason.code));
   out.bytes(reason.detail);

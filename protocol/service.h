@@ -19,6 +19,7 @@ namespace troth::protocol {
 struct BranchRequest {
   NodeName participant;
   std::vector<Statement> statements;
+  std::uint32_t executed = 0;  ///< interactive: it has executed so many times, and is to prepare
 };
 
 struct SubmitRequest {
@@ -30,6 +31,8 @@ struct SubmitRequest {
   std::string traceparent;
   std::string client_name;
   std::string comment;
+  std::uint32_t retries =
+      0;  ///< how often it is started again, with its age, after a lost conflict
 };
 
 struct BranchResult {
@@ -43,6 +46,7 @@ struct TransactionOutcome {
   AbortReason reason;                 ///< for kAborted; for kInDoubt: why it is not known yet
   std::vector<BranchResult> results;  ///< for kCommitted, in branch order; empty when replayed
   bool replayed = false;              ///< the first answer of this idempotency key, repeated
+  std::uint32_t attempts = 1;         ///< how often it was started; the gtid is the last one's
 };
 
 /// Refusals before a transaction exists, e.g. kBusy with a hint when to come back.
@@ -100,11 +104,46 @@ struct NodeStatus {
   std::vector<std::string> alarms;  ///< sentences; not empty = a human is needed
 };
 
-/// What the Coordinator service needs from the coordinator's engine.
-class CoordinatorPort {
+/// Opens an interactive transaction.
+struct BeginRequest {
+  Duration deadline{0};      ///< from begin to decision; 0 = the server's default
+  Duration idle_timeout{0};  ///< longest pause between two requests; 0 = the server's default
+  AnswerAt answer_at = AnswerAt::kDecided;
+  bool detached = false;  ///< it outlives the connection it was begun on
+  Gtid retry_of;          ///< a transaction that lost a conflict: this one gets its age (nil: none)
+  std::string traceparent;
+  std::string client_name;
+  std::string comment;
+};
+struct BeginReply {
+  std::optional<Refusal> refusal;
+  Gtid gtid;
+  Duration deadline{0}, idle_timeout{0};  ///< what applies
+};
+struct ExecuteReply {
+  std::optional<Refusal> refusal;  ///< set: nothing was executed, the transaction is as before
+  std::optional<TransactionOutcome> ended;  ///< set: the transaction is over (kAborted)
+  std::vector<StatementResult> results;     ///< one per statement
+};
+
+/// Interactive transactions: what a statement writes is seen by the later ones of the same
+/// transaction and by nobody else before the commit.
+class InteractivePort {
  public:
-  virtual ~CoordinatorPort() = default;
+  virtual ~InteractivePort() = default;
   using SubmitDone = std::function<void(SubmitReply)>;
+  using BeginDone = std::function<void(BeginReply)>;
+  using ExecuteDone = std::function<void(ExecuteReply)>;
+  virtual void begin(BeginRequest request, BeginDone done) = 0;
+  /// One at a time per transaction. A statement that fails aborts the transaction.
+  virtual void execute(const Gtid& gtid, BranchRequest request, ExecuteDone done) = 0;
+  virtual void commit(const Gtid& gtid, SubmitDone done) = 0;
+  virtual void rollback(const Gtid& gtid, SubmitDone done) = 0;
+};
+
+/// What the Coordinator service needs from the coordinator's engine.
+class CoordinatorPort : public InteractivePort {
+ public:
   using OutcomeDone = std::function<void(Result<TransactionOutcome>)>;
   /// kBusy is reported through the callback's refusal, never by waiting.
   virtual void submit(SubmitRequest request, SubmitDone done) = 0;

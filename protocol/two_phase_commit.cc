@@ -105,6 +105,7 @@ void TwoPhaseCommit::send_prepares(const std::vector<NodeName>& to, CommitEffect
     prepare.priority = setup_.priority;
     prepare.time_left = std::max(Duration{0}, setup_.deadline - now);
     prepare.statements = branch.statements;
+    prepare.executed = branch.executed;
     prepare.members = setup_.members;
     prepare.traceparent = setup_.traceparent;
     out.send(branch.participant, std::move(prepare));
@@ -141,6 +142,9 @@ void TwoPhaseCommit::on_vote(const VoteArrived& event, CommitEffects& out, Monot
   }
   for (std::size_t i = 0; i < setup_.branches.size(); ++i) {
     if (setup_.branches[i].participant != event.from) continue;
+    // An interactive branch does not survive a restart, nor do its read locks.
+    if (setup_.branches[i].executed > 0 && event.vote.voter.epoch != setup_.members[i].epoch)
+      return abort({AbortCode::kStaleEpoch, "restarted since it executed", event.from, -1}, out);
     // A voter that restarted after PREPARED still votes yes but has lost the rows it must return,
     // and its read locks. Nothing is decided yet, so the safe answer is to abort and let the client
     // retry.
@@ -283,8 +287,10 @@ void TwoPhaseCommit::abort(AbortReason reason, CommitEffects& out) {
   AbortRecord record;
   record.gtid = setup_.gtid;
   record.reason = std::move(reason);
-  record.idempotency_key = setup_.idempotency_key;
-  record.body_digest = setup_.body_digest;
+  if (!setup_.tried_again || !retried_automatically(record.reason.code)) {
+    record.idempotency_key = setup_.idempotency_key;
+    record.body_digest = setup_.body_digest;
+  }
   record.decided = setup_.submitted;
   const Record appended(std::move(record));
   const bool forced = force_of(appended) == Force::kYes;

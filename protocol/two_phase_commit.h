@@ -53,7 +53,7 @@ class TwoPhaseCommit {
   struct Setup {
     Gtid gtid;
     Priority priority;
-    std::vector<BranchRequest> branches;  ///< two or more, distinct participants
+    std::vector<BranchRequest> branches;  ///< two or more (interactive: one or more), distinct
     std::vector<Member> members;          ///< one per branch, same order
     AnswerAt answer_at = AnswerAt::kDecided;
     std::string idempotency_key;
@@ -63,6 +63,8 @@ class TwoPhaseCommit {
     MonotonicTime deadline;  ///< of the decision
     WallTime submitted;      ///< stored as time of decision; for people and key retention only
     RetryPolicy resend;
+    /// A lost conflict is not this request's last word: such an abort leaves its key free.
+    bool tried_again = false;
   };
 
   // events

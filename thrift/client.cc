@@ -1,13 +1,12 @@
 #include "thrift/client.h"
 
-#include <fmt/format.h>
 #include <troth_idl/Admin.h>
 #include <troth_idl/Coordinator.h>
 
 #include <algorithm>
 #include <thread>
 
-#include "thrift/connection.h"
+#include "thrift/client_impl.h"
 #include "thrift/convert_admin.h"
 #include "thrift/convert_coordinator.h"
 #include "thrift/convert_error.h"
@@ -20,16 +19,6 @@ using SteadyClock = std::chrono::steady_clock;
 constexpr Duration kAnswerGrace = std::chrono::seconds(4);  // longer than the server's own
 constexpr Duration kFirstBackoff = std::chrono::milliseconds(50);
 constexpr Duration kMaxBackoff = std::chrono::seconds(1);
-
-/// Ties the generated types of one method together.
-template <class Pargs, class Presult, class Response>
-struct Method {
-  using Args = Pargs;
-  using Answer = Presult;
-  using Success = Response;
-  const char* service;
-  const char* name;
-};
 
 constexpr Method<v1::Coordinator_submit_pargs, v1::Coordinator_submit_presult, v1::SubmitResponse>
     kSubmit{"Coordinator", "submit"};
@@ -57,89 +46,7 @@ constexpr Method<v1::Admin_retryTransactions_pargs, v1::Admin_retryTransactions_
                  v1::RetryTransactionsResponse>
     kRetryTransactions{"Admin", "retryTransactions"};
 
-/// An answer, or what kept it away.
-template <class Response>
-struct Called {
-  Response response;
-  std::optional<DeclaredError> declared;  ///< the server said no
-  std::optional<Error> lost;              ///< no usable answer
-  bool sent = false;                      ///< lost: may the server have acted?
-};
-
 }  // namespace
-
-class Client::Impl {
- public:
-  explicit Impl(ClientOptions options) : options_(std::move(options)) { catch_thrift_output(); }
-
-  Status connect() {
-    if (connection_ && connection_->usable()) return {};
-    connection_.reset();
-    Error last{ErrorCode::kInvalidArgument, "no endpoint given"};
-    for (const auto& text : options_.endpoints) {
-      const auto endpoint = parse_endpoint(text);
-      if (!endpoint) {
-        last = endpoint.error();
-        continue;
-      }
-      auto connection = Connection::open(*endpoint, options_.connect_timeout);
-      if (connection) {
-        connection_ = std::move(*connection);
-        return {};
-      }
-      last = {ErrorCode::kUnavailable, fmt::format("cannot reach the {} at {}: {}", options_.target,
-                                                   endpoint->text(), connection.error().context)};
-    }
-    return fail(std::move(last));
-  }
-
-  template <class M, class Request>
-  auto call(const M& method, const Request& request, Duration timeout) {
-    Called<typename M::Success> out;
-    if (auto connected = connect(); !connected) {
-      out.lost = connected.error();
-      return out;
-    }
-    typename M::Args args;
-    args.request = &request;
-    typename M::Answer answer;
-    answer.success = &out.response;
-    const auto called = connection_->call(method.service, method.name, args, answer, timeout);
-    if (!called) {
-      out.lost = called.error();
-      out.sent =
-          called.error().code == ErrorCode::kTimeout || called.error().code == ErrorCode::kInternal;
-      connection_.reset();
-      return out;
-    }
-    out.declared = declared_error(answer);
-    if (!out.declared && !answer.__isset.success) {
-      out.lost = {ErrorCode::kInternal, "the server gave an empty answer"};
-      out.sent = true;
-    }
-    return out;
-  }
-
-  /// For calls whose loss is a plain error.
-  template <class M, class Request>
-  Result<typename M::Success> ask(const M& method, const Request& request, Duration timeout) {
-    auto called = call(method, request, timeout);
-    if (called.lost) return fail(std::move(*called.lost));
-    if (called.declared) return fail(std::move(called.declared->error));
-    return std::move(called.response);
-  }
-
-  v1::CallContext context() const {
-    v1::CallContext out;
-    if (!options_.client_name.empty()) out.__set_client_name(options_.client_name);
-    return out;
-  }
-
-  Result<protocol::SubmitReply> submit(const protocol::SubmitRequest& request);
-
-  ClientOptions options_;
-  std::unique_ptr<Connection> connection_;
-};
 
 Result<protocol::SubmitReply> Client::Impl::submit(const protocol::SubmitRequest& request) {
   v1::SubmitRequest wire;

@@ -21,8 +21,9 @@ struct ClientOptions {
   std::vector<std::string> endpoints = {"127.0.0.1:7420"};
   Duration connect_timeout = std::chrono::seconds(2);
   Duration call_timeout = std::chrono::seconds(15);  ///< for calls that have no wait of their own
-  std::string client_name;                           ///< shown in logs of the server
-  std::string target = "coordinator";                ///< what error sentences call the other side
+  Duration interactive_timeout = std::chrono::seconds(65);  ///< for one statement, with its waits
+  std::string client_name;                                  ///< shown in logs of the server
+  std::string target = "coordinator";  ///< what error sentences call the other side
 };
 
 /// One connection, opened at the first call and re-opened when it broke. Not thread-safe: one
@@ -52,6 +53,15 @@ class Client {
   Result<protocol::TransactionOutcome> get_outcome(const Gtid& gtid);
   Result<protocol::TransactionOutcome> get_outcome_by_key(const std::string& idempotency_key);
   Result<ServerInfo> server_info();
+
+  // Interactive transactions. The server rolls one back when this connection closes, unless it was
+  // begun detached; a lost connection is therefore an abort, except during commit().
+  Result<protocol::BeginReply> begin(const protocol::BeginRequest& request);
+  /// Waits at most until the transaction's deadline. `ended` in the reply: it is over.
+  Result<protocol::ExecuteReply> execute(const Gtid& gtid, const protocol::BranchRequest& request);
+  /// kTimeout: unknown, ask get_outcome.
+  Result<protocol::SubmitReply> commit(const Gtid& gtid);
+  Result<protocol::SubmitReply> rollback(const Gtid& gtid);
 
   // Admin: both daemons.
   Result<protocol::NodeStatus> status();

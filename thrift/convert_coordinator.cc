@@ -29,6 +29,7 @@ v1::Transaction to_wire(const protocol::SubmitRequest& request) {
   out.__set_protocol(to_wire(request.protocol));
   out.__set_answer_at(to_wire(request.answer_at));
   if (!request.comment.empty()) out.__set_comment(request.comment);
+  if (request.retries > 0) out.__set_retries(static_cast<std::int32_t>(request.retries));
   return out;
 }
 
@@ -46,6 +47,7 @@ v1::TransactionOutcome to_wire(const protocol::TransactionOutcome& outcome) {
     }
   }
   out.__set_replayed(outcome.replayed);
+  out.__set_attempts(static_cast<std::int32_t>(outcome.attempts));
   return out;
 }
 
@@ -65,6 +67,57 @@ v1::SubmitBatchItem to_wire(const protocol::SubmitReply& reply) {
     out.__set_refusal(to_wire(*reply.refusal));
   } else {
     out.__set_outcome(to_wire(reply.outcome));
+  }
+  return out;
+}
+
+v1::BeginRequest to_wire(const protocol::BeginRequest& request) {
+  v1::BeginRequest out;
+  if (!request.traceparent.empty()) out.context.__set_traceparent(request.traceparent);
+  if (!request.client_name.empty()) out.context.__set_client_name(request.client_name);
+  out.__isset.context = true;
+  if (request.deadline > Duration{0}) out.__set_deadline_ms(to_ms(request.deadline));
+  if (request.idle_timeout > Duration{0}) out.__set_idle_timeout_ms(to_ms(request.idle_timeout));
+  out.__set_answer_at(to_wire(request.answer_at));
+  if (!request.comment.empty()) out.__set_comment(request.comment);
+  if (!request.retry_of.is_nil()) out.__set_retry_of(request.retry_of.text());
+  if (request.detached) out.__set_detached(true);
+  return out;
+}
+
+Result<protocol::BeginRequest> from_wire(v1::BeginRequest&& w, const Where& where) {
+  protocol::BeginRequest out;
+  if (w.deadline_ms < 0) return where.invalid("deadline_ms", "is negative");
+  if (w.idle_timeout_ms < 0) return where.invalid("idle_timeout_ms", "is negative");
+  out.deadline = std::chrono::milliseconds(w.deadline_ms);
+  out.idle_timeout = std::chrono::milliseconds(w.idle_timeout_ms);
+  if (w.__isset.answer_at) {
+    TROTH_ASSIGN_OR_RETURN(out.answer_at, from_wire(w.answer_at, Where(where, "answer_at")));
+  }
+  if (w.comment.size() > kMaxCommentBytes)
+    return where.invalid("comment", "is longer than 4096 bytes");
+  out.comment = std::move(w.comment);
+  if (w.__isset.retry_of) {
+    TROTH_ASSIGN_OR_RETURN(out.retry_of, gtid_from_wire(true, w.retry_of, where, "retry_of"));
+  }
+  out.detached = w.detached;
+  out.traceparent = std::move(w.context.traceparent);
+  out.client_name = std::move(w.context.client_name);
+  return out;
+}
+
+v1::ExecuteResponse to_wire(const protocol::ExecuteReply& reply) {
+  v1::ExecuteResponse out;
+  out.__set_results(to_wire(reply.results));
+  if (reply.ended) out.__set_ended(to_wire(*reply.ended));
+  return out;
+}
+
+Result<protocol::ExecuteReply> from_wire(v1::ExecuteResponse&& w, const Where& where) {
+  protocol::ExecuteReply out;
+  TROTH_ASSIGN_OR_RETURN(out.results, from_wire(std::move(w.results), where, "results"));
+  if (w.__isset.ended) {
+    TROTH_ASSIGN_OR_RETURN(out.ended, from_wire(std::move(w.ended), Where(where, "ended")));
   }
   return out;
 }
@@ -99,6 +152,8 @@ Result<protocol::SubmitRequest> from_wire(v1::Transaction&& transaction,
     return where.invalid("idempotency_key", "is longer than 128 bytes");
   if (transaction.comment.size() > kMaxCommentBytes)
     return where.invalid("comment", "is longer than 4096 bytes");
+  if (transaction.retries < 0) return where.invalid("retries", "is negative");
+  out.retries = static_cast<std::uint32_t>(transaction.retries);
   if (transaction.deadline_ms < 0) return where.invalid("deadline_ms", "is negative");
   out.idempotency_key = std::move(transaction.idempotency_key);
   out.deadline = std::chrono::milliseconds(transaction.deadline_ms);
@@ -135,6 +190,7 @@ Result<protocol::TransactionOutcome> from_wire(v1::TransactionOutcome&& outcome,
                            from_wire(std::move(wire.results), in_branch, "results"));
   }
   out.replayed = outcome.replayed;
+  if (outcome.attempts > 0) out.attempts = static_cast<std::uint32_t>(outcome.attempts);
   return out;
 }
 

@@ -22,6 +22,11 @@ Result<protocol::SubmitRequest> from_wire(v1::Transaction&& transaction,
 Result<protocol::TransactionOutcome> from_wire(v1::TransactionOutcome&& outcome,
                                                const Where& where);
 protocol::Refusal from_wire(v1::Refusal&& refusal);
+
+v1::BeginRequest to_wire(const protocol::BeginRequest& request);
+v1::ExecuteResponse to_wire(const protocol::ExecuteReply& reply);
+Result<protocol::BeginRequest> from_wire(v1::BeginRequest&& request, const Where& where);
+Result<protocol::ExecuteReply> from_wire(v1::ExecuteResponse&& reply, const Where& where);
 Result<protocol::SubmitReply> from_wire(v1::SubmitBatchItem&& item, const Where& where);
 Result<ServerInfo> from_wire(v1::GetServerInfoResponse&& info);
 

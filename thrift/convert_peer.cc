@@ -70,6 +70,24 @@ struct WriteMessage {
     w.members.reserve(m.members.size());
     for (const auto& member : m.members) w.members.push_back(to_wire(member));
     if (!m.traceparent.empty()) w.__set_traceparent(m.traceparent);
+    if (m.executed > 0) w.__set_executed(static_cast<std::int32_t>(m.executed));
+  }
+  void operator()(const protocol::Execute& m) {
+    auto& w = start(out.execute, m.gtid);
+    out.__isset.execute = true;
+    w.__set_number(static_cast<std::int32_t>(m.number));
+    w.__set_priority(to_wire(m.priority));
+    w.__set_time_left_ms(to_ms(m.time_left));
+    w.__set_statements(thrift::to_wire(m.statements));
+    if (!m.traceparent.empty()) w.__set_traceparent(m.traceparent);
+  }
+  void operator()(const protocol::ExecuteResult& m) {
+    auto& w = start(out.execute_result, m.gtid);
+    out.__isset.execute_result = true;
+    w.__set_number(static_cast<std::int32_t>(m.number));
+    if (m.reason != protocol::AbortReason{}) w.__set_reason(thrift::to_wire(m.reason));
+    if (!m.results.empty()) w.__set_results(thrift::to_wire(m.results));
+    w.__set_executor(thrift::to_wire(m.executor));
   }
   void operator()(const protocol::CommitOnePhase& m) {
     auto& w = start(out.commit_one_phase, m.gtid);
@@ -126,6 +144,12 @@ struct WriteMessage {
     if (m.reason != protocol::AbortReason{}) w.__set_reason(thrift::to_wire(m.reason));
     w.__set_key_conflict(m.key_conflict);
     if (!m.results.empty()) w.__set_results(thrift::to_wire(m.results));
+  }
+  void operator()(const protocol::Wound& m) {
+    auto& w = start(out.wound, m.gtid);
+    w.__set_waiter(m.waiter.text());
+    w.__set_resource(m.resource);
+    out.__isset.wound = true;
   }
   void operator()(const protocol::Alarm& m) {
     start(out.alarm, m.gtid).__set_what(m.what);
@@ -191,6 +215,33 @@ Result<Message> read(v1::Prepare&& w, const Where& where) {
     m.members.push_back(std::move(member));
   }
   m.traceparent = std::move(w.traceparent);
+  if (w.executed < 0) return where.invalid("executed", "is negative");
+  m.executed = static_cast<std::uint32_t>(w.executed);
+  return Message(std::move(m));
+}
+
+Result<Message> read(v1::Execute&& w, const Where& where) {
+  protocol::Execute m;
+  TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
+  if (w.number < 1) return where.invalid("number", "is missing or below 1");
+  m.number = static_cast<std::uint32_t>(w.number);
+  TROTH_ASSIGN_OR_RETURN(m.priority, priority_from_wire(w.__isset.priority, w.priority, where));
+  if (!w.__isset.time_left_ms) return where.missing("time_left_ms");
+  m.time_left = std::chrono::milliseconds(w.time_left_ms);
+  TROTH_ASSIGN_OR_RETURN(m.statements,
+                         thrift::from_wire(std::move(w.statements), where, "statements"));
+  m.traceparent = std::move(w.traceparent);
+  return Message(std::move(m));
+}
+
+Result<Message> read(v1::ExecuteResult&& w, const Where& where) {
+  protocol::ExecuteResult m;
+  TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
+  if (w.number < 0) return where.invalid("number", "is negative");
+  m.number = static_cast<std::uint32_t>(w.number);
+  TROTH_ASSIGN_OR_RETURN(m.reason, thrift::from_wire(std::move(w.reason), Where(where, "reason")));
+  TROTH_ASSIGN_OR_RETURN(m.results, thrift::from_wire(std::move(w.results), where, "results"));
+  TROTH_ASSIGN_OR_RETURN(m.executor, thrift::from_wire(w.executor, Where(where, "executor")));
   return Message(std::move(m));
 }
 
@@ -282,6 +333,14 @@ Result<Message> read(v1::Alarm&& w, const Where& where) {
   return Message(std::move(m));
 }
 
+Result<Message> read(v1::Wound&& w, const Where& where) {
+  protocol::Wound m;
+  TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
+  TROTH_ASSIGN_OR_RETURN(m.waiter, gtid_from_wire(w.__isset.waiter, w.waiter, where, "waiter"));
+  m.resource = std::move(w.resource);
+  return Message(std::move(m));
+}
+
 /// For kinds that hold nothing but the gtid.
 template <class Plain, class Wire>
 Result<Message> read_gtid_only(const Wire& w, const Where& where) {
@@ -339,6 +398,9 @@ Result<Message> from_wire(v1::PeerMessage&& m, const Where& where) {
     return read_gtid_only<protocol::InquireOnePhase>(*m.inquire_one_phase,
                                                      Where(where, "inquire_one_phase"));
   if (m.inquiry_reply) return read(std::move(*m.inquiry_reply), Where(where, "inquiry_reply"));
+  if (m.execute) return read(std::move(*m.execute), Where(where, "execute"));
+  if (m.execute_result) return read(std::move(*m.execute_result), Where(where, "execute_result"));
+  if (m.wound) return read(std::move(*m.wound), Where(where, "wound"));
   if (m.alarm) return read(std::move(*m.alarm), Where(where, "alarm"));
   if (m.elect) return from_wire(*m.elect, Where(where, "elect"));
   if (m.elected) return from_wire(*m.elected, Where(where, "elected"));
@@ -437,6 +499,10 @@ std::size_t approximate_bytes(const Message& message) {
     return kEnvelope + bytes_of(c->statements);
   if (const auto* v = std::get_if<protocol::VoteMessage>(&message))
     return kEnvelope + bytes_of(v->results);
+  if (const auto* e = std::get_if<protocol::Execute>(&message))
+    return kEnvelope + bytes_of(e->statements);
+  if (const auto* e = std::get_if<protocol::ExecuteResult>(&message))
+    return kEnvelope + bytes_of(e->results);
   if (const auto* r = std::get_if<protocol::OnePhaseResult>(&message))
     return kEnvelope + bytes_of(r->results);
   return kEnvelope;

@@ -32,6 +32,8 @@ struct Transaction {
   5: optional common.AnswerAt answer_at
   /** Shown to operators. */
   6: optional string comment
+  /** How often it is started again, with its age, after it lost a conflict; at most 1000. */
+  7: optional i32 retries
 }
 
 /** The rows one participant gave back. */
@@ -54,6 +56,8 @@ struct TransactionOutcome {
   4: optional list<BranchResult> results
   /** This is the first answer of the idempotency key, repeated. */
   5: optional bool replayed
+  /** How often it was started; gtid is the last attempt's. */
+  6: optional i32 attempts
 }
 
 /** Why a transaction was not started. */
@@ -138,6 +142,82 @@ struct GetOutcomeResponse {
   1: optional TransactionOutcome outcome
 }
 
+/** Request of begin. */
+struct BeginRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** From begin to decision; then it is aborted. Absent: the server's default. */
+  2: optional i32 deadline_ms
+  /** Longest pause between two requests; then it is aborted. Absent: the server's default. */
+  3: optional i32 idle_timeout_ms
+  /** Absent: DECIDED. */
+  4: optional common.AnswerAt answer_at
+  /** Shown to operators. */
+  5: optional string comment
+  /** Gtid of a transaction that lost a conflict: this one gets its age and so wins in the end. */
+  6: optional string retry_of
+  /** True: it lives on when this connection closes, until the idle timeout. */
+  7: optional bool detached
+}
+
+/** Answer of begin. */
+struct BeginResponse {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** The deadline that applies. */
+  2: optional i32 deadline_ms
+  /** The idle timeout that applies. */
+  3: optional i32 idle_timeout_ms
+}
+
+/** Request of execute. */
+struct ExecuteRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** From begin. */
+  2: optional string gtid
+  /** Name of the participant. */
+  3: optional string participant
+  /** Executed in order; at least one. */
+  4: optional list<common.Statement> statements
+}
+
+/** Answer of execute. */
+struct ExecuteResponse {
+  /** One per statement. */
+  1: optional list<common.StatementResult> results
+  /** Set: the transaction is over. */
+  2: optional TransactionOutcome ended
+}
+
+/** Request of commit. */
+struct CommitRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** From begin. */
+  2: optional string gtid
+}
+
+/** Answer of commit. */
+struct CommitResponse {
+  /** What became of it. */
+  1: optional TransactionOutcome outcome
+}
+
+/** Request of rollback. */
+struct RollbackRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** From begin. */
+  2: optional string gtid
+}
+
+/** Answer of rollback. */
+struct RollbackResponse {
+  /** ABORTED; or what it was before. */
+  1: optional TransactionOutcome outcome
+}
+
 /** Request of getServerInfo. */
 struct GetServerInfoRequest {
   /** Who calls. */
@@ -180,6 +260,30 @@ service Coordinator {
 
   /** What became of a transaction, as known now. */
   GetOutcomeResponse getOutcome(1: GetOutcomeRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Opens an interactive transaction. It is aborted when this connection closes, unless detached. */
+  BeginResponse beginTransaction(1: BeginRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Executes at one participant and answers with rows; the transaction stays open. */
+  ExecuteResponse execute(1: ExecuteRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Commits everywhere or nowhere. A lost answer: ask getOutcome. */
+  CommitResponse commit(1: CommitRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Undoes everything. */
+  RollbackResponse rollback(1: RollbackRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)

@@ -3,8 +3,12 @@
 
 #include <troth_idl/Coordinator.h>
 
+#include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <stop_token>
+#include <thread>
 #include <vector>
 
 #include "base/logging.h"
@@ -31,6 +35,13 @@ class CoordinatorService final : public v1::CoordinatorIf {
   void awaitOutcomes(v1::AwaitOutcomesResponse& out,
                      const v1::AwaitOutcomesRequest& request) override;
   void getOutcome(v1::GetOutcomeResponse& out, const v1::GetOutcomeRequest& request) override;
+  void beginTransaction(v1::BeginResponse& out, const v1::BeginRequest& request) override;
+  void execute(v1::ExecuteResponse& out, const v1::ExecuteRequest& request) override;
+  void commit(v1::CommitResponse& out, const v1::CommitRequest& request) override;
+  void rollback(v1::RollbackResponse& out, const v1::RollbackRequest& request) override;
+  /// The client served by the calling thread is gone: what it began and did not finish is rolled
+  /// back, unless detached.
+  void connection_closed();
   void getServerInfo(v1::GetServerInfoResponse& out,
                      const v1::GetServerInfoRequest& request) override;
 
@@ -43,6 +54,10 @@ class CoordinatorService final : public v1::CoordinatorIf {
   void name_pending(const std::vector<std::string>& keys,
                     std::vector<protocol::SubmitReply>& replies);
   Duration bounded_ms(std::int32_t ms) const;
+  protocol::SubmitReply end(const Gtid& gtid, bool commit);
+
+  std::mutex begun_mutex_;
+  std::map<std::thread::id, std::set<Gtid>> begun_;  // guarded by begun_mutex_; by connection
 
   protocol::CoordinatorPort* port_;
   const ServerInfo info_;

@@ -135,6 +135,8 @@ struct Prepare {
   6: optional list<Member> members
   /** W3C trace context. */
   7: optional string traceparent
+  /** Interactive: how many executes the branch must hold, instead of statements. */
+  20: optional i32 executed
 }
 
 /** Execute, decide and answer: the only participant. */
@@ -311,6 +313,46 @@ struct MemberAnswer {
   2: optional MemberKnows knows
 }
 
+/** Interactive: the next statements of an open branch. */
+struct Execute {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** 1, 2, ... within the branch; 1 opens it. */
+  2: optional i32 number
+  /** Who wins a lock conflict. */
+  3: optional Priority priority
+  /** Until an open branch aborts by itself. */
+  4: optional i32 time_left_ms
+  /** What to execute. */
+  5: optional list<common.Statement> statements
+  /** W3C trace context. */
+  6: optional string traceparent
+}
+
+/** What an execute gave, or why the open branch is gone. */
+struct ExecuteResult {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** Of the execute. */
+  2: optional i32 number
+  /** Set: the branch is gone. */
+  3: optional common.AbortReason reason
+  /** One per statement. */
+  4: optional list<common.StatementResult> results
+  /** Log and epoch of the executor. */
+  5: optional common.NodePosition executor
+}
+
+/** An older transaction waits for locks of this one: abort it if that is still possible. */
+struct Wound {
+  /** Global transaction id of the younger one. */
+  1: optional string gtid
+  /** The older one. */
+  2: optional string waiter
+  /** What it waits for, one sentence. */
+  3: optional string resource
+}
+
 /** One message; exactly one field is set. Kinds not known are dropped. */
 union PeerMessage {
   /** Execute and prepare. */
@@ -347,6 +389,12 @@ union PeerMessage {
   16: AskMember & ask_member
   /** No decision. */
   17: MemberAnswer & member_answer
+  /** Give way to an older transaction. */
+  20: Wound & wound
+  /** Interactive: the next statements. */
+  21: Execute & execute
+  /** Interactive: what they gave. */
+  22: ExecuteResult & execute_result
 }
 
 /** Who sends a batch and how far its log reaches. */

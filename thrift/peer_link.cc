@@ -23,6 +23,7 @@ constexpr std::size_t kMaxMessageBytes = 15'000'000;  // below the receiver's fr
 bool is_bulk(const protocol::Message& message) {
   return std::holds_alternative<protocol::Prepare>(message) ||
          std::holds_alternative<protocol::CommitOnePhase>(message) ||
+         std::holds_alternative<protocol::Execute>(message) ||
          std::holds_alternative<protocol::InquireOnePhase>(message);
 }
 

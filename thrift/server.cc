@@ -67,15 +67,23 @@ class TransportFactory final : public at::transport::TTransportFactory {
   const WireLimits limits_;
 };
 
-/// Tells the starter that the socket listens.
-class ReadySignal final : public at::server::TServerEventHandler {
+/// Tells the starter that the socket listens, and the service when a client is gone.
+class ServerEvents final : public at::server::TServerEventHandler {
  public:
+  explicit ServerEvents(std::shared_ptr<CoordinatorService> service)
+      : service_(std::move(service)) {}
   void preServe() override { ready_.set_value(); }
+  /// On the thread that served the connection.
+  void deleteContext(void*, std::shared_ptr<at::protocol::TProtocol>,
+                     std::shared_ptr<at::protocol::TProtocol>) override {
+    service_->connection_closed();
+  }
   std::future<void> future() { return ready_.get_future(); }
   void failed(std::exception_ptr why) { ready_.set_exception(std::move(why)); }
 
  private:
   std::promise<void> ready_;
+  const std::shared_ptr<CoordinatorService> service_;
 };
 
 class ThreadedServer final : public Server {
@@ -87,12 +95,11 @@ class ThreadedServer final : public Server {
   void stop() override;
 
  private:
-  static std::shared_ptr<Dispatcher> make_dispatcher(const ServerOptions& options,
-                                                     Services services, ServerInfo info,
-                                                     std::stop_token stop, const Logger& logger);
+  std::shared_ptr<Dispatcher> make_dispatcher(Services services);
   const ServerOptions options_;
   const Logger logger_;
   std::stop_source stop_;
+  std::shared_ptr<CoordinatorService> service_;
   std::shared_ptr<Listener> listener_;
   std::shared_ptr<at::server::TThreadedServer> server_;
   std::uint16_t port_ = 0;
@@ -100,16 +107,10 @@ class ThreadedServer final : public Server {
   std::jthread acceptor_;  // guarded by stop_mutex_ once running
 };
 
-std::shared_ptr<Dispatcher> ThreadedServer::make_dispatcher(const ServerOptions& options,
-                                                            Services services, ServerInfo info,
-                                                            std::stop_token stop,
-                                                            const Logger& logger) {
+std::shared_ptr<Dispatcher> ThreadedServer::make_dispatcher(Services services) {
+  const auto& logger = logger_;
   auto dispatcher = std::make_shared<Dispatcher>(logger);
-  auto coordinator = std::make_shared<Exposed<v1::CoordinatorProcessorT<WireProtocol>>>(
-      std::make_shared<CoordinatorService>(
-          services.coordinator, std::move(info),
-          WaitLimits{options.default_deadline, options.max_wait, options.answer_grace},
-          std::move(stop), logger));
+  auto coordinator = std::make_shared<Exposed<v1::CoordinatorProcessorT<WireProtocol>>>(service_);
   dispatcher->add("Coordinator", coordinator);
   dispatcher->set_default(coordinator);
   if (services.admin != nullptr)
@@ -124,6 +125,10 @@ std::shared_ptr<Dispatcher> ThreadedServer::make_dispatcher(const ServerOptions&
 ThreadedServer::ThreadedServer(const ServerOptions& options, Services services, ServerInfo info,
                                Logger logger)
     : options_(options), logger_(std::move(logger)) {
+  service_ = std::make_shared<CoordinatorService>(
+      services.coordinator, std::move(info),
+      WaitLimits{options.default_deadline, options.max_wait, options.answer_grace},
+      stop_.get_token(), logger_);
   listener_ = std::make_shared<Listener>(options.host, options.port, stop_.get_token(), logger_);
   listener_->setRecvTimeout(milliseconds(options.idle_timeout));
   listener_->setSendTimeout(milliseconds(options.send_timeout));
@@ -132,15 +137,14 @@ ThreadedServer::ThreadedServer(const ServerOptions& options, Services services, 
   const WireLimits limits{options.max_frame_bytes, options.max_string_bytes,
                           options.max_container_items};
   server_ = std::make_shared<at::server::TThreadedServer>(
-      make_dispatcher(options, services, std::move(info), stop_.get_token(), logger_), listener_,
-      std::make_shared<TransportFactory>(limits),
+      make_dispatcher(services), listener_, std::make_shared<TransportFactory>(limits),
       std::make_shared<at::protocol::TBinaryProtocolFactoryT<at::transport::TBufferBase>>(
           limits.string_bytes, limits.container_items, true, true));
   server_->setConcurrentClientLimit(options.max_connections);
 }
 
 Status ThreadedServer::run() {
-  const auto ready = std::make_shared<ReadySignal>();
+  const auto ready = std::make_shared<ServerEvents>(service_);
   auto listening = ready->future();
   server_->setServerEventHandler(ready);
   acceptor_ = std::jthread([server = server_, ready, logger = logger_] {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <set>
 
 namespace troth::participant::sqlite {
@@ -65,6 +66,7 @@ CachedStatement& Executor::lookup(const std::string& sql) {
 }
 
 Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& statements,
+                                    const Before& before, bool complete,
                                     const PendingInserts& pending) {
   auto& db = database_.connection();
   Ran ran;
@@ -80,7 +82,8 @@ Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& stat
     return {};
   };
   TROTH_TRY(command(savepoint_, "SAVEPOINT"));
-  if (overlay(statements, pending, ran)) run_statements(statements, ran);
+  TROTH_TRY(put_in_place(statements, before, pending, ran));
+  if (ran.failure.code == AbortCode::kNone) run_statements(statements, before, complete, ran);
   if (!db.in_transaction())
     return ran;  // SQLite rolled everything back (interrupt, full): the caller repairs the outer
                  // transaction
@@ -89,8 +92,23 @@ Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& stat
   return ran;
 }
 
-bool Executor::overlay(const std::vector<protocol::Statement>& statements,
+// What must be there before the statements run: a row of another branch where it holds the highest
+// automatic id, and all that this branch itself has done.
+Status Executor::put_in_place(const std::vector<protocol::Statement>& statements,
+                              const Before& before, const PendingInserts& pending, Ran& ran) {
+  if (!overlay(statements, before, pending, ran)) return {};
+  violated_before_ = violated_foreign_keys();
+  return applier_.apply(before.operations);
+}
+
+bool Executor::overlay(const std::vector<protocol::Statement>& statements, const Before& before,
                        const PendingInserts& pending, Ran& ran) {
+  const auto own = [&](const RowOp& op) {
+    return std::any_of(before.operations.begin(), before.operations.end(), [&](const RowOp& mine) {
+      return mine.kind == RowOpKind::kInsert && mine.table == op.table &&
+             mine.new_rowid == op.new_rowid;
+    });
+  };
   std::set<std::uint32_t> tables;
   for (const auto& statement : statements) {
     const auto& allocates = lookup(statement.sql).info.allocates_ids;
@@ -100,6 +118,7 @@ bool Executor::overlay(const std::vector<protocol::Statement>& statements,
     const auto found = pending.find(table);
     if (found == pending.end() || found->second.empty()) continue;
     const auto& highest = found->second.rbegin()->second;
+    if (own(highest)) continue;  // it comes with the rest of its own work
     if (const auto put = applier_.apply_one(highest); !put) {
       ran.failure = {AbortCode::kConstraint, put.error().context, {}, -1};
       ran.constraint = true;
@@ -109,19 +128,21 @@ bool Executor::overlay(const std::vector<protocol::Statement>& statements,
   return true;
 }
 
-void Executor::run_statements(const std::vector<protocol::Statement>& statements, Ran& ran) {
+void Executor::run_statements(const std::vector<protocol::Statement>& statements,
+                              const Before& before, bool complete, Ran& ran) {
   sqlite3* db = database_.connection().get();
   interrupt_at_ = clock_.now() + options_.statement_time_limit;
   sqlite3_progress_handler(db, kProgressInstructions, &Executor::progress, this);
   sqlite3_set_last_insert_rowid(db, 0);
-  capture_.begin(options_.max_redo_bytes);
-  violated_before_ = violated_foreign_keys();
+  capture_.begin(options_.max_redo_bytes, before.captured_bytes);
   std::uint64_t result_bytes = 0;
   for (std::size_t i = 0; i < statements.size(); ++i) {
     const auto number = static_cast<std::int32_t>(i);
     if (!run_one(statements[i], number, result_bytes, ran)) break;
-    if (!check_after(number, i + 1 == statements.size(), ran)) break;
+    if (!check_after(number, complete && i + 1 == statements.size(), ran)) break;
   }
+  if (statements.empty() && complete) check_after(-1, true, ran);
+  ran.captured_bytes = capture_.bytes();
   ran.operations = capture_.end();
   sqlite3_progress_handler(db, 0, nullptr, nullptr);
 }

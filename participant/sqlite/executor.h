@@ -36,19 +36,29 @@ class Executor {
     bool constraint = false;        ///< the failure may be another branch's undecided work
     std::vector<RowOp> operations;
     std::vector<protocol::StatementResult> results;
+    std::uint64_t captured_bytes = 0;
   };
-  /// Nothing of it stays in the database. An error: the outer transaction is in an unknown state.
-  Result<Ran> run(const std::vector<protocol::Statement>& statements,
-                  const PendingInserts& pending);
+  /// What the branch did before these statements (interactive transactions): put in place first.
+  struct Before {
+    const std::vector<RowOp>& operations;
+    std::uint64_t captured_bytes = 0;
+  };
+  /// Nothing of it stays in the database. `complete`: no statement of the branch follows, so
+  /// deferred constraints must hold. An error: the outer transaction is in an unknown state.
+  Result<Ran> run(const std::vector<protocol::Statement>& statements, const Before& before,
+                  bool complete, const PendingInserts& pending);
 
  private:
-  void run_statements(const std::vector<protocol::Statement>& statements, Ran& ran);
+  Status put_in_place(const std::vector<protocol::Statement>& statements, const Before& before,
+                      const PendingInserts& pending, Ran& ran);
+  void run_statements(const std::vector<protocol::Statement>& statements, const Before& before,
+                      bool complete, Ran& ran);
   bool run_one(const protocol::Statement& statement, std::int32_t number,
                std::uint64_t& result_bytes, Ran& ran);
   bool check_after(std::int32_t number, bool last, Ran& ran);
   int violated_foreign_keys() const;
-  bool overlay(const std::vector<protocol::Statement>& statements, const PendingInserts& pending,
-               Ran& ran);
+  bool overlay(const std::vector<protocol::Statement>& statements, const Before& before,
+               const PendingInserts& pending, Ran& ran);
   void classify(int rc, std::int32_t number, Ran& ran);
   static int progress(void* self);
 

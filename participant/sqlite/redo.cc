@@ -144,9 +144,9 @@ Capture::Capture(sqlite3* db, const Schema& schema) : schema_(schema) {
   sqlite3_preupdate_hook(db, &Capture::hook, this);
 }
 
-void Capture::begin(std::uint64_t max_bytes) {
+void Capture::begin(std::uint64_t max_bytes, std::uint64_t used) {
   operations_.clear();
-  bytes_ = 0;
+  bytes_ = used;
   max_bytes_ = max_bytes;
   failure_ = {};
   active_ = true;

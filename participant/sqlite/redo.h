@@ -35,7 +35,9 @@ std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>
 class Capture {
  public:
   Capture(sqlite3* db, const Schema& schema);
-  void begin(std::uint64_t max_bytes);
+  /// `used`: what the branch captured earlier; it counts towards the limit.
+  void begin(std::uint64_t max_bytes, std::uint64_t used = 0);
+  std::uint64_t bytes() const { return bytes_; }
   /// Why the branch cannot go on (code kNone: it can): the limit, or a row that cannot be redone.
   const protocol::AbortReason& failure() const { return failure_; }
   /// The rows since begin(); to be used only without failure().

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <iterator>
 #include <optional>
 #include <unordered_map>
 #include <utility>
@@ -43,6 +44,8 @@ class SqliteResourceManager final : public ResourceManager {
     ExecuteRequest request;
     std::vector<RowOp> operations;
     bool waiting = false;
+    bool begun = false;  // interactive: has executed something and keeps what it did and locked
+    std::uint64_t captured_bytes = 0;
     bool failed_alone =
         false;  // waited for the writers of its tables once: its next failure is its own
   };
@@ -52,6 +55,7 @@ class SqliteResourceManager final : public ResourceManager {
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
   std::vector<LockRequest> locks_needed(const Branch& branch);
   void attempt(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  void succeed(const Gtid& gtid, Executor::Ran ran, std::vector<ResourceEvent>& events);
   void wait(const Gtid& gtid, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
             std::vector<ResourceEvent>& events);
   bool wait_for_writers(const Gtid& gtid, std::vector<ResourceEvent>& events);
@@ -145,9 +149,11 @@ void SqliteResourceManager::execute(ExecuteRequest request, std::vector<Resource
 
 void SqliteResourceManager::start(ExecuteRequest request, std::vector<ResourceEvent>& events) {
   const Gtid gtid = request.gtid;
-  TROTH_ASSERT(branches_.count(gtid) == 0, "gtid {} is executed twice", gtid);
   auto& branch = branches_[gtid];
+  TROTH_ASSERT(branch.request.gtid.is_nil() || (branch.begun && !branch.waiting),
+               "gtid {} is executed twice", gtid);
   branch.request = std::move(request);
+  branch.failed_alone = false;
   if (refuse(branch, events)) return;
   auto wanted = locks_needed(branch);
   const auto acquired = locks_.try_acquire(gtid, branch.request.priority, wanted);
@@ -201,9 +207,9 @@ void SqliteResourceManager::wait(const Gtid& gtid, std::vector<LockRequest> want
                                  std::vector<ResourceEvent>& events) {
   auto& branch = branches_.at(gtid);
   branch.waiting = true;
-  branch.operations.clear();
   events.emplace_back(Waiting{gtid, blocked.holders, text_of(blocked.contended)});
-  const auto woken = locks_.enqueue(gtid, branch.request.priority, std::move(wanted));
+  const auto held = branch.begun ? LockTable::Held::kKeep : LockTable::Held::kGiveUp;
+  const auto woken = locks_.enqueue(gtid, branch.request.priority, std::move(wanted), held);
   woken_.insert(woken_.end(), woken.begin(), woken.end());
 }
 
@@ -213,7 +219,11 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
   auto& branch = branches_.at(gtid);
   branch.waiting = false;
   if (broken_) return refuse_vote(gtid, {AbortCode::kInternal, broken_->context, {}, -1}, events);
-  auto ran = executor_->run(branch.request.statements, pending_inserts_);
+  const bool complete = !branch.request.open;
+  if (branch.begun && complete && !schema_.has_deferred_foreign_keys())
+    return succeed(gtid, {}, events);  // nothing is left to be checked
+  const Executor::Before before{branch.operations, branch.captured_bytes};
+  auto ran = executor_->run(branch.request.statements, before, complete, pending_inserts_);
   if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
   if (!ran) return refuse_vote(gtid, {AbortCode::kSqlError, ran.error().context, {}, -1}, events);
   if (ran->failure.code != AbortCode::kNone) {
@@ -229,13 +239,29 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
     wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
     return wait(gtid, std::move(wanted), acquired, events);
   }
+  succeed(gtid, std::move(*ran), events);
+}
+
+void SqliteResourceManager::succeed(const Gtid& gtid, Executor::Ran ran,
+                                    std::vector<ResourceEvent>& events) {
+  auto& branch = branches_.at(gtid);
+  note_pending(ran.operations, true);
+  if (branch.operations.empty()) {
+    branch.operations = std::move(ran.operations);
+  } else {
+    std::move(ran.operations.begin(), ran.operations.end(), std::back_inserter(branch.operations));
+  }
   Executed done;
   done.gtid = gtid;
-  done.results = std::move(ran->results);
-  done.vote = ran->operations.empty() ? Vote::kReadOnly : Vote::kCommit;
-  if (done.vote == Vote::kCommit) done.redo = encode_redo(schema_, ran->operations);
-  branch.operations = std::move(ran->operations);
-  note_pending(branch.operations, true);
+  done.results = std::move(ran.results);
+  if (branch.request.open) {
+    branch.begun = true;
+    branch.captured_bytes = ran.captured_bytes;
+    done.vote = Vote::kReadOnly;
+  } else {
+    done.vote = branch.operations.empty() ? Vote::kReadOnly : Vote::kCommit;
+    if (done.vote == Vote::kCommit) done.redo = encode_redo(schema_, branch.operations);
+  }
   events.emplace_back(std::move(done));
 }
 

@@ -71,6 +71,30 @@ TEST_CASE("a younger request does not overtake an older waiter") {
   CHECK(locks.release(gtid(1)) == std::vector{gtid(2)});
 }
 
+TEST_CASE("two attempts of one transaction wait side by side, although they have one age") {
+  LockTable locks;
+  locks.try_acquire(gtid(1), age(1), {row("a", LockMode::kX)});
+  locks.enqueue(gtid(5), age(2), {row("a", LockMode::kX)});
+  locks.enqueue(gtid(6), age(2), {row("a", LockMode::kX)});
+  CHECK(locks.waiters() == 2);
+  CHECK(locks.release(gtid(5)).empty());  // the first one was aborted meanwhile
+  CHECK(locks.release(gtid(1)) == std::vector{gtid(6)});
+}
+
+TEST_CASE("a branch that has executed something keeps it while it waits for more") {
+  LockTable locks;
+  locks.try_acquire(gtid(1), age(1), {row("a", LockMode::kX)});
+  locks.try_acquire(gtid(2), age(2), {row("b", LockMode::kX)});
+  CHECK(locks.enqueue(gtid(2), age(2), {row("a", LockMode::kX)}, LockTable::Held::kKeep).empty());
+  const auto blocked = locks.try_acquire(gtid(3), age(3), {row("b", LockMode::kX)});
+  CHECK(blocked.holders == std::vector{gtid(2)});
+  CHECK(locks.release(gtid(1)) == std::vector{gtid(2)});
+  CHECK(locks.locks() == 2);
+  // An upgrade counts its own lock as no obstacle.
+  locks.try_acquire(gtid(4), age(4), {row("c", LockMode::kS)});
+  CHECK(locks.try_acquire(gtid(4), age(4), {row("c", LockMode::kX)}).granted);
+}
+
 TEST_CASE("random work never grants two incompatible locks, and everybody gets a turn") {
   std::mt19937 random(7);
   LockTable locks;

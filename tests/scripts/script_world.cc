@@ -134,6 +134,8 @@ void World::step_branch(const std::string& node, const Branch::Event& event) {
   switch (job) {
     case BranchJob::kNone:
       return;
+    case BranchJob::kFinish:
+      return say(node + " finishes");
     case BranchJob::kExecute:
       return say(node + " executes");
     case BranchJob::kApply:

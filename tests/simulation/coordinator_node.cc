@@ -38,6 +38,8 @@ Status CoordinatorNode::open() {
   options.epoch = recovered.epoch;
   for (const auto& peer : setup_.peers) options.participants[peer] = "somewhere:1";
   options.prepare_timeout = milliseconds(500);
+  options.idle_timeout = milliseconds(400);
+  options.interactive_deadline = milliseconds(1500);
   options.resend = {milliseconds(50), milliseconds(400)};
   options.checkpoint_bytes = setup_.checkpoint_bytes;
   options.max_recent = 300;
@@ -67,6 +69,23 @@ void CoordinatorNode::get_outcome(const Gtid& gtid, CoordinatorPort::OutcomeDone
   call([&](coordinator::Engine& engine) {
     engine.get_outcome(gtid, false, std::move(done), steady_->now());
   });
+}
+
+void CoordinatorNode::begin(BeginRequest request, InteractivePort::BeginDone done) {
+  call([&](coordinator::Engine& engine) {
+    engine.begin(std::move(request), std::move(done), steady_->now());
+  });
+}
+
+void CoordinatorNode::execute(const Gtid& gtid, BranchRequest request,
+                              InteractivePort::ExecuteDone done) {
+  call([&](coordinator::Engine& engine) {
+    engine.execute(gtid, std::move(request), std::move(done), steady_->now());
+  });
+}
+
+void CoordinatorNode::commit(const Gtid& gtid, InteractivePort::SubmitDone done) {
+  call([&](coordinator::Engine& engine) { engine.commit(gtid, std::move(done), steady_->now()); });
 }
 
 HelloReply CoordinatorNode::hello(const Hello& hello) {

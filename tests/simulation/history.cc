@@ -18,6 +18,7 @@ Request Clients::make() {
   out.number = requests_.size();
   auto& random = world_.random;
   if (random.percent(50)) out.key = fmt::format("k{}", out.number);
+  out.interactive = out.key.empty() && random.percent(50);
   const auto pick = [&] { return participants_[random.below(participants_.size())]; };
   if (random.percent(25)) {  // a transfer
     const auto amount = 1 + static_cast<std::int64_t>(random.below(60));
@@ -62,6 +63,7 @@ void Clients::next(std::size_t client, std::size_t left) {
 void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done) {
   auto& request = requests_[number];
   ++request.attempts;
+  if (request.interactive) return converse(number, coordinator, std::move(done));
   SubmitRequest submit;
   submit.idempotency_key = request.key;
   submit.deadline = milliseconds(100 + 100 * (number % 7));
@@ -69,6 +71,7 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
     submit.comment = std::string(20'000, 'c');
     submit.traceparent = std::string(12'000, 't');
   }
+  submit.retries = number % 3 == 0 ? 5 : 0;
   if (number % 9 == 0) submit.answer_at = AnswerAt::kApplied;
   for (const auto& operation : request.operations) {
     auto branch = std::find_if(submit.branches.begin(), submit.branches.end(), [&](const auto& b) {

@@ -23,6 +23,7 @@ struct Request {
   std::size_t number = 0;
   std::string key;  // idempotency key, may be empty
   std::vector<Operation> operations;
+  bool interactive = false;
   Told told = Told::kNothing;
   Gtid gtid;  // nil until told
   MonotonicTime began, ended;
@@ -54,6 +55,17 @@ class Clients {
   Request make();
   void send(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
   void record(std::size_t number, const protocol::SubmitReply& reply);
+  /// One operation after the other, then the commit; in tests/simulation/conversation.cc.
+  struct Conversation;
+  void converse(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
+  void say_next(const std::shared_ptr<Conversation>& talk);
+  void ask_for_commit(const std::shared_ptr<Conversation>& talk);
+  void give_up(const std::shared_ptr<Conversation>& talk);
+  /// To the coordinator and back, each way possibly lost; `failed` when no answer came in time.
+  template <class Reply>
+  void call(const std::shared_ptr<Conversation>& talk,
+            std::function<void(CoordinatorNode&, std::function<void(Reply)>)> ask,
+            std::function<void(const Reply&)> answered);
 
   World& world_;
   Network& network_;

@@ -169,7 +169,8 @@ void ListStore::execute(ExecuteRequest request, std::vector<ResourceEvent>& even
   if (acquired.granted) return attempt(gtid, events);
   branch.waiting = true;
   events.emplace_back(Waiting{gtid, acquired.holders, "row " + acquired.contended.key});
-  for (const auto& woken : locks_.enqueue(gtid, branch.request.priority, std::move(wanted)))
+  const auto held = branch.begun ? LockTable::Held::kKeep : LockTable::Held::kGiveUp;
+  for (const auto& woken : locks_.enqueue(gtid, branch.request.priority, std::move(wanted), held))
     attempt(woken, events);
 }
 
@@ -207,7 +208,8 @@ void ListStore::attempt(const Gtid& gtid, std::vector<ResourceEvent>& events) {
     }
     done.results.push_back(std::move(result));
   }
-  done.vote = branch.operations.empty() ? Vote::kReadOnly : Vote::kCommit;
+  branch.begun = branch.begun || branch.request.open;
+  done.vote = branch.operations.empty() || branch.request.open ? Vote::kReadOnly : Vote::kCommit;
   if (done.vote == Vote::kCommit) done.redo = encode(branch.operations);
   events.emplace_back(std::move(done));
 }

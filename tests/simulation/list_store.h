@@ -82,6 +82,7 @@ class ListStore final : public participant::ResourceManager {
     participant::ExecuteRequest request;
     std::vector<RowOp> operations;
     bool waiting = false;
+    bool begun = false;  ///< interactive: keeps what it did and locked
   };
 
   void attempt(const Gtid& gtid, std::vector<participant::ResourceEvent>& events);

@@ -128,6 +128,10 @@ class CoordinatorNode final : public Node {
   using Node::Node;
   void submit(protocol::SubmitRequest request, protocol::CoordinatorPort::SubmitDone done);
   void get_outcome(const Gtid& gtid, protocol::CoordinatorPort::OutcomeDone done);
+  void begin(protocol::BeginRequest request, protocol::InteractivePort::BeginDone done);
+  void execute(const Gtid& gtid, protocol::BranchRequest request,
+               protocol::InteractivePort::ExecuteDone done);
+  void commit(const Gtid& gtid, protocol::InteractivePort::SubmitDone done);
   protocol::NodeStatus status() const override;
   bool quiet() const override;
 

@@ -162,6 +162,10 @@ TEST_CASE("small messages") {
   const auto alarm = message_round_trip(protocol::Alarm{gtid_of(6), "amnesia"});
   CHECK(alarm.gtid == gtid_of(6));
   CHECK(alarm.what == "amnesia");
+  const auto wound = message_round_trip(protocol::Wound{gtid_of(7), gtid_of(8), "row 1"});
+  CHECK(wound.gtid == gtid_of(7));
+  CHECK(wound.waiter == gtid_of(8));
+  CHECK(wound.resource == "row 1");
 }
 
 TEST_CASE("messages among members") {

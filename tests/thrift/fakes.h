@@ -53,6 +53,52 @@ class FakeCoordinator : public protocol::CoordinatorPort {
   void get_outcome_by_key(const std::string& key, OutcomeDone done) override { on_key(key, done); }
   void await_outcome(const Gtid& gtid, OutcomeDone done) override { on_outcome(gtid, done); }
 
+  void begin(protocol::BeginRequest request, BeginDone done) override {
+    std::lock_guard lock(mutex);
+    begun.push_back(std::move(request));
+    done({std::nullopt, gtid_of(begun.size()), std::chrono::seconds(60), std::chrono::seconds(10)});
+  }
+  void execute(const Gtid& gtid, protocol::BranchRequest request, ExecuteDone done) override {
+    protocol::ExecuteReply reply;
+    if (request.statements.at(0).sql == "refused") {
+      reply.refusal = protocol::Refusal{{ErrorCode::kIllegalState, "still running"}, {}, {}};
+    } else if (request.statements.at(0).sql == "ended") {
+      reply.ended.emplace();
+      reply.ended->gtid = gtid;
+      reply.ended->outcome = protocol::Outcome::kAborted;
+      reply.ended->reason = {protocol::AbortCode::kDeadlock, "gave way", request.participant, -1};
+    } else {
+      reply.results.push_back({{"v"}, {{std::int64_t{7}}}, 0});
+    }
+    done(std::move(reply));
+  }
+  void commit(const Gtid& gtid, SubmitDone done) override {
+    protocol::SubmitReply reply;
+    reply.outcome.gtid = gtid;
+    reply.outcome.outcome = protocol::Outcome::kCommitted;
+    done(std::move(reply));
+  }
+  void rollback(const Gtid& gtid, SubmitDone done) override {
+    {
+      std::lock_guard lock(mutex);
+      rolled_back.push_back(gtid);
+    }
+    changed.notify_all();
+    protocol::SubmitReply reply;
+    reply.outcome.gtid = gtid;
+    reply.outcome.outcome = protocol::Outcome::kAborted;
+    done(std::move(reply));
+  }
+  /// Waits (bounded) until so many transactions were rolled back.
+  bool wait_for_rollbacks(std::size_t n) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(20),
+                            [&] { return rolled_back.size() >= n; });
+  }
+  std::condition_variable changed;
+  std::vector<protocol::BeginRequest> begun;  // guarded by mutex
+  std::vector<Gtid> rolled_back;              // guarded by mutex
+
   void remember(protocol::SubmitRequest request) {
     std::lock_guard lock(mutex);
     requests.push_back(std::move(request));

@@ -1,0 +1,20 @@
+#pragma once
+// Map and reduce over databases: the rows every participant gave become one table in memory, and a
+// SELECT over it makes the answer.
+
+#include <string>
+
+#include "base/result.h"
+#include "protocol/service.h"
+
+namespace troth::cli {
+
+/// All rows of the first statement of every branch in one result, with the participant's name in
+/// front. kInvalidArgument if the columns differ in number.
+Result<protocol::StatementResult> stacked(const std::vector<protocol::BranchResult>& branches);
+/// `parts` as table "parts" of an empty SQLite in memory; what `select` returns over it.
+/// kInvalidArgument with SQLite's message.
+Result<protocol::StatementResult> merged(const protocol::StatementResult& parts,
+                                         const std::string& select);
+
+}  // namespace troth::cli

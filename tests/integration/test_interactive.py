@@ -1,0 +1,144 @@
+"""Interactive transactions and deadlocks on real daemons, through the command line."""
+import json
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import Case
+
+
+class Shell:
+    """`troth shell` with somebody at the keyboard."""
+
+    def __init__(self, case, cluster):
+        import os
+        command = [os.path.join(os.environ["TROTH_BIN"], "troth"), "-e", cluster.coordinator.address, "-o", "jsonl", "shell"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        case.addCleanup(self.close)
+
+    def tell(self, line):
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def ask(self, line):
+        self.tell(line)
+        return json.loads(self.process.stdout.readline())
+
+    def rows(self, line):
+        return self.ask(line)["results"][0]["statements"][0]["rows"]
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Interactive(Case):
+    def test_a_conversation_over_two_databases(self):
+        cluster = self.cluster().start()
+        one = Shell(self, cluster)
+        one.tell("begin")
+        one.ask("p1: UPDATE a SET v = v - 5 WHERE id = 1;")
+        self.assertEqual(one.rows("p1: SELECT v FROM a WHERE id = 1;"), [[995]])
+        one.ask("p2: UPDATE a SET v = v + 5 WHERE id = 1;")
+        one.ask("p1: INSERT INTO did VALUES ('x');")
+        one.ask("p2: INSERT INTO did VALUES ('x');")
+        self.assertEqual(cluster.gids("p1"), set())
+        other = cluster.cli("submit", "--on", "p1", "SELECT v FROM a WHERE id = 2")
+        self.assertEqual(other.returncode, 0, other.stderr)
+        self.assertEqual(one.ask("commit")["outcome"], "COMMITTED")
+        self.audit(cluster, committed=["x"])
+        self.assertEqual(cluster.read("p2", "SELECT v FROM a WHERE id = 1"), [(1005,)])
+
+    def test_commands_of_their_own_share_a_transaction(self):
+        cluster = self.cluster().start()
+        txn = cluster.cli("txn", "begin", "--idle", "20s").stdout.strip()
+        self.assertEqual(cluster.cli("sql", "--txn", txn, "p1", "UPDATE a SET v = v - ?1 WHERE id = 1", "--param", "3", "--expect", "rows = 1").returncode, 0)
+        self.assertIn("997", cluster.cli("sql", "--txn", txn, "p1", "SELECT v FROM a WHERE id = 1").stdout)
+        self.assertIn("open", cluster.cli("txn", "list", "--active").stdout)
+        self.assertEqual(cluster.cli("sql", "--txn", txn, "p2", "UPDATE a SET v = v + 3 WHERE id = 1").returncode, 0)
+        self.assertEqual(cluster.cli("txn", "commit", txn).returncode, 0)
+        self.assertEqual(cluster.cli("sql", "--txn", txn, "p1", "SELECT 1").returncode, 5)
+        self.assertEqual(cluster.cli("txn", "rollback", txn).returncode, 5)
+        undone = cluster.cli("txn", "begin").stdout.strip()
+        cluster.cli("sql", "--txn", undone, "p1", "UPDATE a SET v = 0 WHERE id = 1")
+        self.assertEqual(cluster.cli("txn", "rollback", undone).returncode, 0)
+        self.assertIn("997", cluster.cli("sql", "p1", "SELECT v FROM a WHERE id = 1").stdout)
+        self.audit(cluster)
+
+    def test_a_vanished_client_frees_its_locks(self):
+        cluster = self.cluster().start()
+        gone = Shell(self, cluster)
+        gone.tell("begin")
+        gone.ask("p1: UPDATE a SET v = v - 1 WHERE id = 1;")
+        gone.process.kill()
+        started = time.monotonic()
+        done = cluster.cli("submit", "--on", "p1", "UPDATE a SET v = v + 0 WHERE id = 1", "--deadline", "5s")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertLess(time.monotonic() - started, 3)
+        self.audit(cluster)
+
+    def test_a_silent_client_is_ended_and_told(self):
+        cluster = self.cluster().start()
+        txn = cluster.cli("txn", "begin", "--idle", "300ms").stdout.strip()
+        cluster.cli("sql", "--txn", txn, "p1", "UPDATE a SET v = v - 1 WHERE id = 1")
+        done = cluster.cli("submit", "--on", "p1", "UPDATE a SET v = v + 0 WHERE id = 1", "--deadline", "5s")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        late = cluster.cli("txn", "commit", txn)
+        self.assertEqual(late.returncode, 1)
+        self.assertIn("CLIENT_CANCELLED", late.stderr)
+        self.audit(cluster)
+
+    def test_restarts_end_what_is_open(self):
+        cluster = self.cluster().start()
+        one = Shell(self, cluster)
+        one.tell("begin")
+        one.ask("p1: UPDATE a SET v = v - 1 WHERE id = 1;")
+        one.ask("p2: UPDATE a SET v = v + 1 WHERE id = 1;")
+        cluster.participants["p2"].kill()
+        cluster.participants["p2"].start()
+        answer = one.ask("commit")
+        self.assertEqual(answer["outcome"], "ABORTED", answer)
+        two = Shell(self, cluster)
+        two.tell("begin")
+        two.ask("p1: UPDATE a SET v = v - 1 WHERE id = 1;")
+        cluster.coordinator.kill()
+        cluster.coordinator.start()
+        done = cluster.cli("submit", "--on", "p1", "UPDATE a SET v = v + 0 WHERE id = 1", "--deadline", "5s")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.audit(cluster)
+
+    def test_one_read_over_all_databases(self):
+        cluster = self.cluster().start()
+        merged = cluster.cli("query", "--on", "all", "SELECT count(*) AS n, sum(v) AS v FROM a", "--merge", "SELECT sum(n), sum(v), count(*) FROM parts", "-o", "json")
+        self.assertEqual(json.loads(merged.stdout)["rows"], [[4000, 4000000, 2]], merged.stderr)
+        parts = cluster.cli("query", "--on", "p2,p1", "SELECT v FROM a WHERE id = ?1", "--param", "7", "-o", "json")
+        self.assertEqual(json.loads(parts.stdout)["rows"], [["p2", 1000], ["p1", 1000]])
+        written = cluster.cli("query", "--on", "all", "DELETE FROM a RETURNING id")
+        self.assertEqual(written.returncode, 2, written.stdout)
+        self.audit(cluster)
+
+    def test_the_classic_deadlock_ends_at_once(self):
+        cluster = self.cluster().start()
+        older, younger = Shell(self, cluster), Shell(self, cluster)
+        older.tell("begin")
+        older.ask("p1: UPDATE a SET v = v + 1 WHERE id = 1;")
+        younger.tell("begin")
+        younger.ask("p2: UPDATE a SET v = v + 1 WHERE id = 1;")
+        started = time.monotonic()
+        waits = threading.Thread(target=lambda: younger.tell("p1: UPDATE a SET v = v - 1 WHERE id = 1;"))
+        waits.start()
+        older.ask("p2: UPDATE a SET v = v - 1 WHERE id = 1;")
+        self.assertLess(time.monotonic() - started, 0.9, "the lock timeout is 1 s")
+        waits.join()
+        lost = json.loads(younger.process.stdout.readline())
+        self.assertIn("DEADLOCK", lost["error"])
+        self.assertEqual(older.ask("commit")["outcome"], "COMMITTED")
+        self.audit(cluster)
+
+
+if __name__ == "__main__":
+    unittest.main()

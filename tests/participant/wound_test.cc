@@ -1,0 +1,95 @@
+// Wound-wait at one participant: who gives way to whom, and through whom.
+#include <doctest/doctest.h>
+
+#include "tests/participant/engine_world.h"
+
+using namespace troth;
+using namespace troth::protocol;
+using namespace troth::participant;
+using std::chrono::milliseconds;
+using troth::tests::EngineWorld;
+
+namespace {
+
+Prepare of_age(const EngineWorld& world, const Gtid& gtid, std::int64_t start) {
+  auto message = world.prepare(gtid);
+  message.priority = {start, gtid};
+  return message;
+}
+
+/// The branch `gtid` of age `start` waits for `holder`.
+void let_wait(EngineWorld& world, const Gtid& gtid, std::int64_t start, const Gtid& holder) {
+  world.deliver(of_age(world, gtid, start));
+  world.worker.jobs.clear();
+  world.worker_says(Waiting{gtid, {holder}, "row 1"});
+}
+
+}  // namespace
+
+TEST_CASE("an older transaction wounds a younger prepared one, after a moment and again") {
+  EngineWorld world;
+  const auto younger = world.two_phase(2), older = world.two_phase(1);
+  world.deliver(of_age(world, younger, 20));
+  world.executed(younger, Vote::kCommit);
+  world.sync();
+  world.transport.take();
+  let_wait(world, older, 10, younger);
+  CHECK(world.transport.names() == "");  // most conflicts end by themselves
+  world.pass(world.options.wound_after);
+  const auto wound = world.transport.last<Wound>();
+  CHECK(wound.gtid == younger);
+  CHECK(wound.waiter == older);
+  CHECK(world.transport.names() == "WOUND c1");
+  world.pass(world.options.wound_again);  // the first may be lost
+  CHECK(world.transport.names() == "WOUND c1");
+  CHECK(world.counter("wounds_sent") == 2);
+
+  world.deliver(EngineWorld::abort(younger));
+  world.executed(older, Vote::kCommit);
+  world.sync();
+  world.transport.take();
+  world.pass(world.options.wound_again);
+  CHECK(world.transport.names() == "");
+}
+
+TEST_CASE("a younger transaction waits for an older one and wounds nobody") {
+  EngineWorld world;
+  const auto older = world.two_phase(1), younger = world.two_phase(2);
+  world.deliver(of_age(world, older, 10));
+  world.executed(older, Vote::kCommit);
+  world.sync();
+  world.transport.take();
+  let_wait(world, younger, 20, older);
+  world.pass(world.options.wound_after);
+  world.pass(world.options.wound_again);
+  CHECK(world.counter("wounds_sent") == 0);
+}
+
+TEST_CASE("age counts, not the name: a retried transaction wounds one that started after it") {
+  EngineWorld world;
+  const auto other = world.two_phase(1), retried = world.two_phase(9);
+  world.deliver(of_age(world, other, 20));
+  world.executed(other, Vote::kReadOnly);  // read locks are held as well, until the RELEASE
+  world.transport.take();
+  let_wait(world, retried, 10, other);
+  world.pass(world.options.wound_after);
+  CHECK(world.transport.last<Wound>().gtid == other);
+}
+
+TEST_CASE("what is decided is not wounded, and a prepared branch of an earlier life is") {
+  EngineWorld world;
+  const auto younger = world.two_phase(2), older = world.two_phase(3);
+  world.deliver(of_age(world, younger, 20));
+  world.executed(younger, Vote::kCommit);
+  world.sync();
+  world.restart();
+  world.hello();
+  world.transport.take();
+  let_wait(world, older, 10, younger);
+  world.pass(world.options.wound_after);
+  CHECK(world.transport.last<Wound>().gtid == younger);
+  world.deliver(EngineWorld::commit(younger));
+  world.transport.take();
+  world.pass(world.options.wound_again);
+  CHECK(world.counter("wounds_sent") == 1);
+}
