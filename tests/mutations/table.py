@@ -70,9 +70,6 @@ MUTATIONS = [
     ("file-ahead-of-log", "the file takes over only what is durable in the log", "", [
         ("participant/engine.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
          "if (!flush_wanted_) return;")]),
-    ("marker-passes-commits", "the marker never passes a commit that is not in the file", "", [
-        ("participant/engine.cc", "if (!open || commits_missing || flushed_ >= checkpoint_start_",
-         "static_cast<void>(commits_missing);\n  if (!open || flushed_ >= checkpoint_start_")]),
     ("stale-epoch-accepted", "messages of an earlier life are refused", "", [
         ("recovery/peer_table.cc", "} else if (header.position.epoch < seen.epoch) {",
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
@@ -90,7 +87,7 @@ MUTATIONS = [
          "next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);\n      out.job = BranchJob::kDiscard;")]),
     ("gtid-reused", "every start mints from a new epoch", "", [
         ("recovery/start_up.cc", "const Epoch epoch{previous.value + 1};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
-    ("tombstone-missing", "what was refused once is never executed later", "", [
+    ("tombstone-missing", "what was refused once is never executed later", "--network hostile", [
         ("participant/engine_messages.cc", "step(entry, Branch::OnePhaseInquired{from}, now);\n}",
          "step(entry, Branch::OnePhaseInquired{from}, now);\n  erase(branches_.find(message.gtid));\n}")]),
     ("key-not-logged", "an idempotency key outlives its coordinator", "", [

@@ -25,6 +25,7 @@ constexpr const char* kUsage =
   troth-sim --seed S [--trace]                 runs one, and shows what happened
 
   --store mixed|memory|sqlite   databases: SQLite files in 1 % of the runs (default), none, all
+  --network hostile             much is lost, doubled and late, in every run
   --stop-at-first               ends with the first violation
 
 Ends with "SEEDS n VIOLATIONS v RATE r/s". Exit 1 if there is a violation.
@@ -38,7 +39,7 @@ struct Totals {
 struct Task {
   std::uint64_t first = 1, seeds = 0;
   unsigned jobs = 1;
-  Stores stores = Stores::kMixed;
+  Options options;
   bool stop_at_first = false;
 };
 
@@ -84,7 +85,7 @@ Totals run_share(const Task& task, unsigned job, Board* boards) {
   for (auto seed = task.first + job; seed < task.first + task.seeds; seed += task.jobs) {
     if (task.stop_at_first && boards[0].found) break;
     boards[job].seed = seed;
-    const auto report = run(seed, task.stores, false);
+    const auto report = run(seed, task.options, false);
     add(out, totals_of(report));
     if (!report.violations.empty() && boards[0].found.exchange(true) && task.stop_at_first) break;
     print(report);
@@ -144,8 +145,8 @@ int run_all(const Task& task) {
   return all.violations == 0 ? 0 : 1;
 }
 
-int run_one(std::uint64_t seed, Stores stores, bool trace) {
-  const auto report = run(seed, stores, trace);
+int run_one(std::uint64_t seed, const Options& options, bool trace) {
+  const auto report = run(seed, options, trace);
   print(report);
   fmt::print("seed {}: requests {} committed {} aborted {} unknown {} crashes {} events {}\n", seed,
              report.requests, report.committed, report.aborted, report.unknown, report.crashes,
@@ -176,9 +177,12 @@ int main(int argc, char** argv) {
     } else if (word == "--store") {
       const auto name = text();
       understood = understood && (name == "mixed" || name == "memory" || name == "sqlite");
-      task.stores = name == "sqlite"   ? Stores::kSqlite
-                    : name == "memory" ? Stores::kMemory
-                                       : Stores::kMixed;
+      task.options.stores = name == "sqlite"   ? Stores::kSqlite
+                            : name == "memory" ? Stores::kMemory
+                                               : Stores::kMixed;
+    } else if (word == "--network") {
+      task.options.hostile_network = true;
+      understood = understood && text() == "hostile";
     } else if (word == "--trace") {
       trace = true;
     } else if (word == "--stop-at-first") {
@@ -187,7 +191,7 @@ int main(int argc, char** argv) {
       understood = false;
     }
   }
-  if (understood && seed != 0) return run_one(seed, task.stores, trace);
+  if (understood && seed != 0) return run_one(seed, task.options, trace);
   if (!understood || task.seeds == 0 || task.jobs == 0) {
     fmt::print(stderr, "{}", kUsage);
     return 64;

@@ -14,8 +14,12 @@ namespace {
 
 class Run {
  public:
-  Run(std::uint64_t seed, Stores stores, bool trace)
-      : world_(seed, trace), network_(world_), watcher_(world_), stores_(stores) {
+  Run(std::uint64_t seed, const Options& options, bool trace)
+      : world_(seed, trace),
+        network_(world_),
+        watcher_(world_),
+        stores_(options.stores),
+        hostile_network_(options.hostile_network) {
     report_.seed = seed;
   }
 
@@ -50,6 +54,7 @@ class Run {
     network_.faults.duplicate_percent = random.percent(50) ? random.below(10) : 0;
     network_.faults.late_percent = random.percent(30) ? random.below(15) : 0;
     network_.faults.proxies = random.percent(40);
+    if (hostile_network_) network_.faults = {8, 8, 15, true};
     const auto participants = 2 + random.below(4);
     const auto checkpoint = random.percent(50) ? 3'000 + random.below(20'000) : 1'000'000;
     const bool share = random.percent(1);
@@ -88,7 +93,7 @@ class Run {
     plan_cut();
     if (world_.random.percent(10))
       world_.after(world_.between(Duration{0}, trouble_), [this] {
-        world_.wall_jump_ms = world_.random.percent(50) ? -3'600'000 : 6 * 3'600'000;
+        world_.wall_jump_ms = (world_.random.percent(50) ? -25 : 25) * 3'600'000;
       });
   }
 
@@ -272,6 +277,7 @@ class Run {
   Network network_;
   WireWatcher watcher_;
   const Stores stores_;
+  const bool hostile_network_;
   std::vector<std::unique_ptr<Node>> owned_;
   std::vector<Node*> nodes_;
   std::vector<ParticipantNode*> participants_;
@@ -285,8 +291,8 @@ class Run {
 
 }  // namespace
 
-Report run(std::uint64_t seed, Stores stores, bool trace) {
-  Run one(seed, stores, trace);
+Report run(std::uint64_t seed, const Options& options, bool trace) {
+  Run one(seed, options, trace);
   return one.execute();
 }
 

@@ -13,6 +13,11 @@ namespace troth::simulation {
 /// kMixed: SQLite files in one run of a hundred, lists in memory in the others.
 enum class Stores : std::uint8_t { kMixed, kMemory, kSqlite };
 
+struct Options {
+  Stores stores = Stores::kMixed;
+  bool hostile_network = false;  ///< much is lost, doubled and late, in every run
+};
+
 struct Report {
   std::uint64_t seed = 0;
   std::vector<World::Violation> violations;
@@ -22,8 +27,8 @@ struct Report {
   bool sqlite = false;
 };
 
-/// Deterministic: the same seed and stores give the same report and, with `trace`, the same text on
-/// stdout.
-Report run(std::uint64_t seed, Stores stores, bool trace);
+/// Deterministic: the same seed and options give the same report and, with `trace`, the same text
+/// on stdout.
+Report run(std::uint64_t seed, const Options& options, bool trace);
 
 }  // namespace troth::simulation
