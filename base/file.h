@@ -34,6 +34,10 @@ class File {
   /// fdatasync: data and the size needed to read it back are on stable storage when this returns
   /// success.
   virtual Status sync() = 0;
+  /// After a sync(): the next reads of this range come from the device. Needed at a start, because
+  /// after a failed sync the kernel goes on showing what it never wrote, marked clean, and neither
+  /// another sync nor (on ext4) writing the same again makes that durable.
+  virtual Status forget_cache(std::uint64_t offset, std::uint64_t length) = 0;
   virtual Result<std::uint64_t> size() const = 0;
   virtual Status truncate(std::uint64_t size) = 0;
   /// Reserves `size` bytes of zeros from offset 0, so that later writes inside need no new blocks.

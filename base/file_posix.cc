@@ -85,6 +85,14 @@ class PosixFile final : public File {
     return {};
   }
 
+  Status forget_cache(std::uint64_t offset, std::uint64_t length) override {
+    const int error = ::posix_fadvise(fd_.get(), static_cast<off_t>(offset),
+                                      static_cast<off_t>(length), POSIX_FADV_DONTNEED);
+    if (error == 0) return {};
+    errno = error;
+    return system_failure("dropping the cache of", path_);
+  }
+
   Result<std::uint64_t> size() const override {
     struct stat st {};
     if (::fstat(fd_.get(), &st) != 0) return system_failure("stat of", path_);

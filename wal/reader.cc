@@ -67,7 +67,6 @@ Status scan_segment(std::string_view bytes, const SegmentHeader& header, bool la
   const std::uint32_t seed = batch_seed(header.log_id, header.sequence);
   std::uint64_t offset = kSegmentHeaderBytes;
   std::uint32_t chain = header.crc;
-  report.last_offset = 0;
   while (true) {
     BatchHeader batch;
     std::string_view records;
@@ -83,7 +82,6 @@ Status scan_segment(std::string_view bytes, const SegmentHeader& header, bool la
     report.durable_known = std::max(report.durable_known, batch.durable);
     report.clean_shutdown = (batch.flags & kSealFlag) != 0;
     chain = batch.crc;
-    report.last_offset = offset;
     offset += batch_bytes(batch.length);
   }
   TROTH_TRY(judge_damage(bytes, offset, seed, last_segment, path, report));

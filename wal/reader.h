@@ -30,9 +30,8 @@ struct ScanReport {
   std::string torn_where;        ///< file and offset of the tear
   bool clean_shutdown = false;   ///< the last batch is a seal
   std::vector<SegmentInfo> segments;
-  std::uint64_t last_offset = 0;  ///< in the last segment: of the last batch, 0 = there is none
-  std::uint64_t end_offset = 0;   ///< in the last segment: where the next batch goes
-  std::uint32_t end_chain = 0;    ///< chain value of the next batch
+  std::uint64_t end_offset = 0;  ///< in the last segment: where the next batch goes
+  std::uint32_t end_chain = 0;   ///< chain value of the next batch
 };
 
 /// Visits every good record in order. Read-only: changes nothing on disk. kCorruption names file

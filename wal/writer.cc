@@ -11,7 +11,24 @@ namespace troth::wal {
 
 namespace {
 constexpr std::string_view kSpareName = "spare.tmp";
+
+// What is promised from now on rests on what the scan finds: it must be on the disk, not only in
+// the kernel's cache, where a crashed process left data unforced, and one whose force failed left
+// data that will never be written (failures.md 0.2). Only the last segment and its name may be like
+// that: everything before was forced with success, or the segment would not have been begun.
+Status see_the_disk(FileSystem& files, const std::string& dir) {
+  TROTH_ASSIGN_OR_RETURN(const auto names, files.list(dir));
+  const auto last = std::find_if(names.rbegin(), names.rend(), [](const std::string& name) {
+    return segment_sequence(name).has_value();
+  });
+  if (last == names.rend()) return {};  // the scan says what that means
+  TROTH_TRY(files.sync_directory(dir));
+  TROTH_ASSIGN_OR_RETURN(const auto file, files.open(dir + "/" + *last, OpenMode::kReadWrite));
+  TROTH_TRY(file->sync());
+  TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
+  return file->forget_cache(0, size);
 }
+}  // namespace
 
 Writer::Writer(FileSystem& files, std::string dir, Options options)
     : files_(files), dir_(std::move(dir)), options_(options) {}
@@ -22,6 +39,7 @@ Result<std::unique_ptr<Writer>> Writer::open(FileSystem& files, std::string dir,
     return fail(ErrorCode::kInvalidArgument, "segment size must be between 64KiB and 1GiB");
   TROTH_ASSIGN_OR_RETURN(const auto identity, read_identity(files, dir));
   TROTH_TRY(check_original(files, dir, identity));
+  TROTH_TRY(see_the_disk(files, dir));
   auto writer = std::unique_ptr<Writer>(new Writer(files, std::move(dir), options));
   TROTH_ASSIGN_OR_RETURN(writer->opened_, scan(files, writer->dir_, replay));
   const auto& found = writer->opened_;
@@ -32,7 +50,7 @@ Result<std::unique_ptr<Writer>> Writer::open(FileSystem& files, std::string dir,
   TROTH_ASSIGN_OR_RETURN(writer->file_, files.open(writer->path_of(found.segments.back().sequence),
                                                    OpenMode::kReadWrite));
   TROTH_TRY(writer->cut_torn_tail());
-  writer->durable_ = found.end;  // everything that was kept has been forced
+  writer->durable_ = found.end;  // it was read from the disk
   TROTH_TRY(writer->prepare_spare(options.segment_bytes));
   return writer;
 }
@@ -46,19 +64,7 @@ Status Writer::cut_torn_tail() {
     space_ = Space::kLow;
     capacity_ = opened_.torn_bytes > 0 ? offset_ : size;
   }
-  return rewrite_last_batch();
-}
-
-// After a failed fsync Linux keeps the pages, marked clean: a new process reads them, its own fsync
-// succeeds, and yet they never reach the disk. Everything before the last batch was forced with
-// success, or that batch would not have been written.
-Status Writer::rewrite_last_batch() {
-  TROTH_ASSIGN_OR_RETURN(
-      const auto last,
-      file_->read_at(opened_.last_offset, static_cast<std::size_t>(offset_ - opened_.last_offset)));
-  TROTH_TRY(file_->write_at(opened_.last_offset, last));
-  TROTH_TRY(file_->sync());
-  return files_.sync_directory(dir_);
+  return file_->sync();
 }
 
 Lsn Writer::append(std::uint8_t tag, std::string_view payload) {

@@ -24,9 +24,9 @@ enum class Space { kAmple, kLow };
 /// Single-threaded.
 class Writer {
  public:
-  /// Checks that the directory is the original (kFenced), scans it through `replay`, cuts a torn
-  /// tail, and forces what is kept: the last batch is written once more, because it may be what a
-  /// failed fsync of the process before left in the page cache only (failures.md 0.2).
+  /// Checks that the directory is the original (kFenced), scans what the disk holds through
+  /// `replay` (not what a failed fsync of the process before left in the page cache, failures.md
+  /// 0.2), and cuts a torn tail.
   static Result<std::unique_ptr<Writer>> open(FileSystem& files, std::string dir, Options options,
                                               const RecordVisitor& replay);
 
@@ -51,7 +51,6 @@ class Writer {
  private:
   Writer(FileSystem& files, std::string dir, Options options);
   Status cut_torn_tail();
-  Status rewrite_last_batch();
   Status write_batch(BatchHeader header, std::string_view records);
   Status rotate(std::uint64_t needed);
   Status prepare_spare(std::uint64_t bytes);

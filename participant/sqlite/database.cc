@@ -14,6 +14,16 @@ namespace {
 
 constexpr int kMarkerFormat = 1;
 
+// A checkpoint whose force failed leaves pages in the kernel's cache that the next checkpoint would
+// not write either. They are still in the -wal: from now on the file is what the disk holds. Before
+// any connection of this process, whose locks the close here would free.
+Status see_the_disk(FileSystem& files, const std::string& path) {
+  TROTH_ASSIGN_OR_RETURN(const auto file, files.open(path, OpenMode::kReadOnly));
+  TROTH_TRY(file->sync());
+  TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
+  return file->forget_cache(0, size);
+}
+
 void forbid_memory_statistics() {
   // Global and only possible before the first open; saves a mutex per allocation (participant.md
   // section 2).
@@ -39,6 +49,7 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
             "database {} does not exist; create it with sqlite3 first, the agent never makes one",
             options.path));
   TROTH_ASSIGN_OR_RETURN(database->identity_, database->files_->identity(options.path));
+  TROTH_TRY(see_the_disk(*database->files_, options.path));
   TROTH_ASSIGN_OR_RETURN(
       database->connection_,
       Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, holding_vfs()));
@@ -154,20 +165,33 @@ Status Database::sync_wal() {
 }
 
 Status Database::rewrite_wal() {
+  constexpr sqlite3_int64 kChunk = 8 << 20;  // longer than any page of the cache
+  constexpr sqlite3_int64 kPart = 64 << 10;  // SQLite writes less than 128 KiB at once
   TROTH_ASSIGN_OR_RETURN(auto* const wal, wal_file());
   sqlite3_int64 bytes = 0;
   if (wal->pMethods->xFileSize(wal, &bytes) != SQLITE_OK)
     return fail(ErrorCode::kIo, fmt::format("cannot read the size of {}-wal", options_.path));
   if (bytes == 0) return {};
-  std::vector<char> buffer(64 << 10);  // SQLite writes less than 128 KiB at once
-  for (sqlite3_int64 at = 0; at < bytes; at += static_cast<sqlite3_int64>(buffer.size())) {
-    const auto part =
-        static_cast<int>(std::min(static_cast<sqlite3_int64>(buffer.size()), bytes - at));
-    int rc = wal->pMethods->xRead(wal, buffer.data(), part, at);
-    if (rc == SQLITE_OK) rc = wal->pMethods->xWrite(wal, buffer.data(), part, at);
+  TROTH_TRY(sync_wal());
+  TROTH_ASSIGN_OR_RETURN(const auto file,
+                         files_->open(options_.path + "-wal", OpenMode::kReadOnly));
+  std::vector<char> chunk(static_cast<std::size_t>(std::min(bytes, kChunk)));
+  for (sqlite3_int64 at = 0; at < bytes; at += kChunk) {
+    const auto length = std::min(kChunk, bytes - at);
+    const auto each = [&](auto* method) {
+      int rc = SQLITE_OK;
+      for (sqlite3_int64 part = 0; part < length && rc == SQLITE_OK; part += kPart)
+        rc = method(wal, chunk.data() + part, static_cast<int>(std::min(kPart, length - part)),
+                    at + part);
+      return rc;
+    };
+    int rc = each(wal->pMethods->xRead);
+    TROTH_TRY(
+        file->forget_cache(static_cast<std::uint64_t>(at), static_cast<std::uint64_t>(length)));
+    if (rc == SQLITE_OK) rc = each(wal->pMethods->xWrite);
     if (rc != SQLITE_OK)
       return fail(ErrorCode::kIo, fmt::format("cannot write {}-wal again, {} bytes at {}: {}",
-                                              options_.path, part, at, sqlite3_errstr(rc)));
+                                              options_.path, length, at, sqlite3_errstr(rc)));
   }
   return sync_wal();
 }

@@ -54,6 +54,17 @@ class MemoryDisk::MemoryFile final : public File {
     return fault;
   }
 
+  Status forget_cache(std::uint64_t offset, std::uint64_t length) override {
+    std::lock_guard lock(disk_.mutex_);
+    TROTH_TRY(alive());
+    auto& [now, forced, changes, number] = *inode_;
+    if (!changes.empty()) return {};  // dirty pages stay
+    if (offset + length >= now.size()) now.resize(forced.size(), '\0');
+    const auto end = std::min<std::uint64_t>(offset + length, forced.size());
+    if (offset < end) now.replace(offset, end - offset, forced, offset, end - offset);
+    return {};
+  }
+
   Result<std::uint64_t> size() const override {
     std::lock_guard lock(disk_.mutex_);
     TROTH_TRY(alive());

@@ -8,12 +8,12 @@ import sqlite3
 import subprocess
 import time
 
-from disk import PlainDisk, PowerDisk
+from disk import PlainDisk
 from harness import Cluster, Daemon
 from workload import ROWS, START
 
-COORDINATOR = ("--prepare-timeout", "1s", "--resend-interval", "20ms", "--segment-bytes", "64KiB", "--grace", "5s", "--key-retention", "10m")
-PARTICIPANT = ("--inquiry-interval", "20ms", "--lock-timeout", "500ms", "--segment-bytes", "64KiB", "--database-wal-bytes", "64KiB", "--grace", "5s")
+COORDINATOR = ("--prepare-timeout", "1s", "--resend-interval", "20ms", "--grace", "5s", "--key-retention", "10m")
+PARTICIPANT = ("--inquiry-interval", "20ms", "--lock-timeout", "500ms", "--database-wal-bytes", "64KiB", "--grace", "5s")
 LIMIT = 40  # seconds until something is called stuck
 
 
@@ -58,18 +58,18 @@ class SweepCluster(Cluster):
               f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < {ROWS}) INSERT INTO a SELECT i, {START} FROM n;"
               "CREATE TABLE did(gid TEXT PRIMARY KEY NOT NULL, pad TEXT);"
               "CREATE TABLE counter(client INTEGER PRIMARY KEY, n INT NOT NULL);"
-              "INSERT INTO counter SELECT i, 0 FROM (SELECT 0 AS i UNION SELECT 1 UNION SELECT 2);")
+              "INSERT INTO counter SELECT value, 0 FROM json_each('[0, 1, 2, 3, 4, 5]');")
     NAMES = ("p1", "p2", "p3")
 
-    def __init__(self, directory, binaries, network="127.0.0", powerless=()):
-        """The machines named in `powerless` can lose power; the others are plain directories. Every daemon has a loopback
+    def __init__(self, directory, binaries, network="127.0.0", disks=None, segment="64KiB"):
+        """`disks` names the kind of disk of a machine, or of its database alone (p1.db); the others are plain directories. Every daemon has a loopback
         address of its own, so that its port is still free when it comes back."""
-        self.dir, self.bin, self.network = directory, binaries, network
+        self.dir, self.bin, self.network, self.segment = directory, binaries, network, segment
         os.makedirs(directory)
         self.disks = {}
         try:
-            for name in (*self.NAMES, "c1"):
-                self.disks[name] = (PowerDisk if name in powerless else PlainDisk)(os.path.join(directory, name))
+            for name in dict.fromkeys((*self.NAMES, "c1", *(disks or {}))):
+                self.disks[name] = (disks or {}).get(name, PlainDisk)(os.path.join(directory, name))
             self.make_daemons()
         except BaseException:
             self.close()
@@ -81,10 +81,10 @@ class SweepCluster(Cluster):
             database = sqlite3.connect(self.database(name))
             database.executescript(self.SCHEMA)
             database.close()
-            flags = ["--database", self.database(name), *PARTICIPANT]
+            flags = ["--database", self.database(name), *PARTICIPANT, "--segment-bytes", self.segment]
             self.participants[name] = SweepDaemon(self, name, "troth-participant", lambda flags=flags: flags)
         self.coordinator = SweepDaemon(self, "c1", "troth-coordinator", lambda: [
-            *sum((["--participant", f"{n}={d.address}"] for n, d in self.participants.items()), []), *COORDINATOR])
+            *sum((["--participant", f"{n}={d.address}"] for n, d in self.participants.items()), []), *COORDINATOR, "--segment-bytes", self.segment])
         self.by_name = {d.name: d for d in self.daemons()}
         for i, daemon in enumerate(self.daemons(), 1):
             daemon.host = f"{self.network}.{i}"
@@ -92,7 +92,7 @@ class SweepCluster(Cluster):
             daemon.init()
 
     def database(self, name):
-        return os.path.join(self.disks[name].path, "db")
+        return os.path.join(self.disks.get(name + ".db", self.disks[name]).path, "db")
 
     def close(self):
         for daemon in getattr(self, "by_name", {}).values():

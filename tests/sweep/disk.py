@@ -16,6 +16,18 @@ def run(*command):
         raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
+def unmount(path):
+    """A process that another thread of the sweep is just starting may hold it for a moment."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return run("umount", path)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+
+
 class PlainDisk:
     """Survives a SIGKILL as a page cache does: whatever was written is there."""
 
@@ -35,29 +47,25 @@ class PowerDisk:
 
     MEGABYTES = 48
 
-    def __init__(self, path):
-        self.path, self.image, self.mounted = path, path + ".img", False
+    def __init__(self, path, image=None):
+        self.path, self.image, self.mounted = path, image or path + ".img", False
         os.makedirs(path)
+        self.make_file_system()
+        self.mount()
+
+    def make_file_system(self):
         with open(self.image, "wb") as f:
             f.truncate(self.MEGABYTES << 20)
-        run("mkfs.ext4", "-q", "-E", "lazy_itable_init=1,nodiscard", "-O", "^resize_inode", self.image)
-        self.mount()
+        run("mkfs.ext4", "-q", "-b", "4096", "-E", "lazy_itable_init=1,nodiscard", "-O", "^resize_inode", self.image)
 
     def mount(self):
         run("mount", "-o", "loop,commit=600,noatime", self.image, self.path)
         self.mounted = True
 
     def unmount(self):
-        """A process that another thread of the sweep is just starting may hold it for a moment."""
-        deadline = time.monotonic() + 20
-        while self.mounted:
-            try:
-                run("umount", self.path)
-                self.mounted = False
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.005)
+        if self.mounted:
+            unmount(self.path)
+            self.mounted = False
 
     def lose_power(self):
         """To be called when the machine's processes are dead: forgets everything that was not forced."""
@@ -71,6 +79,65 @@ class PowerDisk:
 
     def close(self):
         self.unmount()
+
+
+class FailingDisk(PowerDisk):
+    """A power disk whose blocks can be refused: writing back fails as on a broken device, once for each page, and the kernel keeps
+    what was not written in its cache, marked clean. Only data is refused: the journal and the inode tables have their blocks."""
+
+    def __init__(self, path):
+        self.memory = path + ".mem"
+        os.makedirs(self.memory)
+        run("mount", "-t", "tmpfs", "-o", f"size={self.MEGABYTES + 8}m", "tmpfs", self.memory)
+        try:
+            super().__init__(path, os.path.join(self.memory, "img"))
+            run("fstrim", path)  # free blocks have no memory now
+        except BaseException:
+            run("umount", "-l", self.memory)
+            raise
+
+    def make_file_system(self):
+        super().make_file_system()
+        with open(self.image, "r+b") as f:
+            os.posix_fallocate(f.fileno(), 0, self.MEGABYTES << 20)
+
+    def mount(self):
+        super().mount()
+        device = subprocess.run(["findmnt", "-n", "-o", "SOURCE", self.path], capture_output=True, text=True, check=True).stdout.strip()
+        name = os.path.basename(device)
+        # Else ext4 writes zeros into what is reserved as soon as it is touched, and nothing is refused any more.
+        with open(f"/sys/fs/ext4/{name}/extent_max_zeroout_kb", "w") as f:
+            f.write("0")
+        # The loop driver calls a write of several pages a success if the first of them was one.
+        with open(f"/sys/block/{name}/queue/max_sectors_kb", "w") as f:
+            f.write("4")
+
+    def refuse(self):
+        with open(os.path.join(self.memory, "filler"), "wb", buffering=0) as f:
+            for size in (1 << 20, 1 << 12):
+                try:
+                    while True:
+                        f.write(b"f" * size)
+                except OSError:
+                    pass
+
+    def accept(self):
+        """Blocks are there again. Should the file system have given up meanwhile, it is mounted anew, as an operator would."""
+        os.remove(os.path.join(self.memory, "filler"))
+        trial = os.path.join(self.path, "trial")
+        try:
+            with open(trial, "wb") as f:
+                f.write(b"x")
+                os.fsync(f.fileno())
+            os.remove(trial)
+        except OSError:
+            self.unmount()
+            self.mount()
+
+    def close(self):
+        super().close()
+        if os.path.ismount(self.memory):
+            unmount(self.memory)
 
 
 def why_no_power_loss(scratch):

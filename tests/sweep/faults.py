@@ -22,6 +22,8 @@ CALLS = (("fsync,fdatasync", "EIO", True),
          ("ftruncate", "EIO", False),
          ("rename,unlink", "EIO", False))
 
+DEVICES = (("c1", "log"), ("p1", "log"), ("p1", "database"))
+
 Series = collections.namedtuple("Series", "phase victim what")
 """Scenarios that differ in the hit (or in k) only, run from 1 on until nothing fires any more."""
 
@@ -43,8 +45,9 @@ def fail_points(root):
 
 def all_series(root, power):
     actions = ("kill", "power") if power else ("kill",)
+    crashes = ("kill", "power", "blackout") if power else ("kill",)
     points = fail_points(root)
-    out = [Series(action, daemon, point) for daemon, point in points for action in actions]
+    out = [Series(action, daemon, point) for daemon, point in points for action in crashes]
     for daemon, point in points:
         for number in range(len(FIRST_CRASH[daemon])):
             out += [Series(f"recovery{number + 1}-{action}", daemon, point) for action in actions]
@@ -52,4 +55,4 @@ def all_series(root, power):
         for calls, error, _ in CALLS:
             for when in ("start", "run"):
                 out.append(Series("error-" + when, daemon, f"{calls}:{error}"))
-    return out
+    return out + ([Series("device", *below) for below in DEVICES] if power else [])

@@ -7,7 +7,7 @@ import time
 
 import auditor
 from cluster import LIMIT, SweepCluster, Violation
-from disk import PowerDisk
+from disk import FailingDisk, PowerDisk
 from faults import CALLS, FIRST_CRASH
 from workload import Client
 
@@ -45,9 +45,10 @@ class Scenario:
             if daemon is not self.victim and not daemon.running():
                 daemon.start()
 
-    def load(self):
-        self.clients = [Client(i, LENGTH, self.cluster) for i in range(CLIENTS)]
-        for client in self.clients:
+    def load(self, first=0):
+        more = [Client(i, LENGTH, self.cluster) for i in range(first, first + CLIENTS)]
+        self.clients += more
+        for client in more:
             client.start()
 
     def while_alive(self, condition):
@@ -92,12 +93,16 @@ class Scenario:
             self.victim.wait()
         return code == 0
 
-    def bury(self, code=None):
-        """Reaps the dead victim, and takes its power if it can lose it. Its log must be readable before anybody repairs it."""
+    def bury(self, code=None, power=True):
+        """Reaps the dead victim, and takes the power of all that can lose it. Its log must be readable before anybody repairs it."""
         if code is None:
             code = self.victim.wait(LIMIT)
-        if isinstance(self.disk, PowerDisk):
-            self.disk.lose_power()
+        for daemon in self.cluster.daemons():
+            if power and isinstance(self.cluster.disks[daemon.name], PowerDisk) and daemon.running():
+                daemon.kill()  # a blackout takes everybody
+        for disk in self.cluster.disks.values():
+            if power and isinstance(disk, PowerDisk):
+                disk.lose_power()
         if code != -signal.SIGKILL:
             raise Violation(f"{self.victim.name} left with {code}: {self.victim.log_tail()}")
         auditor.verify_log(self.cluster, self.victim)
@@ -136,7 +141,8 @@ def recovery(cluster, victim, point, hit, number):
     s.load()
     if s.while_alive(s.clients_done):
         raise AssertionError(f"{FIRST_CRASH[victim][number]} is never reached: choose a smaller hit")
-    s.bury()
+    # What a SIGKILL leaves unforced in the cache is there for the recovery to read, and for the second crash to take away.
+    s.bury(power=number == 2)
     s.stop_clients()
     left = s.victim.try_start(f"{point}=kill@{hit}")
     survived = left is None and s.survives()
@@ -238,14 +244,60 @@ def check_error(calls, left, fault, victim):
     return True
 
 
+def device(cluster, victim, what, answers):
+    """From the given number of answers on the device below the log, or below the database, refuses blocks: a force fails, the kernel
+    drops what it could not write but still shows it to readers. The victim leaves, starts again on a device that works, and later
+    loses power: whatever it relied on after its start must be there."""
+    s = Scenario(cluster, victim)
+    disk = next(d for d in cluster.disks.values() if isinstance(d, FailingDisk))
+    s.start()
+    s.load()
+    if s.while_alive(lambda: s.clients_done() or sum(c.answered for c in s.clients) >= answers) and s.clients_done():
+        return False
+    disk.refuse()
+    if s.while_alive(s.clients_done):
+        s.while_alive(after(FILE_FORCED))
+    left = None if s.victim.running() else s.victim.wait(LIMIT)
+    if left not in (None, 74):
+        raise Violation(f"{victim} left with {left} when its device refused blocks: {s.victim.log_tail()}")
+    disk.accept()
+    if left is not None:
+        s.victim.start()
+    s.finish_clients()
+    s.load(CLIENTS)
+    s.finish_clients()
+    cluster.settle()
+    s.while_alive(after(FILE_FORCED))
+    s.victim.kill()
+    disk.lose_power()
+    auditor.verify_log(cluster, s.victim)
+    s.victim.start()
+    s.audit()
+    return left is not None
+
+
+def disks_of(phase, victim, what):
+    if phase == "device":
+        return {victim if what == "log" else victim + ".db": FailingDisk}
+    if phase == "blackout":
+        return dict.fromkeys((*SweepCluster.NAMES, "c1"), PowerDisk)
+    return {victim: PowerDisk} if phase.endswith("power") else {}
+
+
 def perform(series, hit, directory, binaries, network):
     """Runs one scenario in `directory`, which must not exist. Returns (fired, violation or None); removes the directory if all is well."""
     phase, victim, what = series
     cluster = None
     try:
-        cluster = SweepCluster(directory, binaries, network, powerless=(victim,) if phase.endswith("power") else ())
+        # A refused block below the log shall be one of a batch, not always that of a new segment.
+        segment = "512KiB" if (phase, what) == ("device", "log") else "64KiB"
+        cluster = SweepCluster(directory, binaries, network, disks_of(phase, victim, what), segment)
         if phase in ("kill", "power"):
             fired = crash(cluster, victim, what, hit)
+        elif phase == "blackout":
+            fired = crash(cluster, victim, what, hit)
+        elif phase == "device":
+            fired = device(cluster, victim, what, hit)
         elif phase.startswith("recovery"):
             fired = recovery(cluster, victim, what, hit, int(phase[8]) - 1)
         else:

@@ -17,7 +17,7 @@ import disk
 import faults
 import scenario
 
-QUICK_HITS = {"kill": (1, 2), "power": (1, 2), "recovery": (1,), "error": (1, 3, 8)}
+QUICK_HITS = {"kill": (1, 2), "power": (1, 2), "recovery": (1,), "error": (1, 3, 8), "device": (5, 20)}
 
 
 class State:
@@ -174,7 +174,8 @@ def chosen(series, pattern):
 
 
 def thinned(series):
-    """For --quick: of the six recovery sweeps of a point only one, another one for each point."""
+    """For --quick: no blackouts, and of the six recovery sweeps of a point only one, another one for each point."""
+    series = [s for s in series if s.phase != "blackout"]
     points = sorted({(s.victim, s.what) for s in series if s.phase.startswith("recovery")})
     phases = sorted({s.phase for s in series if s.phase.startswith("recovery")})
     return [s for s in series if not s.phase.startswith("recovery") or s.phase == phases[points.index((s.victim, s.what)) % len(phases)]]
@@ -188,7 +189,7 @@ def report(options, series, state, complete, power_reason, seconds):
         mine = {key: run for key, run in runs.items() if key.rpartition("@")[0] == key_of(s, 1).rpartition("@")[0]}
         fired = sum(run["fired"] for run in mine.values())
         rows.append({"series": f"{s.phase}/{s.victim}/{s.what}", "scenarios": len(mine), "fired": fired})
-        if s.phase in ("kill", "power") and mine and not fired:
+        if s.phase in ("kill", "power", "blackout") and mine and not fired:
             never.append(f"{s.phase}/{s.victim}/{s.what}")
     wanted = {row["series"] for row in rows}
     violations = [{"scenario": key, **run} for key, run in runs.items() if run["violation"] and key.rpartition("@")[0] in wanted]

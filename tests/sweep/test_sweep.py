@@ -60,11 +60,20 @@ class Slice(Scratch):
     def test_a_kill_during_recovery(self):
         self.perform("recovery1-kill", "p1", "participant.recovery.epoch_durable", 1)
 
-    def test_a_power_loss(self):
+    def needs_power_loss(self):
         reason = disk.why_no_power_loss(self.scratch)
         if reason:
             self.skipTest(reason)
+
+    def test_a_power_loss(self):
+        self.needs_power_loss()
         self.perform("power", "p1", "participant.committed.appended", 3)
+
+    def test_a_device_that_refuses_blocks(self):
+        self.needs_power_loss()
+        for what in ("log", "database"):
+            with self.subTest(what):
+                self.perform("device", "p1", what, 6)
 
     @unittest.skipUnless(shutil.which("strace"), "needs strace")
     def test_a_failed_force(self):

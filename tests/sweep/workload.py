@@ -8,7 +8,7 @@ from harness import BIN
 
 ROWS = 64
 START = 1000
-PAD = "p" * 7000  # redo and comments of this size fill a 64 KiB segment within a few transactions
+PAD = "p" * 12000  # redo and comments of this size fill a 64 KiB segment within a few transactions, and a batch is several pages
 COMMENT = "c" * 4000
 CHUNK = 8
 
@@ -32,7 +32,7 @@ READING = [{"sql": "SELECT v FROM a WHERE id = ?1", "params": [ROWS]}]
 def make(client, index, names):
     """The index-th transaction of a client: every kind comes by within eight."""
     gid = f"{client}-{index}"
-    row = client * 20 + index % 20 + 1
+    row = client % 3 * 20 + index % 20 + 1
     first, second, third = (names[(index + i) % len(names)] for i in range(3))
     kind = ("commit", "three", "one", "read", "abort", "mixed", "mismatch", "commit")[index % 8]
     branches = {}
@@ -68,6 +68,7 @@ class Client(threading.Thread):
         self.stopping = threading.Event()
         self.process, self.lock = None, threading.Lock()  # the command line that runs, guarded by lock
         self.failure = None
+        self.answered = 0
         self.odd = []  # answers that no client should get
 
     def run(self):
@@ -85,6 +86,13 @@ class Client(threading.Thread):
             if self.process is not None and self.process.returncode is None:
                 self.process.kill()
 
+    def hear(self, transaction, outcome):
+        self.answered += 1
+        if outcome in ("COMMITTED", "ABORTED", "REFUSED"):
+            transaction.told.add(outcome)
+        if len(transaction.told) > 1:
+            self.odd.append(f"{transaction.gid} was told {sorted(transaction.told)}")
+
     def submit(self, chunk):
         """Returns how many of the chunk are done with."""
         text = "\n".join(json.dumps(t.body) for t in chunk)
@@ -94,21 +102,28 @@ class Client(threading.Thread):
             if self.stopping.is_set():
                 return 0
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        out, errors = self.process.communicate(text, timeout=60)
-        answers = [json.loads(line) for line in out.splitlines() if line.endswith("}")]
-        for transaction, answer in zip(chunk, answers):
-            outcome = answer["outcome"]
-            if outcome in ("COMMITTED", "ABORTED", "REFUSED"):
-                transaction.told.add(outcome)
-            if len(transaction.told) > 1:
-                self.odd.append(f"{transaction.gid} was told {sorted(transaction.told)}")
-        if len(answers) == len(chunk):
-            return len(chunk)
+        try:
+            self.process.stdin.write(text)
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass
+        answers = 0
+        for line in self.process.stdout:
+            if line.endswith("}\n"):
+                self.hear(chunk[answers], json.loads(line)["outcome"])
+                answers += 1
+        errors = self.process.stderr.read()
+        with self.lock:
+            self.process.wait(60)
+        self.process.stdout.close()
+        self.process.stderr.close()
+        if answers == len(chunk):
+            return answers
         if "error" not in errors and not self.stopping.is_set():
             self.odd.append(f"the command line ended with {self.process.returncode} and said: {errors!r}")
-        lost = chunk[len(answers)]
+        lost = chunk[answers]
         # Only a keyed request may be sent again; of another one nobody knows.
         if "key" in lost.body and not self.stopping.is_set():
             time.sleep(0.01)
-            return len(answers)
-        return len(answers) + 1
+            return answers
+        return answers + 1
