@@ -122,6 +122,10 @@ Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view by
     op.new_rowid = in.signed_varint();
     op.old_row = get_row(in);
     op.new_row = get_row(in);
+    const std::size_t columns = schema.table(op.table).columns.size();
+    if (op.old_row.size() != (op.kind == RowOpKind::kInsert ? 0 : columns) ||
+        op.new_row.size() != (op.kind == RowOpKind::kDelete ? 0 : columns))
+      in.fail_here();
     operations.push_back(std::move(op));
   }
   TROTH_TRY(in.finish("the redo of a branch"));
