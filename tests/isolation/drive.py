@@ -66,7 +66,7 @@ def deadlock(arguments):
 
 def hot(arguments):
     Cluster.SCHEMA = Cluster.SCHEMA.replace("{rows}", "300")
-    cluster = Cluster(2)
+    cluster = Cluster(2, participant_flags=("--lock-timeout", "10s"))
     try:
         cluster.start()
         return subprocess.run(words_of(cluster, "hot", cluster.coordinator.address, arguments.seconds, arguments.clients, 10)).returncode
