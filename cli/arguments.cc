@@ -21,16 +21,23 @@ Result<Output> parse_output(const std::string& text) {
 
 /// What follows these is data, even when it looks like a global flag.
 bool takes_any_word(const std::string& word) {
-  return word == "--param" || word == "--key" || word == "--comment";
+  return word == "--param" || word == "--key" || word == "--comment" || word == "--reason";
 }
 
 }  // namespace
 
 Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
-                                  const char* endpoint_from_environment) {
+                                  const Variables& variables) {
   Arguments out;
-  if (endpoint_from_environment != nullptr && *endpoint_from_environment != '\0')
-    out.endpoints = {endpoint_from_environment};
+  const auto variable = [&](const char* name) {
+    const char* value = variables(name);
+    return std::string(value == nullptr ? "" : value);
+  };
+  if (const auto endpoint = variable("TROTH_ENDPOINT"); !endpoint.empty())
+    out.endpoints = {endpoint};
+  out.color = variable("NO_COLOR").empty() && variable("TERM") != "dumb";
+  out.by = variable("TROTH_OPERATOR");
+  if (out.by.empty()) out.by = variable("USER");
   bool from_flag = false;
   for (std::size_t i = 0; i < argv.size(); ++i) {
     const auto& word = argv[i];
@@ -60,8 +67,11 @@ Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
       out.quiet = true;
     } else if (word == "-h" || word == "--help") {
       out.help = true;
-    } else if (word != "--no-color" &&
-               word != "--no-input") {  // accepted for scripts; nothing here uses colour or asks
+    } else if (word == "--no-color") {
+      out.color = false;
+    } else if (word == "--operator") {
+      TROTH_ASSIGN_OR_RETURN(out.by, value());
+    } else if (word != "--no-input") {  // accepted for scripts; nothing here asks
       out.words.push_back(word);
     }
   }

@@ -19,10 +19,22 @@ int query(const Arguments& arguments, const Words& words);
 int shell(const Arguments& arguments, const Words& words);
 int txn_begin(const Arguments& arguments, const Words& words);
 int txn_end(const Arguments& arguments, const std::string& id, bool commit);
+int doctor(const Arguments& arguments, const Words& words);
 int txn(const Arguments& arguments, const Words& words);
+int resolve(const Arguments& arguments, const Words& words);
+int forget(const Arguments& arguments, const Words& words);
+int participant(const Arguments& arguments, const Words& words);
+int audit(const Arguments& arguments, const Words& words);
 int log(const Arguments& arguments, const Words& words);
 int bench(const Arguments& arguments, const Words& words);
+int demo(const Arguments& arguments, const Words& words);
+int config(const Arguments& arguments, const Words& words);
+int completion(const Arguments& arguments, const Words& words);
 int help(const Arguments& arguments, const Words& words);
+int version(const Arguments& arguments);
 int run(const Arguments& arguments);
+
+/// Names of the commands, for help, completion and did-you-mean.
+const std::vector<std::string>& command_names();
 
 }  // namespace troth::cli

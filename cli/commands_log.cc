@@ -97,30 +97,55 @@ std::pair<Gtid, std::string> facts(const Record& record) {
           [](const DecidedRecord& r) {
             return Facts{r.gtid, std::string(to_string(r.decision))};
           },
+          [](const HeuristicRecord& r) {
+            return Facts{r.gtid,
+                         fmt::format("{} by {} ({}), {} decided {}", to_string(r.decision),
+                                     r.by.name, r.by.reason, r.coordinator, to_string(r.truth))};
+          },
+          [](const ForgetRecord& r) {
+            return Facts{r.gtid, ""};
+          },
+          [](const AuditRecord& r) {
+            return Facts{Gtid(), fmt::format("{} {} {} by {}: {}", r.entry.action, r.entry.subject,
+                                             r.entry.result, r.entry.by.name, r.entry.by.reason)};
+          },
       },
       record);
 }
 
+int unreadable(const Arguments& arguments, const Error& error, const std::string& dir) {
+  if (error.code == ErrorCode::kNotFound)
+    return report(arguments, error.context, "give the data directory of a daemon", kNotFound);
+  if (error.code == ErrorCode::kCorruption)
+    return report(arguments, error.context, "troth doctor --data-dir " + dir, kFailed);
+  return report(arguments, error);
+}
+
 int dump(const Arguments& arguments, const std::string& dir, FileSystem& files) {
   TablePrinter table({"LSN", "TYPE", "TRANSACTION", "FACTS"});
-  const bool lines = arguments.output != Output::kTable;
+  ordered_json rows = ordered_json::array();
+  const bool lines = arguments.output == Output::kJsonl;
   const auto scanned = wal::scan(files, dir, [&](const wal::RecordView& view) -> Status {
     TROTH_ASSIGN_OR_RETURN(const auto record, decode(view.tag, view.payload));
     const auto [gtid, text] = facts(record);
     const auto type = std::string(to_string(type_of(record)));
-    if (lines) {
-      ordered_json row{{"lsn", view.lsn.value},
-                       {"type", type},
-                       {"txn_id", gtid.is_nil() ? "" : gtid.text()},
-                       {"facts", text}};
+    const ordered_json row{{"lsn", view.lsn.value},
+                           {"type", type},
+                           {"txn_id", gtid.is_nil() ? "" : gtid.text()},
+                           {"facts", text}};
+    if (lines) {  // a log may be long: row by row
       std::printf("%s\n", row.dump(-1, ' ', false, ordered_json::error_handler_t::replace).c_str());
+    } else if (arguments.output == Output::kJson) {
+      rows.push_back(row);
     } else {
       table.add({std::to_string(view.lsn.value), type, gtid.is_nil() ? "-" : gtid.text(), text});
     }
     return {};
   });
-  if (!lines) std::printf("%s", table.print(arguments.headers, terminal_width()).c_str());
-  if (!scanned) return report(arguments, scanned.error());
+  if (!lines)
+    print_list(arguments, {{"schema", "troth.log.dump/1"}, {"records", rows}}, "records",
+               "troth.log.record/1", table, "the log is empty");
+  if (!scanned) return unreadable(arguments, scanned.error(), dir);
   if (scanned->torn_bytes > 0 && !arguments.quiet)
     std::fprintf(stderr, "torn tail at %s (%llu bytes, never promised)\n",
                  scanned->torn_where.c_str(), static_cast<unsigned long long>(scanned->torn_bytes));
@@ -134,7 +159,7 @@ int summarize(const Arguments& arguments, const std::string& dir, FileSystem& fi
     ++types[std::string(to_string(type_of(record)))];
     return {};
   });
-  if (!scanned) return report(arguments, scanned.error());
+  if (!scanned) return unreadable(arguments, scanned.error(), dir);
   const auto identity = wal::read_identity(files, dir);
   if (!identity) return report(arguments, identity.error());
   if (arguments.output != Output::kTable) {

@@ -1,12 +1,14 @@
+// Looking at a daemon: status, and what transactions do.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
+#include <thread>
 
+#include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/render.h"
-#include "cli/table_printer.h"
 #include "http/admin_json.h"
-#include "thrift/client.h"
 
 namespace troth::cli {
 
@@ -14,17 +16,25 @@ using namespace protocol;
 
 namespace {
 
-thrift::Client client_for(const Arguments& arguments) {
-  thrift::ClientOptions options;
-  options.endpoints = arguments.endpoints;
-  options.call_timeout = arguments.timeout;
-  options.client_name = "troth-cli";
-  options.target = "daemon";
-  return thrift::Client(options);
+constexpr std::size_t kRows = 100;
+
+std::string joined(const std::vector<NodeName>& names) {
+  std::string out;
+  for (const auto& name : names) out += (out.empty() ? "" : ",") + name.text();
+  return out.empty() ? "-" : out;
 }
 
-bool wants_json(const Arguments& arguments) {
-  return arguments.output == Output::kJson || arguments.output == Output::kJsonl;
+void print_transactions(const Arguments& arguments, const std::vector<TransactionSummary>& list) {
+  TablePrinter table(
+      {"TRANSACTION", "STATE", "AGE", "DECISION", "BLOCKED BY", "TRIES", "NEXT RETRY", "COMMENT"});
+  for (const auto& summary : list)
+    table.add({summary.gtid.text(), summary.state, age_text(summary.age_ms),
+               summary.decision.empty() ? "-" : summary.decision, joined(summary.waiting_for),
+               std::to_string(summary.attempts),
+               summary.next_retry_ms < 0 ? "-" : "in " + age_text(summary.next_retry_ms),
+               summary.comment});
+  print_list(arguments, http::transactions_view(list), "transactions", "troth.txn/1", table,
+             "no transactions");
 }
 
 int list(const Arguments& arguments, const Words& words) {
@@ -41,51 +51,120 @@ int list(const Arguments& arguments, const Words& words) {
                     "troth txn list [--in-doubt|--active|--recent]", kUsage);
     }
   }
-  const auto found = client_for(arguments).list_transactions(filter, 100);
+  const auto found = client_for(arguments).list_transactions(filter, kRows);
   if (!found) return report(arguments, found.error());
-  if (wants_json(arguments)) {
-    if (arguments.output == Output::kJson) {
-      print_view(arguments, http::transactions_view(*found));
-    } else {
-      for (const auto& summary : *found)
-        print_json(arguments, "troth.txn/1", http::to_json(summary));
-    }
-    return kOk;
-  }
-  TablePrinter table(
-      {"TRANSACTION", "STATE", "AGE", "DECISION", "BLOCKED BY", "TRIES", "NEXT RETRY", "COMMENT"});
-  for (const auto& summary : *found) {
-    std::string blocked;
-    for (const auto& name : summary.waiting_for)
-      blocked += (blocked.empty() ? "" : ",") + name.text();
-    table.add({summary.gtid.text(), summary.state, age_text(summary.age_ms),
-               summary.decision.empty() ? "-" : summary.decision, blocked.empty() ? "-" : blocked,
-               std::to_string(summary.attempts),
-               summary.next_retry_ms < 0 ? "-" : "in " + age_text(summary.next_retry_ms),
-               summary.comment});
-  }
-  if (table.empty()) {
-    if (!arguments.quiet) std::fprintf(stderr, "no transactions\n");
+  print_transactions(arguments, *found);
+  return kOk;
+}
+
+int show(const Arguments& arguments, const std::string& id) {
+  const auto found = client_for(arguments).show_transaction(id);
+  if (!found) return report(arguments, found.error());
+  if (arguments.output == Output::kTable) {
+    std::printf("%s", describe(arguments, *found).c_str());
   } else {
-    std::printf("%s", table.print(arguments.headers, terminal_width()).c_str());
+    print_view(arguments, http::transaction_view(*found));
   }
   return kOk;
+}
+
+int retry(const Arguments& arguments, const Words& words) {
+  std::string id, reason;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "--reason" && i + 1 < words.size()) {
+      reason = words[++i];
+    } else if (id.empty()) {
+      id = words[i];
+    } else {
+      return report(arguments, fmt::format("unknown word {}", words[i]), "troth help txn", kUsage);
+    }
+  }
+  if (id.empty())
+    return report(arguments, "txn retry needs an id or --all", "troth txn retry --all", kUsage);
+  const auto poked =
+      client_for(arguments).retry_transactions(id == "--all" ? "" : id, {arguments.by, reason});
+  if (!poked) return report(arguments, poked.error());
+  if (arguments.output == Output::kTable) {
+    std::printf("retried %lld transaction%s now\n", static_cast<long long>(*poked),
+                *poked == 1 ? "" : "s");
+  } else {
+    print_json(arguments, "troth.txn.retry/1", {{"retried", *poked}});
+  }
+  return kOk;
+}
+
+bool is_over(const std::string& state) {
+  return state == "committed" || state == "aborted" || state.starts_with("heuristic");
+}
+
+// One line for each change; nothing moves on the screen, so that it can go to a file.
+int watch(const Arguments& arguments, const Words& words) {
+  constexpr auto kPause = std::chrono::milliseconds(200);
+  if (words.size() != 1)
+    return report(arguments, "txn watch needs one id", "troth txn list --active", kUsage);
+  auto client = client_for(arguments);
+  const auto until = std::chrono::steady_clock::now() + arguments.timeout;
+  std::string before;
+  while (true) {
+    const auto found = client.show_transaction(words[0]);
+    if (!found) return report(arguments, found.error());
+    const auto& summary = found->summary;
+    const auto now = fmt::format("{} {}", summary.state, joined(summary.waiting_for));
+    if (now != before) {
+      if (arguments.output == Output::kTable) {
+        std::printf("%s  %s%s\n", summary.gtid.text().c_str(), summary.state.c_str(),
+                    summary.waiting_for.empty()
+                        ? ""
+                        : ("  waits for " + joined(summary.waiting_for)).c_str());
+      } else {
+        print_json(arguments, "troth.txn/1", http::to_json(summary));
+      }
+      std::fflush(stdout);
+      before = now;
+    }
+    if (is_over(summary.state)) return kOk;
+    if (std::chrono::steady_clock::now() > until)
+      return report(arguments, fmt::format("{} is still {}", summary.gtid, summary.state),
+                    fmt::format("troth txn show {}", summary.gtid), kUnreachable);
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+// Who is waited for, most often first.
+std::vector<std::string> blockers_of(thrift::Client& client) {
+  std::map<std::string, int> counts;
+  const auto found = client.list_transactions(TransactionFilter::kInDoubt, 1000);
+  if (!found) return {};
+  for (const auto& summary : *found)
+    for (const auto& name : summary.waiting_for) --counts[name.text()];
+  std::vector<std::pair<int, std::string>> sorted;
+  for (const auto& [name, count] : counts) sorted.emplace_back(count, name);
+  std::sort(sorted.begin(), sorted.end());
+  std::vector<std::string> out;
+  for (const auto& [count, name] : sorted) out.push_back(name);
+  return out;
 }
 
 }  // namespace
 
 int status(const Arguments& arguments, const Words& words) {
-  if (!words.empty())
-    return report(arguments, fmt::format("status takes no words, got {}", words[0]), "troth status",
+  const bool check = words.size() == 1 && words[0] == "--check";
+  if (!words.empty() && !check)
+    return report(arguments, fmt::format("unknown word {}", words[0]), "troth status [--check]",
                   kUsage);
-  const auto found = client_for(arguments).status();
+  auto client = client_for(arguments);
+  const auto found = client.status();
   if (!found) return report(arguments, found.error());
-  if (wants_json(arguments)) {
-    print_view(arguments, http::status_view(*found));
+  if (arguments.output == Output::kTable) {
+    const auto blockers = found->in_doubt == 0 ? std::vector<std::string>{} : blockers_of(client);
+    std::printf("%s", describe(arguments, *found, blockers).c_str());
   } else {
-    std::printf("%s", describe(*found, arguments.headers).c_str());
+    print_view(arguments, http::status_view(*found));
   }
-  return kOk;
+  const bool down = std::any_of(found->links.begin(), found->links.end(),
+                                [](const LinkStatus& link) { return !link.connected; });
+  const bool problem = down || !found->alarms.empty() || found->state != "ready";
+  return check && problem ? kProblem : kOk;
 }
 
 int txn(const Arguments& arguments, const Words& words) {
@@ -95,30 +174,18 @@ int txn(const Arguments& arguments, const Words& words) {
   if (verb == "begin") return txn_begin(arguments, rest);
   if ((verb == "commit" || verb == "rollback") && rest.size() == 1)
     return txn_end(arguments, rest[0], verb == "commit");
-  if (verb == "show" && rest.size() == 1) {
-    const auto found = client_for(arguments).show_transaction(rest[0]);
-    if (!found) return report(arguments, found.error());
-    if (wants_json(arguments)) {
-      print_view(arguments, http::transaction_view(*found));
-    } else {
-      std::printf("%s", describe(*found, arguments.headers).c_str());
-    }
-    return kOk;
-  }
-  if (verb == "retry" && rest.size() == 1) {
-    const auto poked = client_for(arguments).retry_transactions(rest[0] == "--all" ? "" : rest[0]);
-    if (!poked) return report(arguments, poked.error());
-    if (wants_json(arguments)) {
-      print_json(arguments, "troth.txn.retry/1", {{"retried", *poked}});
-    } else {
-      std::printf("retried %lld transaction%s now\n", static_cast<long long>(*poked),
-                  *poked == 1 ? "" : "s");
-    }
-    return kOk;
-  }
+  if (verb == "show" && rest.size() == 1) return show(arguments, rest[0]);
+  if (verb == "watch") return watch(arguments, rest);
+  if (verb == "retry") return retry(arguments, rest);
+  if (verb == "resolve") return resolve(arguments, rest);
+  if (verb == "forget") return forget(arguments, rest);
+  const auto near = did_you_mean(
+      verb, {"list", "show", "watch", "retry", "resolve", "forget", "begin", "commit", "rollback"});
   return report(arguments,
-                "txn needs list, show ID, retry ID|--all, begin, commit ID or rollback ID",
-                "troth help txn", kUsage);
+                "txn needs list, show ID, watch ID, retry ID|--all, resolve, forget, begin, commit "
+                "ID or rollback ID",
+                near.empty() || near == verb ? "troth help txn" : fmt::format("troth txn {}", near),
+                kUsage);
 }
 
 }  // namespace troth::cli

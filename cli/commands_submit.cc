@@ -164,8 +164,7 @@ std::string sentence(const TransactionOutcome& outcome) {
 
 int show(const Arguments& arguments, const SubmitReply& reply, bool keyed) {
   const int code = exit_of(reply);
-  const bool as_json = arguments.output == Output::kJson || arguments.output == Output::kJsonl;
-  if (as_json) {
+  if (arguments.output != Output::kTable) {
     print_json(arguments, "troth.submit/1", to_json(reply));
     return code;
   }
@@ -247,7 +246,7 @@ int outcome(const Arguments& arguments, const Words& words) {
     answer = client.get_outcome(*gtid);
   }
   if (!answer) return report(arguments, answer.error());
-  if (arguments.output == Output::kJson || arguments.output == Output::kJsonl) {
+  if (arguments.output != Output::kTable) {
     print_json(arguments, "troth.outcome/1", to_json(*answer));
   } else {
     std::printf("%s", describe(*answer, arguments.headers).c_str());

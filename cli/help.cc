@@ -4,7 +4,6 @@
 #include <map>
 
 #include "base/settings.h"
-#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/render.h"
 
@@ -16,24 +15,31 @@ constexpr const char* kOverview =
     R"help(troth: one transaction, several databases, everywhere or nowhere
 
 Commands
-  submit   run one transaction (inline, or from JSON)
-  outcome  what became of a transaction
-  status   is it healthy, and is anything stuck
-  txn      list | show ID | retry ID|--all | begin | commit ID | rollback ID
-  sql      statements for one participant, alone or in an open transaction
-  shell    the same, line by line
-  query    one SELECT over many participants, merged by another
-  log      dump | verify | stats DIR   (offline, read-only)
-  bench    transfer | read-only | recovery   (throughput, latency, cost)
-  help     this, or a topic: submit, outcome, status, txn, sql, shell, query, log, bench,
-           examples, exit-codes, states
+  submit       run one transaction (inline, or from JSON)
+  outcome      what became of a transaction
+  status       is it healthy, and is anything stuck
+  doctor       what is wrong, is data at risk, what to type next
+  txn          list | show ID | watch ID | retry ID|--all | resolve ID | forget ID |
+               begin | commit ID | rollback ID
+  sql          statements for one participant, alone or in an open transaction
+  shell        the same, line by line
+  query        one SELECT over many participants, merged by another
+  participant  list | show NAME | drain NAME | resume NAME | orphans
+  audit        what operators did, when and why
+  log          dump | verify | stats DIR   (offline, read-only)
+  bench        transfer | read-only | recovery   (throughput, latency, cost)
+  demo         a throw-away cluster: transfers, a crash, an audit   [--quick] [--keep]
+  config       show [--origin] | check | example   (settings of the daemons)
+  completion   bash | zsh | fish
+  help         this, or a topic: a command, examples, exit-codes, states, formats
   version
 
 Global flags (anywhere)
   -e, --endpoint HOST:PORT   the daemon to talk to (default 127.0.0.1:7420; TROTH_ENDPOINT)
-  -o, --output FORMAT        table, json, jsonl, plain
+  -o, --output FORMAT        table, json, jsonl, plain (tab-separated; troth help formats)
       --timeout 15s          longest wait for an answer
-      --no-headers  -q
+      --operator NAME        who asks, for the audit trail (TROTH_OPERATOR; default: USER)
+      --no-headers  --no-color  -q
 
 Start here:  troth help examples
 )help";
@@ -63,16 +69,35 @@ JSON: one object, an array, or one object a line:
       {"outcome",
        "troth outcome TXN | --key KEY\n\n  COMMITTED, ABORTED, PENDING or IN_DOUBT. Never a "
        "guess.\n"},
-      {"status",
-       "troth status [-e HOST:PORT]\n\n  One screen about a coordinator or a participant: health, "
-       "links, what is in doubt, alarms.\n"},
+      {"status", R"help(troth status [--check] [-e HOST:PORT]
+
+  One screen about a coordinator or a participant: health, links, what is in doubt and because of
+  whom, alarms. --check exits 6 if a link is down, an alarm is up, or it is not ready.
+)help"},
+      {"doctor", R"help(troth doctor [-e HOST:PORT]
+troth doctor --data-dir DIR     of a daemon that does not start
+
+  Looks at a daemon, and from a coordinator at every participant. One finding after the other: OK,
+  WARN or FAIL, the cause, whether data is at risk, what to type next, and the runbook. Exits 6 on
+  FAIL. Changes nothing.
+)help"},
       {"txn", R"help(troth txn list [--in-doubt|--active|--recent]
-troth txn show ID      ID may be any unique start or end of 6 or more characters
+troth txn show ID          ID may be any unique start or end of 6 or more characters
+troth txn watch ID         one line for each change until it ends (up to --timeout)
 troth txn retry ID|--all   tries now instead of after its back-off; always safe
 troth txn begin [--deadline 60s] [--idle 10s] [--comment TEXT] [--retry-of ID]
                        opens an interactive transaction and prints its ID; it ends by itself
                        when nobody talks to it for the idle time, or at the deadline
 troth txn commit ID | rollback ID
+
+On a participant that is cut off from its coordinator for good:
+troth txn resolve ID --commit|--abort --dry-run
+                           whom to ask first, and what would follow; changes nothing
+troth txn resolve ID --commit|--abort --reason TEXT --confirm TAIL [--revision R]
+                           TAIL: the last six characters of the id, typed by you. R (of txn show):
+                           refused if it has moved on since. Refused wherever somebody knows.
+troth txn forget ID --reason TEXT --confirm TAIL
+                           a decision by hand is shown until then
 )help"},
       {"sql", R"help(troth sql NAME "SQL" [--param V ...] [--expect "rows = 1"] ["SQL" ...]
 troth sql --txn ID NAME "SQL" ...
@@ -92,6 +117,42 @@ troth sql --txn ID NAME "SQL" ...
   begin | commit | rollback, .on NAME, NAME: SQL;  SQL;  .help  .quit
   Leaving the shell (or losing the connection) rolls back what is open. A script ends with the
   worst exit code of its lines.
+)help"},
+      {"participant", R"help(troth participant list
+troth participant show NAME          its own status
+troth participant drain NAME [--reason TEXT]
+                                     nothing new touches it; what runs goes on. Until resumed, or
+                                     until the coordinator restarts
+troth participant resume NAME
+troth participant orphans            branches in doubt that the coordinator does not work on; exits 6
+                                     if there are any
+)help"},
+      {"demo",
+       "troth demo [--quick] [--keep]\n\n  Starts a coordinator and three agents in a temporary "
+       "directory, moves money, kills the\n  coordinator, audits with sqlite3 and says what to try "
+       "next. Ends with Return (--quick: at once)\n  and removes its files (--keep: leaves "
+       "them).\n"},
+      {"audit",
+       "troth audit\n\n  What operators did at this daemon, newest first: when, what, on "
+       "which transaction, who, why.\n"},
+      {"config",
+       R"help(troth config show [--origin] [--role coordinator|participant] [--config FILE]
+troth config check [--role ...] [--config FILE]
+troth config example [--role ...]      a commented file with every setting
+
+  As the daemon would see it: environment over file over default. --origin says where each came from.
+)help"},
+      {"completion", R"help(source <(troth completion bash)
+troth completion zsh > "${fpath[1]}/_troth"
+troth completion fish > ~/.config/fish/completions/troth.fish
+)help"},
+      {"formats", R"help(table   for people: aligned, cut to the terminal, ages relative
+json    one object, "schema" first; durations carry their unit in the key (age_ms, rtt_us)
+jsonl   lists: one object a line
+plain   lists: tab-separated, never cut; one answer: a line path<TAB>value for each leaf
+
+Data goes to stdout, everything else to stderr. Colour only on a terminal, and never with --no-color,
+NO_COLOR or TERM=dumb.
 )help"},
       {"log", R"help(troth log dump DIR     every record, as a table or JSON lines (-o jsonl)
 troth log verify DIR   checks all checksums and chains
@@ -129,7 +190,8 @@ troth submit --on stock    "UPDATE items SET n = n - 1 WHERE id = ?1" --param 7 
 # the same, safe to repeat after a lost connection
 troth submit --key order-17 order.json
 
-# what is stuck, and why
+# what is wrong, and what to do
+troth doctor
 troth status
 troth txn list --in-doubt
 troth txn show 5TCEHW
@@ -142,7 +204,8 @@ troth log dump /var/lib/troth/c1 -o jsonl
 2  usage
 3  unreachable, timed out or not known yet (submit: ask `troth outcome`)
 4  not found
-5  refused: busy, draining, key used for another request, not supported
+5  refused: busy, draining, key used for another request, not supported, somebody knows better
+6  doctor, status --check, participant orphans: a problem was found
 
 Daemons: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
 )help"},
@@ -159,6 +222,9 @@ Participant
   prepared     voted yes; only a decision ends it (in doubt while there is none)
   read_only    wrote nothing; keeps its read locks until every vote is in
   committing, committed, aborted
+  heuristic_committed, heuristic_aborted   an operator decided; the true decision is not known, or the same
+  heuristic_mixed      the coordinator had decided otherwise: the databases differ
+  heuristic_hazard     the coordinator cannot prove any more what it decided
 )help"},
   };
   return all;
@@ -179,6 +245,13 @@ int help(const Arguments& arguments, const Words& words) {
   return kOk;
 }
 
+const std::vector<std::string>& command_names() {
+  static const std::vector<std::string> names = {
+      "submit", "outcome", "status", "doctor", "txn",    "participant", "sql",  "shell",  "query",
+      "bench",  "demo",    "audit",  "log",    "config", "completion",  "help", "version"};
+  return names;
+}
+
 int run(const Arguments& arguments) {
   const auto& words = arguments.words;
   const std::string command = words.empty() || words[0].empty() ? "help" : words[0];
@@ -187,23 +260,25 @@ int run(const Arguments& arguments) {
   if (command == "submit") return submit(arguments, rest);
   if (command == "outcome") return outcome(arguments, rest);
   if (command == "status") return status(arguments, rest);
+  if (command == "doctor") return doctor(arguments, rest);
   if (command == "txn") return txn(arguments, rest);
   if (command == "sql") return sql(arguments, rest);
   if (command == "query") return query(arguments, rest);
   if (command == "shell") return shell(arguments, rest);
+  if (command == "participant") return participant(arguments, rest);
+  if (command == "audit") return audit(arguments, rest);
   if (command == "log") return log(arguments, rest);
   if (command == "bench") return bench(arguments, rest);
+  if (command == "demo") return demo(arguments, rest);
+  if (command == "config") return config(arguments, rest);
+  if (command == "completion") return completion(arguments, rest);
   if (command == "help") return help(arguments, rest);
-  if (command == "version") {
-    std::printf("troth %s\n", version());
-    return kOk;
-  }
+  if (command == "version") return version(arguments);
   const bool flag = command.front() == '-';
   const auto near =
       flag ? did_you_mean(command, {"--endpoint", "--output", "--timeout", "--no-headers",
-                                    "--quiet", "--no-color", "--help"})
-           : did_you_mean(command, {"submit", "outcome", "status", "txn", "sql", "shell", "query",
-                                    "log", "bench", "help", "version"});
+                                    "--quiet", "--no-color", "--operator", "--help"})
+           : did_you_mean(command, command_names());
   return report(arguments, fmt::format("unknown {} \"{}\"", flag ? "flag" : "command", command),
                 near.empty() ? "troth help" : fmt::format("troth {}", near), kUsage);
 }

@@ -10,8 +10,8 @@
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    const auto arguments =
-        troth::cli::parse_arguments({argv + 1, argv + argc}, std::getenv("TROTH_ENDPOINT"));
+    const auto arguments = troth::cli::parse_arguments(
+        {argv + 1, argv + argc}, [](const char* name) { return std::getenv(name); });
     if (!arguments) return troth::cli::report({}, arguments.error());
     return troth::cli::run(*arguments);
   } catch (const std::exception& error) {

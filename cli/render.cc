@@ -101,75 +101,6 @@ std::string describe(const TransactionOutcome& outcome, bool headers) {
   return out;
 }
 
-std::string describe(const NodeStatus& status, bool headers) {
-  const bool coordinator = status.role == Role::kCoordinator;
-  std::string out = fmt::format(
-      "{}  {}   {}   {}   up {}   epoch {}\n", coordinator ? "COORDINATOR" : "PARTICIPANT",
-      status.name, status.state, status.version, age_text(status.up_ms), status.position.epoch);
-  const auto counter = [&](const char* name) {
-    for (const auto& [key, value] : status.counters)
-      if (key == name) return value;
-    return std::uint64_t{0};
-  };
-  out += fmt::format("LOG  durable through LSN {}   {} records, {} fsyncs, {} segments\n",
-                     status.position.durable, counter("records"), counter("fsyncs"),
-                     counter("log_segments"));
-  if (coordinator) {
-    out += fmt::format("TRANSACTIONS  {} committed   {} aborted   {} live\n\n",
-                       counter("committed"), counter("aborted"), counter("live"));
-  } else {
-    out +=
-        fmt::format("BRANCHES  {} prepares   {} one-phase   {} waiting for locks   {} flushes\n\n",
-                    counter("prepares"), counter("one_phase"), counter("waiting_for_locks"),
-                    counter("flushes"));
-  }
-  TablePrinter table({coordinator ? "PARTICIPANT" : "COORDINATOR", "ADDRESS", "HEALTH", "RTT",
-                      "QUEUED", "LAST ERROR"});
-  for (const auto& link : status.links)
-    table.add({link.peer.text(), link.address.empty() ? "-" : link.address,
-               link.connected ? "up" : "DOWN",
-               link.rtt_us < 0
-                   ? "-"
-                   : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000.0),
-               std::to_string(link.queued),
-               link.last_error.empty() || link.connected ? "-" : link.last_error});
-  if (!table.empty()) out += table.print(headers, terminal_width()) + "\n";
-  if (status.in_doubt == 0) {
-    out += coordinator ? "nothing is in doubt.\n" : "no branch is in doubt.\n";
-  } else {
-    out += fmt::format(
-        "{} transaction{} in doubt or not yet confirmed, oldest {}.   next: troth txn list "
-        "--in-doubt\n",
-        status.in_doubt, status.in_doubt == 1 ? "" : "s", age_text(status.oldest_in_doubt_ms));
-  }
-  for (const auto& alarm : status.alarms) out += "ALARM  " + printable(alarm) + "\n";
-  return out;
-}
-
-std::string describe(const TransactionDetail& detail, bool headers) {
-  const auto& summary = detail.summary;
-  std::string out =
-      fmt::format("transaction  {}\nstate        {}{}\n", summary.gtid, summary.state,
-                  summary.decision.empty() ? "" : fmt::format(" (decision {})", summary.decision));
-  if (!summary.protocol.empty())
-    out += fmt::format("protocol     {}\nage          {}\n", summary.protocol,
-                       age_text(summary.age_ms));
-  if (!summary.comment.empty()) out += fmt::format("comment      {}\n", printable(summary.comment));
-  if (!detail.branches.empty()) {
-    TablePrinter table({"PARTICIPANT", "VOTE", "STATE", "LAST ERROR", "STATEMENTS"});
-    for (const auto& branch : detail.branches) {
-      std::string sql;
-      for (const auto& statement : branch.statements) sql += (sql.empty() ? "" : "; ") + statement;
-      table.add({branch.participant.text(), branch.vote.empty() ? "-" : branch.vote, branch.state,
-                 branch.last_error.empty() ? "-" : branch.last_error, sql});
-    }
-    out += "\n" + table.print(headers, terminal_width());
-  }
-  if (!detail.events.empty()) out += "\n";
-  for (const auto& event : detail.events) out += "  " + printable(event) + "\n";
-  return out + "\n" + printable(detail.explanation) + "\n";
-}
-
 int report(const Arguments& arguments, const std::string& what, const std::string& hint,
            Exit code) {
   if (arguments.output == Output::kJson || arguments.output == Output::kJsonl) {
@@ -217,9 +148,46 @@ void print_json(const Arguments& arguments, const char* schema, ordered_json bod
   print_view(arguments, out);
 }
 
+namespace {
+
+void print_leaves(const ordered_json& value, const std::string& path) {
+  if (value.is_object() || value.is_array()) {
+    for (const auto& [key, item] : value.items())
+      print_leaves(item, path.empty() ? key : path + "." + key);
+    return;
+  }
+  const auto text = value.is_string() ? value.get<std::string>() : http::dump(value, -1);
+  std::printf("%s\t%s\n", path.c_str(), printable(text).c_str());
+}
+
+}  // namespace
+
 void print_view(const Arguments& arguments, const ordered_json& view) {
+  if (arguments.output == Output::kPlain) return print_leaves(view, "");
   const int indent = arguments.output == Output::kJson ? 2 : -1;
   std::printf("%s\n", http::dump(view, indent).c_str());
+}
+
+void print_list(const Arguments& arguments, const ordered_json& view, const char* rows_key,
+                const char* row_schema, const TablePrinter& table, const char* nothing) {
+  if (arguments.output == Output::kJson) return print_view(arguments, view);
+  if (arguments.output == Output::kJsonl) {
+    for (const auto& row : view[rows_key]) print_json(arguments, row_schema, row);
+    return;
+  }
+  if (table.empty()) {
+    if (!arguments.quiet) std::fprintf(stderr, "%s\n", nothing);
+    return;
+  }
+  const auto text = arguments.output == Output::kPlain
+                        ? table.tab_separated(arguments.headers)
+                        : table.print(arguments.headers, terminal_width());
+  std::printf("%s", text.c_str());
+}
+
+std::string warn_color(const Arguments& arguments, const std::string& text) {
+  if (!arguments.color || terminal_width() == 0) return text;
+  return "\x1b[1;31m" + text + "\x1b[0m";
 }
 
 }  // namespace troth::cli

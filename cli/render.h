@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cli/arguments.h"
+#include "cli/table_printer.h"
 #include "protocol/service.h"
 
 namespace troth::cli {
@@ -17,15 +18,25 @@ nlohmann::ordered_json to_json(const protocol::SubmitReply& reply);
 std::string text_of(const protocol::Value& value);
 /// The answer to one transaction, for people.
 std::string describe(const protocol::TransactionOutcome& outcome, bool headers);
-std::string describe(const protocol::NodeStatus& status, bool headers);
-std::string describe(const protocol::TransactionDetail& detail, bool headers);
+/// `blockers`: who is waited for by what is in doubt.
+std::string describe(const Arguments& arguments, const protocol::NodeStatus& status,
+                     const std::vector<std::string>& blockers);
+std::string describe(const Arguments& arguments, const protocol::TransactionDetail& detail);
 
 /// `error: ...` / `  try: ...` on stderr, or an object with -o json. Returns the exit code.
 int report(const Arguments& arguments, const std::string& what, const std::string& hint, Exit code);
 int report(const Arguments& arguments, const Error& error);
 /// Prints with its schema name; jsonl prints one line.
 void print_json(const Arguments& arguments, const char* schema, nlohmann::ordered_json body);
-/// A whole answer, schema and all.
+/// A whole answer, schema and all, in every format but table: json, jsonl, or (plain) one line
+/// `path<TAB>value` for each leaf.
 void print_view(const Arguments& arguments, const nlohmann::ordered_json& view);
+/// A list: json = the whole view, jsonl = one object a row with `row_schema`, plain =
+/// tab-separated, table = aligned; for none, `nothing` on stderr.
+void print_list(const Arguments& arguments, const nlohmann::ordered_json& view,
+                const char* rows_key, const char* row_schema, const TablePrinter& table,
+                const char* nothing);
+/// Words that a person must see stand out on a terminal that wants colour; elsewhere as they are.
+std::string warn_color(const Arguments& arguments, const std::string& text);
 
 }  // namespace troth::cli

@@ -112,6 +112,18 @@ void TablePrinter::add(std::vector<std::string> cells) {
   rows_.push_back(std::move(cells));
 }
 
+// Tabs inside cells are escaped by printable() already.
+std::string TablePrinter::tab_separated(bool with_headers) const {
+  std::string out;
+  const auto line = [&out](const std::vector<std::string>& cells) {
+    for (std::size_t c = 0; c < cells.size(); ++c) out += (c == 0 ? "" : "\t") + cells[c];
+    out += "\n";
+  };
+  if (with_headers) line(headers_);
+  for (const auto& row : rows_) line(row);
+  return out;
+}
+
 std::string TablePrinter::print(bool with_headers, std::size_t width) const {
   std::vector<std::size_t> widths(headers_.size(), 0);
   std::vector<bool> right(headers_.size(), !rows_.empty());

@@ -13,6 +13,8 @@ class TablePrinter {
   void add(std::vector<std::string> cells);
   /// `width` 0 = unlimited; otherwise the last column is cut to fit.
   std::string print(bool with_headers, std::size_t width) const;
+  /// One line a row, cells separated by tabs, nothing padded or cut: for cut, awk and diff.
+  std::string tab_separated(bool with_headers) const;
   bool empty() const { return rows_.empty(); }
 
  private:

@@ -25,6 +25,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       transport_(transport),
       logger_(std::move(logger)),
       peers_(options_.name, Role::kCoordinator, options_.log_id, options_.epoch, true),
+      operators_(log),
       told_(log.durable()),
       checkpoint_start_(log.appended()) {
   for (const auto& [name, address] : options_.participants) peers_.allow(name, address);

@@ -22,6 +22,7 @@
 #include "protocol/two_phase_commit.h"
 #include "recovery/action_table.h"
 #include "recovery/coordinator_replay.h"
+#include "recovery/operator_book.h"
 #include "recovery/peer_table.h"
 
 namespace troth::coordinator {
@@ -98,7 +99,14 @@ class Engine {
   std::vector<protocol::TransactionSummary> list(protocol::TransactionFilter filter,
                                                  std::size_t limit, Now now) const;
   Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
-  Result<std::int64_t> retry(const std::string& id, Now now);
+  Result<std::int64_t> retry(const std::string& id, const protocol::Operator& by, Now now);
+  Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request, Now now);
+  Result<protocol::ResolveReply> forget(const protocol::ForgetRequest& request, Now now);
+  Status drain_participant(const NodeName& name, bool drain, const protocol::Operator& by, Now now);
+  bool is_drained(const NodeName& name) const { return drained_.count(name) != 0; }
+  std::vector<protocol::AuditEntry> audit_trail(std::size_t limit) const {
+    return operators_.audit(limit);
+  }
   void measure(Measurements& out, Now now) const;
   /// How long the scan of the log took, once.
   void measured_recovery(Duration took);
@@ -220,6 +228,9 @@ class Engine {
   protocol::TransactionSummary summary_of(const Transaction& txn, Now now) const;
   Result<protocol::TransactionDetail> show_ended(const std::string& id) const;
   void note(Transaction& txn, std::string event, Now now);
+  tl::unexpected<Error> why_not(const std::string& id, Now now) const;
+  void audit(const std::string& action, const std::string& subject, const std::string& result,
+             const protocol::Operator& by, Now now);
   void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
 
   EngineOptions options_;
@@ -246,6 +257,8 @@ class Engine {
   std::map<NodeName, protocol::LinkStatus> links_;
   std::map<std::string, std::uint64_t> counters_;
   Meters meters_;
+  recovery::OperatorBook operators_;
+  std::set<NodeName> drained_;  // by operators: nothing new touches them
   std::vector<std::string> alarms_;
   std::uint64_t next_sequence_ = 1;
   bool draining_ = false;

@@ -41,6 +41,11 @@ std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
           fmt::format("no participant is called {}; configured are: {}", branch.participant, known),
           AbortCode::kUnknownParticipant);
     }
+    if (is_drained(branch.participant))
+      return refuse(
+          ErrorCode::kBusy,
+          fmt::format("{} is drained by an operator: nothing new touches it", branch.participant),
+          AbortCode::kDraining);
     if (std::find(seen.begin(), seen.end(), branch.participant) != seen.end())
       return refuse(
           ErrorCode::kInvalidArgument,

@@ -93,6 +93,13 @@ void Engine::execute(const Gtid& gtid, BranchRequest request, InteractivePort::E
   auto& open = open_.at(gtid);
   auto branch = std::find_if(open.branches.begin(), open.branches.end(),
                              [&](const auto& b) { return b.participant == request.participant; });
+  if (branch == open.branches.end() && is_drained(request.participant)) {
+    reply.refusal = refuse(
+        ErrorCode::kBusy,
+        fmt::format("{} is drained by an operator: nothing new touches it", request.participant),
+        AbortCode::kDraining);
+    return done(std::move(reply));
+  }
   if (branch == open.branches.end())
     branch = open.branches.insert(branch, {request.participant, 0, {}});
   count("executes");

@@ -48,7 +48,8 @@ void Engine::measure(Measurements& out, Now now) const {
   for (const auto& [action, n] : meters_.recovered)
     out.add("recovery_transactions_total", {{"action", action}}, n);
   out.add("recovery_duration_seconds", {}, meters_.recovery_seconds);
-  out.add("operator_actions_total", {{"action", "retry"}, {"result", "ok"}}, meters_.retries);
+  for (const auto& [key, n] : meters_.operator_actions)
+    out.add("operator_actions_total", {{"action", key.first}, {"result", key.second}}, n);
 
   std::map<std::string, std::uint64_t> states{{"preparing", 0}, {"committing", 0}};
   std::map<NodeName, std::uint64_t> blockers;

@@ -15,6 +15,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   adopted_ = tables.adopted;
   horizon_ = tables.horizon;
   for (const auto& peer : tables.peers) peers_.adopt(peer);
+  operators_.adopt(std::move(tables.operators));
   for (const auto& [gtid, known] : tables.outcomes) {
     TransactionOutcome outcome;
     outcome.gtid = gtid;
@@ -80,6 +81,7 @@ void Engine::checkpoint_if_due(Now now) {
       append((key++)->second);
     }
   }
+  operators_.copy_forward();
   append(HorizonRecord{Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_,
                             Decider::kCoordinator)});
   checkpoint_end_ = log_.appended();
@@ -102,6 +104,7 @@ NodeStatus Engine::status(Now now) const {
     LinkStatus shown = link == links_.end() ? LinkStatus{} : link->second;
     shown.peer = name;
     if (shown.address.empty()) shown.address = address;
+    shown.draining = is_drained(name);
     status.links.push_back(std::move(shown));
   }
   for (const auto& [gtid, txn] : live_) {
@@ -118,6 +121,14 @@ NodeStatus Engine::status(Now now) const {
   for (const auto& [name, value] : counters_) status.counters.emplace_back(name, value);
   status.counters.emplace_back("live", live_.size() + open_.size());
   status.counters.emplace_back("open", open_.size());
+  constexpr std::size_t kLately = 100;
+  std::size_t seen = 0, aborted = 0;
+  for (auto at = recent_order_.rbegin(); at != recent_order_.rend() && seen < kLately; ++at, ++seen)
+    aborted += recent_.at(*at).outcome.outcome == Outcome::kAborted ? 1 : 0;
+  status.counters.emplace_back("recent_committed", seen - aborted);
+  status.counters.emplace_back("recent_aborted", aborted);
+  status.counters.emplace_back("log_full", log_.has_room() ? 0 : 1);
+  status.counters.emplace_back("wall_clock_unix_ms", now.wall.unix_ms);
   status.counters.emplace_back("in_doubt", status.in_doubt);
   return status;
 }
@@ -288,7 +299,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   return detail;
 }
 
-Result<std::int64_t> Engine::retry(const std::string& id, Now now) {
+Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, Now now) {
   std::vector<Gtid> gtids;
   if (id.empty()) {
     for (const auto& [gtid, txn] : live_) gtids.push_back(gtid);
@@ -299,7 +310,7 @@ Result<std::int64_t> Engine::retry(const std::string& id, Now now) {
     gtids.push_back(std::visit([](const auto& m) { return m.gtid(); }, txn->machine));
   }
   for (const auto& gtid : gtids) poke(gtid, now);
-  ++meters_.retries;
+  audit("retry", id, "ok", by, now);
   return static_cast<std::int64_t>(gtids.size());
 }
 

@@ -19,7 +19,7 @@ struct Meters {
   std::map<std::string, std::uint64_t> recovered;  ///< by action
   ByTwo duration;                                  ///< by protocol and outcome
   std::map<std::string, Histogram> phase;          ///< prepare, log_decision, commit
-  std::uint64_t retries = 0;                       ///< asked for by operators
+  std::map<std::pair<std::string, std::string>, std::uint64_t> operator_actions;  ///< and result
   double recovery_seconds = 0;
 
   void observe_phase(const std::string& name, Duration time) {

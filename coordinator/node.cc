@@ -222,8 +222,24 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Result<TransactionDetail> show_transaction(const std::string& id) override {
     return ask<TransactionDetail>([id](Engine& e, Now now) { return e.show(id, now); });
   }
-  Result<std::int64_t> retry_transactions(const std::string& id) override {
-    return ask<std::int64_t>([id](Engine& e, Now now) { return e.retry(id, now); });
+  Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
+    return ask<std::int64_t>([id, by](Engine& e, Now now) { return e.retry(id, by, now); });
+  }
+  Result<ResolveReply> resolve(const ResolveRequest& request) override {
+    return ask<ResolveReply>([request](Engine& e, Now now) { return e.resolve(request, now); });
+  }
+  Result<ResolveReply> forget(const ForgetRequest& request) override {
+    return ask<ResolveReply>([request](Engine& e, Now now) { return e.forget(request, now); });
+  }
+  Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
+    return ask<std::vector<AuditEntry>>([limit](Engine& e, Now) { return e.audit_trail(limit); });
+  }
+  Status drain_participant(const NodeName& name, bool drain, const Operator& by) override {
+    auto done = ask<bool>([=](Engine& e, Now now) -> Result<bool> {
+      TROTH_TRY(e.drain_participant(name, drain, by, now));
+      return true;
+    });
+    return done ? Status{} : Status(fail(done.error()));
   }
 
   Result<Measurements> measure() override {
@@ -242,7 +258,10 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   /// What the links know better than the engine: it hears of changes only.
   void show_links(NodeStatus& status) const {
     for (auto& shown : status.links)
-      if (auto link = transport_->link(shown.peer)) shown = std::move(*link);
+      if (auto link = transport_->link(shown.peer)) {
+        link->draining = shown.draining;
+        shown = std::move(*link);
+      }
   }
 
   std::size_t unanswered() {

@@ -22,10 +22,15 @@ ordered_json with_schema(const char* schema, const ordered_json& body) {
 }  // namespace
 
 ordered_json to_json(const LinkStatus& link) {
-  return {{"peer", link.peer.text()},     {"address", link.address},
-          {"connected", link.connected},  {"since_unix_ms", link.since_unix_ms},
-          {"rtt_us", link.rtt_us},        {"queued", link.queued},
-          {"sent", link.messages_sent},   {"dropped", link.messages_dropped},
+  return {{"peer", link.peer.text()},
+          {"address", link.address},
+          {"connected", link.connected},
+          {"since_unix_ms", link.since_unix_ms},
+          {"draining", link.draining},
+          {"rtt_us", link.rtt_us},
+          {"queued", link.queued},
+          {"sent", link.messages_sent},
+          {"dropped", link.messages_dropped},
           {"last_error", link.last_error}};
 }
 
@@ -71,6 +76,7 @@ ordered_json to_json(const TransactionDetail& detail) {
   out["branches"] = std::move(branches);
   out["explanation"] = detail.explanation;
   out["events"] = detail.events;
+  out["revision"] = detail.revision;
   return out;
 }
 
@@ -92,6 +98,25 @@ ordered_json participants_view(const NodeStatus& coordinator) {
   auto rows = ordered_json::array();
   for (const auto& link : coordinator.links) rows.push_back(to_json(link));
   return with_schema("troth.participant.list/1", {{"participants", std::move(rows)}});
+}
+
+ordered_json to_json(const AuditEntry& entry) {
+  return {
+      {"when_unix_ms", entry.when.unix_ms}, {"action", entry.action}, {"result", entry.result},
+      {"subject", entry.subject},           {"by", entry.by.name},    {"reason", entry.by.reason}};
+}
+
+ordered_json audit_view(const std::vector<AuditEntry>& entries) {
+  auto rows = ordered_json::array();
+  for (const auto& entry : entries) rows.push_back(to_json(entry));
+  return with_schema("troth.audit/1", {{"entries", std::move(rows)}});
+}
+
+ordered_json resolve_view(const ResolveReply& reply) {
+  return with_schema("troth.txn.resolve/1", {{"txn_id", reply.gtid.text()},
+                                             {"applied", reply.applied},
+                                             {"revision", reply.revision},
+                                             {"lines", reply.lines}});
 }
 
 ordered_json error_view(const std::string& what, const std::string& hint) {

@@ -22,6 +22,11 @@ nlohmann::ordered_json transactions_view(const std::vector<protocol::Transaction
 nlohmann::ordered_json transaction_view(const protocol::TransactionDetail& detail);
 nlohmann::ordered_json participants_view(const protocol::NodeStatus& coordinator);
 
+nlohmann::ordered_json to_json(const protocol::AuditEntry& entry);
+/// troth.audit/1 and troth.txn.resolve/1.
+nlohmann::ordered_json audit_view(const std::vector<protocol::AuditEntry>& entries);
+nlohmann::ordered_json resolve_view(const protocol::ResolveReply& reply);
+
 /// troth.error/1. `hint` may be empty.
 nlohmann::ordered_json error_view(const std::string& what, const std::string& hint);
 

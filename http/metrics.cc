@@ -175,6 +175,8 @@ const std::vector<MetricInfo>& metric_table() {
       {"participant_queued_messages", gauge, "Messages that wait for the next call"},
       {"agent_prepared_branches", gauge, "Branches that voted yes and know no decision yet"},
       {"agent_oldest_prepared_age_seconds", gauge, "Age of the oldest of them, 0 if there is none"},
+      {"agent_heuristic_outcomes", gauge,
+       "Decisions taken by hand and not forgotten; mixed: the coordinator decided otherwise"},
       {"agent_live_branches", gauge, "Branches that are not over"},
       {"agent_waiting_branches", gauge, "Branches that wait for locks"},
       {"agent_lock_waits_total", counter, "How often a branch had to wait for a lock"},

@@ -28,6 +28,7 @@ constexpr const char* kIndex =
     "/api/v1/transactions          as troth txn list -o json; "
     "?filter=all|in_doubt|active|recent&limit=100\n"
     "/api/v1/transactions/ID       as troth txn show ID -o json\n"
+    "/api/v1/audit                as troth audit -o json; ?limit=100\n"
     "/api/v1/participants          as troth participant list -o json (a coordinator's)\n";
 
 Reply text(int status, std::string body) {
@@ -129,6 +130,12 @@ Reply Views::api(AdminPort& port, const std::string& view,
     if (status->role != Role::kCoordinator)
       return problem({ErrorCode::kNotFound, "a participant has no participants"});
     return json(participants_view(*status));
+  }
+  if (view == "audit") {
+    const auto limit = parse_limit(value_of(query, "limit"));
+    if (!limit) return problem(limit.error());
+    const auto trail = port.audit(*limit);
+    return trail ? json(audit_view(*trail)) : problem(trail.error());
   }
   if (view == "transactions") {
     const auto filter = parse_filter(value_of(query, "filter"));

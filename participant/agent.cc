@@ -160,8 +160,26 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   Result<TransactionDetail> show_transaction(const std::string& id) override {
     return ask<TransactionDetail>([id](Engine& engine, Now now) { return engine.show(id, now); });
   }
-  Result<std::int64_t> retry_transactions(const std::string& id) override {
-    return ask<std::int64_t>([id](Engine& engine, Now now) { return engine.retry(id, now); });
+  Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
+    return ask<std::int64_t>(
+        [id, by](Engine& engine, Now now) { return engine.retry(id, by, now); });
+  }
+  Result<ResolveReply> resolve(const ResolveRequest& request) override {
+    return await([request](Engine& engine, Engine::ResolveDone done, Now now) {
+      engine.resolve(request, std::move(done), now);
+    });
+  }
+  Result<ResolveReply> forget(const ForgetRequest& request) override {
+    return await([request](Engine& engine, Engine::ResolveDone done, Now now) {
+      engine.forget(request, std::move(done), now);
+    });
+  }
+  Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
+    return ask<std::vector<AuditEntry>>(
+        [limit](Engine& engine, Now) { return engine.audit_trail(limit); });
+  }
+  Status drain_participant(const NodeName&, bool, const Operator&) override {
+    return fail(ErrorCode::kUnsupported, "a participant has no participants: ask the coordinator");
   }
 
   Result<Measurements> measure() override {
@@ -176,6 +194,21 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
 
  private:
   static constexpr auto kCallLimit = std::chrono::seconds(5);
+
+  /// For what is answered only when it is durable.
+  Result<ResolveReply> await(std::function<void(Engine&, Engine::ResolveDone, Now)> fn) {
+    auto promise = std::make_shared<std::promise<Result<ResolveReply>>>();
+    auto future = promise->get_future();
+    const bool posted = loop_->post([promise, fn = std::move(fn)](Engine& engine, Now now) {
+      fn(
+          engine, [promise](Result<ResolveReply> reply) { promise->set_value(std::move(reply)); },
+          now);
+    });
+    if (!posted) return fail(ErrorCode::kBusy, "the agent's inbox is full");
+    if (future.wait_for(kCallLimit) != std::future_status::ready)
+      return fail(ErrorCode::kTimeout, "not durable yet: look at it again before you repeat it");
+    return future.get();
+  }
 
   template <class T>
   Result<T> ask(std::function<Result<T>(Engine&, Now)> question) {

@@ -17,6 +17,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       worker_(worker),
       logger_(std::move(logger)),
       peers_(options_.name, Role::kParticipant, options_.log_id, options_.epoch, false),
+      operators_(log),
       checkpoint_end_(log.appended()) {}
 
 BranchSettings Engine::settings() const {
@@ -46,6 +47,8 @@ void Engine::step(Entry& entry, const Branch::Event& event, Now now,
   const auto before = entry.branch.state();
   auto effects = entry.branch.step(event, now.monotonic);
   count_transition(entry, before);
+  if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
+    entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};
   carry_out(entry, std::move(effects), now, statements);
 }
 
@@ -195,6 +198,11 @@ void Engine::append(const Record& record) {
 
 void Engine::on_durable(Lsn durable, Now now) {
   publish();
+  while (!operators_waiting_.empty() && operators_waiting_.begin()->first <= durable) {
+    const auto tell = std::move(operators_waiting_.begin()->second);
+    operators_waiting_.erase(operators_waiting_.begin());
+    tell();
+  }
   while (!held_.empty() && held_.begin()->first <= durable) {
     auto held = std::move(held_.begin()->second);
     held_.erase(held_.begin());
@@ -291,6 +299,7 @@ std::optional<MonotonicTime> Engine::next_wake() const {
   if (!timers_.empty()) consider(timers_.begin()->first);
   if (!flush_wanted_ && !flush_out_) consider(flush_at_);
   consider(durable_at_);
+  consider(truth_at_);
   return wake;
 }
 
@@ -316,6 +325,10 @@ void Engine::tick(Now now) {
   if (durable_at_ && *durable_at_ <= now.monotonic) {
     durable_at_.reset();
     worker_.post(MakeDurableJob{flushed_});
+  }
+  if (truth_at_ && *truth_at_ <= now.monotonic) {
+    if (std::exchange(unfinished_by_hand_, false)) finish_by_hand(now);
+    ask_for_truth(now);
   }
 }
 

@@ -7,6 +7,7 @@
 //   read):
 // nobody outside may ever see work that a power cut could still take back.
 
+#include <array>
 #include <deque>
 #include <functional>
 #include <map>
@@ -23,6 +24,7 @@
 #include "protocol/record_log.h"
 #include "protocol/service.h"
 #include "protocol/transport.h"
+#include "recovery/operator_book.h"
 #include "recovery/participant_replay.h"
 #include "recovery/peer_table.h"
 
@@ -88,7 +90,14 @@ class Engine {
   std::vector<protocol::TransactionSummary> list(protocol::TransactionFilter filter,
                                                  std::size_t limit, Now now) const;
   Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
-  Result<std::int64_t> retry(const std::string& id, Now now);
+  Result<std::int64_t> retry(const std::string& id, const protocol::Operator& by, Now now);
+  using ResolveDone = std::function<void(Result<protocol::ResolveReply>)>;
+  /// Called back when what was done is durable.
+  void resolve(const protocol::ResolveRequest& request, ResolveDone done, Now now);
+  void forget(const protocol::ForgetRequest& request, ResolveDone done, Now now);
+  std::vector<protocol::AuditEntry> audit_trail(std::size_t limit) const {
+    return operators_.audit(limit);
+  }
   void measure(Measurements& out, Now now) const;
 
  private:
@@ -109,6 +118,8 @@ class Engine {
     MonotonicTime since;
     LocalDone done;
     std::vector<std::string> sql;
+    std::array<std::pair<MonotonicTime, protocol::Branch::State>, 6> steps;  // its first ones
+    std::size_t steps_taken = 0;
   };
   struct Held {
     Gtid gtid;
@@ -173,6 +184,30 @@ class Engine {
   void settle_checkpoint();
   void checkpoint_if_due(Now now);
   const Entry* find(const std::string& id, std::string& problem) const;
+  static bool matches(const Gtid& gtid, const std::string& id);
+
+  // decisions by hand (engine_operators.cc)
+  Result<protocol::ResolveReply> plan_resolve(const protocol::ResolveRequest& request,
+                                              Now now) const;
+  Result<protocol::ResolveReply> plan_forget(const protocol::ForgetRequest& request) const;
+  std::vector<std::string> consequences(const Entry& entry, protocol::Decision decision,
+                                        Now now) const;
+  void carry_out_by_hand(Entry& entry, const protocol::HeuristicRecord& record, Now now);
+  void finish_by_hand(Now now);
+  bool compare_with_truth(const NodeName& from, const protocol::Decide& message, Now now);
+  void hazard(const Gtid& gtid);
+  void ask_for_truth(Now now);
+  void audit(const std::string& action, const std::string& subject, const std::string& result,
+             const protocol::Operator& by, Now now);
+  void tell_when_durable(ResolveDone done, protocol::ResolveReply reply);
+  static std::string heuristic_state(const protocol::HeuristicRecord& record);
+  std::string describe_heuristic(const protocol::HeuristicRecord& record) const;
+  void show_heuristics(protocol::NodeStatus& status) const;
+  Result<protocol::TransactionDetail> show_heuristic(const std::string& id, Now now) const;
+  protocol::TransactionSummary summary_of(const protocol::HeuristicRecord& record, Now now) const;
+  std::string revision_of(const Entry& entry) const;
+  bool is_connected(const NodeName& peer) const;
+  static std::vector<std::string> timeline(const Entry& entry);
   protocol::TransactionSummary summary_of(const Gtid& gtid, const Entry& entry, Now now) const;
   void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
 
@@ -213,6 +248,12 @@ class Engine {
   std::optional<MonotonicTime> flush_at_;
   std::optional<MonotonicTime> durable_at_;
   Lsn flushed_, file_durable_;
+
+  recovery::OperatorBook operators_;
+  std::multimap<Lsn, std::function<void()>> operators_waiting_;  // for durability
+  std::map<std::pair<std::string, std::string>, std::uint64_t> operator_actions_;
+  bool unfinished_by_hand_ = false;        // found at the start
+  std::optional<MonotonicTime> truth_at_;  // when coordinators are asked what they decided
 
   Lsn checkpoint_start_, checkpoint_end_, released_;
   MonotonicTime started_;

@@ -22,6 +22,14 @@ void Engine::measure(Measurements& out, Now now) const {
   out.add("agent_waiting_branches", database, waiting);
   out.add("agent_lock_waits_total", database, counter("lock_waits"));
   out.add("agent_flushes_total", database, counter("flushes"));
+  for (const auto& [key, n] : operator_actions_)
+    out.add("operator_actions_total", {{"action", key.first}, {"result", key.second}}, n);
+  std::uint64_t mixed = 0;
+  for (const auto& [gtid, record] : operators_.heuristics())
+    if (heuristic_state(record) == "heuristic_mixed") ++mixed;
+  out.add("agent_heuristic_outcomes", {database.front(), {"kind", "mixed"}}, mixed);
+  out.add("agent_heuristic_outcomes", {database.front(), {"kind", "other"}},
+          operators_.heuristics().size() - mixed);
   for (const char* ended : {"prepared", "read_only", "committed", "aborted"})
     out.add("agent_branches_total", {database.front(), {"step", ended}}, counter(ended));
   for (const auto& [protocol, name] :

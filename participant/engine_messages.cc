@@ -44,6 +44,7 @@ void Engine::retry_in_doubt(const NodeName& coordinator, Now now) {
   for (auto& [gtid, entry] : branches_)
     if (entry.branch.in_doubt() && entry.branch.coordinator() == coordinator)
       step(entry, Branch::RetryNow{}, now);
+  if (!operators_.heuristics().empty()) truth_at_ = now.monotonic;
 }
 
 Hello Engine::make_hello(const NodeName& peer) const {
@@ -89,6 +90,7 @@ void Engine::handle(const NodeName& from, const Message& message, Now now) {
   if (std::holds_alternative<Release>(message)) {
     if (found != branches_.end()) step(found->second, Branch::Released{}, now);
   } else if (const auto* reply = std::get_if<InquiryReply>(&message)) {
+    if (reply->answer == InquiryReply::Answer::kContinuityNotProven) hazard(reply->gtid);
     if (found == branches_.end()) return;
     const bool before = found->second.branch.continuity_not_proven();
     step(found->second, Branch::InquiryAnswered{reply->answer}, now);
@@ -246,6 +248,7 @@ void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
   } else {
     TROTH_FAILPOINT("participant.abort.received");
   }
+  if (compare_with_truth(from, message, now)) return;
   if (found != branches_.end()) {
     step(found->second, Branch::Decided{from, message}, now);
     return;

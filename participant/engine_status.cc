@@ -43,6 +43,11 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
                     : Branch::tombstone(settings(), gtid, remembered.reason),
                 {now, {}});
   }
+  operators_.adopt(std::move(tables.operators));
+  if (!operators_.heuristics().empty()) {
+    unfinished_by_hand_ = true;
+    truth_at_ = now;
+  }
   // What earlier starts left in the log counts towards the next checkpoint.
   if (tables.first_record.value != 0)
     checkpoint_end_ = std::min(checkpoint_end_, tables.first_record);
@@ -87,6 +92,7 @@ void Engine::checkpoint_if_due(Now now) {
     record.reason = entry.branch.reason();
     append(record);
   }
+  operators_.copy_forward();
   for (const auto& [text, key] : keys_) {
     if (key.outcome == Outcome::kPending) continue;
     append(RememberedRecord{key.gtid, key.outcome, key.reason, text, key.digest, key.decided,
@@ -107,6 +113,7 @@ NodeStatus Engine::status(Now now) const {
   status.up_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - started_).count();
   status.alarms = alarms_;
+  show_heuristics(status);
   for (const auto& [name, link] : links_) status.links.push_back(link);
   std::uint64_t waiting = 0;
   for (const auto& [gtid, entry] : branches_) {
@@ -121,6 +128,8 @@ NodeStatus Engine::status(Now now) const {
   status.counters.emplace_back("waiting_for_locks", waiting);
   status.counters.emplace_back("in_doubt", status.in_doubt);
   status.counters.emplace_back("branches_live", live_);
+  status.counters.emplace_back("log_full", log_.has_room() ? 0 : 1);
+  status.counters.emplace_back("wall_clock_unix_ms", now.wall.unix_ms);
   status.counters.emplace_back("branches_remembered", branches_.size() - live_);
   return status;
 }
@@ -142,6 +151,10 @@ TransactionSummary Engine::summary_of(const Gtid& gtid, const Entry& entry, Now 
     summary.next_retry_ms = std::max<std::int64_t>(
         0, std::chrono::duration_cast<std::chrono::milliseconds>(*wake - now.monotonic).count());
   summary.comment = entry.waits_for.empty() ? "" : "waits for " + entry.waits_for;
+  if (const auto* record = operators_.find(gtid)) {
+    summary.state = heuristic_state(*record);
+    summary.comment = describe_heuristic(*record);
+  }
   return summary;
 }
 
@@ -150,25 +163,30 @@ std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size
   std::vector<TransactionSummary> out;
   for (const auto& [gtid, entry] : branches_) {
     const bool over = entry.branch.is_over();
+    if (operators_.find(gtid) != nullptr) continue;  // below
     const bool wanted = filter == TransactionFilter::kAll ||
                         (filter == TransactionFilter::kInDoubt && entry.branch.in_doubt()) ||
                         (filter == TransactionFilter::kActive && !over) ||
                         (filter == TransactionFilter::kRecent && over);
     if (wanted) out.push_back(summary_of(gtid, entry, now));
   }
+  for (const auto& [gtid, record] : operators_.heuristics())
+    if (filter != TransactionFilter::kActive) out.push_back(summary_of(record, now));
   std::stable_sort(out.begin(), out.end(),
                    [](const auto& a, const auto& b) { return a.age_ms > b.age_ms; });
   if (out.size() > limit) out.resize(limit);
   return out;
 }
 
+bool Engine::matches(const Gtid& gtid, const std::string& id) {
+  const auto text = gtid.text();
+  return text == id || (id.size() >= 6 && (text.starts_with(id) || text.ends_with(id)));
+}
+
 const Engine::Entry* Engine::find(const std::string& id, std::string& problem) const {
   const Entry* match = nullptr;
   for (const auto& [gtid, entry] : branches_) {
-    const auto text = gtid.text();
-    const bool hit =
-        text == id || (id.size() >= 6 && (text.rfind(id, 0) == 0 || text.ends_with(id)));
-    if (!hit) continue;
+    if (!matches(gtid, id)) continue;
     if (match != nullptr) {
       problem = fmt::format("more than one transaction starts or ends with \"{}\"", id);
       return nullptr;
@@ -182,6 +200,7 @@ const Engine::Entry* Engine::find(const std::string& id, std::string& problem) c
 Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   std::string problem;
   const auto* entry = find(id, problem);
+  if (auto heuristic = show_heuristic(id, now)) return heuristic;
   if (entry == nullptr) return fail(ErrorCode::kNotFound, problem);
   TransactionDetail detail;
   detail.summary = summary_of(entry->branch.gtid(), *entry, now);
@@ -191,6 +210,8 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   branch.attempts = detail.summary.attempts;
   branch.statements = entry->sql;
   detail.branches.push_back(std::move(branch));
+  detail.revision = revision_of(*entry);
+  detail.events = timeline(*entry);
   for (const auto& [gtid, other] : branches_)
     if (std::find(other.holders.begin(), other.holders.end(), entry->branch.gtid()) !=
         other.holders.end())
@@ -199,8 +220,8 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   if (entry->branch.continuity_not_proven()) {
     detail.explanation = fmt::format(
         "{} cannot prove what it decided (its log was adopted from a copy). The rows stay locked "
-        "until an operator resolves it.",
-        coordinator);
+        "until an operator resolves it: troth txn resolve {} --dry-run --commit|--abort",
+        coordinator, entry->branch.gtid().text().substr(20));
   } else if (entry->branch.in_doubt()) {
     const auto link = links_.find(coordinator);
     const bool reachable = link != links_.end() && link->second.connected;
@@ -216,7 +237,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   return detail;
 }
 
-Result<std::int64_t> Engine::retry(const std::string& id, Now now) {
+Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, Now now) {
   std::string problem;
   const Entry* only = id.empty() ? nullptr : find(id, problem);
   if (!id.empty() && only == nullptr) return fail(ErrorCode::kNotFound, problem);
@@ -227,6 +248,8 @@ Result<std::int64_t> Engine::retry(const std::string& id, Now now) {
     step(entry, Branch::RetryNow{}, now);
     ++poked;
   }
+  if (!operators_.heuristics().empty()) ask_for_truth(now);
+  audit("retry", id, "ok", by, now);
   return poked;
 }
 

@@ -64,6 +64,7 @@ enum class AbortCode : std::uint8_t {
   kStaleEpoch = 80,        ///< a message of an earlier incarnation
   kTombstone = 81,         ///< promised never to vote yes for it
   kDatabaseReplaced = 82,  ///< the database file is not the one that was opened
+  kOperator = 84,          ///< an operator decided in place of the coordinator
   kInternal = 90,
 };
 

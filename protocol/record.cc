@@ -170,6 +170,35 @@ void body(ByteWriter& out, const DecidedRecord& r) {
   encode(out, r.reason);
 }
 
+void put(ByteWriter& out, const Operator& by) {
+  out.bytes(by.name);
+  out.bytes(by.reason);
+}
+Operator get_operator(ByteReader& in) {
+  Operator by;
+  by.name = std::string(in.bytes());
+  by.reason = std::string(in.bytes());
+  return by;
+}
+void body(ByteWriter& out, const HeuristicRecord& r) {
+  out.gtid(r.gtid);
+  out.u8(static_cast<std::uint8_t>(r.decision));
+  out.u8(static_cast<std::uint8_t>(r.truth));
+  out.name(r.coordinator);
+  out.signed_varint(r.when.unix_ms);
+  put(out, r.by);
+}
+void body(ByteWriter& out, const ForgetRecord& r) {
+  out.gtid(r.gtid);
+}
+void body(ByteWriter& out, const AuditRecord& r) {
+  out.signed_varint(r.entry.when.unix_ms);
+  out.bytes(r.entry.action);
+  out.bytes(r.entry.result);
+  out.bytes(r.entry.subject);
+  put(out, r.entry.by);
+}
+
 PeerRecord get_peer(ByteReader& in) {
   PeerRecord r;
   r.name = in.name();
@@ -263,6 +292,26 @@ DecidedRecord get_decided(ByteReader& in) {
   return r;
 }
 
+HeuristicRecord get_heuristic(ByteReader& in) {
+  HeuristicRecord r;
+  r.gtid = in.gtid();
+  r.decision = get_enum<Decision>(in, 1, 2);
+  r.truth = get_enum<Outcome>(in, 0, 3);
+  r.coordinator = in.name();
+  r.when = {in.signed_varint()};
+  r.by = get_operator(in);
+  return r;
+}
+AuditRecord get_audit(ByteReader& in) {
+  AuditRecord r;
+  r.entry.when = {in.signed_varint()};
+  r.entry.action = std::string(in.bytes());
+  r.entry.result = std::string(in.bytes());
+  r.entry.subject = std::string(in.bytes());
+  r.entry.by = get_operator(in);
+  return r;
+}
+
 Result<Record> decode_body(RecordType type, ByteReader& in) {
   switch (type) {
     case RecordType::kEpoch:
@@ -314,6 +363,12 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
     }
     case RecordType::kDecided:
       return Record(get_decided(in));
+    case RecordType::kHeuristic:
+      return Record(get_heuristic(in));
+    case RecordType::kForget:
+      return Record(ForgetRecord{in.gtid()});
+    case RecordType::kAudit:
+      return Record(get_audit(in));
   }
   return fail(
       ErrorCode::kUnsupported,
@@ -361,6 +416,12 @@ std::string_view to_string(RecordType type) {
       return "ELECTED";
     case RecordType::kDecided:
       return "DECIDED";
+    case RecordType::kHeuristic:
+      return "HEURISTIC";
+    case RecordType::kForget:
+      return "FORGET";
+    case RecordType::kAudit:
+      return "AUDIT";
   }
   return "UNKNOWN";
 }
@@ -385,6 +446,9 @@ RecordType type_of(const Record& record) {
                         [](const PreabortedRecord&) { return RecordType::kPreaborted; },
                         [](const ElectedRecord&) { return RecordType::kElected; },
                         [](const DecidedRecord&) { return RecordType::kDecided; },
+                        [](const HeuristicRecord&) { return RecordType::kHeuristic; },
+                        [](const ForgetRecord&) { return RecordType::kForget; },
+                        [](const AuditRecord&) { return RecordType::kAudit; },
                     },
                     record);
 }
@@ -438,6 +502,9 @@ Force force_of(const Record& record) {
           [](const PreabortedRecord&) { return Force::kYes; },    // likewise
           [](const ElectedRecord&) { return Force::kYes; },       // before the promise
           [](const DecidedRecord&) { return Force::kNo; },        // the quorum holds it
+          [](const HeuristicRecord&) { return Force::kYes; },  // before anybody acts on it
+          [](const ForgetRecord&) { return Force::kYes; },     // before the operator is told
+          [](const AuditRecord&) { return Force::kNo; },       // what it tells of is forced itself
       },
       record);
 }

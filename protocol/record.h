@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocol/message.h"
+#include "protocol/operators.h"
 #include "protocol/outcome.h"
 
 namespace troth::protocol {
@@ -37,7 +38,10 @@ enum class RecordType : std::uint8_t {
   kPreaborted = 49,
   kElected = 50,
   kDecided = 51,  ///< at its coordinator: what the quorum came to
-  // reserved for operators: kHeuristic = 64, kForget = 65
+  // operators
+  kHeuristic = 64,  ///< a decision taken by hand, and later what was really decided
+  kForget = 65,     ///< a person took note of it
+  kAudit = 66,      ///< one line of the audit trail
 };
 std::string_view to_string(RecordType type);
 
@@ -153,10 +157,26 @@ struct DecidedRecord {
   AbortReason reason;
 };
 
+struct HeuristicRecord {
+  Gtid gtid;
+  Decision decision = Decision::kAbort;
+  Outcome truth = Outcome::kPending;  ///< kInDoubt: the coordinator cannot prove it any more
+  NodeName coordinator;
+  WallTime when;
+  Operator by;
+};  ///< durable before the COMMITTED or ABORTED record that carries it out
+struct ForgetRecord {
+  Gtid gtid;
+};
+struct AuditRecord {
+  AuditEntry entry;
+};
+
 using Record = std::variant<EpochRecord, PeerRecord, AdoptedRecord, CommitRecord, AbortRecord,
                             EndRecord, KeyRecord, HorizonRecord, PreparedRecord, CommittedRecord,
                             AbortedRecord, RefusedRecord, OnePhaseRecord, RememberedRecord,
-                            PrecommittedRecord, PreabortedRecord, ElectedRecord, DecidedRecord>;
+                            PrecommittedRecord, PreabortedRecord, ElectedRecord, DecidedRecord,
+                            HeuristicRecord, ForgetRecord, AuditRecord>;
 
 RecordType type_of(const Record& record);
 std::string encode(const Record& record);

@@ -12,6 +12,7 @@
 #include "base/measurement.h"
 #include "base/result.h"
 #include "protocol/message.h"
+#include "protocol/operators.h"
 #include "protocol/transport.h"
 
 namespace troth::protocol {
@@ -86,6 +87,7 @@ struct TransactionDetail {
   std::vector<BranchDetail> branches;
   std::string explanation;  ///< what it waits for and whether data is at risk, one or two sentences
   std::vector<std::string> events;  ///< timeline, oldest first, bounded
+  std::string revision;             ///< of the state shown, for resolve; "" = nothing to resolve
 };
 
 struct NodeStatus {
@@ -168,7 +170,17 @@ class AdminPort {
   virtual Result<TransactionDetail> show_transaction(const std::string& id) = 0;
   /// Tries now whatever waits for its back-off. Always safe. Returns how many transactions were
   /// poked. "" = all.
-  virtual Result<std::int64_t> retry_transactions(const std::string& id) = 0;
+  virtual Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) = 0;
+  /// A decision by hand. kIllegalState "refused: ..." where somebody knows the decision or the
+  /// state has moved on; kInvalidArgument: no reason or not confirmed.
+  virtual Result<ResolveReply> resolve(const ResolveRequest& request) = 0;
+  /// Ends the showing of a decision by hand. Errors as above.
+  virtual Result<ResolveReply> forget(const ForgetRequest& request) = 0;
+  /// What operators did, newest first.
+  virtual Result<std::vector<AuditEntry>> audit(std::size_t limit) = 0;
+  /// A coordinator: no new transaction touches the participant while it drains. Lasts until resumed
+  /// or the coordinator restarts.
+  virtual Status drain_participant(const NodeName& name, bool drain, const Operator& by) = 0;
   /// Everything for /metrics. A node that measures nothing says so.
   virtual Result<Measurements> measure() { return Measurements{}; }
 };

@@ -42,7 +42,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     tables.outcomes[key->gtid] = {key->outcome, key->reason};
   } else if (const auto* horizon = std::get_if<HorizonRecord>(&*decoded)) {
     tables.horizon = std::max(tables.horizon, horizon->forgotten_below);
-  } else {
+  } else if (!replay(tables.operators, *decoded)) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("record at LSN {} is a {} record: this is not a coordinator's log",
                             view.lsn, protocol::to_string(type_of(*decoded))));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/record.h"
+#include "recovery/operator_book.h"
 #include "wal/format.h"
 
 namespace troth::recovery {
@@ -24,6 +25,7 @@ struct CoordinatorTables {
   std::map<Gtid, KnownOutcome> outcomes;           ///< everything the log still tells
   std::unordered_map<std::string, protocol::KeyRecord> keys;
   std::vector<protocol::PeerRecord> peers;  ///< oldest first; later ones win
+  OperatorTables operators;
 };
 
 /// Applies one record. kCorruption if it does not belong into a coordinator's log or does not

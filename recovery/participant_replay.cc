@@ -74,7 +74,7 @@ Status replay(ParticipantTables& tables, const wal::RecordView& view) {
   } else if (auto* remembered = std::get_if<RememberedRecord>(&*decoded)) {
     const Gtid gtid = remembered->gtid;
     tables.remembered[gtid] = std::move(*remembered);
-  } else {
+  } else if (!replay(tables.operators, *decoded)) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("record at LSN {} is a {} record: this is not a participant's log",
                             view.lsn, protocol::to_string(type_of(*decoded))));

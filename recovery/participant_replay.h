@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "protocol/record.h"
+#include "recovery/operator_book.h"
 #include "wal/format.h"
 
 namespace troth::recovery {
@@ -29,6 +30,7 @@ struct ParticipantTables {
   std::map<Gtid, protocol::RememberedRecord>
       remembered;  ///< outcomes of branches: committed, aborted, refused, keys
   std::vector<protocol::PeerRecord> peers;
+  OperatorTables operators;
 };
 
 /// Applies one record. kCorruption if it does not belong into a participant's log or does not

@@ -42,6 +42,8 @@ struct LinkStatus {
   9: optional i64 queued
   /** Of the last call in microseconds; -1: unknown. */
   10: optional i64 rtt_us
+  /** An operator keeps new transactions away from it. */
+  11: optional bool draining
 }
 
 /** State of a daemon. */
@@ -122,6 +124,26 @@ struct TransactionDetail {
   3: optional string explanation
   /** Timeline, oldest first, bounded. */
   4: optional list<string> events
+  /** Of the state shown, for resolveTransaction; empty: nothing to resolve here. */
+  5: optional string revision
+}
+
+/** Who asks for an action, and why. Stored with it. */
+struct Operator {
+  /** A person, for example user@host. */
+  1: optional string name
+  /** One sentence. */
+  2: optional string reason
+}
+
+/** A decision by hand. */
+enum ManualDecision {
+  /** Never sent. */
+  UNKNOWN = 0,
+  /** Commit. */
+  COMMIT = 1,
+  /** Abort. */
+  ABORT = 2
 }
 
 /** Request of getStatus. */
@@ -172,12 +194,104 @@ struct RetryTransactionsRequest {
   1: optional common.CallContext context
   /** A gtid or a unique part of one; absent or empty: all. */
   2: optional string id
+  /** Who asks, for the audit trail. */
+  3: optional Operator by
 }
 
 /** Answer of retryTransactions. */
 struct RetryTransactionsResponse {
   /** How many transactions were poked. */
   1: optional i64 poked
+}
+
+/** Request of resolveTransaction. */
+struct ResolveTransactionRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** A gtid or a unique part of one. */
+  2: optional string id
+  /** What is to become of it here. */
+  3: optional ManualDecision decision
+  /** Who asks, and why. */
+  4: optional Operator by
+  /** Of the state that was looked at; not needed for a dry run. */
+  5: optional string revision
+  /** The last six characters of the gtid, typed by a person; not needed for a dry run. */
+  6: optional string confirm
+  /** Say what would be done; do nothing. */
+  7: optional bool dry_run
+}
+
+/** Request of forgetTransaction. */
+struct ForgetTransactionRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** A gtid or a unique part of one. */
+  2: optional string id
+  /** Who asks, and why. */
+  3: optional Operator by
+  /** The last six characters of the gtid, typed by a person; not needed for a dry run. */
+  4: optional string confirm
+  /** Say what would be done; do nothing. */
+  5: optional bool dry_run
+}
+
+/** Answer of resolveTransaction and forgetTransaction. */
+struct ResolveTransactionResponse {
+  /** Which transaction it is. */
+  1: optional string gtid
+  /** False: this was a dry run. */
+  2: optional bool applied
+  /** Of the state as it is. */
+  3: optional string revision
+  /** What was or would be done, and what follows from it. */
+  4: optional list<string> lines
+}
+
+/** One line of the audit trail. */
+struct AuditEntry {
+  /** When, by the wall clock of the node. */
+  1: optional i64 when_unix_ms
+  /** retry, resolve_commit, resolve_abort, forget, drain, resume, or truth. */
+  2: optional string action
+  /** ok, refused, confirmed or mixed. */
+  3: optional string result
+  /** A gtid or the name of a participant; empty: everything. */
+  4: optional string subject
+  /** Who, and why. */
+  5: optional Operator by
+}
+
+/** Request of listAudit. */
+struct ListAuditRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** The most entries wanted; absent: 100. */
+  2: optional i32 limit
+}
+
+/** Answer of listAudit. */
+struct ListAuditResponse {
+  /** Newest first. */
+  1: optional list<AuditEntry> entries
+}
+
+/** Request of drainParticipant. */
+struct DrainParticipantRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** Name of the participant. */
+  2: optional string participant
+  /** False: let transactions touch it again. */
+  3: optional bool drain
+  /** Who asks, and why. */
+  4: optional Operator by
+}
+
+/** Answer of drainParticipant. */
+struct DrainParticipantResponse {
+  /** As it is now. */
+  1: optional bool draining
 }
 
 /** For operators; offered by coordinators and participants alike. */
@@ -202,6 +316,30 @@ service Admin {
 
   /** Tries now whatever waits for its back-off. Always safe. */
   RetryTransactionsResponse retryTransactions(1: RetryTransactionsRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** A decision by hand, on a participant that is cut off from its coordinator for good. FailedPrecondition where somebody knows the decision. */
+  ResolveTransactionResponse resolveTransaction(1: ResolveTransactionRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Ends the showing of a decision by hand. */
+  ResolveTransactionResponse forgetTransaction(1: ForgetTransactionRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** What operators did here. */
+  ListAuditResponse listAudit(1: ListAuditRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Keeps new transactions away from a participant; a coordinator's. */
+  DrainParticipantResponse drainParticipant(1: DrainParticipantRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "thrift/convert_admin.h"
+#include "thrift/convert_operators.h"
 #include "thrift/service_guard.h"
 
 namespace troth::thrift {
@@ -42,8 +43,50 @@ void AdminService::showTransaction(v1::ShowTransactionResponse& out,
 
 void AdminService::retryTransactions(v1::RetryTransactionsResponse& out,
                                      const v1::RetryTransactionsRequest& request) {
-  guarded(logger_, "retryTransactions",
-          [&] { out.__set_poked(value_or_throw(port_.retry_transactions(request.id))); });
+  guarded(logger_, "retryTransactions", [&] {
+    out.__set_poked(
+        value_or_throw(port_.retry_transactions(request.id, from_wire(v1::Operator(request.by)))));
+  });
+}
+
+void AdminService::resolveTransaction(v1::ResolveTransactionResponse& out,
+                                      const v1::ResolveTransactionRequest& request) {
+  guarded(logger_, "resolveTransaction", [&] {
+    out = to_wire(value_or_throw(
+        port_.resolve(value_or_throw(from_wire(v1::ResolveTransactionRequest(request), Where())))));
+  });
+}
+
+void AdminService::forgetTransaction(v1::ResolveTransactionResponse& out,
+                                     const v1::ForgetTransactionRequest& request) {
+  guarded(logger_, "forgetTransaction", [&] {
+    out = to_wire(value_or_throw(
+        port_.forget(value_or_throw(from_wire(v1::ForgetTransactionRequest(request), Where())))));
+  });
+}
+
+void AdminService::listAudit(v1::ListAuditResponse& out, const v1::ListAuditRequest& request) {
+  guarded(logger_, "listAudit", [&] {
+    const auto limit =
+        request.__isset.limit ? std::clamp(request.limit, 0, kMaxLimit) : kDefaultLimit;
+    out.__isset.entries = true;
+    for (const auto& entry : value_or_throw(port_.audit(static_cast<std::size_t>(limit))))
+      out.entries.push_back(to_wire(entry));
+  });
+}
+
+void AdminService::drainParticipant(v1::DrainParticipantResponse& out,
+                                    const v1::DrainParticipantRequest& request) {
+  guarded(logger_, "drainParticipant", [&] {
+    const Where root;
+    if (!request.__isset.drain) throw_error({ErrorCode::kInvalidArgument, "drain is missing"});
+    const auto name = value_or_throw(
+        name_from_wire(request.__isset.participant, request.participant, root, "participant"));
+    const auto done =
+        port_.drain_participant(name, request.drain, from_wire(v1::Operator(request.by)));
+    if (!done) throw_error(done.error());
+    out.__set_draining(request.drain);
+  });
 }
 
 }  // namespace troth::thrift

@@ -21,6 +21,13 @@ class AdminService final : public v1::AdminIf {
                        const v1::ShowTransactionRequest& request) override;
   void retryTransactions(v1::RetryTransactionsResponse& out,
                          const v1::RetryTransactionsRequest& request) override;
+  void resolveTransaction(v1::ResolveTransactionResponse& out,
+                          const v1::ResolveTransactionRequest& request) override;
+  void forgetTransaction(v1::ResolveTransactionResponse& out,
+                         const v1::ForgetTransactionRequest& request) override;
+  void listAudit(v1::ListAuditResponse& out, const v1::ListAuditRequest& request) override;
+  void drainParticipant(v1::DrainParticipantResponse& out,
+                        const v1::DrainParticipantRequest& request) override;
 
  private:
   protocol::AdminPort& port_;

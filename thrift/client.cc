@@ -10,6 +10,7 @@
 #include "thrift/convert_admin.h"
 #include "thrift/convert_coordinator.h"
 #include "thrift/convert_error.h"
+#include "thrift/convert_operators.h"
 
 namespace troth::thrift {
 
@@ -45,6 +46,17 @@ constexpr Method<v1::Admin_showTransaction_pargs, v1::Admin_showTransaction_pres
 constexpr Method<v1::Admin_retryTransactions_pargs, v1::Admin_retryTransactions_presult,
                  v1::RetryTransactionsResponse>
     kRetryTransactions{"Admin", "retryTransactions"};
+constexpr Method<v1::Admin_resolveTransaction_pargs, v1::Admin_resolveTransaction_presult,
+                 v1::ResolveTransactionResponse>
+    kResolveTransaction{"Admin", "resolveTransaction"};
+constexpr Method<v1::Admin_forgetTransaction_pargs, v1::Admin_forgetTransaction_presult,
+                 v1::ResolveTransactionResponse>
+    kForgetTransaction{"Admin", "forgetTransaction"};
+constexpr Method<v1::Admin_listAudit_pargs, v1::Admin_listAudit_presult, v1::ListAuditResponse>
+    kListAudit{"Admin", "listAudit"};
+constexpr Method<v1::Admin_drainParticipant_pargs, v1::Admin_drainParticipant_presult,
+                 v1::DrainParticipantResponse>
+    kDrainParticipant{"Admin", "drainParticipant"};
 
 }  // namespace
 
@@ -194,13 +206,51 @@ Result<protocol::TransactionDetail> Client::show_transaction(const std::string& 
   return from_wire(std::move(response.transaction), Where());
 }
 
-Result<std::int64_t> Client::retry_transactions(const std::string& id) {
+Result<std::int64_t> Client::retry_transactions(const std::string& id,
+                                                const protocol::Operator& by) {
   v1::RetryTransactionsRequest wire;
   wire.__set_context(impl_->context());
   wire.__set_id(id);
+  wire.__set_by(to_wire(by));
   TROTH_ASSIGN_OR_RETURN(const auto response,
                          impl_->ask(kRetryTransactions, wire, impl_->options_.call_timeout));
   return response.poked;
+}
+
+Result<protocol::ResolveReply> Client::resolve(const protocol::ResolveRequest& request) {
+  auto wire = to_wire(request);
+  wire.__set_context(impl_->context());
+  TROTH_ASSIGN_OR_RETURN(auto response,
+                         impl_->ask(kResolveTransaction, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response), Where());
+}
+
+Result<protocol::ResolveReply> Client::forget(const protocol::ForgetRequest& request) {
+  auto wire = to_wire(request);
+  wire.__set_context(impl_->context());
+  TROTH_ASSIGN_OR_RETURN(auto response,
+                         impl_->ask(kForgetTransaction, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response), Where());
+}
+
+Result<std::vector<protocol::AuditEntry>> Client::audit(std::size_t limit) {
+  v1::ListAuditRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__set_limit(static_cast<std::int32_t>(std::min<std::size_t>(limit, 1 << 30)));
+  TROTH_ASSIGN_OR_RETURN(auto response, impl_->ask(kListAudit, wire, impl_->options_.call_timeout));
+  std::vector<protocol::AuditEntry> out;
+  for (auto& entry : response.entries) out.push_back(from_wire(std::move(entry)));
+  return out;
+}
+
+Status Client::drain_participant(const NodeName& name, bool drain, const protocol::Operator& by) {
+  v1::DrainParticipantRequest wire;
+  wire.__set_context(impl_->context());
+  wire.__set_participant(name.text());
+  wire.__set_drain(drain);
+  wire.__set_by(to_wire(by));
+  const auto response = impl_->ask(kDrainParticipant, wire, impl_->options_.call_timeout);
+  return response ? Status{} : Status(fail(response.error()));
 }
 
 std::string Client::connected_to() const {

@@ -70,7 +70,14 @@ class Client {
   /// `id` may be a unique prefix or suffix of 6 or more characters.
   Result<protocol::TransactionDetail> show_transaction(const std::string& id);
   /// Tries now whatever waits for its back-off; returns how many were poked. "" = all.
-  Result<std::int64_t> retry_transactions(const std::string& id);
+  Result<std::int64_t> retry_transactions(const std::string& id, const protocol::Operator& by);
+  /// A decision by hand, on a participant. kIllegalState "refused: ...": somebody knows the
+  /// decision, or the state has moved on.
+  Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request);
+  Result<protocol::ResolveReply> forget(const protocol::ForgetRequest& request);
+  /// Newest first.
+  Result<std::vector<protocol::AuditEntry>> audit(std::size_t limit);
+  Status drain_participant(const NodeName& name, bool drain, const protocol::Operator& by);
 
   /// host:port of the present connection, empty if there is none.
   std::string connected_to() const;

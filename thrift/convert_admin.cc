@@ -18,6 +18,7 @@ v1::LinkStatus link_to_wire(const protocol::LinkStatus& link) {
   out.__set_messages_dropped(to_i64(link.messages_dropped));
   out.__set_queued(to_i64(link.queued));
   out.__set_rtt_us(link.rtt_us);
+  out.__set_draining(link.draining);
   return out;
 }
 
@@ -37,6 +38,7 @@ Result<protocol::LinkStatus> link_from_wire(v1::LinkStatus&& w, const Where& whe
   out.messages_dropped = count(w.messages_dropped);
   out.queued = count(w.queued);
   out.rtt_us = w.__isset.rtt_us ? w.rtt_us : -1;
+  out.draining = w.draining;
   return out;
 }
 
@@ -157,6 +159,7 @@ v1::TransactionDetail to_wire(const protocol::TransactionDetail& detail) {
   for (const auto& branch : detail.branches) out.branches.push_back(branch_to_wire(branch));
   out.__set_explanation(detail.explanation);
   out.__set_events(detail.events);
+  out.__set_revision(detail.revision);
   return out;
 }
 
@@ -171,6 +174,7 @@ Result<protocol::TransactionDetail> from_wire(v1::TransactionDetail&& w, const W
   }
   out.explanation = std::move(w.explanation);
   out.events = std::move(w.events);
+  out.revision = std::move(w.revision);
   return out;
 }
 

@@ -2,14 +2,22 @@
 
 #include <doctest/doctest.h>
 
+#include <map>
+
 using namespace troth;
 using namespace troth::cli;
 
 namespace {
 using Words = std::vector<std::string>;
 
-Arguments parsed(const Words& argv, const char* environment = nullptr) {
-  const auto out = parse_arguments(argv, environment);
+Variables only_endpoint(const char* endpoint) {
+  return [endpoint](const char* name) {
+    return std::string_view(name) == "TROTH_ENDPOINT" ? endpoint : nullptr;
+  };
+}
+
+Arguments parsed(const Words& argv, const char* endpoint = nullptr) {
+  const auto out = parse_arguments(argv, only_endpoint(endpoint));
   REQUIRE(out);
   return *out;
 }
@@ -54,7 +62,7 @@ TEST_CASE("errors name the flag and what it takes") {
   for (const Row& row : {Row{{"-o"}, "-o needs a value"}, Row{{"--endpoint"}, "--endpoint needs"},
                          Row{{"-o", "jsom"}, "\"jsom\" is not table, json, jsonl or plain"},
                          Row{{"--timeout", "5"}, "\"5\" must be a number with a unit"}}) {
-    const auto out = parse_arguments(row.argv, nullptr);
+    const auto out = parse_arguments(row.argv, only_endpoint(nullptr));
     REQUIRE_FALSE(out);
     CHECK(out.error().code == ErrorCode::kInvalidArgument);
     CHECK_MESSAGE(out.error().context.find(row.sentence) != std::string::npos, out.error().context);
@@ -66,4 +74,19 @@ TEST_CASE("did you mean") {
   CHECK(did_you_mean("submti", known) == "submit");
   CHECK(did_you_mean("statu", known) == "status");
   CHECK(did_you_mean("frobnicate", known).empty());
+}
+
+TEST_CASE("colour is off when anybody asks for it; who acts is the first that says so") {
+  const auto with = [](const Words& argv, std::map<std::string, std::string> set) {
+    return *parse_arguments(argv, [&set](const char* name) {
+      return set.count(name) == 0 ? nullptr : set[name].c_str();
+    });
+  };
+  CHECK(with({}, {}).color);
+  CHECK_FALSE(with({"--no-color"}, {}).color);
+  CHECK_FALSE(with({}, {{"NO_COLOR", "1"}}).color);
+  CHECK_FALSE(with({}, {{"TERM", "dumb"}}).color);
+  CHECK(with({}, {{"USER", "ann"}}).by == "ann");
+  CHECK(with({}, {{"USER", "ann"}, {"TROTH_OPERATOR", "oncall"}}).by == "oncall");
+  CHECK(with({"--operator", "bob"}, {{"USER", "ann"}, {"TROTH_OPERATOR", "oncall"}}).by == "bob");
 }

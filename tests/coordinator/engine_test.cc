@@ -362,6 +362,6 @@ TEST_CASE("operators see what is stuck, why, and can have it tried at once") {
   CHECK(world.engine->list(TransactionFilter::kInDoubt, 10, world.now()).size() == 1);
   CHECK(world.engine->show("ZZZZZZ", world.now()).error().code == ErrorCode::kNotFound);
   world.transport.take();
-  CHECK(*world.engine->retry("", world.now()) == 1);
+  CHECK(*world.engine->retry("", {}, world.now()) == 1);
   CHECK(world.transport.names() == "COMMIT p2");
 }

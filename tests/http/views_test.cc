@@ -40,7 +40,15 @@ class FakeNode final : public AdminPort {
     detail.explanation = "It waits.";
     return detail;
   }
-  Result<std::int64_t> retry_transactions(const std::string&) override { return 0; }
+  Result<std::int64_t> retry_transactions(const std::string&, const Operator&) override {
+    return 0;
+  }
+  Result<ResolveReply> resolve(const ResolveRequest&) override { return ResolveReply{}; }
+  Result<ResolveReply> forget(const ForgetRequest&) override { return ResolveReply{}; }
+  Result<std::vector<AuditEntry>> audit(std::size_t) override {
+    return std::vector<AuditEntry>{{{123}, "forget", "ok", "X", {"bob", "repaired"}}};
+  }
+  Status drain_participant(const NodeName&, bool, const Operator&) override { return {}; }
   Result<Measurements> measure() override {
     Measurements out;
     Histogram latency = Histogram::of_seconds();

@@ -271,7 +271,7 @@ TEST_CASE(
   CHECK(world.worker.names() == "");
   world.hello({2});
   CHECK(world.transport.names() == "INQUIRE c1");
-  CHECK(*world.engine->retry("", world.now()) == 1);
+  CHECK(*world.engine->retry("", {}, world.now()) == 1);
   CHECK(world.transport.names() == "INQUIRE c1");
   world.deliver(InquiryReply{world.two_phase(1), InquiryReply::Answer::kContinuityNotProven});
   CHECK(world.engine->status(world.now()).alarms.size() == 1);

@@ -60,6 +60,10 @@ std::vector<Record> one_of_each() {
       PreabortedRecord{gtid(13), ballot},
       ElectedRecord{gtid(14), ballot},
       DecidedRecord{gtid(15), Decision::kAbort, reason},
+      HeuristicRecord{
+          gtid(12), Decision::kCommit, Outcome::kAborted, name("c1"), {88}, {"ann", "burned"}},
+      ForgetRecord{gtid(13)},
+      AuditRecord{{{99}, "drain", "ok", "stock", {"bob", "disk"}}},
   };
 }
 
@@ -116,6 +120,9 @@ TEST_CASE("the force table (protocol.md section 3)") {
       {HorizonRecord{}, Force::kYes},
       {RememberedRecord{}, Force::kNo},
       {keyed_abort, Force::kYes},
+      {HeuristicRecord{}, Force::kYes},
+      {ForgetRecord{}, Force::kYes},
+      {AuditRecord{}, Force::kNo},
   };
   for (const auto& row : rows) {
     CAPTURE(std::string(to_string(type_of(row.record))));

@@ -124,9 +124,34 @@ class FakeAdmin : public protocol::AdminPort {
     if (id != "ABCDEF") return fail(ErrorCode::kNotFound, "no transaction " + id);
     return detail;
   }
-  Result<std::int64_t> retry_transactions(const std::string& id) override {
+  Result<std::int64_t> retry_transactions(const std::string& id,
+                                          const protocol::Operator& by) override {
+    asked_by = by;
     return id.empty() ? 3 : 1;
   }
+  Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request) override {
+    asked_resolve = request;
+    return reply;
+  }
+  Result<protocol::ResolveReply> forget(const protocol::ForgetRequest& request) override {
+    asked_forget = request;
+    return fail(ErrorCode::kIllegalState, "refused: not yet");
+  }
+  Result<std::vector<protocol::AuditEntry>> audit(std::size_t limit) override {
+    asked_limit = limit;
+    return entries;
+  }
+  Status drain_participant(const NodeName& name, bool drain,
+                           const protocol::Operator& by) override {
+    asked_by = by;
+    if (!drain) return fail(ErrorCode::kNotFound, "no participant is called " + name.text());
+    return {};
+  }
+  protocol::Operator asked_by;
+  protocol::ResolveRequest asked_resolve;
+  protocol::ForgetRequest asked_forget;
+  protocol::ResolveReply reply;
+  std::vector<protocol::AuditEntry> entries;
   protocol::NodeStatus node_status;
   std::vector<protocol::TransactionSummary> summaries;
   protocol::TransactionDetail detail;

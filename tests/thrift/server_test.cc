@@ -264,7 +264,53 @@ TEST_CASE("admin calls") {
   CHECK(detail->branches[0].last_error == "oops");
   CHECK(detail->events.size() == 2);
   CHECK(client.show_transaction("nope").error().context == "no transaction nope");
-  CHECK(*client.retry_transactions("") == 3);
+  CHECK(*client.retry_transactions("", {"ann@desk", "hurry"}) == 3);
+  CHECK(world.admin.asked_by.name == "ann@desk");
+  CHECK(world.admin.asked_by.reason == "hurry");
+}
+
+TEST_CASE("what operators do crosses the wire unchanged") {
+  World world;
+  auto client = world.client();
+  world.admin.reply = {gtid_of(7), true, "3.prepared.42", {"one", "two"}};
+  protocol::ResolveRequest request;
+  request.id = "ABCDEF";
+  request.decision = protocol::Decision::kCommit;
+  request.by = {"ann", "c1 burned down"};
+  request.revision = "3.prepared.41";
+  request.confirm = "ABCDEF";
+  const auto reply = client.resolve(request);
+  REQUIRE(reply);
+  CHECK(reply->gtid == gtid_of(7));
+  CHECK(reply->applied);
+  CHECK(reply->revision == "3.prepared.42");
+  CHECK(reply->lines.size() == 2);
+  const auto& asked = world.admin.asked_resolve;
+  CHECK(asked.id == "ABCDEF");
+  CHECK(asked.decision == protocol::Decision::kCommit);
+  CHECK(asked.by.reason == "c1 burned down");
+  CHECK(asked.revision == "3.prepared.41");
+  CHECK(asked.confirm == "ABCDEF");
+  CHECK_FALSE(asked.dry_run);
+
+  protocol::ForgetRequest forget;
+  forget.id = "UVWXYZ";
+  forget.dry_run = true;
+  const auto refused = client.forget(forget);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::kIllegalState);
+  CHECK(refused.error().context == "refused: not yet");
+  CHECK(world.admin.asked_forget.dry_run);
+
+  world.admin.entries = {{{123}, "forget", "ok", "X", {"bob", "repaired"}}};
+  const auto audit = client.audit(5);
+  REQUIRE(audit);
+  CHECK(world.admin.asked_limit == 5);
+  CHECK(audit->at(0).when.unix_ms == 123);
+  CHECK(audit->at(0).by.reason == "repaired");
+  CHECK(client.drain_participant(name("db1"), true, {"ann", ""}));
+  CHECK(client.drain_participant(name("db1"), false, {"ann", ""}).error().code ==
+        ErrorCode::kNotFound);
 }
 
 TEST_CASE("a participant offers information and admin, and says whom to ask") {

@@ -1,0 +1,238 @@
+// What operators change: decisions by hand, draining; and the trail they leave.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <ctime>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "http/admin_json.h"
+
+namespace troth::cli {
+
+using namespace protocol;
+
+namespace {
+
+struct Asked {
+  std::string id, reason, confirm, revision;
+  std::optional<Decision> decision;
+  bool dry_run = false;
+};
+
+Result<Asked> parse(const Words& words) {
+  Asked out;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const auto& word = words[i];
+    const auto next = [&]() -> Result<std::string> {
+      if (i + 1 >= words.size())
+        return fail(ErrorCode::kInvalidArgument, fmt::format("{} needs a value", word));
+      return words[++i];
+    };
+    if (word == "--commit") {
+      out.decision = Decision::kCommit;
+    } else if (word == "--abort") {
+      out.decision = Decision::kAbort;
+    } else if (word == "--dry-run") {
+      out.dry_run = true;
+    } else if (word == "--reason") {
+      TROTH_ASSIGN_OR_RETURN(out.reason, next());
+    } else if (word == "--confirm") {
+      TROTH_ASSIGN_OR_RETURN(out.confirm, next());
+    } else if (word == "--revision") {
+      TROTH_ASSIGN_OR_RETURN(out.revision, next());
+    } else if (word.starts_with("--") || !out.id.empty()) {
+      return fail(ErrorCode::kInvalidArgument, fmt::format("unknown word {}", word));
+    } else {
+      out.id = word;
+    }
+  }
+  if (out.id.empty())
+    return fail(ErrorCode::kInvalidArgument, "which transaction? give its id, or its end");
+  return out;
+}
+
+int refuse(const Arguments& arguments, const Error& error, const std::string& id) {
+  if (error.code == ErrorCode::kIllegalState)
+    return report(arguments, error.context, fmt::format("troth txn show {}", id), kRefused);
+  return report(arguments, error);
+}
+
+int answer(const Arguments& arguments, const Result<ResolveReply>& reply, const std::string& id) {
+  if (!reply) return refuse(arguments, reply.error(), id);
+  if (arguments.output != Output::kTable) {
+    print_view(arguments, http::resolve_view(*reply));
+    return kOk;
+  }
+  for (const auto& line : reply->lines) std::printf("%s\n", printable(line).c_str());
+  return kOk;
+}
+
+std::string utc(std::int64_t unix_ms) {
+  const std::time_t seconds = unix_ms / 1000;
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  return text;
+}
+
+int list_participants(const Arguments& arguments, const NodeStatus& status) {
+  TablePrinter table(
+      {"PARTICIPANT", "ADDRESS", "HEALTH", "DRAINED", "RTT", "QUEUED", "LAST ERROR"});
+  for (const auto& link : status.links)
+    table.add(
+        {link.peer.text(), link.address, link.connected ? "up" : "DOWN",
+         link.draining ? "yes" : "no",
+         link.rtt_us < 0 ? "-" : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000),
+         std::to_string(link.queued),
+         link.connected || link.last_error.empty() ? "-" : link.last_error});
+  print_list(arguments, http::participants_view(status), "participants", "troth.participant/1",
+             table, "no participants are configured");
+  return kOk;
+}
+
+// What is prepared at a participant and no longer waits for anything this coordinator holds.
+int orphans(const Arguments& arguments, thrift::Client& client, const NodeStatus& status) {
+  TablePrinter table({"PARTICIPANT", "TRANSACTION", "STATE", "AGE", "COORDINATOR SAYS"});
+  nlohmann::ordered_json rows = nlohmann::ordered_json::array();
+  bool blind = false;
+  for (const auto& link : status.links) {
+    const auto held =
+        client_at(arguments, link.address).list_transactions(TransactionFilter::kInDoubt, 1000);
+    if (!held) {
+      blind = true;
+      if (!arguments.quiet)
+        std::fprintf(stderr, "%s cannot be asked: %s\n", link.peer.text().c_str(),
+                     printable(held.error().context).c_str());
+      continue;
+    }
+    for (const auto& summary : *held) {
+      const auto outcome = client.get_outcome(summary.gtid);
+      if (outcome &&
+          (outcome->outcome == Outcome::kPending || outcome->outcome == Outcome::kCommitted))
+        continue;  // it is being worked on, or will be told
+      const std::string says =
+          outcome ? std::string(to_string(outcome->outcome)) : printable(outcome.error().context);
+      table.add(
+          {link.peer.text(), summary.gtid.text(), summary.state, age_text(summary.age_ms), says});
+      rows.push_back({{"participant", link.peer.text()},
+                      {"txn_id", summary.gtid.text()},
+                      {"state", summary.state},
+                      {"age_ms", summary.age_ms},
+                      {"coordinator_says", says}});
+    }
+  }
+  const bool none = table.empty();
+  print_list(arguments, {{"schema", "troth.orphans/1"}, {"orphans", rows}}, "orphans",
+             "troth.orphan/1", table, "no orphans");
+  return blind ? kUnreachable : none ? kOk : kProblem;
+}
+
+int set_drain(const Arguments& arguments, thrift::Client& client, const std::string& name,
+              bool drain, const std::string& reason) {
+  const auto parsed = NodeName::parse(name);
+  if (!parsed) return report(arguments, parsed.error());
+  const auto done = client.drain_participant(*parsed, drain, {arguments.by, reason});
+  if (!done) {
+    return done.error().code == ErrorCode::kNotFound
+               ? report(arguments, done.error().context, "troth participant list", kNotFound)
+               : report(arguments, done.error());
+  }
+  if (arguments.output == Output::kTable) {
+    std::printf(
+        "%s %s\n", name.c_str(),
+        drain ? "is drained: nothing new touches it; what runs goes on" : "takes part again");
+  } else {
+    print_json(arguments, "troth.participant.drain/1",
+               {{"participant", name}, {"draining", drain}});
+  }
+  return kOk;
+}
+
+}  // namespace
+
+int resolve(const Arguments& arguments, const Words& words) {
+  const auto asked = parse(words);
+  if (!asked) return report(arguments, asked.error());
+  if (!asked->decision)
+    return report(arguments, "say what is to become of it: --commit or --abort",
+                  fmt::format("troth txn resolve {} --abort --dry-run", asked->id), kUsage);
+  auto client = client_for(arguments);
+  ResolveRequest request{asked->id,       *asked->decision, {arguments.by, asked->reason},
+                         asked->revision, asked->confirm,   true};
+  auto reply = client.resolve(request);
+  if (asked->dry_run) return answer(arguments, reply, asked->id);
+  // Also when that was refused: an attempt belongs into the trail.
+  request.dry_run = false;
+  if (request.revision.empty() && reply) request.revision = reply->revision;
+  return answer(arguments, client.resolve(request), asked->id);
+}
+
+int forget(const Arguments& arguments, const Words& words) {
+  const auto asked = parse(words);
+  if (!asked) return report(arguments, asked.error());
+  return answer(arguments,
+                client_for(arguments).forget(
+                    {asked->id, {arguments.by, asked->reason}, asked->confirm, asked->dry_run}),
+                asked->id);
+}
+
+int audit(const Arguments& arguments, const Words& words) {
+  if (!words.empty())
+    return report(arguments, fmt::format("unknown word {}", words[0]), "troth audit", kUsage);
+  const auto found = client_for(arguments).audit(100);
+  if (!found) return report(arguments, found.error());
+  TablePrinter table({"WHEN", "ACTION", "RESULT", "SUBJECT", "BY", "REASON"});
+  for (const auto& entry : *found)
+    table.add({utc(entry.when.unix_ms), entry.action, entry.result,
+               entry.subject.empty() ? "all" : entry.subject,
+               entry.by.name.empty() ? "-" : entry.by.name,
+               entry.by.reason.empty() ? "-" : entry.by.reason});
+  print_list(arguments, http::audit_view(*found), "entries", "troth.audit.entry/1", table,
+             "no operator has done anything");
+  return kOk;
+}
+
+int participant(const Arguments& arguments, const Words& words) {
+  const std::string verb = words.empty() ? "" : words[0];
+  std::string name, reason;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i] == "--reason" && i + 1 < words.size()) {
+      reason = words[++i];
+    } else if (name.empty()) {
+      name = words[i];
+    }
+  }
+  const bool needs_name = verb == "show" || verb == "drain" || verb == "resume";
+  if ((verb != "list" && verb != "orphans" && !needs_name) || needs_name == name.empty()) {
+    const auto near = did_you_mean(verb, {"list", "show", "drain", "resume", "orphans"});
+    return report(arguments,
+                  "participant needs list, orphans, show NAME, drain NAME or resume NAME",
+                  near.empty() || near == verb ? "troth help participant"
+                                               : fmt::format("troth participant {}", near),
+                  kUsage);
+  }
+  auto client = client_for(arguments);
+  if (verb == "drain" || verb == "resume")
+    return set_drain(arguments, client, name, verb == "drain", reason);
+  const auto found = client.status();
+  if (!found) return report(arguments, found.error());
+  if (found->role != Role::kCoordinator)
+    return report(arguments, "this is a participant; ask a coordinator",
+                  "troth status, which shows its coordinators", kRefused);
+  if (verb == "list") return list_participants(arguments, *found);
+  if (verb == "orphans") return orphans(arguments, client, *found);
+  for (const auto& link : found->links) {
+    if (link.peer.text() != name) continue;
+    auto there = arguments;
+    there.endpoints = {link.address};
+    return status(there, {});
+  }
+  return report(arguments, fmt::format("no participant is called {}", name),
+                "troth participant list", kNotFound);
+}
+
+}  // namespace troth::cli

@@ -1,0 +1,333 @@
+// troth doctor: every finding names its cause, whether data is at risk, and what to type next.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "http/admin_json.h"
+#include "recovery/start_up.h"
+#include "wal/directory.h"
+#include "wal/reader.h"
+
+namespace troth::cli {
+
+using namespace protocol;
+using nlohmann::ordered_json;
+
+namespace {
+
+enum class Level { kOk, kWarn, kFail };
+
+struct Finding {
+  Level level = Level::kOk;
+  std::string subject;
+  std::string cause;
+  std::string risk;
+  std::string next;
+  std::string page;  ///< docs/runbooks/<page>.md
+};
+
+const char* word_of(Level level) {
+  return level == Level::kOk ? "OK" : level == Level::kWarn ? "WARN" : "FAIL";
+}
+
+class Doctor {
+ public:
+  explicit Doctor(const Arguments& arguments) : arguments_(arguments) {}
+
+  void look_at_daemon() {
+    auto client = client_for(arguments_);
+    const auto status = client.status();
+    if (!status) return unreachable(status.error());
+    look_at(*status, client.connected_to());
+    if (status->role != Role::kCoordinator) return;
+    for (const auto& link : status->links) look_at_participant(*status, link);
+  }
+
+  void look_at_directory(const std::string& dir) {
+    const auto files = make_posix_file_system();
+    const auto identity = wal::read_identity(*files, dir);
+    if (!identity) return bad_log(dir, identity.error());
+    const auto scanned =
+        wal::scan(*files, dir, [](const wal::RecordView&) -> Status { return {}; });
+    if (!scanned) return bad_log(dir, scanned.error());
+    ok(dir,
+       fmt::format("the log of {} {} is sound: {} records in {} segments{}", identity->role,
+                   identity->node, scanned->records, scanned->segments.size(),
+                   scanned->torn_bytes > 0 ? ", with a torn end that was never promised" : ""));
+  }
+
+  const std::vector<Finding>& findings() const { return findings_; }
+
+ private:
+  void ok(std::string subject, std::string cause) {
+    findings_.push_back({Level::kOk, std::move(subject), std::move(cause), "", "", ""});
+  }
+  void add(Finding finding) { findings_.push_back(std::move(finding)); }
+
+  void unreachable(const Error& error) {
+    std::string where;
+    for (const auto& endpoint : arguments_.endpoints)
+      where += (where.empty() ? "" : ", ") + endpoint;
+    add({Level::kFail, where, error.context,
+         "none while it is down: what was promised is in its log; prepared branches keep their "
+         "rows "
+         "locked",
+         "start it again with the same data directory; if it refuses: troth doctor --data-dir DIR",
+         "coordinator-down"});
+  }
+
+  void bad_log(const std::string& dir, const Error& error) {
+    const bool damaged =
+        error.code == ErrorCode::kCorruption || error.code == ErrorCode::kLostMemory;
+    if (error.code == ErrorCode::kNotFound)
+      return add({Level::kFail, dir, error.context,
+                  "YES if there was one: what only this log knew is gone; the others are whole",
+                  "look for the newest backup; never init an empty log under the old name",
+                  "lost-participant"});
+    add({Level::kFail, dir, error.context,
+         damaged ? "YES: what this log promised may be lost; nothing more is lost while it is down"
+                 : "unknown until it can be read",
+         damaged ? fmt::format("copy the directory, then troth log verify {}", dir)
+                 : "give the data directory of a daemon, and the right to read it",
+         "log-corrupt"});
+  }
+
+  void look_at(const NodeStatus& status, const std::string& address) {
+    const bool coordinator = status.role == Role::kCoordinator;
+    const auto who = fmt::format("{} {}", coordinator ? "coordinator" : "participant", status.name);
+    const auto before = findings_.size();
+    for (const auto& alarm : status.alarms) look_at_alarm(who, address, alarm);
+    if (status.state != "ready")
+      add({Level::kWarn, who, "it is " + status.state, "none: new work is refused meanwhile",
+           "wait, or look at its log", "coordinator-down"});
+    look_at_space(who, status);
+    look_at_clock(who, status);
+    if (coordinator) look_at_votes(who);
+    if (status.in_doubt > 0) look_at_doubt(who, address, status);
+    if (coordinator) look_at_aborts(who, status);
+    if (findings_.size() == before)
+      ok(who, fmt::format("{} at {}, v{}, up {}, nothing in doubt", status.state, address,
+                          status.version, age_text(status.up_ms)));
+    if (coordinator) return;
+    for (const auto& link : status.links)
+      if (!link.connected)
+        add({Level::kFail, "coordinator " + link.peer.text(), "not connected: " + link.last_error,
+             "none: its log holds every decision; prepared rows stay locked",
+             fmt::format("start {} again with the same data directory", link.peer),
+             "coordinator-down"});
+  }
+
+  void look_at_alarm(const std::string& who, const std::string& address, const std::string& alarm) {
+    const bool mixed = alarm.find("MIXED") != std::string::npos;
+    const bool by_hand = alarm.find("was committed here by") != std::string::npos ||
+                         alarm.find("was aborted here by") != std::string::npos;
+    add({Level::kFail, who, alarm,
+         mixed     ? "YES: the databases differ"
+         : by_hand ? "possible: a decision by hand may differ from the true one"
+                   : "YES: somebody forgot what it had promised",
+         by_hand ? fmt::format("troth txn list --in-doubt -e {}", address)
+                 : "do not restart anything empty; compare the databases",
+         mixed || by_hand ? "mixed-outcome" : "alarm"});
+  }
+
+  void look_at_space(const std::string& who, const NodeStatus& status) {
+    for (const auto& [name, value] : status.counters)
+      if (name == "log_full" && value > 0)
+        add({Level::kFail, who, "no room is left for its log: new work is refused (LOG_FULL)",
+             "none: decisions still fit into a reserve",
+             "make room on its disk; never delete segments", "disk-full"});
+  }
+
+  void look_at_clock(const std::string& who, const NodeStatus& status) {
+    constexpr std::int64_t kMuch = 10'000;
+    for (const auto& [name, value] : status.counters) {
+      if (name != "wall_clock_unix_ms") continue;
+      const auto here = std::chrono::duration_cast<std::chrono::milliseconds>(
+          std::chrono::system_clock::now().time_since_epoch());
+      const auto ahead = static_cast<std::int64_t>(value) - here.count();
+      if (std::abs(ahead) < kMuch) continue;
+      add({Level::kWarn, who,
+           fmt::format("its clock is {} {} this computer's (or was set after it started)",
+                       age_text(std::abs(ahead)), ahead > 0 ? "ahead of" : "behind"),
+           "none: nothing is decided by clocks; only idempotency keys may be kept too short or "
+           "long",
+           "set the clock right; nothing needs a restart", "clock-jump"});
+    }
+  }
+
+  // Votes that do not come: a participant or its disk is slow, or everybody wants the same rows.
+  void look_at_votes(const std::string& who) {
+    constexpr std::int64_t kSlow = 700;
+    auto client = client_for(arguments_);
+    const auto list = client.list_transactions(TransactionFilter::kActive, 1000);
+    if (!list) return;
+    std::map<std::string, std::pair<int, std::int64_t>> waits;
+    for (const auto& summary : *list)
+      if (summary.state == "preparing" && summary.age_ms > kSlow)
+        for (const auto& name : summary.waiting_for) {
+          auto& [n, oldest] = waits[name.text()];
+          ++n;
+          oldest = std::max(oldest, summary.age_ms);
+        }
+    for (const auto& [name, wait] : waits)
+      add({Level::kWarn, who,
+           fmt::format("{} transaction{} for up to {} for the vote of {}: it is slow, or rows are "
+                       "held there",
+                       wait.first, wait.first == 1 ? " waits" : "s wait", age_text(wait.second),
+                       name),
+           "none: without the vote they abort at their deadline",
+           fmt::format("troth participant show {}; its disk, its CPU, who holds the rows", name),
+           "agent-slow"});
+  }
+
+  void look_at_doubt(const std::string& who, const std::string& address, const NodeStatus& status) {
+    constexpr std::int64_t kSoon = 2000;
+    if (status.oldest_in_doubt_ms < kSoon) return;
+    auto client = client_at(arguments_, address);
+    std::string blockers, tail = "ID";
+    if (const auto list = client.list_transactions(TransactionFilter::kInDoubt, 100);
+        list && !list->empty()) {
+      tail = list->front().gtid.text().substr(20);
+      std::vector<std::string> names;
+      for (const auto& summary : *list)
+        for (const auto& name : summary.waiting_for) names.push_back(name.text());
+      std::sort(names.begin(), names.end());
+      names.erase(std::unique(names.begin(), names.end()), names.end());
+      for (const auto& name : names) blockers += (blockers.empty() ? "" : ", ") + name;
+    }
+    add({Level::kFail, who,
+         fmt::format("{} in doubt or not confirmed for up to {}, blocked by {}", status.in_doubt,
+                     age_text(status.oldest_in_doubt_ms), blockers.empty() ? "?" : blockers),
+         "none: the decision is logged or will be; rows stay locked until it arrives",
+         fmt::format("repair {}, then troth txn retry --all; details: troth txn show {} -e {}",
+                     blockers.empty() ? "what is named" : blockers, tail, address),
+         "in-doubt-blocked"});
+  }
+
+  void look_at_aborts(const std::string& who, const NodeStatus& status) {
+    std::uint64_t committed = 0, aborted = 0;
+    for (const auto& [name, value] : status.counters) {
+      if (name == "recent_committed") committed = value;
+      if (name == "recent_aborted") aborted = value;
+    }
+    constexpr std::uint64_t kEnough = 10;
+    if (aborted < kEnough || aborted * 20 < committed + aborted) return;
+    auto client = client_for(arguments_);
+    std::string why;
+    if (const auto list = client.list_transactions(TransactionFilter::kRecent, 50))
+      for (const auto& summary : *list)
+        if (summary.state == "aborted") {
+          why = summary.comment;
+          break;
+        }
+    add({Level::kWarn, who,
+         fmt::format("{} of the last {} transactions were aborted, the newest: {}", aborted,
+                     committed + aborted, why.empty() ? "?" : why),
+         "none: an aborted transaction changed nothing", "troth txn list --recent",
+         "flood-of-aborts"});
+  }
+
+  void look_at_participant(const NodeStatus& coordinator, const LinkStatus& link) {
+    const auto who = fmt::format("participant {}", link.peer);
+    if (!link.connected)
+      return add({Level::kFail, who,
+                  fmt::format("{} cannot reach it at {}: {}", coordinator.name, link.address,
+                              link.last_error.empty() ? "not connected yet" : link.last_error),
+                  "none: transactions that touch it abort; what committed is delivered later",
+                  fmt::format("start it again; if it refuses: troth doctor --data-dir DIR of {}",
+                              link.peer),
+                  "agent-down"});
+    constexpr std::int64_t kSlowUs = 250'000;
+    if (link.rtt_us > kSlowUs)
+      add({Level::kWarn, who, fmt::format("slow: its last call took {} ms", link.rtt_us / 1000),
+           "none: locks are held longer, deadlines pass", "look at its disk and CPU",
+           "agent-slow"});
+    if (link.draining)
+      add({Level::kWarn, who, "drained by an operator: nothing new touches it", "none",
+           fmt::format("troth participant resume {}", link.peer), "README"});
+    auto client = client_at(arguments_, link.address);
+    const auto status = client.status();
+    if (!status)
+      return add({Level::kWarn, who,
+                  fmt::format("{} is connected to it, this computer is not: {}", coordinator.name,
+                              status.error().context),
+                  "none", fmt::format("run doctor where {} can be reached", link.address),
+                  "agent-down"});
+    if (status->version != coordinator.version)
+      add({Level::kWarn, who,
+           fmt::format("runs v{}, the coordinator v{}", status->version, coordinator.version),
+           "none: one version apart is supported", "finish the upgrade", "README"});
+    look_at_waits(who, *status);
+    look_at(*status, link.address);
+  }
+
+  void look_at_waits(const std::string& who, const NodeStatus& status) {
+    for (const auto& [name, value] : status.counters)
+      if (name == "waiting_for_locks" && value >= 5)
+        add({Level::kWarn, who, fmt::format("{} branches wait for locks", value),
+             "none: they vote no after lock-timeout", "troth txn list --active -e its address",
+             "agent-slow"});
+  }
+
+  const Arguments& arguments_;
+  std::vector<Finding> findings_;
+};
+
+void print(const Arguments& arguments, const std::vector<Finding>& findings) {
+  for (const auto& finding : findings) {
+    const auto word = fmt::format("{:<4}", word_of(finding.level));
+    std::printf("%s  %s: %s\n",
+                (finding.level == Level::kFail ? warn_color(arguments, word) : word).c_str(),
+                printable(finding.subject).c_str(), printable(finding.cause).c_str());
+    if (finding.level == Level::kOk) continue;
+    std::printf("      risk:  %s\n      next:  %s\n      page:  docs/runbooks/%s.md\n",
+                printable(finding.risk).c_str(), printable(finding.next).c_str(),
+                finding.page.c_str());
+  }
+}
+
+ordered_json view_of(const std::vector<Finding>& findings) {
+  auto rows = ordered_json::array();
+  for (const auto& finding : findings)
+    rows.push_back({{"level", word_of(finding.level)},
+                    {"subject", finding.subject},
+                    {"cause", finding.cause},
+                    {"risk", finding.risk},
+                    {"next", finding.next},
+                    {"page", finding.page.empty() ? "" : "docs/runbooks/" + finding.page + ".md"}});
+  return {{"schema", "troth.doctor/1"}, {"findings", std::move(rows)}};
+}
+
+}  // namespace
+
+int doctor(const Arguments& arguments, const Words& words) {
+  Doctor doctor(arguments);
+  if (words.empty()) doctor.look_at_daemon();
+  for (std::size_t i = 0; i < words.size(); i += 2) {
+    if (words[i] != "--data-dir" || i + 1 >= words.size())
+      return report(arguments, fmt::format("unknown word {}", words[i]),
+                    "troth doctor [--data-dir DIR]", kUsage);
+    doctor.look_at_directory(words[i + 1]);
+  }
+  const auto& findings = doctor.findings();
+  if (arguments.output == Output::kTable) {
+    print(arguments, findings);
+  } else if (arguments.output == Output::kJsonl) {
+    for (const auto& row : view_of(findings)["findings"])
+      print_json(arguments, "troth.doctor.finding/1", row);
+  } else {
+    print_view(arguments, view_of(findings));
+  }
+  const bool problem = std::any_of(findings.begin(), findings.end(),
+                                   [](const Finding& f) { return f.level == Level::kFail; });
+  return problem ? kProblem : kOk;
+}
+
+}  // namespace troth::cli

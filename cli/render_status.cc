@@ -1,0 +1,125 @@
+// Status and one transaction, for people.
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "cli/render.h"
+
+namespace troth::cli {
+
+using namespace protocol;
+
+namespace {
+
+std::int64_t unix_ms_now() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+std::string health(const LinkStatus& link) {
+  std::string out = link.connected ? "up" : "DOWN";
+  if (!link.connected && link.since_unix_ms > 0)
+    out += " " + age_text(std::max<std::int64_t>(0, unix_ms_now() - link.since_unix_ms));
+  return link.draining ? out + " (drained)" : out;
+}
+
+std::string rtt(const LinkStatus& link) {
+  return link.rtt_us < 0 ? "-"
+                         : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000.0);
+}
+
+std::string or_dash(const std::string& text) {
+  return text.empty() ? "-" : text;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string out;
+  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
+  return out;
+}
+
+std::string links_table(const Arguments& arguments, const NodeStatus& status) {
+  const bool coordinator = status.role == Role::kCoordinator;
+  TablePrinter table({coordinator ? "PARTICIPANT" : "COORDINATOR", "ADDRESS", "HEALTH", "RTT",
+                      "QUEUED", "LAST ERROR"});
+  for (const auto& link : status.links)
+    table.add({link.peer.text(), or_dash(link.address), health(link), rtt(link),
+               std::to_string(link.queued), link.connected ? "-" : or_dash(link.last_error)});
+  return table.empty() ? "" : table.print(arguments.headers, terminal_width()) + "\n";
+}
+
+std::string verdict(const Arguments& arguments, const NodeStatus& status,
+                    const std::vector<std::string>& blockers) {
+  const bool coordinator = status.role == Role::kCoordinator;
+  std::string out;
+  for (const auto& alarm : status.alarms)
+    out += warn_color(arguments, "ALARM") + "  " + printable(alarm) + "\n";
+  if (!status.alarms.empty())
+    out += "data may be at risk: see docs/runbooks/alarm.md.   next: troth doctor\n";
+  if (status.in_doubt == 0)
+    return out + (coordinator ? "nothing is in doubt.\n" : "no branch is in doubt.\n");
+  return out + fmt::format(
+                   "{} {}{} in doubt or not yet confirmed, oldest {}{}. Nothing is lost; its "
+                   "rows stay locked.\nnext: troth txn list --in-doubt\n",
+                   status.in_doubt, coordinator ? "transaction" : "branch",
+                   status.in_doubt == 1 ? ""
+                   : coordinator        ? "s"
+                                        : "es",
+                   age_text(status.oldest_in_doubt_ms),
+                   blockers.empty() ? "" : ", blocked by " + joined(blockers));
+}
+
+}  // namespace
+
+std::string describe(const Arguments& arguments, const NodeStatus& status,
+                     const std::vector<std::string>& blockers) {
+  const bool coordinator = status.role == Role::kCoordinator;
+  const auto counter = [&](const char* name) {
+    for (const auto& [key, value] : status.counters)
+      if (key == name) return value;
+    return std::uint64_t{0};
+  };
+  std::string out = fmt::format(
+      "{}  {}   {}   v{}   up {}   epoch {}\n", coordinator ? "COORDINATOR" : "PARTICIPANT",
+      status.name, status.state, status.version, age_text(status.up_ms), status.position.epoch);
+  out += fmt::format("LOG  durable through LSN {}   {} records, {} fsyncs, {} segments\n",
+                     status.position.durable, counter("records"), counter("fsyncs"),
+                     counter("log_segments"));
+  out += coordinator ? fmt::format("TRANSACTIONS  {} committed   {} aborted   {} live\n\n",
+                                   counter("committed"), counter("aborted"), counter("live"))
+                     : fmt::format(
+                           "BRANCHES  {} prepares   {} one-phase   {} waiting for locks   {} "
+                           "flushes\n\n",
+                           counter("prepares"), counter("one_phase"), counter("waiting_for_locks"),
+                           counter("flushes"));
+  return out + links_table(arguments, status) + verdict(arguments, status, blockers);
+}
+
+std::string describe(const Arguments& arguments, const TransactionDetail& detail) {
+  const auto& summary = detail.summary;
+  std::string out =
+      fmt::format("transaction  {}\nstate        {}{}\n", summary.gtid, summary.state,
+                  summary.decision.empty() ? "" : fmt::format(" (decision {})", summary.decision));
+  if (!summary.protocol.empty())
+    out += fmt::format("protocol     {}\nage          {}\n", summary.protocol,
+                       age_text(summary.age_ms));
+  if (summary.attempts > 0 || summary.next_retry_ms >= 0)
+    out += fmt::format(
+        "tries        {}{}\n", summary.attempts,
+        summary.next_retry_ms < 0 ? "" : ", the next in " + age_text(summary.next_retry_ms));
+  if (!summary.comment.empty()) out += fmt::format("comment      {}\n", printable(summary.comment));
+  if (!detail.revision.empty()) out += fmt::format("revision     {}\n", detail.revision);
+  if (!detail.branches.empty()) {
+    TablePrinter table({"PARTICIPANT", "VOTE", "STATE", "LAST ERROR", "STATEMENTS"});
+    for (const auto& branch : detail.branches)
+      table.add({branch.participant.text(), or_dash(branch.vote), branch.state,
+                 or_dash(branch.last_error), joined(branch.statements)});
+    out += "\n" + table.print(arguments.headers, terminal_width());
+  }
+  if (!detail.events.empty()) out += "\n";
+  for (const auto& event : detail.events) out += "  " + printable(event) + "\n";
+  return out + "\n" + printable(detail.explanation) + "\n";
+}
+
+}  // namespace troth::cli

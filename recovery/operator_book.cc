@@ -1,0 +1,81 @@
+#include "recovery/operator_book.h"
+
+namespace troth::recovery {
+
+using namespace protocol;
+
+namespace {
+
+constexpr std::size_t kKeptEntries = 500;
+
+void keep(std::deque<AuditEntry>& audit, AuditEntry entry) {
+  audit.push_back(std::move(entry));
+  if (audit.size() > kKeptEntries) audit.pop_front();
+}
+
+// A checkpoint copies what is still there; the copy must not double it.
+bool is_copy(const std::deque<AuditEntry>& audit, const AuditEntry& entry) {
+  for (const auto& known : audit)
+    if (known.when.unix_ms == entry.when.unix_ms && known.action == entry.action &&
+        known.subject == entry.subject && known.result == entry.result)
+      return true;
+  return false;
+}
+
+}  // namespace
+
+bool replay(OperatorTables& tables, const Record& record) {
+  if (const auto* heuristic = std::get_if<HeuristicRecord>(&record)) {
+    tables.heuristics[heuristic->gtid] = *heuristic;
+  } else if (const auto* forget = std::get_if<ForgetRecord>(&record)) {
+    tables.heuristics.erase(forget->gtid);
+    tables.forgotten.insert(forget->gtid);
+  } else if (const auto* audit = std::get_if<AuditRecord>(&record)) {
+    if (!is_copy(tables.audit, audit->entry)) keep(tables.audit, audit->entry);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+const HeuristicRecord* OperatorBook::find(const Gtid& gtid) const {
+  const auto found = tables_.heuristics.find(gtid);
+  return found == tables_.heuristics.end() ? nullptr : &found->second;
+}
+
+std::vector<AuditEntry> OperatorBook::audit(std::size_t limit) const {
+  std::vector<AuditEntry> out;
+  for (auto at = tables_.audit.rbegin(); at != tables_.audit.rend() && out.size() < limit; ++at)
+    out.push_back(*at);
+  return out;
+}
+
+Lsn OperatorBook::append(const Record& record) {
+  return log_.append(type_of(record), encode(record), force_of(record));
+}
+
+Lsn OperatorBook::write(HeuristicRecord record) {
+  const Lsn lsn = append(record);
+  const Gtid gtid = record.gtid;
+  tables_.heuristics[gtid] = std::move(record);
+  return lsn;
+}
+
+Lsn OperatorBook::forget(const Gtid& gtid) {
+  tables_.heuristics.erase(gtid);
+  tables_.forgotten.insert(gtid);
+  return append(ForgetRecord{gtid});
+}
+
+void OperatorBook::note(AuditEntry entry) {
+  append(AuditRecord{entry});
+  keep(tables_.audit, std::move(entry));
+}
+
+void OperatorBook::copy_forward() {
+  for (const auto& entry : tables_.audit) append(AuditRecord{entry});
+  for (const auto& [gtid, record] : tables_.heuristics) append(record);
+  for (const auto& gtid : tables_.forgotten) append(ForgetRecord{gtid});
+}
+
+}  // namespace troth::recovery

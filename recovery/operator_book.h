@@ -1,0 +1,49 @@
+#pragma once
+// What operators did on this node: decisions taken by hand until they are forgotten, and the audit
+// trail. Kept in the node's own log; owned by an engine and touched by its thread alone.
+
+#include <deque>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "protocol/record_log.h"
+
+namespace troth::recovery {
+
+struct OperatorTables {
+  std::map<Gtid, protocol::HeuristicRecord> heuristics;
+  std::set<Gtid> forgotten;  ///< their decisions are acknowledged without being carried out
+  std::deque<protocol::AuditEntry> audit;  ///< oldest first, bounded
+};
+
+/// True if the record was one of operators.
+bool replay(OperatorTables& tables, const protocol::Record& record);
+
+class OperatorBook {
+ public:
+  explicit OperatorBook(protocol::RecordLog& log) : log_(log) {}
+
+  void adopt(OperatorTables tables) { tables_ = std::move(tables); }
+  const std::map<Gtid, protocol::HeuristicRecord>& heuristics() const { return tables_.heuristics; }
+  const protocol::HeuristicRecord* find(const Gtid& gtid) const;
+  bool was_forgotten(const Gtid& gtid) const { return tables_.forgotten.count(gtid) != 0; }
+  /// Newest first.
+  std::vector<protocol::AuditEntry> audit(std::size_t limit) const;
+
+  /// Forced. Also replaces an earlier record of the same gtid, for example when the truth is known.
+  Lsn write(protocol::HeuristicRecord record);
+  /// Forced.
+  Lsn forget(const Gtid& gtid);
+  void note(protocol::AuditEntry entry);
+  /// For a checkpoint.
+  void copy_forward();
+
+ private:
+  Lsn append(const protocol::Record& record);
+
+  protocol::RecordLog& log_;
+  OperatorTables tables_;
+};
+
+}  // namespace troth::recovery

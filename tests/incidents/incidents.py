@@ -1,0 +1,223 @@
+"""Ten incidents, staged on real daemons. For each, one command must name the cause, the risk for data and what to type next."""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+sys.path.insert(0, str(HERE.parent / "integration"))
+from harness import BIN, Cluster  # noqa: E402
+
+
+def until(what, test, limit=20):
+    deadline = time.monotonic() + limit
+    while not test():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"never saw: {what}")
+        time.sleep(0.02)
+
+
+def troth(*words):
+    reply = subprocess.run([os.path.join(BIN, "troth"), *words], capture_output=True, text=True, timeout=60)
+    return "troth " + " ".join(words), reply.stdout + reply.stderr
+
+
+class Stage:
+    def __init__(self):
+        self.cluster, self.mounts = None, []
+
+    def build(self, **flags):
+        self.cluster = Cluster(**flags)
+        return self.cluster
+
+    def small_disk(self, path, size):
+        os.mkdir(path)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True)
+        self.mounts.append(path)
+
+    def close(self):
+        if self.cluster is None:
+            return
+        for daemon in self.cluster.daemons():
+            if daemon.running():
+                daemon.process.send_signal(signal.SIGCONT)
+                daemon.kill()
+        for path in self.mounts:
+            subprocess.run(["umount", "-l", path], check=True)
+        shutil.rmtree(self.cluster.dir)
+
+
+def lose_the_coordinator(stage):
+    c = stage.build().start(c1="coordinator.commit.durable=kill")
+    c.transfer("t1", "--timeout", "3s")
+    c.coordinator.wait()
+    p1 = c.participants["p1"]
+    until("the link is down", lambda: not any(link["connected"] for link in c.status(p1)["links"]))
+    return c, p1, json.loads(c.cli_at(p1, "txn", "list", "--in-doubt", "-o", "json").stdout)["transactions"][0]["txn_id"]
+
+
+def coordinator_down(stage):
+    c, p1, _ = lose_the_coordinator(stage)
+    until("it is in doubt for a while", lambda: c.status(p1)["oldest_in_doubt_ms"] > 2200)
+    return (*troth("doctor", "-e", p1.address), "coordinator c1: not connected", "none: its log holds every decision", "start c1 again")
+
+
+def agent_down(stage):
+    c = stage.build().start()
+    c.participants["p2"].kill()
+    until("the link is down", lambda: "DOWN" in c.cli("status").stdout)
+    return (*troth("doctor", "-e", c.coordinator.address), "c1 cannot reach it at", "none: transactions that touch it abort", "start it again")
+
+
+def agent_slow(stage):
+    c = stage.build(coordinator_flags=("--prepare-timeout", "20s", "--resend-interval", "50ms"))
+    c.start(p2="participant.prepare.executed=sleep:4000")
+    running = c.transfer_in_background("t1")
+    found = ("", "")
+
+    def seen():
+        nonlocal found
+        found = troth("doctor", "-e", c.coordinator.address)
+        return "for the vote of p2" in found[1]
+    until("it waits for the vote", seen)
+    running.communicate(timeout=30)
+    return (*found, "for the vote of p2: it is slow", "none: without the vote they abort", "troth participant show p2")
+
+
+def disk_full(stage):
+    c = stage.build(coordinator_flags=("--prepare-timeout", "2s", "--resend-interval", "50ms", "--segment-bytes", "64KiB"))
+    disk = os.path.join(c.dir, "disk")
+    stage.small_disk(disk, "1m")
+    c.coordinator.data = os.path.join(disk, "log")
+    c.coordinator.init()
+    c.start()
+    file = os.open(os.path.join(disk, "core.4711"), os.O_WRONLY | os.O_CREAT)  # somebody else fills the disk
+    try:
+        while os.write(file, b"x" * 4096) > 0:
+            pass
+    except OSError:
+        pass
+    os.close(file)
+    numbers = iter(range(10**6))
+    until("work is refused", lambda: c.transfer(f"t{next(numbers)}", "--comment", "c" * 4000).returncode == 5)
+    return (*troth("doctor", "-e", c.coordinator.address), "no room is left for its log", "none: decisions still fit", "make room on its disk")
+
+
+def log_corrupt(stage):
+    c = stage.build().start()
+    for i in range(5):
+        c.transfer(f"t{i}")
+    c.settle()
+    p1 = c.participants["p1"]
+    p1.kill()
+    segment = sorted(pathlib.Path(p1.data).glob("*"), key=lambda p: p.stat().st_size)[-1]
+    with open(segment, "r+b") as file:
+        file.seek(64 + 120)
+        byte = file.read(1)
+        file.seek(64 + 120)
+        file.write(bytes([byte[0] ^ 0x40]))
+    if p1.start_expecting_exit() != 70:
+        raise AssertionError("a damaged log was taken")
+    return (*troth("doctor", "--data-dir", p1.data), r"\.(log|seg)|offset|segment", "YES: what this log promised may be lost", "copy the directory, then troth log verify")
+
+
+def in_doubt_blocked(stage):
+    c = stage.build().start(p2="participant.commit.received=kill")
+    c.transfer("t1")
+    c.participants["p2"].wait()
+    until("it is old enough", lambda: c.status()["oldest_in_doubt_ms"] > 2200)
+    return (*troth("doctor", "-e", c.coordinator.address), "blocked by p2", "none: the decision is logged", "repair p2, then troth txn retry --all")
+
+
+def mixed_outcome(stage):
+    c, _, gtid = lose_the_coordinator(stage)
+    p2 = c.participants["p2"]
+    until("the link is down", lambda: not any(link["connected"] for link in c.status(p2)["links"]))
+    c.cli_at(p2, "txn", "resolve", gtid, "--abort", "--reason", "a guess at 3 a.m.", "--operator", "ann", "--confirm", gtid[-6:])
+    c.coordinator.start()
+    until("the alarm", lambda: any("MIXED" in a for a in c.status(p2)["alarms"]))
+    return (*troth("doctor", "-e", c.coordinator.address), "was aborted here by ann .*but c1 decided COMMIT", "YES: the databases differ", "troth txn list --in-doubt -e")
+
+
+def lost_participant(stage):
+    c = stage.build().start()
+    c.transfer("t1")
+    c.settle()
+    p2 = c.participants["p2"]
+    p2.kill()
+    shutil.rmtree(p2.data)
+    os.remove(c.database("p2"))
+    if p2.start_expecting_exit() != 64:
+        raise AssertionError("an empty directory was taken for a fresh start")
+    return (*troth("doctor", "--data-dir", p2.data), "log", "YES if there was one: what only this log knew is gone", "look for the newest backup; never init")
+
+
+def flood_of_aborts(stage):
+    c = stage.build().start()
+    for i in range(15):
+        c.transfer(f"t{i}", amount=5000)  # CHECK(v >= 0) fails
+    return (*troth("doctor", "-e", c.coordinator.address), "transactions were aborted, the newest: .*CHECK", "none: an aborted transaction changed nothing", "troth txn list --recent")
+
+
+def clock_jump(stage):
+    c = stage.build()
+    os.environ["TROTH_TEST_CLOCK_OFFSET_MS"] = "3600000"
+    try:
+        c.participants["p1"].start()
+    finally:
+        del os.environ["TROTH_TEST_CLOCK_OFFSET_MS"]
+    c.participants["p2"].start()
+    c.coordinator.start()
+    until("they are linked", lambda: "DOWN" not in c.cli("status").stdout and c.transfer("t1").returncode == 0)
+    return (*troth("doctor", "-e", c.coordinator.address), "participant p1: its clock is .* ahead of", "none: nothing is decided by clocks", "set the clock right")
+
+
+INCIDENTS = {f.__name__.replace("_", "-"): f for f in (coordinator_down, agent_down, agent_slow, disk_full, log_corrupt, in_doubt_blocked, mixed_outcome,
+                                                       lost_participant, flood_of_aborts, clock_jump)}
+ROOT_ONLY = {"disk-full"}
+
+
+def write_transcript(name, command, output, directory):
+    page = ROOT / "docs/runbooks" / f"{name}.md"
+    text = page.read_text()
+    output = output.replace(directory, "/var/lib/troth")
+    output = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:7430", output)
+    block = f"## As rehearsed\n`bash tests/incidents.sh {name}` stages it; what the command says:\n```\n$ {command.replace(directory, '/var/lib/troth')}\n{output}```\n"
+    block = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:7430", block)
+    text = text.split("## As rehearsed")[0].rstrip() + "\n\n" + block
+    page.write_text(text)
+
+
+def main(words):
+    transcripts = "--transcripts" in words
+    names = [w for w in words if not w.startswith("--")] or list(INCIDENTS)
+    bad = 0
+    for name in names:
+        if name not in INCIDENTS:
+            sys.exit(f"no incident is called {name}; there are: {', '.join(INCIDENTS)}")
+        if name in ROOT_ONLY and os.geteuid() != 0:
+            print(f"INCIDENT {name} SKIPPED mounting a small file system needs root", flush=True)
+            continue
+        stage = Stage()
+        try:
+            command, output, cause, risk, next_step = INCIDENTS[name](stage)
+            found = {word: re.search(pattern, output) is not None for word, pattern in (("cause", cause), ("risk", risk), ("next", next_step))}
+            shown = " ".join(f"{word} {'yes' if yes else 'no'}" for word, yes in found.items())
+            print(f"INCIDENT {name} COMMAND {command.replace(stage.cluster.dir, 'DIR')} FOUND {shown}", flush=True)
+            if not all(found.values()):
+                bad += 1
+                print(output, file=sys.stderr)
+            elif transcripts:
+                write_transcript(name, command, output, stage.cluster.dir)
+        finally:
+            stage.close()
+    sys.exit(1 if bad else 0)
+
+
+main(sys.argv[1:])

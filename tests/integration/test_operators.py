@@ -1,0 +1,156 @@
+"""What operators do: decisions by hand and what becomes of them, draining, the trail, and doctor, against live daemons."""
+import json
+import time
+import unittest
+
+from harness import Case
+
+
+class Operators(Case):
+    def by_hand(self, cluster, daemon, verb, gtid, *words):
+        return cluster.cli_at(daemon, "txn", verb, gtid, "--operator", "ann", "--reason", "c1 is lost", "--confirm", gtid[-6:], *words)
+
+    def lose_the_coordinator(self):
+        """COMMIT is durable, nobody but the dead coordinator knows."""
+        cluster = self.cluster().start(c1="coordinator.commit.durable=kill")
+        cluster.transfer("t1", "--timeout", "3s")
+        cluster.coordinator.wait()
+        p1, p2 = cluster.participants["p1"], cluster.participants["p2"]
+        gtid = json.loads(cluster.cli_at(p1, "txn", "list", "--in-doubt", "-o", "json").stdout)["transactions"][0]["txn_id"]
+        return cluster, p1, p2, gtid
+
+    def wait_for_state(self, cluster, daemon, gtid, state):
+        deadline = time.monotonic() + 15
+        while True:
+            shown = json.loads(cluster.cli_at(daemon, "txn", "show", gtid, "-o", "json").stdout or "{}")
+            if shown.get("state") == state:
+                return shown
+            self.assertLess(time.monotonic(), deadline, shown)
+
+    def wait_until_down(self, cluster, daemon):
+        deadline = time.monotonic() + 15
+        while any(link["connected"] for link in cluster.status(daemon)["links"]):
+            self.assertLess(time.monotonic(), deadline)
+
+    def test_by_hand_both_right(self):
+        cluster, p1, p2, gtid = self.lose_the_coordinator()
+        for daemon in (p1, p2):
+            self.wait_until_down(cluster, daemon)
+        dry = cluster.cli_at(p1, "txn", "resolve", gtid[-6:], "--commit", "--dry-run")
+        self.assertEqual(dry.returncode, 0, dry.stderr)
+        self.assertIn(f"-e {p2.address}", dry.stdout)
+        self.assertIn("differ for good", dry.stdout)
+        untyped = cluster.cli_at(p1, "txn", "resolve", gtid, "--commit", "--reason", "x", "--confirm", "ABCDEF")
+        self.assertEqual(untyped.returncode, 2, untyped.stderr)
+        unreasoned = cluster.cli_at(p1, "txn", "resolve", gtid, "--commit", "--confirm", gtid[-6:])
+        self.assertEqual(unreasoned.returncode, 2, unreasoned.stderr)
+        stale = self.by_hand(cluster, p1, "resolve", gtid, "--commit", "--revision", "1.prepared.7")
+        self.assertEqual(stale.returncode, 5)
+        self.assertIn("moved on", stale.stderr)
+        for daemon in (p1, p2):
+            reply = self.by_hand(cluster, daemon, "resolve", gtid, "--commit")
+            self.assertEqual(reply.returncode, 0, reply.stderr)
+            self.wait_for_state(cluster, daemon, gtid, "heuristic_committed")
+        self.assertEqual(self.by_hand(cluster, p1, "resolve", gtid, "--abort").returncode, 5)
+        p1.kill()
+        p1.start()
+        self.assertEqual(self.wait_for_state(cluster, p1, gtid, "heuristic_committed")["decision"], "commit")
+        trail = json.loads(cluster.cli_at(p1, "audit", "-o", "json").stdout)["entries"]
+        self.assertEqual([(e["action"], e["result"], e["by"]) for e in trail if e["result"] == "ok"], [("resolve_commit", "ok", "ann")])
+        cluster.coordinator.start()
+        for daemon in (p1, p2):
+            deadline = time.monotonic() + 15
+            while "decided the same" not in cluster.cli_at(daemon, "txn", "show", gtid).stdout:
+                self.assertLess(time.monotonic(), deadline)
+            self.assertEqual(self.by_hand(cluster, daemon, "forget", gtid).returncode, 0)
+        self.audit(cluster, committed=["t1"])
+
+    def test_mixed_outcome_is_shown_until_forgotten(self):
+        cluster, p1, p2, gtid = self.lose_the_coordinator()
+        self.wait_until_down(cluster, p2)
+        self.assertEqual(self.by_hand(cluster, p2, "resolve", gtid, "--abort").returncode, 0)
+        cluster.coordinator.start()
+        self.wait_for_state(cluster, p2, gtid, "heuristic_mixed")
+        for daemon in (p2, cluster.coordinator):
+            deadline = time.monotonic() + 15
+            while not any("MIXED" in alarm for alarm in cluster.status(daemon)["alarms"]):
+                self.assertLess(time.monotonic(), deadline)
+        doctor = cluster.cli("doctor")
+        self.assertEqual(doctor.returncode, 6)
+        self.assertIn("YES: the databases differ", doctor.stdout)
+        self.assertEqual(cluster.cli("status", "--check").returncode, 6)
+        self.assertEqual(cluster.status()["counters"]["live"], 1)
+        p2.kill()
+        p2.start()
+        self.wait_for_state(cluster, p2, gtid, "heuristic_mixed")
+        # The person repairs by submitting what is missing, then forgets.
+        self.assertEqual(cluster.gids("p1"), {"t1"})
+        self.assertEqual(cluster.gids("p2"), set())
+        repair = cluster.cli("submit", "--on", "p2", "UPDATE a SET v = v + 1 WHERE id = 1", "--on", "p2", "INSERT INTO did VALUES ('t1')")
+        self.assertEqual(repair.returncode, 0, repair.stderr)
+        early = cluster.cli_at(p2, "txn", "forget", gtid, "--dry-run")
+        self.assertEqual(early.returncode, 0, early.stderr)
+        self.assertIn("MIXED", early.stdout)
+        self.assertEqual(self.by_hand(cluster, p2, "forget", gtid).returncode, 0)
+        cluster.settle()
+        self.assertEqual(cluster.status(p2)["alarms"], [])
+        self.assertEqual(cluster.gids("p2"), {"t1"})
+        actions = [(e["action"], e["result"]) for e in json.loads(cluster.cli_at(p2, "audit", "-o", "json").stdout)["entries"]]
+        self.assertEqual(actions, [("forget", "ok"), ("truth", "mixed"), ("resolve_abort", "ok")])
+        # The coordinator's alarm lasts until its next start.
+        cluster.coordinator.terminate()
+        cluster.coordinator.start()
+        cluster.settle()
+        # The logs differ for ever: that is what happened. The files agree again.
+        self.assertEqual([cluster.gids(n) for n in ("p1", "p2")], [{"t1"}, {"t1"}])
+        self.assertEqual(sum(cluster.read(n, "SELECT sum(v) FROM a")[0][0] for n in ("p1", "p2")), 2 * 2000 * 1000)
+        for daemon in cluster.daemons():
+            self.assertEqual(cluster.status(daemon)["alarms"], [])
+
+    def test_refused_where_somebody_knows(self):
+        cluster = self.cluster().start(p2="participant.commit.received=kill")
+        self.assertEqual(cluster.transfer("t1").returncode, 0)
+        cluster.participants["p2"].wait()
+        gtid = json.loads(cluster.cli("txn", "list", "--in-doubt", "-o", "json").stdout)["transactions"][0]["txn_id"]
+        refused = cluster.cli("txn", "resolve", gtid, "--abort", "--reason", "unblock p2", "--confirm", gtid[-6:])
+        self.assertEqual(refused.returncode, 5)
+        self.assertIn("COMMIT is in the log and 1 of 2", refused.stderr)
+        self.assertIn("mixed outcome", refused.stderr)
+        known = self.by_hand(cluster, cluster.participants["p1"], "resolve", gtid, "--abort")
+        self.assertEqual(known.returncode, 5)
+        self.assertIn("the log knows", known.stderr)
+        self.assertEqual([e["result"] for e in json.loads(cluster.cli("audit", "-o", "json").stdout)["entries"]], ["refused"])
+        deadline = time.monotonic() + 15
+        while True:
+            doctor = cluster.cli("doctor")
+            if "blocked by p2" in doctor.stdout and "participant p2" in doctor.stdout:
+                break
+            self.assertLess(time.monotonic(), deadline, doctor.stdout)
+        self.assertEqual(doctor.returncode, 6)
+        watching = cluster.cli("txn", "watch", gtid, "--timeout", "500ms")
+        self.assertEqual(watching.returncode, 3)
+        cluster.participants["p2"].start()
+        self.assertEqual(cluster.cli("txn", "retry", gtid).returncode, 0)
+        self.assertEqual(cluster.cli("txn", "watch", gtid).returncode, 0)
+        self.audit(cluster, committed=["t1"])
+
+    def test_drain_and_resume(self):
+        cluster = self.cluster().start()
+        self.assertEqual(cluster.cli("participant", "drain", "p2", "--reason", "new disk").returncode, 0)
+        refused = cluster.transfer("t1")
+        self.assertEqual(refused.returncode, 5)
+        self.assertIn("drained by an operator", refused.stderr)
+        self.assertEqual(cluster.transfer("t2", amount=0, names=("p1",)).returncode, 0)
+        listed = json.loads(cluster.cli("participant", "list", "-o", "json").stdout)["participants"]
+        self.assertEqual({p["peer"]: p["draining"] for p in listed}, {"p1": False, "p2": True})
+        self.assertEqual(cluster.cli("participant", "resume", "p2").returncode, 0)
+        self.assertEqual(cluster.transfer("t3").returncode, 0)
+        self.assertEqual(cluster.cli("participant", "drain", "nobody").returncode, 4)
+        self.assertEqual(cluster.cli("participant", "orphans").returncode, 0)
+        self.assertEqual(cluster.cli("participant", "show", "p1").returncode, 0)
+        self.assertEqual(cluster.cli("doctor").returncode, 0)
+        cluster.settle()
+
+
+if __name__ == "__main__":
+    unittest.main()
