@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Builds the Debian packages, lints them, unpacks them into a scratch root and runs one transaction with what is in them.
+#   --system   also installs them with dpkg (root), runs the same there, removes them again
+set -euo pipefail
+cd "$(dirname "$0")/.."
+system=no
+[ "${1:-}" = --system ] && system=yes
+bash tests/install-packages.sh
+for tool in lintian dpkg-shlibdeps fakeroot; do command -v "$tool" >/dev/null || { echo "needs $tool: apt-get install lintian dpkg-dev fakeroot" >&2; exit 69; }; done
+build=${TROTH_PACKAGES_BUILD:-build-packages}
+cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr ${TROTH_CMAKE_FLAGS:-} >/dev/null
+nice cmake --build "$build" -j "${TROTH_JOBS:-$(nproc)}"
+rm -f "$build"/*.deb
+(cd "$build" && fakeroot cpack -G DEB >/dev/null)
+ls "$build"/*.deb
+[ "$(ls "$build"/*.deb | wc -l)" -eq 4 ] || { echo "expected 4 packages" >&2; exit 1; }
+lintian --fail-on error --suppress-tags-from-file packaging/lintian.suppressed "$build"/*.deb
+echo "PACKAGES lintian ok"
+if command -v systemd-analyze >/dev/null; then
+  for unit in packaging/systemd/*.service; do systemd-analyze security --offline=yes --threshold=30 "$unit" >/dev/null && echo "PACKAGES $(basename "$unit") hardened"; done
+fi
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/troth-packages-XXXXXX")
+pids=()
+cleanup() {
+  for pid in "${pids[@]}"; do kill -9 "$pid" 2>/dev/null || true; done
+  rm -rf "$work"
+}
+trap cleanup EXIT
+
+wait_ready() {  # FILE: prints the address in the ready line
+  for _ in $(seq 500); do [ -s "$1" ] && { sed -E 's/.*"thrift":"([^"]*)".*/\1/' "$1"; return; }; sleep 0.02; done
+  echo "not ready: $1" >&2; return 1
+}
+one_transaction() {  # ROOT SCRATCH: with the programs below ROOT
+  local root=$1 dir=$2 name peers=()
+  mkdir "$dir"
+  for name in north south; do
+    sqlite3 "$dir/$name.db" "CREATE TABLE a(id INTEGER PRIMARY KEY, v INT NOT NULL); INSERT INTO a VALUES(1, 100);"
+    "$root/usr/sbin/troth-participant" init --data-dir "$dir/$name.log" --name "$name" >/dev/null
+    "$root/usr/sbin/troth-participant" --data-dir "$dir/$name.log" --database "$dir/$name.db" --listen 127.0.0.1:0 >"$dir/$name.out" 2>/dev/null & pids+=($!)
+    peers+=(--participant "$name=$(wait_ready "$dir/$name.out")")
+  done
+  sed -e "s|^data-dir = .*|data-dir = $dir/c1.log|" "$root/etc/troth/coordinator.conf" >"$dir/coordinator.conf"
+  "$root/usr/sbin/troth-coordinator" init --config "$dir/coordinator.conf" --name c1 >/dev/null
+  "$root/usr/sbin/troth-coordinator" --config "$dir/coordinator.conf" --listen 127.0.0.1:0 "${peers[@]}" >"$dir/c1.out" 2>/dev/null & pids+=($!)
+  TROTH_ENDPOINT=$(wait_ready "$dir/c1.out") "$root/usr/bin/troth" submit --wait applied --on north "UPDATE a SET v = v - 7" --on south "UPDATE a SET v = v + 7"
+  [ "$(sqlite3 "$dir/north.db" "SELECT v FROM a") $(sqlite3 "$dir/south.db" "SELECT v FROM a")" = "93 107" ] || { echo "wrong sums" >&2; return 1; }
+  for pid in "${pids[@]}"; do kill "$pid"; done
+  for pid in "${pids[@]}"; do wait "$pid"; done
+  pids=()
+}
+mkdir "$work/root"
+for deb in "$build"/*.deb; do dpkg-deb -x "$deb" "$work/root"; done
+one_transaction "$work/root" "$work/unpacked"
+echo "PACKAGES unpacked: one transaction committed"
+for page in "$work"/root/usr/share/man/man*/*; do zcat -f "$page" | man --warnings -l - >/dev/null; done
+echo "PACKAGES man pages render"
+if [ $system = yes ]; then
+  dpkg -i "$build"/*.deb >/dev/null
+  one_transaction "" "$work/installed"
+  getent passwd troth >/dev/null && echo "PACKAGES the troth user exists"
+  dpkg -P troth-server troth-participant troth-cli libtroth-dev >/dev/null 2>&1
+  [ ! -e /usr/sbin/troth-coordinator ] && [ ! -e /etc/troth/coordinator.conf ] || { echo "purge left files" >&2; exit 1; }
+  echo "PACKAGES installed, used, purged"
+fi
+echo "PACKAGES ok"
