@@ -173,8 +173,7 @@ Status Database::rewrite_wal() {
     return fail(ErrorCode::kIo, fmt::format("cannot read the size of {}-wal", options_.path));
   if (bytes == 0) return {};
   TROTH_TRY(sync_wal());
-  TROTH_ASSIGN_OR_RETURN(const auto file,
-                         files_->open(options_.path + "-wal", OpenMode::kReadOnly));
+  TROTH_ASSIGN_OR_RETURN(const auto file, files_->open(wal_path(), OpenMode::kReadOnly));
   std::vector<char> chunk(static_cast<std::size_t>(std::min(bytes, kChunk)));
   for (sqlite3_int64 at = 0; at < bytes; at += kChunk) {
     const auto length = std::min(kChunk, bytes - at);
@@ -213,8 +212,13 @@ void Database::checkpoint_at_close() {
                                               SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
 }
 
+// Beside the file itself, where symbolic links to it end.
+std::string Database::wal_path() const {
+  return sqlite3_filename_wal(sqlite3_db_filename(connection_->get(), "main"));
+}
+
 std::uint64_t Database::wal_bytes() const {
-  const auto file = files_->open(options_.path + "-wal", OpenMode::kReadOnly);
+  const auto file = files_->open(wal_path(), OpenMode::kReadOnly);
   if (!file) return 0;
   return (*file)->size().value_or(0);
 }

@@ -48,6 +48,7 @@ class Database {
   explicit Database(SqliteOptions options);
   Status configure();
   Result<sqlite3_file*> wal_file();
+  std::string wal_path() const;
 
   SqliteOptions options_;
   std::unique_ptr<FileSystem> files_;

@@ -127,7 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto text = fuzz::text_of(data, size);
   const auto lines = split(text, '\n');
   for (const auto& line : lines) values(line);
-  named(cli::parse_arguments(lines, nullptr));
+  named(cli::parse_arguments(lines, [](const char*) -> const char* { return nullptr; }));
   daemon_settings(coordinator_settings(), text);
   daemon_settings(participant_settings(), text);
   return 0;
