@@ -34,7 +34,9 @@ void Clients::call(const std::shared_ptr<Conversation>& talk,
     ask(*talk->coordinator, [=, this](Reply reply) {
       if (lost()) return;
       world_.after(world_.between(microseconds(50), milliseconds(2)), [=] {
-        if (talk->call == number) answered(reply);
+        if (talk->call != number) return;
+        ++talk->call;  // nobody waits for it any more, nor for its deadline
+        answered(reply);
       });
     });
   });
@@ -57,21 +59,18 @@ void Clients::say_next(const std::shared_ptr<Conversation>& talk) {
   const auto& request = requests_[talk->number];
   if (talk->next == request.operations.size()) return ask_for_commit(talk);
   const auto& operation = request.operations[talk->next];
+  const auto* file = files_.at(operation.participant);
   const BranchRequest branch{
-      operation.participant, {{operation.kind, {operation.key, operation.value}, {}}}, 0};
+      operation.participant, {file->statement(operation.kind, operation.key, operation.value)}, 0};
   call<ExecuteReply>(
       talk,
       [gtid = talk->gtid, branch](CoordinatorNode& node, auto back) {
         node.execute(gtid, branch, std::move(back));
       },
-      [this, talk](const ExecuteReply& reply) {
+      [this, talk, file](const ExecuteReply& reply) {
         if (reply.refusal || reply.ended) return give_up(talk);
         auto& said = requests_[talk->number].operations[talk->next];
-        if (said.kind == "read") {
-          said.seen.emplace();
-          for (const auto& row : reply.results.at(0).rows)
-            said.seen->push_back(std::get<std::int64_t>(row.at(0)));
-        }
+        if (said.kind == "read") said.seen = file->list_of(reply.results.at(0));
         ++talk->next;
         world_.after(world_.between(Duration{0}, milliseconds(3)),
                      [this, talk] { say_next(talk); });
@@ -85,7 +84,6 @@ void Clients::ask_for_commit(const std::shared_ptr<Conversation>& talk) {
       [gtid = talk->gtid](CoordinatorNode& node, auto back) { node.commit(gtid, std::move(back)); },
       [this, talk](const SubmitReply& reply) {
         auto& request = requests_[talk->number];
-        ++talk->call;
         const bool gone = reply.refusal && reply.refusal->error.code == ErrorCode::kNotFound;
         if (gone || (!reply.refusal && reply.outcome.outcome == Outcome::kAborted))
           request.told = Told::kAborted;

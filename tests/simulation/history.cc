@@ -32,7 +32,7 @@ Request Clients::make() {
     out.operations.push_back({to, "add", from == to ? other : account, amount, {}});
     return out;
   }
-  const auto count = 1 + random.below(4);
+  const auto count = random.percent(40) ? 1 : 1 + random.below(4);
   for (std::uint64_t i = 0; i < count; ++i) {
     Operation operation{pick(), "read", static_cast<std::int64_t>(random.below(kLists)), 0, {}};
     if (random.percent(60)) {

@@ -27,8 +27,7 @@ class Run {
     build();
     for (auto* node : nodes_) node->start();
     Clients clients(world_, network_, coordinators_, participants_);
-    clients.start(1 + world_.random.below(4), 3 + world_.random.below(10),
-                  world_.random.percent(25));
+    clients.start(1 + world_.random.below(4), 3 + world_.random.below(10), fat_);
     plan_trouble();
     const auto trouble_ends = world_.now() + trouble_;
     world_.run_until(trouble_ends);
@@ -56,7 +55,9 @@ class Run {
     network_.faults.proxies = random.percent(40);
     if (hostile_network_) network_.faults = {8, 8, 15, true};
     const auto participants = 2 + random.below(4);
-    const auto checkpoint = random.percent(50) ? 3'000 + random.below(20'000) : 1'000'000;
+    fat_ = random.percent(30);
+    const auto checkpoint =
+        fat_ || random.percent(40) ? 3'000 + random.below(20'000) : std::uint64_t{1'000'000};
     const bool share = random.percent(1);
     const bool sqlite = stores_ == Stores::kSqlite || (stores_ == Stores::kMixed && share);
     if (sqlite) seed_lossy_vfs(report_.seed);
@@ -73,7 +74,7 @@ class Run {
         if (!backup_in_place_) watcher_.see_in_doubt(name, gtids);
       };
     }
-    const auto coordinators = random.percent(25) ? 2 : 1;
+    const auto coordinators = random.percent(fat_ ? 60 : 25) ? 2 : 1;
     for (int i = 1; i <= coordinators; ++i) {
       NodeSetup setup{NodeName::from_trusted(fmt::format("c{}", i)), log_id(), names_, checkpoint};
       owned_.push_back(
@@ -139,7 +140,8 @@ class Run {
     const auto epoch = node.status().position.epoch;
     node.crash(random.percent(50), "killed");
     if (backs_up_ && backup_.node == nullptr) backup_ = {&node, epoch, node.snapshot()};
-    world_.after(world_.between(milliseconds(1), milliseconds(250)), [this, &node] {
+    const auto longest = milliseconds(random.percent(20) ? 1'500 : 250);
+    world_.after(world_.between(milliseconds(1), longest), [this, &node] {
       if (node.alive()) return;
       if (!healed_ && world_.random.percent(25))
         node.cut_power_after(1 + world_.random.below(15));  // dies while it recovers
@@ -284,7 +286,7 @@ class Run {
   std::vector<CoordinatorNode*> coordinators_;
   std::vector<NodeName> names_;
   Duration trouble_{0}, crash_every_{0}, cut_every_{0};
-  bool healed_ = false, backs_up_ = false, backup_in_place_ = false;
+  bool healed_ = false, fat_ = false, backs_up_ = false, backup_in_place_ = false;
   Backup backup_;
   Report report_;
 };
