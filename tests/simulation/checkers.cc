@@ -37,10 +37,16 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
       if (decisions_.count(vote->gtid) != 0) continue;  // an answer to a late duplicate
       const auto [known, is_new] =
           votes_.try_emplace({vote->gtid, batch.header.sender}, vote->vote);
-      // Any vote may become NO while nothing was promised (READ_ONLY promises no outcome).
-      if (!is_new && known->second != vote->vote && known->second != Vote::kReadOnly)
+      auto& epoch = vote_epochs_[{vote->gtid, batch.header.sender}];
+      // Any vote may become NO while nothing was promised (READ_ONLY promises no outcome), and a NO
+      // is no promise either: who restarts has forgotten it, and executes what is sent again.
+      const bool forgotten = known->second == Vote::kAbort && vote->voter.epoch > epoch;
+      epoch = std::max(epoch, vote->voter.epoch);
+      if (is_new || known->second == vote->vote) continue;
+      if (!forgotten && known->second != Vote::kReadOnly)
         world_.violation("no vote changed", "{} voted {} and then {} for {}", batch.header.sender,
                          to_string(known->second), to_string(vote->vote), vote->gtid);
+      if (forgotten) known->second = vote->vote;
     } else if (std::holds_alternative<Ack>(message)) {
       acked_.emplace(gtid_of(message), batch.header.sender);
     } else if (const auto* prepare = std::get_if<Prepare>(&message)) {

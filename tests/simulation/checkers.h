@@ -20,6 +20,7 @@ class WireWatcher {
   World& world_;
   std::map<Gtid, protocol::Decision> decisions_;
   std::map<std::pair<Gtid, NodeName>, protocol::Vote> votes_;
+  std::map<std::pair<Gtid, NodeName>, Epoch> vote_epochs_;
   std::map<std::pair<Gtid, NodeName>, std::string> requests_;
 };
 
