@@ -59,7 +59,8 @@ class PowerDisk:
         run("mkfs.ext4", "-q", "-b", "4096", "-E", "lazy_itable_init=1,nodiscard", "-O", "^resize_inode", self.image)
 
     def mount(self):
-        run("mount", "-o", "loop,commit=600,noatime", self.image, self.path)
+        # Without noinit_itable a kernel thread zeroes inode tables a while later, and their blocks become holes that can be written to.
+        run("mount", "-o", "loop,commit=600,noatime,noinit_itable", self.image, self.path)
         self.mounted = True
 
     def unmount(self):
