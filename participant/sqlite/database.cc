@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <mutex>
+#include <utility>
 #include <vector>
 
 #include "base/failpoint.h"
@@ -14,11 +16,33 @@ namespace {
 
 constexpr int kMarkerFormat = 1;
 
+struct SeenFile {
+  std::string path;
+  FileIdentity identity;
+  std::unique_ptr<File> file;
+};
+
 // A checkpoint whose force failed leaves pages in the kernel's cache that the next checkpoint would
-// not write either. They are still in the -wal: from now on the file is what the disk holds. Before
-// any connection of this process, whose locks the close here would free.
-Status see_the_disk(FileSystem& files, const std::string& path) {
-  TROTH_ASSIGN_OR_RETURN(const auto file, files.open(path, OpenMode::kReadOnly));
+// not write either. They are still in the -wal: from now on the file is what the disk holds.
+// The descriptor stays open as long as the process: closing it would free the POSIX locks that
+// other connections of this process hold on the file, an embedding application's for one
+// (https://www.sqlite.org/howtocorrupt.html section 2.2).
+Status see_the_disk(FileSystem& files, const std::string& path, const FileIdentity& identity) {
+  static std::mutex mutex;
+  static std::vector<SeenFile> seen;
+  const std::lock_guard lock(mutex);
+  std::erase_if(seen, [&](const auto& one) {  // deleted, or another file has taken its place
+    const auto now = files.identity(one.path);
+    return !now || *now != one.identity;
+  });
+  auto known = std::find_if(seen.begin(), seen.end(), [&](const auto& one) {
+    return one.path == path && one.identity == identity;
+  });
+  if (known == seen.end()) {
+    TROTH_ASSIGN_OR_RETURN(auto opened, files.open(path, OpenMode::kReadOnly));
+    known = seen.insert(known, {path, identity, std::move(opened)});
+  }
+  const auto& file = known->file;
   TROTH_TRY(file->sync());
   TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
   return file->forget_cache(0, size);
@@ -49,7 +73,7 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
             "database {} does not exist; create it with sqlite3 first, the agent never makes one",
             options.path));
   TROTH_ASSIGN_OR_RETURN(database->identity_, database->files_->identity(options.path));
-  TROTH_TRY(see_the_disk(*database->files_, options.path));
+  TROTH_TRY(see_the_disk(*database->files_, options.path, database->identity_));
   TROTH_ASSIGN_OR_RETURN(
       database->connection_,
       Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, holding_vfs()));
@@ -218,20 +242,21 @@ std::string Database::wal_path() const {
 }
 
 std::uint64_t Database::wal_bytes() const {
-  const auto file = files_->open(wal_path(), OpenMode::kReadOnly);
-  if (!file) return 0;
-  return (*file)->size().value_or(0);
+  return size_of(SQLITE_FCNTL_JOURNAL_POINTER);
 }
 
 std::uint64_t Database::database_bytes() const {
+  return size_of(SQLITE_FCNTL_FILE_POINTER);
+}
+
+std::uint64_t Database::size_of(int which) const {
   sqlite3_file* file = nullptr;
   sqlite3_int64 bytes = 0;
-  if (sqlite3_file_control(connection_->get(), "main", SQLITE_FCNTL_FILE_POINTER, &file) !=
-          SQLITE_OK ||
-      file == nullptr)
+  if (sqlite3_file_control(connection_->get(), "main", which, &file) != SQLITE_OK ||
+      file == nullptr || file->pMethods == nullptr ||
+      file->pMethods->xFileSize(file, &bytes) != SQLITE_OK)
     return 0;
-  return file->pMethods->xFileSize(file, &bytes) == SQLITE_OK ? static_cast<std::uint64_t>(bytes)
-                                                              : 0;
+  return static_cast<std::uint64_t>(bytes);
 }
 
 bool Database::still_there() const {

@@ -48,6 +48,7 @@ class Database {
   explicit Database(SqliteOptions options);
   Status configure();
   Result<sqlite3_file*> wal_file();
+  std::uint64_t size_of(int which) const;
   std::string wal_path() const;
 
   SqliteOptions options_;

@@ -1,5 +1,8 @@
 // The corners of the SQLite resource manager: contention, identities, keys, foreign keys. The
 // everyday path is in sqlite_test.cc.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "tests/participant/sqlite_world.h"
 
 using namespace troth;
@@ -64,6 +67,41 @@ TEST_CASE("a branch that gives its locks up to wait again wakes those that waite
   REQUIRE(w.votes_commit(last));
   w.apply(last);
   CHECK(w.manager->status().locks == 0);
+}
+
+TEST_CASE(
+    "an embedding application's own connection keeps its locks when the agent comes and goes") {
+  SqliteWorld w(kAccounts);
+  auto application = sqlite::Connection::open(w.options.path, SQLITE_OPEN_READWRITE, nullptr);
+  REQUIRE(application.has_value());
+  REQUIRE((*application)->integer("SELECT count(*) FROM a").value_or(0) == 3);
+  // The SHARED lock that every WAL connection holds, seen as another process sees it.
+  std::vector<int> kept_open;  // closing one would free the locks this is about
+  const auto locked = [&] {
+    const int fd = ::open(w.options.path.c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(fd >= 0);
+    struct flock range {};
+    range.l_type = F_WRLCK;
+    range.l_whence = SEEK_SET;
+    range.l_start = 0x40000002;  // os_unix.c, SHARED_FIRST
+    range.l_len = 510;
+    const int rc = ::fcntl(fd, F_OFD_GETLK, &range);
+    kept_open.push_back(fd);
+    REQUIRE(rc == 0);
+    return range.l_type != F_UNLCK;
+  };
+  w.manager->close();
+  w.manager.reset();
+  CHECK(locked());
+  const auto opened = w.open();
+  REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error().context));
+  w.manager->close();
+  w.manager.reset();
+  CHECK(locked());
+  CHECK((*application)->execute("UPDATE a SET v = 11 WHERE id = 1").has_value());
+  application->reset();
+  CHECK(!locked());
+  for (const int fd : kept_open) ::close(fd);
 }
 
 TEST_CASE("a long queue of failing branches does not exhaust the stack") {

@@ -12,6 +12,8 @@
 #include <set>
 #include <utility>
 
+#include "participant/sqlite/forwarding_vfs.h"
+
 namespace troth::simulation {
 
 namespace {
@@ -50,131 +52,68 @@ void write_file(const std::string& path, const Bytes& bytes) {
   out << *bytes;
 }
 
-struct LossyFile {
-  sqlite3_file base;
+struct LossyFile : sqlite3_file {
   const std::string* path = nullptr;  // key in known_files()
-  sqlite3_file* real() {
-    return reinterpret_cast<sqlite3_file*>(reinterpret_cast<char*>(this) + sizeof(LossyFile));
-  }
 };
-static_assert(sizeof(LossyFile) % 8 == 0);
 
-sqlite3_file* real(sqlite3_file* f) {
-  return reinterpret_cast<LossyFile*>(f)->real();
+constexpr auto kForwarding = participant::sqlite::forwarding_methods<LossyFile>();
+
+Known& known(sqlite3_file* f) {
+  return known_files()[*static_cast<LossyFile*>(f)->path];
 }
 
 // After a failed sync the pages count as clean: still to be read, and never written unless somebody
 // writes them again.
 int sync(sqlite3_file* f, int) {
-  auto& path = *reinterpret_cast<LossyFile*>(f)->path;
-  auto& known = known_files()[path];
-  if (std::exchange(known.fail_next_sync, false)) {
-    known.dirty.clear();
+  auto& file = known(f);
+  if (std::exchange(file.fail_next_sync, false)) {
+    file.dirty.clear();
     return SQLITE_IOERR_FSYNC;
   }
-  const auto now = read_file(path).value_or("");
-  auto forced = known.forced.value_or("");
+  const auto now = read_file(*static_cast<LossyFile*>(f)->path).value_or("");
+  auto forced = file.forced.value_or("");
   forced.resize(now.size(), '\0');
-  for (const auto sector : known.dirty)
+  for (const auto sector : file.dirty)
     if (sector * kSector < now.size())
       forced.replace(sector * kSector, kSector, now, sector * kSector, kSector);
-  known.forced = std::move(forced);
-  known.dirty.clear();
+  file.forced = std::move(forced);
+  file.dirty.clear();
   return SQLITE_OK;
 }
 
-int close_file(sqlite3_file* f) {
-  const int rc = real(f)->pMethods->xClose(real(f));
-  f->pMethods = nullptr;
-  return rc;
-}
-int read(sqlite3_file* f, void* p, int n, sqlite3_int64 at) {
-  return real(f)->pMethods->xRead(real(f), p, n, at);
-}
 int write(sqlite3_file* f, const void* p, int n, sqlite3_int64 at) {
-  auto& known = known_files()[*reinterpret_cast<LossyFile*>(f)->path];
+  auto& file = known(f);
   const auto begin = static_cast<std::size_t>(at);
   for (auto sector = begin / kSector; sector * kSector < begin + static_cast<std::size_t>(n);
        ++sector)
-    known.dirty.insert(sector);
-  return real(f)->pMethods->xWrite(real(f), p, n, at);
+    file.dirty.insert(sector);
+  return kForwarding.xWrite(f, p, n, at);
 }
-int truncate(sqlite3_file* f, sqlite3_int64 n) {
-  return real(f)->pMethods->xTruncate(real(f), n);
-}
-int file_size(sqlite3_file* f, sqlite3_int64* n) {
-  return real(f)->pMethods->xFileSize(real(f), n);
-}
-int lock(sqlite3_file* f, int level) {
-  return real(f)->pMethods->xLock(real(f), level);
-}
-int unlock(sqlite3_file* f, int level) {
-  return real(f)->pMethods->xUnlock(real(f), level);
-}
-int check_reserved(sqlite3_file* f, int* out) {
-  return real(f)->pMethods->xCheckReservedLock(real(f), out);
-}
-int control(sqlite3_file* f, int op, void* arg) {
-  return real(f)->pMethods->xFileControl(real(f), op, arg);
-}
-int sector_size(sqlite3_file* f) {
-  return real(f)->pMethods->xSectorSize(real(f));
-}
-int characteristics(sqlite3_file* f) {
-  return real(f)->pMethods->xDeviceCharacteristics(real(f));
-}
-int shm_map(sqlite3_file* f, int page, int size, int extend, void volatile** out) {
-  return real(f)->pMethods->xShmMap(real(f), page, size, extend, out);
-}
-int shm_lock(sqlite3_file* f, int offset, int n, int flags) {
-  return real(f)->pMethods->xShmLock(real(f), offset, n, flags);
-}
-void shm_barrier(sqlite3_file* f) {
-  real(f)->pMethods->xShmBarrier(real(f));
-}
-int shm_unmap(sqlite3_file* f, int remove) {
-  return real(f)->pMethods->xShmUnmap(real(f), remove);
-}
-int fetch(sqlite3_file*, sqlite3_int64, int, void** out) {
-  *out = nullptr;  // no memory maps
-  return SQLITE_OK;
-}
-int unfetch(sqlite3_file*, sqlite3_int64, void*) {
+
+int no_memory_map(sqlite3_file*, sqlite3_int64, int, void** out) {
+  *out = nullptr;
   return SQLITE_OK;
 }
 
-const sqlite3_io_methods kMethods = {3,
-                                     close_file,
-                                     read,
-                                     write,
-                                     truncate,
-                                     sync,
-                                     file_size,
-                                     lock,
-                                     unlock,
-                                     check_reserved,
-                                     control,
-                                     sector_size,
-                                     characteristics,
-                                     shm_map,
-                                     shm_lock,
-                                     shm_barrier,
-                                     shm_unmap,
-                                     fetch,
-                                     unfetch};
-
-sqlite3_vfs* base_of(sqlite3_vfs* vfs) {
-  return static_cast<sqlite3_vfs*>(vfs->pAppData);
+constexpr sqlite3_io_methods make_methods() {
+  auto methods = kForwarding;
+  methods.xSync = sync;
+  methods.xWrite = write;
+  methods.xFetch = no_memory_map;
+  methods.xUnfetch = [](sqlite3_file*, sqlite3_int64, void*) { return SQLITE_OK; };
+  return methods;
 }
+constexpr auto kMethods = make_methods();
 
 int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* out_flags) {
-  auto* base = base_of(vfs);
+  auto* base = participant::sqlite::default_below(vfs);
   if (name == nullptr || (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0)
     return base->xOpen(base, name, f, flags, out_flags);
   auto* file = new (f) LossyFile{};
-  const int rc = base->xOpen(base, name, file->real(), flags, out_flags);
+  const int rc =
+      base->xOpen(base, name, participant::sqlite::below<LossyFile>(f), flags, out_flags);
   if (rc != SQLITE_OK) return rc;
-  file->base.pMethods = &kMethods;
+  file->pMethods = &kMethods;
   file->path = &known_files().try_emplace(name).first->first;
   return SQLITE_OK;
 }
@@ -185,12 +124,7 @@ int randomness(sqlite3_vfs*, int n, char* out) {
 }
 
 sqlite3_vfs make_vfs() {
-  sqlite3_vfs* base = sqlite3_vfs_find(nullptr);
-  sqlite3_vfs vfs = *base;
-  vfs.zName = "lossy";
-  vfs.szOsFile = static_cast<int>(sizeof(LossyFile)) + base->szOsFile;
-  vfs.pAppData = base;
-  vfs.pNext = nullptr;
+  auto vfs = participant::sqlite::vfs_over_default<LossyFile>("lossy");
   vfs.xOpen = open_file;
   vfs.xRandomness = randomness;
   return vfs;
