@@ -57,6 +57,10 @@ MUTATIONS = [
     ("answer-before-durable", "a client hears COMMITTED after the commit point", "", [
         ("coordinator/engine.cc", "held.answer = std::move(effects.answer);",
          "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),
+    ("outcome-before-durable", "who asks for an outcome hears COMMITTED after the commit point", "", [
+        ("coordinator/engine_messages.cc", "two->state() == TwoPhaseCommit::State::kCommitting &&",
+         "two->state() >= TwoPhaseCommit::State::kDeciding &&\n"
+         "        two->state() <= TwoPhaseCommit::State::kCommitting &&")]),
     ("unilateral-abort", "who is prepared never decides alone", "", [
         ("protocol/branch.cc",
          "    case State::kPrepared:\n    case State::kReadOnly:\n      return inquire(out, now);",

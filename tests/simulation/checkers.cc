@@ -60,6 +60,19 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
   }
 }
 
+// Presumed abort of what only read does not count: it leaves no trace, and no decision either.
+void WireWatcher::see_outcome(const TransactionOutcome& outcome) {
+  if (outcome.outcome != Outcome::kCommitted && outcome.outcome != Outcome::kAborted) return;
+  const auto [known, is_new] = told_.try_emplace(outcome.gtid, outcome.outcome);
+  if (!is_new && known->second != outcome.outcome)
+    world_.violation("client truth", "{} was told both ways to who asked", outcome.gtid);
+  const auto decided = decisions_.find(outcome.gtid);
+  const auto commits = outcome.outcome == Outcome::kCommitted;
+  if (decided != decisions_.end() && (decided->second == Decision::kCommit) != commits)
+    world_.violation("client truth", "{}: who asked was told {}, decided was {}", outcome.gtid,
+                     to_string(outcome.outcome), to_string(decided->second));
+}
+
 void WireWatcher::see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids) {
   for (const auto& gtid : gtids)
     if (acked_.count({gtid, participant}) != 0)
@@ -115,8 +128,11 @@ void check_stores(World& world, const std::vector<Request>& requests,
   if (total != 0) world.violation("conservation", "{} was made or lost", total);
 }
 
-void check_logs(World& world, const std::vector<Node*>& nodes) {
+void check_logs(World& world, const std::vector<Node*>& nodes,
+                const std::map<Gtid, Outcome>& told) {
   std::map<Gtid, std::pair<Outcome, NodeName>> outcomes;
+  for (const auto& [gtid, outcome] : told)
+    outcomes.try_emplace(gtid, outcome, NodeName::from_trusted("who-asked"));
   for (auto* node : nodes) {
     const auto scanned =
         wal::scan(node->disk(), "/log", [&](const wal::RecordView& view) -> Status {

@@ -12,12 +12,16 @@ class WireWatcher {
  public:
   explicit WireWatcher(World& world) : world_(world) {}
   void see(const protocol::Batch& batch, const NodeName& to);
+  /// The coordinator itself answered a question for the outcome.
+  void see_outcome(const protocol::TransactionOutcome& outcome);
+  const std::map<Gtid, protocol::Outcome>& outcomes_told() const { return told_; }
   /// A participant has recovered and holds these transactions in doubt.
   void see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids);
 
  private:
   std::set<std::pair<Gtid, NodeName>> acked_;
   World& world_;
+  std::map<Gtid, protocol::Outcome> told_;
   std::map<Gtid, protocol::Decision> decisions_;
   std::map<std::pair<Gtid, NodeName>, protocol::Vote> votes_;
   std::map<std::pair<Gtid, NodeName>, Epoch> vote_epochs_;
@@ -29,8 +33,10 @@ class WireWatcher {
 void check_stores(World& world, const std::vector<Request>& requests,
                   const std::vector<ParticipantNode*>& participants);
 
-/// Reads every node's log from its disk: nobody committed what another aborted.
-void check_logs(World& world, const std::vector<Node*>& nodes);
+/// Reads every node's log from its disk: nobody committed what another aborted, or what whoever
+/// asked was `told` to be aborted; and the other way round.
+void check_logs(World& world, const std::vector<Node*>& nodes,
+                const std::map<Gtid, protocol::Outcome>& told);
 
 /// I9: builds Adya's graph from the lists (version order is visible in them) with real-time edges
 /// and reports the first cycle by its class (G0, G1c, G-single, G2), or an aborted or intermediate

@@ -65,9 +65,9 @@ void CoordinatorNode::submit(SubmitRequest request, CoordinatorPort::SubmitDone 
   });
 }
 
-void CoordinatorNode::get_outcome(const Gtid& gtid, CoordinatorPort::OutcomeDone done) {
+void CoordinatorNode::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done) {
   call([&](coordinator::Engine& engine) {
-    engine.get_outcome(gtid, false, std::move(done), steady_->now());
+    engine.get_outcome(gtid, wait, std::move(done), steady_->now());
   });
 }
 

@@ -45,7 +45,7 @@ Request Clients::make() {
 }
 
 void Clients::next(std::size_t client, std::size_t left) {
-  if (left == 0 || winding_down_) {
+  if (left == 0) {
     --active_;
     return;
   }

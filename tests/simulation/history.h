@@ -46,7 +46,6 @@ class Clients {
   /// `fat`: requests carry kilobytes of comment and trace, so that logs rotate and free segments.
   void start(std::size_t clients, std::size_t requests_each, bool fat);
   /// No new transactions; keyed ones go on being repeated.
-  void wind_down() { winding_down_ = true; }
   bool idle() const { return active_ == 0; }
   const std::vector<Request>& requests() const { return requests_; }
 
@@ -75,7 +74,7 @@ class Clients {
   std::vector<Request> requests_;
   std::int64_t next_value_ = 1;
   std::size_t active_ = 0;
-  bool winding_down_ = false, fat_ = false;
+  bool fat_ = false;
 };
 
 }  // namespace troth::simulation

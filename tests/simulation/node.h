@@ -127,7 +127,7 @@ class CoordinatorNode final : public Node {
  public:
   using Node::Node;
   void submit(protocol::SubmitRequest request, protocol::CoordinatorPort::SubmitDone done);
-  void get_outcome(const Gtid& gtid, protocol::CoordinatorPort::OutcomeDone done);
+  void get_outcome(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done);
   void begin(protocol::BeginRequest request, protocol::InteractivePort::BeginDone done);
   void execute(const Gtid& gtid, protocol::BranchRequest request,
                protocol::InteractivePort::ExecuteDone done);

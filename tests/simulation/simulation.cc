@@ -27,7 +27,8 @@ class Run {
     build();
     for (auto* node : nodes_) node->start();
     Clients clients(world_, network_, coordinators_, participants_);
-    clients.start(1 + world_.random.below(4), 3 + world_.random.below(10), fat_);
+    const auto more = long_absence_ ? 20 : 0;
+    clients.start(1 + world_.random.below(4), 3 + world_.random.below(10) + more, fat_);
     plan_trouble();
     const auto trouble_ends = world_.now() + trouble_;
     world_.run_until(trouble_ends);
@@ -48,7 +49,10 @@ class Run {
 
   void build() {
     auto& random = world_.random;
-    network_.observer = [this](const auto& batch, const auto& to) { watcher_.see(batch, to); };
+    network_.observer = [this](const auto& batch, const auto& to) {
+      watcher_.see(batch, to);
+      ask_later(batch);
+    };
     network_.faults.loss_percent = random.percent(50) ? random.below(12) : 0;
     network_.faults.duplicate_percent = random.percent(50) ? random.below(10) : 0;
     network_.faults.late_percent = random.percent(30) ? random.below(15) : 0;
@@ -74,7 +78,8 @@ class Run {
         if (!backup_in_place_) watcher_.see_in_doubt(name, gtids);
       };
     }
-    const auto coordinators = random.percent(fat_ ? 60 : 25) ? 2 : 1;
+    long_absence_ = fat_ && random.percent(25);
+    const auto coordinators = long_absence_ || random.percent(fat_ ? 60 : 25) ? 2 : 1;
     for (int i = 1; i <= coordinators; ++i) {
       NodeSetup setup{NodeName::from_trusted(fmt::format("c{}", i)), log_id(), names_, checkpoint};
       owned_.push_back(
@@ -82,11 +87,31 @@ class Run {
       coordinators_.push_back(static_cast<CoordinatorNode*>(owned_.back().get()));
     }
     for (const auto& node : owned_) nodes_.push_back(node.get());
-    trouble_ = milliseconds(300 + random.below(1200));
+    trouble_ = milliseconds((long_absence_ ? 1500 : 300) + random.below(1200));
     crash_every_ = milliseconds(random.percent(15) ? 100'000 : 60 + random.below(500));
     cut_every_ = milliseconds(random.percent(50) ? 100'000 : 100 + random.below(600));
     backs_up_ = random.percent(15);
     report_.sqlite = sqlite;
+  }
+
+  // Somebody wants to know how a transaction ended: soon after it began, or when all is over.
+  void ask_later(const protocol::Batch& batch) {
+    for (const auto& message : batch.messages) {
+      if (!std::holds_alternative<protocol::Prepare>(message) &&
+          !std::holds_alternative<protocol::CommitOnePhase>(message))
+        continue;
+      if (!world_.random.percent(4)) continue;
+      const bool wait = world_.random.percent(50);
+      world_.after(world_.between(Duration{0}, milliseconds(world_.random.percent(50) ? 10 : 800)),
+                   [this, gtid = protocol::gtid_of(message), wait] { ask(gtid, wait); });
+    }
+  }
+
+  void ask(const Gtid& gtid, bool wait) {
+    for (auto* node : coordinators_)
+      node->get_outcome(gtid, wait, [this](Result<protocol::TransactionOutcome> outcome) {
+        if (outcome && !backup_in_place_) watcher_.see_outcome(*outcome);
+      });
   }
 
   void plan_trouble() {
@@ -140,6 +165,10 @@ class Run {
     const auto epoch = node.status().position.epoch;
     node.crash(random.percent(50), "killed");
     if (backs_up_ && backup_.node == nullptr) backup_ = {&node, epoch, node.snapshot()};
+    // Who stays away for long leaves others in doubt, while they go on with other work and free
+    // their logs.
+    if (long_absence_ && absent_ == nullptr) absent_ = &node;
+    if (absent_ == &node) return;
     const auto longest = milliseconds(random.percent(20) ? 1'500 : 250);
     world_.after(world_.between(milliseconds(1), longest), [this, &node] {
       if (node.alive()) return;
@@ -252,7 +281,7 @@ class Run {
       for (const auto& alarm : node->status().alarms)
         world_.violation("no alarms", "{}: {}", node->name(), alarm);
     check_stores(world_, clients.requests(), participants_);
-    if (world_.violations.empty()) check_logs(world_, nodes_);
+    if (world_.violations.empty()) check_logs(world_, nodes_, watcher_.outcomes_told());
     if (world_.violations.empty()) check_serializable(world_, clients.requests(), participants_);
     if (world_.violations.empty() && report_.crashes == 0 && network_.observer == nullptr)
       world_.violation("harness", "the wire was not watched");
@@ -286,7 +315,9 @@ class Run {
   std::vector<CoordinatorNode*> coordinators_;
   std::vector<NodeName> names_;
   Duration trouble_{0}, crash_every_{0}, cut_every_{0};
-  bool healed_ = false, fat_ = false, backs_up_ = false, backup_in_place_ = false;
+  const Node* absent_ = nullptr;  // until everything heals
+  bool healed_ = false, fat_ = false, long_absence_ = false, backs_up_ = false,
+       backup_in_place_ = false;
   Backup backup_;
   Report report_;
 };
