@@ -7,7 +7,9 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sstream>
+#include <vector>
 
 #include "base/settings.h"
 
@@ -110,8 +112,22 @@ bool is_json_lines(const std::string& text) {
 }
 
 Result<json> parse_json(const std::string& text, const std::string& source, std::size_t line) {
+  // Of a name given twice the library would quietly keep the last.
+  std::vector<std::set<std::string>> open;
+  std::string twice;
+  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
+    if (event == json::parse_event_t::object_start) open.emplace_back();
+    if (event == json::parse_event_t::object_end) open.pop_back();
+    if (event == json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second)
+      twice = parsed.get<std::string>();
+    return true;
+  };
   try {
-    return json::parse(text);
+    auto parsed = json::parse(text, watch);
+    if (!twice.empty())
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{}:{}: \"{}\" is given twice in one object", source, line, twice));
+    return parsed;
   } catch (const json::parse_error& error) {
     return fail(not_json(error, text, source, line));
   } catch (const json::out_of_range&) {  // 1e999: JSON, but no number of ours

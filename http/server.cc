@@ -12,7 +12,9 @@ namespace troth::http {
 
 namespace {
 
-constexpr std::size_t kThreads = 4;
+// Each connection has a thread while it lasts: some that say nothing must not keep others out.
+constexpr std::size_t kThreads = 32;
+constexpr time_t kSilence = 2;          // seconds
 constexpr std::size_t kMaxBody = 1024;  // nothing here takes a body
 
 class ServerImpl final : public Server {
@@ -29,9 +31,9 @@ class ServerImpl final : public Server {
     });
     server_.set_payload_max_length(kMaxBody);
     server_.set_keep_alive_max_count(100);
-    server_.set_keep_alive_timeout(5);
-    server_.set_read_timeout(5);
-    server_.set_write_timeout(5);
+    server_.set_keep_alive_timeout(kSilence);
+    server_.set_read_timeout(kSilence);
+    server_.set_write_timeout(kSilence);
     server_.set_default_headers({{"X-Content-Type-Options", "nosniff"},
                                  {"Referrer-Policy", "no-referrer"},
                                  {"Cache-Control", "no-cache"},

@@ -101,6 +101,9 @@ TEST_CASE("errors say where") {
            Row{"{\"branches\": [\n  {\"on\" \"a\"}\n]}", "f.json:2:11 is not JSON"},
            Row{good + "\n{oops}\n", "f.json:2:2 is not JSON"},
            Row{good + "\n[1e999]\n", "f.json:2: a number is too large"},
+           Row{good + "\n" + R"({"branches": [{"on": "a", "statements": ["x"], "on": "b"}]})" +
+                   "\n",
+               "f.json:2: \"on\" is given twice in one object"},
            Row{good + "\n{\"branches\": []}\n", "f.json:2.branches is missing or empty"},
            Row{"[" + good + ", 7]", "f.json: transactions[1] must be an object"},
            Row{R"({"branchs": []})", "transactions[0].branchs is not known"},

@@ -3,8 +3,10 @@ import json
 import os
 import pathlib
 import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -24,6 +26,11 @@ def get(address, path):
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.headers, error.read().decode()
+
+
+def readable(connection):
+    """Whether the other side has answered or closed."""
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def lint(text):
@@ -130,6 +137,22 @@ class Http(Case):
         self.assertIn((503, "draining\n"), seen)
         cluster.coordinator.start()
         self.audit(cluster)
+
+    def test_silent_connections_keep_nobody_out(self):
+        host, port = self.http_cluster().coordinator.http.split(":")
+
+        def answered_before_they_are_cut_off():
+            silent = [socket.create_connection((host, int(port))) for _ in range(16)]
+            try:
+                for half in silent:
+                    half.sendall(b"GET /healthz HTT")
+                self.assertEqual(get(f"{host}:{port}", "/healthz")[0], 200)
+                return not any(readable(half) for half in silent)
+            finally:
+                for half in silent:
+                    half.close()
+        # Once is enough: a machine that stalls for longer than a silence may last proves nothing.
+        self.assertTrue(any(answered_before_they_are_cut_off() for _ in range(5)))
 
     def test_a_port_that_is_taken_is_said(self):
         cluster = self.http_cluster()
