@@ -66,7 +66,7 @@ int answer(const Arguments& arguments, const Result<ResolveReply>& reply, const 
     print_view(arguments, http::resolve_view(*reply));
     return kOk;
   }
-  for (const auto& line : reply->lines) std::printf("%s\n", printable(line).c_str());
+  for (const auto& line : reply->lines) show_text(printable(line) + "\n");
   return kOk;
 }
 

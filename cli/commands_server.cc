@@ -61,7 +61,7 @@ int show(const Arguments& arguments, const std::string& id) {
   const auto found = client_for(arguments).show_transaction(id);
   if (!found) return report(arguments, found.error());
   if (arguments.output == Output::kTable) {
-    std::printf("%s", describe(arguments, *found).c_str());
+    show_text(describe(arguments, *found));
   } else {
     print_view(arguments, http::transaction_view(*found));
   }
@@ -157,7 +157,7 @@ int status(const Arguments& arguments, const Words& words) {
   if (!found) return report(arguments, found.error());
   if (arguments.output == Output::kTable) {
     const auto blockers = found->in_doubt == 0 ? std::vector<std::string>{} : blockers_of(client);
-    std::printf("%s", describe(arguments, *found, blockers).c_str());
+    show_text(describe(arguments, *found, blockers));
   } else {
     print_view(arguments, http::status_view(*found));
   }

@@ -45,7 +45,7 @@ class Shell {
       : arguments_(arguments), session_(arguments), person_(isatty(STDIN_FILENO) == 1) {}
 
   int run() {
-    if (person_) std::printf("%s", kShellHelp);
+    if (person_) show_text(kShellHelp);
     std::string line;
     while (!over_ && prompt() && std::getline(std::cin, line)) {
       take(line);
@@ -100,7 +100,7 @@ class Shell {
     if (line == ".quit" || line == ".exit") {
       over_ = true;
     } else if (line == ".help") {
-      std::printf("%s", kShellHelp);
+      show_text(kShellHelp);
     } else if (line.rfind(".on ", 0) == 0) {
       participant_ = trimmed(line.substr(4));
     } else {

@@ -191,10 +191,10 @@ class Doctor {
     constexpr std::int64_t kSoon = 2000;
     if (status.oldest_in_doubt_ms < kSoon) return;
     auto client = client_at(arguments_, address);
-    std::string blockers, tail = "ID";
+    std::string blockers, id = "ID";
     if (const auto list = client.list_transactions(TransactionFilter::kInDoubt, 100);
         list && !list->empty()) {
-      tail = list->front().gtid.text().substr(20);
+      id = list->front().gtid.text();
       std::vector<std::string> names;
       for (const auto& summary : *list)
         for (const auto& name : summary.waiting_for) names.push_back(name.text());
@@ -207,7 +207,7 @@ class Doctor {
                      age_text(status.oldest_in_doubt_ms), blockers.empty() ? "?" : blockers),
          "none: the decision is logged or will be; rows stay locked until it arrives",
          fmt::format("repair {}, then troth txn retry --all; details: troth txn show {} -e {}",
-                     blockers.empty() ? "what is named" : blockers, tail, address),
+                     blockers.empty() ? "what is named" : blockers, id, address),
          "in-doubt-blocked"});
   }
 
@@ -283,13 +283,12 @@ class Doctor {
 void print(const Arguments& arguments, const std::vector<Finding>& findings) {
   for (const auto& finding : findings) {
     const auto word = fmt::format("{:<4}", word_of(finding.level));
-    std::printf("%s  %s: %s\n",
-                (finding.level == Level::kFail ? warn_color(arguments, word) : word).c_str(),
-                printable(finding.subject).c_str(), printable(finding.cause).c_str());
+    show_text(fmt::format("{}  {}: {}\n",
+                          finding.level == Level::kFail ? warn_color(arguments, word) : word,
+                          printable(finding.subject), printable(finding.cause)));
     if (finding.level == Level::kOk) continue;
-    std::printf("      risk:  %s\n      next:  %s\n      page:  docs/runbooks/%s.md\n",
-                printable(finding.risk).c_str(), printable(finding.next).c_str(),
-                finding.page.c_str());
+    show_text(fmt::format("      risk:  {}\n      next:  {}\n      page:  docs/runbooks/{}.md\n",
+                          printable(finding.risk), printable(finding.next), finding.page));
   }
 }
 

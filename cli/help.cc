@@ -234,14 +234,14 @@ Participant
 
 int help(const Arguments& arguments, const Words& words) {
   if (words.empty()) {
-    std::printf("%s", kOverview);
+    show_text(kOverview);
     return kOk;
   }
   const auto found = topics().find(words[0]);
   if (found == topics().end())
     return report(arguments, fmt::format("no help about \"{}\"", words[0]), "troth help",
                   kNotFound);
-  std::printf("%s", found->second.c_str());
+  show_text(found->second);
   return kOk;
 }
 

@@ -106,8 +106,8 @@ int report(const Arguments& arguments, const std::string& what, const std::strin
   if (arguments.output == Output::kJson || arguments.output == Output::kJsonl) {
     std::fprintf(stderr, "%s\n", http::dump(http::error_view(what, hint), -1).c_str());
   } else {
-    std::fprintf(stderr, "error: %s\n", printable(what).c_str());
-    if (!hint.empty()) std::fprintf(stderr, "  try: %s\n", hint.c_str());
+    show_text(fmt::format("error: {}\n", printable(what)), stderr);
+    if (!hint.empty()) show_text(fmt::format("  try: {}\n", hint), stderr);
   }
   return code;
 }

@@ -87,9 +87,10 @@ std::string printable(const std::string& text) {
   return out;
 }
 
-std::size_t terminal_width() {
+std::size_t terminal_width(std::FILE* file) {
   winsize size{};
-  if (isatty(STDOUT_FILENO) == 0 || ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0) return 0;
+  const int fd = fileno(file);
+  if (isatty(fd) == 0 || ioctl(fd, TIOCGWINSZ, &size) != 0) return 0;
   return size.ws_col;
 }
 
@@ -124,22 +125,37 @@ std::string TablePrinter::tab_separated(bool with_headers) const {
   return out;
 }
 
-std::string TablePrinter::print(bool with_headers, std::size_t width) const {
-  std::vector<std::size_t> widths(headers_.size(), 0);
-  std::vector<bool> right(headers_.size(), !rows_.empty());
+TablePrinter::Layout TablePrinter::lay_out(bool with_headers, bool leave_out_empty) const {
+  Layout out;
   for (std::size_t c = 0; c < headers_.size(); ++c) {
-    if (with_headers) widths[c] = display_width(headers_[c]);
+    std::size_t width = with_headers ? display_width(headers_[c]) : 0;
+    bool empty = true, numbers = true;
     for (const auto& row : rows_) {
-      widths[c] = std::max(widths[c], display_width(row[c]));
-      if (!is_number(row[c]) && row[c] != "-") right[c] = false;
+      width = std::max(width, display_width(row[c]));
+      if (row[c].empty() || row[c] == "-") continue;
+      empty = false;
+      numbers = numbers && is_number(row[c]);
     }
+    if (leave_out_empty && empty && c > 0) continue;
+    out.columns.push_back(c);
+    out.widths.push_back(width);
+    out.right.push_back(numbers && !empty);
+    out.total += width + (out.columns.size() > 1 ? 2 : 0);
   }
+  return out;
+}
+
+std::string TablePrinter::print(bool with_headers, std::size_t width) const {
+  auto layout = lay_out(with_headers, false);
+  if (width > 0 && layout.total > width) layout = lay_out(with_headers, true);
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string out;
-    for (std::size_t c = 0; c < cells.size(); ++c) {
-      const auto pad = std::string(widths[c] - std::min(widths[c], display_width(cells[c])), ' ');
-      const bool last = c + 1 == cells.size();
-      out += right[c] ? pad + cells[c] : cells[c] + (last ? "" : pad);
+    for (std::size_t i = 0; i < layout.columns.size(); ++i) {
+      const auto& cell = cells[layout.columns[i]];
+      const auto pad =
+          std::string(layout.widths[i] - std::min(layout.widths[i], display_width(cell)), ' ');
+      const bool last = i + 1 == layout.columns.size();
+      out += layout.right[i] ? pad + cell : cell + (last ? "" : pad);
       if (!last) out += "  ";
     }
     if (width > 0) out = cut(out, width);
@@ -149,6 +165,78 @@ std::string TablePrinter::print(bool with_headers, std::size_t width) const {
   if (with_headers) out += line(headers_);
   for (const auto& row : rows_) out += line(row);
   return out;
+}
+
+namespace {
+
+constexpr char kEscape = '\x1b';
+
+/// Escape sequences of colours ("ESC [ ... m") take no column.
+std::size_t shown_width(std::string_view text) {
+  std::size_t columns = 0;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == kEscape) {
+      i = std::min(text.find('m', i), text.size() - 1);
+    } else if ((static_cast<unsigned char>(text[i]) & 0xc0) != 0x80) {
+      ++columns;
+    }
+  }
+  return columns;
+}
+
+/// Columns before the last column of words of a line.
+std::size_t hanging_indent(std::string_view line, std::size_t width) {
+  auto indent = line.find_first_not_of(' ');
+  if (indent == std::string_view::npos) return 0;
+  for (auto gap = line.find("  ", indent); gap != std::string_view::npos;
+       gap = line.find("  ", gap)) {
+    gap = line.find_first_not_of(' ', gap);
+    if (gap == std::string_view::npos) break;
+    if (const auto columns = shown_width(line.substr(0, gap)); columns < width * 2 / 3)
+      indent = columns;
+  }
+  return indent;
+}
+
+void wrap_line(std::string_view line, std::size_t width, std::string& out) {
+  const auto indent = hanging_indent(line, width);
+  std::string row;
+  bool has_words = false;
+  for (std::size_t at = 0; at < line.size();) {
+    const auto word = line.find_first_not_of(' ', at);
+    if (word == std::string_view::npos) break;
+    const auto end = std::min(line.find(' ', word), line.size());
+    // A word that is too long by itself is left to the terminal: it can still be copied whole.
+    if (has_words && shown_width(row) + shown_width(line.substr(at, end - at)) > width) {
+      out += row + "\n";
+      row = std::string(indent, ' ') + std::string(line.substr(word, end - word));
+    } else {
+      row += line.substr(at, end - at);
+    }
+    has_words = true;
+    at = end;
+  }
+  out += row;
+}
+
+}  // namespace
+
+std::string wrapped(const std::string& text, std::size_t width) {
+  if (width == 0) return text;
+  std::string out;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const auto end = rest.find('\n');
+    wrap_line(rest.substr(0, end), width, out);
+    if (end == std::string_view::npos) break;
+    out += '\n';
+    rest.remove_prefix(end + 1);
+  }
+  return out;
+}
+
+void show_text(const std::string& text, std::FILE* file) {
+  std::fputs(wrapped(text, terminal_width(file)).c_str(), file);
 }
 
 }  // namespace troth::cli

@@ -34,18 +34,17 @@ tl::unexpected<Error> Engine::why_not(const std::string& id, Now now) const {
   const auto detail = show(id, now);
   if (!detail) return fail(detail.error());
   const auto& summary = detail->summary;
-  const auto tail = summary.gtid.text().substr(20);
   if (summary.state == "committing")
     return refused(fmt::format(
         "COMMIT is in the log and {} of {} participants have confirmed it; aborting it at "
         "{} would leave it committed elsewhere (mixed outcome): troth txn retry {}",
         detail->branches.size() - summary.waiting_for.size(), detail->branches.size(),
-        joined(summary.waiting_for), tail));
+        joined(summary.waiting_for), summary.gtid));
   if (summary.state == "committed" || summary.state == "aborted")
     return refused(fmt::format("it is {}: there is nothing to decide", summary.state));
   if (summary.state == "uncertain" || summary.protocol == "one_phase")
     return refused(fmt::format("only {} knows the outcome: troth txn retry {}",
-                               joined(summary.waiting_for), tail));
+                               joined(summary.waiting_for), summary.gtid));
   return refused(fmt::format("it is {} and decides by itself within its deadline; it waits for {}",
                              summary.state, joined(summary.waiting_for)));
 }

@@ -58,16 +58,16 @@ std::string Engine::describe_heuristic(const HeuristicRecord& record) const {
                      ", but {} decided {}: MIXED outcome, the databases differ. Repair them, "
                      "then troth txn forget {}",
                      coordinator, record.truth == Outcome::kCommitted ? "COMMIT" : "ABORT",
-                     tail_of(record.gtid));
+                     record.gtid);
   if (record.truth == Outcome::kInDoubt)
     return out + fmt::format(
                      "; {} cannot prove what it decided (HAZARD). Compare the databases, "
                      "then troth txn forget {}",
-                     coordinator, tail_of(record.gtid));
+                     coordinator, record.gtid);
   if (record.truth == Outcome::kPending)
     return out + fmt::format("; what {} decided is not known yet", coordinator);
   return out + fmt::format("; {} decided the same. troth txn forget {} ends it", coordinator,
-                           tail_of(record.gtid));
+                           record.gtid);
 }
 
 std::string Engine::revision_of(const Entry& entry) const {
@@ -96,7 +96,7 @@ Result<ResolveReply> Engine::plan_resolve(const ResolveRequest& request, Now now
                                to_string(branch.state())));
   if (is_connected(coordinator) && !branch.continuity_not_proven())
     return refused(fmt::format("{} is connected and knows the decision: troth txn retry {}",
-                               coordinator, tail_of(gtid)));
+                               coordinator, gtid));
   ResolveReply reply;
   reply.gtid = gtid;
   reply.revision = revision_of(*entry);
@@ -122,9 +122,9 @@ std::vector<std::string> Engine::consequences(const Entry& entry, Decision decis
   for (const auto& member : branch.members())
     if (member.name != options_.name)
       lines.push_back(
-          fmt::format("ask first: troth txn show {} -e {}   ({}: if it committed, the "
-                      "decision was COMMIT)",
-                      tail_of(branch.gtid()), member.address, member.name));
+          fmt::format("ask {} first; if it committed, the decision was COMMIT: "
+                      "troth txn show {} -e {}",
+                      member.name, branch.gtid(), member.address));
   lines.push_back(decision == Decision::kCommit
                       ? "COMMIT puts its work into this database and frees its rows."
                       : "ABORT throws its work away here and frees its rows.");

@@ -221,7 +221,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
     detail.explanation = fmt::format(
         "{} cannot prove what it decided (its log was adopted from a copy). The rows stay locked "
         "until an operator resolves it: troth txn resolve {} --dry-run --commit|--abort",
-        coordinator, entry->branch.gtid().text().substr(20));
+        coordinator, entry->branch.gtid());
   } else if (entry->branch.in_doubt()) {
     const auto link = links_.find(coordinator);
     const bool reachable = link != links_.end() && link->second.connected;

@@ -58,3 +58,32 @@ TEST_CASE("ages") {
   CHECK(age_text(11'100'000) == "3h 5m");
   CHECK(age_text(349'200'000) == "4d 1h");
 }
+
+TEST_CASE("a table that does not fit leaves out columns that say nothing, and is cut then") {
+  TablePrinter table({"TXN", "STATE", "DECISION", "ERROR"});
+  table.add({"7", "prepared", "-", "cannot reach c1"});
+  table.add({"8", "prepared", "", "-"});
+  CHECK(table.print(true, 0).find("DECISION") != std::string::npos);
+  CHECK(table.print(true, 30) ==
+        "TXN  STATE     ERROR\n  7  prepared  cannot reach c1\n  8  prepared  -\n");
+  CHECK(table.print(false, 20) == "7  prepared  cannot…\n8  prepared  -\n");
+}
+
+TEST_CASE("dashes alone make no column of numbers") {
+  TablePrinter table({"LAST ERROR", "N"});
+  table.add({"-", "-"});
+  table.add({"-", "12"});
+  CHECK(table.print(true, 0) == "LAST ERROR   N\n-            -\n-           12\n");
+}
+
+TEST_CASE("text is broken between words, under the column it belongs to") {
+  CHECK(wrapped("short\n\nlines\n", 20) == "short\n\nlines\n");
+  CHECK(wrapped("no terminal, no width, no break", 0) == "no terminal, no width, no break");
+  CHECK(wrapped("      next:  repair c1, then retry\n", 26) ==
+        "      next:  repair c1,\n             then retry\n");
+  CHECK(wrapped("one two three four", 9) == "one two\nthree\nfour");
+  CHECK(wrapped("  a  b     c d", 9) == "  a  b\n     c d");  // the last column is too far right
+  CHECK(wrapped("\x1b[1;31mFAIL\x1b[0m  1234 6789", 15) == "\x1b[1;31mFAIL\x1b[0m  1234 6789");
+  CHECK(wrapped("a wordthatislongerthanaline b", 10) == "a\nwordthatislongerthanaline\nb");
+  CHECK(wrapped("grün grün", 9) == "grün grün");
+}

@@ -23,6 +23,7 @@ def normal(text, cluster):
     """What differs from run to run becomes a word; numbers become #."""
     text = text.replace(cluster.dir, "DIR")
     text = without_counters(text)
+    text = re.sub(r"^tries .*\n", "", text, flags=re.M)  # only there when an answer was slow
     text = re.sub(r"127\.0\.0\.1:\d+", "HOST:PORT", text)
     text = re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "TXN", text)
     text = re.sub(r"\b[0-9a-f]{32}\b", "LOG", text)
