@@ -18,12 +18,23 @@ int hex_value(char c) {
   return -1;
 }
 
+// Of every byte; -1 = no digit. Every message carries a transaction id, so this is a table.
+constexpr std::array<std::int8_t, 256> crockford_values() {
+  std::array<std::int8_t, 256> out{};
+  for (auto& value : out) value = -1;
+  for (std::size_t i = 0; i < kCrockford.size(); ++i) {
+    const auto c = static_cast<unsigned char>(kCrockford[i]);
+    out[c] = static_cast<std::int8_t>(i);
+    if (c >= 'A') out[c + std::size_t{'a' - 'A'}] = static_cast<std::int8_t>(i);
+  }
+  out['O'] = out['o'] = 0;
+  out['I'] = out['i'] = out['L'] = out['l'] = 1;
+  return out;
+}
+
 int crockford_value(char c) {
-  if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  if (c == 'O') c = '0';
-  if (c == 'I' || c == 'L') c = '1';
-  const auto at = kCrockford.find(c);
-  return at == std::string_view::npos ? -1 : static_cast<int>(at);
+  static constexpr auto kValues = crockford_values();
+  return kValues[static_cast<unsigned char>(c)];
 }
 
 bool is_name_char(char c) {
@@ -33,8 +44,12 @@ bool is_name_char(char c) {
 }  // namespace
 
 std::string LogId::text() const {
-  std::string out;
-  for (const auto byte : bytes) out += fmt::format("{:02x}", byte);
+  constexpr std::string_view kHex = "0123456789abcdef";
+  std::string out(2 * bytes.size(), '0');
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    out[2 * i] = kHex[bytes[i] >> 4];
+    out[2 * i + 1] = kHex[bytes[i] & 15];
+  }
   return out;
 }
 

@@ -11,13 +11,7 @@ namespace troth::coordinator {
 
 using namespace protocol;
 
-namespace {
-
-std::string text_of(const Record& record) {
-  return std::string(to_string(type_of(record)));
-}
-
-}  // namespace
+namespace {}  // namespace
 
 Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logger logger)
     : options_(std::move(options)),
@@ -48,19 +42,20 @@ Member Engine::member(const NodeName& name) const {
 // ---- steps and their effects
 // ---------------------------------------------------------------------------------------
 
-void Engine::step(Transaction& txn, const TwoPhaseCommit::Event& event, Now now) {
+void Engine::step(Transaction& txn, TwoPhaseCommit::Event event, Now now) {
   auto& machine = std::get<TwoPhaseCommit>(txn.machine);
   const Gtid gtid = machine.gtid();
   const auto before = machine.state();
-  auto effects = machine.step(event, now.monotonic);
-  if (machine.state() != before) note(txn, std::string(to_string(machine.state())), now);
+  auto effects = machine.step(std::move(event), now.monotonic);
+  if (machine.state() != before)
+    note(txn, {Event::Kind::kState, to_string(machine.state()), {}, {}, {}}, now);
   if (effects.append && type_of(*effects.append) == RecordType::kCommit)
     TROTH_FAILPOINT("coordinator.votes.all_in");
   if (effects.append && type_of(*effects.append) == RecordType::kAbort)
     TROTH_FAILPOINT("coordinator.abort.decided");
   if (effects.append && type_of(*effects.append) == RecordType::kEnd)
     TROTH_FAILPOINT("coordinator.acks.all_in");
-  schedule(gtid, machine.next_wake());
+  schedule(txn, gtid, machine.next_wake());
   carry_out(txn, std::move(effects), now);
   finish_if_ended(gtid);
   start_again(now);
@@ -70,7 +65,7 @@ void Engine::step(Transaction& txn, const OnePhaseCommit::Event& event, Now now)
   auto& machine = std::get<OnePhaseCommit>(txn.machine);
   const Gtid gtid = machine.gtid();
   auto effects = machine.step(event, now.monotonic);
-  schedule(gtid, machine.next_wake());
+  schedule(txn, gtid, machine.next_wake());
   carry_out(txn, std::move(effects), now);
   finish_if_ended(gtid);
 }
@@ -80,9 +75,10 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
   if (effects.alarm) alarm(*effects.alarm, gtid);
   bool first_prepare = true;
   bool prepares = false;
-  for (const auto& out : effects.now) {
-    send(out.to, out.message);
-    if (!std::holds_alternative<Prepare>(out.message)) continue;
+  for (auto& out : effects.now) {
+    const bool prepare = std::holds_alternative<Prepare>(out.message);
+    send(out.to, std::move(out.message));
+    if (!prepare) continue;
     prepares = true;
     if (std::exchange(first_prepare, false)) TROTH_FAILPOINT("coordinator.prepare.sent_one");
   }
@@ -93,7 +89,7 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
     const auto type = type_of(*effects.append);
     const auto force = force_of(*effects.append);
     const Lsn lsn = log_.append(type, encode(*effects.append), force);
-    note(txn, fmt::format("{} appended at LSN {}", text_of(*effects.append), lsn), now);
+    note(txn, {Event::Kind::kRecord, to_string(type), nullptr, lsn, {}}, now);
     if (force == Force::kYes) {
       count("forced_writes");
       txn.promise_lsn = lsn;
@@ -136,8 +132,8 @@ void Engine::release(Held held, Now now) {
   if (held.answer) answer(held.gtid, std::move(*held.answer), now);
   if (commit) TROTH_FAILPOINT("coordinator.commit.answered");
   bool first = true;
-  for (const auto& out : held.promises) {
-    send(out.to, out.message);
+  for (auto& out : held.promises) {
+    send(out.to, std::move(out.message));
     if (commit && std::exchange(first, false)) TROTH_FAILPOINT("coordinator.commit.sent_one");
   }
   if (commit) TROTH_FAILPOINT("coordinator.commit.sent_all");
@@ -175,10 +171,17 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
     if (found->second.age && retried_automatically(outcome.reason.code))
       remember_age(gtid, *found->second.age);
     if (found->second.again) outcome.attempts = found->second.again->number;
-    auto clients = std::move(found->second.clients);
-    found->second.clients.clear();
+    const auto clients = std::exchange(found->second.clients, {});
     found->second.answered = true;
-    for (auto& client : clients) client(SubmitReply{std::nullopt, outcome});
+    for (std::size_t i = 0; i + 1 < clients.size(); ++i)
+      clients[i](SubmitReply{std::nullopt, outcome});
+    if (!clients.empty()) {
+      std::vector<BranchResult> results;
+      if (awaiting_.count(gtid) == 0) results.swap(outcome.results);  // nobody else wants them
+      SubmitReply reply{std::nullopt, outcome};
+      if (!results.empty()) reply.outcome.results = std::move(results);
+      clients.back()(std::move(reply));
+    }
     const auto& key = found->second.key;
     if (!key.empty() && outcome.outcome != Outcome::kInDoubt &&
         gtid.decider() == Decider::kCoordinator)
@@ -195,10 +198,11 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
 }
 
 void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
-  outcome.results.clear();
   const Gtid gtid = outcome.gtid;
-  if (recent_.insert_or_assign(gtid, Known{std::move(outcome), now}).second)
-    recent_order_.push_back(gtid);
+  Known known{outcome.outcome, outcome.replayed, outcome.attempts, now, nullptr};
+  if (outcome.reason != AbortReason{})
+    known.reason = std::make_unique<const AbortReason>(std::move(outcome.reason));
+  if (recent_.insert_or_assign(gtid, std::move(known)).second) recent_order_.push_back(gtid);
   while (recent_order_.size() > options_.max_recent) {
     const Gtid& oldest = recent_order_.front();
     // One above it: what is forgotten must never be taken for "no record, hence aborted".
@@ -209,6 +213,22 @@ void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
   }
 }
 
+TransactionOutcome Engine::outcome_of(const Gtid& gtid, const Known& known) const {
+  TransactionOutcome outcome;
+  outcome.gtid = gtid;
+  outcome.outcome = known.outcome;
+  outcome.replayed = known.replayed;
+  outcome.attempts = known.attempts;
+  if (known.reason) outcome.reason = *known.reason;
+  return outcome;
+}
+
+std::map<Gtid, Engine::Transaction>::iterator Engine::erase(
+    std::map<Gtid, Transaction>::iterator at) {
+  if (at->second.timer) timers_.erase(*at->second.timer);
+  return live_.erase(at);
+}
+
 void Engine::finish_if_ended(const Gtid& gtid) {
   const auto found = live_.find(gtid);
   if (found == live_.end()) return;
@@ -217,13 +237,13 @@ void Engine::finish_if_ended(const Gtid& gtid) {
       found->second.machine);
   if (!ended) return;
   if (!found->second.key.empty()) keys_in_flight_.erase(found->second.key);
-  live_.erase(found);
+  erase(found);
 }
 
-void Engine::send(const NodeName& to, const Message& message) {
+void Engine::send(const NodeName& to, Message message) {
   if (stopped_) return;
   count("messages_sent");
-  transport_.send(to, message);
+  transport_.send(to, std::move(message));
 }
 
 void Engine::append(const Record& record) {
@@ -240,19 +260,34 @@ void Engine::alarm(std::string what, const Gtid& gtid) {
   if (alarms_.size() < kKept) alarms_.push_back(std::move(what));
 }
 
-void Engine::note(Transaction& txn, std::string event, Now now) {
+void Engine::note(Transaction& txn, Event event, Now now) {
   constexpr std::size_t kKept = 32;
+  constexpr std::size_t kUsual = 8;  // of a commit at two participants
   if (txn.events.size() >= kKept) return;
-  const auto after =
-      std::chrono::duration_cast<std::chrono::microseconds>(now.monotonic - txn.since).count();
-  txn.events.push_back(fmt::format("+{}.{:03} ms  {}", after / 1000, after % 1000, event));
+  if (txn.events.empty()) txn.events.reserve(kUsual);
+  event.after = now.monotonic - txn.since;
+  txn.events.push_back(event);
 }
 
 // ---- timers
 // --------------------------------------------------------------------------------------------------------
 
-void Engine::schedule(const Gtid& gtid, std::optional<MonotonicTime> wake) {
-  if (wake) timers_.emplace(*wake, gtid);
+// A timer that rings too early asks again; most transactions end before theirs rings at all.
+void Engine::schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake) {
+  if (!wake) return;
+  if (txn.timer && (*txn.timer)->first <= *wake) return;
+  if (txn.timer) timers_.erase(*txn.timer);
+  txn.timer = timers_.emplace_hint(timers_.end(), *wake, gtid);
+}
+
+// The longer the queue, the longer an answer may honestly take: repeating what is merely waiting
+// would make the queue longer still.
+RetryPolicy Engine::resend() const {
+  constexpr Duration kPerTransaction = std::chrono::microseconds(200);
+  auto policy = options_.resend;
+  policy.first += kPerTransaction * static_cast<std::int64_t>(live_.size());
+  policy.first = std::min(policy.first, std::max(policy.max, options_.resend.first));
+  return policy;
 }
 
 std::optional<MonotonicTime> Engine::next_wake() const {
@@ -271,9 +306,12 @@ std::vector<NodeName> Engine::unreachable() const {
 void Engine::tick(Now now) {
   if (stopped_) return;
   while (!timers_.empty() && timers_.begin()->first <= now.monotonic) {
-    const Gtid gtid = timers_.begin()->second;
-    timers_.erase(timers_.begin());
+    const auto rings = timers_.begin();
+    const Gtid gtid = rings->second;
     const auto found = live_.find(gtid);
+    // While it was open it had timers of its own, which may still ring.
+    if (found != live_.end() && found->second.timer == rings) found->second.timer.reset();
+    timers_.erase(rings);
     if (found == live_.end()) {
       if (open_.count(gtid) != 0) tick_open(gtid, now);
       const auto asked = searches_.find(gtid);
@@ -283,7 +321,10 @@ void Engine::tick(Now now) {
     }
     const auto wake =
         std::visit([](const auto& m) { return m.next_wake(); }, found->second.machine);
-    if (!wake || *wake > now.monotonic) continue;
+    if (!wake || *wake > now.monotonic) {
+      schedule(found->second, gtid, wake);
+      continue;
+    }
     const auto cut_off = unreachable();
     if (const auto* one = std::get_if<OnePhaseCommit>(&found->second.machine)) {
       const bool down =
@@ -296,9 +337,12 @@ void Engine::tick(Now now) {
 }
 
 void Engine::end_of_round(Now now) {
-  if (stopped_) return;
-  checkpoint_if_due(now);
-  publish();
+  if (!stopped_) {
+    checkpoint_if_due(now);
+    publish();
+  }
+  log_.flush();
+  transport_.flush();
 }
 
 // Before any promise leaves: the batch that carries a decision must also say that the log reaches

@@ -5,13 +5,16 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <variant>
 #include <vector>
 
+#include "base/counters.h"
 #include "base/engine_loop.h"
 #include "base/logging.h"
 #include "coordinator/meters.h"
@@ -65,7 +68,7 @@ class Engine {
   void rollback(const Gtid& gtid, protocol::InteractivePort::SubmitDone done, Now now);
 
   // peers
-  void on_batch(const protocol::Batch& batch, Now now);
+  void on_batch(protocol::Batch batch, Now now);
   protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
   protocol::Hello make_hello(const NodeName& peer) const;
   bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
@@ -121,6 +124,17 @@ class Engine {
     MonotonicTime deadline;
     std::uint32_t number = 1;
   };
+  using Timers = std::multimap<MonotonicTime, Gtid>;
+  /// One line of a timeline; made into text only when somebody looks.
+  struct Event {
+    enum class Kind : std::uint8_t { kState, kRecord, kVote, kAck, kWound };
+    Kind kind = Kind::kState;
+    std::string_view what;           ///< a literal: the state, record type or vote
+    const NodeName* from = nullptr;  ///< one of options_.participants
+    Lsn lsn;
+    Gtid waiter;  ///< whom it gave way to
+    Duration after{0};
+  };
   struct Transaction {
     explicit Transaction(Machine m) : machine(std::move(m)) {}
     Machine machine;
@@ -129,7 +143,8 @@ class Engine {
     std::string key;
     std::string comment;
     std::vector<protocol::CoordinatorPort::SubmitDone> clients;
-    std::vector<std::string> events;  // timeline, bounded
+    std::vector<Event> events;              // timeline, bounded
+    std::optional<Timers::iterator> timer;  // its entry in timers_, never later than it wants
     bool answered = false;
     MonotonicTime decided, decided_durably;  // {} = not in this incarnation
     std::optional<Attempt> again;            // what to start anew if it loses a conflict
@@ -161,9 +176,13 @@ class Engine {
     std::optional<protocol::TransactionOutcome> answer;
     std::optional<protocol::RecordType> record;
   };
+  /// Hundreds of thousands are kept: small.
   struct Known {
-    protocol::TransactionOutcome outcome;
+    protocol::Outcome outcome = protocol::Outcome::kInDoubt;
+    bool replayed = false;
+    std::uint32_t attempts = 1;
     MonotonicTime ended;
+    std::unique_ptr<const protocol::AbortReason> reason;  ///< none for a commit
   };
   /// A one-phase transaction of an earlier epoch that somebody asks about: every participant is
   /// asked.
@@ -198,7 +217,7 @@ class Engine {
   Gtid mint(Decider decider);
   protocol::Member member(const NodeName& name) const;
 
-  void handle(const NodeName& from, const protocol::Message& message, Now now);
+  void handle(const NodeName& from, protocol::Message message, Now now);
   void on_unknown(const NodeName& from, const protocol::Message& message, Now now);
   void on_one_phase_result(const NodeName& from, const protocol::OnePhaseResult& result, Now now);
   void on_restarted(const NodeName& peer, Now now);
@@ -207,7 +226,7 @@ class Engine {
   void ask_again(const Gtid& gtid, Search& search, Now now);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
 
-  void step(Transaction& txn, const protocol::TwoPhaseCommit::Event& event, Now now);
+  void step(Transaction& txn, protocol::TwoPhaseCommit::Event event, Now now);
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
   void carry_out(Transaction& txn, protocol::CommitEffects effects, Now now);
   void release(Held held, Now now);
@@ -215,11 +234,12 @@ class Engine {
   void finish_if_ended(const Gtid& gtid);
   void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
-  void send(const NodeName& to, const protocol::Message& message);
+  void send(const NodeName& to, protocol::Message message);
   void publish();
   void append(const protocol::Record& record);
   void alarm(std::string what, const Gtid& gtid);
-  void schedule(const Gtid& gtid, std::optional<MonotonicTime> wake);
+  void schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake);
+  std::map<Gtid, Transaction>::iterator erase(std::map<Gtid, Transaction>::iterator at);
   void checkpoint_if_due(Now now);
   bool minted(const Gtid& gtid) const;
   bool may_presume(const Gtid& gtid) const;
@@ -227,11 +247,15 @@ class Engine {
   const Transaction* find(const std::string& id, std::string& problem) const;
   protocol::TransactionSummary summary_of(const Transaction& txn, Now now) const;
   Result<protocol::TransactionDetail> show_ended(const std::string& id) const;
-  void note(Transaction& txn, std::string event, Now now);
+  void note(Transaction& txn, Event event, Now now);
+  static std::string text_of(const Event& event);
   tl::unexpected<Error> why_not(const std::string& id, Now now) const;
   void audit(const std::string& action, const std::string& subject, const std::string& result,
              const protocol::Operator& by, Now now);
-  void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
+  const NodeName* participant(const NodeName& name) const;
+  protocol::TransactionOutcome outcome_of(const Gtid& gtid, const Known& known) const;
+  protocol::RetryPolicy resend() const;
+  void count(const char* name, std::uint64_t n = 1) { counters_.add(name, n); }
 
   EngineOptions options_;
   protocol::RecordLog& log_;
@@ -253,9 +277,9 @@ class Engine {
   std::map<Gtid, Search> searches_;
   std::vector<std::pair<Attempt, std::vector<SubmitDone>>> again_;  // lost a conflict in this step
   std::multimap<Lsn, Held> held_;
-  std::multimap<MonotonicTime, Gtid> timers_;
+  Timers timers_;
   std::map<NodeName, protocol::LinkStatus> links_;
-  std::map<std::string, std::uint64_t> counters_;
+  Counters counters_;
   Meters meters_;
   recovery::OperatorBook operators_;
   std::set<NodeName> drained_;  // by operators: nothing new touches them

@@ -25,7 +25,7 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   setup.comment = request.comment;
   setup.deadline = attempt.deadline;
   setup.submitted = now.wall;
-  setup.resend = options_.resend;
+  setup.resend = resend();
   const Gtid gtid = setup.gtid;
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
   if (attempt.number == 1) ++meters_.begun["2pc"];
@@ -51,7 +51,7 @@ void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
     return step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
   }
   count("wounded");
-  note(found->second, fmt::format("wounded by {}, which waits at {}", wound.waiter, from), now);
+  note(found->second, {Event::Kind::kWound, {}, participant(from), {}, wound.waiter, {}}, now);
   AbortReason reason{AbortCode::kDeadlock,
                      fmt::format("gave way to the older transaction {}, which waited for {}",
                                  wound.waiter, wound.resource),

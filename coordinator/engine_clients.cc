@@ -94,7 +94,8 @@ void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now
                       std::chrono::seconds(1)};
   std::string digest;
   if (!refusal) {
-    digest = digest_of(request);
+    if (!request.idempotency_key.empty())
+      digest = digest_of(request);  // it is compared by key only
     // Before admission: what is known already costs nothing to answer, and whoever was refused for
     // being one too many retries with its key.
     if (!request.idempotency_key.empty() && answered_by_key(request, digest, done, now))
@@ -186,7 +187,7 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   setup.request.answer_at = request.answer_at;
   setup.request.traceparent = std::move(request.traceparent);
   setup.deadline = now.monotonic + request.deadline;
-  setup.resend = options_.resend;
+  setup.resend = resend();
   const Gtid gtid = setup.request.gtid;
   auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
   ++meters_.begun["1pc"];

@@ -64,7 +64,7 @@ std::optional<Refusal> Engine::not_open(const Gtid& gtid, bool may_run,
     return std::nullopt;
   }
   if (const auto known = recent_.find(gtid); known != recent_.end()) {
-    ended = known->second.outcome;
+    ended = outcome_of(gtid, known->second);
     return std::nullopt;
   }
   if (live_.count(gtid) != 0)
@@ -181,7 +181,7 @@ void Engine::commit(const Gtid& gtid, InteractivePort::SubmitDone done, Now now)
   setup.comment = open.request.comment;
   setup.deadline = std::min(open.deadline, now.monotonic + options_.prepare_timeout);
   setup.submitted = now.wall;
-  setup.resend = options_.resend;
+  setup.resend = resend();
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
   ++meters_.begun["2pc"];
   txn.since = open.since;
@@ -243,7 +243,7 @@ void Engine::abort_open_at(const NodeName& peer, Epoch epoch, Now now) {
 
 void Engine::schedule_open(const Gtid& gtid, const Open& open) {
   auto wake = open.running ? open.running->next_resend : open.last_use + open.request.idle_timeout;
-  schedule(gtid, std::min(wake, open.deadline));
+  timers_.emplace(std::min(wake, open.deadline), gtid);
 }
 
 void Engine::tick_open(const Gtid& gtid, Now now) {

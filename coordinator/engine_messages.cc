@@ -80,7 +80,7 @@ void Engine::on_link(const LinkStatus& status) {
   links_[status.peer] = status;
 }
 
-void Engine::on_batch(const Batch& batch, Now now) {
+void Engine::on_batch(Batch batch, Now now) {
   if (stopped_) return;
   const auto judgement = peers_.on_batch(batch.header);
   judge(judgement, batch.header.sender, now);
@@ -89,10 +89,10 @@ void Engine::on_batch(const Batch& batch, Now now) {
     return logger_.debug("refused a batch",
                          {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
-  for (const auto& message : batch.messages) handle(batch.header.sender, message, now);
+  for (auto& message : batch.messages) handle(batch.header.sender, std::move(message), now);
 }
 
-void Engine::handle(const NodeName& from, const Message& message, Now now) {
+void Engine::handle(const NodeName& from, Message message, Now now) {
   if (const auto* alarmed = std::get_if<Alarm>(&message)) {
     count("amnesia_alarms");
     return alarm(alarmed->what, alarmed->gtid);
@@ -106,11 +106,11 @@ void Engine::handle(const NodeName& from, const Message& message, Now now) {
   if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
     return on_unknown(from, message, now);
   Transaction& txn = found->second;
-  if (const auto* vote = std::get_if<VoteMessage>(&message)) {
-    note(txn, fmt::format("vote {} from {}", to_string(vote->vote), from), now);
-    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::VoteArrived{from, *vote}), now);
+  if (auto* vote = std::get_if<VoteMessage>(&message)) {
+    note(txn, {Event::Kind::kVote, to_string(vote->vote), participant(from), {}, {}}, now);
+    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::VoteArrived{from, std::move(*vote)}), now);
   } else if (std::holds_alternative<Ack>(message)) {
-    note(txn, fmt::format("ack from {}", from), now);
+    note(txn, {Event::Kind::kAck, {}, participant(from), {}, {}}, now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::AckArrived{from}), now);
   } else if (std::holds_alternative<Inquire>(message)) {
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
@@ -142,8 +142,8 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now) {
   const auto known = recent_.find(gtid);
   auto knows = may_presume(gtid) ? CoordinatorKnows::kNothing : CoordinatorKnows::kNothingUnproven;
   if (known != recent_.end())  // a recorded outcome needs no presumption
-    knows = known->second.outcome.outcome == Outcome::kCommitted ? CoordinatorKnows::kEnded
-                                                                 : CoordinatorKnows::kNothing;
+    knows = known->second.outcome == Outcome::kCommitted ? CoordinatorKnows::kEnded
+                                                         : CoordinatorKnows::kNothing;
   auto says = ParticipantSays::kNothing;
   if (std::holds_alternative<Ack>(message)) says = ParticipantSays::kCommitted;
   if (std::holds_alternative<Inquire>(message)) says = ParticipantSays::kPrepared;
@@ -202,7 +202,7 @@ void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& res
     count("refused");
     for (auto& client : std::exchange(found->second.clients, {})) client(reply);
     keys_in_flight_.erase(found->second.key);
-    live_.erase(found);
+    erase(found);
     TransactionOutcome outcome;
     outcome.gtid = result.gtid;
     outcome.outcome = Outcome::kAborted;
@@ -249,7 +249,7 @@ void Engine::ask_again(const Gtid& gtid, Search& search, Now now) {
   }
   for (const auto& name : search.unanswered) send(name, InquireOnePhase{gtid});
   search.next_ask = now.monotonic + backoff(options_.resend, ++search.attempts, gtid);
-  schedule(gtid, search.next_ask);
+  timers_.emplace(search.next_ask, gtid);
 }
 
 void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done, Now now) {
@@ -260,7 +260,7 @@ void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDo
     return done(
         fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));
   if (const auto known = recent_.find(gtid); known != recent_.end())
-    return done(known->second.outcome);
+    return done(outcome_of(gtid, known->second));
   if (const auto live = live_.find(gtid); live != live_.end()) {
     const auto* two = std::get_if<TwoPhaseCommit>(&live->second.machine);
     outcome.outcome = Outcome::kPending;

@@ -29,12 +29,13 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   }
   for (const auto& [gtid, record] : tables.unended) {
     auto machine = TwoPhaseCommit::recovered(record, options_.resend, now.monotonic);
-    schedule(gtid, machine.next_wake());
+    const auto wake = machine.next_wake();
     auto& txn = live_.emplace(gtid, Transaction(std::move(machine))).first->second;
+    schedule(txn, gtid, wake);
     txn.since = now.monotonic;
     txn.comment = record.comment;
     txn.answered = true;
-    note(txn, "found in the log: COMMIT without END", now);
+    note(txn, {Event::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
   }
 }
 
@@ -118,13 +119,13 @@ NodeStatus Engine::status(Now now) const {
         status.oldest_in_doubt_ms,
         std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - txn.since).count());
   }
-  for (const auto& [name, value] : counters_) status.counters.emplace_back(name, value);
+  for (const auto& [name, value] : counters_.all()) status.counters.emplace_back(name, value);
   status.counters.emplace_back("live", live_.size() + open_.size());
   status.counters.emplace_back("open", open_.size());
   constexpr std::size_t kLately = 100;
   std::size_t seen = 0, aborted = 0;
   for (auto at = recent_order_.rbegin(); at != recent_order_.rend() && seen < kLately; ++at, ++seen)
-    aborted += recent_.at(*at).outcome.outcome == Outcome::kAborted ? 1 : 0;
+    aborted += recent_.at(*at).outcome == Outcome::kAborted ? 1 : 0;
   status.counters.emplace_back("recent_committed", seen - aborted);
   status.counters.emplace_back("recent_aborted", aborted);
   status.counters.emplace_back("log_full", log_.has_room() ? 0 : 1);
@@ -196,12 +197,12 @@ std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size
     const auto& known = recent_.at(*at);
     TransactionSummary summary;
     summary.gtid = *at;
-    summary.state = known.outcome.outcome == Outcome::kCommitted ? "committed" : "aborted";
-    summary.decision = known.outcome.outcome == Outcome::kCommitted ? "commit" : "abort";
+    summary.state = known.outcome == Outcome::kCommitted ? "committed" : "aborted";
+    summary.decision = known.outcome == Outcome::kCommitted ? "commit" : "abort";
     summary.protocol = at->decider() == Decider::kCoordinator ? "two_phase" : "one_phase";
     summary.age_ms =
         std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - known.ended).count();
-    summary.comment = known.outcome.reason.detail;
+    if (known.reason) summary.comment = known.reason->detail;
     out.push_back(std::move(summary));
   }
   return out;
@@ -215,6 +216,24 @@ bool matches(const Gtid& gtid, const std::string& id) {
 }
 
 }  // namespace
+
+std::string Engine::text_of(const Event& event) {
+  const auto us = std::chrono::duration_cast<std::chrono::microseconds>(event.after).count();
+  const auto from = event.from == nullptr ? std::string("a stranger") : event.from->text();
+  std::string what(event.what);
+  if (event.kind == Event::Kind::kRecord)
+    what = fmt::format("{} appended at LSN {}", event.what, event.lsn);
+  if (event.kind == Event::Kind::kVote) what = fmt::format("vote {} from {}", event.what, from);
+  if (event.kind == Event::Kind::kAck) what = fmt::format("ack from {}", from);
+  if (event.kind == Event::Kind::kWound)
+    what = fmt::format("wounded by {}, which waits at {}", event.waiter, from);
+  return fmt::format("+{}.{:03} ms  {}", us / 1000, us % 1000, what);
+}
+
+const NodeName* Engine::participant(const NodeName& name) const {
+  const auto found = options_.participants.find(name);
+  return found == options_.participants.end() ? nullptr : &found->first;
+}
 
 const Engine::Transaction* Engine::find(const std::string& id, std::string& problem) const {
   const Transaction* match = nullptr;
@@ -231,26 +250,26 @@ const Engine::Transaction* Engine::find(const std::string& id, std::string& prob
 }
 
 Result<TransactionDetail> Engine::show_ended(const std::string& id) const {
-  const Known* match = nullptr;
+  std::optional<Gtid> match;
   for (const auto& gtid : recent_order_) {
     if (live_.count(gtid) != 0 || !matches(gtid, id)) continue;
-    if (match != nullptr)
+    if (match)
       return fail(ErrorCode::kNotFound,
                   fmt::format("more than one transaction starts or ends with \"{}\"", id));
-    match = &recent_.at(gtid);
+    match = gtid;
   }
-  if (match == nullptr)
+  if (!match)
     return fail(ErrorCode::kNotFound,
                 fmt::format("no transaction that is remembered starts or ends with \"{}\"", id));
-  const bool committed = match->outcome.outcome == Outcome::kCommitted;
+  const auto outcome = outcome_of(*match, recent_.at(*match));
+  const bool committed = outcome.outcome == Outcome::kCommitted;
   TransactionDetail detail;
-  detail.summary.gtid = match->outcome.gtid;
+  detail.summary.gtid = *match;
   detail.summary.state = committed ? "committed" : "aborted";
   detail.summary.decision = committed ? "commit" : "abort";
-  detail.explanation = committed
-                           ? "It is committed and every participant has acknowledged it."
-                           : fmt::format("It was aborted: {} ({}).", match->outcome.reason.detail,
-                                         to_string(match->outcome.reason.code));
+  detail.explanation = committed ? "It is committed and every participant has acknowledged it."
+                                 : fmt::format("It was aborted: {} ({}).", outcome.reason.detail,
+                                               to_string(outcome.reason.code));
   return detail;
 }
 
@@ -264,7 +283,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
                 fmt::format("more than one transaction starts or ends with \"{}\"", id));
   TransactionDetail detail;
   detail.summary = summary_of(*txn, now);
-  detail.events = txn->events;
+  for (const auto& event : txn->events) detail.events.push_back(text_of(event));
   std::string waits;
   for (const auto& name : detail.summary.waiting_for)
     waits += (waits.empty() ? "" : ", ") + name.text();

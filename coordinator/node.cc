@@ -183,7 +183,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
   Status deliver(Batch batch) override {
     auto shared = std::make_shared<Batch>(std::move(batch));
-    if (loop_->post([shared](Engine& e, Now now) { e.on_batch(*shared, now); })) return {};
+    if (loop_->post([shared](Engine& e, Now now) { e.on_batch(std::move(*shared), now); }))
+      return {};
     return fail(ErrorCode::kBusy, "the inbox is full");
   }
   Hello make_hello(const NodeName& peer) override {

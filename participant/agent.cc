@@ -119,7 +119,8 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
   }
   Status deliver(Batch batch) override {
     auto shared = std::make_shared<Batch>(std::move(batch));
-    if (loop_->post([shared](Engine& engine, Now now) { engine.on_batch(*shared, now); }))
+    if (loop_->post(
+            [shared](Engine& engine, Now now) { engine.on_batch(std::move(*shared), now); }))
       return {};
     return fail(ErrorCode::kBusy, "the inbox is full");
   }

@@ -42,10 +42,9 @@ std::map<Gtid, Engine::Entry>::iterator Engine::erase(std::map<Gtid, Entry>::ite
 // ---- steps and their effects
 // ---------------------------------------------------------------------------------------
 
-void Engine::step(Entry& entry, const Branch::Event& event, Now now,
-                  std::vector<Statement>* statements) {
+void Engine::step(Entry& entry, Branch::Event event, Now now, std::vector<Statement>* statements) {
   const auto before = entry.branch.state();
-  auto effects = entry.branch.step(event, now.monotonic);
+  auto effects = entry.branch.step(std::move(event), now.monotonic);
   count_transition(entry, before);
   if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
     entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};
@@ -81,7 +80,7 @@ void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
                        std::vector<Statement>* statements) {
   const Gtid gtid = entry.branch.gtid();
   if (effects.alarm) alarm(*effects.alarm, gtid);
-  for (const auto& out : effects.now) send(out.to, out.message);
+  for (auto& out : effects.now) send(out.to, std::move(out.message));
   Held held;
   held.gtid = gtid;
   if (effects.append) {
@@ -172,10 +171,12 @@ void Engine::release(Held held) {
   if (held.record == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.durable");
   if (held.record == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.durable");
   if (held.record == RecordType::kOnePhase) TROTH_FAILPOINT("participant.onephase.durable");
-  for (const auto& out : held.promises) {
-    send(out.to, out.message);
-    if (std::holds_alternative<VoteMessage>(out.message)) TROTH_FAILPOINT("participant.vote.sent");
-    if (std::holds_alternative<Ack>(out.message)) TROTH_FAILPOINT("participant.ack.sent");
+  for (auto& out : held.promises) {
+    const bool vote = std::holds_alternative<VoteMessage>(out.message);
+    const bool ack = std::holds_alternative<Ack>(out.message);
+    send(out.to, std::move(out.message));
+    if (vote) TROTH_FAILPOINT("participant.vote.sent");
+    if (ack) TROTH_FAILPOINT("participant.ack.sent");
   }
   if (!held.answer) return;
   const auto found = branches_.find(held.gtid);
@@ -184,10 +185,10 @@ void Engine::release(Held held) {
   local_over_.push_back(held.gtid);
 }
 
-void Engine::send(const NodeName& to, const Message& message) {
+void Engine::send(const NodeName& to, Message message) {
   if (stopped_) return;
   count("messages_sent");
-  transport_.send(to, message);
+  transport_.send(to, std::move(message));
 }
 
 void Engine::append(const Record& record) {
@@ -341,6 +342,8 @@ void Engine::end_of_round(Now now) {
       erase(found);
   }
   publish();
+  log_.flush();
+  transport_.flush();
 }
 
 // Before any promise leaves: the batch that carries a vote or an ack must also say that the log

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/counters.h"
 #include "base/engine_loop.h"
 #include "base/logging.h"
 #include "participant/worker_port.h"
@@ -61,7 +62,7 @@ class Engine {
   recovery::PeerTable& peers() { return peers_; }
 
   // what arrives
-  void on_batch(const protocol::Batch& batch, Now now);
+  void on_batch(protocol::Batch batch, Now now);
   protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
   protocol::Hello make_hello(const NodeName& peer) const;
   bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
@@ -140,8 +141,8 @@ class Engine {
 
   protocol::BranchSettings settings() const;
   Entry& start_entry(const Gtid& gtid, protocol::Branch branch, Now now);
-  void handle(const NodeName& from, const protocol::Message& message, Now now);
-  void on_prepare(const NodeName& from, const protocol::Prepare& message, Now now);
+  void handle(const NodeName& from, protocol::Message message, Now now);
+  void on_prepare(const NodeName& from, protocol::Prepare message, Now now);
   void on_execute(const NodeName& from, const protocol::Execute& message, Now now);
   void drop_open_branches(const NodeName& coordinator, Now now);
   void on_one_phase(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
@@ -162,7 +163,7 @@ class Engine {
   bool ended(const Gtid& gtid) const;
   void retry_in_doubt(const NodeName& coordinator, Now now);
 
-  void step(Entry& entry, const protocol::Branch::Event& event, Now now,
+  void step(Entry& entry, protocol::Branch::Event event, Now now,
             std::vector<protocol::Statement>* statements = nullptr);
   void carry_out(Entry& entry, protocol::BranchEffects effects, Now now,
                  std::vector<protocol::Statement>* statements);
@@ -172,7 +173,7 @@ class Engine {
   void release(Held held);
   void count_transition(Entry& entry, protocol::Branch::State before);
   std::map<Gtid, Entry>::iterator erase(std::map<Gtid, Entry>::iterator at);
-  void send(const NodeName& to, const protocol::Message& message);
+  void send(const NodeName& to, protocol::Message message);
   void publish();
   void append(const protocol::Record& record);
   void alarm(std::string what, const Gtid& gtid);
@@ -209,7 +210,7 @@ class Engine {
   bool is_connected(const NodeName& peer) const;
   static std::vector<std::string> timeline(const Entry& entry);
   protocol::TransactionSummary summary_of(const Gtid& gtid, const Entry& entry, Now now) const;
-  void count(const char* name, std::uint64_t n = 1) { counters_[name] += n; }
+  void count(const char* name, std::uint64_t n = 1) { counters_.add(name, n); }
 
   const EngineOptions options_;
   protocol::RecordLog& log_;
@@ -226,7 +227,7 @@ class Engine {
   std::set<std::pair<MonotonicTime, Gtid>> timers_;
   std::unordered_map<Gtid, std::string> redirected_;  // answered by the key of an earlier request
   std::map<NodeName, protocol::LinkStatus> links_;
-  std::map<std::string, std::uint64_t> counters_;
+  Counters counters_;
   std::vector<std::string> alarms_;
   std::uint64_t next_local_ = 1;
   std::size_t live_ = 0;          // branches that are not over

@@ -8,9 +8,10 @@ using namespace protocol;
 void Engine::measure(Measurements& out, Now now) const {
   const auto seen = status(now);
   const Labels database{{"database", options_.name.text()}};
+  const auto counters = counters_.all();
   const auto counter = [&](const char* name) {
-    const auto found = counters_.find(name);
-    return found == counters_.end() ? std::uint64_t{0} : found->second;
+    const auto found = counters.find(name);
+    return found == counters.end() ? std::uint64_t{0} : found->second;
   };
   std::uint64_t waiting = 0;
   for (const auto& [gtid, entry] : branches_)

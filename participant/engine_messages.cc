@@ -65,7 +65,7 @@ void Engine::on_link(const LinkStatus& status) {
   links_[status.peer] = status;
 }
 
-void Engine::on_batch(const Batch& batch, Now now) {
+void Engine::on_batch(Batch batch, Now now) {
   if (stopped_) return;
   const auto judgement = peers_.on_batch(batch.header);
   judge(judgement, batch.header.sender, now);
@@ -74,12 +74,13 @@ void Engine::on_batch(const Batch& batch, Now now) {
     return logger_.debug("refused a batch",
                          {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
-  for (const auto& message : batch.messages) handle(batch.header.sender, message, now);
+  for (auto& message : batch.messages) handle(batch.header.sender, std::move(message), now);
   if (batch.header.ended_below) forget_below(*batch.header.ended_below);
 }
 
-void Engine::handle(const NodeName& from, const Message& message, Now now) {
-  if (const auto* prepare = std::get_if<Prepare>(&message)) return on_prepare(from, *prepare, now);
+void Engine::handle(const NodeName& from, Message message, Now now) {
+  if (auto* prepare = std::get_if<Prepare>(&message))
+    return on_prepare(from, std::move(*prepare), now);
   if (const auto* execute = std::get_if<Execute>(&message)) return on_execute(from, *execute, now);
   if (const auto* one_phase = std::get_if<CommitOnePhase>(&message))
     return on_one_phase(from, *one_phase, now);
@@ -126,29 +127,31 @@ bool Engine::ended(const Gtid& gtid) const {
   return below != ended_below_.end() && gtid < below->second;
 }
 
-void Engine::on_prepare(const NodeName& from, const Prepare& message, Now now) {
+void Engine::on_prepare(const NodeName& from, Prepare message, Now now) {
   TROTH_FAILPOINT("participant.prepare.received");
   // A late duplicate: nobody waits for the vote, and a tombstone would contradict the decision that
   // was carried out and forgotten.
   if (ended(message.gtid)) return count("late_duplicates");
-  auto found = branches_.find(message.gtid);
+  const Gtid gtid = message.gtid;
+  const Priority priority = message.priority;
+  auto found = branches_.find(gtid);
   const auto position = peers_.position_of(from);
-  Branch::Prepared event{from, message,
+  std::vector<Statement> statements = std::move(message.statements);
+  Branch::Prepared event{from, std::move(message),
                          Member{from, position.log_id, position.epoch, peers_.address_of(from)},
                          position.durable};
-  std::vector<Statement> statements = std::move(event.message.statements);
   if (found == branches_.end()) {
-    auto branch = Branch(settings(), message.gtid, Branch::Kind::kTwoPhase);
-    if (auto refused = admission(from, message.gtid)) {
+    auto branch = Branch(settings(), gtid, Branch::Kind::kTwoPhase);
+    if (auto refused = admission(from, gtid)) {
       // A NO is remembered: the same PREPARE, repeated, must not suddenly be executed.
-      branch = Branch::tombstone(settings(), message.gtid, *refused);
+      branch = Branch::tombstone(settings(), gtid, *refused);
     }
-    auto& entry = start_entry(message.gtid, std::move(branch), now);
-    entry.priority = message.priority;
+    auto& entry = start_entry(gtid, std::move(branch), now);
+    entry.priority = priority;
     count("prepares");
-    return step(entry, event, now, &statements);
+    return step(entry, std::move(event), now, &statements);
   }
-  step(found->second, event, now, &statements);
+  step(found->second, std::move(event), now, &statements);
 }
 
 bool Engine::answered_by_key(const NodeName& from, const CommitOnePhase& message, Now now) {

@@ -124,7 +124,7 @@ NodeStatus Engine::status(Now now) const {
         std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - entry.since).count();
     status.oldest_in_doubt_ms = std::max<std::int64_t>(status.oldest_in_doubt_ms, age);
   }
-  for (const auto& [name, value] : counters_) status.counters.emplace_back(name, value);
+  for (const auto& [name, value] : counters_.all()) status.counters.emplace_back(name, value);
   status.counters.emplace_back("waiting_for_locks", waiting);
   status.counters.emplace_back("in_doubt", status.in_doubt);
   status.counters.emplace_back("branches_live", live_);

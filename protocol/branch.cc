@@ -74,17 +74,17 @@ Branch Branch::recovered_committed(const BranchSettings& settings, Gtid gtid, Ki
   return branch;
 }
 
-BranchEffects Branch::step(const Event& event, MonotonicTime now) {
+BranchEffects Branch::step(Event event, MonotonicTime now) {
   BranchEffects out;
   std::visit(Overloaded{
-                 [&](const Prepared& e) { on_prepare(e, out, now); },
+                 [&](Prepared& e) { on_prepare(e, out, now); },
                  [&](const ExecuteArrived& e) { on_execute(e, out, now); },
                  [&](const Dropped& e) {
                    if (state_ == State::kExecuting || state_ == State::kOpen)
                      abort_alone(e.reason, out);
                  },
                  [&](const OnePhase& e) { on_one_phase(e, out, now); },
-                 [&](const Executed& e) { on_executed(e, out, now); },
+                 [&](Executed& e) { on_executed(e, out, now); },
                  [&](const RecordDurable&) { on_durable(out, now); },
                  [&](const Decided& e) { on_decide(e, out); },
                  [&](const Released&) { on_release(out); },
@@ -103,15 +103,15 @@ BranchEffects Branch::step(const Event& event, MonotonicTime now) {
   return out;
 }
 
-void Branch::on_prepare(const Prepared& event, BranchEffects& out, MonotonicTime now) {
-  coordinator_ = event.coordinator;  // a restarted coordinator is still the one to ask
+void Branch::on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now) {
+  coordinator_ = std::move(event.coordinator);  // a restarted coordinator is still the one to ask
   if (interactive_ || event.message.executed > 0) return on_prepare_interactive(event, out, now);
   if (!started_) {
     started_ = true;
     coordinator_durable_ = event.coordinator_durable;
     priority_ = event.message.priority;
-    members_ = event.message.members;
-    traceparent_ = event.message.traceparent;
+    members_ = std::move(event.message.members);
+    traceparent_ = std::move(event.message.traceparent);
     deadline_ = now + event.message.time_left;
     next_wake_ = deadline_;
     out.job = BranchJob::kExecute;
@@ -154,14 +154,14 @@ void Branch::on_one_phase(const OnePhase& event, BranchEffects& out, MonotonicTi
   if (state_ == State::kCommitted || state_ == State::kAborted) answer_one_phase(out);
 }
 
-void Branch::on_executed(const Executed& event, BranchEffects& out, MonotonicTime now) {
+void Branch::on_executed(Executed& event, BranchEffects& out, MonotonicTime now) {
   if (interactive() && state_ == State::kExecuting) return on_executed_piece(event, out, now);
   if (state_ != State::kExecuting) {  // it was aborted while the result was on its way
     if (event.vote != Vote::kAbort) out.job = BranchJob::kDiscard;
     return;
   }
-  results_ = event.results;
-  if (event.vote == Vote::kAbort) return abort_alone(event.reason, out);
+  results_ = std::move(event.results);
+  if (event.vote == Vote::kAbort) return abort_alone(std::move(event.reason), out);
   deadline_.reset();
   next_wake_.reset();
   if (kind_ == Kind::kTwoPhase) {
@@ -170,7 +170,7 @@ void Branch::on_executed(const Executed& event, BranchEffects& out, MonotonicTim
       next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);  // when the RELEASE does not come
       return vote(out, Vote::kReadOnly);
     }
-    redo_ = event.redo;
+    redo_ = std::move(event.redo);
     PreparedRecord record = prepared_record();
     out.append = Record(std::move(record));  // forced: the vote below waits for it
     state_ = State::kPreparing;
@@ -183,7 +183,7 @@ void Branch::on_executed(const Executed& event, BranchEffects& out, MonotonicTim
     out.job = BranchJob::kDiscard;
     return answer_one_phase(out);
   }
-  one_phase_.redo = event.redo;
+  one_phase_.redo = std::move(event.redo);
   out.append = Record(one_phase_);  // durable = the commit point of a one-phase transaction
   one_phase_.redo.clear();
   out.job = BranchJob::kApply;

@@ -137,7 +137,7 @@ class Branch {
                                    MonotonicTime now);
   static Branch recovered_committed(const BranchSettings& settings, Gtid gtid, Kind kind);
 
-  BranchEffects step(const Event& event, MonotonicTime now);
+  BranchEffects step(Event event, MonotonicTime now);
 
   std::optional<MonotonicTime> next_wake() const { return next_wake_; }
   State state() const { return state_; }
@@ -159,7 +159,7 @@ class Branch {
   PreparedRecord prepared_record() const;
 
  private:
-  void on_prepare(const Prepared& event, BranchEffects& out, MonotonicTime now);
+  void on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now);
   void on_prepare_interactive(const Prepared& event, BranchEffects& out, MonotonicTime now);
   void on_execute(const ExecuteArrived& event, BranchEffects& out, MonotonicTime now);
   void on_executed_piece(const Executed& event, BranchEffects& out, MonotonicTime now);
@@ -167,7 +167,7 @@ class Branch {
   void on_tick_open(BranchEffects& out, MonotonicTime now);
   void answer_execute(BranchEffects& out);
   void on_one_phase(const OnePhase& event, BranchEffects& out, MonotonicTime now);
-  void on_executed(const Executed& event, BranchEffects& out, MonotonicTime now);
+  void on_executed(Executed& event, BranchEffects& out, MonotonicTime now);
   void on_durable(BranchEffects& out, MonotonicTime now);
   void on_decide(const Decided& event, BranchEffects& out);
   void on_decide_commit(const Decide& message, BranchEffects& out);

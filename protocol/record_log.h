@@ -17,6 +17,9 @@ class RecordLog {
   /// Appends and returns the record's LSN at once. Force::kYes: becomes durable as soon as the disk
   /// allows (group commit).
   virtual Lsn append(RecordType type, std::string payload, Force force) = 0;
+  /// The engine's round is over: what it appended may go to the disk now, together. An
+  /// implementation may start earlier; without this call a forced record may wait.
+  virtual void flush() {}
   virtual Lsn appended() const = 0;
   virtual Lsn durable() const = 0;
   /// Records at or below `lsn` are no longer needed by this engine.

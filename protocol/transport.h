@@ -37,6 +37,9 @@ class Transport {
   /// Queues `message` for `peer`. A full or missing link drops it (and counts): the machines
   /// re-send what they need.
   virtual void send(const NodeName& peer, Message message) = 0;
+  /// The engine's round is over: what it sent should leave now, together. An implementation may
+  /// start earlier, never later.
+  virtual void flush() {}
   /// Called whenever the durable LSN or ended_below moved; used by every later batch.
   virtual void publish(const LinkState& state) = 0;
   /// A peer introduced itself from `address` (from Hello): reach it there unless configuration says

@@ -70,11 +70,11 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const CommitRecord& record, RetryPolicy
   return machine;
 }
 
-CommitEffects TwoPhaseCommit::step(const Event& event, MonotonicTime now) {
+CommitEffects TwoPhaseCommit::step(Event event, MonotonicTime now) {
   CommitEffects out;
   std::visit(Overloaded{
                  [&](const Start&) { on_start(out, now); },
-                 [&](const VoteArrived& e) { on_vote(e, out, now); },
+                 [&](VoteArrived& e) { on_vote(e, out); },
                  [&](const AckArrived& e) { on_ack(e, out); },
                  [&](const Inquired& e) { on_inquiry(e, out); },
                  [&](const RecordDurable&) { on_durable(out, now); },
@@ -114,7 +114,7 @@ void TwoPhaseCommit::send_prepares(const std::vector<NodeName>& to, CommitEffect
   next_wake_ = std::min(next_resend_, setup_.deadline);
 }
 
-void TwoPhaseCommit::on_vote(const VoteArrived& event, CommitEffects& out, MonotonicTime) {
+void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out) {
   if (state_ == State::kAborting || state_ == State::kEnded) {
     if (state_ == State::kAborting && event.vote.vote == Vote::kCommit)
       out.promise(event.from,
@@ -152,7 +152,7 @@ void TwoPhaseCommit::on_vote(const VoteArrived& event, CommitEffects& out, Monot
       return abort(
           {AbortCode::kStaleEpoch, "restarted between its prepare and its vote", event.from, -1},
           out);
-    results_[i].results = event.vote.results;
+    results_[i].results = std::move(event.vote.results);
   }
   if (tally_.all_in()) decide_commit(out);
 }
@@ -308,11 +308,12 @@ void TwoPhaseCommit::end(CommitEffects&) {
   next_wake_.reset();
 }
 
-TransactionOutcome TwoPhaseCommit::outcome(Outcome value) const {
+// Asked for once: results go to whoever waits and are not kept.
+TransactionOutcome TwoPhaseCommit::outcome(Outcome value) {
   TransactionOutcome answer;
   answer.gtid = setup_.gtid;
   answer.outcome = value;
-  if (value == Outcome::kCommitted) answer.results = results_;
+  if (value == Outcome::kCommitted) answer.results = std::move(results_);
   return answer;
 }
 

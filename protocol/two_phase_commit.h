@@ -100,7 +100,7 @@ class TwoPhaseCommit {
   static TwoPhaseCommit recovered(const CommitRecord& record, RetryPolicy resend,
                                   MonotonicTime now);
 
-  CommitEffects step(const Event& event, MonotonicTime now);
+  CommitEffects step(Event event, MonotonicTime now);
 
   /// When the next Tick is due; none = nothing to do until a message comes.
   std::optional<MonotonicTime> next_wake() const { return next_wake_; }
@@ -117,7 +117,7 @@ class TwoPhaseCommit {
 
  private:
   void on_start(CommitEffects& out, MonotonicTime now);
-  void on_vote(const VoteArrived& event, CommitEffects& out, MonotonicTime now);
+  void on_vote(VoteArrived& event, CommitEffects& out);
   void on_ack(const AckArrived& event, CommitEffects& out);
   void on_inquiry(const Inquired& event, CommitEffects& out);
   void on_durable(CommitEffects& out, MonotonicTime now);
@@ -130,7 +130,7 @@ class TwoPhaseCommit {
   void decide_commit(CommitEffects& out);
   void abort(AbortReason reason, CommitEffects& out);
   void end(CommitEffects& out);
-  TransactionOutcome outcome(Outcome value) const;
+  TransactionOutcome outcome(Outcome value);
   Decide decide(Decision decision, AbortReason reason = {}) const;
   void schedule_resend(MonotonicTime now);
   void assert_invariants() const;

@@ -3,8 +3,16 @@
 namespace troth::recovery {
 
 Lsn WalRecordLog::append(protocol::RecordType type, std::string payload, protocol::Force force) {
-  return log_.append(static_cast<std::uint8_t>(type), std::move(payload),
-                     force == protocol::Force::kYes ? wal::Force::kYes : wal::Force::kNo);
+  const bool forced = force == protocol::Force::kYes;
+  const Lsn lsn = log_.append_quietly(static_cast<std::uint8_t>(type), std::move(payload),
+                                      forced ? wal::Force::kYes : wal::Force::kNo);
+  if (forced && ++forced_since_flush_ >= kUnflushed) flush();
+  return lsn;
+}
+
+void WalRecordLog::flush() {
+  forced_since_flush_ = 0;
+  log_.wake();
 }
 
 }  // namespace troth::recovery

@@ -10,12 +10,15 @@ class WalRecordLog final : public protocol::RecordLog {
  public:
   explicit WalRecordLog(wal::Log& log) : log_(log) {}
   Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override;
+  void flush() override;
   Lsn appended() const override { return log_.appended(); }
   Lsn durable() const override { return log_.durable(); }
   void release_below(Lsn lsn) override { log_.release_below(lsn); }
   bool has_room() const override { return log_.space() == wal::Space::kAmple; }
 
  private:
+  static constexpr int kUnflushed = 64;  ///< then the disk starts while the round goes on
+  int forced_since_flush_ = 0;
   wal::Log& log_;
 };
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr Duration kQuickRetry = std::chrono::milliseconds(2);
 constexpr Duration kMaxBusyBackoff = std::chrono::milliseconds(200);
+constexpr std::size_t kEnoughForABatch = 64;
 constexpr std::size_t kMaxMessageBytes = 15'000'000;  // below the receiver's frame limit
 
 /// Work that may wait behind decisions. An inquiry about a one-phase transaction stays behind its
@@ -70,7 +71,12 @@ void PeerLink::send(protocol::Message message) {
     return;
   }
   (is_bulk(message) ? bulk_ : urgent_).push_back(std::move(message));
-  if (sender_waits_) wake_.notify_one();
+  if (sender_waits_ && urgent_.size() + bulk_.size() >= kEnoughForABatch) wake_.notify_one();
+}
+
+void PeerLink::flush() {
+  std::lock_guard lock(mutex_);
+  if (sender_waits_ && !(urgent_.empty() && bulk_.empty())) wake_.notify_one();
 }
 
 void PeerLink::set_address(const std::string& address) {

@@ -45,6 +45,11 @@ class PeerLinks::Impl {
     if (it != links_.end() && !stopped_) it->second->send(std::move(message));
   }
 
+  void flush() {
+    std::lock_guard lock(mutex_);
+    for (auto& [peer, link] : links_) link->flush();
+  }
+
   void learn_address(const NodeName& peer, const std::string& address) {
     if (!parse_endpoint(address) || peer == options_.self) return;
     const auto configured = options_.addresses.find(peer);
@@ -111,6 +116,10 @@ void PeerLinks::stop() {
 
 void PeerLinks::send(const NodeName& peer, protocol::Message message) {
   impl_->send(peer, std::move(message));
+}
+
+void PeerLinks::flush() {
+  impl_->flush();
 }
 
 void PeerLinks::publish(const protocol::LinkState& state) {

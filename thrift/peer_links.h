@@ -46,6 +46,7 @@ class PeerLinks final : public protocol::Transport {
   void stop();
 
   void send(const NodeName& peer, protocol::Message message) override;
+  void flush() override;
   void publish(const protocol::LinkState& state) override;
   void learn_address(const NodeName& peer, const std::string& address) override;
   std::optional<protocol::LinkStatus> link(const NodeName& peer) const override;

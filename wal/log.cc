@@ -32,6 +32,17 @@ void Log::start(LogCallbacks callbacks) {
 }
 
 Lsn Log::append(std::uint8_t tag, std::string payload, Force force) {
+  const Lsn lsn = append_quietly(tag, std::move(payload), force);
+  wake();
+  return lsn;
+}
+
+void Log::wake() {
+  std::lock_guard lock(mutex_);
+  if (forced_ || !pending_.empty()) wake_.notify_one();
+}
+
+Lsn Log::append_quietly(std::uint8_t tag, std::string payload, Force force) {
   std::lock_guard lock(mutex_);
   const Lsn lsn = lsn_after(appended(), payload.size());
   appended_.store(lsn.value, std::memory_order_release);
@@ -42,7 +53,6 @@ Lsn Log::append(std::uint8_t tag, std::string payload, Force force) {
     forced_ = true;
   }
   pending_.push_back({tag, std::move(payload)});
-  if (force == Force::kYes || pending_.size() == 1) wake_.notify_one();
   return lsn;
 }
 

@@ -44,6 +44,10 @@ class Log {
   /// Any one thread at a time. Returns the record's LSN at once. kYes wakes the appender; kNo rides
   /// along, at the latest after 200 ms.
   Lsn append(std::uint8_t tag, std::string payload, Force force);
+  /// The same without waking the appender: nothing may happen before wake(). For a caller that
+  /// appends several records in a row.
+  Lsn append_quietly(std::uint8_t tag, std::string payload, Force force);
+  void wake();
   /// Segments entirely at or below `lsn` may go; done on the appender thread.
   void release_below(Lsn lsn);
   /// Thread-safe.

@@ -45,7 +45,10 @@ struct Sender {
     links = std::make_unique<PeerLinks>(options, engine, clock, Logger());
     links->publish({{log_id(1), Epoch{3}, Lsn{50}}, std::nullopt});
   }
-  void send(std::uint64_t n) { links->send(name("db1"), protocol::Ack{gtid_of(n)}); }
+  void send(std::uint64_t n) {
+    links->send(name("db1"), protocol::Ack{gtid_of(n)});
+    links->flush();
+  }
   protocol::LinkStatus status() { return links->links().at(0); }
   bool wait_connected(bool on) {
     return engine.wait_until(
