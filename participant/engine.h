@@ -221,6 +221,7 @@ class Engine {
   protocol::AdoptedRecord adopted_;
   std::map<Gtid, Entry> branches_;
   std::map<CoordinatorTag, Gtid> ended_below_;
+  std::map<CoordinatorTag, Gtid> horizon_logged_;  // of those, what the log says
   std::unordered_map<std::string, Key> keys_;
   std::multimap<Lsn, Held> held_;
   std::multimap<Lsn, Gtid> unflushed_;  // committed, not yet in the file

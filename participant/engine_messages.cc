@@ -132,9 +132,9 @@ void Engine::on_prepare(const NodeName& from, Prepare message, Now now) {
   // A late duplicate: nobody waits for the vote, and a tombstone would contradict the decision that
   // was carried out and forgotten.
   if (ended(message.gtid)) return count("late_duplicates");
+  auto found = branches_.find(message.gtid);
   const Gtid gtid = message.gtid;
   const Priority priority = message.priority;
-  auto found = branches_.find(gtid);
   const auto position = peers_.position_of(from);
   std::vector<Statement> statements = std::move(message.statements);
   Branch::Prepared event{from, std::move(message),
@@ -304,6 +304,16 @@ void Engine::forget_below(const Gtid& ended_below) {
   const Gtid first = Gtid(ended_below.tag(), {}, 0, Decider::kCoordinator);
   for (auto at = branches_.lower_bound(first); at != branches_.end() && at->first < ended_below;) {
     at = at->second.branch.is_over() ? erase(at) : std::next(at);
+  }
+  // Lets the next start forget them as well. Nobody waits for it, and losing it costs memory only.
+  constexpr std::uint64_t kHorizonEvery = 1024;
+  const Gtid epoch_start(ended_below.tag(), ended_below.epoch(), 0, Decider::kCoordinator);
+  auto& logged = horizon_logged_.emplace(ended_below.tag(), epoch_start).first->second;
+  if (ended_below.epoch() != logged.epoch() ||
+      ended_below.sequence() >= logged.sequence() + kHorizonEvery) {
+    logged = ended_below;
+    const Record record{HorizonRecord{ended_below}};
+    log_.append(type_of(record), encode(record), Force::kNo);
   }
   std::erase_if(redirected_, [&](const auto& item) {
     return item.first.tag() == ended_below.tag() && item.first < ended_below;

@@ -13,6 +13,7 @@ using namespace protocol;
 void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
   started_ = now;
   adopted_ = tables.adopted;
+  ended_below_ = horizon_logged_ = tables.ended_below;
   for (const auto& peer : tables.peers) {
     peers_.adopt(peer);
     if (!peer.address.empty()) transport_.learn_address(peer.name, peer.address);

@@ -62,16 +62,23 @@ Status bring_up_to_date(ResourceManager& manager, const OpenedDatabase& database
 Result<Recovered> recover(FileSystem& files, const std::string& data_dir, wal::Options options,
                           ResourceManager& manager, const Clock& clock, const Logger& logger) {
   Recovered out;
-  TROTH_ASSIGN_OR_RETURN(out.node, recovery::open_node(files, data_dir, "participant", options,
-                                                       [&](const wal::RecordView& view) {
-                                                         return recovery::replay(out.tables, view);
-                                                       }));
+  OpenedDatabase database;
+  const auto open_database = [&]() -> Status {
+    TROTH_ASSIGN_OR_RETURN(database, manager.open());
+    // Judged below, when the log has been read. Another log's marker says nothing about this one.
+    if (!database.is_new) out.tables.in_file = database.applied;
+    return {};
+  };
+  TROTH_ASSIGN_OR_RETURN(
+      out.node, recovery::open_node(
+                    files, data_dir, "participant", options,
+                    [&](const wal::RecordView& view) { return recovery::replay(out.tables, view); },
+                    open_database));
   TROTH_FAILPOINT("participant.recovery.scanned");
   const auto& scan = out.node.writer->opened();
   if (scan.torn_bytes > 0)
     logger.warn("cut a torn tail off the log",
                 {{"where", scan.torn_where}, {"bytes", scan.torn_bytes}});
-  TROTH_ASSIGN_OR_RETURN(const auto database, manager.open());
   TROTH_TRY(check_pair(database, out.node, out.tables));
   TROTH_ASSIGN_OR_RETURN(
       out.epoch, recovery::begin_epoch(out.node, out.tables.epoch, out.tables.adopted, clock));

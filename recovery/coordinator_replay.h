@@ -18,9 +18,10 @@ struct KnownOutcome {
 };
 
 struct CoordinatorTables {
-  Epoch epoch;                      ///< of the last start
-  protocol::AdoptedRecord adopted;  ///< gtids of epochs below it are never presumed aborted
-  Gtid horizon;                     ///< outcomes of ended gtids below it are forgotten
+  std::size_t max_outcomes = 200000;  ///< kept in `outcomes`; older ones are below the horizon
+  Epoch epoch;                        ///< of the last start
+  protocol::AdoptedRecord adopted;    ///< gtids of epochs below it are never presumed aborted
+  Gtid horizon;                       ///< outcomes of ended gtids below it are forgotten
   std::map<Gtid, protocol::CommitRecord> unended;  ///< COMMIT without END
   std::map<Gtid, KnownOutcome> outcomes;           ///< everything the log still tells
   std::unordered_map<std::string, protocol::KeyRecord> keys;

@@ -27,14 +27,15 @@ Status replay_committed(ParticipantTables& tables, const Gtid& gtid, Lsn lsn) {
     remember(tables, gtid, Outcome::kCommitted);
     return {};
   }
-  tables.redo.push_back({gtid, lsn, std::move(found->second.record.redo)});
+  if (lsn > tables.in_file)
+    tables.redo.push_back({gtid, lsn, std::move(found->second.record.redo)});
   tables.prepared.erase(found);
   remember(tables, gtid, Outcome::kCommitted);
   return {};
 }
 
 void replay_one_phase(ParticipantTables& tables, OnePhaseRecord record, Lsn lsn) {
-  tables.redo.push_back({record.gtid, lsn, std::move(record.redo)});
+  if (lsn > tables.in_file) tables.redo.push_back({record.gtid, lsn, std::move(record.redo)});
   RememberedRecord remembered;
   remembered.gtid = record.gtid;
   remembered.idempotency_key = std::move(record.idempotency_key);
@@ -42,6 +43,17 @@ void replay_one_phase(ParticipantTables& tables, OnePhaseRecord record, Lsn lsn)
   remembered.decided = record.decided;
   remembered.key_retention = record.key_retention;
   tables.remembered[record.gtid] = std::move(remembered);
+}
+
+// Keeps memory bounded by what may still be asked for, however long the log is. Keys live longer.
+void replay_horizon(ParticipantTables& tables, const Gtid& below) {
+  auto& known = tables.ended_below[below.tag()];
+  if (below <= known) return;
+  known = below;
+  auto& remembered = tables.remembered;
+  for (auto at = remembered.lower_bound(Gtid(below.tag(), {}, 0, Decider::kCoordinator));
+       at != remembered.end() && at->first < below;)
+    at = at->second.idempotency_key.empty() ? remembered.erase(at) : std::next(at);
 }
 
 }  // namespace
@@ -74,6 +86,8 @@ Status replay(ParticipantTables& tables, const wal::RecordView& view) {
   } else if (auto* remembered = std::get_if<RememberedRecord>(&*decoded)) {
     const Gtid gtid = remembered->gtid;
     tables.remembered[gtid] = std::move(*remembered);
+  } else if (const auto* horizon = std::get_if<HorizonRecord>(&*decoded)) {
+    replay_horizon(tables, horizon->forgotten_below);
   } else if (!replay(tables.operators, *decoded)) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("record at LSN {} is a {} record: this is not a participant's log",

@@ -22,6 +22,8 @@ struct PreparedEntry {
 };
 
 struct ParticipantTables {
+  /// Set before the scan: the file holds everything up to here, so its redo need not be kept.
+  Lsn in_file;
   Epoch epoch;
   protocol::AdoptedRecord adopted;
   Lsn first_record;                        ///< LSN of the oldest record kept
@@ -29,6 +31,8 @@ struct ParticipantTables {
   std::vector<RedoEntry> redo;             ///< in LSN order; apply those above the file's marker
   std::map<Gtid, protocol::RememberedRecord>
       remembered;  ///< outcomes of branches: committed, aborted, refused, keys
+  /// Every gtid of that coordinator below is ended everywhere and forgotten here.
+  std::map<CoordinatorTag, Gtid> ended_below;
   std::vector<protocol::PeerRecord> peers;
   OperatorTables operators;
 };

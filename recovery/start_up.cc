@@ -7,7 +7,8 @@ namespace troth::recovery {
 using namespace protocol;
 
 Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
-                             wal::Options options, const wal::RecordVisitor& visitor) {
+                             wal::Options options, const wal::RecordVisitor& visitor,
+                             const std::function<Status()>& before_scan) {
   OpenedNode node;
   TROTH_ASSIGN_OR_RETURN(node.identity, wal::read_identity(files, dir));
   TROTH_ASSIGN_OR_RETURN(node.lock, wal::lock_directory(files, dir));
@@ -15,6 +16,7 @@ Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const st
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} holds the log of a {}, not of a {}",
                                                          dir, node.identity.role, role));
   TROTH_ASSIGN_OR_RETURN(node.name, NodeName::parse(node.identity.node));
+  if (before_scan) TROTH_TRY(before_scan());
   TROTH_ASSIGN_OR_RETURN(node.writer, wal::Writer::open(files, dir, options, visitor));
   return node;
 }

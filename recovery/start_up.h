@@ -21,9 +21,11 @@ struct OpenedNode {
   std::unique_ptr<wal::Writer> writer;
 };
 
+/// `before_scan` runs when the directory is owned and nothing has been read.
 /// kFenced if owned or copied, kInvalidArgument if the directory belongs to the other role.
 Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
-                             wal::Options options, const wal::RecordVisitor& visitor);
+                             wal::Options options, const wal::RecordVisitor& visitor,
+                             const std::function<Status()>& before_scan = {});
 
 /// Forces EPOCH (previous + 1) and, after an adopt, ADOPTED. `adopted` is what the log already
 /// says, and is brought up to date.

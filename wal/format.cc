@@ -87,6 +87,13 @@ std::string encode_batch(BatchHeader& header, std::uint32_t seed, std::string_vi
   return bytes;
 }
 
+std::uint64_t claimed_batch_bytes(std::string_view bytes) {
+  if (bytes.size() < kBatchHeaderBytes) return 0;
+  ByteReader in(bytes.substr(0, kBatchHeaderBytes));
+  if (in.u32() != kBatchMagic) return 0;
+  return kBatchHeaderBytes + in.u32();
+}
+
 bool decode_batch(std::string_view bytes, std::uint32_t seed, BatchHeader& header,
                   std::string_view& records) {
   if (bytes.size() < kBatchHeaderBytes) return false;

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "wal/directory.h"
+#include "wal/segment_window.h"
 
 namespace troth::wal {
 
@@ -32,36 +33,45 @@ Result<std::vector<std::uint64_t>> list_segments(FileSystem& files, const std::s
   return sequences;
 }
 
+// A batch at `offset`, if a valid one is there.
+Result<bool> batch_at(SegmentWindow& window, std::uint64_t offset, std::uint32_t seed,
+                      BatchHeader& header, std::string_view& records) {
+  TROTH_ASSIGN_OR_RETURN(const auto start, window.at(offset, kBatchHeaderBytes));
+  const std::uint64_t claimed = claimed_batch_bytes(start);
+  if (claimed == 0 || claimed > window.size() - offset) return false;
+  TROTH_ASSIGN_OR_RETURN(const auto all, window.at(offset, static_cast<std::size_t>(claimed)));
+  return decode_batch(all, seed, header, records);
+}
+
 // The highest durable LSN any valid batch beyond `from` mentions; zero if there is none.
-Lsn durable_beyond(std::string_view bytes, std::uint64_t from, std::uint32_t seed) {
+Result<Lsn> durable_beyond(SegmentWindow& window, std::uint64_t from, std::uint32_t seed) {
   Lsn highest;
-  for (std::uint64_t at = from + kBatchAlignment; at + kBatchHeaderBytes <= bytes.size();
+  for (std::uint64_t at = from + kBatchAlignment; at + kBatchHeaderBytes <= window.size();
        at += kBatchAlignment) {
     BatchHeader header;
     std::string_view records;
-    if (decode_batch(bytes.substr(at), seed, header, records))
-      highest = std::max(highest, header.durable);
+    TROTH_ASSIGN_OR_RETURN(const bool valid, batch_at(window, at, seed, header, records));
+    if (valid) highest = std::max(highest, header.durable);
   }
   return highest;
 }
 
-Status judge_damage(std::string_view bytes, std::uint64_t offset, std::uint32_t seed,
+Status judge_damage(SegmentWindow& window, std::uint64_t offset, std::uint32_t seed,
                     bool last_segment, const std::string& path, ScanReport& report) {
-  const auto rest = bytes.substr(std::min<std::uint64_t>(offset, bytes.size()));
-  const auto dirty_end = rest.find_last_not_of('\0');
-  if (dirty_end == std::string_view::npos) return {};  // preallocated zeros: simply the end
-  const Lsn beyond = durable_beyond(bytes, offset, seed);
+  TROTH_ASSIGN_OR_RETURN(const auto dirty, window.dirty_bytes_from(offset));
+  if (dirty == 0) return {};  // preallocated zeros: simply the end
+  TROTH_ASSIGN_OR_RETURN(const Lsn beyond, durable_beyond(window, offset, seed));
   if (!last_segment || beyond > report.end)
     return fail(ErrorCode::kCorruption,
                 fmt::format("{} is damaged at offset {} (after LSN {}): the log is known durable "
                             "through LSN {}; nothing was changed",
                             path, offset, report.end, std::max(beyond, report.durable_known)));
-  report.torn_bytes = dirty_end + 1;
+  report.torn_bytes = dirty;
   report.torn_where = fmt::format("{} offset {}", path, offset);
   return {};
 }
 
-Status scan_segment(std::string_view bytes, const SegmentHeader& header, bool last_segment,
+Status scan_segment(SegmentWindow& window, const SegmentHeader& header, bool last_segment,
                     const std::string& path, Cursor& cursor) {
   auto& report = cursor.report;
   const std::uint32_t seed = batch_seed(header.log_id, header.sequence);
@@ -70,10 +80,9 @@ Status scan_segment(std::string_view bytes, const SegmentHeader& header, bool la
   while (true) {
     BatchHeader batch;
     std::string_view records;
-    const bool good = offset < bytes.size() &&
-                      decode_batch(bytes.substr(offset), seed, batch, records) &&
-                      batch.chain == chain && batch.base == report.end;
-    if (!good) break;
+    if (offset >= window.size()) break;
+    TROTH_ASSIGN_OR_RETURN(const bool valid, batch_at(window, offset, seed, batch, records));
+    if (!valid || batch.chain != chain || batch.base != report.end) break;
     if (auto visited = visit_records(batch, records, cursor.visitor); !visited)
       return fail(visited.error(), fmt::format("{} offset {}", path, offset));
     report.records += batch.count;
@@ -84,7 +93,7 @@ Status scan_segment(std::string_view bytes, const SegmentHeader& header, bool la
     chain = batch.crc;
     offset += batch_bytes(batch.length);
   }
-  TROTH_TRY(judge_damage(bytes, offset, seed, last_segment, path, report));
+  TROTH_TRY(judge_damage(window, offset, seed, last_segment, path, report));
   report.end_offset = offset;
   report.end_chain = chain;
   return {};
@@ -102,8 +111,9 @@ Result<ScanReport> scan(FileSystem& files, const std::string& dir, const RecordV
     const auto path = dir + "/" + segment_name(sequences[i]);
     TROTH_ASSIGN_OR_RETURN(const auto file, files.open(path, OpenMode::kReadOnly));
     TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
-    TROTH_ASSIGN_OR_RETURN(const auto bytes, file->read_at(0, static_cast<std::size_t>(size)));
-    auto header = decode_segment_header(bytes);
+    SegmentWindow window(*file, size);
+    TROTH_ASSIGN_OR_RETURN(const auto start, window.at(0, kSegmentHeaderBytes));
+    auto header = decode_segment_header(start.substr(0, kSegmentHeaderBytes));
     if (!header) return fail(header.error(), path);
     if (header->log_id != identity.log_id || header->sequence != sequences[i])
       return fail(ErrorCode::kCorruption,
@@ -118,7 +128,7 @@ Result<ScanReport> scan(FileSystem& files, const std::string& dir, const RecordV
                               path, report.end, header->base));
     }
     report.segments.push_back({sequences[i], header->base});
-    TROTH_TRY(scan_segment(bytes, *header, i + 1 == sequences.size(), path, cursor));
+    TROTH_TRY(scan_segment(window, *header, i + 1 == sequences.size(), path, cursor));
   }
   return report;
 }

@@ -178,6 +178,47 @@ TEST_CASE("a coordinator's log replays to what is unended, known and promised by
   CHECK(foreign.error().context.find("70") != std::string::npos);
 }
 
+TEST_CASE("a long log leaves no more in memory than may still be asked for") {
+  CoordinatorTables coordinator;
+  coordinator.max_outcomes = 3;
+  for (std::uint64_t n = 1; n <= 10; ++n) {
+    CommitRecord commit;
+    commit.gtid = gtid(n);
+    REQUIRE(feed(coordinator, {n * 20}, commit).has_value());
+    if (n != 2) REQUIRE(feed(coordinator, {n * 20 + 10}, EndRecord{gtid(n)}).has_value());
+  }
+  CHECK(coordinator.outcomes.size() == 3);
+  CHECK(coordinator.unended.count(gtid(2)) == 1);  // however old
+  CHECK(coordinator.horizon == gtid(8));           // 7 is forgotten, which is not "aborted"
+
+  ParticipantTables participant;
+  participant.in_file = {45};
+  const auto commits = [&](std::uint64_t n) {
+    PreparedRecord prepared;
+    prepared.gtid = gtid(n);
+    prepared.redo = "redo";
+    REQUIRE(feed(participant, {n * 20}, prepared).has_value());
+    REQUIRE(feed(participant, {n * 20 + 10}, CommittedRecord{gtid(n)}).has_value());
+  };
+  for (std::uint64_t n = 1; n <= 4; ++n) commits(n);
+  OnePhaseRecord keyed;
+  keyed.gtid = gtid(5);
+  keyed.idempotency_key = "k";
+  REQUIRE(feed(participant, {105}, keyed).has_value());
+  PreparedRecord undecided;
+  undecided.gtid = gtid(6);
+  REQUIRE(feed(participant, {110}, undecided).has_value());
+  REQUIRE(feed(participant, {115}, HorizonRecord{gtid(4)}).has_value());
+  REQUIRE(feed(participant, {116}, HorizonRecord{gtid(3)}).has_value());  // never back
+  CHECK(participant.redo.size() == 4);  // 1 is in the file already
+  CHECK(participant.remembered.size() == 2);
+  CHECK(participant.remembered.count(gtid(4)) == 1);
+  REQUIRE(feed(participant, {117}, HorizonRecord{gtid(9)}).has_value());
+  CHECK(participant.remembered.size() == 1);  // a key lives longer than its transaction
+  CHECK(participant.prepared.count(gtid(6)) == 1);
+  CHECK(participant.ended_below.at(gtid(1).tag()) == gtid(9));
+}
+
 TEST_CASE(
     "a participant's log replays to what is in doubt, what must be redone, and in which order") {
   ParticipantTables tables;

@@ -24,9 +24,9 @@ struct World {
   std::vector<std::string> seen;
 
   World() { REQUIRE(init(*files, path, "participant", "p1", LogId{{1, 2, 3}}).has_value()); }
-  Result<std::unique_ptr<Writer>> open() {
+  Result<std::unique_ptr<Writer>> open(Options options = kSmall) {
     seen.clear();
-    return Writer::open(*files, path, kSmall, [this](const RecordView& r) -> Status {
+    return Writer::open(*files, path, options, [this](const RecordView& r) -> Status {
       seen.emplace_back(r.payload);
       return {};
     });
@@ -178,6 +178,30 @@ TEST_CASE("segments rotate, chain, and go only when everything in them may go") 
   CHECK(w.open().error().code == ErrorCode::kCorruption);
   fs::rename(w.path + "/gone", w.segment(survivor));
   CHECK(w.open().has_value());
+}
+
+TEST_CASE("a log is read through a window: batches across its edge, a tear far behind the end") {
+  constexpr Options kLarge{std::uint64_t{8} << 20};
+  World w;
+  std::vector<std::string> written;
+  {
+    auto writer = std::move(*w.open(kLarge));
+    for (std::size_t i = 0; i < 40; ++i) {
+      written.emplace_back(90'001 + i, static_cast<char>('a' + i % 26));
+      if (i == 20) written.back() = std::string(2'500'003, 'L');  // longer than the window
+      add(*writer, written.back());
+    }
+  }
+  REQUIRE(w.open(kLarge).has_value());
+  CHECK(w.seen == written);
+  auto torn = w.bytes(w.segment());
+  REQUIRE(torn.size() == std::size_t{8} << 20);
+  torn[torn.size() - 100'000] = 'x';  // more than a window behind the end
+  w.put(w.segment(), torn);
+  const auto opened = w.open(kLarge);
+  REQUIRE(opened.has_value());
+  CHECK((*opened)->opened().torn_bytes == torn.size() - 99'999 - (*opened)->opened().end_offset);
+  CHECK(w.seen == written);
 }
 
 TEST_CASE("a record larger than a segment gets a segment of its own size") {
