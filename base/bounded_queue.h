@@ -22,18 +22,18 @@ class BoundedQueue {
 
   /// False when the queue is full or closed; `item` is then untouched.
   bool try_push(T&& item) {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (closed_ || items_.size() >= capacity_) return false;
-    push_locked(std::move(item));
+    push(std::move(item), std::move(lock));
     return true;
   }
 
   /// For items whose number the consumer itself bounds (durability notices, job results): ignores
   /// the capacity. False only when closed.
   bool push_reserved(T&& item) {
-    std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     if (closed_) return false;
-    push_locked(std::move(item));
+    push(std::move(item), std::move(lock));
     return true;
   }
 
@@ -41,15 +41,15 @@ class BoundedQueue {
   /// is there.
   std::deque<T> take_all(std::optional<MonotonicTime> until) {
     std::unique_lock lock(mutex_);
-    const auto ready = [this] { return !items_.empty() || closed_; };
-    if (until) {
+    while (items_.empty() && !closed_) {
+      consumer_waits_ = true;
+      if (!until) {
+        arrived_.wait(lock);
+        continue;
+      }
       const std::chrono::steady_clock::time_point deadline{
           std::chrono::duration_cast<std::chrono::steady_clock::duration>(until->since_start)};
-      consumer_waits_ = true;
-      arrived_.wait_until(lock, deadline, ready);
-    } else {
-      consumer_waits_ = true;
-      arrived_.wait(lock, ready);
+      if (arrived_.wait_until(lock, deadline) == std::cv_status::timeout) break;
     }
     consumer_waits_ = false;
     std::deque<T> out;
@@ -74,9 +74,12 @@ class BoundedQueue {
   }
 
  private:
-  void push_locked(T&& item) {
+  // Only the first push wakes, and only when the consumer will find the lock free.
+  void push(T&& item, std::unique_lock<std::mutex> lock) {
     items_.push_back(std::move(item));
-    if (consumer_waits_) arrived_.notify_one();
+    const bool wake = std::exchange(consumer_waits_, false);
+    lock.unlock();
+    if (wake) arrived_.notify_one();
   }
 
   const std::size_t capacity_;

@@ -31,10 +31,10 @@ class Bench:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
-    def troth(self, *words, workload="transfer", seconds=None):
+    def troth(self, *words, workload="transfer", seconds=None, warmup=0.5):
         return self.call([os.path.join(self.options.bin, "troth"), "-o", "json", "bench", workload, "--local", "--dir", self.directory,
-                          "--accounts", str(servers.ACCOUNTS), "--seconds", f"{int(1000 * (seconds or self.seconds))}ms", "--warmup", "500ms",
-                          *map(str, words)])
+                          "--accounts", str(servers.ACCOUNTS), "--seconds", f"{int(1000 * (seconds or self.seconds))}ms",
+                          "--warmup", f"{int(1000 * warmup)}ms", *map(str, words)])
 
     def peer(self, *words):
         with tempfile.TemporaryDirectory(dir=self.directory) as directory:
@@ -65,12 +65,13 @@ class Bench:
         self.measure("hot10_64", lambda: self.troth("--clients", 64, "--hot", 10))
         self.measure("inflight512", lambda: self.troth("--in-flight", 512))
         self.measure("inflight2000", lambda: self.troth("--in-flight", 2000))
-        self.measure("inflight10000", lambda: self.troth("--in-flight", 10000))
+        # So many at once take seconds to come back: a short window would only see the first of them.
+        self.measure("inflight10000", lambda: self.troth("--in-flight", 10000, seconds=max(3, self.seconds), warmup=2))
         self.measure("sqlite_updates", lambda: self.peer("updates"))
         self.measure("thrift_echo_64", lambda: self.peer("echo", "--clients", 64))
 
     def recovery(self):
-        self.measure("recovery", lambda: self.troth("--in-flight", 512, "--segment-bytes", "1GiB", workload="recovery",
+        self.measure("recovery", lambda: self.troth("--in-flight", 512, "--segment-bytes", "256MiB", workload="recovery",
                                                     seconds=20 if self.options.quick else 60))
 
     def median(self, name, figure):

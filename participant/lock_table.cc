@@ -5,43 +5,15 @@
 
 namespace troth::participant {
 
-namespace {
-
-//                              IS     IX     S      SIX    X
-constexpr bool kCompatible[5][5] = {{true, true, true, true, false},       // IS
-                                    {true, true, false, false, false},     // IX
-                                    {true, false, true, false, false},     // S
-                                    {true, false, false, false, false},    // SIX
-                                    {false, false, false, false, false}};  // X
-
-std::size_t at(LockMode mode) {
-  return static_cast<std::size_t>(mode);
-}
-
-}  // namespace
-
-LockMode combined(LockMode a, LockMode b) {
-  if (a == b) return a;
-  if (a == LockMode::kX || b == LockMode::kX) return LockMode::kX;
-  if (a == LockMode::kIS) return b;
-  if (b == LockMode::kIS) return a;
-  return LockMode::kSIX;  // IX with S, or SIX with either
-}
-
-bool compatible(LockMode a, LockMode b) {
-  return kCompatible[at(a)][at(b)];
-}
-
 bool LockTable::blocked_by_holder(const Gtid& owner, const LockRequest& request,
                                   Acquired& out) const {
   const auto found = grants_.find(request.resource);
   if (found == grants_.end()) return false;
-  const std::size_t before = out.holders.size();
+  if (!found->second.blocks(owner, request.mode)) return false;
+  if (out.holders.empty()) out.contended = request.resource;
   for (const auto& grant : found->second)
     if (grant.owner != owner && !compatible(grant.mode, request.mode))
       out.holders.push_back(grant.owner);
-  if (out.holders.size() == before) return false;
-  if (before == 0) out.contended = request.resource;
   return true;
 }
 
@@ -79,14 +51,7 @@ LockTable::Acquired LockTable::try_acquire(const Gtid& owner, const Priority& pr
 }
 
 void LockTable::grant(const Gtid& owner, const LockRequest& request) {
-  auto& grants = grants_[request.resource];
-  const auto own =
-      std::find_if(grants.begin(), grants.end(), [&](const Grant& g) { return g.owner == owner; });
-  if (own != grants.end()) {
-    own->mode = combined(own->mode, request.mode);
-    return;
-  }
-  grants.push_back({owner, request.mode});
+  if (!grants_[request.resource].add(owner, request.mode)) return;
   held_[owner].push_back(request.resource);
   ++locks_;
 }
@@ -114,7 +79,7 @@ std::vector<Resource> LockTable::drop(const Gtid& owner) {
   if (held == held_.end()) return {};
   for (const auto& resource : held->second) {
     const auto found = grants_.find(resource);
-    std::erase_if(found->second, [&](const Grant& g) { return g.owner == owner; });
+    found->second.remove(owner);
     if (found->second.empty()) grants_.erase(found);
   }
   locks_ -= held->second.size();
@@ -146,9 +111,9 @@ void LockTable::leave_queues(const Turn& turn, const std::vector<LockRequest>& w
 
 bool LockTable::grantable(const Turn& turn, const std::vector<LockRequest>& requests) const {
   for (const auto& request : requests) {
-    if (const auto held = grants_.find(request.resource); held != grants_.end())
-      for (const auto& grant : held->second)
-        if (grant.owner != turn.second && !compatible(grant.mode, request.mode)) return false;
+    if (const auto held = grants_.find(request.resource);
+        held != grants_.end() && held->second.blocks(turn.second, request.mode))
+      return false;
     const auto queue = waiting_on_.find(request.resource);
     if (queue == waiting_on_.end()) continue;
     for (const auto& [waiter, mode] : queue->second) {
@@ -181,11 +146,7 @@ std::vector<Gtid> LockTable::grant_waiters(const std::vector<Resource>& freed) {
 
 bool LockTable::others_write(const Gtid& owner, std::uint32_t table) const {
   const auto found = grants_.find(Resource{table, Resource::kWholeTable, {}});
-  if (found == grants_.end()) return false;
-  return std::any_of(found->second.begin(), found->second.end(), [&](const Grant& g) {
-    return g.owner != owner &&
-           (g.mode == LockMode::kIX || g.mode == LockMode::kSIX || g.mode == LockMode::kX);
-  });
+  return found != grants_.end() && found->second.others_write(owner);
 }
 
 }  // namespace troth::participant

@@ -17,10 +17,9 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "participant/grant_list.h"
 
 namespace troth::participant {
-
-enum class LockMode : std::uint8_t { kIS, kIX, kS, kSIX, kX };
 
 /// A whole table (index = kWholeTable) or one key of one of its indexes. Ids are the catalogue's;
 /// key bytes are canonical.
@@ -36,11 +35,6 @@ struct LockRequest {
   Resource resource;
   LockMode mode = LockMode::kS;
 };
-
-/// The weakest mode that includes both.
-LockMode combined(LockMode a, LockMode b);
-/// May two owners hold these on one resource at the same time?
-bool compatible(LockMode a, LockMode b);
 
 class LockTable {
  public:
@@ -71,17 +65,13 @@ class LockTable {
   std::size_t waiters() const { return waiters_.size(); }
 
  private:
-  struct Grant {
-    Gtid owner;
-    LockMode mode;
-  };
   struct Hash {
     std::size_t operator()(const Resource& r) const noexcept {
       return std::hash<std::string>{}(r.key) ^ (r.table * std::size_t{0x9e3779b97f4a7c15ull}) ^
              (r.index * std::size_t{0xff51afd7ed558ccdull});
     }
   };
-  using Grants = std::unordered_map<Resource, std::vector<Grant>, Hash>;
+  using Grants = std::unordered_map<Resource, GrantList, Hash>;
 
   /// Two attempts of one transaction share a priority.
   using Turn = std::pair<Priority, Gtid>;

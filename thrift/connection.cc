@@ -19,7 +19,7 @@ Connection::Connection(int fd, Endpoint endpoint)
     : fd_(fd),
       endpoint_(std::move(endpoint)),
       socket_(std::make_shared<at::transport::TSocket>(fd)),
-      transport_(std::make_shared<HardenedTransport>(socket_, WireLimits{})),
+      transport_(std::make_shared<HardenedTransport>(buffered(socket_), WireLimits{})),
       protocol_(make_protocol(transport_, WireLimits{})) {}
 
 // The socket, not the framed transport: closing that one would first send a half-written frame.

@@ -20,27 +20,38 @@ class Gather {
 
   /// The first answer of a slot counts. Never blocks for long; any thread.
   void set(std::size_t slot, T value) {
-    std::lock_guard lock(mutex_);
-    if (left_ || slots_[slot]) return;
-    slots_[slot] = std::move(value);
-    if (--open_ == 0) complete_.notify_all();
+    {
+      std::lock_guard lock(mutex_);
+      if (left_ || slots_[slot]) return;
+      slots_[slot] = std::move(value);
+      if (--open_ != 0) return;
+    }
+    complete_.notify_one();  // without the lock: the waiter needs it
   }
 
   /// Returns when every slot is filled, at the latest after `timeout` or when `stop` is requested.
   /// Later answers are lost. Called once.
   std::vector<std::optional<T>> wait(std::stop_token stop, Duration timeout) {
+    const std::stop_callback stopped(stop, [this] {
+      {
+        std::lock_guard lock(mutex_);
+        stopped_ = true;
+      }
+      complete_.notify_one();
+    });
     std::unique_lock lock(mutex_);
-    complete_.wait_for(lock, stop, timeout, [this] { return open_ == 0; });
+    complete_.wait_for(lock, timeout, [this] { return open_ == 0 || stopped_; });
     left_ = true;
     return std::move(slots_);
   }
 
  private:
   std::mutex mutex_;
-  std::condition_variable_any complete_;
+  std::condition_variable complete_;
   std::vector<std::optional<T>> slots_;
   std::size_t open_;
   bool left_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace troth::thrift

@@ -75,8 +75,11 @@ void PeerLink::send(protocol::Message message) {
 }
 
 void PeerLink::flush() {
-  std::lock_guard lock(mutex_);
-  if (sender_waits_ && !(urgent_.empty() && bulk_.empty())) wake_.notify_one();
+  {
+    std::lock_guard lock(mutex_);
+    if (!sender_waits_ || (urgent_.empty() && bulk_.empty())) return;
+  }
+  wake_.notify_one();
 }
 
 void PeerLink::set_address(const std::string& address) {

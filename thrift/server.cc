@@ -1,10 +1,12 @@
 #include "thrift/server.h"
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <thrift/server/TThreadedServer.h>
 #include <thrift/transport/TServerSocket.h>
 #include <thrift/transport/TTransportException.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <future>
@@ -60,12 +62,28 @@ class TransportFactory final : public at::transport::TTransportFactory {
   explicit TransportFactory(WireLimits limits) : limits_(limits) {}
   std::shared_ptr<at::transport::TTransport> getTransport(
       std::shared_ptr<at::transport::TTransport> inner) override {
-    return std::make_shared<HardenedTransport>(std::move(inner), limits_);
+    return std::make_shared<HardenedTransport>(buffered(std::move(inner)), limits_);
   }
 
  private:
   const WireLimits limits_;
 };
+
+/// At most `wanted` connections, fewer if the process may not open so many files: what is left over
+/// is for logs, databases and links.
+int affordable_connections(int wanted) {
+  constexpr rlim_t kForOthers = 200;
+  rlimit files{};
+  if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
+  if (files.rlim_cur < files.rlim_max) {
+    const rlimit raised{files.rlim_max, files.rlim_max};
+    if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) files = raised;
+  }
+  if (files.rlim_cur == RLIM_INFINITY) return wanted;
+  const rlim_t left = files.rlim_cur > 2 * kForOthers ? files.rlim_cur - kForOthers
+                                                      : std::max<rlim_t>(files.rlim_cur / 2, 1);
+  return static_cast<int>(std::min<rlim_t>(static_cast<rlim_t>(wanted), left));
+}
 
 /// Tells the starter that the socket listens, and the service when a client is gone.
 class ServerEvents final : public at::server::TServerEventHandler {
@@ -140,7 +158,7 @@ ThreadedServer::ThreadedServer(const ServerOptions& options, Services services, 
       make_dispatcher(services), listener_, std::make_shared<TransportFactory>(limits),
       std::make_shared<at::protocol::TBinaryProtocolFactoryT<at::transport::TBufferBase>>(
           limits.string_bytes, limits.container_items, true, true));
-  server_->setConcurrentClientLimit(options.max_connections);
+  server_->setConcurrentClientLimit(affordable_connections(options.max_connections));
 }
 
 Status ThreadedServer::run() {

@@ -19,7 +19,9 @@ namespace troth::thrift {
 struct ServerOptions {
   std::string host = "127.0.0.1";  ///< address to bind, explicit; a name is resolved
   std::uint16_t port = 0;          ///< 0 = any free one, see Server::port()
-  int max_connections = 512;       ///< further ones wait in the kernel until one closes
+  /// Further ones wait in the kernel until one closes. Lowered to what the limit of open files
+  /// allows.
+  int max_connections = 4096;
   int max_frame_bytes = 16'384'000;
   int max_string_bytes = 16'000'000;  ///< one text or blob; a longer one closes the connection
   int max_container_items = 1 << 18;  ///< one list; a longer one closes the connection

@@ -38,6 +38,13 @@ void write_output(const char* message) {
 
 }  // namespace
 
+std::shared_ptr<att::TTransport> buffered(std::shared_ptr<att::TTransport> socket) {
+  // Frames are written in one piece, past the buffer for writing.
+  constexpr std::uint32_t kReadBytes = 32768;
+  constexpr std::uint32_t kWriteBytes = 512;
+  return std::make_shared<att::TBufferedTransport>(std::move(socket), kReadBytes, kWriteBytes);
+}
+
 HardenedTransport::HardenedTransport(std::shared_ptr<att::TTransport> inner,
                                      const WireLimits& limits)
     : TFramedTransport(std::move(inner), kFirstBufferBytes, kReclaimAboveBytes,

@@ -18,6 +18,10 @@ struct WireLimits {
   int container_items = 1 << 18;
 };
 
+/// Below a framed transport: a frame and its length come in one system call.
+std::shared_ptr<apache::thrift::transport::TTransport> buffered(
+    std::shared_ptr<apache::thrift::transport::TTransport> socket);
+
 /// A framed transport that does not die after 100 MB (THRIFT-5492: the message size counter of the
 /// input side is never reset), gives large buffers back, and refuses a string that is longer than
 /// its frame before any memory is reserved for it.

@@ -38,8 +38,12 @@ Lsn Log::append(std::uint8_t tag, std::string payload, Force force) {
 }
 
 void Log::wake() {
-  std::lock_guard lock(mutex_);
-  if (forced_ || !pending_.empty()) wake_.notify_one();
+  {
+    std::lock_guard lock(mutex_);
+    // What is not forced wakes nobody who has seen it already.
+    if (!forced_ && (pending_.empty() || lingers_)) return;
+  }
+  wake_.notify_one();
 }
 
 Lsn Log::append_quietly(std::uint8_t tag, std::string payload, Force force) {
@@ -82,8 +86,11 @@ void Log::run() {
       } else {
         wake_.wait(lock, due);
       }
-      if (!forced_ && !stopping_ && !pending_.empty())
+      if (!forced_ && !stopping_ && !pending_.empty()) {
+        lingers_ = true;
         wake_.wait_for(lock, kUnforcedDelay, [&] { return forced_ || stopping_; });
+        lingers_ = false;
+      }
       group.swap(pending_);
       forced_ = false;
       release = release_ > released ? release_ : Lsn{};

@@ -79,6 +79,7 @@ class Log {
   std::condition_variable wake_;
   std::vector<Pending> pending_;  // guarded by mutex_
   bool forced_ = false;           // guarded by mutex_
+  bool lingers_ = false;          // guarded by mutex_; waits for company for what is not forced
   bool stopping_ = false;         // guarded by mutex_
   bool failed_ = false;           // guarded by mutex_
   Lsn release_;                   // guarded by mutex_

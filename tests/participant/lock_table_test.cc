@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <map>
 #include <random>
 
 using namespace troth;
@@ -134,4 +136,36 @@ TEST_CASE("random work never grants two incompatible locks, and everybody gets a
     check();
   }
   CHECK(finished > 1000);
+}
+
+TEST_CASE("a long list of holders answers what a plain list answers") {
+  std::mt19937_64 random(7);
+  GrantList list;
+  std::map<std::uint64_t, LockMode> plain;
+  const auto others = [&](std::uint64_t owner, auto matters) {
+    return std::any_of(plain.begin(), plain.end(), [&](const auto& held) {
+      return held.first != owner && matters(held.second);
+    });
+  };
+  for (int step = 0; step < 20000; ++step) {
+    // Long phases of growing and of shrinking, so that it is often empty, short and long.
+    const bool grows = (step / 500) % 2 == 0;
+    const std::uint64_t owner = random() % 200;
+    const auto mode = static_cast<LockMode>(random() % (random() % 20 == 0 ? 5 : 2));
+    if (random() % 4 != 0 ? grows : !grows) {
+      const auto held = plain.find(owner);
+      CHECK(list.add(gtid(owner), mode) == (held == plain.end()));
+      plain[owner] = held == plain.end() ? mode : combined(held->second, mode);
+    } else if (plain.erase(owner) == 1) {
+      list.remove(gtid(owner));
+    }
+    const std::uint64_t asks = random() % 200;
+    const auto wanted = static_cast<LockMode>(random() % 5);
+    CHECK(list.empty() == plain.empty());
+    CHECK(list.blocks(gtid(asks), wanted) ==
+          others(asks, [&](LockMode held) { return !compatible(held, wanted); }));
+    CHECK(list.others_write(gtid(asks)) == others(asks, [](LockMode held) {
+            return held == LockMode::kIX || held == LockMode::kSIX || held == LockMode::kX;
+          }));
+  }
 }
