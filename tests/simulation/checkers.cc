@@ -60,9 +60,10 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
   }
 }
 
-// Presumed abort of what only read does not count: it leaves no trace, and no decision either.
 void WireWatcher::see_outcome(const TransactionOutcome& outcome) {
   if (outcome.outcome != Outcome::kCommitted && outcome.outcome != Outcome::kAborted) return;
+  // What only read leaves no record: a coordinator that restarted says so, and presumes abort.
+  if (outcome.reason.code == AbortCode::kPresumedAbort && only_read(outcome.gtid)) return;
   const auto [known, is_new] = told_.try_emplace(outcome.gtid, outcome.outcome);
   if (!is_new && known->second != outcome.outcome)
     world_.violation("client truth", "{} was told both ways to who asked", outcome.gtid);
@@ -71,6 +72,14 @@ void WireWatcher::see_outcome(const TransactionOutcome& outcome) {
   if (decided != decisions_.end() && (decided->second == Decision::kCommit) != commits)
     world_.violation("client truth", "{}: who asked was told {}, decided was {}", outcome.gtid,
                      to_string(outcome.outcome), to_string(decided->second));
+}
+
+bool WireWatcher::only_read(const Gtid& gtid) const {
+  auto vote = votes_.lower_bound({gtid, NodeName()});
+  if (vote == votes_.end() || vote->first.first != gtid) return false;
+  for (; vote != votes_.end() && vote->first.first == gtid; ++vote)
+    if (vote->second != Vote::kReadOnly) return false;
+  return true;
 }
 
 void WireWatcher::see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids) {

@@ -19,6 +19,8 @@ class WireWatcher {
   void see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids);
 
  private:
+  bool only_read(const Gtid& gtid) const;
+
   std::set<std::pair<Gtid, NodeName>> acked_;
   World& world_;
   std::map<Gtid, protocol::Outcome> told_;
