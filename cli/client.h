@@ -23,4 +23,17 @@ inline thrift::Client client_at(const Arguments& arguments, const std::string& a
   return client_for(at);
 }
 
+/// All pages of what a daemon lists.
+inline Result<std::vector<protocol::TransactionSummary>> every_transaction(
+    thrift::Client& client, protocol::TransactionFilter filter) {
+  constexpr std::size_t kPage = 1000;
+  std::vector<protocol::TransactionSummary> out;
+  for (protocol::ListRequest request{filter, kPage, ""};;) {
+    TROTH_ASSIGN_OR_RETURN(auto page, client.list_transactions(request));
+    std::move(page.transactions.begin(), page.transactions.end(), std::back_inserter(out));
+    if (page.next.empty()) return out;
+    request.after = page.next;
+  }
+}
+
 }  // namespace troth::cli

@@ -100,8 +100,8 @@ int orphans(const Arguments& arguments, thrift::Client& client, const NodeStatus
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   bool blind = false;
   for (const auto& link : status.links) {
-    const auto held =
-        client_at(arguments, link.address).list_transactions(TransactionFilter::kInDoubt, 1000);
+    auto participant = client_at(arguments, link.address);
+    const auto held = every_transaction(participant, TransactionFilter::kInDoubt);
     if (!held) {
       blind = true;
       if (!arguments.quiet)

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <thread>
 
@@ -24,34 +25,47 @@ std::string joined(const std::vector<NodeName>& names) {
   return out.empty() ? "-" : out;
 }
 
-void print_transactions(const Arguments& arguments, const std::vector<TransactionSummary>& list) {
+void print_transactions(const Arguments& arguments, const TransactionPage& page) {
   TablePrinter table(
       {"TRANSACTION", "STATE", "AGE", "DECISION", "BLOCKED BY", "TRIES", "NEXT RETRY", "COMMENT"});
-  for (const auto& summary : list)
+  for (const auto& summary : page.transactions)
     table.add({summary.gtid.text(), summary.state, age_text(summary.age_ms),
                summary.decision.empty() ? "-" : summary.decision, joined(summary.waiting_for),
                std::to_string(summary.attempts),
                summary.next_retry_ms < 0 ? "-" : "in " + age_text(summary.next_retry_ms),
                summary.comment});
-  print_list(arguments, http::transactions_view(list), "transactions", "troth.txn/1", table,
+  print_list(arguments, http::transactions_view(page), "transactions", "troth.txn/1", table,
              "no transactions");
+  if (!page.next.empty() && !arguments.quiet)
+    show_text(fmt::format("there are more: troth txn list ... --after {}\n", page.next), stderr);
 }
 
 int list(const Arguments& arguments, const Words& words) {
-  auto filter = TransactionFilter::kAll;
-  for (const auto& word : words) {
+  ListRequest request{TransactionFilter::kAll, kRows, ""};
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const auto& word = words[i];
     if (word == "--in-doubt") {
-      filter = TransactionFilter::kInDoubt;
+      request.filter = TransactionFilter::kInDoubt;
     } else if (word == "--active") {
-      filter = TransactionFilter::kActive;
+      request.filter = TransactionFilter::kActive;
     } else if (word == "--recent") {
-      filter = TransactionFilter::kRecent;
+      request.filter = TransactionFilter::kRecent;
+    } else if (word == "--after" && i + 1 < words.size()) {
+      request.after = words[++i];
+    } else if (word == "--limit" && i + 1 < words.size()) {
+      const auto& text = words[++i];
+      const auto [end, error] =
+          std::from_chars(text.data(), text.data() + text.size(), request.limit);
+      if (error != std::errc{} || end != text.data() + text.size() || request.limit == 0)
+        return report(arguments, fmt::format("--limit {} is not a number above 0", text),
+                      "troth txn list --limit 100", kUsage);
     } else {
       return report(arguments, fmt::format("unknown word {}", word),
-                    "troth txn list [--in-doubt|--active|--recent]", kUsage);
+                    "troth txn list [--in-doubt|--active|--recent] [--limit N] [--after CURSOR]",
+                    kUsage);
     }
   }
-  const auto found = client_for(arguments).list_transactions(filter, kRows);
+  const auto found = client_for(arguments).list_transactions(request);
   if (!found) return report(arguments, found.error());
   print_transactions(arguments, *found);
   return kOk;
@@ -133,7 +147,7 @@ int watch(const Arguments& arguments, const Words& words) {
 // Who is waited for, most often first.
 std::vector<std::string> blockers_of(thrift::Client& client) {
   std::map<std::string, int> counts;
-  const auto found = client.list_transactions(TransactionFilter::kInDoubt, 1000);
+  const auto found = every_transaction(client, TransactionFilter::kInDoubt);
   if (!found) return {};
   for (const auto& summary : *found)
     for (const auto& name : summary.waiting_for) --counts[name.text()];

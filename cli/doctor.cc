@@ -166,7 +166,7 @@ class Doctor {
   void look_at_votes(const std::string& who) {
     constexpr std::int64_t kSlow = 700;
     auto client = client_for(arguments_);
-    const auto list = client.list_transactions(TransactionFilter::kActive, 1000);
+    const auto list = every_transaction(client, TransactionFilter::kActive);
     if (!list) return;
     std::map<std::string, std::pair<int, std::int64_t>> waits;
     for (const auto& summary : *list)
@@ -192,7 +192,7 @@ class Doctor {
     if (status.oldest_in_doubt_ms < kSoon) return;
     auto client = client_at(arguments_, address);
     std::string blockers, id = "ID";
-    if (const auto list = client.list_transactions(TransactionFilter::kInDoubt, 100);
+    if (const auto list = every_transaction(client, TransactionFilter::kInDoubt);
         list && !list->empty()) {
       id = list->front().gtid.text();
       std::vector<std::string> names;
@@ -221,8 +221,8 @@ class Doctor {
     if (aborted < kEnough || aborted * 20 < committed + aborted) return;
     auto client = client_for(arguments_);
     std::string why;
-    if (const auto list = client.list_transactions(TransactionFilter::kRecent, 50))
-      for (const auto& summary : *list)
+    if (const auto list = client.list_transactions({TransactionFilter::kRecent, 50, ""}))
+      for (const auto& summary : list->transactions)
         if (summary.state == "aborted") {
           why = summary.comment;
           break;

@@ -81,7 +81,7 @@ troth doctor --data-dir DIR     of a daemon that does not start
   WARN or FAIL, the cause, whether data is at risk, what to type next, and the runbook. Exits 6 on
   FAIL. Changes nothing.
 )help"},
-      {"txn", R"help(troth txn list [--in-doubt|--active|--recent]
+      {"txn", R"help(troth txn list [--in-doubt|--active|--recent] [--limit 100] [--after CURSOR]
 troth txn show ID          ID may be any unique start or end of 6 or more characters
 troth txn watch ID         one line for each change until it ends (up to --timeout)
 troth txn retry ID|--all   tries now instead of after its back-off; always safe

@@ -99,8 +99,7 @@ class Engine {
 
   // operators
   protocol::NodeStatus status(Now now) const;
-  std::vector<protocol::TransactionSummary> list(protocol::TransactionFilter filter,
-                                                 std::size_t limit, Now now) const;
+  Result<protocol::TransactionPage> list(const protocol::ListRequest& request, Now now) const;
   Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
   Result<std::int64_t> retry(const std::string& id, const protocol::Operator& by, Now now);
   Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request, Now now);
@@ -245,6 +244,8 @@ class Engine {
   bool may_presume(const Gtid& gtid) const;
   std::vector<NodeName> unreachable() const;
   const Transaction* find(const std::string& id, std::string& problem) const;
+  protocol::TransactionSummary summary_of(const Gtid& gtid, const Open& open, Now now) const;
+  protocol::TransactionSummary summary_of_ended(const Gtid& gtid, Now now) const;
   protocol::TransactionSummary summary_of(const Transaction& txn, Now now) const;
   Result<protocol::TransactionDetail> show_ended(const std::string& id) const;
   void note(Transaction& txn, Event event, Now now);

@@ -165,47 +165,112 @@ TransactionSummary Engine::summary_of(const Transaction& txn, Now now) const {
   return summary;
 }
 
-std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size_t limit,
-                                             Now now) const {
-  std::vector<TransactionSummary> out;
-  if (filter == TransactionFilter::kAll || filter == TransactionFilter::kActive) {
-    for (const auto& [gtid, open] : open_) {
-      if (out.size() >= limit) return out;
-      TransactionSummary summary;
-      summary.gtid = gtid;
-      summary.state = "open";
-      summary.protocol = "interactive";
-      summary.age_ms =
-          std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - open.since).count();
-      if (open.running) summary.waiting_for.push_back(open.running->participant);
-      summary.comment = open.request.comment;
-      out.push_back(std::move(summary));
+namespace {
+
+/// Where a page ended. Live transactions come before the ended ones.
+struct Cursor {
+  enum class Phase : std::uint8_t { kStart, kOpen, kLive, kEnded };
+  Phase phase = Phase::kStart;
+  Gtid gtid;
+
+  static constexpr std::string_view kNames[] = {"", "open:", "live:", "ended:"};
+
+  static Result<Cursor> parse(const std::string& text) {
+    Cursor out;
+    if (text.empty()) return out;
+    for (const auto phase : {Phase::kOpen, Phase::kLive, Phase::kEnded}) {
+      const auto name = kNames[static_cast<std::size_t>(phase)];
+      if (!text.starts_with(name)) continue;
+      const auto gtid = Gtid::parse(std::string_view(text).substr(name.size()));
+      if (gtid) return Cursor{phase, *gtid};
     }
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("\"{}\" is no cursor that this coordinator gave", text));
   }
-  if (filter != TransactionFilter::kRecent) {
-    for (const auto& [gtid, txn] : live_) {
-      auto summary = summary_of(txn, now);
+  std::string text() const {
+    return std::string(kNames[static_cast<std::size_t>(phase)]) + gtid.text();
+  }
+};
+
+/// Takes one more than the limit, to know whether there is more.
+class PageBuilder {
+ public:
+  explicit PageBuilder(std::size_t limit) : limit_(limit) {}
+  bool full() const { return page_.transactions.size() > limit_; }
+  void add(Cursor::Phase phase, TransactionSummary summary) {
+    if (page_.transactions.size() < limit_) last_ = {phase, summary.gtid};
+    page_.transactions.push_back(std::move(summary));
+  }
+  TransactionPage take() {
+    if (full()) {
+      page_.transactions.resize(limit_);
+      page_.next = last_.text();
+    }
+    return std::move(page_);
+  }
+
+ private:
+  const std::size_t limit_;
+  TransactionPage page_;
+  Cursor last_;
+};
+
+}  // namespace
+
+Result<TransactionPage> Engine::list(const ListRequest& request, Now now) const {
+  TROTH_ASSIGN_OR_RETURN(const auto from, Cursor::parse(request.after));
+  using Phase = Cursor::Phase;
+  const auto filter = request.filter;
+  PageBuilder page(std::max<std::size_t>(request.limit, 1));
+  const bool all = filter == TransactionFilter::kAll;
+  if ((all || filter == TransactionFilter::kActive) && from.phase <= Phase::kOpen) {
+    auto at = from.phase == Phase::kOpen ? open_.upper_bound(from.gtid) : open_.begin();
+    for (; at != open_.end() && !page.full(); ++at)
+      page.add(Phase::kOpen, summary_of(at->first, at->second, now));
+  }
+  if (filter != TransactionFilter::kRecent && from.phase <= Phase::kLive) {
+    auto at = from.phase == Phase::kLive ? live_.upper_bound(from.gtid) : live_.begin();
+    for (; at != live_.end() && !page.full(); ++at) {
+      auto summary = summary_of(at->second, now);
       const bool in_doubt = summary.state == "committing" || summary.state == "uncertain";
-      if (filter == TransactionFilter::kInDoubt && !in_doubt) continue;
-      out.push_back(std::move(summary));
-      if (out.size() >= limit) return out;
+      if (filter != TransactionFilter::kInDoubt || in_doubt)
+        page.add(Phase::kLive, std::move(summary));
     }
   }
-  if (filter == TransactionFilter::kInDoubt || filter == TransactionFilter::kActive) return out;
-  for (auto at = recent_order_.rbegin(); at != recent_order_.rend() && out.size() < limit; ++at) {
-    if (live_.count(*at) != 0) continue;
-    const auto& known = recent_.at(*at);
-    TransactionSummary summary;
-    summary.gtid = *at;
-    summary.state = known.outcome == Outcome::kCommitted ? "committed" : "aborted";
-    summary.decision = known.outcome == Outcome::kCommitted ? "commit" : "abort";
-    summary.protocol = at->decider() == Decider::kCoordinator ? "two_phase" : "one_phase";
-    summary.age_ms =
-        std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - known.ended).count();
-    if (known.reason) summary.comment = known.reason->detail;
-    out.push_back(std::move(summary));
+  if (all || filter == TransactionFilter::kRecent) {
+    auto at = recent_order_.rbegin();
+    if (from.phase == Phase::kEnded)
+      at = std::find(recent_order_.rbegin(), recent_order_.rend(), from.gtid);
+    if (from.phase == Phase::kEnded && at != recent_order_.rend()) ++at;
+    for (; at != recent_order_.rend() && !page.full(); ++at)
+      if (live_.count(*at) == 0) page.add(Phase::kEnded, summary_of_ended(*at, now));
   }
-  return out;
+  return page.take();
+}
+
+TransactionSummary Engine::summary_of(const Gtid& gtid, const Open& open, Now now) const {
+  TransactionSummary summary;
+  summary.gtid = gtid;
+  summary.state = "open";
+  summary.protocol = "interactive";
+  summary.age_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - open.since).count();
+  if (open.running) summary.waiting_for.push_back(open.running->participant);
+  summary.comment = open.request.comment;
+  return summary;
+}
+
+TransactionSummary Engine::summary_of_ended(const Gtid& gtid, Now now) const {
+  const auto& known = recent_.at(gtid);
+  TransactionSummary summary;
+  summary.gtid = gtid;
+  summary.state = known.outcome == Outcome::kCommitted ? "committed" : "aborted";
+  summary.decision = known.outcome == Outcome::kCommitted ? "commit" : "abort";
+  summary.protocol = gtid.decider() == Decider::kCoordinator ? "two_phase" : "one_phase";
+  summary.age_ms =
+      std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - known.ended).count();
+  if (known.reason) summary.comment = known.reason->detail;
+  return summary;
 }
 
 namespace {

@@ -215,10 +215,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     status->counters.emplace_back("log_segments", stats.segments);
     return status;
   }
-  Result<std::vector<TransactionSummary>> list_transactions(TransactionFilter filter,
-                                                            std::size_t limit) override {
-    return ask<std::vector<TransactionSummary>>(
-        [=](Engine& e, Now now) { return e.list(filter, limit, now); });
+  Result<TransactionPage> list_transactions(const ListRequest& request) override {
+    return ask<TransactionPage>([request](Engine& e, Now now) { return e.list(request, now); });
   }
   Result<TransactionDetail> show_transaction(const std::string& id) override {
     return ask<TransactionDetail>([id](Engine& e, Now now) { return e.show(id, now); });

@@ -84,10 +84,11 @@ ordered_json status_view(const NodeStatus& status) {
   return with_schema("troth.status/1", to_json(status));
 }
 
-ordered_json transactions_view(const std::vector<TransactionSummary>& list) {
+ordered_json transactions_view(const TransactionPage& page) {
   auto rows = ordered_json::array();
-  for (const auto& summary : list) rows.push_back(to_json(summary));
-  return with_schema("troth.txn.list/1", {{"transactions", std::move(rows)}});
+  for (const auto& summary : page.transactions) rows.push_back(to_json(summary));
+  return with_schema("troth.txn.list/1",
+                     {{"transactions", std::move(rows)}, {"next_after", page.next}});
 }
 
 ordered_json transaction_view(const TransactionDetail& detail) {

@@ -18,7 +18,7 @@ nlohmann::ordered_json to_json(const protocol::TransactionDetail& detail);
 /// Whole answers, schema first: troth.status/1, troth.txn.list/1, troth.txn.show/1,
 /// troth.participant.list/1.
 nlohmann::ordered_json status_view(const protocol::NodeStatus& status);
-nlohmann::ordered_json transactions_view(const std::vector<protocol::TransactionSummary>& list);
+nlohmann::ordered_json transactions_view(const protocol::TransactionPage& page);
 nlohmann::ordered_json transaction_view(const protocol::TransactionDetail& detail);
 nlohmann::ordered_json participants_view(const protocol::NodeStatus& coordinator);
 

@@ -142,7 +142,7 @@ Reply Views::api(AdminPort& port, const std::string& view,
     if (!filter) return problem(filter.error());
     const auto limit = parse_limit(value_of(query, "limit"));
     if (!limit) return problem(limit.error());
-    const auto list = port.list_transactions(*filter, *limit);
+    const auto list = port.list_transactions({*filter, *limit, value_of(query, "after")});
     return list ? json(transactions_view(*list)) : problem(list.error());
   }
   if (view.starts_with(kOne) && view.size() > kOne.size()) {

@@ -153,10 +153,9 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     status->counters.emplace_back("log_segments", stats.segments);
     return status;
   }
-  Result<std::vector<TransactionSummary>> list_transactions(TransactionFilter filter,
-                                                            std::size_t limit) override {
-    return ask<std::vector<TransactionSummary>>(
-        [=](Engine& engine, Now now) { return engine.list(filter, limit, now); });
+  Result<TransactionPage> list_transactions(const ListRequest& request) override {
+    return ask<TransactionPage>(
+        [request](Engine& engine, Now now) { return engine.list(request, now); });
   }
   Result<TransactionDetail> show_transaction(const std::string& id) override {
     return ask<TransactionDetail>([id](Engine& engine, Now now) { return engine.show(id, now); });

@@ -88,8 +88,7 @@ class Engine {
 
   // for operators
   protocol::NodeStatus status(Now now) const;
-  std::vector<protocol::TransactionSummary> list(protocol::TransactionFilter filter,
-                                                 std::size_t limit, Now now) const;
+  Result<protocol::TransactionPage> list(const protocol::ListRequest& request, Now now) const;
   Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
   Result<std::int64_t> retry(const std::string& id, const protocol::Operator& by, Now now);
   using ResolveDone = std::function<void(Result<protocol::ResolveReply>)>;

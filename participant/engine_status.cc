@@ -159,12 +159,22 @@ TransactionSummary Engine::summary_of(const Gtid& gtid, const Entry& entry, Now 
   return summary;
 }
 
-std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size_t limit,
-                                             Now now) const {
-  std::vector<TransactionSummary> out;
+Result<TransactionPage> Engine::list(const ListRequest& request, Now now) const {
+  Gtid after;
+  if (!request.after.empty()) {
+    const auto parsed = Gtid::parse(request.after);
+    if (!parsed)
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("\"{}\" is no cursor that this participant gave", request.after));
+    after = *parsed;
+  }
+  const auto filter = request.filter;
+  TransactionPage page;
+  auto& out = page.transactions;
   for (const auto& [gtid, entry] : branches_) {
-    const bool over = entry.branch.is_over();
+    if (!request.after.empty() && gtid <= after) continue;
     if (operators_.find(gtid) != nullptr) continue;  // below
+    const bool over = entry.branch.is_over();
     const bool wanted = filter == TransactionFilter::kAll ||
                         (filter == TransactionFilter::kInDoubt && entry.branch.in_doubt()) ||
                         (filter == TransactionFilter::kActive && !over) ||
@@ -172,11 +182,15 @@ std::vector<TransactionSummary> Engine::list(TransactionFilter filter, std::size
     if (wanted) out.push_back(summary_of(gtid, entry, now));
   }
   for (const auto& [gtid, record] : operators_.heuristics())
-    if (filter != TransactionFilter::kActive) out.push_back(summary_of(record, now));
-  std::stable_sort(out.begin(), out.end(),
-                   [](const auto& a, const auto& b) { return a.age_ms > b.age_ms; });
-  if (out.size() > limit) out.resize(limit);
-  return out;
+    if (filter != TransactionFilter::kActive && (request.after.empty() || after < gtid))
+      out.push_back(summary_of(record, now));
+  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.gtid < b.gtid; });
+  const auto limit = std::max<std::size_t>(request.limit, 1);
+  if (out.size() > limit) {
+    out.resize(limit);
+    page.next = out.back().gtid.text();
+  }
+  return page;
 }
 
 bool Engine::matches(const Gtid& gtid, const std::string& id) {

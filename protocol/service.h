@@ -159,13 +159,26 @@ class CoordinatorPort : public InteractivePort {
 
 enum class TransactionFilter : std::uint8_t { kAll = 0, kInDoubt = 1, kActive = 2, kRecent = 3 };
 
+struct ListRequest {
+  TransactionFilter filter = TransactionFilter::kAll;
+  std::size_t limit = 100;
+  std::string after;  ///< `next` of the page before; "" = the first page
+};
+
+struct TransactionPage {
+  std::vector<TransactionSummary> transactions;
+  std::string next;  ///< cursor of the page that follows; "" = this is the last
+};
+
 /// What the Admin service needs from either daemon.
 class AdminPort {
  public:
   virtual ~AdminPort() = default;
   virtual Result<NodeStatus> status() = 0;
-  virtual Result<std::vector<TransactionSummary>> list_transactions(TransactionFilter filter,
-                                                                    std::size_t limit) = 0;
+  /// A coordinator: what lives, oldest first, then what ended, newest first. A participant: by
+  /// gtid. Who follows the cursors sees everything that was there all the time, and nothing twice
+  /// in the same state. kInvalidArgument: no such cursor.
+  virtual Result<TransactionPage> list_transactions(const ListRequest& request) = 0;
   /// `id` may be a unique prefix or suffix of 6 or more characters. kNotFound otherwise.
   virtual Result<TransactionDetail> show_transaction(const std::string& id) = 0;
   /// Tries now whatever waits for its back-off. Always safe. Returns how many transactions were

@@ -166,12 +166,16 @@ struct ListTransactionsRequest {
   2: optional TransactionFilter filter
   /** The most lines wanted; absent: 100. */
   3: optional i32 limit
+  /** The cursor that came with the page before; absent: the first page. */
+  4: optional string after
 }
 
 /** Answer of listTransactions. */
 struct ListTransactionsResponse {
   /** The lines. */
   1: optional list<TransactionSummary> transactions
+  /** As `after`, asks for the page that follows; absent: this is the last. */
+  2: optional string next_after
 }
 
 /** Request of showTransaction. */

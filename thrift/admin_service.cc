@@ -27,9 +27,10 @@ void AdminService::listTransactions(v1::ListTransactionsResponse& out,
     const auto limit =
         request.__isset.limit ? std::clamp(request.limit, 0, kMaxLimit) : kDefaultLimit;
     out.__isset.transactions = true;
-    for (const auto& summary :
-         value_or_throw(port_.list_transactions(filter, static_cast<std::size_t>(limit))))
-      out.transactions.push_back(to_wire(summary));
+    const auto page = value_or_throw(
+        port_.list_transactions({filter, static_cast<std::size_t>(limit), request.after}));
+    for (const auto& summary : page.transactions) out.transactions.push_back(to_wire(summary));
+    if (!page.next.empty()) out.__set_next_after(page.next);
   });
 }
 

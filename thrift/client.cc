@@ -179,20 +179,21 @@ Result<protocol::NodeStatus> Client::status() {
   return from_wire(std::move(response.status), Where());
 }
 
-Result<std::vector<protocol::TransactionSummary>> Client::list_transactions(
-    protocol::TransactionFilter filter, std::size_t limit) {
+Result<protocol::TransactionPage> Client::list_transactions(const protocol::ListRequest& request) {
   v1::ListTransactionsRequest wire;
   wire.__set_context(impl_->context());
-  wire.__set_filter(to_wire(filter));
-  wire.__set_limit(static_cast<std::int32_t>(std::min<std::size_t>(limit, 1 << 30)));
+  wire.__set_filter(to_wire(request.filter));
+  wire.__set_limit(static_cast<std::int32_t>(std::min<std::size_t>(request.limit, 1 << 30)));
+  if (!request.after.empty()) wire.__set_after(request.after);
   TROTH_ASSIGN_OR_RETURN(auto response,
                          impl_->ask(kListTransactions, wire, impl_->options_.call_timeout));
-  std::vector<protocol::TransactionSummary> out;
+  protocol::TransactionPage out;
+  out.next = std::move(response.next_after);
   const Where root;
   for (std::size_t i = 0; i < response.transactions.size(); ++i) {
     TROTH_ASSIGN_OR_RETURN(auto summary, from_wire(std::move(response.transactions[i]),
                                                    Where(root, "transactions", i)));
-    out.push_back(std::move(summary));
+    out.transactions.push_back(std::move(summary));
   }
   return out;
 }

@@ -65,8 +65,8 @@ class Client {
 
   // Admin: both daemons.
   Result<protocol::NodeStatus> status();
-  Result<std::vector<protocol::TransactionSummary>> list_transactions(
-      protocol::TransactionFilter filter, std::size_t limit);
+  /// One page; its `next`, as `after` of the next request, asks for the one that follows.
+  Result<protocol::TransactionPage> list_transactions(const protocol::ListRequest& request);
   /// `id` may be a unique prefix or suffix of 6 or more characters.
   Result<protocol::TransactionDetail> show_transaction(const std::string& id);
   /// Tries now whatever waits for its back-off; returns how many were poked. "" = all.

@@ -359,9 +359,43 @@ TEST_CASE("operators see what is stuck, why, and can have it tried at once") {
   REQUIRE(shown.has_value());
   CHECK(shown->explanation.find("p2") != std::string::npos);
   CHECK(shown->explanation.find("p1") == std::string::npos);
-  CHECK(world.engine->list(TransactionFilter::kInDoubt, 10, world.now()).size() == 1);
+  CHECK(
+      world.engine->list({TransactionFilter::kInDoubt, 10, ""}, world.now())->transactions.size() ==
+      1);
   CHECK(world.engine->show("ZZZZZZ", world.now()).error().code == ErrorCode::kNotFound);
   world.transport.take();
   CHECK(*world.engine->retry("", {}, world.now()) == 1);
   CHECK(world.transport.names() == "COMMIT p2");
+}
+
+TEST_CASE("cursors lead through everything once: what lives, oldest first, then what ended") {
+  CoordinatorWorld world;
+  std::vector<Gtid> live, ended;
+  for (int i = 0; i < 5; ++i) live.push_back(world.committing());
+  for (int i = 0; i < 3; ++i) {
+    ended.push_back(world.committing());
+    world.deliver("p1", Ack{ended.back()});
+    world.deliver("p2", Ack{ended.back()});
+  }
+  std::vector<Gtid> expected = live;
+  expected.insert(expected.end(), ended.rbegin(), ended.rend());
+  for (const std::size_t limit : {1, 2, 4, 5, 8, 100}) {
+    std::vector<Gtid> seen;
+    ListRequest request{TransactionFilter::kAll, limit, ""};
+    for (bool more = true; more;) {
+      const auto page = world.engine->list(request, world.now());
+      REQUIRE(page.has_value());
+      CHECK(page->transactions.size() <= limit);
+      for (const auto& summary : page->transactions) seen.push_back(summary.gtid);
+      request.after = page->next;
+      more = !page->next.empty();
+    }
+    CHECK(seen == expected);
+  }
+  const auto doubt =
+      world.engine->list({TransactionFilter::kInDoubt, 9, "live:" + live[1].text()}, world.now());
+  CHECK(doubt->transactions.size() == 3);
+  for (const auto* bad : {"x", "live:", "live:nonsense", "dead:"})
+    CHECK(world.engine->list({TransactionFilter::kAll, 9, bad}, world.now()).error().code ==
+          ErrorCode::kInvalidArgument);
 }

@@ -17,22 +17,19 @@ class FakeNode final : public AdminPort {
  public:
   NodeStatus shown;
   std::optional<Error> broken;
-  TransactionFilter asked_filter = TransactionFilter::kAll;
-  std::size_t asked_limit = 0;
+  ListRequest asked;
 
   Result<NodeStatus> status() override {
     if (broken) return fail(*broken);
     return shown;
   }
-  Result<std::vector<TransactionSummary>> list_transactions(TransactionFilter filter,
-                                                            std::size_t limit) override {
-    asked_filter = filter;
-    asked_limit = limit;
+  Result<TransactionPage> list_transactions(const ListRequest& request) override {
+    asked = request;
     TransactionSummary summary;
     summary.state = "committing";
     summary.comment = "\x9b\"<b>\xff";  // hostile, not UTF-8
     summary.waiting_for = {NodeName::from_trusted("stock")};
-    return std::vector{summary};
+    return TransactionPage{{summary}, "live:X"};
   }
   Result<TransactionDetail> show_transaction(const std::string& id) override {
     if (id != "ABCDEF") return fail(ErrorCode::kNotFound, "no such transaction");
@@ -124,8 +121,8 @@ TEST_CASE("views are the command line's JSON") {
   CHECK(participants["participants"][0]["rtt_us"] == 250);
   const auto list =
       json_of(views.get("/api/v1/transactions", {{"filter", "in_doubt"}, {"limit", "5"}}));
-  CHECK(node.asked_filter == TransactionFilter::kInDoubt);
-  CHECK(node.asked_limit == 5);
+  CHECK(node.asked.filter == TransactionFilter::kInDoubt);
+  CHECK(node.asked.limit == 5);
   CHECK(list["transactions"][0]["waiting_for"][0] == "stock");
   CHECK(json_of(views.get("/api/v1/transactions/ABCDEF", {}))["explanation"] == "It waits.");
   node.shown.role = Role::kParticipant;

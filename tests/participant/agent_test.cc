@@ -191,9 +191,9 @@ TEST_CASE("a prepared branch survives a restart with its locks, and is decided a
     CHECK(world.agent->admin().status()->in_doubt == 1);
     CHECK(world.write(1, 1).reason.code == AbortCode::kLockTimeout);
     CHECK(world.write(2, 1).outcome == Outcome::kCommitted);
-    const auto list = world.agent->admin().list_transactions(TransactionFilter::kInDoubt, 10);
-    REQUIRE(list->size() == 1);
-    CHECK(list->at(0).waiting_for.at(0).text() == "c1");
+    const auto list = world.agent->admin().list_transactions({TransactionFilter::kInDoubt, 10, ""});
+    REQUIRE(list->transactions.size() == 1);
+    CHECK(list->transactions.at(0).waiting_for.at(0).text() == "c1");
 
     world.greet();
     world.deliver(Decide{kGtid, decision, AnswerAt::kApplied, {}});

@@ -136,15 +136,16 @@ TEST_CASE("an ABORT that overtakes its PREPARE leaves a tombstone until ended_be
   world.deliver(world.prepare(world.two_phase(1)));
   CHECK(world.worker.names() == "");
   CHECK(world.transport.last<VoteMessage>().vote == Vote::kAbort);
-  CHECK(world.engine->list(TransactionFilter::kAll, 10, world.now()).size() == 1);
+  CHECK(world.engine->list({TransactionFilter::kAll, 10, ""}, world.now())->transactions.size() ==
+        1);
   world.deliver(InquiryReply{world.two_phase(1), {}}, world.two_phase(2));
-  CHECK(world.engine->list(TransactionFilter::kAll, 10, world.now()).empty());
+  CHECK(world.engine->list({TransactionFilter::kAll, 10, ""}, world.now())->transactions.empty());
   world.transport.take();
   world.deliver(world.prepare(world.two_phase(1)));
   world.deliver(world.commit_one_phase(world.one_phase(1)));
   CHECK(world.transport.names() == "");  // late duplicates: nobody waits for an answer
   CHECK(world.worker.names() == "");
-  CHECK(world.engine->list(TransactionFilter::kAll, 10, world.now()).empty());
+  CHECK(world.engine->list({TransactionFilter::kAll, 10, ""}, world.now())->transactions.empty());
 }
 
 TEST_CASE("reasons to refuse a PREPARE") {
@@ -400,7 +401,7 @@ TEST_CASE("embedded transactions: answered when durable, then forgotten") {
   world.executed(submit(), Vote::kReadOnly);
   world.executed(submit(), Vote::kAbort);
   CHECK(outcomes == std::vector{Outcome::kCommitted, Outcome::kCommitted, Outcome::kAborted});
-  CHECK(world.engine->list(TransactionFilter::kAll, 10, world.now()).empty());
+  CHECK(world.engine->list({TransactionFilter::kAll, 10, ""}, world.now())->transactions.empty());
 }
 
 TEST_CASE("a checkpoint copies what lives, and frees the rest only when the file is durable") {

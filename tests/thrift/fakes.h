@@ -114,11 +114,10 @@ class FakeCoordinator : public protocol::CoordinatorPort {
 class FakeAdmin : public protocol::AdminPort {
  public:
   Result<protocol::NodeStatus> status() override { return node_status; }
-  Result<std::vector<protocol::TransactionSummary>> list_transactions(
-      protocol::TransactionFilter filter, std::size_t limit) override {
-    asked_filter = filter;
-    asked_limit = limit;
-    return summaries;
+  Result<protocol::TransactionPage> list_transactions(
+      const protocol::ListRequest& request) override {
+    asked = request;
+    return protocol::TransactionPage{summaries, "the-next"};
   }
   Result<protocol::TransactionDetail> show_transaction(const std::string& id) override {
     if (id != "ABCDEF") return fail(ErrorCode::kNotFound, "no transaction " + id);
@@ -155,7 +154,7 @@ class FakeAdmin : public protocol::AdminPort {
   protocol::NodeStatus node_status;
   std::vector<protocol::TransactionSummary> summaries;
   protocol::TransactionDetail detail;
-  protocol::TransactionFilter asked_filter = protocol::TransactionFilter::kAll;
+  protocol::ListRequest asked;
   std::size_t asked_limit = 0;
 };
 

@@ -247,14 +247,18 @@ TEST_CASE("admin calls") {
   summary.state = "prepared";
   summary.waiting_for = {name("db2")};
   world.admin.summaries = {summary};
-  const auto list = client.list_transactions(protocol::TransactionFilter::kInDoubt, 12);
-  REQUIRE(list);
-  REQUIRE(list->size() == 1);
-  CHECK((*list)[0].gtid == gtid_of(9));
-  CHECK((*list)[0].waiting_for == summary.waiting_for);
-  CHECK((*list)[0].next_retry_ms == -1);
-  CHECK(world.admin.asked_filter == protocol::TransactionFilter::kInDoubt);
-  CHECK(world.admin.asked_limit == 12);
+  const auto page =
+      client.list_transactions({protocol::TransactionFilter::kInDoubt, 12, "the-cursor"});
+  REQUIRE(page);
+  const auto& list = page->transactions;
+  REQUIRE(list.size() == 1);
+  CHECK(list[0].gtid == gtid_of(9));
+  CHECK(list[0].waiting_for == summary.waiting_for);
+  CHECK(list[0].next_retry_ms == -1);
+  CHECK(page->next == "the-next");
+  CHECK(world.admin.asked.filter == protocol::TransactionFilter::kInDoubt);
+  CHECK(world.admin.asked.limit == 12);
+  CHECK(world.admin.asked.after == "the-cursor");
 
   world.admin.detail.summary = summary;
   world.admin.detail.branches = {{name("db2"), "yes", "prepared", 3, "oops", {"SELECT 1"}}};
