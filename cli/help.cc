@@ -105,6 +105,9 @@ troth sql --txn ID NAME "SQL" ...
   Alone: a transaction of its own. With --txn: inside the one that `troth txn begin` opened; its
   statements see what earlier ones wrote, others see it after the commit. A statement that fails
   aborts the whole transaction.
+
+  CREATE, DROP and ALTER: alone, without --txn and without other statements.
+    troth sql p1 "ALTER TABLE items ADD COLUMN note" "CREATE INDEX items_note ON items(note)"
 )help"},
       {"query",
        R"help(troth query --on all|NAME,NAME "SELECT ..." [--param V ...] [--merge "SELECT ... FROM parts"]

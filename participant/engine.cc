@@ -129,7 +129,11 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
       return;
     case BranchJob::kExecute:
     case BranchJob::kFinish: {
-      ExecuteRequest request{gtid, entry.priority, {}, entry.branch.interactive()};
+      ExecuteRequest request{gtid,
+                             entry.priority,
+                             {},
+                             entry.branch.interactive(),
+                             entry.branch.kind() != Branch::Kind::kTwoPhase};
       if (job == BranchJob::kExecute) {
         TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);
         request.statements = std::move(*statements);

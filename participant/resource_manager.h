@@ -28,6 +28,8 @@ struct ExecuteRequest {
   /// kReadOnly). The next request of the same branch goes on where this one ended; one without this
   /// flag (and without statements) finishes it.
   bool open = false;
+  /// The whole transaction: nobody else decides about it. Only then may it change the schema.
+  bool alone = false;
 };
 
 /// The branch has executed, or cannot. For kAbort nothing is held any more; for kCommit and

@@ -40,6 +40,18 @@ const char* key_collation(const TableInfo& table, int column) {
   return "";
 }
 
+// 1 and 1.0 are one value to SQLite; which of the two is stored depends on the column.
+bool same_value(const protocol::Value& a, const protocol::Value& b) {
+  const auto number = [](const protocol::Value& value) -> std::optional<double> {
+    if (const auto* integer = std::get_if<std::int64_t>(&value))
+      return static_cast<double>(*integer);
+    if (const auto* real = std::get_if<double>(&value)) return *real;
+    return std::nullopt;
+  };
+  if (a.index() == b.index()) return a == b;
+  return number(a) && number(a) == number(b);
+}
+
 }  // namespace
 
 Applier::Applier(Connection& db, const Schema& schema) : db_(db), schema_(schema) {
@@ -77,6 +89,21 @@ std::vector<std::size_t> Applier::changed_columns(const RowOp& op) const {
   return changed;
 }
 
+std::string Applier::identity_of(const TableInfo& table, std::size_t first_parameter) const {
+  if (table.identity == RowIdentity::kPrimaryKeyValue) {
+    std::string where;
+    for (const int column : table.primary_key)
+      where += fmt::format("{}{}=?{}{}", where.empty() ? "" : " AND ",
+                           quoted(table.columns[static_cast<std::size_t>(column)].name),
+                           first_parameter++, key_collation(table, column));
+    return where;
+  }
+  const auto name = table.rowid_column >= 0
+                        ? quoted(table.columns[static_cast<std::size_t>(table.rowid_column)].name)
+                        : rowid_name(table);
+  return fmt::format("{}=?{}", name, first_parameter);
+}
+
 std::string Applier::sql_for(const RowOp& op, const std::vector<std::size_t>& changed) const {
   const auto& table = schema_.table(op.table);
   const auto name = "main." + quoted(table.name);
@@ -96,19 +123,7 @@ std::string Applier::sql_for(const RowOp& op, const std::vector<std::size_t>& ch
                        changed[i] == table.columns.size() ? rowid_name(table)
                                                           : quoted(table.columns[changed[i]].name),
                        i + 1);
-  std::size_t next = changed.size() + 1;
-  std::string where;
-  if (table.identity == RowIdentity::kPrimaryKeyValue) {
-    for (const int column : table.primary_key)
-      where += fmt::format("{}{}=?{}{}", where.empty() ? "" : " AND ",
-                           quoted(table.columns[static_cast<std::size_t>(column)].name), next++,
-                           key_collation(table, column));
-  } else if (table.rowid_column >= 0) {
-    where = fmt::format(
-        "{}=?{}", quoted(table.columns[static_cast<std::size_t>(table.rowid_column)].name), next);
-  } else {
-    where = fmt::format("{}=?{}", rowid_name(table), next);
-  }
+  const auto where = identity_of(table, changed.size() + 1);
   if (op.kind == RowOpKind::kDelete) return fmt::format("DELETE FROM {} WHERE {}", name, where);
   return fmt::format("UPDATE {} SET {} WHERE {}", name, set, where);
 }
@@ -176,6 +191,47 @@ Status Applier::apply_one(const RowOp& op) {
   stmt.reset();
   applying_ = false;
   return result;
+}
+
+Status Applier::compare(const RowOp& op) {
+  const auto& table = schema_.table(op.table);
+  // A cascade that ran live may have taken or changed it already.
+  if (op.kind == RowOpKind::kInsert || schema_.is_action_child(table)) return {};
+  std::string columns;
+  for (const auto& column : table.columns)
+    columns += (columns.empty() ? "" : ",") + quoted(column.name);
+  TROTH_ASSIGN_OR_RETURN(auto row,
+                         db_.prepare(fmt::format("SELECT {} FROM main.{} WHERE {}", columns,
+                                                 quoted(table.name), identity_of(table, 1))));
+  bind_identity(row, 1, op);
+  const auto changed = [&](const std::string& what) {
+    return fail(ErrorCode::kCorruption,
+                fmt::format("{} of {} was changed while the agent was down and a transaction that "
+                            "changes it was in doubt",
+                            what, table.name));
+  };
+  if (row.step() != SQLITE_ROW) return changed("a row");
+  for (std::size_t i = 0; i < table.columns.size(); ++i) {
+    const auto& column = table.columns[i];
+    if (column.virtual_column || (column.has_default && is_null(op.old_row[i]))) continue;
+    if (!same_value(row.column(static_cast<int>(i)), op.old_row[i]))
+      return changed("column " + column.name);
+  }
+  return {};
+}
+
+Status Applier::rehearse(const std::vector<RowOp>& operations) {
+  TROTH_TRY(db_.execute("SAVEPOINT troth_rehearsal"));
+  Status result;
+  for (const auto& op : operations) {
+    result = compare(op);
+    if (result) result = apply_one(op);
+    if (!result) break;
+  }
+  TROTH_TRY(db_.execute("ROLLBACK TO troth_rehearsal"));
+  TROTH_TRY(db_.execute("RELEASE troth_rehearsal"));
+  if (!result) return fail(ErrorCode::kCorruption, result.error().context);
+  return {};
 }
 
 }  // namespace troth::participant::sqlite

@@ -16,10 +16,15 @@ class Applier {
   /// kCorruption if a row is not where it must be.
   Status apply(const std::vector<RowOp>& operations);
   Status apply_one(const RowOp& op);
+  /// Applies them, compares every row with what the branch had found in its place, and takes it
+  /// back. kCorruption if somebody else has written there meanwhile.
+  Status rehearse(const std::vector<RowOp>& operations);
 
  private:
   static int authorize(void* self, int action, const char* a, const char* b, const char* db,
                        const char* trigger);
+  Status compare(const RowOp& op);
+  std::string identity_of(const TableInfo& table, std::size_t first_parameter) const;
   Result<PreparedStatement*> statement_for(const RowOp& op,
                                            const std::vector<std::size_t>& changed);
   std::string sql_for(const RowOp& op, const std::vector<std::size_t>& changed) const;

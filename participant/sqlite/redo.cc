@@ -156,14 +156,26 @@ void Capture::begin(std::uint64_t max_bytes, std::uint64_t used) {
   active_ = true;
 }
 
+void Capture::watch() {
+  watched_.clear();
+  watching_ = true;
+}
+
 std::vector<RowOp> Capture::end() {
   active_ = false;
+  watching_ = false;
   return std::exchange(operations_, {});
 }
 
 void Capture::hook(void* self, sqlite3* db, int op, const char* database, const char* table,
                    sqlite3_int64 old_rowid, sqlite3_int64 new_rowid) {
   auto* capture = static_cast<Capture*>(self);
+  if (capture->watching_) {
+    auto name = folded_name(table);
+    if (name.rfind("sqlite_", 0) != 0 && name.rfind("troth_", 0) != 0)
+      capture->watched_.insert(std::move(name));
+    return;
+  }
   if (capture->active_ && capture->failure_.code == AbortCode::kNone &&
       std::string_view(database) == "main")
     capture->note(db, op, table, old_rowid, new_rowid);

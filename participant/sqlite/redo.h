@@ -4,6 +4,7 @@
 // pre-update hook.
 
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,10 @@ class Capture {
   std::uint64_t bytes() const { return bytes_; }
   /// Why the branch cannot go on (code kNone: it can): the limit, or a row that cannot be redone.
   const protocol::AbortReason& failure() const { return failure_; }
+  /// Only the tables whose rows change are noted, for schema changes.
+  void watch();
+  /// Lower-case names, without SQLite's own and the agent's; since watch().
+  const std::set<std::string>& watched() const { return watched_; }
   /// The rows since begin(); to be used only without failure().
   std::vector<RowOp> end();
 
@@ -50,6 +55,8 @@ class Capture {
 
   const Schema& schema_;
   bool active_ = false;
+  bool watching_ = false;
+  std::set<std::string> watched_;
   std::vector<RowOp> operations_;
   std::uint64_t bytes_ = 0, max_bytes_ = 0;
   protocol::AbortReason failure_;

@@ -11,13 +11,13 @@ namespace troth::participant::sqlite {
 
 using protocol::Value;
 
-namespace {
-
-std::string lower(std::string text) {
+std::string folded_name(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
+
+namespace {
 
 bool contains(const std::string& text, std::string_view word) {
   return text.find(word) != std::string::npos;
@@ -25,7 +25,7 @@ bool contains(const std::string& text, std::string_view word) {
 
 // SQLite's rules for the affinity of a declared type (datatype3.html section 3.1).
 Affinity affinity_of(const std::string& declared) {
-  const auto type = lower(declared);
+  const auto type = folded_name(declared);
   if (contains(type, "int")) return Affinity::kInteger;
   if (contains(type, "char") || contains(type, "clob") || contains(type, "text"))
     return Affinity::kText;
@@ -36,7 +36,7 @@ Affinity affinity_of(const std::string& declared) {
 }
 
 Collation collation_of(const std::string& name) {
-  const auto folded = lower(name);
+  const auto folded = folded_name(name);
   if (folded.empty() || folded == "binary") return Collation::kBinary;
   if (folded == "nocase") return Collation::kNoCase;
   if (folded == "rtrim") return Collation::kRtrim;
@@ -46,7 +46,8 @@ Collation collation_of(const std::string& name) {
 Status load_columns(Connection& db, TableInfo& table) {
   TROTH_ASSIGN_OR_RETURN(
       auto rows,
-      db.prepare("SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?1)"));
+      db.prepare(
+          "SELECT name, type, \"notnull\", pk, hidden, dflt_value FROM pragma_table_xinfo(?1)"));
   rows.bind_text(1, table.name);
   std::vector<std::pair<std::int64_t, int>> primary;
   std::string primary_type;
@@ -55,12 +56,13 @@ Status load_columns(Connection& db, TableInfo& table) {
     column.name = rows.text(0);
     column.affinity = affinity_of(rows.text(1));
     const auto hidden = rows.integer(4);
+    column.has_default = !rows.text(5).empty();
     column.generated = hidden == 2 || hidden == 3;
     column.virtual_column = hidden == 2;
     table.has_virtual_column |= column.virtual_column;
     if (rows.integer(3) > 0) {
       primary.emplace_back(rows.integer(3), static_cast<int>(table.columns.size()));
-      primary_type = lower(rows.text(1));
+      primary_type = folded_name(rows.text(1));
     }
     table.columns.push_back(std::move(column));
   }
@@ -128,10 +130,10 @@ Status load_foreign_keys(Connection& db, TableInfo& table) {
     }
     auto& key = table.foreign_keys.back();
     key.parent = rows.text(1);
-    const auto from = lower(rows.text(2));
+    const auto from = folded_name(rows.text(2));
     for (std::size_t i = 0; i < table.columns.size(); ++i)
-      if (lower(table.columns[i].name) == from) key.columns.push_back(static_cast<int>(i));
-    if (!rows.text(3).empty()) key.parent_columns.push_back(lower(rows.text(3)));
+      if (folded_name(table.columns[i].name) == from) key.columns.push_back(static_cast<int>(i));
+    if (!rows.text(3).empty()) key.parent_columns.push_back(folded_name(rows.text(3)));
     for (const int action : {4, 5}) {
       const auto text = rows.text(action);
       key.has_action |= text == "CASCADE" || text == "SET NULL" || text == "SET DEFAULT";
@@ -146,8 +148,28 @@ bool is_null(const Value& value) {
   return std::holds_alternative<std::monostate>(value);
 }
 
-Result<Schema> Schema::load(Connection& db) {
+TableInfo& Schema::entry_for(const std::string& name) {
+  const auto [at, is_new] =
+      by_name_.emplace(folded_name(name), static_cast<std::uint32_t>(tables_.size()));
+  if (is_new) tables_.emplace_back();
+  TableInfo fresh;
+  fresh.number = at->second;
+  fresh.name = name;
+  return tables_[at->second] = std::move(fresh);
+}
+
+Result<Schema> Schema::load(Connection& db, const Schema* before) {
   Schema schema;
+  if (before != nullptr) {
+    schema.by_name_ = before->by_name_;
+    for (const auto& table : before->tables_) {
+      TableInfo gone;
+      gone.number = table.number;
+      gone.name = table.name;
+      gone.is_gone = true;
+      schema.tables_.push_back(std::move(gone));
+    }
+  }
   TROTH_ASSIGN_OR_RETURN(schema.version_, db.integer("PRAGMA schema_version"));
   TROTH_ASSIGN_OR_RETURN(auto rows,
                          db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid"));
@@ -156,33 +178,30 @@ Result<Schema> Schema::load(Connection& db) {
     const auto name = rows.text(1);
     const auto sql = rows.text(2);
     if (!sql.empty() && name.rfind("sqlite_", 0) != 0) schema.creates_.push_back(sql);
-    schema.has_deferred_foreign_keys_ |= contains(lower(sql), "deferred");
+    schema.has_deferred_foreign_keys_ |= contains(folded_name(sql), "deferred");
     if (type != "table") continue;
-    TableInfo table;
-    table.number = static_cast<std::uint32_t>(schema.tables_.size());
-    table.name = name;
-    const auto text = lower(sql);
+    TableInfo& table = schema.entry_for(name);
+    const auto text = folded_name(sql);
     table.is_virtual = text.rfind("create virtual", 0) == 0;
     table.autoincrement = contains(text, "autoincrement");
-    table.is_system = lower(name).rfind("sqlite_", 0) == 0 || lower(name).rfind("troth_", 0) == 0;
-    schema.tables_.push_back(std::move(table));
+    table.is_system =
+        folded_name(name).rfind("sqlite_", 0) == 0 || folded_name(name).rfind("troth_", 0) == 0;
   }
   TROTH_ASSIGN_OR_RETURN(
       auto kinds, db.prepare("SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"));
-  for (auto& table : schema.tables_) schema.by_name_[lower(table.name)] = table.number;
   while (kinds.step() == SQLITE_ROW) {
-    const auto found = schema.by_name_.find(lower(kinds.text(0)));
+    const auto found = schema.by_name_.find(folded_name(kinds.text(0)));
     if (found != schema.by_name_.end())
       schema.tables_[found->second].without_rowid = kinds.integer(1) != 0;
   }
   TROTH_ASSIGN_OR_RETURN(auto triggers,
                          db.prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"));
   while (triggers.step() == SQLITE_ROW) {
-    const auto found = schema.by_name_.find(lower(triggers.text(0)));
+    const auto found = schema.by_name_.find(folded_name(triggers.text(0)));
     if (found != schema.by_name_.end()) schema.tables_[found->second].has_triggers = true;
   }
   for (auto& table : schema.tables_) {
-    if (table.is_virtual) continue;
+    if (table.is_virtual || table.is_gone) continue;
     TROTH_TRY(load_columns(db, table));
     TROTH_TRY(load_indexes(db, table));
     TROTH_TRY(load_foreign_keys(db, table));
@@ -192,8 +211,9 @@ Result<Schema> Schema::load(Connection& db) {
 }
 
 const TableInfo* Schema::find(const std::string& name) const {
-  const auto found = by_name_.find(lower(name));
-  return found == by_name_.end() ? nullptr : &tables_[found->second];
+  const auto found = by_name_.find(folded_name(name));
+  return found == by_name_.end() || tables_[found->second].is_gone ? nullptr
+                                                                   : &tables_[found->second];
 }
 
 bool Schema::is_action_child(const TableInfo& table) const {
@@ -264,7 +284,7 @@ void Schema::lock_parents(const TableInfo& table, const std::vector<Value>& row,
         parent->identity == RowIdentity::kIntegerPrimaryKey && key.size() == 1 &&
         (foreign.parent_columns.empty() ||
          foreign.parent_columns[0] ==
-             lower(parent->columns[static_cast<std::size_t>(parent->rowid_column)].name));
+             folded_name(parent->columns[static_cast<std::size_t>(parent->rowid_column)].name));
     std::optional<Resource> exact;
     if (to_rowid) {
       if (const auto bytes = canonical(key[0], Affinity::kInteger, Collation::kBinary))
@@ -274,7 +294,8 @@ void Schema::lock_parents(const TableInfo& table, const std::vector<Value>& row,
       if (exact || index.expression || index.columns.size() != key.size()) continue;
       std::vector<Value> ordered;
       for (std::size_t i = 0; i < index.columns.size(); ++i) {
-        const auto name = lower(parent->columns[static_cast<std::size_t>(index.columns[i])].name);
+        const auto name =
+            folded_name(parent->columns[static_cast<std::size_t>(index.columns[i])].name);
         if (foreign.parent_columns.empty() && index.primary_key) ordered.push_back(key[i]);
         for (std::size_t k = 0; k < foreign.parent_columns.size(); ++k)
           if (foreign.parent_columns[k] == name) ordered.push_back(key[k]);

@@ -1,7 +1,7 @@
 #pragma once
 // The catalogue of one database as the agent needs it: what identifies a row, which keys are
-// unique, which foreign keys tie tables together, and what cannot be promised. Loaded once: the
-// agent refuses schema changes while it runs.
+// unique, which foreign keys tie tables together, and what cannot be promised. Loaded at the
+// start and after every schema change.
 
 #include <map>
 #include <optional>
@@ -29,6 +29,7 @@ struct ColumnInfo {
   Affinity affinity = Affinity::kBlob;
   bool generated = false;
   bool virtual_column = false;
+  bool has_default = false;  ///< rows older than the column may show NULL instead (SQLite 3.40)
 };
 
 struct IndexInfo {
@@ -63,6 +64,7 @@ struct TableInfo {
   bool has_unique_expression =
       false;               ///< or a collation we cannot fold: written under X on the table
   bool is_system = false;  ///< sqlite_*, troth_*
+  bool is_gone = false;    ///< was dropped since the start; keeps its number
   bool has_triggers = false;
 };
 
@@ -80,9 +82,14 @@ std::optional<std::string> canonical(const protocol::Value& value, Affinity affi
                                      Collation collation);
 bool is_null(const protocol::Value& value);
 
+/// As SQLite compares names of tables.
+std::string folded_name(std::string text);
+
 class Schema {
  public:
-  static Result<Schema> load(Connection& db);
+  /// `before`: what this process knew until now. A table keeps its number for as long as the
+  /// process lives: locks, waiting branches and undecided rows know tables by number.
+  static Result<Schema> load(Connection& db, const Schema* before = nullptr);
 
   const TableInfo* find(const std::string& name) const;
   const TableInfo& table(std::uint32_t number) const { return tables_[number]; }
@@ -104,13 +111,15 @@ class Schema {
                      std::vector<LockRequest>& out) const;
 
  private:
+  /// The entry of a table in this schema: its old one, or a new one at the end.
+  TableInfo& entry_for(const std::string& name);
   void lock_index(const TableInfo& table, const IndexInfo& index,
                   const std::vector<protocol::Value>& row, std::vector<LockRequest>& out) const;
   void lock_parents(const TableInfo& table, const std::vector<protocol::Value>& row,
                     std::vector<LockRequest>& out) const;
 
   std::vector<TableInfo> tables_;
-  std::map<std::string, std::uint32_t> by_name_;  // lower-case
+  std::map<std::string, std::uint32_t> by_name_;  // lower-case; the gone ones too
   std::vector<std::string> creates_;
   bool has_foreign_keys_ = false;
   bool has_deferred_foreign_keys_ = false;

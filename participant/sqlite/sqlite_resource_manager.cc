@@ -1,93 +1,19 @@
-#include "participant/sqlite/sqlite_resource_manager.h"
-
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <deque>
 #include <iterator>
-#include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "base/assert.h"
 #include "base/failpoint.h"
-#include "participant/sqlite/executor.h"
+#include "participant/sqlite/manager.h"
 
 namespace troth::participant {
 
-using namespace sqlite;
+namespace sqlite {
+
 using protocol::AbortCode;
 using protocol::Vote;
-
-namespace {
-
-class SqliteResourceManager final : public ResourceManager {
- public:
-  SqliteResourceManager(SqliteOptions options, const Clock& clock, Logger logger)
-      : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
-
-  Result<OpenedDatabase> open() override;
-  Status adopt(const LogId& log_id, const NodeName& participant) override;
-  Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) override;
-  Status retake(const Gtid& gtid, const std::string& redo) override;
-  void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
-  Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
-  void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;
-  Result<Lsn> flush(Lsn settled) override;
-  std::size_t unflushed() const override { return applied_.size(); }
-  Status make_durable() override;
-  ResourceStatus status() const override;
-  void close() override;
-
- private:
-  struct Branch {
-    ExecuteRequest request;
-    std::vector<RowOp> operations;
-    bool waiting = false;
-    bool begun = false;  // interactive: has executed something and keeps what it did and locked
-    std::uint64_t captured_bytes = 0;
-    bool failed_alone =
-        false;  // waited for the writers of its tables once: its next failure is its own
-  };
-
-  Status load();
-  void start(ExecuteRequest request, std::vector<ResourceEvent>& events);
-  bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
-  std::vector<LockRequest> locks_needed(const Branch& branch);
-  void attempt(const Gtid& gtid, std::vector<ResourceEvent>& events);
-  void succeed(const Gtid& gtid, Executor::Ran ran, std::vector<ResourceEvent>& events);
-  void wait(const Gtid& gtid, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
-            std::vector<ResourceEvent>& events);
-  bool wait_for_writers(const Gtid& gtid, std::vector<ResourceEvent>& events);
-  void refuse_vote(const Gtid& gtid, protocol::AbortReason reason,
-                   std::vector<ResourceEvent>& events);
-  void finish(const Gtid& gtid);
-  void run_woken(std::vector<ResourceEvent>& events);
-  void note_pending(const std::vector<RowOp>& operations, bool add);
-  void repair_outer_transaction();
-  std::string text_of(const Resource& resource) const;
-
-  SqliteOptions options_;
-  const Clock& clock_;
-  Logger logger_;
-  std::unique_ptr<Database> database_;
-  Schema schema_;
-  std::unique_ptr<StatementAnalyzer> analyzer_;
-  std::unique_ptr<Capture> capture_;
-  std::unique_ptr<Applier> applier_;
-  std::unique_ptr<Executor> executor_;
-  LockTable locks_;
-  std::unordered_map<Gtid, Branch> branches_;
-  PendingInserts pending_inserts_;
-  std::vector<std::vector<RowOp>>
-      applied_;  // since the last flush, to rebuild a lost outer transaction
-  Lsn applied_lsn_;
-  std::deque<Gtid> woken_;       // were granted their locks and have not run yet
-  std::optional<Error> broken_;  // the outer transaction is not what memory says
-  bool dirty_ = false;           // flushed since the last make_durable
-  bool checkpoint_due_ = false;  // at the next flush, when nothing is open
-  MonotonicTime file_checked_;
-};
 
 Result<OpenedDatabase> SqliteResourceManager::open() {
   TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_));
@@ -107,25 +33,58 @@ Status SqliteResourceManager::adopt(const LogId& log_id, const NodeName& partici
 Status SqliteResourceManager::load() {
   auto& db = database_->connection();
   TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db));
-  TROTH_ASSIGN_OR_RETURN(analyzer_, StatementAnalyzer::create(schema_));
-  if (const auto tested = analyzer_->self_test(); !tested)
-    logger_.warn("coarse locks", {{"reason", tested.error().context}});
   // Before any statement of ours is compiled: earlier ones would bypass the hook (participant.md
   // section 7).
   capture_ = std::make_unique<Capture>(db.get(), schema_);
-  applier_ = std::make_unique<Applier>(db, schema_);
-  executor_ = std::make_unique<Executor>(*database_, schema_, *analyzer_, *applier_, *capture_,
-                                         options_, clock_);
+  TROTH_TRY(prepare_to_work());
   TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
   return database_->rewrite_wal();
 }
 
+// Everything that was compiled or looked up under the schema before.
+Status SqliteResourceManager::prepare_to_work() {
+  auto& db = database_->connection();
+  executor_.reset();
+  applier_.reset();
+  TROTH_ASSIGN_OR_RETURN(analyzer_, StatementAnalyzer::create(schema_));
+  if (const auto tested = analyzer_->self_test(); !tested)
+    logger_.warn("coarse locks", {{"reason", tested.error().context}});
+  applier_ = std::make_unique<Applier>(db, schema_);
+  executor_ = std::make_unique<Executor>(*database_, schema_, *analyzer_, *applier_, *capture_,
+                                         options_, clock_);
+  return {};
+}
+
+Status SqliteResourceManager::reload() {
+  auto& db = database_->connection();
+  TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db, &schema_));
+  ++generation_;
+  TROTH_TRY(prepare_to_work());
+  // The outer transaction may have begun when there was none.
+  if (schema_.has_foreign_keys()) TROTH_TRY(db.execute("PRAGMA defer_foreign_keys=1"));
+  return {};
+}
+
+Status SqliteResourceManager::redo_change(const SchemaRedo& change) {
+  TROTH_TRY(apply_schema_change(database_->connection(), change));
+  return reload();
+}
+
 Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std::string& redo) {
+  if (is_schema_redo(redo)) {
+    auto change = decode_schema_redo(redo);
+    if (!change) return fail(change.error(), fmt::format("transaction {}", gtid));
+    if (auto done = redo_change(*change); !done)
+      return fail(done.error(), fmt::format("transaction {} at LSN {}", gtid, committed));
+    applied_.push_back({{}, std::move(*change)});
+    applied_lsn_ = std::max(applied_lsn_, committed);
+    return {};
+  }
   auto operations = decode_redo(schema_, redo);
   if (!operations) return fail(operations.error(), fmt::format("transaction {}", gtid));
   if (auto done = applier_->apply(*operations); !done)
     return fail(done.error(), fmt::format("transaction {} at LSN {}", gtid, committed));
-  applied_.push_back(std::move(*operations));
+  applied_.push_back({std::move(*operations), {}});
   applied_lsn_ = std::max(applied_lsn_, committed);
   return {};
 }
@@ -133,6 +92,8 @@ Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std:
 Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) {
   auto operations = decode_redo(schema_, redo);
   if (!operations) return fail(operations.error(), fmt::format("transaction {}", gtid));
+  if (auto fits = applier_->rehearse(*operations); !fits)
+    return fail(fits.error(), fmt::format("transaction {}", gtid));
   locks_.force_grant(gtid, locks_of(schema_, *operations));
   note_pending(*operations, true);
   Branch branch;
@@ -143,6 +104,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
 }
 
 void SqliteResourceManager::execute(ExecuteRequest request, std::vector<ResourceEvent>& events) {
+  if (changing_) return behind_change_.push_back(std::move(request));
   start(std::move(request), events);
   run_woken(events);
 }
@@ -154,6 +116,13 @@ void SqliteResourceManager::start(ExecuteRequest request, std::vector<ResourceEv
                "gtid {} is executed twice", gtid);
   branch.request = std::move(request);
   branch.failed_alone = false;
+  lock_and_run(gtid, events);
+}
+
+void SqliteResourceManager::lock_and_run(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  auto& branch = branches_.at(gtid);
+  branch.generation = generation_;
+  branch.waiting = false;
   if (refuse(branch, events)) return;
   auto wanted = locks_needed(branch);
   const auto acquired = locks_.try_acquire(gtid, branch.request.priority, wanted);
@@ -175,6 +144,12 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
       return true;
     }
   }
+  if (changes_schema(branch)) {
+    branch.change = analyze_schema_change(schema_, *analyzer_, branch.request.statements);
+    if (branch.change->refusal.code == AbortCode::kNone) return false;
+    refuse_vote(gtid, std::move(branch.change->refusal), events);
+    return true;
+  }
   for (std::size_t i = 0; i < branch.request.statements.size(); ++i) {
     const auto& statement = branch.request.statements[i];
     const auto& info = executor_->lookup(statement.sql).info;
@@ -194,7 +169,16 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
   return false;
 }
 
+bool SqliteResourceManager::changes_schema(const Branch& branch) {
+  const auto& statements = branch.request.statements;
+  return branch.request.alone &&
+         std::any_of(statements.begin(), statements.end(), [this](const auto& statement) {
+           return executor_->lookup(statement.sql).info.schema_change;
+         });
+}
+
 std::vector<LockRequest> SqliteResourceManager::locks_needed(const Branch& branch) {
+  if (branch.change) return branch.change->locks;
   std::vector<LockRequest> wanted;
   for (const auto& statement : branch.request.statements)
     locks_before_execution(schema_, executor_->lookup(statement.sql).info, statement.params,
@@ -219,6 +203,7 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
   auto& branch = branches_.at(gtid);
   branch.waiting = false;
   if (broken_) return refuse_vote(gtid, {AbortCode::kInternal, broken_->context, {}, -1}, events);
+  if (branch.change) return attempt_change(gtid, events);
   const bool complete = !branch.request.open;
   if (branch.begun && complete && !schema_.has_deferred_foreign_keys())
     return succeed(gtid, {}, events);  // nothing is left to be checked
@@ -240,6 +225,29 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
     return wait(gtid, std::move(wanted), acquired, events);
   }
   succeed(gtid, std::move(*ran), events);
+}
+
+// With everything it changes locked: nothing executed, prepared or open touches it.
+void SqliteResourceManager::attempt_change(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  auto& branch = branches_.at(gtid);
+  auto tried = try_schema_change(
+      {database_->connection(), *capture_, schema_, clock_, options_.statement_time_limit},
+      *branch.change, branch.request.statements);
+  if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
+  if (!tried)
+    return refuse_vote(gtid, {AbortCode::kSqlError, tried.error().context, {}, -1}, events);
+  if (tried->failure.code != AbortCode::kNone)
+    return refuse_vote(gtid, std::move(tried->failure), events);
+  Executed done;
+  done.gtid = gtid;
+  done.results.resize(branch.request.statements.size());
+  done.vote = tried->redo ? Vote::kCommit : Vote::kReadOnly;
+  if (tried->redo) {
+    done.redo = encode_schema_redo(*tried->redo);
+    branch.decidable = std::move(tried->redo);
+    changing_ = gtid;
+  }
+  events.emplace_back(std::move(done));
 }
 
 void SqliteResourceManager::succeed(const Gtid& gtid, Executor::Ran ran,
@@ -298,6 +306,7 @@ void SqliteResourceManager::refuse_vote(const Gtid& gtid, protocol::AbortReason 
 }
 
 void SqliteResourceManager::finish(const Gtid& gtid) {
+  if (changing_ == gtid) changing_.reset();
   branches_.erase(gtid);
   const auto woken = locks_.release(gtid);
   woken_.insert(woken_.end(), woken.begin(), woken.end());
@@ -306,10 +315,22 @@ void SqliteResourceManager::finish(const Gtid& gtid) {
 // A branch that fails or waits again wakes others: a queue, because recursion would be as deep as
 // the number of waiters.
 void SqliteResourceManager::run_woken(std::vector<ResourceEvent>& events) {
-  while (!woken_.empty()) {
+  while (!changing_ && !(woken_.empty() && behind_change_.empty())) {
+    if (woken_.empty()) {
+      auto request = std::move(behind_change_.front());
+      behind_change_.pop_front();
+      start(std::move(request), events);
+      continue;
+    }
     const Gtid gtid = woken_.front();
     woken_.pop_front();
-    if (branches_.count(gtid) != 0) attempt(gtid, events);
+    const auto found = branches_.find(gtid);
+    if (found == branches_.end()) continue;
+    if (found->second.generation == generation_) {
+      attempt(gtid, events);
+    } else {  // it waited while the schema changed
+      lock_and_run(gtid, events);
+    }
   }
 }
 
@@ -334,11 +355,11 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
                "gtid {} is applied without having executed, LSN {}", gtid, committed);
   TROTH_FAILPOINT_STATUS("sqlite.apply.begin");
   if (broken_) return fail(*broken_);
-  auto operations = std::move(found->second.operations);
-  if (auto done = applier_->apply(operations); !done)
+  Work work{std::move(found->second.operations), std::move(found->second.decidable)};
+  if (auto done = work.change ? redo_change(*work.change) : applier_->apply(work.operations); !done)
     return fail(done.error(), fmt::format("transaction {}", gtid));
-  note_pending(operations, false);
-  applied_.push_back(std::move(operations));
+  note_pending(work.operations, false);
+  applied_.push_back(std::move(work));
   applied_lsn_ = std::max(applied_lsn_, committed);
   finish(gtid);
   run_woken(events);
@@ -346,6 +367,7 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
 }
 
 void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  std::erase_if(behind_change_, [&](const auto& request) { return request.gtid == gtid; });
   const auto found = branches_.find(gtid);
   if (found == branches_.end()) return;
   note_pending(found->second.operations, false);
@@ -385,7 +407,11 @@ void SqliteResourceManager::repair_outer_transaction() {
   const auto repair = [this]() -> Status {
     TROTH_TRY(database_->rollback());
     TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
-    for (const auto& operations : applied_) TROTH_TRY(applier_->apply(operations));
+    const bool changed = std::any_of(applied_.begin(), applied_.end(),
+                                     [](const Work& work) { return work.change.has_value(); });
+    if (changed) TROTH_TRY(reload());  // as it is in the file
+    for (const auto& work : applied_)
+      TROTH_TRY(work.change ? redo_change(*work.change) : applier_->apply(work.operations));
     return {};
   };
   const auto repaired = repair();
@@ -427,11 +453,12 @@ std::string SqliteResourceManager::text_of(const Resource& resource) const {
   return fmt::format("a row of {} ({})", name, key.size() > 1 ? key.substr(1, 40) : key);
 }
 
-}  // namespace
+}  // namespace sqlite
 
 std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options,
                                                               const Clock& clock, Logger logger) {
-  return std::make_unique<SqliteResourceManager>(std::move(options), clock, std::move(logger));
+  return std::make_unique<sqlite::SqliteResourceManager>(std::move(options), clock,
+                                                         std::move(logger));
 }
 
 }  // namespace troth::participant

@@ -15,6 +15,10 @@ using protocol::Value;
 
 namespace {
 
+constexpr const char* kSchemaChangeAlone =
+    "a schema change is a transaction of its own on one participant; submit CREATE, DROP and ALTER "
+    "alone";
+
 std::string upper(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),
@@ -22,7 +26,13 @@ std::string upper(std::string_view text) {
   return out;
 }
 
-// The first keyword, behind white space and comments.
+bool has_conflict_clause(const std::string& text) {
+  const auto folded = upper(text);
+  return folded.find("IGNORE") != std::string::npos || folded.find("CONFLICT") != std::string::npos;
+}
+
+}  // namespace
+
 std::string first_keyword(std::string_view sql) {
   while (!sql.empty()) {
     if (std::isspace(static_cast<unsigned char>(sql.front())) != 0 || sql.front() == ';') {
@@ -42,32 +52,35 @@ std::string first_keyword(std::string_view sql) {
   return upper(sql.substr(0, static_cast<std::size_t>(end - sql.begin())));
 }
 
-bool has_conflict_clause(const std::string& text) {
-  const auto folded = upper(text);
-  return folded.find("IGNORE") != std::string::npos || folded.find("CONFLICT") != std::string::npos;
+bool is_schema_statement(std::string_view sql) {
+  const auto keyword = first_keyword(sql);
+  return keyword == "CREATE" || keyword == "DROP" || keyword == "ALTER";
 }
 
-}  // namespace
-
-Result<std::unique_ptr<StatementAnalyzer>> StatementAnalyzer::create(const Schema& schema) {
-  auto analyzer = std::unique_ptr<StatementAnalyzer>(new StatementAnalyzer(schema));
+Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema) {
   TROTH_ASSIGN_OR_RETURN(
-      analyzer->db_,
+      auto copy,
       Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                        nullptr));
   for (const auto& sql : schema.create_statements()) {
     // Shadow tables exist already once their virtual table was made; their own CREATE then fails,
     // harmlessly.
-    const auto created = analyzer->db_->execute(sql);
+    const auto created = copy->execute(sql);
     if (!created && sql.find("VIRTUAL") == std::string::npos &&
         created.error().context.find("already exists") == std::string::npos)
       return fail(created.error(), "cannot rebuild the schema for analysis");
   }
   // With foreign keys off, their checks do not show up as scans of the child (participant.md
   // section 4).
-  TROTH_TRY(analyzer->db_->execute("PRAGMA foreign_keys=OFF"));
+  TROTH_TRY(copy->execute("PRAGMA foreign_keys=OFF"));
+  set_statement_limits(copy->get());
+  return copy;
+}
+
+Result<std::unique_ptr<StatementAnalyzer>> StatementAnalyzer::create(const Schema& schema) {
+  auto analyzer = std::unique_ptr<StatementAnalyzer>(new StatementAnalyzer(schema));
+  TROTH_ASSIGN_OR_RETURN(analyzer->db_, empty_copy(schema));
   TROTH_TRY(analyzer->load_roots());
-  set_statement_limits(analyzer->db_->get());
   sqlite3_set_authorizer(analyzer->db_->get(), &StatementAnalyzer::authorize, analyzer.get());
   return analyzer;
 }
@@ -153,8 +166,7 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
     case SQLITE_UPDATE:
     case SQLITE_DELETE:
       if (first == "sqlite_master" || first == "sqlite_schema") {
-        refuse(AbortCode::kRefusedDdl,
-               "schema changes are not part of a transaction; stop the agent and use sqlite3");
+        refuse(AbortCode::kRefusedDdl, kSchemaChangeAlone);
       } else {
         check_written_table(first);
       }
@@ -185,15 +197,19 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
     case SQLITE_RECURSIVE:
       break;
     default:
-      if (action != SQLITE_COPY)
-        refuse(AbortCode::kRefusedDdl,
-               "schema changes are not part of a transaction; stop the agent and use sqlite3");
+      if (action != SQLITE_COPY) refuse(AbortCode::kRefusedDdl, kSchemaChangeAlone);
   }
   return refusal_.code == AbortCode::kNone ? SQLITE_OK : SQLITE_DENY;
 }
 
 StatementInfo StatementAnalyzer::analyze(const std::string& sql) {
   auto info = analyze_alone(sql);
+  if (is_schema_statement(sql)) {
+    info.schema_change = true;
+    if (info.refusal.code == AbortCode::kNone)  // IF NOT EXISTS, and it does
+      info.refusal = {AbortCode::kRefusedDdl, kSchemaChangeAlone, {}, -1};
+    return info;
+  }
   if (info.writes && info.refusal.code == AbortCode::kNone) add_cascades(info);
   return info;
 }

@@ -4,6 +4,7 @@
 // first, precise second: whatever is not understood becomes S on the whole table.
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,12 +28,20 @@ struct PointRead {
 
 struct StatementInfo {
   protocol::AbortReason refusal;  ///< code != kNone: cannot be promised
+  bool schema_change = false;     ///< DDL; refused, except as a transaction of its own
   bool writes = false;
   int parameters = 0;
   std::map<std::uint32_t, LockMode> tables;  ///< intention or scan lock per table
   std::vector<PointRead> points;
   std::vector<std::uint32_t> allocates_ids;  ///< tables that get automatic rowids
 };
+
+/// The first keyword, upper-case, behind white space and comments; empty if there is none.
+std::string first_keyword(std::string_view sql);
+/// CREATE, DROP or ALTER (schema_change.h).
+bool is_schema_statement(std::string_view sql);
+/// An in-memory database with the same schema, without rows, in which foreign keys are off.
+Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema);
 
 class StatementAnalyzer {
  public:

@@ -60,6 +60,20 @@ class SqliteWorld {
     return start(std::vector{protocol::Statement{sql, {}, {}}});
   }
 
+  /// As the whole transaction, decided by this participant alone.
+  Gtid start_alone(const std::vector<std::string>& sql) {
+    const Gtid gtid({1}, {1}, next_++, Decider::kCoordinator);
+    std::vector<protocol::Statement> statements;
+    for (const auto& text : sql) statements.push_back({text, {}, {}});
+    manager->execute({gtid,
+                      {static_cast<std::int64_t>(next_), gtid},
+                      std::move(statements),
+                      /*open=*/false,
+                      /*alone=*/true},
+                     events);
+    return gtid;
+  }
+
   /// The last answer about `gtid`, if it has one.
   const participant::Executed* executed(const Gtid& gtid) const {
     for (auto event = events.rbegin(); event != events.rend(); ++event)

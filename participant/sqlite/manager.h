@@ -1,0 +1,104 @@
+#pragma once
+// The class behind make_sqlite_resource_manager(): branches of one file from execution to the open
+// database transaction.
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "participant/sqlite/executor.h"
+#include "participant/sqlite/schema_change.h"
+#include "participant/sqlite/sqlite_resource_manager.h"
+
+namespace troth::participant::sqlite {
+
+class SqliteResourceManager final : public ResourceManager {
+ public:
+  SqliteResourceManager(SqliteOptions options, const Clock& clock, Logger logger)
+      : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
+
+  Result<OpenedDatabase> open() override;
+  Status adopt(const LogId& log_id, const NodeName& participant) override;
+  Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) override;
+  Status retake(const Gtid& gtid, const std::string& redo) override;
+  void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
+  Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
+  void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;
+  Result<Lsn> flush(Lsn settled) override;
+  std::size_t unflushed() const override { return applied_.size(); }
+  Status make_durable() override;
+  ResourceStatus status() const override;
+  void close() override;
+
+ private:
+  struct Branch {
+    ExecuteRequest request;
+    std::vector<RowOp> operations;
+    bool waiting = false;
+    bool begun = false;  // interactive: has executed something and keeps what it did and locked
+    std::uint64_t captured_bytes = 0;
+    bool failed_alone =
+        false;  // waited for the writers of its tables once: its next failure is its own
+    std::uint64_t generation = 0;         // of the schema its locks were chosen by
+    std::optional<SchemaChange> change;   // DDL, which is a transaction of its own
+    std::optional<SchemaRedo> decidable;  // the same, once it has executed
+  };
+  // What is in the open outer transaction, in order.
+  struct Work {
+    std::vector<RowOp> operations;
+    std::optional<SchemaRedo> change;
+  };
+
+  Status load();
+  Status prepare_to_work();
+  Status reload();
+  Status redo_change(const SchemaRedo& change);
+  void start(ExecuteRequest request, std::vector<ResourceEvent>& events);
+  void lock_and_run(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
+  bool changes_schema(const Branch& branch);
+  void attempt_change(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  std::vector<LockRequest> locks_needed(const Branch& branch);
+  void attempt(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  void succeed(const Gtid& gtid, Executor::Ran ran, std::vector<ResourceEvent>& events);
+  void wait(const Gtid& gtid, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
+            std::vector<ResourceEvent>& events);
+  bool wait_for_writers(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  void refuse_vote(const Gtid& gtid, protocol::AbortReason reason,
+                   std::vector<ResourceEvent>& events);
+  void finish(const Gtid& gtid);
+  void run_woken(std::vector<ResourceEvent>& events);
+  void note_pending(const std::vector<RowOp>& operations, bool add);
+  void repair_outer_transaction();
+  std::string text_of(const Resource& resource) const;
+
+  SqliteOptions options_;
+  const Clock& clock_;
+  Logger logger_;
+  std::unique_ptr<Database> database_;
+  Schema schema_;
+  std::unique_ptr<StatementAnalyzer> analyzer_;
+  std::unique_ptr<Capture> capture_;
+  std::unique_ptr<Applier> applier_;
+  std::unique_ptr<Executor> executor_;
+  LockTable locks_;
+  std::unordered_map<Gtid, Branch> branches_;
+  PendingInserts pending_inserts_;
+  std::vector<Work> applied_;  // since the last flush, to rebuild a lost outer transaction
+  // A schema change that has executed and is not applied yet: nothing executes beside it. It is
+  // decided by this node's log alone, so that is one fsync at most.
+  std::optional<Gtid> changing_;
+  std::deque<ExecuteRequest> behind_change_;
+  std::uint64_t generation_ = 0;  // of schema_
+  Lsn applied_lsn_;
+  std::deque<Gtid> woken_;       // were granted their locks and have not run yet
+  std::optional<Error> broken_;  // the outer transaction is not what memory says
+  bool dirty_ = false;           // flushed since the last make_durable
+  bool checkpoint_due_ = false;  // at the next flush, when nothing is open
+  MonotonicTime file_checked_;
+};
+
+}  // namespace troth::participant::sqlite

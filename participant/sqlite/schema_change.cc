@@ -1,0 +1,342 @@
+#include "participant/sqlite/schema_change.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace troth::participant::sqlite {
+
+using protocol::AbortCode;
+using protocol::AbortReason;
+using protocol::Statement;
+
+namespace {
+
+constexpr std::uint8_t kSchemaRedoFormat = 2;  // rows: 1 (redo.cc)
+constexpr int kProgressInstructions = 10000;
+
+// What SQLite asks for permission while it compiles DDL.
+class Watcher {
+ public:
+  Watcher(const Schema& schema, SchemaChange& change) : schema_(schema), change_(change) {}
+  void begin(bool creates) {
+    creates_ = creates;
+    creates_table_ = false;
+  }
+  bool reaches_far() const { return reaches_far_; }
+
+  static int authorize(void* self, int action, const char* a, const char* b, const char*,
+                       const char*) {
+    return static_cast<Watcher*>(self)->check(action, a == nullptr ? "" : a, b == nullptr ? "" : b);
+  }
+
+ private:
+  int check(int action, const std::string& a, const std::string& b) {
+    switch (action) {
+      case SQLITE_CREATE_TABLE:
+        creates_table_ = true;
+        if (a != "sqlite_sequence") name(a);
+        break;
+      case SQLITE_CREATE_VIEW:
+      case SQLITE_DROP_VIEW:
+        name(a);
+        break;
+      case SQLITE_DROP_TABLE:
+        reaches_far_ = true;
+        name(a);
+        break;
+      case SQLITE_ALTER_TABLE:
+        reaches_far_ = true;
+        name(b);
+        break;
+      case SQLITE_CREATE_INDEX:
+      case SQLITE_DROP_INDEX:
+      case SQLITE_CREATE_TRIGGER:
+      case SQLITE_DROP_TRIGGER:
+        name(b);
+        break;
+      case SQLITE_CREATE_VTABLE:
+      case SQLITE_DROP_VTABLE:
+        refuse_virtual(a);
+        break;
+      case SQLITE_CREATE_TEMP_INDEX:
+      case SQLITE_CREATE_TEMP_TABLE:
+      case SQLITE_CREATE_TEMP_TRIGGER:
+      case SQLITE_CREATE_TEMP_VIEW:
+        refuse(AbortCode::kRefusedTemp,
+               "temporary objects do not survive a crash; use ordinary ones");
+        break;
+      case SQLITE_SELECT:
+        if (creates_ && creates_table_)
+          refuse(AbortCode::kRefusedDdl,
+                 "CREATE TABLE ... AS SELECT mixes rows and schema; create the table, then INSERT "
+                 "... SELECT in a transaction of its own");
+        break;
+      default:
+        break;
+    }
+    return change_.refusal.code == AbortCode::kNone ? SQLITE_OK : SQLITE_DENY;
+  }
+
+  void name(const std::string& object) {
+    const auto folded = folded_name(object);
+    const auto* table = schema_.find(folded);
+    if (folded.rfind("troth_", 0) == 0 || (table != nullptr && table->is_system))
+      refuse(AbortCode::kRefusedSystemTable,
+             fmt::format("{} belongs to SQLite or to troth; choose another name", object));
+    if (table != nullptr && table->is_virtual) refuse_virtual(object);
+    change_.names.insert(folded);
+  }
+  void refuse_virtual(const std::string& object) {
+    refuse(AbortCode::kRefusedVirtualTable,
+           fmt::format("{} is a virtual table, whose module changes what only it knows; stop the "
+                       "agent and use sqlite3",
+                       object));
+  }
+  void refuse(AbortCode code, std::string detail) {
+    if (change_.refusal.code == AbortCode::kNone)
+      change_.refusal = {code, std::move(detail), {}, -1};
+  }
+
+  const Schema& schema_;
+  SchemaChange& change_;
+  bool creates_ = false, creates_table_ = false, reaches_far_ = false;
+};
+
+Status run_one(Connection& db, const std::string& sql) {
+  TROTH_ASSIGN_OR_RETURN(auto statement, db.prepare(sql));
+  int rc = SQLITE_ROW;
+  while (rc == SQLITE_ROW) rc = statement.step();
+  if (rc == SQLITE_DONE) return {};
+  return fail(error_of(db.get(), "cannot change the schema"));
+}
+
+AbortReason refusal_of_form(const Statement& statement) {
+  const auto sql_error = [](std::string detail) {
+    return AbortReason{AbortCode::kSqlError, std::move(detail), {}, -1};
+  };
+  if (!is_schema_statement(statement.sql))
+    return {AbortCode::kRefusedDdl,
+            "schema changes and other statements do not mix: make them a transaction of their own",
+            {},
+            -1};
+  if (!statement.params.empty())
+    return {
+        AbortCode::kParameterCount,
+        fmt::format("a schema change takes no parameters, {} were given", statement.params.size()),
+        {},
+        -1};
+  if (statement.expect) return sql_error("a schema change has no rows to expect");
+  return {};
+}
+
+// One statement on the empty copy, so that those behind it find what it made.
+void rehearse(Connection& db, Watcher& watcher, const std::string& sql, SchemaChange& change) {
+  watcher.begin(first_keyword(sql) == "CREATE");
+  std::string_view rest;
+  auto statement = db.prepare(sql, false, &rest);
+  if (change.refusal.code != AbortCode::kNone) return;
+  const auto cannot = [&](std::string detail) {
+    change.refusal = {AbortCode::kSqlError, std::move(detail), {}, -1};
+  };
+  if (!statement) return cannot(statement.error().context);
+  if (!first_keyword(rest).empty())
+    return cannot("one statement at a time: there is text behind the first one");
+  int rc = SQLITE_ROW;
+  while (rc == SQLITE_ROW) rc = statement->step();
+  if (rc != SQLITE_DONE && change.refusal.code == AbortCode::kNone)
+    cannot(sqlite3_errmsg(db.get()));
+}
+
+void find_locks(const Schema& schema, StatementAnalyzer& analyzer, bool reaches_far,
+                SchemaChange& change) {
+  std::set<std::uint32_t> tables;
+  for (const auto& name : change.names) {
+    if (const auto* table = schema.find(name)) {
+      tables.insert(table->number);
+    } else {  // a view, if it is there already: whoever used it holds locks on what it reads
+      for (const auto& [number, mode] : analyzer.analyze("SELECT * FROM " + quoted(name)).tables)
+        tables.insert(number);
+    }
+  }
+  // Dropping a parent deletes its rows, and a new name is written into its children.
+  if (reaches_far) tables = schema.tied_by_foreign_keys(std::move(tables));
+  for (std::uint32_t number = 0; number < schema.size(); ++number) {
+    const auto& table = schema.table(number);
+    const bool changed = tables.count(number) != 0;
+    if (!changed && (table.is_system || table.is_virtual || table.is_gone ||
+                     table.identity != RowIdentity::kRowid))
+      continue;
+    change.locks.push_back(
+        {{number, Resource::kWholeTable, {}}, changed ? LockMode::kX : LockMode::kS});
+  }
+}
+
+Result<std::string> digest_of(Connection& db) {
+  TROTH_ASSIGN_OR_RETURN(
+      auto rows,
+      db.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY type, name"));
+  ByteWriter all;
+  int rc = SQLITE_ROW;
+  while ((rc = rows.step()) == SQLITE_ROW)
+    for (int column = 0; column < 4; ++column) all.bytes(rows.text(column));
+  if (rc != SQLITE_DONE) return fail(error_of(db.get(), "cannot read the schema"));
+  return protocol::body_digest(all.take());
+}
+
+// The agent must be able to work with what comes out, now and at every later start.
+AbortReason judge(const SchemaTrial& trial, const SchemaChange& change) {
+  const auto refuse = [](AbortCode code, std::string detail) {
+    return AbortReason{code, std::move(detail), {}, -1};
+  };
+  for (const auto& table : trial.capture.watched())
+    if (change.names.count(table) == 0)
+      return refuse(AbortCode::kRefusedDdl,
+                    fmt::format("the change would alter rows of {} through a foreign key; do that "
+                                "in a transaction before it",
+                                table));
+  int violations = 0;
+  int unused = 0;
+  sqlite3_db_status(trial.db.get(), SQLITE_DBSTATUS_DEFERRED_FKS, &violations, &unused, 0);
+  if (violations > 0) return refuse(AbortCode::kForeignKey, "FOREIGN KEY constraint failed");
+  const auto after = Schema::load(trial.db, &trial.schema);
+  if (!after) return refuse(AbortCode::kRefusedDdl, after.error().context);
+  for (std::uint32_t number = 0; number < after->size(); ++number) {
+    const auto& table = after->table(number);
+    if (table.is_system && folded_name(table.name).rfind("troth_", 0) == 0 &&
+        trial.schema.find(table.name) == nullptr)  // by RENAME
+      return refuse(AbortCode::kRefusedSystemTable, "names with troth_ belong to troth");
+  }
+  const auto analyzer = StatementAnalyzer::create(*after);
+  if (!analyzer) return refuse(AbortCode::kRefusedDdl, analyzer.error().context);
+  return {};
+}
+
+struct TimeLimit {
+  explicit TimeLimit(const SchemaTrial& trial)
+      : db(trial.db.get()), clock(trial.clock), until(trial.clock.now() + trial.time_limit) {
+    sqlite3_progress_handler(
+        db, kProgressInstructions,
+        [](void* self) {
+          const auto* limit = static_cast<TimeLimit*>(self);
+          return limit->clock.now() >= limit->until ? 1 : 0;
+        },
+        this);
+  }
+  ~TimeLimit() { sqlite3_progress_handler(db, 0, nullptr, nullptr); }
+  TimeLimit(const TimeLimit&) = delete;
+  TimeLimit& operator=(const TimeLimit&) = delete;
+  sqlite3* db;
+  const Clock& clock;
+  MonotonicTime until;
+};
+
+AbortReason run_all(const SchemaTrial& trial, const std::vector<Statement>& statements) {
+  const TimeLimit limit(trial);
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    const auto done = run_one(trial.db, statements[i].sql);
+    if (done) continue;
+    const int rc = sqlite3_errcode(trial.db.get()) & 0xff;
+    const auto code = rc == SQLITE_CONSTRAINT  ? AbortCode::kConstraint
+                      : rc == SQLITE_INTERRUPT ? AbortCode::kStatementInterrupted
+                                               : AbortCode::kSqlError;
+    return {code, done.error().context, {}, static_cast<std::int32_t>(i)};
+  }
+  return {};
+}
+
+}  // namespace
+
+SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& analyzer,
+                                   const std::vector<Statement>& statements) {
+  SchemaChange change;
+  const auto copy = empty_copy(schema);
+  if (!copy) {
+    change.refusal = {AbortCode::kInternal, copy.error().context, {}, -1};
+    return change;
+  }
+  Watcher watcher(schema, change);
+  sqlite3_set_authorizer((*copy)->get(), &Watcher::authorize, &watcher);
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    change.refusal = refusal_of_form(statements[i]);
+    if (change.refusal.code == AbortCode::kNone)
+      rehearse(**copy, watcher, statements[i].sql, change);
+    if (change.refusal.code == AbortCode::kNone) continue;
+    change.refusal.statement = static_cast<std::int32_t>(i);
+    return change;
+  }
+  find_locks(schema, analyzer, watcher.reaches_far(), change);
+  return change;
+}
+
+std::string encode_schema_redo(const SchemaRedo& redo) {
+  ByteWriter out;
+  out.u8(kSchemaRedoFormat);
+  out.signed_varint(redo.version_before);
+  out.varint(redo.statements.size());
+  for (const auto& sql : redo.statements) out.bytes(sql);
+  out.bytes(redo.digest_after);
+  return out.take();
+}
+
+bool is_schema_redo(std::string_view bytes) {
+  return !bytes.empty() && static_cast<std::uint8_t>(bytes.front()) == kSchemaRedoFormat;
+}
+
+Result<SchemaRedo> decode_schema_redo(std::string_view bytes) {
+  ByteReader in(bytes);
+  SchemaRedo redo;
+  if (in.u8() != kSchemaRedoFormat) in.fail_here();
+  redo.version_before = in.signed_varint();
+  const std::size_t n = in.count(1);
+  for (std::size_t i = 0; i < n && in.ok(); ++i) redo.statements.emplace_back(in.bytes());
+  redo.digest_after = in.bytes();
+  TROTH_TRY(in.finish("the redo of a schema change"));
+  return redo;
+}
+
+Result<TriedSchemaChange> try_schema_change(const SchemaTrial& trial, const SchemaChange& change,
+                                            const std::vector<Statement>& statements) {
+  TriedSchemaChange tried;
+  TROTH_TRY(trial.db.execute("SAVEPOINT troth_change"));
+  TROTH_ASSIGN_OR_RETURN(const auto before, trial.db.integer("PRAGMA schema_version"));
+  trial.capture.watch();
+  tried.failure = run_all(trial, statements);
+  trial.capture.end();
+  if (!trial.db.in_transaction()) return tried;  // interrupted: SQLite rolled everything back
+  if (tried.failure.code == AbortCode::kNone) tried.failure = judge(trial, change);
+  if (tried.failure.code == AbortCode::kNone) {
+    TROTH_ASSIGN_OR_RETURN(const auto after, trial.db.integer("PRAGMA schema_version"));
+    if (after != before) {
+      tried.redo.emplace();
+      tried.redo->version_before = before;
+      for (const auto& statement : statements) tried.redo->statements.push_back(statement.sql);
+      TROTH_ASSIGN_OR_RETURN(tried.redo->digest_after, digest_of(trial.db));
+    }
+  }
+  TROTH_TRY(trial.db.execute("ROLLBACK TO troth_change"));
+  TROTH_TRY(trial.db.execute("RELEASE troth_change"));
+  return tried;
+}
+
+Status apply_schema_change(Connection& db, const SchemaRedo& redo) {
+  TROTH_ASSIGN_OR_RETURN(const auto version, db.integer("PRAGMA schema_version"));
+  if (version != redo.version_before)
+    return fail(ErrorCode::kCorruption,
+                fmt::format("the schema has version {} and not {}: the file was changed while the "
+                            "agent was down, before \"{}\" could be redone",
+                            version, redo.version_before,
+                            redo.statements.empty() ? "" : redo.statements.front()));
+  for (const auto& sql : redo.statements)
+    if (const auto done = run_one(db, sql); !done)
+      return fail(done.error(), fmt::format("cannot redo \"{}\"", sql));
+  TROTH_ASSIGN_OR_RETURN(const auto digest, digest_of(db));
+  if (digest != redo.digest_after)
+    return fail(ErrorCode::kCorruption,
+                fmt::format("\"{}\" came out differently when it was redone",
+                            redo.statements.empty() ? "" : redo.statements.front()));
+  return {};
+}
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,62 @@
+#pragma once
+// CREATE, DROP and ALTER as a transaction of their own. Rows are redone by value; a schema change
+// is redone by its text, which is sound because nothing runs beside it (the resource manager lets
+// nobody execute between its execution and its application), because the log names the version of
+// the schema it starts from and the digest of the one it ends with, and because SQLite commits it
+// together with the marker row: the file holds all of it and a marker at or past its record, or
+// neither.
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "participant/sqlite/redo.h"
+#include "participant/sqlite/statement_analysis.h"
+
+namespace troth::participant::sqlite {
+
+/// What a list of DDL statements names, found before it runs.
+struct SchemaChange {
+  protocol::AbortReason refusal;  ///< code != kNone: it cannot be promised
+  std::set<std::string> names;    ///< of tables and views, lower-case
+  /// X on every table it changes, and S on tables whose rows have no key: the redo of a prepared
+  /// branch finds such rows again only under the schema version it was written with.
+  std::vector<LockRequest> locks;
+};
+/// Runs the statements on an empty copy of the schema; the file is not touched. `analyzer` is asked
+/// what existing views read.
+SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& analyzer,
+                                   const std::vector<protocol::Statement>& statements);
+
+struct SchemaRedo {
+  std::int64_t version_before = 0;
+  std::vector<std::string> statements;
+  std::string digest_after;  ///< of every definition in the file
+};
+std::string encode_schema_redo(const SchemaRedo& redo);
+/// Is this the redo of a schema change, and not of rows?
+bool is_schema_redo(std::string_view bytes);
+Result<SchemaRedo> decode_schema_redo(std::string_view bytes);
+
+struct TriedSchemaChange {
+  protocol::AbortReason failure;   ///< code != kNone: refused
+  std::optional<SchemaRedo> redo;  ///< none: it changes nothing (IF NOT EXISTS)
+};
+struct SchemaTrial {
+  Connection& db;
+  Capture& capture;
+  const Schema& schema;
+  const Clock& clock;
+  Duration time_limit;
+};
+/// Runs the change inside a savepoint, looks at what came out, and takes it back. An error: the
+/// outer transaction is in an unknown state.
+Result<TriedSchemaChange> try_schema_change(const SchemaTrial& trial, const SchemaChange& change,
+                                            const std::vector<protocol::Statement>& statements);
+
+/// For good, in the outer transaction. kCorruption if the file is not what the log says.
+Status apply_schema_change(Connection& db, const SchemaRedo& redo);
+
+}  // namespace troth::participant::sqlite

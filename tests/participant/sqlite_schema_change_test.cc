@@ -1,0 +1,345 @@
+// Schema changes as transactions of their own: beside prepared branches, over crashes, and what
+// they renew.
+#include <functional>
+
+#include "tests/participant/sqlite_world.h"
+
+using namespace troth;
+using namespace troth::participant;
+using protocol::AbortCode;
+using protocol::Vote;
+using tests::SqliteWorld;
+
+namespace {
+
+constexpr const char* kTables =
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, v); CREATE TABLE other(id INTEGER PRIMARY KEY, v);"
+    "CREATE VIEW seen AS SELECT v FROM t; INSERT INTO t VALUES(1,10),(2,20); INSERT INTO other "
+    "VALUES(1,1);";
+
+// What the agent's log would hold of a world.
+struct Log {
+  struct Entry {
+    Gtid gtid;
+    Lsn lsn;
+    std::string redo;
+  };
+  std::vector<Entry> entries;
+
+  void apply(SqliteWorld& w, const Gtid& gtid) {
+    REQUIRE(w.votes_commit(gtid));
+    const auto redo = w.executed(gtid)->redo;
+    w.apply(gtid);
+    entries.push_back({gtid, {w.lsn}, redo});
+  }
+  // kill -9, and what recovery does.
+  void crash(SqliteWorld& w) const {
+    w.manager->close();
+    w.manager.reset();
+    const auto opened = w.open();
+    REQUIRE(opened.has_value());
+    for (const auto& entry : entries) {
+      if (entry.lsn <= opened->applied) continue;
+      const auto done = w.manager->replay(entry.gtid, entry.lsn, entry.redo);
+      REQUIRE_MESSAGE(done.has_value(), (done ? "" : done.error().context));
+    }
+    w.flush();
+  }
+};
+
+std::string tables_of(const SqliteWorld& w) {
+  return w.look(
+      "SELECT group_concat(name, ' ') FROM (SELECT name FROM sqlite_schema WHERE name NOT LIKE "
+      "'troth%' AND name NOT LIKE 'sqlite%' ORDER BY name)");
+}
+
+}  // namespace
+
+TEST_CASE("a schema change is in the file as a whole or not at all, and later statements see it") {
+  SqliteWorld w(kTables);
+  CHECK(w.failure(w.start("SELECT * FROM fresh")) == AbortCode::kSqlError);
+  const auto change =
+      w.start_alone({"CREATE TABLE fresh(id INTEGER PRIMARY KEY, k)", "CREATE INDEX i ON fresh(k)",
+                     "ALTER TABLE t ADD COLUMN w DEFAULT 7", "DROP VIEW seen"});
+  REQUIRE(w.votes_commit(change));
+  CHECK(tables_of(w) == "other seen t");
+  w.apply(change);
+  CHECK(tables_of(w) == "other seen t");
+  w.flush();
+  CHECK(tables_of(w) == "fresh i other t");
+  w.commit("INSERT INTO fresh VALUES(1, 'a')");
+  w.commit("UPDATE t SET w = 8 WHERE id = 2");
+  CHECK(w.look("SELECT group_concat(w) FROM t") == "7,8");
+  const auto nothing = w.start_alone({"CREATE TABLE IF NOT EXISTS fresh(x)"});
+  CHECK(w.executed(nothing)->vote == Vote::kReadOnly);
+  w.discard(nothing);
+  w.crash();
+  CHECK(w.look("SELECT k FROM fresh") == "a");
+}
+
+TEST_CASE("statements that were compiled before are compiled again") {
+  SqliteWorld w(kTables);
+  const auto columns = [&](const std::string& sql) {
+    const auto gtid = w.start(sql);
+    REQUIRE(w.executed(gtid) != nullptr);
+    REQUIRE(w.executed(gtid)->vote == Vote::kReadOnly);
+    const auto n = w.executed(gtid)->results.at(0).columns.size();
+    w.discard(gtid);
+    return n;
+  };
+  CHECK(columns("SELECT * FROM t") == 2);
+  w.commit("INSERT INTO t VALUES(3, 30)");  // the statement that redoes it is cached too
+  const auto change = w.start_alone({"ALTER TABLE t ADD COLUMN w"});
+  w.apply(change);
+  CHECK(columns("SELECT * FROM t") == 3);
+  CHECK(w.failure(w.start("INSERT INTO t VALUES(4, 40)")) == AbortCode::kSqlError);
+  w.commit("INSERT INTO t VALUES(4, 40, 400)");
+  CHECK(w.look("SELECT sum(w) FROM t") == "400");
+}
+
+TEST_CASE("a change waits for whoever touches the table, and only for them") {
+  struct Row {
+    const char* held;    // by a prepared branch
+    const char* change;  // meanwhile
+    bool waits;
+  };
+  const Row rows[] = {
+      {"UPDATE t SET v = 11 WHERE id = 1", "ALTER TABLE t ADD COLUMN w", true},
+      {"UPDATE t SET v = 11 WHERE id = 1", "DROP TABLE t", true},
+      {"UPDATE t SET v = 11 WHERE id = 1", "CREATE INDEX i ON t(v)", true},
+      {"UPDATE t SET v = 11 WHERE id = 1", "CREATE TRIGGER g AFTER INSERT ON t BEGIN SELECT 1; END",
+       true},
+      {"UPDATE t SET v = 11 WHERE id = 1", "DROP VIEW seen", true},
+      {"UPDATE t SET v = 11 WHERE id = 1", "CREATE TABLE fresh(x)", false},
+      {"UPDATE t SET v = 11 WHERE id = 1", "ALTER TABLE other ADD COLUMN w", false},
+      {"UPDATE t SET v = 11 WHERE id = 1", "CREATE INDEX i ON other(v)", false},
+      {"SELECT v FROM seen", "DROP VIEW seen", true},
+      {"SELECT v FROM t WHERE id = 1", "DROP TABLE t", true},
+      {"INSERT INTO child VALUES(1, 1)", "DROP TABLE parent", true},
+      {"INSERT INTO child VALUES(1, 1)", "ALTER TABLE parent RENAME TO p", true},
+      // Its rows are found again by a number that only holds for the schema it was logged with.
+      {"UPDATE nokey SET v = 2", "CREATE TABLE fresh(x)", true},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(std::string(row.held));
+    CAPTURE(std::string(row.change));
+    SqliteWorld w(std::string(kTables) +
+                  "CREATE TABLE parent(id INTEGER PRIMARY KEY); INSERT INTO parent VALUES(1);"
+                  "CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES parent(id));"
+                  "CREATE TABLE nokey(v); INSERT INTO nokey VALUES(1);");
+    const auto holder = w.start(row.held);
+    REQUIRE(w.executed(holder) != nullptr);
+    const auto change = w.start_alone({row.change});
+    CHECK(w.waits(change) == row.waits);
+    if (row.waits) w.discard(holder);
+    CHECK(w.votes_commit(change));
+    w.apply(change);
+    if (!row.waits) w.apply(holder);
+    w.flush();
+  }
+}
+
+TEST_CASE("a branch that is in doubt on another table survives the change and a restart") {
+  SqliteWorld w(kTables);
+  Log log;
+  const auto in_doubt = w.start("UPDATE other SET v = 5 WHERE id = 1");
+  REQUIRE(w.votes_commit(in_doubt));
+  const auto redo = w.executed(in_doubt)->redo;
+  log.apply(w, w.start_alone({"CREATE TABLE a(x)", "DROP TABLE t", "DROP VIEW seen"}));
+  w.flush();
+  log.crash(w);
+  REQUIRE(w.manager->retake(in_doubt, redo).has_value());
+  const auto reader = w.start("SELECT v FROM other");
+  CHECK(w.waits(reader));
+  w.apply(in_doubt);
+  REQUIRE(w.executed(reader) != nullptr);
+  CHECK(w.executed(reader)->results.at(0).rows.at(0).at(0) == protocol::Value(std::int64_t{5}));
+  w.flush();
+  CHECK(w.look("SELECT v FROM other") == "5");
+}
+
+TEST_CASE("nothing executes between a change's execution and its decision") {
+  for (const bool committed : {true, false}) {
+    CAPTURE(committed);
+    SqliteWorld w(kTables);
+    const auto change = w.start_alone({"CREATE TABLE fresh(id INTEGER PRIMARY KEY, v)"});
+    REQUIRE(w.votes_commit(change));
+    const auto elsewhere = w.start("UPDATE other SET v = 2 WHERE id = 1");
+    const auto gone = w.start("UPDATE other SET v = 3 WHERE id = 1");
+    const auto user = w.start("INSERT INTO fresh VALUES(1, 1)");
+    const auto twice = w.start_alone({"CREATE TABLE fresh(x)"});
+    CHECK((w.waits(elsewhere) && w.waits(user) && w.waits(twice)));
+    w.discard(gone);
+    if (committed) {
+      w.apply(change);
+    } else {
+      w.discard(change);
+    }
+    CHECK(w.votes_commit(elsewhere));
+    CHECK(w.waits(gone));
+    if (committed) {
+      CHECK(w.votes_commit(user));
+      CHECK(w.waits(twice) == false);
+      CHECK(w.failure(twice) == AbortCode::kSqlError);
+    } else {
+      CHECK(w.failure(user) == AbortCode::kSqlError);
+      CHECK(w.votes_commit(twice));
+    }
+  }
+}
+
+TEST_CASE("whoever waited while the schema changed is looked at again") {
+  SqliteWorld w(std::string(kTables) + "CREATE TABLE audit(id INTEGER PRIMARY KEY, v);");
+  const auto holder = w.start("UPDATE t SET v = 11 WHERE id = 1");
+  const auto change =
+      w.start_alone({"CREATE TRIGGER g AFTER UPDATE ON t BEGIN INSERT INTO audit(v) "
+                     "VALUES(new.v); END"});
+  const auto behind = w.start("UPDATE t SET v = 12 WHERE id = 1");
+  const auto gone = w.start("UPDATE t SET nowhere = 12 WHERE id = 1");
+  CHECK((w.waits(change) && w.waits(behind)));
+  CHECK(w.failure(gone) == AbortCode::kSqlError);
+  w.apply(holder);
+  REQUIRE(w.votes_commit(change));
+  CHECK(w.waits(behind));
+  const auto reader = w.start("SELECT count(*) FROM audit");
+  w.apply(change);
+  REQUIRE(w.votes_commit(behind));
+  CHECK(w.waits(reader));  // the trigger writes what it reads
+  w.apply(behind);
+  w.flush();
+  CHECK(w.look("SELECT v FROM audit") == "12");
+  const auto drop = w.start_alone({"DROP TABLE t", "CREATE TABLE t(id INTEGER PRIMARY KEY)"});
+  w.discard(reader);
+  REQUIRE(w.votes_commit(drop));
+  const auto old = w.start("UPDATE t SET v = 13 WHERE id = 1");
+  w.apply(drop);
+  CHECK(w.failure(old) == AbortCode::kSqlError);
+}
+
+TEST_CASE("the log redoes rows and changes in order, from wherever the file stopped") {
+  for (int flushed = 0; flushed < 7; ++flushed) {
+    CAPTURE(flushed);
+    SqliteWorld w(kTables);
+    Log log;
+    int step = 0;
+    const auto next = [&](const Gtid& gtid) {
+      log.apply(w, gtid);
+      if (++step == flushed) w.flush();
+    };
+    next(w.start("INSERT INTO t VALUES(3, 30)"));
+    next(w.start_alone({"ALTER TABLE t ADD COLUMN w DEFAULT 1", "CREATE UNIQUE INDEX u ON t(v)"}));
+    next(w.start("INSERT INTO t VALUES(4, 40, 4)"));
+    next(w.start_alone({"ALTER TABLE t RENAME TO renamed", "CREATE TABLE t(k TEXT PRIMARY KEY)"}));
+    next(w.start("INSERT INTO t VALUES('new')"));
+    next(w.start("UPDATE renamed SET w = 9 WHERE id = 1"));
+    log.crash(w);
+    CHECK(w.look("SELECT group_concat(id || ':' || v || ':' || w) FROM renamed") ==
+          "1:10:9,2:20:1,3:30:1,4:40:4");
+    CHECK(w.look("SELECT k FROM t") == "new");
+    CHECK(w.look("PRAGMA integrity_check") == "ok");
+    CHECK(w.failure(w.start("INSERT INTO renamed VALUES(5, 10, 0)")) == AbortCode::kConstraint);
+  }
+}
+
+TEST_CASE("a change is only redone in the schema it was made in") {
+  SqliteWorld w(kTables);
+  const auto change = w.start_alone({"CREATE TABLE IF NOT EXISTS fresh(x)"});
+  REQUIRE(w.votes_commit(change));
+  const auto redo = w.executed(change)->redo;
+  w.manager->close();
+  REQUIRE(w.stock("CREATE TABLE fresh(y)") == SQLITE_OK);
+  w.crash();
+  const auto done = w.manager->replay(change, {101}, redo);
+  REQUIRE_FALSE(done.has_value());
+  CHECK(done.error().code == ErrorCode::kCorruption);
+  for (std::size_t i = 0; i < redo.size(); ++i)
+    CHECK_FALSE(w.manager->replay(change, {101}, redo.substr(0, i)).has_value());
+}
+
+TEST_CASE("a lost outer transaction is rebuilt with the changes in it") {
+  SqliteOptions options;
+  options.statement_time_limit = std::chrono::milliseconds(50);
+  SqliteWorld w(kTables, options);
+  w.apply(w.start("INSERT INTO t VALUES(3, 30)"));
+  w.apply(w.start_alone({"ALTER TABLE t ADD COLUMN w DEFAULT 1",
+                         "CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES t(id))"}));
+  w.apply(w.start("INSERT INTO t VALUES(4, 40, 4)"));
+  w.apply(w.start("INSERT INTO c VALUES(1, 4)"));
+  CHECK(w.failure(w.start("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) INSERT "
+                          "INTO other SELECT i+1, i FROM n")) == AbortCode::kStatementInterrupted);
+  CHECK(w.failure(w.start_alone({"CREATE TABLE z(x)", "DROP TABLE z, z"})) == AbortCode::kSqlError);
+  w.commit("UPDATE t SET w = 5 WHERE id = 3");
+  CHECK(w.look("SELECT group_concat(id || ':' || w) FROM t") == "1:1,2:1,3:5,4:4");
+  CHECK(w.look("SELECT p FROM c") == "4");
+}
+
+TEST_CASE("foreign keys that a change brings are checked as all others") {
+  SqliteWorld w(kTables);
+  w.apply(w.start_alone({"CREATE TABLE c(id INTEGER PRIMARY KEY, p REFERENCES t(id))",
+                         "CREATE TRIGGER g BEFORE INSERT ON t BEGIN INSERT INTO c VALUES(new.id, "
+                         "new.id); END"}));
+  CHECK(w.failure(w.start("INSERT INTO c VALUES(1, 99)")) == AbortCode::kForeignKey);
+  // Redo goes row by row, the child first: in the same outer transaction checks are deferred now.
+  w.commit("INSERT INTO t VALUES(50, 1)");
+  CHECK(w.failure(w.start_alone({"DROP TABLE t"})) == AbortCode::kForeignKey);
+  w.commit("DELETE FROM c");
+  const auto drop = w.start_alone({"DROP TABLE c", "DROP TABLE t"});
+  CHECK(w.votes_commit(drop));
+}
+
+TEST_CASE("what is no plain schema change is refused by name, and leaves nothing behind") {
+  struct Row {
+    std::vector<std::string> sql;
+    AbortCode code;
+  };
+  const Row rows[] = {
+      {{"CREATE TABLE x(a)", "INSERT INTO t VALUES(9, 9)"}, AbortCode::kRefusedDdl},
+      {{"INSERT INTO t VALUES(9, 9)", "CREATE TABLE x(a)"}, AbortCode::kRefusedDdl},
+      {{"CREATE TABLE x AS SELECT * FROM t"}, AbortCode::kRefusedDdl},
+      {{"CREATE TEMP TABLE x(a)"}, AbortCode::kRefusedTemp},
+      {{"CREATE TEMP VIEW x AS SELECT 1"}, AbortCode::kRefusedTemp},
+      {{"CREATE TEMP TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END"}, AbortCode::kRefusedTemp},
+      {{"CREATE VIRTUAL TABLE x USING fts5(a)"}, AbortCode::kRefusedVirtualTable},
+      {{"DROP TABLE words"}, AbortCode::kRefusedVirtualTable},
+      {{"ALTER TABLE words RENAME TO w"}, AbortCode::kRefusedVirtualTable},
+      {{"DROP TABLE troth_applied"}, AbortCode::kRefusedSystemTable},
+      {{"ALTER TABLE troth_applied ADD COLUMN x"}, AbortCode::kRefusedSystemTable},
+      {{"CREATE TRIGGER x AFTER UPDATE ON troth_applied BEGIN SELECT 1; END"},
+       AbortCode::kRefusedSystemTable},
+      {{"CREATE TABLE troth_mine(x)"}, AbortCode::kRefusedSystemTable},
+      {{"CREATE VIEW troth_mine AS SELECT 1"}, AbortCode::kRefusedSystemTable},
+      {{"ALTER TABLE other RENAME TO troth_mine"}, AbortCode::kRefusedSystemTable},
+      {{"CREATE TABLE sqlite_mine(x)"}, AbortCode::kSqlError},
+      {{"VACUUM"}, AbortCode::kRefusedDdl},
+      {{"REINDEX"}, AbortCode::kRefusedDdl},
+      {{"ANALYZE"}, AbortCode::kRefusedDdl},
+      {{"PRAGMA user_version = 3"}, AbortCode::kRefusedPragma},
+      {{"CREATE TABLE x(a); CREATE TABLE y(a)"}, AbortCode::kSqlError},
+      {{"CREATE TABLE t(a)"}, AbortCode::kSqlError},
+      {{"DROP TABLE nowhere"}, AbortCode::kSqlError},
+      {{"CREATE TABLE x(a)", "CREATE INDEX i ON x(b)"}, AbortCode::kSqlError},
+      {{"CREATE UNIQUE INDEX i ON twice(v)"}, AbortCode::kConstraint},
+      {{"CREATE TABLE x(a COLLATE nowhere PRIMARY KEY)"}, AbortCode::kSqlError},
+      {{"DROP TABLE parent"}, AbortCode::kRefusedDdl},  // cascades into child
+      {{"DROP TABLE twice", "ALTER TABLE t ADD COLUMN x NOT NULL"}, AbortCode::kSqlError},
+  };
+  SqliteWorld w(std::string(kTables) +
+                "CREATE VIRTUAL TABLE words USING fts5(a); CREATE TABLE twice(id INTEGER PRIMARY "
+                "KEY, v); INSERT INTO twice VALUES(1,1),(2,1);"
+                "CREATE TABLE parent(id INTEGER PRIMARY KEY); INSERT INTO parent VALUES(1);"
+                "CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES parent(id) ON DELETE "
+                "CASCADE); INSERT INTO child VALUES(1,1);");
+  const auto before = tables_of(w);
+  for (const auto& row : rows) {
+    CAPTURE(row.sql.front());
+    const auto gtid = w.start_alone(row.sql);
+    CHECK(w.failure(gtid) == row.code);
+    if (w.executed(gtid)->vote != Vote::kAbort) w.discard(gtid);
+  }
+  // Part of a bigger transaction, or of an open one.
+  CHECK(w.failure(w.start("CREATE TABLE x(a)")) == AbortCode::kRefusedDdl);
+  CHECK(w.failure(w.start("CREATE TABLE IF NOT EXISTS t(a)")) == AbortCode::kRefusedDdl);
+  w.commit("INSERT INTO t VALUES(9, 9)");
+  CHECK(tables_of(w) == before);
+  CHECK(w.manager->status().locks == 0);
+}
