@@ -2,6 +2,7 @@
 // they renew.
 #include <functional>
 
+#include "participant/sqlite/schema_change.h"
 #include "tests/participant/sqlite_world.h"
 
 using namespace troth;
@@ -117,16 +118,21 @@ TEST_CASE("a change waits for whoever touches the table, and only for them") {
       {"SELECT v FROM t WHERE id = 1", "DROP TABLE t", true},
       {"INSERT INTO child VALUES(1, 1)", "DROP TABLE parent", true},
       {"INSERT INTO child VALUES(1, 1)", "ALTER TABLE parent RENAME TO p", true},
+      {"DELETE FROM child WHERE id = 9", "DROP TABLE parent", true},
+      {"DELETE FROM child WHERE id = 9", "ALTER TABLE parent RENAME TO p", true},
+      {"DELETE FROM child WHERE id = 9", "CREATE INDEX i ON parent(id DESC)", false},
       // Its rows are found again by a number that only holds for the schema it was logged with.
       {"UPDATE nokey SET v = 2", "CREATE TABLE fresh(x)", true},
   };
   for (const auto& row : rows) {
     CAPTURE(std::string(row.held));
     CAPTURE(std::string(row.change));
-    SqliteWorld w(std::string(kTables) +
-                  "CREATE TABLE parent(id INTEGER PRIMARY KEY); INSERT INTO parent VALUES(1);"
-                  "CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES parent(id));"
-                  "CREATE TABLE nokey(v); INSERT INTO nokey VALUES(1);");
+    SqliteWorld w(
+        std::string(kTables) +
+        "CREATE TABLE parent(id INTEGER PRIMARY KEY); INSERT INTO parent VALUES(1);"
+        "CREATE TABLE child(id INTEGER PRIMARY KEY, p REFERENCES parent(id)); INSERT INTO "
+        "child VALUES(9, NULL);"
+        "CREATE TABLE nokey(v); INSERT INTO nokey VALUES(1);");
     const auto holder = w.start(row.held);
     REQUIRE(w.executed(holder) != nullptr);
     const auto change = w.start_alone({row.change});
@@ -165,7 +171,7 @@ TEST_CASE("nothing executes between a change's execution and its decision") {
     const auto change = w.start_alone({"CREATE TABLE fresh(id INTEGER PRIMARY KEY, v)"});
     REQUIRE(w.votes_commit(change));
     const auto elsewhere = w.start("UPDATE other SET v = 2 WHERE id = 1");
-    const auto gone = w.start("UPDATE other SET v = 3 WHERE id = 1");
+    const auto gone = w.start("UPDATE t SET v = 3 WHERE id = 1");
     const auto user = w.start("INSERT INTO fresh VALUES(1, 1)");
     const auto twice = w.start_alone({"CREATE TABLE fresh(x)"});
     CHECK((w.waits(elsewhere) && w.waits(user) && w.waits(twice)));
@@ -193,23 +199,20 @@ TEST_CASE("whoever waited while the schema changed is looked at again") {
   const auto holder = w.start("UPDATE t SET v = 11 WHERE id = 1");
   const auto change =
       w.start_alone({"CREATE TRIGGER g AFTER UPDATE ON t BEGIN INSERT INTO audit(v) "
-                     "VALUES(new.v); END"});
+                     "SELECT v FROM other; END"});
   const auto behind = w.start("UPDATE t SET v = 12 WHERE id = 1");
-  const auto gone = w.start("UPDATE t SET nowhere = 12 WHERE id = 1");
   CHECK((w.waits(change) && w.waits(behind)));
-  CHECK(w.failure(gone) == AbortCode::kSqlError);
+  const auto source = w.start("UPDATE other SET v = 77 WHERE id = 1");
   w.apply(holder);
   REQUIRE(w.votes_commit(change));
-  CHECK(w.waits(behind));
-  const auto reader = w.start("SELECT count(*) FROM audit");
   w.apply(change);
+  CHECK(w.waits(behind));  // its trigger reads what is not decided yet
+  w.apply(source);
   REQUIRE(w.votes_commit(behind));
-  CHECK(w.waits(reader));  // the trigger writes what it reads
   w.apply(behind);
   w.flush();
-  CHECK(w.look("SELECT v FROM audit") == "12");
+  CHECK(w.look("SELECT group_concat(v) FROM audit") == "77");
   const auto drop = w.start_alone({"DROP TABLE t", "CREATE TABLE t(id INTEGER PRIMARY KEY)"});
-  w.discard(reader);
   REQUIRE(w.votes_commit(drop));
   const auto old = w.start("UPDATE t SET v = 13 WHERE id = 1");
   w.apply(drop);
@@ -254,6 +257,19 @@ TEST_CASE("a change is only redone in the schema it was made in") {
   CHECK(done.error().code == ErrorCode::kCorruption);
   for (std::size_t i = 0; i < redo.size(); ++i)
     CHECK_FALSE(w.manager->replay(change, {101}, redo.substr(0, i)).has_value());
+  // Each of the two checks alone.
+  const auto fresh = w.start_alone({"CREATE TABLE other_fresh(x)"});
+  REQUIRE(w.votes_commit(fresh));
+  const auto sound = *sqlite::decode_schema_redo(w.executed(fresh)->redo);
+  w.discard(fresh);
+  auto bent = sound;
+  ++bent.version_before;
+  CHECK_FALSE(w.manager->replay(fresh, {102}, sqlite::encode_schema_redo(bent)).has_value());
+  CHECK(w.manager->replay(fresh, {102}, sqlite::encode_schema_redo(sound)).has_value());
+  auto second = sound;
+  ++second.version_before;
+  second.statements = {"CREATE TABLE another(x)"};
+  CHECK_FALSE(w.manager->replay(fresh, {103}, sqlite::encode_schema_redo(second)).has_value());
 }
 
 TEST_CASE("a lost outer transaction is rebuilt with the changes in it") {
