@@ -154,6 +154,11 @@ void Engine::on_durable(Lsn durable, Now now) {
       step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RecordDurable{}), now);
   }
   told_ = std::max(told_, durable);
+  while (!operators_waiting_.empty() && operators_waiting_.begin()->first <= durable) {
+    const auto tell = std::move(operators_waiting_.begin()->second);
+    operators_waiting_.erase(operators_waiting_.begin());
+    tell();
+  }
   start_again(now);
 }
 

@@ -104,8 +104,11 @@ class Engine {
   Result<std::int64_t> retry(const std::string& id, const protocol::Operator& by, Now now);
   Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request, Now now);
   Result<protocol::ResolveReply> forget(const protocol::ForgetRequest& request, Now now);
-  Status drain_participant(const NodeName& name, bool drain, const protocol::Operator& by, Now now);
-  bool is_drained(const NodeName& name) const { return drained_.count(name) != 0; }
+  using DrainDone = std::function<void(Status)>;
+  /// Lasts until it is resumed, over restarts too.
+  void drain_participant(const NodeName& name, bool drain, const protocol::Operator& by,
+                         DrainDone done, Now now);
+  bool is_drained(const NodeName& name) const { return operators_.is_drained(name); }
   std::vector<protocol::AuditEntry> audit_trail(std::size_t limit) const {
     return operators_.audit(limit);
   }
@@ -283,7 +286,7 @@ class Engine {
   Counters counters_;
   Meters meters_;
   recovery::OperatorBook operators_;
-  std::set<NodeName> drained_;  // by operators: nothing new touches them
+  std::multimap<Lsn, std::function<void()>> operators_waiting_;  // to be told when durable
   std::vector<std::string> alarms_;
   std::uint64_t next_sequence_ = 1;
   bool draining_ = false;

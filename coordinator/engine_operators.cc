@@ -56,16 +56,14 @@ Result<ResolveReply> Engine::forget(const ForgetRequest& request, Now now) {
       "a coordinator decides nothing by hand; ask the participant that shows it (-e HOST:PORT)");
 }
 
-Status Engine::drain_participant(const NodeName& name, bool drain, const Operator& by, Now now) {
+void Engine::drain_participant(const NodeName& name, bool drain, const Operator& by, DrainDone done,
+                               Now now) {
   const bool known = options_.participants.count(name) != 0;
   audit(drain ? "drain" : "resume", name.text(), known ? "ok" : "refused", by, now);
-  if (!known) return fail(ErrorCode::kNotFound, fmt::format("no participant is called {}", name));
-  if (drain) {
-    drained_.insert(name);
-  } else {
-    drained_.erase(name);
-  }
-  return {};
+  if (!known)
+    return done(fail(ErrorCode::kNotFound, fmt::format("no participant is called {}", name)));
+  // It acts at once, and is confirmed when no crash can take it back.
+  operators_waiting_.emplace(log_.appended(), [done = std::move(done)] { done({}); });
 }
 
 void Engine::audit(const std::string& action, const std::string& subject, const std::string& result,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <future>
+
 #include "base/failpoint.h"
 #include "base/random.h"
 #include "coordinator/recover.h"
@@ -234,11 +236,17 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return ask<std::vector<AuditEntry>>([limit](Engine& e, Now) { return e.audit_trail(limit); });
   }
   Status drain_participant(const NodeName& name, bool drain, const Operator& by) override {
-    auto done = ask<bool>([=](Engine& e, Now now) -> Result<bool> {
-      TROTH_TRY(e.drain_participant(name, drain, by, now));
-      return true;
+    auto promise = std::make_shared<std::promise<Status>>();
+    auto future = promise->get_future();
+    const bool posted = loop_->post([=](Engine& e, Now now) {
+      e.drain_participant(
+          name, drain, by, [promise](Status status) { promise->set_value(std::move(status)); },
+          now);
     });
-    return done ? Status{} : Status(fail(done.error()));
+    if (!posted) return fail(ErrorCode::kBusy, "the coordinator's inbox is full");
+    if (future.wait_for(kCallLimit) != std::future_status::ready)
+      return fail(ErrorCode::kTimeout, "not durable yet: look at it again before you repeat it");
+    return future.get();
   }
 
   Result<Measurements> measure() override {

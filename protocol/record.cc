@@ -502,9 +502,12 @@ Force force_of(const Record& record) {
           [](const PreabortedRecord&) { return Force::kYes; },    // likewise
           [](const ElectedRecord&) { return Force::kYes; },       // before the promise
           [](const DecidedRecord&) { return Force::kNo; },        // the quorum holds it
-          [](const HeuristicRecord&) { return Force::kYes; },  // before anybody acts on it
-          [](const ForgetRecord&) { return Force::kYes; },     // before the operator is told
-          [](const AuditRecord&) { return Force::kNo; },       // what it tells of is forced itself
+          [](const HeuristicRecord&) { return Force::kYes; },     // before anybody acts on it
+          [](const ForgetRecord&) { return Force::kYes; },        // before the operator is told
+          [](const AuditRecord& r) {  // what it tells of is forced itself, except for these two
+            return r.entry.action == "drain" || r.entry.action == "resume" ? Force::kYes
+                                                                           : Force::kNo;
+          },
       },
       record);
 }

@@ -191,8 +191,8 @@ class AdminPort {
   virtual Result<ResolveReply> forget(const ForgetRequest& request) = 0;
   /// What operators did, newest first.
   virtual Result<std::vector<AuditEntry>> audit(std::size_t limit) = 0;
-  /// A coordinator: no new transaction touches the participant while it drains. Lasts until resumed
-  /// or the coordinator restarts.
+  /// A coordinator: no new transaction touches the participant while it drains. Lasts until
+  /// resumed, over restarts too; answered when it is durable.
   virtual Status drain_participant(const NodeName& name, bool drain, const Operator& by) = 0;
   /// Everything for /metrics. A node that measures nothing says so.
   virtual Result<Measurements> measure() { return Measurements{}; }

@@ -13,6 +13,13 @@ void keep(std::deque<AuditEntry>& audit, AuditEntry entry) {
   if (audit.size() > kKeptEntries) audit.pop_front();
 }
 
+// The trail is also what remembers who is drained.
+void take(OperatorTables& tables, const AuditEntry& entry) {
+  if (entry.result != "ok") return;
+  if (entry.action == "drain") tables.drained[entry.subject] = entry;
+  if (entry.action == "resume") tables.drained.erase(entry.subject);
+}
+
 // A checkpoint copies what is still there; the copy must not double it.
 bool is_copy(const std::deque<AuditEntry>& audit, const AuditEntry& entry) {
   for (const auto& known : audit)
@@ -31,6 +38,7 @@ bool replay(OperatorTables& tables, const Record& record) {
     tables.heuristics.erase(forget->gtid);
     tables.forgotten.insert(forget->gtid);
   } else if (const auto* audit = std::get_if<AuditRecord>(&record)) {
+    take(tables, audit->entry);
     if (!is_copy(tables.audit, audit->entry)) keep(tables.audit, audit->entry);
   } else {
     return false;
@@ -69,10 +77,13 @@ Lsn OperatorBook::forget(const Gtid& gtid) {
 
 void OperatorBook::note(AuditEntry entry) {
   append(AuditRecord{entry});
+  take(tables_, entry);
   keep(tables_.audit, std::move(entry));
 }
 
 void OperatorBook::copy_forward() {
+  // Before the trail, which may have forgotten it: the newest action on a participant comes last.
+  for (const auto& [participant, entry] : tables_.drained) append(AuditRecord{entry});
   for (const auto& entry : tables_.audit) append(AuditRecord{entry});
   for (const auto& [gtid, record] : tables_.heuristics) append(record);
   for (const auto& gtid : tables_.forgotten) append(ForgetRecord{gtid});

@@ -14,7 +14,8 @@ namespace troth::recovery {
 struct OperatorTables {
   std::map<Gtid, protocol::HeuristicRecord> heuristics;
   std::set<Gtid> forgotten;  ///< their decisions are acknowledged without being carried out
-  std::deque<protocol::AuditEntry> audit;  ///< oldest first, bounded
+  std::deque<protocol::AuditEntry> audit;               ///< oldest first, bounded
+  std::map<std::string, protocol::AuditEntry> drained;  ///< by participant: what drained it
 };
 
 /// True if the record was one of operators.
@@ -28,6 +29,9 @@ class OperatorBook {
   const std::map<Gtid, protocol::HeuristicRecord>& heuristics() const { return tables_.heuristics; }
   const protocol::HeuristicRecord* find(const Gtid& gtid) const;
   bool was_forgotten(const Gtid& gtid) const { return tables_.forgotten.count(gtid) != 0; }
+  bool is_drained(const NodeName& participant) const {
+    return tables_.drained.count(participant.text()) != 0;
+  }
   /// Newest first.
   std::vector<protocol::AuditEntry> audit(std::size_t limit) const;
 

@@ -17,6 +17,20 @@ std::string refusal(CoordinatorWorld& world, const Gtid& gtid) {
   return reply.error().context;
 }
 
+/// The answer comes when no crash can take the action back; nothing before.
+Status drain(CoordinatorWorld& world, const NodeName& name, bool drained, const Operator& by) {
+  std::optional<Status> told;
+  world.engine->drain_participant(
+      name, drained, by, [&](Status status) { told = std::move(status); }, world.now());
+  if (told) {
+    CHECK_FALSE(told->has_value());
+    return *told;
+  }
+  world.sync();
+  REQUIRE(told.has_value());
+  return *told;
+}
+
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
@@ -48,7 +62,7 @@ TEST_CASE("a drained participant gets nothing new; what runs goes on") {
   const auto p2 = NodeName::from_trusted("p2");
   const auto running = world.submit(CoordinatorWorld::request({"p1", "p2"}));
   const auto gtid = world.last_gtid();
-  REQUIRE(world.engine->drain_participant(p2, true, {"ann", "disk"}, world.now()));
+  REQUIRE(drain(world, p2, true, {"ann", "disk"}));
   const auto refused = world.submit(CoordinatorWorld::request({"p1", "p2"}));
   REQUIRE(world.answers[refused]->refusal);
   CHECK(world.answers[refused]->refusal->code == AbortCode::kDraining);
@@ -58,11 +72,9 @@ TEST_CASE("a drained participant gets nothing new; what runs goes on") {
   CHECK(world.outcome(running) == Outcome::kCommitted);
   for (const auto& link : world.engine->status(world.now()).links)
     CHECK(link.draining == (link.peer == p2));
-  REQUIRE(world.engine->drain_participant(p2, false, {"ann", ""}, world.now()));
+  REQUIRE(drain(world, p2, false, {"ann", ""}));
   CHECK_FALSE(world.answered(world.submit(CoordinatorWorld::request({"p1", "p2"}))));
-  CHECK(world.engine->drain_participant(NodeName::from_trusted("px"), true, {}, world.now())
-            .error()
-            .code == ErrorCode::kNotFound);
+  CHECK(drain(world, NodeName::from_trusted("px"), true, {}).error().code == ErrorCode::kNotFound);
 }
 
 TEST_CASE("the trail is kept across restarts and checkpoints, once") {
@@ -70,19 +82,41 @@ TEST_CASE("the trail is kept across restarts and checkpoints, once") {
   options.checkpoint_bytes = 1;
   CoordinatorWorld world(options);
   REQUIRE(world.engine->retry("", {"ann", "hurry"}, world.now()));
-  REQUIRE(world.engine->drain_participant(NodeName::from_trusted("p2"), true, {"bob", "disk"},
-                                          world.now()));
+  const auto p2 = NodeName::from_trusted("p2");
+  REQUIRE(drain(world, p2, true, {"bob", "disk"}));
   for (int i = 0; i < 5; ++i) {
-    world.submit(CoordinatorWorld::request({"p1", "p2"}));
+    world.submit(CoordinatorWorld::request({"p1"}));
     world.pass(std::chrono::seconds(1));
     world.sync();
   }
   CHECK(world.counter("checkpoints") >= 1);
   world.restart();
+  CHECK(world.engine->is_drained(p2));
   const auto trail = world.engine->audit_trail(10);
   REQUIRE(trail.size() == 2);
   CHECK(trail[0].action == "drain");
   CHECK(trail[0].by.name == "bob");
   CHECK(trail[1].action == "retry");
   CHECK(trail[1].by.reason == "hurry");
+}
+
+TEST_CASE("who is drained is remembered when the trail has forgotten it") {
+  coordinator::EngineOptions options;
+  options.checkpoint_bytes = 1;
+  CoordinatorWorld world(options);
+  const auto p1 = NodeName::from_trusted("p1"), p2 = NodeName::from_trusted("p2");
+  REQUIRE(drain(world, p1, true, {"ann", "first"}));
+  REQUIRE(drain(world, p2, true, {"ann", "disk"}));
+  REQUIRE(drain(world, p1, false, {"ann", "done"}));
+  for (int i = 0; i < 600; ++i) REQUIRE(world.engine->retry("", {"bob", "again"}, world.now()));
+  for (int i = 0; i < 3; ++i) {
+    world.pass(std::chrono::seconds(1));
+    world.sync();
+    world.restart();
+    CHECK(world.engine->is_drained(p2));
+    CHECK_FALSE(world.engine->is_drained(p1));
+  }
+  REQUIRE(drain(world, p2, false, {"ann", "done"}));
+  world.restart();
+  CHECK_FALSE(world.engine->is_drained(p2));
 }

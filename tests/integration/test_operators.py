@@ -143,6 +143,9 @@ class Operators(Case):
         self.assertEqual(cluster.transfer("t2", amount=0, names=("p1",)).returncode, 0)
         listed = json.loads(cluster.cli("participant", "list", "-o", "json").stdout)["participants"]
         self.assertEqual({p["peer"]: p["draining"] for p in listed}, {"p1": False, "p2": True})
+        cluster.coordinator.kill()
+        cluster.coordinator.start()
+        self.assertEqual(cluster.transfer("t2").returncode, refused.returncode, "a restart has forgotten it")
         self.assertEqual(cluster.cli("participant", "resume", "p2").returncode, 0)
         self.assertEqual(cluster.transfer("t3").returncode, 0)
         self.assertEqual(cluster.cli("participant", "drain", "nobody").returncode, 4)
