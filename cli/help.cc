@@ -124,8 +124,7 @@ troth sql --txn ID NAME "SQL" ...
       {"participant", R"help(troth participant list
 troth participant show NAME          its own status
 troth participant drain NAME [--reason TEXT]
-                                     nothing new touches it; what runs goes on. Until resumed, or
-                                     until the coordinator restarts
+                                     nothing new touches it; what runs goes on. Until resumed
 troth participant resume NAME
 troth participant orphans            branches in doubt that the coordinator does not work on; exits 6
                                      if there are any
