@@ -30,6 +30,12 @@ const Setting kSegmentBytes{"segment-bytes",         SettingKind::kSize, "64MiB"
                             "size of a log segment", 64 << 10,           1 << 30};
 const Setting kLogLevel{
     "log-level", SettingKind::kLogLevel, "info", "debug, info, warn or error", 0, 0, true};
+const Setting kSuspicion{"suspicion-timeout",
+                         SettingKind::kDuration,
+                         "1s",
+                         "three_phase: silence after which the members decide by majority",
+                         20 * kMs,
+                         kHour};
 const Setting kLogFormat{"log-format", SettingKind::kLogFormat, "logfmt", "logfmt or json"};
 
 template <class T>
@@ -158,6 +164,9 @@ const SettingTable& coordinator_settings() {
        "an interactive transaction nobody talks to for so long is aborted", 100 * kMs, kHour},
       {"resend-interval", SettingKind::kDuration, "200ms",
        "first pause before a message is repeated; doubles up to 5s", 10 * kMs, kHour},
+      {"protocol", SettingKind::kProtocol, "two_phase",
+       "two_phase or three_phase, of transactions that name none"},
+      kSuspicion,
       {"key-retention", SettingKind::kDuration, "24h", "how long an idempotency key is remembered"},
       {"max-in-flight", SettingKind::kCount, "10000",
        "transactions at once; more are refused with a retry hint", 0, 0, true},
@@ -181,6 +190,9 @@ const SettingTable& participant_settings() {
        "NAME=HOST:PORT, repeatable; otherwise learned when the coordinator calls"},
       {"inquiry-interval", SettingKind::kDuration, "200ms",
        "silence after which an in-doubt branch asks; doubles up to 5s", 10 * kMs, kHour},
+      kSuspicion,
+      {"peer", SettingKind::kPeers, "",
+       "NAME=HOST:PORT of another participant, repeatable; otherwise as the coordinator names it"},
       {"lock-timeout", SettingKind::kDuration, "2s", "longest wait for a lock, then vote NO"},
       {"flush-interval", SettingKind::kDuration, "10ms",
        "at the latest then plain readers see a commit"},
@@ -262,6 +274,10 @@ Status check_setting(const Setting& setting, const std::string& text) {
     case SettingKind::kSize:
     case SettingKind::kCount:
       return check_range(setting, text);
+    case SettingKind::kProtocol:
+      if (text == "two_phase" || text == "three_phase") return {};
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("\"{}\" is neither two_phase nor three_phase", text));
     case SettingKind::kLogLevel:
       return without_value(parse_log_level(text));
     case SettingKind::kLogFormat:

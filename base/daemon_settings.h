@@ -22,7 +22,8 @@ enum class SettingKind {
   kSize,
   kCount,
   kLogLevel,
-  kLogFormat
+  kLogFormat,
+  kProtocol
 };
 
 struct Setting {

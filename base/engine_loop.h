@@ -21,8 +21,8 @@ struct Now {
 };
 
 /// A wall clock that never jumps while the process lives: read once, then it runs with the
-/// monotonic clock. An operator who sets the clock a day ahead must not expire every idempotency key
-/// (failures.md 45).
+/// monotonic clock. An operator who sets the clock a day ahead must not expire every idempotency
+/// key (failures.md 45).
 class SteadyWallClock {
  public:
   explicit SteadyWallClock(const Clock& clock)

@@ -81,6 +81,10 @@ int txn_begin(const Arguments& arguments, const Words& words) {
       const auto duration = parse_duration(value);
       if (!duration) return report(arguments, duration.error());
       (words[i] == "--idle" ? request.idle_timeout : request.deadline) = *duration;
+    } else if (words[i] == "--protocol") {
+      const auto protocol = parse_commit_protocol(value);
+      if (!protocol) return report(arguments, protocol.error());
+      request.protocol = *protocol;
     } else {
       return report(arguments, fmt::format("unknown flag {}", words[i]), "troth help txn", kUsage);
     }

@@ -26,6 +26,7 @@ struct Submission {
   int retries = 0;
   bool batch = false;  ///< all at once instead of one after the other
   std::optional<Duration> deadline;
+  std::optional<CommitProtocol> protocol;
 };
 
 Result<std::string> slurp(const std::string& path) {
@@ -96,6 +97,10 @@ Result<Submission> parse(const Words& words) {
       if (text != "applied" && text != "decided")
         return fail(ErrorCode::kInvalidArgument, "--wait is decided or applied");
       request.answer_at = text == "applied" ? AnswerAt::kApplied : AnswerAt::kDecided;
+    } else if (word == "--protocol") {
+      TROTH_ASSIGN_OR_RETURN(const auto text, next());
+      TROTH_ASSIGN_OR_RETURN(request.protocol, parse_commit_protocol(text));
+      out.protocol = request.protocol;
     } else if (word == "--batch") {
       out.batch = true;
     } else if (word == "--retries") {
@@ -106,8 +111,9 @@ Result<Submission> parse(const Words& words) {
         return fail(ErrorCode::kInvalidArgument, "--retries is 0 to 1000");
       out.retries = static_cast<int>(retries);
     } else if (word.rfind("--", 0) == 0) {
-      const auto near = did_you_mean(word, {"--on", "--param", "--expect", "--key", "--deadline",
-                                            "--wait", "--retries", "--comment", "--batch"});
+      const auto near =
+          did_you_mean(word, {"--on", "--param", "--expect", "--key", "--deadline", "--wait",
+                              "--retries", "--comment", "--batch", "--protocol"});
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("unknown flag {}{}", word,
                               near.empty() ? "" : fmt::format("; did you mean {}?", near)));
@@ -119,6 +125,7 @@ Result<Submission> parse(const Words& words) {
     TROTH_ASSIGN_OR_RETURN(const auto text, slurp(file));
     TROTH_ASSIGN_OR_RETURN(auto requests, parse_transactions(text, file == "-" ? "stdin" : file));
     for (auto& r : requests) {
+      if (!r.protocol) r.protocol = out.protocol;
       if (r.deadline.count() == 0 && out.deadline) r.deadline = *out.deadline;
       out.requests.push_back(std::move(r));
     }

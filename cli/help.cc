@@ -57,6 +57,7 @@ troth submit FILE.json | -
   --key KEY           idempotency key: the same key and body is done once, however often it is sent
   --deadline 5s       time to reach a decision (100ms to 10m)
   --wait applied      answer when every database file holds it (default: when it is decided)
+  --protocol P        two_phase, or three_phase: a majority can end it without the coordinator
   --batch             submit everything at once and wait for all (up to --timeout)
   --retries N         try again after aborts that say they are retryable
   --comment TEXT      shown to operators
@@ -85,7 +86,7 @@ troth doctor --data-dir DIR     of a daemon that does not start
 troth txn show ID          ID may be any unique start or end of 6 or more characters
 troth txn watch ID         one line for each change until it ends (up to --timeout)
 troth txn retry ID|--all   tries now instead of after its back-off; always safe
-troth txn begin [--deadline 60s] [--idle 10s] [--comment TEXT] [--retry-of ID]
+troth txn begin [--deadline 60s] [--idle 10s] [--comment TEXT] [--retry-of ID] [--protocol P]
                        opens an interactive transaction and prints its ID; it ends by itself
                        when nobody talks to it for the idle time, or at the deadline
 troth txn commit ID | rollback ID

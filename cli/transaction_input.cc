@@ -169,6 +169,10 @@ Result<SubmitRequest> request_from(const json& item, const std::string& where) {
       TROTH_ASSIGN_OR_RETURN(request.deadline, parse_duration(value.get<std::string>()));
     } else if (key == "wait" && value.is_string() && value.get<std::string>() == "applied") {
       request.answer_at = AnswerAt::kApplied;
+    } else if (key == "protocol" && value.is_string()) {
+      auto chosen = parse_commit_protocol(value.get<std::string>());
+      if (!chosen) return fail(chosen.error(), where + ".protocol");
+      request.protocol = *chosen;
     } else if (key == "branches" && value.is_array()) {
       for (std::size_t i = 0; i < value.size(); ++i) {
         TROTH_ASSIGN_OR_RETURN(auto branch,
@@ -178,7 +182,8 @@ Result<SubmitRequest> request_from(const json& item, const std::string& where) {
     } else {
       return fail(
           wrong(fmt::format("{}.{}", where, key),
-                "is not known or has the wrong type (branches, key, comment, deadline, wait)"));
+                "is not known or has the wrong type (branches, key, comment, deadline, wait, "
+                "protocol)"));
     }
   }
   if (request.branches.empty()) return fail(wrong(where + ".branches", "is missing or empty"));

@@ -49,7 +49,12 @@ void Engine::step(Transaction& txn, TwoPhaseCommit::Event event, Now now) {
   auto effects = machine.step(std::move(event), now.monotonic);
   if (machine.state() != before)
     note(txn, {Event::Kind::kState, to_string(machine.state()), {}, {}, {}}, now);
-  if (effects.append && type_of(*effects.append) == RecordType::kCommit)
+  if (before == TwoPhaseCommit::State::kPrecommitting &&
+      machine.state() == TwoPhaseCommit::State::kCommitting)
+    measure_decided(txn, now);
+  if (effects.append && (type_of(*effects.append) == RecordType::kCommit ||
+                         (type_of(*effects.append) == RecordType::kPrecommitted &&
+                          before == TwoPhaseCommit::State::kPreparing)))
     TROTH_FAILPOINT("coordinator.votes.all_in");
   if (effects.append && type_of(*effects.append) == RecordType::kAbort)
     TROTH_FAILPOINT("coordinator.abort.decided");
@@ -93,19 +98,23 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
     if (force == Force::kYes) {
       count("forced_writes");
       txn.promise_lsn = lsn;
-      if (type == RecordType::kCommit) {
+      if (type == RecordType::kCommit ||
+          (type == RecordType::kPrecommitted && txn.decided == MonotonicTime{})) {
         txn.decided = now.monotonic;
         meters_.observe_phase("prepare", now.monotonic - txn.since);
       }
       held.record = type;
     }
     if (type == RecordType::kCommit) TROTH_FAILPOINT("coordinator.commit.appended");
-    if (type == RecordType::kEnd) {
+    const auto* decided = std::get_if<DecidedRecord>(&*effects.append);
+    const bool ends =
+        type == RecordType::kEnd || (decided != nullptr && decided->decision == Decision::kAbort);
+    if (ends) {
       ends_.emplace_back(lsn, gtid);
       if (txn.decided_durably != MonotonicTime{})
         meters_.observe_phase("commit", now.monotonic - txn.decided_durably);
       ending_.insert(gtid);
-      TROTH_FAILPOINT("coordinator.end.appended");
+      if (type == RecordType::kEnd) TROTH_FAILPOINT("coordinator.end.appended");
     }
   }
   held.promises = std::move(effects.promises);
@@ -113,7 +122,11 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
   if (held.promises.empty() && !held.answer && !held.record) return;
   // A record of this very step always goes through on_durable, even if the disk was quicker than
   // this line: the machine must be told as well, or it would stay DECIDING for ever.
-  if (!held.record && txn.promise_lsn <= log_.durable()) {
+  // What a majority has decided waits for no promise of this node, which may still be on its way.
+  const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
+  const bool decided_by_all =
+      two != nullptr && two->quorum() != nullptr && two->quorum()->decided();
+  if (!held.record && (decided_by_all || txn.promise_lsn <= log_.durable())) {
     release(std::move(held), now);
   } else {
     held_.emplace(txn.promise_lsn, std::move(held));
@@ -124,11 +137,11 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
 // COMMIT POINT: nothing from here on can change the outcome.
 void Engine::release(Held held, Now now) {
   const bool commit = held.record == RecordType::kCommit;
+  const bool precommit = held.record == RecordType::kPrecommitted;
+  if (precommit) TROTH_FAILPOINT("coordinator.precommit.durable");
   if (commit) TROTH_FAILPOINT("coordinator.commit.durable");
-  if (const auto found = live_.find(held.gtid); commit && found != live_.end()) {
-    found->second.decided_durably = now.monotonic;
-    meters_.observe_phase("log_decision", now.monotonic - found->second.decided);
-  }
+  if (const auto found = live_.find(held.gtid); commit && found != live_.end())
+    measure_decided(found->second, now);
   if (held.answer) answer(held.gtid, std::move(*held.answer), now);
   if (commit) TROTH_FAILPOINT("coordinator.commit.answered");
   bool first = true;
@@ -137,6 +150,7 @@ void Engine::release(Held held, Now now) {
     if (commit && std::exchange(first, false)) TROTH_FAILPOINT("coordinator.commit.sent_one");
   }
   if (commit) TROTH_FAILPOINT("coordinator.commit.sent_all");
+  if (precommit) TROTH_FAILPOINT("coordinator.precommit.sent_all");
 }
 
 void Engine::on_durable(Lsn durable, Now now) {
@@ -204,7 +218,12 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
 
 void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
   const Gtid gtid = outcome.gtid;
-  Known known{outcome.outcome, outcome.replayed, outcome.attempts, now, nullptr};
+  const auto live = live_.find(gtid);
+  const auto* machine =
+      live == live_.end() ? nullptr : std::get_if<TwoPhaseCommit>(&live->second.machine);
+  const bool three_phase =
+      machine != nullptr && machine->setup().protocol == CommitProtocol::kThreePhase;
+  Known known{outcome.outcome, outcome.replayed, three_phase, outcome.attempts, now, nullptr};
   if (outcome.reason != AbortReason{})
     known.reason = std::make_unique<const AbortReason>(std::move(outcome.reason));
   if (recent_.insert_or_assign(gtid, std::move(known)).second) recent_order_.push_back(gtid);
@@ -364,6 +383,8 @@ void Engine::publish() {
                           Decider::kCoordinator);
   if (!live_.empty()) ended_below = std::min(ended_below, live_.begin()->first);
   if (!open_.empty()) ended_below = std::min(ended_below, open_.begin()->first);
+  if (!before_adoption_.empty())
+    ended_below = std::min(ended_below, before_adoption_.begin()->first);
   if (!ending_.empty()) ended_below = std::min(ended_below, *ending_.begin());
   state.ended_below = ended_below;
   if (state.position == published_.position && state.ended_below == published_.ended_below) return;

@@ -39,6 +39,9 @@ struct EngineOptions {
   Duration interactive_deadline{std::chrono::seconds(60)};  ///< likewise, from begin to decision
   Duration idle_timeout{std::chrono::seconds(10)};  ///< an interactive one nobody talks to is ended
   protocol::RetryPolicy resend;
+  /// Of a transaction that names none.
+  protocol::CommitProtocol protocol = protocol::CommitProtocol::kTwoPhase;
+  protocol::SuspicionPolicy suspicion;  ///< three-phase
   Duration key_retention{std::chrono::hours(24)};
   std::size_t max_in_flight = 10000;
   std::size_t max_recent = 200000;  ///< outcomes of ended transactions kept in memory
@@ -129,9 +132,9 @@ class Engine {
   using Timers = std::multimap<MonotonicTime, Gtid>;
   /// One line of a timeline; made into text only when somebody looks.
   struct Event {
-    enum class Kind : std::uint8_t { kState, kRecord, kVote, kAck, kWound };
+    enum class Kind : std::uint8_t { kState, kRecord, kVote, kAck, kWound, kSays };
     Kind kind = Kind::kState;
-    std::string_view what;           ///< a literal: the state, record type or vote
+    std::string_view what;           ///< a literal: the state, record type, vote or decision
     const NodeName* from = nullptr;  ///< one of options_.participants
     Lsn lsn;
     Gtid waiter;  ///< whom it gave way to
@@ -182,6 +185,7 @@ class Engine {
   struct Known {
     protocol::Outcome outcome = protocol::Outcome::kInDoubt;
     bool replayed = false;
+    bool three_phase = false;  // as far as this process saw it
     std::uint32_t attempts = 1;
     MonotonicTime ended;
     std::unique_ptr<const protocol::AbortReason> reason;  ///< none for a commit
@@ -220,6 +224,7 @@ class Engine {
   protocol::Member member(const NodeName& name) const;
 
   void handle(const NodeName& from, protocol::Message message, Now now);
+  bool on_unknown_member(const NodeName& from, const protocol::Message& message, Now now);
   void on_unknown(const NodeName& from, const protocol::Message& message, Now now);
   void on_one_phase_result(const NodeName& from, const protocol::OnePhaseResult& result, Now now);
   void on_restarted(const NodeName& peer, Now now);
@@ -234,11 +239,17 @@ class Engine {
   void release(Held held, Now now);
   void answer(const Gtid& gtid, protocol::TransactionOutcome outcome, Now now);
   void finish_if_ended(const Gtid& gtid);
+  void measure_decided(Transaction& txn, Now now);
+  static std::string label_of(const Transaction& txn);
   void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
   void send(const NodeName& to, protocol::Message message);
   void publish();
   void append(const protocol::Record& record);
+  void choose_protocol(protocol::TwoPhaseCommit::Setup& setup,
+                       std::optional<protocol::CommitProtocol> asked) const;
+  void append_live(const protocol::TwoPhaseCommit& machine);
+  void adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now);
   void alarm(std::string what, const Gtid& gtid);
   void schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake);
   std::map<Gtid, Transaction>::iterator erase(std::map<Gtid, Transaction>::iterator at);
@@ -280,6 +291,9 @@ class Engine {
   std::unordered_map<Gtid, std::vector<protocol::CoordinatorPort::OutcomeDone>> awaiting_;
   std::map<Gtid, Search> searches_;
   std::vector<std::pair<Attempt, std::vector<SubmitDone>>> again_;  // lost a conflict in this step
+  /// Precommitted before this log was copied and adopted: promises may be missing, so this node
+  /// takes no part in their ballots.
+  std::map<Gtid, recovery::UndecidedQuorum> before_adoption_;
   std::multimap<Lsn, Held> held_;
   Timers timers_;
   std::map<NodeName, protocol::LinkStatus> links_;

@@ -26,9 +26,10 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   setup.deadline = attempt.deadline;
   setup.submitted = now.wall;
   setup.resend = resend();
+  choose_protocol(setup, request.protocol);
   const Gtid gtid = setup.gtid;
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
-  if (attempt.number == 1) ++meters_.begun["2pc"];
+  if (attempt.number == 1) ++meters_.begun[label_of(txn)];
   txn.since = now.monotonic;
   txn.comment = request.comment;
   txn.key = request.idempotency_key;
@@ -39,8 +40,10 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);
 }
 
-// Wound-wait across participants. Before the COMMIT record is queued the younger transaction gives
-// way; afterwards nothing may abort it, and its locks are on their way out.
+// Wound-wait across participants. Until every vote is in, the younger transaction gives way.
+// Afterwards COMMIT is on its way to the disk, or a majority of members decides (three-phase: this
+// node is only one of them, and a promise of its own could contradict theirs): nothing here may
+// abort it, and its locks are on their way out.
 void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
   const auto found = live_.find(wound.gtid);
   const auto* machine =

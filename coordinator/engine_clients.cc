@@ -63,8 +63,6 @@ std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
   constexpr std::uint32_t kMaxRetries = 1000;
   if (request.retries > kMaxRetries)
     return refuse(ErrorCode::kInvalidArgument, "at most 1000 retries");
-  if (request.protocol == CommitProtocol::kThreePhase)
-    return refuse(ErrorCode::kUnsupported, "three_phase is not built yet; use two_phase");
   return std::nullopt;
 }
 
@@ -143,15 +141,17 @@ bool Engine::answered_by_key(const SubmitRequest& request, const std::string& di
       txn.clients.push_back(std::move(done));
       return true;
     }
-    // Answered and still live: COMMIT is durable and acks are missing, or the only participant has
-    // not said yet what became of it. Nobody would answer a client that waited now.
+    // Answered and still live: COMMIT is durable and acks are missing, or the only participant or a
+    // majority has not said yet what became of it. Nobody would answer a client that waited now.
     SubmitReply reply;
     reply.outcome.gtid = flying->second.first;
-    reply.outcome.replayed = std::holds_alternative<TwoPhaseCommit>(txn.machine);
+    const auto* machine = std::get_if<TwoPhaseCommit>(&txn.machine);
+    reply.outcome.replayed =
+        machine != nullptr && machine->state() != TwoPhaseCommit::State::kPrecommitting;
     reply.outcome.outcome = reply.outcome.replayed ? Outcome::kCommitted : Outcome::kInDoubt;
     if (!reply.outcome.replayed)
       reply.outcome.reason = {
-          AbortCode::kTimeout, "it may have committed; its participant is being asked", {}, -1};
+          AbortCode::kTimeout, "it may have committed; its participants are being asked", {}, -1};
     if (reply.outcome.replayed) count("replayed");
     done(std::move(reply));
     return true;
@@ -190,7 +190,7 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   setup.resend = resend();
   const Gtid gtid = setup.request.gtid;
   auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
-  ++meters_.begun["1pc"];
+  ++meters_.begun[label_of(txn)];
   txn.since = now.monotonic;
   txn.comment = std::move(request.comment);
   txn.key = request.idempotency_key;
@@ -198,6 +198,17 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, std::move(digest)};
   TROTH_FAILPOINT("coordinator.submit.accepted");
   step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{}), now);
+}
+
+void Engine::choose_protocol(TwoPhaseCommit::Setup& setup,
+                             std::optional<CommitProtocol> asked) const {
+  setup.protocol = asked.value_or(options_.protocol);
+  // One-phase would leave several participants in doubt; and one participant (interactive) is no
+  // majority without this node: three-phase would only cost more.
+  if (setup.protocol == CommitProtocol::kOnePhase || setup.members.size() < 2)
+    setup.protocol = CommitProtocol::kTwoPhase;
+  setup.coordinator = {options_.name, options_.log_id, options_.epoch, own_address_};
+  setup.suspicion = options_.suspicion;
 }
 
 void Engine::cancel_undecided(Now now) {
@@ -222,6 +233,16 @@ void Engine::cancel_undecided(Now now) {
          TwoPhaseCommit::Event(TwoPhaseCommit::Cancel{
              {AbortCode::kDraining, "the coordinator is shutting down", {}, -1}}),
          now);
+    const auto still = live_.find(gtid);
+    if (still == live_.end() || still->second.clients.empty() ||
+        std::get<TwoPhaseCommit>(still->second.machine).state() !=
+            TwoPhaseCommit::State::kPrecommitting)
+      continue;
+    TransactionOutcome outcome;  // the members may end it without this node
+    outcome.gtid = gtid;
+    outcome.reason = {
+        AbortCode::kDraining, "the coordinator shut down before a majority answered", {}, -1};
+    answer(gtid, std::move(outcome), now);
   }
 }
 

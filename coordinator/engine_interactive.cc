@@ -182,8 +182,9 @@ void Engine::commit(const Gtid& gtid, InteractivePort::SubmitDone done, Now now)
   setup.deadline = std::min(open.deadline, now.monotonic + options_.prepare_timeout);
   setup.submitted = now.wall;
   setup.resend = resend();
+  choose_protocol(setup, open.request.protocol);
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
-  ++meters_.begun["2pc"];
+  ++meters_.begun[label_of(txn)];
   txn.since = open.since;
   txn.comment = std::move(open.request.comment);
   txn.clients.push_back(std::move(done));

@@ -21,12 +21,23 @@ void Engine::measured_recovery(Duration took) {
   meters_.recovered["recommitted"] = live_.size();
 }
 
+// Two-phase: the COMMIT record is durable. Three-phase: a majority holds PRECOMMITTED.
+void Engine::measure_decided(Transaction& txn, Now now) {
+  if (txn.decided == MonotonicTime{}) return;  // before this start
+  txn.decided_durably = now.monotonic;
+  meters_.observe_phase("log_decision", now.monotonic - txn.decided);
+}
+
+std::string Engine::label_of(const Transaction& txn) {
+  const auto* machine = std::get_if<TwoPhaseCommit>(&txn.machine);
+  if (machine == nullptr) return "1pc";
+  return machine->setup().protocol == CommitProtocol::kThreePhase ? "3pc" : "2pc";
+}
+
 // Once per transaction, at its first definite answer.
 void Engine::measure_answer(const Transaction& txn, const TransactionOutcome& outcome, Now now) {
   if (outcome.outcome == Outcome::kInDoubt || txn.answered) return;
-  const bool two = std::holds_alternative<TwoPhaseCommit>(txn.machine);
-  meters_.observe_end(two ? "2pc" : "1pc", lower(to_string(outcome.outcome)),
-                      now.monotonic - txn.since);
+  meters_.observe_end(label_of(txn), lower(to_string(outcome.outcome)), now.monotonic - txn.since);
   if (outcome.outcome == Outcome::kAborted) ++meters_.aborts[lower(to_string(outcome.reason.code))];
 }
 
@@ -51,13 +62,16 @@ void Engine::measure(Measurements& out, Now now) const {
   for (const auto& [key, n] : meters_.operator_actions)
     out.add("operator_actions_total", {{"action", key.first}, {"result", key.second}}, n);
 
-  std::map<std::string, std::uint64_t> states{{"preparing", 0}, {"committing", 0}};
+  std::map<std::string, std::uint64_t> states{
+      {"preparing", 0}, {"precommitting", 0}, {"committing", 0}};
   std::map<NodeName, std::uint64_t> blockers;
   for (const auto& [name, address] : options_.participants) blockers[name] = 0;
   for (const auto& [gtid, txn] : live_) {
     const auto summary = summary_of(txn, now);
     ++states[summary.state];
-    if (summary.state != "committing" && summary.state != "uncertain") continue;
+    if (summary.state != "committing" && summary.state != "precommitting" &&
+        summary.state != "uncertain")
+      continue;
     for (const auto& name : summary.waiting_for) ++blockers[name];
   }
   for (const auto& [state, n] : states) out.add("active_transactions", {{"state", state}}, n);

@@ -114,6 +114,12 @@ void Engine::handle(const NodeName& from, Message message, Now now) {
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::AckArrived{from}), now);
   } else if (std::holds_alternative<Inquire>(message)) {
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
+  } else if (auto ballot = ballot_message_of(message)) {
+    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::BallotArrived{from, std::move(*ballot)}), now);
+  } else if (const auto* decide = std::get_if<Decide>(&message)) {
+    note(txn, {Event::Kind::kSays, to_string(decide->decision), participant(from), {}, {}, {}},
+         now);
+    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::DecideArrived{from, *decide}), now);
   } else {
     count("misdirected");
   }
@@ -132,13 +138,14 @@ bool Engine::may_presume(const Gtid& gtid) const {
 }
 
 // No live transaction of that gtid: the action table decides (recovery/action_table.h).
-void Engine::on_unknown(const NodeName& from, const Message& message, Now) {
+void Engine::on_unknown(const NodeName& from, const Message& message, Now now) {
   const Gtid gtid = gtid_of(message);
   if (open_.count(gtid) != 0) {  // an open branch asks after some silence
     if (std::holds_alternative<Inquire>(message))
       send(from, InquiryReply{gtid, InquiryReply::Answer::kUndecided});
     return;
   }
+  if (on_unknown_member(from, message, now)) return;
   const auto known = recent_.find(gtid);
   auto knows = may_presume(gtid) ? CoordinatorKnows::kNothing : CoordinatorKnows::kNothingUnproven;
   if (known != recent_.end())  // a recorded outcome needs no presumption
@@ -186,6 +193,51 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now) {
     case Action::kAmnesiaAlarm:
       return;
   }
+}
+
+// A member of a three-phase transaction speaks of one that is not live here. A coordinator without
+// PRECOMMITTED is in state A, if its log is whole; one that has ended it knows.
+bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now now) {
+  const Gtid gtid = gtid_of(message);
+  const auto known = recent_.find(gtid);
+  const bool presumable = may_presume(gtid) && gtid >= horizon_;
+  if (const auto* decide = std::get_if<Decide>(&message)) {
+    const bool commit = decide->decision == Decision::kCommit;
+    const bool contradicts = known == recent_.end()
+                                 ? commit && presumable
+                                 : (known->second.outcome == Outcome::kCommitted) != commit;
+    if (contradicts) {
+      alarm(fmt::format("{} says {} of {}, which is not what this coordinator knows", from,
+                        to_string(decide->decision), gtid),
+            gtid);
+    } else if (before_adoption_.erase(gtid) > 0) {
+      append(DecidedRecord{gtid, decide->decision, decide->reason});
+      TransactionOutcome outcome;
+      outcome.gtid = gtid;
+      outcome.outcome = commit ? Outcome::kCommitted : Outcome::kAborted;
+      outcome.reason = decide->reason;
+      remember(std::move(outcome), now.monotonic);
+    }
+    return true;
+  }
+  if (!ballot_message_of(message)) return false;
+  if (!std::holds_alternative<Elect>(message) && !std::holds_alternative<PreDecide>(message))
+    return true;  // an answer that comes late
+  if (known != recent_.end() && known->second.outcome != Outcome::kInDoubt) {
+    const bool commit = known->second.outcome == Outcome::kCommitted;
+    send(from, Decide{gtid, commit ? Decision::kCommit : Decision::kAbort, AnswerAt::kApplied,
+                      outcome_of(gtid, known->second).reason});
+  } else if (presumable) {
+    count("presumed_aborts");
+    send(from,
+         Decide{gtid,
+                Decision::kAbort,
+                AnswerAt::kDecided,
+                {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1}});
+  } else if (!may_presume(gtid)) {
+    send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
+  }
+  return true;
 }
 
 void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& result, Now now) {

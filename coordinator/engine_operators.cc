@@ -40,6 +40,11 @@ tl::unexpected<Error> Engine::why_not(const std::string& id, Now now) const {
         "{} would leave it committed elsewhere (mixed outcome): troth txn retry {}",
         detail->branches.size() - summary.waiting_for.size(), detail->branches.size(),
         joined(summary.waiting_for), summary.gtid));
+  if (summary.state == "precommitting")
+    return refused(fmt::format(
+        "every participant voted yes, and a majority of its members decides it: this node is one "
+        "of them and waits for {}: troth txn retry {}",
+        joined(summary.waiting_for), summary.gtid));
   if (summary.state == "committed" || summary.state == "aborted")
     return refused(fmt::format("it is {}: there is nothing to decide", summary.state));
   if (summary.state == "uncertain" || summary.protocol == "one_phase")

@@ -37,6 +37,61 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     txn.answered = true;
     note(txn, {Event::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
   }
+  for (const auto& [gtid, undecided] : tables.undecided) adopt_undecided(undecided, now);
+}
+
+void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now) {
+  const auto& record = undecided.record;
+  if (record.gtid.epoch() < adopted_.below) {
+    before_adoption_[record.gtid] = undecided;
+    return alarm(fmt::format("{} was precommitted before this log was adopted: its participants "
+                             "must end it without this node",
+                             record.gtid),
+                 record.gtid);
+  }
+  auto machine = TwoPhaseCommit::recovered(record, undecided.position, options_.name,
+                                           options_.resend, options_.suspicion, now.monotonic);
+  const auto wake = machine.next_wake();
+  auto& txn = live_.emplace(record.gtid, Transaction(std::move(machine))).first->second;
+  schedule(txn, record.gtid, wake);
+  txn.since = now.monotonic;
+  txn.comment = record.comment;
+  txn.key = record.idempotency_key;
+  if (!txn.key.empty()) keys_in_flight_[txn.key] = {record.gtid, record.body_digest};
+  note(txn,
+       {Event::Kind::kState,
+        "found in the log: PRECOMMITTED without a decision; the members are asked",
+        {},
+        {},
+        {},
+        {}},
+       now);
+}
+
+// What a log must hold of a live transaction.
+void Engine::append_live(const TwoPhaseCommit& machine) {
+  if (machine.state() == TwoPhaseCommit::State::kPrecommitting) {
+    append(machine.precommitted_record());
+    for (const auto& record : machine.quorum()->records()) append(record);
+    return;
+  }
+  if (machine.state() != TwoPhaseCommit::State::kCommitting &&
+      machine.state() != TwoPhaseCommit::State::kDeciding)
+    return;
+  const auto& setup = machine.setup();
+  CommitRecord record;
+  record.gtid = setup.gtid;
+  for (const auto& member : setup.members) {
+    const auto& owed = machine.unacked();
+    if (std::find(owed.begin(), owed.end(), member.name) != owed.end())
+      record.members.push_back(member);
+  }
+  record.ack_at = setup.answer_at;
+  record.idempotency_key = setup.idempotency_key;
+  record.body_digest = setup.body_digest;
+  record.decided = setup.submitted;
+  record.comment = setup.comment;
+  append(record);
 }
 
 // Copies what still lives to the end of the log, so that everything before can go.
@@ -55,25 +110,9 @@ void Engine::checkpoint_if_due(Now now) {
   append(EpochRecord{options_.epoch});
   if (adopted_.lineage > 0) append(adopted_);
   for (const auto& peer : peers_.records()) append(peer);
-  for (const auto& [gtid, txn] : live_) {
-    const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
-    if (two == nullptr || (two->state() != TwoPhaseCommit::State::kCommitting &&
-                           two->state() != TwoPhaseCommit::State::kDeciding))
-      continue;
-    CommitRecord record;
-    record.gtid = gtid;
-    for (const auto& member : two->setup().members) {
-      const auto& owed = two->unacked();
-      if (std::find(owed.begin(), owed.end(), member.name) != owed.end())
-        record.members.push_back(member);
-    }
-    record.ack_at = two->setup().answer_at;
-    record.idempotency_key = two->setup().idempotency_key;
-    record.body_digest = two->setup().body_digest;
-    record.decided = two->setup().submitted;
-    record.comment = two->setup().comment;
-    append(record);
-  }
+  for (const auto& [gtid, txn] : live_)
+    if (const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine)) append_live(*two);
+  for (const auto& [gtid, undecided] : before_adoption_) append(undecided.record);
   for (auto key = keys_.begin(); key != keys_.end();) {
     const auto age = std::chrono::milliseconds(now.wall.unix_ms - key->second.decided.unix_ms);
     if (age >= options_.key_retention) {
@@ -110,9 +149,11 @@ NodeStatus Engine::status(Now now) const {
   }
   for (const auto& [gtid, txn] : live_) {
     const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
-    const bool undelivered = two == nullptr ? std::get<OnePhaseCommit>(txn.machine).state() ==
-                                                  OnePhaseCommit::State::kUncertain
-                                            : two->state() == TwoPhaseCommit::State::kCommitting;
+    const bool undelivered =
+        two == nullptr
+            ? std::get<OnePhaseCommit>(txn.machine).state() == OnePhaseCommit::State::kUncertain
+            : two->state() == TwoPhaseCommit::State::kCommitting ||
+                  two->state() == TwoPhaseCommit::State::kPrecommitting;
     if (!undelivered) continue;
     ++status.in_doubt;
     status.oldest_in_doubt_ms = std::max<std::int64_t>(
@@ -140,7 +181,7 @@ TransactionSummary Engine::summary_of(const Transaction& txn, Now now) const {
   if (const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine)) {
     summary.gtid = two->gtid();
     summary.state = std::string(to_string(two->state()));
-    summary.protocol = "two_phase";
+    summary.protocol = std::string(to_string(two->setup().protocol));
     const auto state = two->state();
     if (state == TwoPhaseCommit::State::kCommitting) summary.decision = "commit";
     if (state == TwoPhaseCommit::State::kAborting) summary.decision = "abort";
@@ -232,7 +273,8 @@ Result<TransactionPage> Engine::list(const ListRequest& request, Now now) const 
     auto at = from.phase == Phase::kLive ? live_.upper_bound(from.gtid) : live_.begin();
     for (; at != live_.end() && !page.full(); ++at) {
       auto summary = summary_of(at->second, now);
-      const bool in_doubt = summary.state == "committing" || summary.state == "uncertain";
+      const bool in_doubt = summary.state == "committing" || summary.state == "precommitting" ||
+                            summary.state == "uncertain";
       if (filter != TransactionFilter::kInDoubt || in_doubt)
         page.add(Phase::kLive, std::move(summary));
     }
@@ -266,7 +308,9 @@ TransactionSummary Engine::summary_of_ended(const Gtid& gtid, Now now) const {
   summary.gtid = gtid;
   summary.state = known.outcome == Outcome::kCommitted ? "committed" : "aborted";
   summary.decision = known.outcome == Outcome::kCommitted ? "commit" : "abort";
-  summary.protocol = gtid.decider() == Decider::kCoordinator ? "two_phase" : "one_phase";
+  summary.protocol = gtid.decider() == Decider::kParticipant ? "one_phase"
+                     : known.three_phase                     ? "three_phase"
+                                                             : "two_phase";
   summary.age_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - known.ended).count();
   if (known.reason) summary.comment = known.reason->detail;
@@ -289,6 +333,7 @@ std::string Engine::text_of(const Event& event) {
   if (event.kind == Event::Kind::kRecord)
     what = fmt::format("{} appended at LSN {}", event.what, event.lsn);
   if (event.kind == Event::Kind::kVote) what = fmt::format("vote {} from {}", event.what, from);
+  if (event.kind == Event::Kind::kSays) what = fmt::format("{} says {}", from, event.what);
   if (event.kind == Event::Kind::kAck) what = fmt::format("ack from {}", from);
   if (event.kind == Event::Kind::kWound)
     what = fmt::format("wounded by {}, which waits at {}", event.waiter, from);
@@ -369,6 +414,17 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
         if (b.participant == member.name)
           for (const auto& statement : b.statements) branch.statements.push_back(statement.sql);
       detail.branches.push_back(std::move(branch));
+    }
+    if (const auto* quorum = two->quorum(); quorum != nullptr && !quorum->decided()) {
+      const auto members = quorum->setup().members.size();
+      detail.explanation = fmt::format(
+          "Every participant voted yes. {} of {} members must hold one ballot; this node is {}, "
+          "ballot {}, {} of them {} ({}). It commits or aborts with the first majority.",
+          quorum->quorum(), members, to_string(quorum->role()),
+          protocol::text_of(quorum->position().last_elected), quorum->silent().size(),
+          quorum->silent().empty() ? "are missing" : "have not answered",
+          waits.empty() ? "none" : waits);
+      return detail;
     }
     detail.explanation = two->state() == TwoPhaseCommit::State::kCommitting
                              ? fmt::format(

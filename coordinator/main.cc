@@ -11,6 +11,7 @@
 #include "base/daemon_start.h"
 #include "base/failpoint.h"
 #include "base/notify.h"
+#include "base/random.h"
 #include "base/version.h"
 #include "coordinator/node.h"
 #include "http/server.h"
@@ -59,6 +60,10 @@ Settings read(const SettingValues& values) {
   engine.interactive_deadline = values.duration("interactive-deadline");
   engine.idle_timeout = values.duration("idle-timeout");
   engine.resend.first = values.duration("resend-interval");
+  engine.protocol = *protocol::parse_commit_protocol(values.text("protocol"));
+  engine.suspicion.timeout = values.duration("suspicion-timeout");
+  engine.suspicion.resend = {engine.suspicion.timeout / 4, 4 * engine.suspicion.timeout};
+  engine.suspicion.jitter = random_seed();
   engine.key_retention = values.duration("key-retention");
   engine.max_in_flight = values.count("max-in-flight");
   out.node.segment_bytes = values.size("segment-bytes");
@@ -103,9 +108,13 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   server_options.port = settings.listen.port;
   TROTH_ASSIGN_OR_RETURN(
       const auto server,
-      thrift::Server::start(
-          server_options, {node.get(), &node->admin(), &node->peer_handler()},
-          {version(), "", self, protocol::Role::kCoordinator, {"two_phase", "one_phase"}}, logger));
+      thrift::Server::start(server_options, {node.get(), &node->admin(), &node->peer_handler()},
+                            {version(),
+                             "",
+                             self,
+                             protocol::Role::kCoordinator,
+                             {"two_phase", "three_phase", "one_phase"}},
+                            logger));
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());
   node->set_own_address(settings.advertise.empty() ? address : settings.advertise);
   TROTH_TRY(links.start());

@@ -224,6 +224,9 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     engine.log_id = node_.identity.log_id;
     engine.epoch = epoch;
     engine.inquiry = {options_.inquiry_interval, std::chrono::seconds(5)};
+    engine.suspicion.timeout = options_.suspicion_timeout;
+    engine.suspicion.resend = {options_.suspicion_timeout / 4, 4 * options_.suspicion_timeout};
+    engine.suspicion.jitter = random_seed();
     engine.lock_timeout = options_.lock_timeout;
     engine.flush_interval = options_.flush_interval;
     engine.checkpoint_bytes = 2 * options_.segment_bytes;

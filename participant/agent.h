@@ -25,6 +25,9 @@ struct AgentOptions {
   std::string data_dir;  ///< made by Agent::init
   Duration inquiry_interval{std::chrono::milliseconds(
       200)};  ///< first silence after which an in-doubt branch asks; 50 ms .. 1 min
+  /// Three-phase commit: silence after which the members end a transaction by majority; the lower
+  /// its rank, the earlier a member does.
+  Duration suspicion_timeout{std::chrono::seconds(1)};
   Duration lock_timeout{std::chrono::seconds(2)};
   Duration flush_interval{std::chrono::milliseconds(10)};
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;

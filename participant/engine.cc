@@ -20,8 +20,20 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       operators_(log),
       checkpoint_end_(log.appended()) {}
 
+namespace {
+
+bool is_ballot_record(RecordType type) {
+  return type == RecordType::kPrecommitted || type == RecordType::kPreaborted ||
+         type == RecordType::kElected;
+}
+
+}  // namespace
+
 BranchSettings Engine::settings() const {
-  return {options_.name, {options_.log_id, options_.epoch, {}}, options_.inquiry};
+  return {options_.name,
+          {options_.log_id, options_.epoch, {}},
+          options_.inquiry,
+          options_.suspicion.timeout / 3};
 }
 
 Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch branch, Now now) {
@@ -48,7 +60,9 @@ void Engine::step(Entry& entry, Branch::Event event, Now now, std::vector<Statem
   count_transition(entry, before);
   if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
     entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};
+  find_members(entry, effects.now);
   carry_out(entry, std::move(effects), now, statements);
+  if (entry.quorum) tell_quorum(entry, now);
 }
 
 void Engine::count_transition(Entry& entry, Branch::State before) {
@@ -96,7 +110,7 @@ void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
     if (type == RecordType::kAborted) TROTH_FAILPOINT("participant.aborted.appended");
     if (type == RecordType::kCommitted || type == RecordType::kOnePhase) {
       entry.committed = lsn;
-      unflushed_.emplace(lsn, gtid);
+      if (entry.branch.has_work()) unflushed_.emplace(lsn, gtid);
     }
     if (type == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.appended");
     if (type == RecordType::kOnePhase) {
@@ -173,6 +187,7 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
 // The only way out for votes, acks and answers. The record they wait for is durable.
 void Engine::release(Held held) {
   if (held.record == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.durable");
+  if (held.record == RecordType::kPrecommitted) TROTH_FAILPOINT("participant.precommitted.durable");
   if (held.record == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.durable");
   if (held.record == RecordType::kOnePhase) TROTH_FAILPOINT("participant.onephase.durable");
   for (auto& out : held.promises) {
@@ -212,16 +227,25 @@ void Engine::on_durable(Lsn durable, Now now) {
     auto held = std::move(held_.begin()->second);
     held_.erase(held_.begin());
     const Gtid gtid = held.gtid;
-    const bool tell = held.record.has_value();
+    const auto record = held.record;
     release(std::move(held));
-    if (!tell) continue;
+    if (!record) continue;
     const auto found = branches_.find(gtid);
-    if (found != branches_.end()) step(found->second, Branch::RecordDurable{}, now);
+    if (found == branches_.end()) continue;
+    Entry& entry = found->second;
+    if (is_ballot_record(*record)) {
+      step_quorum(entry, ThreePhaseCommit::RecordDurable{}, now);
+    } else {
+      step(entry, Branch::RecordDurable{}, now);
+      join_quorum(entry, std::nullopt, now);
+    }
   }
 }
 
 void Engine::schedule(Entry& entry) {
   auto wake = entry.branch.next_wake();
+  if (entry.quorum && entry.quorum->next_wake() && (!wake || *entry.quorum->next_wake() < *wake))
+    wake = entry.quorum->next_wake();
   for (const auto& other : {entry.lock_deadline, entry.wound_at})
     if (other && (!wake || *other < *wake)) wake = other;
   if (wake == entry.timer) return;
@@ -325,6 +349,8 @@ void Engine::tick(Now now) {
     if (entry.wound_at && *entry.wound_at <= now.monotonic) wound_younger(entry, now);
     const auto wake = entry.branch.next_wake();
     if (wake && *wake <= now.monotonic) step(entry, Branch::Tick{}, now);
+    if (entry.quorum && entry.quorum->next_wake() && *entry.quorum->next_wake() <= now.monotonic)
+      step_quorum(entry, ThreePhaseCommit::Tick{}, now);
     schedule(entry);
   }
   if (durable_at_ && *durable_at_ <= now.monotonic) {

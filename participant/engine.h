@@ -24,6 +24,7 @@
 #include "protocol/branch.h"
 #include "protocol/record_log.h"
 #include "protocol/service.h"
+#include "protocol/three_phase_commit.h"
 #include "protocol/transport.h"
 #include "recovery/operator_book.h"
 #include "recovery/participant_replay.h"
@@ -36,6 +37,7 @@ struct EngineOptions {
   LogId log_id;
   Epoch epoch;
   protocol::RetryPolicy inquiry;                   ///< how an in-doubt branch asks
+  protocol::SuspicionPolicy suspicion;             ///< how three-phase commit replaces a leader
   Duration lock_timeout{std::chrono::seconds(2)};  ///< longest wait for locks, else LOCK_TIMEOUT
   /// How long an older transaction waits for a younger one's locks before it wounds it: most
   /// conflicts end by themselves.
@@ -104,11 +106,13 @@ class Engine {
   struct Entry {
     explicit Entry(protocol::Branch b) : branch(std::move(b)) {}
     protocol::Branch branch;
-    Lsn promise_lsn;         // its last forced record, and what its execution may have read
-    Lsn committed;           // of its COMMITTED or ONE_PHASE record
-    Priority priority;       // of the request, for lock queues
-    bool executing = false;  // a job for it is with the worker
-    bool live = false;       // counted in live_
+    std::optional<protocol::ThreePhaseCommit> quorum;  // from PREPARED on, of a three-phase one
+    bool before_adoption = false;  // takes part in no ballot: see recovery::PreparedEntry
+    Lsn promise_lsn;               // its last forced record, and what its execution may have read
+    Lsn committed;                 // of its COMMITTED or ONE_PHASE record
+    Priority priority;             // of the request, for lock queues
+    bool executing = false;        // a job for it is with the worker
+    bool live = false;             // counted in live_
     std::optional<MonotonicTime> lock_deadline;
     std::string waits_for;                  // for people, while it waits for locks
     std::vector<Gtid> holders;              // whom it waits for, oldest gtid first
@@ -150,6 +154,7 @@ class Engine {
   void settle_key(Entry& entry);
   void forget_old_keys(Now now);
   void on_decide(const NodeName& from, const protocol::Decide& message, Now now);
+  void on_inquiry_reply(const NodeName& from, const protocol::InquiryReply& reply, Now now);
   void on_inquire_one_phase(const NodeName& from, const protocol::InquireOnePhase& message,
                             Now now);
   void on_executed(Executed executed, Now now);
@@ -160,7 +165,20 @@ class Engine {
   void on_flushed(Lsn marker, Now now);
   std::optional<protocol::AbortReason> admission(const NodeName& from, const Gtid& gtid) const;
   bool ended(const Gtid& gtid) const;
-  void retry_in_doubt(const NodeName& coordinator, Now now);
+  void retry_in_doubt(const NodeName& peer, Now now);
+
+  // among the members of a transaction (engine_members.cc)
+  bool on_member_message(const NodeName& from, const protocol::Message& message, Now now);
+  void on_asked(const NodeName& from, const Gtid& gtid, Epoch named, bool ballot, Now now);
+  bool on_member_message_by_hand(const NodeName& from, const protocol::Message& message);
+  void amnesia(const NodeName& from, const Gtid& gtid, std::string_view told);
+  bool genuine(const Entry& entry, const NodeName& from);
+  void join_quorum(Entry& entry, std::optional<protocol::QuorumPosition> position, Now now);
+  void step_quorum(Entry& entry, const protocol::ThreePhaseCommit::Event& event, Now now);
+  void tell_quorum(Entry& entry, Now now);
+  void find_members(const Entry& entry, const std::vector<protocol::Outgoing>& messages);
+  std::string why_blocked(const Entry& entry, Now now) const;
+  std::string since_when(const NodeName& peer, Now now) const;
 
   void step(Entry& entry, protocol::Branch::Event event, Now now,
             std::vector<protocol::Statement>* statements = nullptr);

@@ -40,10 +40,18 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
 }
 
 // It is there again: whoever is in doubt asks at once instead of after its back-off.
-void Engine::retry_in_doubt(const NodeName& coordinator, Now now) {
-  for (auto& [gtid, entry] : branches_)
-    if (entry.branch.in_doubt() && entry.branch.coordinator() == coordinator)
+void Engine::retry_in_doubt(const NodeName& peer, Now now) {
+  for (auto& [gtid, entry] : branches_) {
+    const auto& branch = entry.branch;
+    if (branch.in_doubt() && branch.coordinator() == peer) {
       step(entry, Branch::RetryNow{}, now);
+    } else if (branch.asked()) {
+      step(entry, Branch::MemberReachable{}, now);
+    }
+    if (entry.quorum && (entry.quorum->role() == ThreePhaseCommit::Role::kElecting ||
+                         entry.quorum->role() == ThreePhaseCommit::Role::kAttempting))
+      step_quorum(entry, ThreePhaseCommit::Suspect{}, now);  // repeats its question
+  }
   if (!operators_.heuristics().empty()) truth_at_ = now.monotonic;
 }
 
@@ -87,22 +95,31 @@ void Engine::handle(const NodeName& from, Message message, Now now) {
   if (const auto* decide = std::get_if<Decide>(&message)) return on_decide(from, *decide, now);
   if (const auto* inquire = std::get_if<InquireOnePhase>(&message))
     return on_inquire_one_phase(from, *inquire, now);
+  if (const auto* reply = std::get_if<InquiryReply>(&message))
+    return on_inquiry_reply(from, *reply, now);
+  if (on_member_message(from, message, now)) return;
   const auto found = branches_.find(gtid_of(message));
   if (std::holds_alternative<Release>(message)) {
     if (found != branches_.end()) step(found->second, Branch::Released{}, now);
-  } else if (const auto* reply = std::get_if<InquiryReply>(&message)) {
-    if (reply->answer == InquiryReply::Answer::kContinuityNotProven) hazard(reply->gtid);
-    if (found == branches_.end()) return;
-    const bool before = found->second.branch.continuity_not_proven();
-    step(found->second, Branch::InquiryAnswered{reply->answer}, now);
-    if (!before && found->second.branch.continuity_not_proven())
-      alarm(fmt::format("{} is prepared here and its coordinator {} cannot prove what it decided: "
-                        "an operator must",
-                        reply->gtid, from),
-            reply->gtid);
   } else {
     count("misdirected");  // a coordinator's message to a coordinator
   }
+}
+
+void Engine::on_inquiry_reply(const NodeName& from, const InquiryReply& reply, Now now) {
+  if (reply.answer == InquiryReply::Answer::kContinuityNotProven) hazard(reply.gtid);
+  const auto found = branches_.find(reply.gtid);
+  if (found == branches_.end()) return;
+  Entry& entry = found->second;
+  const bool before = entry.branch.continuity_not_proven();
+  step(entry, Branch::InquiryAnswered{reply.answer}, now);
+  if (entry.quorum && reply.answer == InquiryReply::Answer::kUndecided)
+    step_quorum(entry, ThreePhaseCommit::Heard{}, now);
+  if (!before && entry.branch.continuity_not_proven() && !entry.quorum)
+    alarm(fmt::format("{} is prepared here and its coordinator {} cannot prove what it decided: "
+                      "an operator must",
+                      reply.gtid, from),
+          reply.gtid);
 }
 
 std::optional<AbortReason> Engine::admission(const NodeName& from, const Gtid& gtid) const {
@@ -251,11 +268,9 @@ void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
   } else {
     TROTH_FAILPOINT("participant.abort.received");
   }
+  if (found != branches_.end() && !genuine(found->second, from)) return;
   if (compare_with_truth(from, message, now)) return;
-  if (found != branches_.end()) {
-    step(found->second, Branch::Decided{from, message}, now);
-    return;
-  }
+  if (found != branches_.end()) return step(found->second, Branch::Decided{from, message}, now);
   if (ended(message.gtid)) {
     // A late duplicate of something ended everywhere: every ack of it was durable before.
     if (message.decision == Decision::kCommit) send(from, Ack{message.gtid});
@@ -265,13 +280,7 @@ void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
     start_entry(message.gtid, Branch::tombstone(settings(), message.gtid, message.reason), now);
     return;
   }
-  // Never "unknown, so done": this node must have promised it and has no trace.
-  count("amnesia_alarms");
-  const auto what = fmt::format(
-      "{} was told to COMMIT {} by {} and holds no trace of it: its log or database lost data",
-      options_.name, message.gtid, from);
-  alarm(what, message.gtid);
-  send(from, Alarm{message.gtid, what});
+  amnesia(from, message.gtid, "COMMIT");
 }
 
 void Engine::on_inquire_one_phase(const NodeName& from, const InquireOnePhase& message, Now now) {

@@ -2,6 +2,8 @@
 // written down before they act, compared with the truth when it arrives, shown until forgotten.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "participant/engine.h"
 
 namespace troth::participant {
@@ -125,6 +127,16 @@ std::vector<std::string> Engine::consequences(const Entry& entry, Decision decis
           fmt::format("ask {} first; if it committed, the decision was COMMIT: "
                       "troth txn show {} -e {}",
                       member.name, branch.gtid(), member.address));
+  if (entry.quorum) {
+    const auto& members = entry.quorum->setup().members;
+    const auto here = std::count_if(members.begin(), members.end(), [&](const Member& member) {
+      return member.name == options_.name || is_connected(member.name);
+    });
+    lines.push_back(
+        fmt::format("it is a three-phase transaction: {} of its {} members end it together, {} "
+                    "are connected here. Connecting more of them is better than deciding",
+                    entry.quorum->quorum(), members.size(), here));
+  }
   lines.push_back(decision == Decision::kCommit
                       ? "COMMIT puts its work into this database and frees its rows."
                       : "ABORT throws its work away here and frees its rows.");
@@ -165,6 +177,7 @@ void Engine::carry_out_by_hand(Entry& entry, const HeuristicRecord& record, Now 
                       record.decision,
                       AnswerAt::kDecided,
                       {AbortCode::kOperator, record.by.reason, options_.name, -1}};
+  entry.quorum.reset();  // what the members promised each other goes on without this node
   const auto before = entry.branch.state();
   auto effects = entry.branch.step(Branch::Decided{record.coordinator, decide}, now.monotonic);
   effects.promises.clear();
@@ -243,7 +256,7 @@ bool Engine::compare_with_truth(const NodeName& from, const Decide& message, Now
     if (mixed) {
       count("mixed_outcomes");
       logger_.error("mixed outcome", {{"txn", record.gtid}, {"what", what}});
-      send(from, Alarm{record.gtid, fmt::format("{}: {}", options_.name, what)});
+      send(record.coordinator, Alarm{record.gtid, fmt::format("{}: {}", options_.name, what)});
     } else {
       logger_.info("a decision by hand was right", {{"txn", record.gtid}, {"what", what}});
     }
@@ -320,7 +333,9 @@ TransactionSummary Engine::summary_of(const HeuristicRecord& record, Now now) co
   TransactionSummary summary;
   summary.gtid = record.gtid;
   summary.state = heuristic_state(record);
-  summary.protocol = "two_phase";
+  const auto found = branches_.find(record.gtid);
+  summary.protocol = std::string(to_string(
+      found == branches_.end() ? CommitProtocol::kTwoPhase : found->second.branch.protocol()));
   summary.age_ms = now.wall.unix_ms - record.when.unix_ms;
   summary.decision = record.decision == Decision::kCommit ? "commit" : "abort";
   if (record.truth == Outcome::kPending) summary.waiting_for.push_back(record.coordinator);

@@ -18,10 +18,17 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
     peers_.adopt(peer);
     if (!peer.address.empty()) transport_.learn_address(peer.name, peer.address);
   }
+  operators_.adopt(std::move(tables.operators));
+  if (!operators_.heuristics().empty()) {
+    unfinished_by_hand_ = true;
+    truth_at_ = now;
+  }
   for (auto& [gtid, prepared] : tables.prepared) {
     auto& entry =
         start_entry(gtid, Branch::recovered_prepared(settings(), prepared.record, now), {now, {}});
     entry.priority = prepared.record.priority;
+    entry.before_adoption = prepared.before_adoption;
+    join_quorum(entry, prepared.position, {now, {}});
     schedule(entry);
   }
   for (auto& [gtid, remembered] : tables.remembered) {
@@ -41,13 +48,8 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
     start_entry(gtid,
                 remembered.outcome == Outcome::kCommitted
                     ? Branch::recovered_committed(settings(), gtid, kind)
-                    : Branch::tombstone(settings(), gtid, remembered.reason),
+                    : Branch::tombstone(settings(), gtid, remembered.reason, true),
                 {now, {}});
-  }
-  operators_.adopt(std::move(tables.operators));
-  if (!operators_.heuristics().empty()) {
-    unfinished_by_hand_ = true;
-    truth_at_ = now;
   }
   // What earlier starts left in the log counts towards the next checkpoint.
   if (tables.first_record.value != 0)
@@ -77,12 +79,18 @@ void Engine::checkpoint_if_due(Now now) {
   forget_old_keys(now);
   checkpoint_start_ = log_.appended();
   append(EpochRecord{options_.epoch});
+  for (const auto& [gtid, entry] : branches_)  // read before the adoption, as they were written
+    if (entry.before_adoption && entry.branch.state() == Branch::State::kPrepared)
+      append(Record(entry.branch.prepared_record()));
   if (adopted_.lineage > 0) append(adopted_);
   for (const auto& peer : peers_.records()) append(peer);
   for (const auto& [gtid, entry] : branches_) {
     const auto state = entry.branch.state();
-    if (state == Branch::State::kPreparing || state == Branch::State::kPrepared)
+    if ((state == Branch::State::kPreparing || state == Branch::State::kPrepared) &&
+        !entry.before_adoption)
       append(entry.branch.prepared_record());
+    if (entry.quorum && state == Branch::State::kPrepared)
+      for (const auto& record : entry.quorum->records()) append(record);
     if (state != Branch::State::kCommitted && state != Branch::State::kAborted &&
         state != Branch::State::kCommitting)
       continue;
@@ -140,13 +148,20 @@ TransactionSummary Engine::summary_of(const Gtid& gtid, const Entry& entry, Now 
   const auto state = entry.branch.state();
   summary.gtid = gtid;
   summary.state = std::string(to_string(state));
-  summary.protocol = entry.branch.kind() == Branch::Kind::kTwoPhase ? "two_phase" : "one_phase";
+  summary.protocol = entry.branch.kind() == Branch::Kind::kTwoPhase
+                         ? std::string(to_string(entry.branch.protocol()))
+                         : "one_phase";
   summary.age_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - entry.since).count();
   if (state == Branch::State::kCommitting || state == Branch::State::kCommitted)
     summary.decision = "commit";
   if (state == Branch::State::kAborted) summary.decision = "abort";
   if (entry.branch.in_doubt()) summary.waiting_for.push_back(entry.branch.coordinator());
+  if (entry.branch.asked())
+    for (const auto& name : entry.branch.asked()->silent()) summary.waiting_for.push_back(name);
+  if (entry.quorum && entry.branch.in_doubt())
+    for (const auto& name : entry.quorum->silent())
+      if (name != entry.branch.coordinator()) summary.waiting_for.push_back(name);
   summary.attempts = static_cast<std::int32_t>(entry.branch.attempts());
   if (const auto wake = entry.branch.next_wake())
     summary.next_retry_ms = std::max<std::int64_t>(
@@ -231,19 +246,8 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
     if (std::find(other.holders.begin(), other.holders.end(), entry->branch.gtid()) !=
         other.holders.end())
       detail.events.push_back(fmt::format("{} waits for its rows", gtid));
-  const auto& coordinator = entry->branch.coordinator();
-  if (entry->branch.continuity_not_proven()) {
-    detail.explanation = fmt::format(
-        "{} cannot prove what it decided (its log was adopted from a copy). The rows stay locked "
-        "until an operator resolves it: troth txn resolve {} --dry-run --commit|--abort",
-        coordinator, entry->branch.gtid());
-  } else if (entry->branch.in_doubt()) {
-    const auto link = links_.find(coordinator);
-    const bool reachable = link != links_.end() && link->second.connected;
-    detail.explanation = fmt::format(
-        "This node voted yes and must wait for {}, which is {}. No data is lost; its rows stay "
-        "locked until then.",
-        coordinator, reachable ? "reachable and being asked" : "unreachable");
+  if (entry->branch.in_doubt()) {
+    detail.explanation = why_blocked(*entry, now);
   } else if (!entry->waits_for.empty()) {
     detail.explanation = "It has not voted yet: it waits for " + entry->waits_for + ".";
   } else {
@@ -261,6 +265,7 @@ Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, No
     if (only != nullptr && &entry != only) continue;
     if (!entry.branch.in_doubt()) continue;
     step(entry, Branch::RetryNow{}, now);
+    if (entry.quorum) step_quorum(entry, ThreePhaseCommit::Suspect{}, now);
     ++poked;
   }
   if (!operators_.heuristics().empty()) ask_for_truth(now);

@@ -46,7 +46,7 @@ Exit codes: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75 fe
 struct Settings {
   participant::AgentOptions agent;
   participant::SqliteOptions sqlite;
-  std::map<NodeName, std::string> coordinators;
+  std::map<NodeName, std::string> peers;
   HostPort listen;
   std::optional<HostPort> http;
   std::string advertise;
@@ -63,12 +63,15 @@ Result<Settings> read(const SettingValues& values) {
     return fail(ErrorCode::kInvalidArgument, "--database is missing; see --help");
   out.sqlite.checkpoint_wal_bytes = values.size("database-wal-bytes");
   out.agent.inquiry_interval = values.duration("inquiry-interval");
+  out.agent.suspicion_timeout = values.duration("suspicion-timeout");
   out.agent.lock_timeout = values.duration("lock-timeout");
   out.agent.flush_interval = values.duration("flush-interval");
   out.agent.segment_bytes = values.size("segment-bytes");
-  for (const auto& peer : values.all("coordinator")) {
-    const auto pair = *parse_assignment(peer.text);
-    out.coordinators[NodeName::from_trusted(pair.first)] = pair.second;
+  for (const char* setting : {"coordinator", "peer"}) {
+    for (const auto& peer : values.all(setting)) {
+      const auto pair = *parse_assignment(peer.text);
+      out.peers[NodeName::from_trusted(pair.first)] = pair.second;
+    }
   }
   out.listen = *parse_host_port(values.text("listen"));
   if (values.has("http") && !values.text("http").empty())
@@ -95,7 +98,7 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   thrift::PeerRelay relay;
   thrift::PeerLinksOptions link_options;
   link_options.self = self;
-  link_options.addresses = settings.coordinators;
+  link_options.addresses = settings.peers;
   thrift::PeerLinks links(link_options, relay, clock, logger);
   settings.agent.data_dir = data_dir;
   TROTH_ASSIGN_OR_RETURN(
@@ -110,9 +113,13 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   server_options.port = settings.listen.port;
   TROTH_ASSIGN_OR_RETURN(
       const auto server,
-      thrift::Server::start(
-          server_options, {nullptr, &agent->admin(), &agent->peer_handler()},
-          {version(), "", self, protocol::Role::kParticipant, {"two_phase", "one_phase"}}, logger));
+      thrift::Server::start(server_options, {nullptr, &agent->admin(), &agent->peer_handler()},
+                            {version(),
+                             "",
+                             self,
+                             protocol::Role::kParticipant,
+                             {"two_phase", "three_phase", "one_phase"}},
+                            logger));
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());
   agent->set_own_address(settings.advertise.empty() ? address : settings.advertise);
   TROTH_TRY(links.start());

@@ -46,6 +46,7 @@ Status bring_up_to_date(ResourceManager& manager, const OpenedDatabase& database
   if (database.is_new) return manager.adopt(recovered.node.identity.log_id, recovered.node.name);
   std::size_t replayed = 0;
   for (const auto& entry : recovered.tables.redo) {
+    if (entry.redo.empty()) continue;  // it only read
     if (entry.committed <= database.applied) continue;
     TROTH_TRY(manager.replay(entry.gtid, entry.committed, entry.redo));
     ++replayed;
@@ -86,7 +87,7 @@ Result<Recovered> recover(FileSystem& files, const std::string& data_dir, wal::O
   TROTH_TRY(bring_up_to_date(manager, database, out, logger));
   TROTH_FAILPOINT("participant.recovery.replayed");
   for (const auto& [gtid, prepared] : out.tables.prepared)
-    TROTH_TRY(manager.retake(gtid, prepared.record.redo));
+    if (!prepared.record.redo.empty()) TROTH_TRY(manager.retake(gtid, prepared.record.redo));
   TROTH_FAILPOINT("participant.recovery.adopted");
   return out;
 }

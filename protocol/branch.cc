@@ -42,12 +42,14 @@ Branch Branch::local(const BranchSettings& settings, Gtid gtid,
   return branch;
 }
 
-Branch Branch::tombstone(const BranchSettings& settings, Gtid gtid, AbortReason reason) {
+Branch Branch::tombstone(const BranchSettings& settings, Gtid gtid, AbortReason reason,
+                         bool durable) {
   Branch branch(settings, gtid,
                 gtid.decider() == Decider::kParticipant ? Kind::kOnePhase : Kind::kTwoPhase);
   branch.started_ = true;
   branch.state_ = State::kAborted;
   branch.reason_ = std::move(reason);
+  branch.refused_ = durable;
   return branch;
 }
 
@@ -56,6 +58,7 @@ Branch Branch::recovered_prepared(const BranchSettings& settings, const Prepared
   Branch branch(settings, record.gtid, Kind::kTwoPhase);
   branch.started_ = true;
   branch.state_ = State::kPrepared;
+  branch.protocol_ = record.protocol;
   branch.coordinator_ = record.coordinator;
   branch.coordinator_durable_ = record.coordinator_durable;
   branch.priority_ = record.priority;
@@ -88,10 +91,14 @@ BranchEffects Branch::step(Event event, MonotonicTime now) {
                  [&](const RecordDurable&) { on_durable(out, now); },
                  [&](const Decided& e) { on_decide(e, out); },
                  [&](const Released&) { on_release(out); },
-                 [&](const InquiryAnswered& e) {
-                   continuity_not_proven_ = e.answer == InquiryReply::Answer::kContinuityNotProven;
-                 },
+                 [&](const InquiryAnswered& e) { on_inquiry_answered(e); },
                  [&](const OnePhaseInquired& e) { on_one_phase_inquiry(e, out); },
+                 [&](const MemberAsked& e) { on_member_asked(e, out); },
+                 [&](const MemberAnswered& e) { on_member_answered(e, out); },
+                 [&](const MemberReachable&) {
+                   if (asked_ && (state_ == State::kPrepared || state_ == State::kReadOnly))
+                     asked_->ask(out);
+                 },
                  [&](const FileFlushed&) { on_file_flushed(out); },
                  [&](const Tick&) { on_tick(out, now); },
                  [&](const RetryNow&) {
@@ -104,10 +111,12 @@ BranchEffects Branch::step(Event event, MonotonicTime now) {
 }
 
 void Branch::on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now) {
+  coordinator_guessed_ = false;
   coordinator_ = std::move(event.coordinator);  // a restarted coordinator is still the one to ask
   if (interactive_ || event.message.executed > 0) return on_prepare_interactive(event, out, now);
   if (!started_) {
     started_ = true;
+    protocol_ = event.message.protocol;
     coordinator_durable_ = event.coordinator_durable;
     priority_ = event.message.priority;
     members_ = std::move(event.message.members);
@@ -165,7 +174,7 @@ void Branch::on_executed(Executed& event, BranchEffects& out, MonotonicTime now)
   deadline_.reset();
   next_wake_.reset();
   if (kind_ == Kind::kTwoPhase) {
-    if (event.vote == Vote::kReadOnly) {
+    if (event.vote == Vote::kReadOnly && protocol_ != CommitProtocol::kThreePhase) {
       state_ = State::kReadOnly;
       next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);  // when the RELEASE does not come
       return vote(out, Vote::kReadOnly);
@@ -195,7 +204,8 @@ void Branch::on_durable(BranchEffects& out, MonotonicTime now) {
   switch (state_) {
     case State::kPreparing:
       state_ = State::kPrepared;
-      next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);
+      attempts_ = 0;
+      next_wake_ = next_inquiry(now);
       return;
     case State::kCommitting:
       state_ = State::kCommitted;
@@ -213,7 +223,10 @@ void Branch::on_durable(BranchEffects& out, MonotonicTime now) {
 }
 
 void Branch::on_decide(const Decided& event, BranchEffects& out) {
-  if (coordinator_.name.empty()) coordinator_.name = event.from;
+  // After a restart COMMITTED names no coordinator; a member may be the first to say COMMIT, so
+  // every sender is acked until the coordinator is among them.
+  if (coordinator_.name.empty()) coordinator_guessed_ = true;
+  if (coordinator_guessed_) coordinator_.name = event.from;
   switch (event.message.decision) {
     case Decision::kCommit:
       return on_decide_commit(event.message, out);
@@ -230,7 +243,8 @@ void Branch::on_decide_commit(const Decide& message, BranchEffects& out) {
     case State::kPrepared:
       out.append = Record(
           CommittedRecord{gtid_});  // forced, grouped: the ack waits for it, the locks do not
-      out.job = BranchJob::kApply;
+      out.job = has_work() ? BranchJob::kApply : BranchJob::kDiscard;
+      if (!has_work()) file_flushed_ = true;
       state_ = State::kCommitting;
       next_wake_.reset();
       results_.clear();
@@ -270,6 +284,7 @@ void Branch::on_decide_abort(const Decide& message, BranchEffects& out) {
     case State::kPreparing:
     case State::kPrepared:
       state_ = State::kAborted;
+      refused_ = true;  // whoever decided has it durably, and it decides the same again
       reason_ = message.reason;
       next_wake_.reset();
       results_.clear();
@@ -395,7 +410,11 @@ void Branch::acknowledge(BranchEffects& out) {
 void Branch::inquire(BranchEffects& out, MonotonicTime now) {
   ++attempts_;
   out.send(coordinator_.name, Inquire{gtid_});
-  next_wake_ = now + backoff(settings_.inquiry, attempts_, gtid_);
+  next_wake_ = next_inquiry(now);
+  // Two questions were not answered: whoever else was in it may know (three-phase commit has its
+  // ballots for that).
+  const bool silent = !std::exchange(heard_, false) && attempts_ > 2;
+  if (silent && protocol_ != CommitProtocol::kThreePhase) ask_members(out);
 }
 
 void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
@@ -413,10 +432,8 @@ void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
 }
 
 PreparedRecord Branch::prepared_record() const {
-  return {gtid_,        CommitProtocol::kTwoPhase,
-          coordinator_, coordinator_durable_,
-          members_,     priority_,
-          redo_,        traceparent_};
+  return {gtid_,    protocol_, coordinator_, coordinator_durable_,
+          members_, priority_, redo_,        traceparent_};
 }
 
 bool Branch::is_over() const {

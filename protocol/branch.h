@@ -1,7 +1,8 @@
 #pragma once
-// The participant's half: one object per gtid this node has to do with (protocol.md 4; 3PC will add
-// PRECOMMITTED). Pure: step(event, now) -> effects, where one effect may be a job for the resource
-// manager.
+// The participant's half: one object per gtid this node has to do with (protocol.md 4 and 6). In
+// three-phase commit it is the same, except that it never votes READ_ONLY (who has no record cannot
+// be a member of a quorum), and that a ThreePhaseCommit beside it may bring the decision. Pure:
+// step(event, now) -> effects, where one effect may be a job for the resource manager.
 //
 //   PREPARE / one-phase / local request            ABORT or inquiry for a gtid never seen
 //        |                                                        |
@@ -45,6 +46,7 @@
 #include "protocol/effects.h"
 #include "protocol/retry.h"
 #include "protocol/service.h"
+#include "protocol/termination.h"
 
 namespace troth::protocol {
 
@@ -61,6 +63,9 @@ struct BranchSettings {
   NodeName self;
   NodePosition position;  ///< this node's log_id and epoch (durable is ignored)
   RetryPolicy inquiry;    ///< first: silence after which a prepared branch asks
+  /// The same in three-phase commit, where the answer "not decided yet" also shows that nobody need
+  /// be suspected: well below the timeout of suspicion.
+  Duration heartbeat{std::chrono::milliseconds(200)};
 };
 
 class Branch {
@@ -118,12 +123,22 @@ class Branch {
   struct OnePhaseInquired {
     NodeName from;
   };
-  struct FileFlushed {};  ///< the database file holds the work
+  /// Another member is in doubt and asks; in a ballot only the decision is worth an answer.
+  struct MemberAsked {
+    NodeName from;
+    bool ballot = false;
+  };
+  struct MemberAnswered {
+    NodeName from;
+    MemberAnswer::Knows knows = MemberAnswer::Knows::kNoOpinion;
+  };
+  struct MemberReachable {};  ///< a link to another member came up
+  struct FileFlushed {};      ///< the database file holds the work
   struct Tick {};
   struct RetryNow {};
-  using Event =
-      std::variant<Prepared, OnePhase, Executed, RecordDurable, Decided, Released, InquiryAnswered,
-                   OnePhaseInquired, FileFlushed, Tick, RetryNow, ExecuteArrived, Dropped>;
+  using Event = std::variant<Prepared, OnePhase, Executed, RecordDurable, Decided, Released,
+                             InquiryAnswered, OnePhaseInquired, MemberAsked, MemberAnswered,
+                             MemberReachable, FileFlushed, Tick, RetryNow, ExecuteArrived, Dropped>;
 
   /// First event must be Prepared, ExecuteArrived or OnePhase.
   Branch(const BranchSettings& settings, Gtid gtid, Kind kind);
@@ -131,8 +146,9 @@ class Branch {
   /// Executed when done.
   static Branch local(const BranchSettings& settings, Gtid gtid,
                       std::optional<MonotonicTime> deadline);
-  /// ABORT or inquiry for a gtid never seen.
-  static Branch tombstone(const BranchSettings& settings, Gtid gtid, AbortReason reason);
+  /// ABORT or inquiry for a gtid never seen. `durable`: the log holds it.
+  static Branch tombstone(const BranchSettings& settings, Gtid gtid, AbortReason reason,
+                          bool durable = false);
   static Branch recovered_prepared(const BranchSettings& settings, const PreparedRecord& record,
                                    MonotonicTime now);
   static Branch recovered_committed(const BranchSettings& settings, Gtid gtid, Kind kind);
@@ -144,6 +160,10 @@ class Branch {
   Kind kind() const { return kind_; }
   const Gtid& gtid() const { return gtid_; }
   const NodeName& coordinator() const { return coordinator_.name; }
+  const Member& coordinator_member() const { return coordinator_; }
+  CommitProtocol protocol() const { return protocol_; }
+  /// Who was asked because the coordinator is silent; none while it is not.
+  const std::optional<CooperativeTermination>& asked() const { return asked_; }
   const std::string& redo() const { return redo_; }
   const std::vector<Member>& members() const { return members_; }
   const AbortReason& reason() const { return reason_; }
@@ -155,6 +175,8 @@ class Branch {
   /// Nothing is owed by or to it; kept only to answer duplicates until ended_below passes.
   bool is_over() const;
   bool file_flushed() const { return file_flushed_; }
+  /// A member of three-phase commit that only reads has a record, and nothing to apply.
+  bool has_work() const { return protocol_ != CommitProtocol::kThreePhase || !redo_.empty(); }
   /// What its PREPARED record says, for a checkpoint. PREPARING and PREPARED only.
   PreparedRecord prepared_record() const;
 
@@ -174,6 +196,9 @@ class Branch {
   void on_decide_abort(const Decide& message, BranchEffects& out);
   void on_release(BranchEffects& out);
   void on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& out);
+  void on_inquiry_answered(const InquiryAnswered& event);
+  void on_member_asked(const MemberAsked& event, BranchEffects& out);
+  void on_member_answered(const MemberAnswered& event, BranchEffects& out);
   void on_file_flushed(BranchEffects& out);
   void on_tick(BranchEffects& out, MonotonicTime now);
 
@@ -181,6 +206,9 @@ class Branch {
   void answer_one_phase(BranchEffects& out);
   void acknowledge(BranchEffects& out);
   void inquire(BranchEffects& out, MonotonicTime now);
+  MonotonicTime next_inquiry(MonotonicTime now) const;
+  void ask_members(BranchEffects& out);
+  void refuse_for_ever(BranchEffects& out);
   void abort_alone(AbortReason reason, BranchEffects& out);
   OnePhaseResult one_phase_result(Outcome outcome) const;
   void assert_invariants() const;
@@ -188,6 +216,7 @@ class Branch {
   BranchSettings settings_;
   Gtid gtid_;
   Kind kind_;
+  CommitProtocol protocol_ = CommitProtocol::kTwoPhase;
   State state_ = State::kExecuting;
   Member coordinator_;
   Lsn coordinator_durable_;
@@ -203,9 +232,13 @@ class Branch {
   bool interactive_ = false;
   bool finishing_ = false;      // interactive, and PREPARE has come
   std::uint32_t executed_ = 0;  // number of the last EXECUTE
+  bool coordinator_guessed_ = false;
   bool ack_owed_ = false;
   bool file_flushed_ = false;
   bool continuity_not_proven_ = false;
+  bool heard_ = false;    // the coordinator answered the last inquiry
+  bool refused_ = false;  // ABORTED, and a crash will not make it vote yes
+  std::optional<CooperativeTermination> asked_;
   std::optional<MonotonicTime> deadline_;  // of EXECUTING only
   std::uint32_t attempts_ = 0;             // inquiries sent
   std::optional<MonotonicTime> next_wake_;

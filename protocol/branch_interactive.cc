@@ -104,6 +104,7 @@ void Branch::on_prepare_interactive(const Prepared& event, BranchEffects& out, M
       finishing_ = true;
       if (message.executed != executed_) return abort_alone(lost(message.executed, executed_), out);
       coordinator_durable_ = event.coordinator_durable;
+      protocol_ = message.protocol;
       members_ = message.members;
       deadline_ = now + message.time_left;
       next_wake_ = deadline_;

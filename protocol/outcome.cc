@@ -1,5 +1,7 @@
 #include "protocol/outcome.h"
 
+#include <fmt/format.h>
+
 #include <array>
 
 namespace troth::protocol {
@@ -95,6 +97,13 @@ std::string_view to_string(Outcome outcome) {
       return "IN_DOUBT";
   }
   return "?";
+}
+
+Result<CommitProtocol> parse_commit_protocol(std::string_view text) {
+  if (text == "two_phase") return CommitProtocol::kTwoPhase;
+  if (text == "three_phase") return CommitProtocol::kThreePhase;
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("\"{}\" is not a protocol: two_phase or three_phase", text));
 }
 
 std::string_view to_string(CommitProtocol protocol) {

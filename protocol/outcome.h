@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/result.h"
 #include "protocol/statement.h"
 
 namespace troth::protocol {
@@ -72,6 +73,8 @@ std::string_view to_string(Vote vote);
 std::string_view to_string(Decision decision);
 std::string_view to_string(Outcome outcome);
 std::string_view to_string(CommitProtocol protocol);
+/// "two_phase" or "three_phase".
+Result<CommitProtocol> parse_commit_protocol(std::string_view text);
 std::string_view to_string(AbortCode code);
 /// kInternal for a name not known.
 AbortCode parse_abort_code(std::string_view text);

@@ -27,7 +27,8 @@ struct SubmitRequest {
   std::vector<BranchRequest> branches;
   std::string idempotency_key;  ///< at most 128 bytes; empty = none
   Duration deadline{0};         ///< time to reach a decision; 0 = the server's default
-  CommitProtocol protocol = CommitProtocol::kTwoPhase;
+  /// Among several participants; none: the coordinator's default.
+  std::optional<CommitProtocol> protocol;
   AnswerAt answer_at = AnswerAt::kDecided;
   std::string traceparent;
   std::string client_name;
@@ -111,6 +112,7 @@ struct BeginRequest {
   Duration deadline{0};      ///< from begin to decision; 0 = the server's default
   Duration idle_timeout{0};  ///< longest pause between two requests; 0 = the server's default
   AnswerAt answer_at = AnswerAt::kDecided;
+  std::optional<CommitProtocol> protocol;  ///< none: the coordinator's default
   bool detached = false;  ///< it outlives the connection it was begun on
   Gtid retry_of;          ///< a transaction that lost a conflict: this one gets its age (nil: none)
   std::string traceparent;

@@ -297,6 +297,22 @@ std::vector<NodeName> ThreePhaseCommit::silent() const {
   return out;
 }
 
+std::vector<Record> ThreePhaseCommit::records() const {
+  std::vector<Record> out;
+  const auto& attempt = position_.last_attempt;
+  if (position_.state == MemberState::kPrecommitted) {
+    PrecommittedRecord record;
+    record.gtid = setup_.gtid;
+    record.ballot = attempt;
+    out.emplace_back(std::move(record));
+  } else if (position_.state == MemberState::kPreaborted) {
+    out.emplace_back(PreabortedRecord{setup_.gtid, attempt});
+  }
+  if (position_.last_elected > attempt)
+    out.emplace_back(ElectedRecord{setup_.gtid, position_.last_elected});
+  return out;
+}
+
 bool ThreePhaseCommit::is_member(const NodeName& name) const {
   return std::any_of(setup_.members.begin(), setup_.members.end(),
                      [&](const Member& member) { return member.name == name; });

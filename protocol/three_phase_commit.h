@@ -107,6 +107,9 @@ class ThreePhaseCommit {
   /// Who has not answered the ballot this member leads.
   std::vector<NodeName> silent() const;
   std::uint32_t attempts() const { return tries_; }
+  std::size_t rank() const;
+  /// What its log says of its position, once more: for a checkpoint.
+  std::vector<Record> records() const;
 
  private:
   struct Pending {
@@ -135,7 +138,6 @@ class ThreePhaseCommit {
   void follow(MonotonicTime now);
   void resend(BallotEffects& out, MonotonicTime now);
   bool is_member(const NodeName& name) const;
-  std::size_t rank() const;
   void assert_invariants() const;
 
   Setup setup_;

@@ -34,6 +34,8 @@ std::string_view to_string(TwoPhaseCommit::State state) {
       return "preparing";
     case TwoPhaseCommit::State::kDeciding:
       return "deciding";
+    case TwoPhaseCommit::State::kPrecommitting:
+      return "precommitting";
     case TwoPhaseCommit::State::kCommitting:
       return "committing";
     case TwoPhaseCommit::State::kAborting:
@@ -74,14 +76,16 @@ CommitEffects TwoPhaseCommit::step(Event event, MonotonicTime now) {
   CommitEffects out;
   std::visit(Overloaded{
                  [&](const Start&) { on_start(out, now); },
-                 [&](VoteArrived& e) { on_vote(e, out); },
-                 [&](const AckArrived& e) { on_ack(e, out); },
+                 [&](VoteArrived& e) { on_vote(e, out, now); },
+                 [&](const AckArrived& e) { on_ack(e, out, now); },
                  [&](const Inquired& e) { on_inquiry(e, out); },
                  [&](const RecordDurable&) { on_durable(out, now); },
                  [&](const Tick& e) { on_tick(e, out, now); },
                  [&](const Cancel& e) { on_cancel(e, out); },
                  [&](const MemberRestarted& e) { on_member_restarted(e, out); },
                  [&](const RetryNow&) { on_retry(out, now); },
+                 [&](const BallotArrived& e) { on_ballot(e, out, now); },
+                 [&](const DecideArrived& e) { on_decide(e, out, now); },
              },
              event);
   assert_invariants();
@@ -102,6 +106,7 @@ void TwoPhaseCommit::send_prepares(const std::vector<NodeName>& to, CommitEffect
     if (!contains(to, branch.participant)) continue;
     Prepare prepare;
     prepare.gtid = setup_.gtid;
+    prepare.protocol = setup_.protocol;
     prepare.priority = setup_.priority;
     prepare.time_left = std::max(Duration{0}, setup_.deadline - now);
     prepare.statements = branch.statements;
@@ -114,7 +119,7 @@ void TwoPhaseCommit::send_prepares(const std::vector<NodeName>& to, CommitEffect
   next_wake_ = std::min(next_resend_, setup_.deadline);
 }
 
-void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out) {
+void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime now) {
   if (state_ == State::kAborting || state_ == State::kEnded) {
     if (state_ == State::kAborting && event.vote.vote == Vote::kCommit)
       out.promise(event.from,
@@ -126,6 +131,11 @@ void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out) {
   // A COMMIT record names only the writers: after a restart a late read-only vote comes from nobody
   // it knows.
   if (counted == VoteTally::Counted::kStranger && recovered_) return;
+  // It voted yes, and has aborted since: another member refused to vote, or a majority ended it.
+  if (counted == VoteTally::Counted::kChanged && event.vote.vote == Vote::kAbort) {
+    if (state_ == State::kPreparing) return abort(event.vote.reason, out);
+    if (state_ == State::kPrecommitting) return adopt(Decision::kAbort, false, out, now);
+  }
   if (counted != VoteTally::Counted::kNew) {
     out.alarm = fmt::format(
         "{} {} the vote {} for {}", event.from,
@@ -154,10 +164,11 @@ void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out) {
           out);
     results_[i].results = std::move(event.vote.results);
   }
-  if (tally_.all_in()) decide_commit(out);
+  if (tally_.all_in()) decide_commit(out, now);
 }
 
-void TwoPhaseCommit::decide_commit(CommitEffects& out) {
+void TwoPhaseCommit::decide_commit(CommitEffects& out, MonotonicTime now) {
+  if (setup_.protocol == CommitProtocol::kThreePhase) return precommit(out, now);
   unacked_ = tally_.voted(Vote::kCommit);
   // Every branch has executed: nobody acquires locks any more, so readers may let theirs go.
   for (const auto& reader : tally_.voted(Vote::kReadOnly)) out.send(reader, Release{setup_.gtid});
@@ -184,6 +195,7 @@ void TwoPhaseCommit::decide_commit(CommitEffects& out) {
 }
 
 void TwoPhaseCommit::on_durable(CommitEffects& out, MonotonicTime now) {
+  if (quorum_) return step_quorum(ThreePhaseCommit::RecordDurable{}, out, now);
   switch (state_) {
     case State::kDeciding:
       state_ = State::kCommitting;
@@ -194,13 +206,16 @@ void TwoPhaseCommit::on_durable(CommitEffects& out, MonotonicTime now) {
     case State::kAborting:
       return end(out);
     case State::kPreparing:
+    case State::kPrecommitting:
     case State::kCommitting:
     case State::kEnded:
       return;
   }
 }
 
-void TwoPhaseCommit::on_ack(const AckArrived& event, CommitEffects& out) {
+void TwoPhaseCommit::on_ack(const AckArrived& event, CommitEffects& out, MonotonicTime now) {
+  // The members have ended it among themselves and one of them holds COMMITTED durably.
+  if (state_ == State::kPrecommitting) adopt(Decision::kCommit, false, out, now);
   if (state_ != State::kCommitting) {
     if (state_ != State::kEnded)
       out.alarm =
@@ -209,7 +224,7 @@ void TwoPhaseCommit::on_ack(const AckArrived& event, CommitEffects& out) {
   }
   std::erase(unacked_, event.from);
   if (!unacked_.empty()) return;
-  if (setup_.answer_at == AnswerAt::kApplied && !recovered_)
+  if (setup_.answer_at == AnswerAt::kApplied && (!recovered_ || quorum_))
     out.answer = outcome(Outcome::kCommitted);
   out.append = Record(EndRecord{setup_.gtid});
   end(out);
@@ -219,6 +234,7 @@ void TwoPhaseCommit::on_inquiry(const Inquired& event, CommitEffects& out) {
   switch (state_) {
     case State::kPreparing:
     case State::kDeciding:
+    case State::kPrecommitting:
       return out.send(event.from, InquiryReply{setup_.gtid, InquiryReply::Answer::kUndecided});
     case State::kCommitting:
       return out.promise(event.from, decide(Decision::kCommit));
@@ -241,6 +257,10 @@ void TwoPhaseCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTim
     if (missing.size() == 1) reason.participant = missing.front();
     return abort(std::move(reason), out);
   }
+  if (state_ == State::kPrecommitting) {
+    doubt_if_due(out, now);
+    return step_quorum(ThreePhaseCommit::Tick{}, out, now);
+  }
   if (next_wake_ && now >= next_resend_) on_retry(out, now);
 }
 
@@ -254,6 +274,8 @@ void TwoPhaseCommit::on_retry(CommitEffects& out, MonotonicTime now) {
       schedule_resend(now);
       next_wake_ = next_resend_;
       return;
+    case State::kPrecommitting:
+      return step_quorum(ThreePhaseCommit::Suspect{}, out, now);
     case State::kDeciding:
     case State::kAborting:
     case State::kEnded:
@@ -314,6 +336,7 @@ TransactionOutcome TwoPhaseCommit::outcome(Outcome value) {
   answer.gtid = setup_.gtid;
   answer.outcome = value;
   if (value == Outcome::kCommitted) answer.results = std::move(results_);
+  answer.replayed = recovered_ && quorum_;
   return answer;
 }
 
@@ -329,6 +352,8 @@ std::vector<NodeName> TwoPhaseCommit::waiting_for() const {
   switch (state_) {
     case State::kPreparing:
       return tally_.missing();
+    case State::kPrecommitting:
+      return quorum_->silent();
     case State::kDeciding:
     case State::kCommitting:
       return unacked_;
@@ -351,6 +376,10 @@ void TwoPhaseCommit::assert_invariants() const {
                    "gtid {} decides without unanimity", gtid());
       TROTH_ASSERT(!next_wake_.has_value(), "gtid {} has a timer while its record is on its way",
                    gtid());
+      return;
+    case State::kPrecommitting:
+      TROTH_ASSERT(quorum_ && !quorum_->decided() && next_wake_,
+                   "gtid {} waits for a quorum that has decided, or without a timer", gtid());
       return;
     case State::kCommitting:
       TROTH_ASSERT(!unacked_.empty() && next_wake_.has_value(),

@@ -26,9 +26,19 @@
 // on_cancel, on_member_restarted] DECIDING   -> COMMITTING  [on_durable]  ABORTING  -> ENDED
 // [on_durable] COMMITTING -> ENDED       [on_ack]
 //
+// With `protocol = three_phase` a quorum takes the place of DECIDING (three_phase_commit.h):
+//
+//   PREPARING --- all votes in, all yes ---> PRECOMMITTING --- a majority PRECOMMITTED --->
+//   COMMITTING
+//                                                 \--- a majority PREABORTED ------------> ENDED
+//
+// PREPARING -> PRECOMMITTING [on_vote]   PRECOMMITTING -> COMMITTING | ENDED [on_ballot,
+// on_durable, on_decide, on_ack, on_tick]
+//
 // Guarantees per state (asserted after each step by assert_invariants):
 //  PREPARING   no vote is NO; no record exists; not every vote is in
 //  DECIDING    every vote is in, none NO, at least one COMMIT; the client has not been answered
+//  PRECOMMITTING  every vote is YES; this node is one member among others and decides nothing alone
 //  COMMITTING  the decision is durable; at least one writer has not acked
 //  ABORTING    the ABORT record (keyed requests only) is on its way; no COMMIT record exists or
 //  ever will ENDED       nothing more is owed to anybody
@@ -40,6 +50,7 @@
 #include "protocol/effects.h"
 #include "protocol/retry.h"
 #include "protocol/service.h"
+#include "protocol/three_phase_commit.h"
 #include "protocol/vote_tally.h"
 
 namespace troth::protocol {
@@ -48,7 +59,7 @@ using CommitEffects = EffectsOf<TransactionOutcome>;
 
 class TwoPhaseCommit {
  public:
-  enum class State { kPreparing, kDeciding, kCommitting, kAborting, kEnded };
+  enum class State { kPreparing, kDeciding, kPrecommitting, kCommitting, kAborting, kEnded };
 
   struct Setup {
     Gtid gtid;
@@ -65,6 +76,9 @@ class TwoPhaseCommit {
     RetryPolicy resend;
     /// A lost conflict is not this request's last word: such an abort leaves its key free.
     bool tried_again = false;
+    CommitProtocol protocol = CommitProtocol::kTwoPhase;
+    Member coordinator;         ///< this node, as a member of the quorum; three-phase only
+    SuspicionPolicy suspicion;  ///< likewise
   };
 
   // events
@@ -91,13 +105,26 @@ class TwoPhaseCommit {
     Epoch epoch;
   };  ///< seen with a newer epoch: its read locks are gone
   struct RetryNow {};
+  struct BallotArrived {
+    NodeName from;
+    BallotMessage message;
+  };
+  struct DecideArrived {
+    NodeName from;
+    Decide decide;
+  };  ///< a member knows, or refused to vote
   using Event = std::variant<Start, VoteArrived, AckArrived, Inquired, RecordDurable, Tick, Cancel,
-                             MemberRestarted, RetryNow>;
+                             MemberRestarted, RetryNow, BallotArrived, DecideArrived>;
 
   explicit TwoPhaseCommit(Setup setup);
   /// After a restart: a COMMIT record without END. Goes on in COMMITTING through the same code as
   /// the live path.
   static TwoPhaseCommit recovered(const CommitRecord& record, RetryPolicy resend,
+                                  MonotonicTime now);
+
+  /// After a restart: PRECOMMITTED without a decision. Only one more member: it asks the others.
+  static TwoPhaseCommit recovered(const PrecommittedRecord& record, QuorumPosition position,
+                                  NodeName self, RetryPolicy resend, SuspicionPolicy suspicion,
                                   MonotonicTime now);
 
   CommitEffects step(Event event, MonotonicTime now);
@@ -114,20 +141,30 @@ class TwoPhaseCommit {
   bool recovered_from_log() const { return recovered_; }
   const VoteTally& tally() const { return tally_; }
   const std::vector<NodeName>& unacked() const { return unacked_; }
+  /// Of a three-phase transaction, once every vote is in.
+  const ThreePhaseCommit* quorum() const { return quorum_ ? &*quorum_ : nullptr; }
+  /// Its first PRECOMMITTED record, for a checkpoint.
+  PrecommittedRecord precommitted_record() const;
 
  private:
   void on_start(CommitEffects& out, MonotonicTime now);
-  void on_vote(VoteArrived& event, CommitEffects& out);
-  void on_ack(const AckArrived& event, CommitEffects& out);
+  void on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime now);
+  void on_ack(const AckArrived& event, CommitEffects& out, MonotonicTime now);
   void on_inquiry(const Inquired& event, CommitEffects& out);
   void on_durable(CommitEffects& out, MonotonicTime now);
   void on_tick(const Tick& event, CommitEffects& out, MonotonicTime now);
   void on_cancel(const Cancel& event, CommitEffects& out);
   void on_member_restarted(const MemberRestarted& event, CommitEffects& out);
   void on_retry(CommitEffects& out, MonotonicTime now);
+  void on_ballot(const BallotArrived& event, CommitEffects& out, MonotonicTime now);
+  void on_decide(const DecideArrived& event, CommitEffects& out, MonotonicTime now);
 
   void send_prepares(const std::vector<NodeName>& to, CommitEffects& out, MonotonicTime now);
-  void decide_commit(CommitEffects& out);
+  void decide_commit(CommitEffects& out, MonotonicTime now);
+  void precommit(CommitEffects& out, MonotonicTime now);
+  void step_quorum(const ThreePhaseCommit::Event& event, CommitEffects& out, MonotonicTime now);
+  void adopt(Decision decision, bool told, CommitEffects& out, MonotonicTime now);
+  void doubt_if_due(CommitEffects& out, MonotonicTime now);
   void abort(AbortReason reason, CommitEffects& out);
   void end(CommitEffects& out);
   TransactionOutcome outcome(Outcome value);
@@ -144,6 +181,8 @@ class TwoPhaseCommit {
   std::optional<MonotonicTime> next_wake_;
   MonotonicTime next_resend_;
   bool recovered_ = false;
+  std::optional<ThreePhaseCommit> quorum_;
+  std::optional<MonotonicTime> doubt_at_;  // when the client is told "not known yet"
 };
 
 std::string_view to_string(TwoPhaseCommit::State state);

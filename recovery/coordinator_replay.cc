@@ -27,6 +27,51 @@ void remember_outcome(CoordinatorTables& tables, const Gtid& gtid, Outcome outco
                                                  oldest.sequence() + 1, Decider::kCoordinator));
 }
 
+// COMMIT without END from now on, or aborted.
+void replay_decided(CoordinatorTables& tables, const DecidedRecord& decided) {
+  const bool commit = decided.decision == Decision::kCommit;
+  const auto outcome = commit ? Outcome::kCommitted : Outcome::kAborted;
+  remember_outcome(tables, decided.gtid, outcome, decided.reason);
+  const auto found = tables.undecided.find(decided.gtid);
+  if (found == tables.undecided.end()) return;
+  const auto& record = found->second.record;
+  remember_key(tables, record.idempotency_key, record.body_digest, decided.gtid, outcome,
+               decided.reason, record.decided);
+  if (commit) {
+    CommitRecord unended{record.gtid,        {},
+                         record.ack_at,      record.idempotency_key,
+                         record.body_digest, record.decided,
+                         record.comment};
+    // The first member is the coordinator itself.
+    unended.members.assign(record.members.begin() + 1, record.members.end());
+    tables.unended[decided.gtid] = std::move(unended);
+  }
+  tables.undecided.erase(found);
+}
+
+/// True if it was a record of a ballot.
+bool replay_ballot(CoordinatorTables& tables, const Record& record) {
+  const auto at = [&](const Gtid& gtid) {
+    const auto found = tables.undecided.find(gtid);
+    return found == tables.undecided.end() ? nullptr : &found->second.position;
+  };
+  if (const auto* committing = std::get_if<PrecommittedRecord>(&record)) {
+    if (!committing->members.empty() && tables.outcomes.count(committing->gtid) == 0)
+      tables.undecided[committing->gtid].record = *committing;
+    if (auto* position = at(committing->gtid))
+      position->accept(committing->ballot, Decision::kCommit);
+  } else if (const auto* aborting = std::get_if<PreabortedRecord>(&record)) {
+    if (auto* position = at(aborting->gtid)) position->accept(aborting->ballot, Decision::kAbort);
+  } else if (const auto* elected = std::get_if<ElectedRecord>(&record)) {
+    if (auto* position = at(elected->gtid)) position->promise(elected->ballot);
+  } else if (const auto* decided = std::get_if<DecidedRecord>(&record)) {
+    replay_decided(tables, *decided);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
@@ -40,6 +85,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     tables.peers.push_back(*peer);
   } else if (auto* commit = std::get_if<CommitRecord>(&*decoded)) {
     remember_outcome(tables, commit->gtid, Outcome::kCommitted, {});
+    tables.undecided.erase(commit->gtid);
     remember_key(tables, commit->idempotency_key, commit->body_digest, commit->gtid,
                  Outcome::kCommitted, {}, commit->decided);
     const Gtid gtid = commit->gtid;
@@ -55,7 +101,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     remember_outcome(tables, key->gtid, key->outcome, key->reason);
   } else if (const auto* horizon = std::get_if<HorizonRecord>(&*decoded)) {
     tables.horizon = std::max(tables.horizon, horizon->forgotten_below);
-  } else if (!replay(tables.operators, *decoded)) {
+  } else if (!replay_ballot(tables, *decoded) && !replay(tables.operators, *decoded)) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("record at LSN {} is a {} record: this is not a coordinator's log",
                             view.lsn, protocol::to_string(type_of(*decoded))));

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "protocol/record.h"
+#include "protocol/three_phase_commit.h"
 #include "recovery/operator_book.h"
 #include "wal/format.h"
 
@@ -17,12 +18,19 @@ struct KnownOutcome {
   protocol::AbortReason reason;
 };
 
+/// A three-phase transaction that was precommitted here and whose decision is not in the log.
+struct UndecidedQuorum {
+  protocol::PrecommittedRecord record;  ///< the first one
+  protocol::QuorumPosition position;
+};
+
 struct CoordinatorTables {
   std::size_t max_outcomes = 200000;  ///< kept in `outcomes`; older ones are below the horizon
   Epoch epoch;                        ///< of the last start
   protocol::AdoptedRecord adopted;    ///< gtids of epochs below it are never presumed aborted
   Gtid horizon;                       ///< outcomes of ended gtids below it are forgotten
   std::map<Gtid, protocol::CommitRecord> unended;  ///< COMMIT without END
+  std::map<Gtid, UndecidedQuorum> undecided;       ///< three-phase
   std::map<Gtid, KnownOutcome> outcomes;           ///< everything the log still tells
   std::unordered_map<std::string, protocol::KeyRecord> keys;
   std::vector<protocol::PeerRecord> peers;  ///< oldest first; later ones win

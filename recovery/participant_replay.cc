@@ -19,6 +19,36 @@ void remember(ParticipantTables& tables, const Gtid& gtid, Outcome outcome,
   tables.remembered[gtid] = std::move(record);
 }
 
+// A checkpoint copies undecided branches forward, and its copies may be cut off anywhere: what the
+// branch promised before stays.
+void replay_prepared(ParticipantTables& tables, PreparedRecord record, Lsn lsn) {
+  // A copy read after its decision would be a bug of the writer.
+  if (tables.remembered.count(record.gtid) != 0) return;
+  auto& entry = tables.prepared[record.gtid];
+  entry.record = std::move(record);
+  entry.lsn = lsn;
+  entry.before_adoption = false;
+}
+
+/// True if it was a record of a ballot.
+bool replay_ballot(ParticipantTables& tables, const Record& record) {
+  const auto at = [&](const Gtid& gtid) {
+    const auto found = tables.prepared.find(gtid);
+    return found == tables.prepared.end() ? nullptr : &found->second.position;
+  };
+  if (const auto* committing = std::get_if<PrecommittedRecord>(&record)) {
+    if (auto* position = at(committing->gtid))
+      position->accept(committing->ballot, Decision::kCommit);
+  } else if (const auto* aborting = std::get_if<PreabortedRecord>(&record)) {
+    if (auto* position = at(aborting->gtid)) position->accept(aborting->ballot, Decision::kAbort);
+  } else if (const auto* elected = std::get_if<ElectedRecord>(&record)) {
+    if (auto* position = at(elected->gtid)) position->promise(elected->ballot);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 Status replay_committed(ParticipantTables& tables, const Gtid& gtid, Lsn lsn) {
   const auto found = tables.prepared.find(gtid);
   if (found == tables.prepared.end()) {
@@ -66,13 +96,11 @@ Status replay(ParticipantTables& tables, const wal::RecordView& view) {
     tables.epoch = std::max(tables.epoch, epoch->epoch);
   } else if (const auto* adopted = std::get_if<AdoptedRecord>(&*decoded)) {
     if (adopted->lineage >= tables.adopted.lineage) tables.adopted = *adopted;
+    for (auto& [gtid, entry] : tables.prepared) entry.before_adoption = true;
   } else if (const auto* peer = std::get_if<PeerRecord>(&*decoded)) {
     tables.peers.push_back(*peer);
   } else if (auto* prepared = std::get_if<PreparedRecord>(&*decoded)) {
-    // A checkpoint copies undecided branches forward; a copy read after its decision would be a bug
-    // of the writer.
-    if (tables.remembered.count(prepared->gtid) == 0)
-      tables.prepared[prepared->gtid] = {std::move(*prepared), view.lsn};
+    replay_prepared(tables, std::move(*prepared), view.lsn);
   } else if (const auto* committed = std::get_if<CommittedRecord>(&*decoded)) {
     return replay_committed(tables, committed->gtid, view.lsn);
   } else if (const auto* aborted = std::get_if<AbortedRecord>(&*decoded)) {
@@ -88,7 +116,7 @@ Status replay(ParticipantTables& tables, const wal::RecordView& view) {
     tables.remembered[gtid] = std::move(*remembered);
   } else if (const auto* horizon = std::get_if<HorizonRecord>(&*decoded)) {
     replay_horizon(tables, horizon->forgotten_below);
-  } else if (!replay(tables.operators, *decoded)) {
+  } else if (!replay_ballot(tables, *decoded) && !replay(tables.operators, *decoded)) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("record at LSN {} is a {} record: this is not a participant's log",
                             view.lsn, protocol::to_string(type_of(*decoded))));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "protocol/record.h"
+#include "protocol/three_phase_commit.h"
 #include "recovery/operator_book.h"
 #include "wal/format.h"
 
@@ -19,6 +20,10 @@ struct RedoEntry {
 struct PreparedEntry {
   protocol::PreparedRecord record;
   Lsn lsn;
+  protocol::QuorumPosition position;  ///< three-phase: what it promised and accepted
+  /// Older than an adoption of this log: promises made after the copy was taken are missing, so it
+  /// must not take part in a ballot.
+  bool before_adoption = false;
 };
 
 struct ParticipantTables {

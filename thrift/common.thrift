@@ -26,7 +26,7 @@ enum Outcome {
 
 /** How the participants agree. */
 enum CommitProtocol {
-  /** Never sent; absent means TWO_PHASE. */
+  /** Never sent; absent means the coordinator's default. */
   UNKNOWN = 0,
   /** One participant, which decides by itself. */
   ONE_PHASE = 1,

@@ -26,7 +26,7 @@ v1::Transaction to_wire(const protocol::SubmitRequest& request) {
   }
   if (!request.idempotency_key.empty()) out.__set_idempotency_key(request.idempotency_key);
   if (request.deadline > Duration{0}) out.__set_deadline_ms(to_ms(request.deadline));
-  out.__set_protocol(to_wire(request.protocol));
+  if (request.protocol) out.__set_protocol(to_wire(*request.protocol));
   out.__set_answer_at(to_wire(request.answer_at));
   if (!request.comment.empty()) out.__set_comment(request.comment);
   if (request.retries > 0) out.__set_retries(static_cast<std::int32_t>(request.retries));
@@ -82,6 +82,7 @@ v1::BeginRequest to_wire(const protocol::BeginRequest& request) {
   if (!request.comment.empty()) out.__set_comment(request.comment);
   if (!request.retry_of.is_nil()) out.__set_retry_of(request.retry_of.text());
   if (request.detached) out.__set_detached(true);
+  if (request.protocol) out.__set_protocol(to_wire(*request.protocol));
   return out;
 }
 
@@ -101,6 +102,9 @@ Result<protocol::BeginRequest> from_wire(v1::BeginRequest&& w, const Where& wher
     TROTH_ASSIGN_OR_RETURN(out.retry_of, gtid_from_wire(true, w.retry_of, where, "retry_of"));
   }
   out.detached = w.detached;
+  if (w.__isset.protocol) {
+    TROTH_ASSIGN_OR_RETURN(out.protocol, from_wire(w.protocol, Where(where, "protocol")));
+  }
   out.traceparent = std::move(w.context.traceparent);
   out.client_name = std::move(w.context.client_name);
   return out;

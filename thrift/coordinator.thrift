@@ -158,6 +158,8 @@ struct BeginRequest {
   6: optional string retry_of
   /** True: it lives on when this connection closes, until the idle timeout. */
   7: optional bool detached
+  /** Absent: the coordinator's default. One participant alone is always TWO_PHASE here. */
+  8: optional common.CommitProtocol protocol
 }
 
 /** Answer of begin. */

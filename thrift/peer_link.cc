@@ -84,7 +84,8 @@ void PeerLink::flush() {
 
 void PeerLink::set_address(const std::string& address) {
   std::lock_guard lock(mutex_);
-  if (status_.address == address) return;
+  // The same again while the link is down: the peer has just been heard of, so try at once.
+  if (status_.address == address && status_.connected) return;
   status_.address = address;
   address_changed_ = true;
   wake_.notify_all();

@@ -53,11 +53,11 @@ class PeerLinks::Impl {
   void learn_address(const NodeName& peer, const std::string& address) {
     if (!parse_endpoint(address) || peer == options_.self) return;
     const auto configured = options_.addresses.find(peer);
-    if (configured != options_.addresses.end() && !configured->second.empty()) return;
+    const bool fixed = configured != options_.addresses.end() && !configured->second.empty();
     std::lock_guard lock(mutex_);
     if (stopped_) return;
     if (const auto it = links_.find(peer); it != links_.end()) {
-      it->second->set_address(address);
+      it->second->set_address(fixed ? configured->second : address);
       return;
     }
     auto& link = add(peer, address);

@@ -107,6 +107,24 @@ TEST_CASE("a conversation over two participants, then the same two-phase commit 
   CHECK((*world.ask(talk.gtid))->outcome == Outcome::kCommitted);
 }
 
+TEST_CASE("the protocol is chosen at begin; one participant is two-phase all the same") {
+  CoordinatorWorld world;
+  BeginRequest request;
+  request.protocol = CommitProtocol::kThreePhase;
+  Talk talk(world, request);
+  talk.run("p1", 1);
+  SUBCASE("two participants") {
+    talk.run("p2", 1);
+    talk.commit();
+    CHECK(world.transport.last<Prepare>().protocol == CommitProtocol::kThreePhase);
+    CHECK(world.transport.last<Prepare>().members.size() == 2);
+  }
+  SUBCASE("one") {
+    talk.commit();
+    CHECK(world.transport.last<Prepare>().protocol == CommitProtocol::kTwoPhase);
+  }
+}
+
 TEST_CASE(
     "PREPARE names what each branch has executed; a voter from a later life is not believed") {
   CoordinatorWorld world;

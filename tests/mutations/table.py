@@ -32,8 +32,8 @@ MUTATIONS = [
     ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
         ("participant/engine_status.cc", "append(entry.branch.prepared_record());", "continue;")]),
     ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
-        ("coordinator/engine_status.cc", "record.comment = two->setup().comment;\n    append(record);",
-         "record.comment = two->setup().comment;")]),
+        ("coordinator/engine_status.cc", "record.comment = setup.comment;\n  append(record);",
+         "record.comment = setup.comment;")]),
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
         ("participant/engine.cc", "held.promises = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
@@ -121,4 +121,16 @@ MUTATIONS = [
     ("late-prepare-executed", "a PREPARE that arrives after the end leaves no trace", "", [
         ("participant/engine_messages.cc",
          'if (ended(message.gtid)) return count("late_duplicates");\n  auto found', "auto found")]),
+    ("minority-decides", "only a majority of the members decides a three-phase transaction", "", [
+        ("protocol/termination.h", "return members / 2 + 1;", "return members / 2;")]),
+    ("ballot-promise-forgotten", "what was promised in a ballot survives a restart", "--network hostile", [
+        ("recovery/participant_replay.cc", "position->accept(committing->ballot, Decision::kCommit);",
+         "static_cast<void>(position);")]),
+    ("refusal-not-kept", "who promises never to vote yes keeps that promise", "", [
+        ("participant/engine_members.cc", "  auto& entry =\n      start_entry(gtid,",
+         "  if (!ballot) return send(from, Decide{gtid, Decision::kAbort, {}, {}});\n  auto& entry =\n      start_entry(gtid,")]),
+    ("prepared-member-refuses", "who has voted yes decides nothing", "", [
+        ("protocol/branch_members.cc",
+         "out.send(event.from, MemberAnswer{gtid_, MemberAnswer::Knows::kPrepared});",
+         "out.promise(event.from, Decide{gtid_, Decision::kAbort, {}, {}});")]),
 ]

@@ -33,8 +33,18 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
       const auto [known, is_new] = decisions_.try_emplace(decide->gtid, decide->decision);
       if (!is_new && known->second != decide->decision)
         world_.violation("a decision never changes", "{} was decided both ways", decide->gtid);
+    } else if (std::holds_alternative<Elect>(message) ||
+               std::holds_alternative<AskMember>(message)) {
+      terminated_.insert(gtid_of(message));
+    } else if (const auto* proposal = std::get_if<PreDecide>(&message)) {
+      const auto [known, is_new] =
+          proposals_.try_emplace({proposal->gtid, proposal->ballot}, proposal->decision);
+      if (!is_new && known->second != proposal->decision)
+        world_.violation("a ballot proposes one thing", "{} proposed both ways in ballot {}",
+                         proposal->gtid, text_of(proposal->ballot));
     } else if (const auto* vote = std::get_if<VoteMessage>(&message)) {
-      if (decisions_.count(vote->gtid) != 0) continue;  // an answer to a late duplicate
+      // An answer to a late duplicate, or its members ended it.
+      if (decisions_.count(vote->gtid) + terminated_.count(vote->gtid) != 0) continue;
       const auto [known, is_new] =
           votes_.try_emplace({vote->gtid, batch.header.sender}, vote->vote);
       auto& epoch = vote_epochs_[{vote->gtid, batch.header.sender}];
@@ -154,6 +164,9 @@ void check_logs(World& world, const std::vector<Node*>& nodes,
             says = {committed->gtid, Outcome::kCommitted};
           if (const auto* abort = std::get_if<AbortRecord>(&*record))
             says = {abort->gtid, Outcome::kAborted};
+          if (const auto* decided = std::get_if<DecidedRecord>(&*record))
+            says = {decided->gtid, decided->decision == Decision::kCommit ? Outcome::kCommitted
+                                                                          : Outcome::kAborted};
           if (!says) return {};
           const auto [known, is_new] =
               outcomes.try_emplace(says->first, says->second, node->name());

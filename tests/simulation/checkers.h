@@ -6,8 +6,8 @@
 
 namespace troth::simulation {
 
-/// Listens on the wire: a decision never changes (I2), nor does a vote, and a gtid means one
-/// request for ever.
+/// Listens on the wire: a decision never changes (I2), nor does a vote or what a ballot proposes,
+/// and a gtid means one request for ever.
 class WireWatcher {
  public:
   explicit WireWatcher(World& world) : world_(world) {}
@@ -17,6 +17,8 @@ class WireWatcher {
   const std::map<Gtid, protocol::Outcome>& outcomes_told() const { return told_; }
   /// A participant has recovered and holds these transactions in doubt.
   void see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids);
+  /// Transactions in which a member led a ballot above the first, or asked the others.
+  std::size_t terminations() const { return terminated_.size(); }
 
  private:
   bool only_read(const Gtid& gtid) const;
@@ -25,6 +27,8 @@ class WireWatcher {
   World& world_;
   std::map<Gtid, protocol::Outcome> told_;
   std::map<Gtid, protocol::Decision> decisions_;
+  std::set<Gtid> terminated_;
+  std::map<std::pair<Gtid, protocol::Ballot>, protocol::Decision> proposals_;
   std::map<std::pair<Gtid, NodeName>, protocol::Vote> votes_;
   std::map<std::pair<Gtid, NodeName>, Epoch> vote_epochs_;
   std::map<std::pair<Gtid, NodeName>, std::string> requests_;

@@ -47,7 +47,12 @@ void Clients::converse(std::size_t number, CoordinatorNode* coordinator,
   auto talk =
       std::make_shared<Conversation>(Conversation{number, coordinator, std::move(done), {}, 0, 0});
   call<BeginReply>(
-      talk, [](CoordinatorNode& node, auto back) { node.begin({}, std::move(back)); },
+      talk,
+      [protocol = protocol_of(number)](CoordinatorNode& node, auto back) {
+        BeginRequest request;
+        request.protocol = protocol;
+        node.begin(std::move(request), std::move(back));
+      },
       [this, talk](const BeginReply& reply) {
         if (reply.refusal) return give_up(talk);
         talk->gtid = reply.gtid;

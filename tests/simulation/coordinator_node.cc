@@ -41,6 +41,8 @@ Status CoordinatorNode::open() {
   options.idle_timeout = milliseconds(400);
   options.interactive_deadline = milliseconds(1500);
   options.resend = {milliseconds(50), milliseconds(400)};
+  options.suspicion = {
+      milliseconds(70), {milliseconds(20), milliseconds(150)}, setup_.log_id.bytes[1]};
   options.checkpoint_bytes = setup_.checkpoint_bytes;
   options.max_recent = 300;
   engine_ = std::make_unique<coordinator::Engine>(options, *log_, *links_, Logger());

@@ -7,6 +7,7 @@ using std::chrono::milliseconds;
 
 void Clients::start(std::size_t clients, std::size_t requests_each, bool fat) {
   active_ = clients;
+  three_phase_of_four_ = world_.random.percent(40) ? 0 : 1 + world_.random.below(4);
   fat_ = fat;
   for (std::size_t client = 0; client < clients; ++client)
     world_.after(world_.between(Duration{0}, milliseconds(30)),
@@ -72,6 +73,7 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
     submit.traceparent = std::string(12'000, 't');
   }
   submit.retries = number % 3 == 0 ? 5 : 0;
+  submit.protocol = protocol_of(number);
   if (number % 9 == 0) submit.answer_at = AnswerAt::kApplied;
   for (const auto& operation : request.operations) {
     auto branch = std::find_if(submit.branches.begin(), submit.branches.end(), [&](const auto& b) {

@@ -54,6 +54,10 @@ class Clients {
   Request make();
   void send(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
   void record(std::size_t number, const protocol::SubmitReply& reply);
+  protocol::CommitProtocol protocol_of(std::size_t number) const {
+    return number % 4 < three_phase_of_four_ ? protocol::CommitProtocol::kThreePhase
+                                             : protocol::CommitProtocol::kTwoPhase;
+  }
   /// One operation after the other, then the commit; in tests/simulation/conversation.cc.
   struct Conversation;
   void converse(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
@@ -75,6 +79,7 @@ class Clients {
   std::int64_t next_value_ = 1;
   std::size_t active_ = 0;
   bool fat_ = false;
+  std::uint64_t three_phase_of_four_ = 0;  // requests
 };
 
 }  // namespace troth::simulation

@@ -33,7 +33,7 @@ Ends with "SEEDS n VIOLATIONS v RATE r/s". Exit 1 if there is a violation.
 
 struct Totals {
   std::uint64_t seeds = 0, violations = 0, requests = 0, committed = 0, aborted = 0, unknown = 0,
-                crashes = 0, events = 0, sqlite = 0, backups = 0;
+                crashes = 0, events = 0, sqlite = 0, backups = 0, terminations = 0;
 };
 
 struct Task {
@@ -54,6 +54,7 @@ void add(Totals& all, const Totals& part) {
   all.events += part.events;
   all.sqlite += part.sqlite;
   all.backups += part.backups;
+  all.terminations += part.terminations;
 }
 
 Totals totals_of(const Report& report) {
@@ -66,7 +67,8 @@ Totals totals_of(const Report& report) {
           report.crashes,
           report.events,
           report.sqlite ? 1U : 0U,
-          report.backups};
+          report.backups,
+          report.terminations};
 }
 
 void print(const Report& report) {
@@ -136,10 +138,11 @@ int run_all(const Task& task) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   fmt::print(
-      "requests {} committed {} aborted {} unknown {} crashes {} old backups {} events {} "
+      "requests {} committed {} aborted {} unknown {} crashes {} old backups {} terminations {} "
+      "events {} "
       "runs on SQLite {}\n",
-      all.requests, all.committed, all.aborted, all.unknown, all.crashes, all.backups, all.events,
-      all.sqlite);
+      all.requests, all.committed, all.aborted, all.unknown, all.crashes, all.backups,
+      all.terminations, all.events, all.sqlite);
   fmt::print("SEEDS {} VIOLATIONS {} RATE {:.0f}/s\n", all.seeds, all.violations,
              static_cast<double>(all.seeds) / took.count());
   return all.violations == 0 ? 0 : 1;

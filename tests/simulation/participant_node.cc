@@ -42,6 +42,8 @@ Status ParticipantNode::open() {
   options.log_id = setup_.log_id;
   options.epoch = recovered.epoch;
   options.inquiry = {milliseconds(60), milliseconds(400)};
+  options.suspicion = {
+      milliseconds(70), {milliseconds(20), milliseconds(150)}, setup_.log_id.bytes[1]};
   options.lock_timeout = milliseconds(300);
   options.flush_interval = milliseconds(3);
   options.durable_interval = milliseconds(150);

@@ -290,6 +290,7 @@ class Run {
   void summarise(const Clients& clients) {
     report_.violations = world_.violations;
     report_.events = world_.events_run;
+    report_.terminations = watcher_.terminations();
     report_.requests = clients.requests().size();
     for (const auto& request : clients.requests()) {
       report_.committed += request.told == Told::kCommitted ? 1 : 0;

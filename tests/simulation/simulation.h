@@ -25,6 +25,7 @@ struct Report {
   std::uint64_t events = 0;
   std::size_t backups = 0;  ///< old backups put in place, and noticed
   bool sqlite = false;
+  std::size_t terminations = 0;  ///< transactions that members tried to end without the coordinator
 };
 
 /// Deterministic: the same seed and options give the same report and, with `trace`, the same text

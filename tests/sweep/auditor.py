@@ -79,7 +79,7 @@ def check_logs(cluster):
     for daemon in cluster.daemons():
         verify_log(cluster, daemon, torn=False)
         for record in daemon.dump():
-            side = sides.get(record["type"])
+            side = sides.get(record["facts"] if record["type"] == "DECIDED" else record["type"])
             if side is None:
                 continue
             other, whose = outcomes.setdefault(record["txn_id"], (side, daemon.name))

@@ -30,7 +30,8 @@ READING = [{"sql": "SELECT v FROM a WHERE id = ?1", "params": [ROWS]}]
 
 
 def make(client, index, names):
-    """The index-th transaction of a client: every kind comes by within eight."""
+    """The index-th transaction of a client: every kind comes by within eight; the last of each eight and every other one that reads or
+    fails is three-phase."""
     gid = f"{client}-{index}"
     row = client % 3 * 20 + index % 20 + 1
     first, second, third = (names[(index + i) % len(names)] for i in range(3))
@@ -52,6 +53,8 @@ def make(client, index, names):
         branches[third] = [{"sql": "UPDATE a SET v = 0 WHERE id = 100000", "expect": "rows = 1"}]
     body = {"deadline": "700ms", "comment": gid + " " + COMMENT,
             "branches": [{"on": name, "statements": statements} for name, statements in branches.items()]}
+    if index % 8 == 7 or (index % 16 >= 8 and kind in ("three", "abort", "mixed")):
+        body["protocol"] = "three_phase"
     if index % 2 == 0:
         body["key"] = "key-" + gid
     writes = {name for name, statements in branches.items() if statements is not READING}

@@ -45,6 +45,7 @@ TEST_CASE("begin, execute and commit carry every member both ways") {
   request.client_name = "tester";
   request.retry_of = gtid_of(77);
   request.detached = true;
+  request.protocol = protocol::CommitProtocol::kThreePhase;
   const auto begun = client.begin(request);
   REQUIRE(begun);
   CHECK(begun->gtid == gtid_of(1));
@@ -59,6 +60,7 @@ TEST_CASE("begin, execute and commit carry every member both ways") {
   CHECK(got.client_name == "tester");
   CHECK(got.retry_of == gtid_of(77));
   CHECK(got.detached);
+  CHECK(got.protocol == protocol::CommitProtocol::kThreePhase);
 
   const auto rows = client.execute(begun->gtid, saying("SELECT"));
   REQUIRE(rows);

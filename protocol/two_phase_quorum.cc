@@ -1,0 +1,148 @@
+// The coordinator of a three-phase transaction, once every vote is yes: one member of the quorum.
+// What the quorum decides is carried out like a decision of its own.
+#include "base/assert.h"
+#include "base/overloaded.h"
+#include "protocol/two_phase_commit.h"
+
+namespace troth::protocol {
+
+namespace {
+
+ThreePhaseCommit::Setup quorum_setup(const TwoPhaseCommit::Setup& setup) {
+  ThreePhaseCommit::Setup out;
+  out.gtid = setup.gtid;
+  out.self = setup.coordinator.name;
+  out.members.push_back(setup.coordinator);
+  out.members.insert(out.members.end(), setup.members.begin(), setup.members.end());
+  out.ack_at = setup.answer_at;
+  out.suspicion = setup.suspicion;
+  return out;
+}
+
+}  // namespace
+
+TwoPhaseCommit TwoPhaseCommit::recovered(const PrecommittedRecord& record, QuorumPosition position,
+                                         NodeName self, RetryPolicy resend,
+                                         SuspicionPolicy suspicion, MonotonicTime now) {
+  Setup setup;
+  setup.gtid = record.gtid;
+  for (const auto& member : record.members) {
+    if (member.name == self) {
+      setup.coordinator = member;
+    } else {
+      setup.members.push_back(member);
+    }
+  }
+  setup.answer_at = record.ack_at;
+  setup.idempotency_key = record.idempotency_key;
+  setup.body_digest = record.body_digest;
+  setup.comment = record.comment;
+  setup.submitted = record.decided;
+  setup.resend = resend;
+  setup.protocol = CommitProtocol::kThreePhase;
+  setup.suspicion = suspicion;
+  TwoPhaseCommit machine(std::move(setup));
+  machine.recovered_ = true;
+  machine.state_ = State::kPrecommitting;
+  for (const auto& member : machine.setup_.members)
+    machine.tally_.count(member.name, Vote::kCommit, {});
+  machine.quorum_ =
+      ThreePhaseCommit::recovered(quorum_setup(machine.setup_), std::move(position), now);
+  machine.doubt_at_ = now + 2 * suspicion.timeout;
+  machine.next_wake_ = machine.quorum_->next_wake();
+  return machine;
+}
+
+PrecommittedRecord TwoPhaseCommit::precommitted_record() const {
+  PrecommittedRecord record;
+  record.gtid = setup_.gtid;
+  record.ballot = {1, setup_.coordinator.name};
+  record.members = quorum_setup(setup_).members;
+  record.ack_at = setup_.answer_at;
+  record.idempotency_key = setup_.idempotency_key;
+  record.body_digest = setup_.body_digest;
+  record.decided = setup_.submitted;
+  record.comment = setup_.comment;
+  return record;
+}
+
+// From here on neither a timeout nor a cancel can abort it: whoever asks a majority decides.
+void TwoPhaseCommit::precommit(CommitEffects& out, MonotonicTime now) {
+  state_ = State::kPrecommitting;
+  quorum_.emplace(quorum_setup(setup_), now);
+  doubt_at_ = std::max(setup_.deadline, now + 2 * setup_.suspicion.timeout);
+  step_quorum(ThreePhaseCommit::Lead{precommitted_record()}, out, now);
+}
+
+void TwoPhaseCommit::step_quorum(const ThreePhaseCommit::Event& event, CommitEffects& out,
+                                 MonotonicTime now) {
+  auto effects = quorum_->step(event, now);
+  for (auto& message : effects.now) out.now.push_back(std::move(message));
+  for (auto& message : effects.promises) out.promises.push_back(std::move(message));
+  if (effects.append) out.append = std::move(effects.append);
+  if (effects.alarm) out.alarm = std::move(effects.alarm);
+  if (effects.answer) return adopt(*effects.answer, true, out, now);
+  if (state_ != State::kPrecommitting) return;
+  next_wake_ = quorum_->next_wake();
+  if (doubt_at_) next_wake_ = std::min(*next_wake_, *doubt_at_);
+}
+
+/// `told`: this node led the ballot, and COMMIT or ABORT is on its way to every member.
+void TwoPhaseCommit::adopt(Decision decision, bool told, CommitEffects& out, MonotonicTime now) {
+  TROTH_ASSERT(state_ == State::kPrecommitting && !out.append, "gtid {} adopts in state {}", gtid(),
+               to_string(state_));
+  if (!quorum_->decided()) quorum_->step(ThreePhaseCommit::Decided{decision}, now);
+  const AbortReason reason{
+      AbortCode::kTimeout, "a majority of its members ended it without the coordinator", {}, -1};
+  out.append = Record(
+      DecidedRecord{gtid(), decision, decision == Decision::kAbort ? reason : AbortReason{}});
+  if (decision == Decision::kAbort) {
+    out.answer = outcome(Outcome::kAborted);
+    out.answer->reason = reason;
+    state_ = State::kEnded;  // whoever missed it asks, and gets a presumed abort
+    next_wake_.reset();
+    return;
+  }
+  state_ = State::kCommitting;
+  for (const auto& member : setup_.members) unacked_.push_back(member.name);
+  if (setup_.answer_at == AnswerAt::kDecided) out.answer = outcome(Outcome::kCommitted);
+  attempts_ = 1;
+  if (!told)
+    for (const auto& name : unacked_) out.promise(name, decide(Decision::kCommit));
+  schedule_resend(now);
+  next_wake_ = next_resend_;
+}
+
+// Nobody may guess: without a majority the honest answer is "ask later".
+void TwoPhaseCommit::doubt_if_due(CommitEffects& out, MonotonicTime now) {
+  if (!doubt_at_ || now < *doubt_at_) return;
+  doubt_at_.reset();
+  out.answer = outcome(Outcome::kInDoubt);
+  out.answer->reason = {AbortCode::kTimeout, "no majority of its members has answered yet", {}, -1};
+}
+
+void TwoPhaseCommit::on_ballot(const BallotArrived& event, CommitEffects& out, MonotonicTime now) {
+  if (quorum_) return step_quorum(ThreePhaseCommit::Arrived{event.from, event.message}, out, now);
+  // Votes are missing still. Who asks has waited long, but this node is alive and will decide.
+  if (state_ == State::kPreparing && (std::holds_alternative<Elect>(event.message) ||
+                                      std::holds_alternative<PreDecide>(event.message)))
+    out.send(event.from, InquiryReply{gtid(), InquiryReply::Answer::kUndecided});
+}
+
+void TwoPhaseCommit::on_decide(const DecideArrived& event, CommitEffects& out, MonotonicTime now) {
+  const auto decision = event.decide.decision;
+  if (state_ == State::kPrecommitting) return adopt(decision, false, out, now);
+  const bool committed = state_ == State::kDeciding || state_ == State::kCommitting;
+  if (committed == (decision == Decision::kCommit) && state_ != State::kPreparing) return;
+  if (state_ == State::kPreparing && decision == Decision::kAbort) {
+    auto reason = event.decide.reason;
+    if (reason.code == AbortCode::kNone)
+      reason = {AbortCode::kTimeout, "its members ended it without the coordinator", event.from,
+                -1};
+    return abort(std::move(reason), out);
+  }
+  out.alarm = fmt::format("{} says {} of {}, which is {} here", event.from, to_string(decision),
+                          gtid(), to_string(state_));
+}
+
+}  // namespace troth::protocol

@@ -1,0 +1,317 @@
+// The participant's engine among other members: cooperative termination of two-phase commit, and
+// the quorum of three-phase commit. Every record and every message counts.
+#include <doctest/doctest.h>
+
+#include "tests/participant/engine_world.h"
+
+using namespace troth;
+using namespace troth::protocol;
+using namespace troth::tests;
+
+namespace {
+
+const NodeName kP2 = NodeName::from_trusted("p2");
+
+struct Members : EngineWorld {
+  explicit Members(participant::EngineOptions given = faster()) : EngineWorld(std::move(given)) {
+    p2_id.bytes[0] = 9;
+    meet_p2();
+    transport.take();
+  }
+  static participant::EngineOptions faster() {
+    participant::EngineOptions options;
+    options.inquiry = {std::chrono::milliseconds(100), std::chrono::milliseconds(100)};
+    options.suspicion.timeout = std::chrono::seconds(1);
+    options.suspicion.resend = {std::chrono::milliseconds(200), std::chrono::seconds(1)};
+    return options;
+  }
+  void meet_p2() {
+    Hello hello;
+    hello.name = kP2;
+    hello.role = Role::kParticipant;
+    hello.address = "127.0.0.1:7440";
+    hello.position = {p2_id, {1}, {50}};
+    hello.receiver = options.name;
+    engine->on_hello(hello, now());
+  }
+  void from_p2(Message message, std::optional<LogId> with_log = {}) {
+    Batch batch;
+    batch.header = {kP2, {with_log.value_or(p2_id), {1}, {50}}, options.epoch, {}, 1};
+    batch.messages.push_back(std::move(message));
+    engine->on_batch(batch, now());
+    engine->end_of_round(now());
+  }
+  Prepare prepare_of(const Gtid& gtid, CommitProtocol protocol) const {
+    auto message = prepare(gtid);
+    message.protocol = protocol;
+    message.members = {{options.name, options.log_id, {1}, "127.0.0.1:7430"},
+                       {kP2, p2_id, {1}, "127.0.0.1:7440"}};
+    return message;
+  }
+  void prepared(const Gtid& gtid, CommitProtocol protocol, Vote vote = Vote::kCommit) {
+    deliver(prepare_of(gtid, protocol));
+    executed(gtid, vote);
+    sync();
+    transport.take();
+    worker.jobs.clear();
+  }
+  std::string state(const Gtid& gtid) const {
+    const auto shown = engine->show(gtid.text(), now());
+    return shown ? shown->summary.state : "unknown";
+  }
+  std::string explanation(const Gtid& gtid) const {
+    return engine->show(gtid.text(), now())->explanation;
+  }
+  /// Lets timers fire until `type` is in the log, at most `limit`.
+  bool wait_for(RecordType type, Duration limit) {
+    const auto before = log.count(type);
+    for (Duration waited{0}; waited < limit && log.count(type) == before;
+         waited += std::chrono::milliseconds(50))
+      pass(std::chrono::milliseconds(50));
+    return log.count(type) > before;
+  }
+  LogId p2_id;
+};
+
+constexpr auto kTwo = CommitProtocol::kTwoPhase;
+constexpr auto kThree = CommitProtocol::kThreePhase;
+
+}  // namespace
+
+TEST_CASE("2PC: a member that has not voted forces REFUSED before it answers ABORT") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  SUBCASE("it never heard of it") {}
+  SUBCASE("it executes it") {
+    world.deliver(world.prepare_of(gtid, kTwo));
+    world.transport.take();
+  }
+  world.from_p2(AskMember{gtid, {1}});
+  CHECK(world.log.count(RecordType::kRefused) == 1);
+  CHECK(world.transport.sent.empty());  // nothing is said before it is durable
+  world.sync();
+  CHECK(world.transport.last<Decide>().decision == Decision::kAbort);
+  world.restart();
+  world.hello();
+  world.deliver(world.prepare_of(gtid, kTwo));
+  CHECK(world.transport.last<VoteMessage>().vote == Vote::kAbort);  // for ever
+}
+
+TEST_CASE("2PC: whoever voted yes decides nothing, and says so") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kTwo);
+  world.from_p2(AskMember{gtid, {1}});
+  CHECK(world.transport.last<MemberAnswer>().knows == MemberAnswer::Knows::kPrepared);
+  CHECK(world.state(gtid) == "prepared");
+}
+
+TEST_CASE("2PC: who may have voted READ_ONLY before a restart has no opinion") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kTwo, Vote::kReadOnly);
+  world.from_p2(AskMember{gtid, {1}});
+  CHECK(world.transport.last<MemberAnswer>().knows == MemberAnswer::Knows::kReadOnly);
+  world.restart();
+  world.meet_p2();
+  world.from_p2(AskMember{gtid, {1}});
+  CHECK(world.transport.last<MemberAnswer>().knows == MemberAnswer::Knows::kNoOpinion);
+  CHECK(world.log.count(RecordType::kRefused) == 0);
+}
+
+TEST_CASE("2PC: two inquiries in vain, then the members are asked; their decision is adopted") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kTwo);
+  for (int i = 0; i < 3; ++i) world.pass(std::chrono::milliseconds(130));
+  CHECK(world.transport.last<AskMember>().named_epoch == Epoch{1});
+  CHECK(world.transport.addresses.at(kP2) == "127.0.0.1:7440");
+  SUBCASE("one knows") {
+    world.from_p2(EngineWorld::commit(gtid));
+    world.sync();
+    CHECK(world.state(gtid) == "committed");
+    CHECK(world.transport.last<Ack>().gtid == gtid);
+    CHECK(world.transport.sent.back().to == world.c1);
+  }
+  SUBCASE("all are prepared: blocked, and the reason is given") {
+    world.from_p2(MemberAnswer{gtid, MemberAnswer::Knows::kPrepared});
+    CHECK(world.state(gtid) == "prepared");
+    CHECK(world.explanation(gtid).find("All members prepared, coordinator c1 down") == 0);
+  }
+  SUBCASE("one does not answer") {
+    CHECK(world.explanation(gtid).find("1 of 1 other members unreachable: p2") == 0);
+  }
+  SUBCASE("somebody else took the name of a member") {
+    LogId other;
+    other.bytes[0] = 99;
+    world.from_p2(EngineWorld::abort(gtid), other);
+    CHECK(world.state(gtid) == "prepared");
+  }
+}
+
+TEST_CASE(
+    "3PC: forced records and messages of a committed branch are exactly the documented ones") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  const auto forced = world.counter("forced_writes");
+  const auto sent = world.counter("messages_sent");
+  world.prepared(gtid, kThree);
+  world.deliver(PreDecide{gtid, {1, world.c1}, Decision::kCommit, {1}});
+  CHECK(world.transport.sent.empty());  // not before it is durable
+  world.sync();
+  CHECK(world.transport.last<PreDecided>().promised == Ballot{1, world.c1});
+  world.deliver(EngineWorld::commit(gtid));
+  world.sync();
+  CHECK(world.state(gtid) == "committed");
+  CHECK(world.counter("forced_writes") - forced == 3);  // PREPARED, PRECOMMITTED, COMMITTED
+  CHECK(world.counter("messages_sent") - sent == 3);    // VOTE, PREDECIDED, ACK
+}
+
+TEST_CASE("3PC: the coordinator falls silent, a majority of two ends it") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kThree);
+  Decision expected = Decision::kAbort;
+  SUBCASE("nobody had precommitted") {}
+  SUBCASE("this node had: the coordinator may have committed with it") {
+    world.deliver(PreDecide{gtid, {1, world.c1}, Decision::kCommit, {1}});
+    expected = Decision::kCommit;
+  }
+  world.sync();
+  REQUIRE(world.wait_for(RecordType::kElected, std::chrono::seconds(3)));
+  world.sync();
+  const auto ballot = world.transport.last<Elect>().ballot;
+  world.from_p2(Elected{gtid, ballot, ballot, MemberState::kWaiting, {}});
+  world.sync();
+  CHECK(world.transport.last<PreDecide>().decision == expected);
+  CHECK(world.state(gtid) == "prepared");  // its own acceptance alone decides nothing
+  world.from_p2(PreDecided{gtid, ballot, ballot});
+  world.sync();
+  CHECK(world.state(gtid) == (expected == Decision::kCommit ? "committed" : "aborted"));
+  CHECK(world.counter("quorum_decided") == 1);
+}
+
+TEST_CASE("3PC: alone it blocks for ever and says who is missing") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kThree);
+  world.sync();
+  for (int i = 0; i < 100; ++i) {
+    world.pass(std::chrono::milliseconds(300));
+    world.sync();
+  }
+  CHECK(world.state(gtid) == "prepared");
+  CHECK(world.explanation(gtid).find("2 of 3 members unreachable: c1, p2") == 0);
+}
+
+TEST_CASE("3PC: a coordinator that answers is not suspected") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kThree);
+  for (int i = 0; i < 60; ++i) {
+    world.pass(std::chrono::milliseconds(100));
+    if (!world.transport.sent.empty())
+      world.deliver(InquiryReply{gtid, InquiryReply::Answer::kUndecided});
+    world.transport.take();
+  }
+  CHECK(world.log.count(RecordType::kElected) == 0);
+}
+
+TEST_CASE("3PC: promises and acceptances survive a crash and a checkpoint") {
+  auto options = Members::faster();
+  SUBCASE("crash") {}
+  SUBCASE("checkpoint, then crash") {
+    options.checkpoint_bytes = 1;
+  }
+  Members world(options);
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kThree);
+  world.deliver(PreDecide{gtid, {1, world.c1}, Decision::kCommit, {1}});
+  world.sync();
+  world.from_p2(Elect{gtid, {5, kP2}, {1}});
+  world.sync();
+  world.sync();
+  world.restart();
+  world.hello();
+  world.meet_p2();
+  world.from_p2(Elect{gtid, {6, kP2}, {1}});
+  world.sync();
+  const auto elected = world.transport.last<Elected>();
+  CHECK(elected.state == MemberState::kPrecommitted);
+  CHECK(elected.last_attempt == Ballot{1, world.c1});
+  world.deliver(PreDecide{gtid, {4, world.c1}, Decision::kAbort, {1}});
+  world.sync();
+  CHECK(world.transport.last<PreDecided>().promised == Ballot{6, kP2});  // refused
+}
+
+TEST_CASE("3PC: who only reads is a member with a record, and has nothing to apply") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  world.deliver(world.prepare_of(gtid, kThree));
+  world.executed(gtid, Vote::kReadOnly);
+  CHECK(world.log.count(RecordType::kPrepared) == 1);
+  world.sync();
+  CHECK(world.transport.last<VoteMessage>().vote == Vote::kCommit);
+  world.worker.jobs.clear();
+  world.deliver(EngineWorld::commit(gtid, AnswerAt::kApplied));
+  world.sync();
+  CHECK(world.worker.names().find("apply") == std::string::npos);
+  CHECK(world.transport.last<Ack>().gtid == gtid);
+}
+
+TEST_CASE("3PC: PRECOMMIT of what was never prepared here is lost memory, never an answer") {
+  Members world;
+  world.deliver(PreDecide{world.two_phase(1), {1, world.c1}, Decision::kCommit, {1}});
+  world.sync();
+  CHECK(world.counter("amnesia_alarms") == 1);
+  CHECK(world.log.count(RecordType::kRefused) == 0);
+}
+
+TEST_CASE("a decision by hand binds its own database: the other members never hear it") {
+  Members world;
+  const auto gtid = world.two_phase(1);
+  auto protocol = kTwo;
+  SUBCASE("two-phase") {}
+  SUBCASE("three-phase") {
+    protocol = kThree;
+  }
+  world.prepared(gtid, protocol);
+  const auto ask = [&](std::uint32_t round) {
+    world.transport.take();
+    if (protocol == kTwo) {
+      world.from_p2(AskMember{gtid, {1}});
+    } else {
+      world.from_p2(Elect{gtid, {round, kP2}, {1}});
+    }
+    world.sync();
+  };
+  const auto said_nothing = [&] {
+    if (protocol == kThree) return world.transport.sent.empty();
+    return world.transport.last<MemberAnswer>().knows == MemberAnswer::Knows::kPrepared;
+  };
+  ResolveRequest request;
+  request.id = gtid.text();
+  request.decision = Decision::kAbort;
+  request.by = {"ann", "c1 is gone"};
+  request.confirm = gtid.text().substr(20);
+  request.revision = world.engine->show(gtid.text(), world.now())->revision;
+  bool done = false;
+  world.engine->resolve(
+      request, [&](const auto& reply) { done = reply.has_value(); }, world.now());
+  world.sync();
+  REQUIRE(done);
+  ask(2);
+  CHECK(said_nothing());
+  SUBCASE("also not after a restart") {
+    world.restart();
+    world.hello();
+    world.meet_p2();
+    ask(3);
+    CHECK(said_nothing());
+  }
+  SUBCASE("the truth is told on as soon as it is known") {
+    world.from_p2(EngineWorld::commit(gtid));
+    ask(4);
+    CHECK(world.transport.last<Decide>().decision == Decision::kCommit);
+  }
+}
