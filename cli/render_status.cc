@@ -20,7 +20,8 @@ std::int64_t unix_ms_now() {
 std::string health(const LinkStatus& link) {
   std::string out = link.connected ? "up" : "DOWN";
   if (!link.connected && link.since_unix_ms > 0)
-    out += " " + age_text(std::max<std::int64_t>(0, unix_ms_now() - link.since_unix_ms));
+    out +=
+        fmt::format(" {}", age_text(std::max<std::int64_t>(0, unix_ms_now() - link.since_unix_ms)));
   return link.draining ? out + " (drained)" : out;
 }
 
@@ -115,7 +116,7 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
     for (const auto& branch : detail.branches)
       table.add({branch.participant.text(), or_dash(branch.vote), branch.state,
                  or_dash(branch.last_error), joined(branch.statements)});
-    out += "\n" + table.print(arguments.headers, terminal_width());
+    out += fmt::format("\n{}", table.print(arguments.headers, terminal_width()));
   }
   if (!detail.events.empty()) out += "\n";
   for (const auto& event : detail.events) out += "  " + printable(event) + "\n";

@@ -112,7 +112,8 @@ std::string Applier::sql_for(const RowOp& op, const std::vector<std::size_t>& ch
     std::string columns = hidden_rowid ? rowid_name(table) : "";
     std::string values = hidden_rowid ? "?1" : "";
     for (std::size_t i = 0; i < changed.size(); ++i) {
-      columns += (columns.empty() ? "" : ",") + quoted(table.columns[changed[i]].name);
+      if (!columns.empty()) columns += ',';
+      columns += quoted(table.columns[changed[i]].name);
       values += fmt::format("{}?{}", values.empty() ? "" : ",", i + (hidden_rowid ? 2 : 1));
     }
     return fmt::format("INSERT INTO {}({}) VALUES({})", name, columns, values);
