@@ -52,26 +52,44 @@ protocol::SubmitRequest CoordinatorService::parse(const v1::Transaction& transac
                                   field.empty() ? root : item));
 }
 
+protocol::SubmitRequest CoordinatorService::parse_submit(const v1::SubmitRequest& request) const {
+  return parse(request.transaction, request.context, {}, 0);
+}
+
+Duration CoordinatorService::patience(const protocol::SubmitRequest& request) const {
+  const Duration deadline =
+      request.deadline > Duration{0} ? request.deadline : limits_.default_deadline;
+  return std::min(deadline + limits_.grace, limits_.max_wait);
+}
+
+v1::SubmitResponse CoordinatorService::answer_of(const protocol::SubmitReply& reply) {
+  if (reply.refusal) throw_refusal(*reply.refusal);
+  v1::SubmitResponse out;
+  out.__set_outcome(to_wire(reply.outcome));
+  return out;
+}
+
+void CoordinatorService::throw_pending(const Gtid& gtid) {
+  throw_error({ErrorCode::kTimeout, "no outcome in time; it may still commit"},
+              gtid.is_nil() ? std::string() : gtid.text());
+}
+
 void CoordinatorService::submit(v1::SubmitResponse& out, const v1::SubmitRequest& request) {
   guarded(logger_, "submit", [&] {
     auto& engine = port();
-    auto parsed = parse(request.transaction, request.context, {}, 0);
+    auto parsed = parse_submit(request);
     const std::string key = parsed.idempotency_key;
-    const Duration deadline =
-        parsed.deadline > Duration{0} ? parsed.deadline : limits_.default_deadline;
+    const Duration limit = patience(parsed);
     const auto answer = std::make_shared<Gather<protocol::SubmitReply>>(1);
     engine.submit(std::move(parsed),
                   [answer](protocol::SubmitReply reply) { answer->set(0, std::move(reply)); });
-    auto reply = answer->wait(stop_, std::min(deadline + limits_.grace, limits_.max_wait));
+    auto reply = answer->wait(stop_, limit);
     if (!reply[0]) {
       std::vector<protocol::SubmitReply> pending(1);
       name_pending({key}, pending);
-      const auto& gtid = pending[0].outcome.gtid;
-      throw_error({ErrorCode::kTimeout, "no outcome in time; it may still commit"},
-                  gtid.is_nil() ? std::string() : gtid.text());
+      throw_pending(pending[0].outcome.gtid);
     }
-    if (reply[0]->refusal) throw_refusal(*reply[0]->refusal);
-    out.__set_outcome(to_wire(reply[0]->outcome));
+    out = answer_of(*reply[0]);
   });
 }
 
@@ -104,6 +122,8 @@ void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
     parsed.reserve(n);
     for (std::size_t i = 0; i < n; ++i)
       parsed.push_back(parse(request.transactions[i], request.context, "transactions", i));
+    // What is left of them would wait here as long as the outcomes do.
+    const_cast<std::vector<v1::Transaction>&>(request.transactions) = {};
     std::vector<std::string> keys(n);
     const auto answers = std::make_shared<Gather<protocol::SubmitReply>>(n);
     for (std::size_t i = 0; i < n; ++i) {

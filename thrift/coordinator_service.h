@@ -31,6 +31,14 @@ class CoordinatorService final : public v1::CoordinatorIf {
                      std::stop_token stop, Logger logger);
 
   void submit(v1::SubmitResponse& out, const v1::SubmitRequest& request) override;
+  /// The two halves of submit(), for whoever does not wait on a thread: what is to be submitted,
+  /// and what to answer. Both throw declared exceptions.
+  protocol::SubmitRequest parse_submit(const v1::SubmitRequest& request) const;
+  static v1::SubmitResponse answer_of(const protocol::SubmitReply& reply);
+  /// What is said when patience() has passed without an outcome. `gtid` may be nil.
+  [[noreturn]] static void throw_pending(const Gtid& gtid);
+  Duration patience(const protocol::SubmitRequest& request) const;
+  protocol::CoordinatorPort& port() const;  ///< throws for a participant
   void submitBatch(v1::SubmitBatchResponse& out, const v1::SubmitBatchRequest& request) override;
   void awaitOutcomes(v1::AwaitOutcomesResponse& out,
                      const v1::AwaitOutcomesRequest& request) override;
@@ -47,7 +55,6 @@ class CoordinatorService final : public v1::CoordinatorIf {
 
  private:
   using Outcomes = Gather<Result<protocol::TransactionOutcome>>;
-  protocol::CoordinatorPort& port() const;
   protocol::SubmitRequest parse(const v1::Transaction& transaction, const v1::CallContext& context,
                                 std::string_view field, std::size_t index) const;
   /// Fills the gtids of replies that are still pending and have a key.

@@ -61,7 +61,27 @@ const std::uint8_t* HardenedTransport::borrowSlow(std::uint8_t*, std::uint32_t*)
                                  "a string is longer than the frame that holds it");
 }
 
-std::shared_ptr<WireProtocol> make_protocol(std::shared_ptr<HardenedTransport> transport,
+void FrameReader::open_frame(std::string_view frame) {
+  // The buffer is only read: the base class takes it as its own, which might be written.
+  setReadBuffer(reinterpret_cast<std::uint8_t*>(const_cast<char*>(frame.data())),
+                static_cast<std::uint32_t>(frame.size()));
+  resetConsumedMessageSize();
+}
+
+std::uint32_t FrameReader::readSlow(std::uint8_t*, std::uint32_t) {
+  throw att::TTransportException(att::TTransportException::END_OF_FILE, "the frame ends too early");
+}
+
+void FrameReader::writeSlow(const std::uint8_t*, std::uint32_t) {
+  throw att::TTransportException(att::TTransportException::BAD_ARGS, "a frame is only read");
+}
+
+const std::uint8_t* FrameReader::borrowSlow(std::uint8_t*, std::uint32_t*) {
+  throw att::TTransportException(att::TTransportException::CORRUPTED_DATA,
+                                 "a string is longer than the frame that holds it");
+}
+
+std::shared_ptr<WireProtocol> make_protocol(std::shared_ptr<att::TBufferBase> transport,
                                             const WireLimits& limits) {
   return std::make_shared<WireProtocol>(std::move(transport), limits.string_bytes,
                                         limits.container_items, true, true);

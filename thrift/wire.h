@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "base/logging.h"
 
@@ -33,12 +34,24 @@ class HardenedTransport final : public apache::thrift::transport::TFramedTranspo
   const std::uint8_t* borrowSlow(std::uint8_t* buffer, std::uint32_t* length) override;
 };
 
+/// Reads one frame that is in memory already; whatever goes beyond its end throws.
+class FrameReader final : public apache::thrift::transport::TBufferBase {
+ public:
+  /// `frame` stays where it is until it has been read.
+  void open_frame(std::string_view frame);
+
+ protected:
+  std::uint32_t readSlow(std::uint8_t* buffer, std::uint32_t length) override;
+  void writeSlow(const std::uint8_t* buffer, std::uint32_t length) override;
+  const std::uint8_t* borrowSlow(std::uint8_t* buffer, std::uint32_t* length) override;
+};
+
 /// Concrete, so that the generated templates read and write without virtual calls.
 using WireProtocol =
     apache::thrift::protocol::TBinaryProtocolT<apache::thrift::transport::TBufferBase>;
 
-std::shared_ptr<WireProtocol> make_protocol(std::shared_ptr<HardenedTransport> transport,
-                                            const WireLimits& limits);
+std::shared_ptr<WireProtocol> make_protocol(
+    std::shared_ptr<apache::thrift::transport::TBufferBase> transport, const WireLimits& limits);
 
 /// Thrift prints its own complaints through one function of the process: sends them to the most
 /// recent `logger` given here, as debug lines.

@@ -1,5 +1,6 @@
 // Whatever arrives on the port, the server goes on answering others (docs/design/rpc.md 1.6).
 
+#include <arpa/inet.h>
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -192,4 +193,72 @@ TEST_CASE("more connections than allowed wait for their turn") {
   for (int i = 0; i < 6; ++i) fds.push_back(raw_connect(world.server->port()));
   for (const int fd : fds) ::close(fd);
   CHECK(world.answers());
+}
+
+TEST_CASE("calls sent ahead are answered in order, across the change from the loop to a thread") {
+  World world;
+  const auto call = [](const std::string& method, std::uint32_t seqid) {
+    return framed(be32(0x80010001) + be32(static_cast<std::uint32_t>(method.size())) + method +
+                  be32(seqid) + std::string(1, '\0'));
+  };
+  const int fd = raw_connect(world.server->port());
+  std::string bytes;
+  const std::vector<std::string> methods = {"getServerInfo", "Coordinator:getServerInfo",
+                                            "Nobody:ping", "getServerInfo", "Peer:nothing"};
+  for (std::uint32_t i = 0; i < methods.size(); ++i) bytes += call(methods[i], 100 + i);
+  // In two pieces, cut in the middle of a frame that the loop reads.
+  send_all(fd, bytes.substr(0, 10));
+  CHECK(world.answers());
+  send_all(fd, bytes.substr(10));
+  ::shutdown(fd, SHUT_WR);
+  const auto answers = read_until_closed(fd);
+  ::close(fd);
+  std::size_t at = 0;
+  for (std::uint32_t i = 0; i < methods.size(); ++i) {
+    CAPTURE(i);
+    const auto word = [&](std::size_t offset) {
+      std::uint32_t big_endian = 0;
+      REQUIRE(at + offset + 4 <= answers.size());
+      std::memcpy(&big_endian, answers.data() + at + offset, 4);
+      return ntohl(big_endian);
+    };
+    CHECK(word(12 + word(8)) == 100 + i);  // the sequence number, behind the method's name
+    at += 4 + word(0);
+  }
+  CHECK(at == answers.size());
+}
+
+TEST_CASE("a client that does not read its answer keeps nobody else waiting") {
+  World world;
+  world.coordinator.on_submit = [](protocol::SubmitRequest, auto done) {
+    protocol::SubmitReply reply;
+    reply.outcome.gtid = gtid_of(1);
+    reply.outcome.outcome = protocol::Outcome::kCommitted;
+    protocol::StatementResult rows;
+    rows.rows = {{std::string(12'000'000, 'y')}};
+    reply.outcome.results = {{name("db1"), {rows}}};
+    done(reply);
+  };
+  ClientOptions asks;
+  asks.endpoints = {"127.0.0.1:" + std::to_string(world.server->port())};
+  protocol::SubmitRequest request;
+  request.branches = {{name("db1"), {{"SELECT 1", {}, {}}}}};
+  CHECK(Client(asks).submit(request));  // one that reads gets all of it
+  const int fd = raw_connect(world.server->port());
+  const std::string head = be32(0x80010001) + be32(6) + "submit" + be32(1);
+  const auto text = [](const char* field, const std::string& value) {
+    return std::string(field, 3) + be32(static_cast<std::uint32_t>(value.size())) + value;
+  };
+  const std::string stop(1, '\0');
+  const std::string statement = text("\x0b\x00\x01", "SELECT 1") + stop;
+  const std::string branch =
+      text("\x0b\x00\x01", "db1") + std::string("\x0f\x00\x02\x0c", 4) + be32(1) + statement + stop;
+  const std::string transaction = std::string("\x0f\x00\x01\x0c", 4) + be32(1) + branch + stop;
+  send_all(fd, framed(head + std::string("\x0c\x00\x01", 3) + std::string("\x0c\x00\x02", 3) +
+                      transaction + stop + stop));
+  pollfd answered{fd, POLLIN, 0};
+  REQUIRE(::poll(&answered, 1, 20'000) == 1);
+  CHECK(world.answers());
+  world.server->stop();  // does not wait for it either
+  ::close(fd);
 }

@@ -1,0 +1,227 @@
+#include "thrift/submit_calls.h"
+
+#include <arpa/inet.h>
+
+#include <cstring>
+
+#include "thrift/service_guard.h"
+
+namespace troth::thrift {
+
+namespace at = apache::thrift;
+
+namespace {
+constexpr Duration kLookUpWait = std::chrono::seconds(1);
+}
+
+struct SubmitCalls::Mailbox {
+  explicit Mailbox(std::shared_ptr<LoopWaker> loop) : waker(std::move(loop)) {}
+
+  void put(Answer answer) {
+    {
+      std::lock_guard lock(mutex);
+      answers.push_back(std::move(answer));
+      if (answers.size() > 1) return;  // the loop has been woken for the first
+    }
+    waker->wake();
+  }
+  std::vector<Answer> take() {
+    std::lock_guard lock(mutex);
+    return std::exchange(answers, {});
+  }
+
+  const std::shared_ptr<LoopWaker> waker;
+  std::mutex mutex;
+  std::vector<Answer> answers;  // guarded by mutex
+};
+
+SubmitCalls::SubmitCalls(std::shared_ptr<CoordinatorService> service, const WireLimits& limits,
+                         std::shared_ptr<LoopWaker> waker, Logger logger)
+    : service_(std::move(service)),
+      mailbox_(std::make_shared<Mailbox>(std::move(waker))),
+      logger_(std::move(logger)),
+      in_(std::make_shared<FrameReader>()),
+      out_(std::make_shared<at::transport::TMemoryBuffer>(16384)),
+      reader_(make_protocol(in_, limits)),
+      writer_(make_protocol(out_, limits)) {}
+
+SubmitCalls::~SubmitCalls() = default;
+
+FrameVerdict SubmitCalls::on_frame(std::uint64_t connection, std::string_view frame) {
+  try {
+    in_->open_frame(frame);
+    std::string name;
+    at::protocol::TMessageType type{};
+    std::int32_t seqid = 0;
+    reader_->readMessageBegin(name, type, seqid);
+    if (type != at::protocol::T_CALL) return FrameVerdict::kHandOver;
+    if (name == "Coordinator:submit" || name == "submit") return submit(connection, seqid);
+    if (name == "Coordinator:getServerInfo" || name == "getServerInfo")
+      return server_info(connection, seqid);
+    return FrameVerdict::kHandOver;
+  } catch (const std::exception& e) {
+    logger_.warn("connection closed because of a malformed request", {{"why", e.what()}});
+    return FrameVerdict::kClose;
+  }
+}
+
+/// Writes what `fill` returns, or what it throws, as generated code would.
+template <class Result, class Fill>
+std::string_view SubmitCalls::encode(const char* method, std::int32_t seqid, Fill fill) {
+  Result result;
+  try {
+    guarded(logger_, method, [&] {
+      result.success = fill();
+      result.__isset.success = true;
+    });
+  } catch (v1::InvalidArgument& e) {
+    result.invalid_argument = std::move(e);
+    result.__isset.invalid_argument = true;
+  } catch (v1::NotFound& e) {
+    result.not_found = std::move(e);
+    result.__isset.not_found = true;
+  } catch (v1::FailedPrecondition& e) {
+    result.failed_precondition = std::move(e);
+    result.__isset.failed_precondition = true;
+  } catch (v1::Unavailable& e) {
+    result.unavailable = std::move(e);
+    result.__isset.unavailable = true;
+  } catch (v1::InDoubt& e) {
+    result.in_doubt = std::move(e);
+    result.__isset.in_doubt = true;
+  } catch (v1::Internal& e) {
+    result.internal = std::move(e);
+    result.__isset.internal = true;
+  }
+  constexpr std::uint32_t kLengthBytes = 4;
+  constexpr std::uint8_t kNoLengthYet[kLengthBytes] = {};
+  out_->resetBuffer();
+  out_->write(kNoLengthYet, kLengthBytes);
+  writer_->writeMessageBegin(method, at::protocol::T_REPLY, seqid);
+  result.write(writer_.get());
+  writer_->writeMessageEnd();
+  std::uint8_t* bytes = nullptr;
+  std::uint32_t size = 0;
+  out_->getBuffer(&bytes, &size);
+  const std::uint32_t length = htonl(size - kLengthBytes);
+  std::memcpy(bytes, &length, sizeof length);
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+FrameVerdict SubmitCalls::server_info(std::uint64_t connection, std::int32_t seqid) {
+  v1::Coordinator_getServerInfo_args args;
+  args.read(reader_.get());
+  immediate_.emplace_back(connection,
+                          encode<v1::Coordinator_getServerInfo_result>("getServerInfo", seqid, [&] {
+                            v1::GetServerInfoResponse out;
+                            service_->getServerInfo(out, args.request);
+                            return out;
+                          }));
+  return FrameVerdict::kTaken;
+}
+
+FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
+  v1::Coordinator_submit_args args;
+  args.read(reader_.get());
+  const auto refused = [&](auto why) {
+    immediate_.emplace_back(connection,
+                            encode<v1::Coordinator_submit_result>("submit", seqid, why));
+    return FrameVerdict::kTaken;
+  };
+  const auto id = ++last_call_;
+  try {
+    auto& port = service_->port();
+    auto parsed = service_->parse_submit(args.request);
+    auto& call = calls_[id];
+    call.connection = connection;
+    call.seqid = seqid;
+    call.key = parsed.idempotency_key;
+    call.deadline = deadlines_.end();
+    set_deadline(id, call, service_->patience(parsed));
+    port.submit(std::move(parsed), [mailbox = mailbox_, id](protocol::SubmitReply reply) {
+      mailbox->put({id, false, std::move(reply)});
+    });
+    return FrameVerdict::kTaken;
+  } catch (...) {
+    if (const auto call = calls_.find(id); call != calls_.end()) {
+      deadlines_.erase(call->second.deadline);
+      calls_.erase(call);
+    }
+    return refused([]() -> v1::SubmitResponse { throw; });
+  }
+}
+
+void SubmitCalls::set_deadline(std::uint64_t id, Call& call, Duration from_now) {
+  if (call.deadline != deadlines_.end()) deadlines_.erase(call.deadline);
+  const auto at = Clock::now() + std::chrono::duration_cast<Clock::duration>(from_now);
+  call.deadline = deadlines_.emplace_hint(deadlines_.end(), at, id);
+}
+
+void SubmitCalls::answer_ready(FrameLoop& loop) {
+  for (const auto& [connection, framed] : std::exchange(immediate_, {}))
+    loop.reply(connection, framed);
+  for (auto& answer : mailbox_->take()) {
+    if (!answer.found) {
+      finish(answer.call, loop, &answer.reply);
+      continue;
+    }
+    protocol::SubmitReply pending;
+    pending.outcome.gtid = answer.reply.outcome.gtid;
+    pending.outcome.outcome = protocol::Outcome::kPending;
+    finish(answer.call, loop, &pending);
+  }
+  const auto now = Clock::now();
+  while (!deadlines_.empty() && deadlines_.begin()->first <= now)
+    on_deadline(deadlines_.begin()->second, loop);
+}
+
+// With a key the client at least learns which transaction it is that it waits for.
+void SubmitCalls::on_deadline(std::uint64_t id, FrameLoop& loop) {
+  auto& call = calls_.at(id);
+  if (call.key.empty() || call.asked_by_key) return finish(id, loop, nullptr);
+  call.asked_by_key = true;
+  set_deadline(id, call, kLookUpWait);
+  try {
+    service_->port().get_outcome_by_key(
+        call.key, [mailbox = mailbox_, id](Result<protocol::TransactionOutcome> outcome) {
+          protocol::SubmitReply reply;
+          if (outcome) reply.outcome = std::move(*outcome);
+          mailbox->put({id, true, std::move(reply)});
+        });
+  } catch (const std::exception&) {
+    finish(id, loop, nullptr);
+  }
+}
+
+void SubmitCalls::finish(std::uint64_t id, FrameLoop& loop, const protocol::SubmitReply* reply) {
+  const auto found = calls_.find(id);
+  if (found == calls_.end()) return;  // it has waited too long
+  const auto connection = found->second.connection;
+  const auto seqid = found->second.seqid;
+  deadlines_.erase(found->second.deadline);
+  calls_.erase(found);
+  const bool known =
+      reply != nullptr && (reply->refusal || reply->outcome.outcome != protocol::Outcome::kPending);
+  try {
+    loop.reply(connection, encode<v1::Coordinator_submit_result>("submit", seqid, [&] {
+                 if (known) return CoordinatorService::answer_of(*reply);
+                 CoordinatorService::throw_pending(reply != nullptr ? reply->outcome.gtid : Gtid());
+               }));
+  } catch (const std::exception& e) {  // out of memory
+    logger_.error("an answer could not be written", {{"why", e.what()}});
+    loop.drop(connection);
+  }
+}
+
+std::optional<FrameHandler::Clock::time_point> SubmitCalls::next_wake() const {
+  if (!immediate_.empty()) return Clock::time_point{};
+  if (deadlines_.empty()) return std::nullopt;
+  return deadlines_.begin()->first;
+}
+
+void SubmitCalls::give_up(FrameLoop& loop) {
+  answer_ready(loop);
+  while (!calls_.empty()) finish(calls_.begin()->first, loop, nullptr);
+}
+
+}  // namespace troth::thrift
