@@ -27,6 +27,7 @@ class ByteWriter {
 
   const std::string& view() const { return out_; }
   std::string take() { return std::move(out_); }
+  void clear() { out_.clear(); }
 
  private:
   void fixed(std::uint64_t v, int width);

@@ -254,7 +254,7 @@ std::string text_of(const Ballot& ballot);
 
 /// Which protocol versions a node speaks. Bump on incompatible change only; additions use feature
 /// flags.
-inline constexpr std::uint32_t kPeerProtocolVersion = 1;
+inline constexpr std::uint32_t kPeerProtocolVersion = 2;
 
 struct BatchHeader {
   NodeName sender;

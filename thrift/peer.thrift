@@ -453,6 +453,8 @@ struct DeliverRequest {
   2: optional BatchHeader header
   /** Independent of each other; empty: a sign of life. */
   3: optional list<PeerMessage> messages
+  /** PREPARE, VOTE, DECIDE and ACK in the encoding of protocol/packed_message.cc, each after its length. */
+  20: optional binary packed
 }
 
 /** Answer of deliver. */

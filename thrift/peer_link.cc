@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <iterator>
 
+#include "base/codec.h"
 #include "base/random.h"
+#include "protocol/packed_message.h"
 #include "thrift/convert_error.h"
 #include "thrift/convert_peer.h"
 
@@ -26,6 +28,21 @@ bool is_bulk(const protocol::Message& message) {
          std::holds_alternative<protocol::CommitOnePhase>(message) ||
          std::holds_alternative<protocol::Execute>(message) ||
          std::holds_alternative<protocol::InquireOnePhase>(message);
+}
+
+void write_messages(v1::DeliverRequest& wire, const std::vector<protocol::Message>& batch) {
+  wire.__isset.messages = true;
+  ByteWriter packed, one;
+  for (const auto& message : batch) {
+    if (!protocol::is_packable(message)) {
+      wire.messages.push_back(to_wire(message));
+      continue;
+    }
+    one.clear();
+    protocol::pack(one, message);
+    packed.bytes(one.view());
+  }
+  if (!packed.view().empty()) wire.__set_packed(packed.take());
 }
 
 }  // namespace
@@ -222,9 +239,7 @@ void PeerLink::deliver(std::vector<protocol::Message> batch) {
   wire.__set_header(
       to_wire(protocol::BatchHeader{options_.self, state.position, receiver_epoch_,
                                     state.ended_below, protocol::kPeerProtocolVersion}));
-  wire.__isset.messages = true;
-  wire.messages.reserve(batch.size());
-  for (const auto& message : batch) wire.messages.push_back(to_wire(message));
+  write_messages(wire, batch);
   v1::Peer_deliver_pargs args;
   args.request = &wire;
   v1::DeliverResponse answer;

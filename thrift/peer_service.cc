@@ -1,5 +1,7 @@
 #include "thrift/peer_service.h"
 
+#include "base/codec.h"
+#include "protocol/packed_message.h"
 #include "thrift/convert_peer.h"
 #include "thrift/service_guard.h"
 
@@ -19,21 +21,23 @@ void PeerService::deliver(v1::DeliverResponse& out, const v1::DeliverRequest& re
     batch.header =
         value_or_throw(from_wire(v1::BatchHeader(request.header), Where(root, "header")));
     // The request is a local of the generated processor and nobody else reads it: taken, not
-    // copied.
-    auto& messages = const_cast<v1::DeliverRequest&>(request).messages;
-    batch.messages.reserve(messages.size());
+    // copied. One bad message must not cost the others of its batch.
     std::int32_t rejected = 0;
-    for (std::size_t i = 0; i < messages.size(); ++i) {
-      // One bad message must not cost the others of its batch.
-      auto message = from_wire(std::move(messages[i]), Where(root, "messages", i));
-      if (message) {
-        batch.messages.push_back(std::move(*message));
-        continue;
-      }
+    const auto take = [&](Result<protocol::Message> message) {
+      if (message) return batch.messages.push_back(std::move(*message));
       ++rejected;
       logger_.warn("dropped a message of a peer",
                    {{"peer", batch.header.sender}, {"why", message.error().context}});
+    };
+    ByteReader packed(request.packed);
+    while (packed.left() > 0) {
+      const auto one = packed.bytes();
+      take(packed.ok() ? protocol::unpack(one)
+                       : fail(ErrorCode::kCorruption, "a packed message is cut off"));
     }
+    auto& messages = const_cast<v1::DeliverRequest&>(request).messages;
+    for (std::size_t i = 0; i < messages.size(); ++i)
+      take(from_wire(std::move(messages[i]), Where(root, "messages", i)));
     const auto taken = handler_.deliver(std::move(batch));
     if (!taken && taken.error().code != ErrorCode::kBusy) throw_error(taken.error());
     out.__set_batch_id(request.batch_id);

@@ -75,8 +75,11 @@ class CoordinatorWorld {
 
   void deliver(const std::string& from, protocol::Message message, Epoch epoch = {1}) {
     protocol::Batch batch;
-    batch.header = {
-        NodeName::from_trusted(from), {id_of(from), epoch, {100}}, options.epoch, {}, 1};
+    batch.header = {NodeName::from_trusted(from),
+                    {id_of(from), epoch, {100}},
+                    options.epoch,
+                    {},
+                    protocol::kPeerProtocolVersion};
     batch.messages.push_back(std::move(message));
     engine->on_batch(batch, now());
     engine->end_of_round(now());

@@ -72,7 +72,11 @@ class EngineWorld {
   }
   void deliver(protocol::Message message, std::optional<Gtid> ended_below = {}) {
     protocol::Batch batch;
-    batch.header = {c1, {coordinator_id, coordinator_epoch, {100}}, options.epoch, ended_below, 1};
+    batch.header = {c1,
+                    {coordinator_id, coordinator_epoch, {100}},
+                    options.epoch,
+                    ended_below,
+                    protocol::kPeerProtocolVersion};
     batch.messages.push_back(std::move(message));
     engine->on_batch(batch, now());
     engine->end_of_round(now());

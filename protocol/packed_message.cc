@@ -1,0 +1,179 @@
+#include "protocol/packed_message.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace troth::protocol {
+
+namespace {
+
+enum class Kind : std::uint8_t { kPrepare = 1, kVote = 2, kDecide = 3, kAck = 4 };
+
+template <class Enum>
+void put(ByteWriter& out, Enum value) {
+  out.u8(static_cast<std::uint8_t>(value));
+}
+template <class Enum>
+Enum get_enum(ByteReader& in, Enum low, Enum high) {
+  const auto value = in.u8();
+  if (value < static_cast<std::uint8_t>(low) || value > static_cast<std::uint8_t>(high))
+    in.fail_here();
+  return static_cast<Enum>(value);
+}
+
+void put(ByteWriter& out, const Member& m) {
+  out.name(m.name);
+  out.log_id(m.log_id);
+  out.u32(m.epoch.value);
+  out.bytes(m.address);
+}
+Member get_member(ByteReader& in) {
+  Member m;
+  m.name = in.name();
+  m.log_id = in.log_id();
+  m.epoch = {in.u32()};
+  m.address = in.bytes();
+  return m;
+}
+
+void put(ByteWriter& out, const StatementResult& result) {
+  out.varint(result.columns.size());
+  for (const auto& column : result.columns) out.bytes(column);
+  out.varint(result.rows.size());
+  for (const auto& row : result.rows) {
+    out.varint(row.size());
+    for (const auto& value : row) encode(out, value);
+  }
+  out.signed_varint(result.changes);
+}
+StatementResult get_result(ByteReader& in) {
+  StatementResult result;
+  const auto columns = in.count(1);
+  for (std::size_t i = 0; i < columns && in.ok(); ++i) result.columns.emplace_back(in.bytes());
+  const auto rows = in.count(1);
+  for (std::size_t i = 0; i < rows && in.ok(); ++i) {
+    auto& row = result.rows.emplace_back();
+    const auto values = in.count(1);
+    for (std::size_t v = 0; v < values && in.ok(); ++v) row.push_back(decode_value(in));
+  }
+  result.changes = in.signed_varint();
+  return result;
+}
+
+void body(ByteWriter& out, const Prepare& m) {
+  put(out, m.protocol);
+  out.signed_varint(m.priority.start_unix_ms);
+  out.gtid(m.priority.gtid);
+  out.signed_varint(std::chrono::duration_cast<std::chrono::microseconds>(m.time_left).count());
+  out.varint(m.executed);
+  out.bytes(m.traceparent);
+  out.varint(m.members.size());
+  for (const auto& member : m.members) put(out, member);
+  out.varint(m.statements.size());
+  for (const auto& statement : m.statements) encode(out, statement);
+}
+Prepare get_prepare(ByteReader& in) {
+  Prepare m;
+  m.protocol = get_enum(in, CommitProtocol::kOnePhase, CommitProtocol::kThreePhase);
+  m.priority.start_unix_ms = in.signed_varint();
+  m.priority.gtid = in.gtid();
+  constexpr std::int64_t kLongest = std::int64_t{366} * 24 * 3600 * 1'000'000;
+  m.time_left =
+      std::chrono::microseconds(std::clamp<std::int64_t>(in.signed_varint(), 0, kLongest));
+  const auto executed = in.varint();
+  if (executed > UINT32_MAX) in.fail_here();
+  m.executed = static_cast<std::uint32_t>(executed);
+  m.traceparent = in.bytes();
+  const auto members = in.count(22);
+  for (std::size_t i = 0; i < members && in.ok(); ++i) m.members.push_back(get_member(in));
+  const auto statements = in.count(3);
+  for (std::size_t i = 0; i < statements && in.ok(); ++i)
+    m.statements.push_back(decode_statement(in));
+  return m;
+}
+
+void body(ByteWriter& out, const VoteMessage& m) {
+  put(out, m.vote);
+  encode(out, m.reason);
+  out.varint(m.results.size());
+  for (const auto& result : m.results) put(out, result);
+  out.log_id(m.voter.log_id);
+  out.u32(m.voter.epoch.value);
+  out.u64(m.voter.durable.value);
+}
+VoteMessage get_vote(ByteReader& in) {
+  VoteMessage m;
+  m.vote = get_enum(in, Vote::kCommit, Vote::kReadOnly);
+  m.reason = decode_abort_reason(in);
+  const auto results = in.count(3);
+  for (std::size_t i = 0; i < results && in.ok(); ++i) m.results.push_back(get_result(in));
+  m.voter.log_id = in.log_id();
+  m.voter.epoch = {in.u32()};
+  m.voter.durable = {in.u64()};
+  return m;
+}
+
+void body(ByteWriter& out, const Decide& m) {
+  put(out, m.decision);
+  put(out, m.ack_at);
+  encode(out, m.reason);
+}
+Decide get_decide(ByteReader& in) {
+  Decide m;
+  m.decision = get_enum(in, Decision::kCommit, Decision::kAbort);
+  m.ack_at = get_enum(in, AnswerAt::kDecided, AnswerAt::kApplied);
+  m.reason = decode_abort_reason(in);
+  return m;
+}
+
+template <class M>
+void put(ByteWriter& out, Kind kind, const M& m) {
+  put(out, kind);
+  out.gtid(m.gtid);
+  if constexpr (!std::is_same_v<M, Ack>) body(out, m);
+}
+
+}  // namespace
+
+bool is_packable(const Message& message) {
+  return std::holds_alternative<Prepare>(message) || std::holds_alternative<VoteMessage>(message) ||
+         std::holds_alternative<Decide>(message) || std::holds_alternative<Ack>(message);
+}
+
+void pack(ByteWriter& out, const Message& message) {
+  if (const auto* prepare = std::get_if<Prepare>(&message))
+    return put(out, Kind::kPrepare, *prepare);
+  if (const auto* vote = std::get_if<VoteMessage>(&message)) return put(out, Kind::kVote, *vote);
+  if (const auto* decide = std::get_if<Decide>(&message)) return put(out, Kind::kDecide, *decide);
+  const auto* ack = std::get_if<Ack>(&message);
+  TROTH_ASSERT(ack != nullptr, "{} cannot be packed", name_of(message));
+  put(out, Kind::kAck, *ack);
+}
+
+Result<Message> unpack(std::string_view packed) {
+  ByteReader in(packed);
+  const auto kind = get_enum(in, Kind::kPrepare, Kind::kAck);
+  const Gtid gtid = in.gtid();
+  if (gtid.is_nil()) in.fail_here();
+  Message message;
+  switch (in.ok() ? kind : Kind::kAck) {
+    case Kind::kPrepare:
+      message = get_prepare(in);
+      break;
+    case Kind::kVote:
+      message = get_vote(in);
+      break;
+    case Kind::kDecide:
+      message = get_decide(in);
+      break;
+    case Kind::kAck:
+      message = Ack{};
+      break;
+  }
+  TROTH_TRY(in.finish("packed message"));
+  std::visit([&](auto& m) { m.gtid = gtid; }, message);
+  return message;
+}
+
+}  // namespace troth::protocol
