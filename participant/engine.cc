@@ -29,10 +29,16 @@ bool is_ballot_record(RecordType type) {
 
 }  // namespace
 
+// The more branches live, the longer a decision may honestly take: asking for what is merely on its
+// way would delay it further.
 BranchSettings Engine::settings() const {
+  constexpr Duration kPerBranch = std::chrono::microseconds(200);
+  auto inquiry = options_.inquiry;
+  inquiry.first = std::min(inquiry.first + kPerBranch * static_cast<std::int64_t>(live_),
+                           std::max(inquiry.max, inquiry.first));
   return {options_.name,
           {options_.log_id, options_.epoch, {}},
-          options_.inquiry,
+          inquiry,
           options_.suspicion.timeout / 3};
 }
 
@@ -391,14 +397,16 @@ void Engine::publish() {
 void Engine::flush_if_due(Now now) {
   if (flush_out_) return;
   if (applies_since_flush_ == 0) return settle_checkpoint();
-  const bool idle = jobs_out_ == 0;
+  // While a branch is undecided more is coming, and shares the commit.
+  const bool all_decided = live_ <= unflushed_.size();
+  const bool idle = jobs_out_ == 0 && (all_decided || file_awaited_);
   if (applies_since_flush_ >= options_.flush_applies || idle ||
       (flush_at_ && *flush_at_ <= now.monotonic))
     flush_wanted_ = true;
   if (!flush_wanted_ || log_.durable() < highest_apply_) return;
   worker_.post(FlushJob{{}});
   flush_out_ = true;
-  flush_wanted_ = false;
+  flush_wanted_ = file_awaited_ = false;
   flush_at_.reset();
   applies_since_flush_ = 0;
   for (const auto& apply : held_applies_) {

@@ -264,6 +264,7 @@ class Engine {
   bool flush_wanted_ =
       false;  // due: no further apply until the log is durable through highest_apply_
   bool flush_out_ = false;
+  bool file_awaited_ = false;  // a coordinator wants to know when the file holds what was applied
   std::optional<MonotonicTime> flush_at_;
   std::optional<MonotonicTime> durable_at_;
   Lsn flushed_, file_durable_;

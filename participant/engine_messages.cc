@@ -270,6 +270,7 @@ void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
   }
   if (found != branches_.end() && !genuine(found->second, from)) return;
   if (compare_with_truth(from, message, now)) return;
+  if (message.ack_at == AnswerAt::kApplied) file_awaited_ = true;
   if (found != branches_.end()) return step(found->second, Branch::Decided{from, message}, now);
   if (ended(message.gtid)) {
     // A late duplicate of something ended everywhere: every ack of it was durable before.

@@ -34,16 +34,18 @@ bool GrantList::add(const Gtid& owner, LockMode mode) {
   return true;
 }
 
-void GrantList::remove(const Gtid& owner) {
+LockMode GrantList::remove(const Gtid& owner) {
   const auto at = find(owner);
   TROTH_ASSERT(at < grants_.size(), "gtid {} holds no such lock", owner);
-  --count(grants_[at].mode);
+  const auto mode = grants_[at].mode;
+  --count(mode);
   if (!index_.empty()) {
     index_.erase(owner);
     if (at + 1 < grants_.size()) index_[grants_.back().owner] = at;
   }
   grants_[at] = grants_.back();
   grants_.pop_back();
+  return mode;
 }
 
 template <class Predicate>

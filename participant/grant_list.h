@@ -26,8 +26,8 @@ class GrantList {
 
   /// False when `owner` holds it already: then it now holds the weakest mode that includes both.
   bool add(const Gtid& owner, LockMode mode);
-  /// It must hold it.
-  void remove(const Gtid& owner);
+  /// It must hold it. Returns how it did.
+  LockMode remove(const Gtid& owner);
   /// Does another owner hold it in a mode that is not compatible with `mode`?
   bool blocks(const Gtid& owner, LockMode mode) const;
   /// Does another owner hold it in a mode that lets it write?

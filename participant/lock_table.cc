@@ -5,6 +5,28 @@
 
 namespace troth::participant {
 
+void LockTable::Queue::add(const Turn& turn, LockMode mode) {
+  const auto [entry, is_new] = turns_.emplace(turn, mode);
+  if (!is_new) {
+    --counts_[static_cast<std::size_t>(entry->second)];
+    entry->second = combined(entry->second, mode);
+  }
+  ++counts_[static_cast<std::size_t>(entry->second)];
+}
+
+void LockTable::Queue::remove(const Turn& turn) {
+  const auto found = turns_.find(turn);
+  if (found == turns_.end()) return;
+  --counts_[static_cast<std::size_t>(found->second)];
+  turns_.erase(found);
+}
+
+bool LockTable::Queue::conflicts_with(LockMode mode) const {
+  for (std::size_t i = 0; i < kLockModes; ++i)
+    if (counts_[i] > 0 && !compatible(static_cast<LockMode>(i), mode)) return true;
+  return false;
+}
+
 bool LockTable::blocked_by_holder(const Gtid& owner, const LockRequest& request,
                                   Acquired& out) const {
   const auto found = grants_.find(request.resource);
@@ -20,7 +42,7 @@ bool LockTable::blocked_by_holder(const Gtid& owner, const LockRequest& request,
 bool LockTable::blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
                                         const Gtid& owner, Acquired& out) const {
   const auto found = waiting_on_.find(request.resource);
-  if (found == waiting_on_.end()) return false;
+  if (found == waiting_on_.end() || !found->second.conflicts_with(request.mode)) return false;
   bool blocked = false;
   for (const auto& [turn, mode] : found->second) {
     if (!(turn < Turn(priority, owner))) break;
@@ -62,28 +84,26 @@ void LockTable::force_grant(const Gtid& owner, const std::vector<LockRequest>& r
 
 std::vector<Gtid> LockTable::enqueue(const Gtid& owner, const Priority& priority,
                                      std::vector<LockRequest> wanted, Held held) {
-  const auto freed = held == Held::kGiveUp ? drop(owner) : std::vector<Resource>{};
+  const auto freed = held == Held::kGiveUp ? drop(owner) : std::vector<LockRequest>{};
   const Turn turn(priority, owner);
-  for (const auto& request : wanted) {
-    auto& queue = waiting_on_[request.resource];
-    const auto [entry, is_new] = queue.emplace(turn, request.mode);
-    if (!is_new) entry->second = combined(entry->second, request.mode);
-  }
+  for (const auto& request : wanted) waiting_on_[request.resource].add(turn, request.mode);
   waiters_[turn] = std::move(wanted);
   waiting_since_[owner] = priority;
   return grant_waiters(freed);
 }
 
-std::vector<Resource> LockTable::drop(const Gtid& owner) {
+std::vector<LockRequest> LockTable::drop(const Gtid& owner) {
   const auto held = held_.find(owner);
   if (held == held_.end()) return {};
-  for (const auto& resource : held->second) {
+  std::vector<LockRequest> freed;
+  freed.reserve(held->second.size());
+  for (auto& resource : held->second) {
     const auto found = grants_.find(resource);
-    found->second.remove(owner);
+    const auto mode = found->second.remove(owner);
     if (found->second.empty()) grants_.erase(found);
+    freed.push_back({std::move(resource), mode});
   }
   locks_ -= held->second.size();
-  auto freed = std::move(held->second);
   held_.erase(held);
   return freed;
 }
@@ -93,7 +113,7 @@ std::vector<Gtid> LockTable::release(const Gtid& owner) {
   if (const auto since = waiting_since_.find(owner); since != waiting_since_.end()) {
     const auto waiting = waiters_.find(Turn(since->second, owner));
     leave_queues(waiting->first, waiting->second);
-    for (auto& request : waiting->second) freed.push_back(std::move(request.resource));
+    for (auto& request : waiting->second) freed.push_back(std::move(request));
     waiters_.erase(waiting);
     waiting_since_.erase(since);
   }
@@ -104,7 +124,7 @@ void LockTable::leave_queues(const Turn& turn, const std::vector<LockRequest>& w
   for (const auto& request : wanted) {
     const auto queue = waiting_on_.find(request.resource);
     if (queue == waiting_on_.end()) continue;
-    queue->second.erase(turn);
+    queue->second.remove(turn);
     if (queue->second.empty()) waiting_on_.erase(queue);
   }
 }
@@ -115,7 +135,7 @@ bool LockTable::grantable(const Turn& turn, const std::vector<LockRequest>& requ
         held != grants_.end() && held->second.blocks(turn.second, request.mode))
       return false;
     const auto queue = waiting_on_.find(request.resource);
-    if (queue == waiting_on_.end()) continue;
+    if (queue == waiting_on_.end() || !queue->second.conflicts_with(request.mode)) continue;
     for (const auto& [waiter, mode] : queue->second) {
       if (!(waiter < turn)) break;
       if (!compatible(mode, request.mode)) return false;
@@ -124,13 +144,16 @@ bool LockTable::grantable(const Turn& turn, const std::vector<LockRequest>& requ
   return true;
 }
 
-// Only those that wait for something that was freed: a long queue on one hot row must not slow
-// everybody else's releases.
-std::vector<Gtid> LockTable::grant_waiters(const std::vector<Resource>& freed) {
+// Only those that waited for what was freed: a long queue on one hot row must not slow everybody
+// else's releases.
+std::vector<Gtid> LockTable::grant_waiters(const std::vector<LockRequest>& freed) {
   std::set<Turn> candidates;
-  for (const auto& resource : freed)
-    if (const auto queue = waiting_on_.find(resource); queue != waiting_on_.end())
-      for (const auto& [turn, mode] : queue->second) candidates.insert(turn);
+  for (const auto& [resource, freed_mode] : freed) {
+    const auto queue = waiting_on_.find(resource);
+    if (queue == waiting_on_.end() || !queue->second.conflicts_with(freed_mode)) continue;
+    for (const auto& [turn, mode] : queue->second)
+      if (!compatible(freed_mode, mode)) candidates.insert(turn);
+  }
   std::vector<Gtid> woken;
   for (const auto& turn : candidates) {
     const auto current = waiters_.find(turn);

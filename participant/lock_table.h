@@ -9,6 +9,7 @@
 // waits for a holder.
 // Pure; owned by the worker thread of its database.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -75,11 +76,27 @@ class LockTable {
 
   /// Two attempts of one transaction share a priority.
   using Turn = std::pair<Priority, Gtid>;
+  /// Who waits for one resource, oldest first. Everybody who waits for a row waits for its table
+  /// too, in a mode that is compatible with all others there: that must not cost anything.
+  class Queue {
+   public:
+    void add(const Turn& turn, LockMode mode);
+    void remove(const Turn& turn);
+    bool empty() const { return turns_.empty(); }
+    auto begin() const { return turns_.begin(); }
+    auto end() const { return turns_.end(); }
+    /// Does anybody wait in a mode that is not compatible with `mode`?
+    bool conflicts_with(LockMode mode) const;
+
+   private:
+    std::map<Turn, LockMode> turns_;
+    std::array<std::uint32_t, kLockModes> counts_{};
+  };
 
   void grant(const Gtid& owner, const LockRequest& request);
-  std::vector<Resource> drop(const Gtid& owner);
+  std::vector<LockRequest> drop(const Gtid& owner);
   void leave_queues(const Turn& turn, const std::vector<LockRequest>& wanted);
-  std::vector<Gtid> grant_waiters(const std::vector<Resource>& freed);
+  std::vector<Gtid> grant_waiters(const std::vector<LockRequest>& freed);
   bool grantable(const Turn& turn, const std::vector<LockRequest>& requests) const;
   bool blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
                                const Gtid& owner, Acquired& out) const;
@@ -89,8 +106,7 @@ class LockTable {
   std::unordered_map<Gtid, std::vector<Resource>> held_;
   std::map<Turn, std::vector<LockRequest>> waiters_;  // oldest first, with what they want
   std::unordered_map<Gtid, Priority> waiting_since_;
-  std::unordered_map<Resource, std::map<Turn, LockMode>, Hash>
-      waiting_on_;  // the same, by resource
+  std::unordered_map<Resource, Queue, Hash> waiting_on_;  // the same, by resource
   std::size_t locks_ = 0;
 };
 

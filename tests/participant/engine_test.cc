@@ -78,7 +78,8 @@ TEST_CASE("the file is committed only when the log is durable through what it ho
   world.bring_to_prepared(world.two_phase(1));
   world.bring_to_prepared(world.two_phase(2));
   world.deliver(world.commit(world.two_phase(1)));
-  CHECK(world.worker.names() == "apply");  // idle: a flush is due at once, and waits for the log
+  CHECK(world.worker.names() == "apply");
+  world.pass(milliseconds(10));  // a flush is due, and waits for the log
   world.deliver(world.commit(world.two_phase(2)));
   CHECK(world.worker.names() == "");  // held back behind the flush
   world.engine->on_durable(world.log.sync_to({world.log.appended().value - 1}), world.now());
@@ -105,6 +106,23 @@ TEST_CASE("a flush waits at most flush_interval for work that is still executing
   CHECK(world.worker.names() == "");
   world.pass(milliseconds(1));
   CHECK(world.worker.names() == "flush");
+}
+
+TEST_CASE("when nothing lives any more, or somebody waits for the file, it is flushed at once") {
+  EngineWorld world;
+  world.bring_to_prepared(world.two_phase(1));
+  world.bring_to_prepared(world.two_phase(2));
+  world.bring_to_prepared(world.two_phase(3));
+  world.deliver(world.commit(world.two_phase(1)));
+  world.sync();
+  CHECK(world.worker.names() == "apply");
+  world.deliver(world.commit(world.two_phase(2), AnswerAt::kApplied));
+  world.sync();
+  CHECK(world.worker.names() == "apply, flush");
+  world.worker_says(Flushed{world.log.durable()});
+  world.deliver(world.commit(world.two_phase(3)));
+  world.sync();
+  CHECK(world.worker.names() == "apply, flush");
 }
 
 TEST_CASE("an ack that was asked for at the file waits for the file") {
