@@ -152,8 +152,9 @@ class Engine {
     std::optional<Timers::iterator> timer;  // its entry in timers_, never later than it wants
     bool answered = false;
     MonotonicTime decided, decided_durably;  // {} = not in this incarnation
-    std::optional<Attempt> again;            // what to start anew if it loses a conflict
-    std::optional<Priority> age;             // of an interactive one, for its client's next try
+    std::uint32_t attempt = 1;
+    std::unique_ptr<Attempt> again;  // what to start anew if it loses a conflict
+    std::optional<Priority> age;     // of an interactive one, for its client's next try
   };
   /// An interactive transaction before its commit is asked for: nothing of it is in any log.
   struct Open {

@@ -35,7 +35,8 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   txn.key = request.idempotency_key;
   txn.clients = std::move(clients);
   if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, attempt.digest};
-  txn.again = std::move(attempt);
+  txn.attempt = attempt.number;
+  if (request.retries > 0) txn.again = std::make_unique<Attempt>(std::move(attempt));
   TROTH_FAILPOINT("coordinator.submit.accepted");
   step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);
 }
@@ -65,7 +66,7 @@ void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
 // True: the clients go over to the next attempt, which starts when this step is over (its ABORT
 // messages leave first).
 bool Engine::lost_a_conflict(Transaction& txn, const TransactionOutcome& outcome, Now now) {
-  if (!txn.again || txn.again->request.retries == 0 || draining_ || stopped_) return false;
+  if (!txn.again || draining_ || stopped_) return false;
   if (outcome.outcome != Outcome::kAborted || !retried_automatically(outcome.reason.code))
     return false;
   count("retried");

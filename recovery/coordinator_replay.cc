@@ -19,7 +19,9 @@ void remember_key(CoordinatorTables& tables, const std::string& key, const std::
 // "no record, hence aborted": the horizon rises with it.
 void remember_outcome(CoordinatorTables& tables, const Gtid& gtid, Outcome outcome,
                       AbortReason reason) {
-  tables.outcomes[gtid] = {outcome, std::move(reason)};
+  // Gtids mostly come in ascending order: the end is where they belong.
+  tables.outcomes.insert_or_assign(tables.outcomes.end(), gtid,
+                                   KnownOutcome{outcome, std::move(reason)});
   if (tables.outcomes.size() <= tables.max_outcomes) return;
   const Gtid oldest = tables.outcomes.begin()->first;
   tables.outcomes.erase(tables.outcomes.begin());
@@ -89,7 +91,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     remember_key(tables, commit->idempotency_key, commit->body_digest, commit->gtid,
                  Outcome::kCommitted, {}, commit->decided);
     const Gtid gtid = commit->gtid;
-    tables.unended[gtid] = std::move(*commit);
+    tables.unended.insert_or_assign(tables.unended.end(), gtid, std::move(*commit));
   } else if (const auto* abort = std::get_if<AbortRecord>(&*decoded)) {
     remember_outcome(tables, abort->gtid, Outcome::kAborted, abort->reason);
     remember_key(tables, abort->idempotency_key, abort->body_digest, abort->gtid, Outcome::kAborted,

@@ -16,7 +16,8 @@ void remember(ParticipantTables& tables, const Gtid& gtid, Outcome outcome,
   record.gtid = gtid;
   record.outcome = outcome;
   record.reason = std::move(reason);
-  tables.remembered[gtid] = std::move(record);
+  // Gtids mostly come in ascending order: the end is where they belong.
+  tables.remembered.insert_or_assign(tables.remembered.end(), gtid, std::move(record));
 }
 
 // A checkpoint copies undecided branches forward, and its copies may be cut off anywhere: what the

@@ -10,8 +10,11 @@ namespace {
 constexpr std::size_t kWindow = std::size_t{1} << 20;
 
 /// Position after the last byte that is not zero. Preallocated segments are mostly zeros, so this
-/// looks at eight at a time.
+/// first asks memcmp, the fastest there is, whether each byte equals the next.
 std::size_t dirty_end(std::string_view bytes) {
+  if (bytes.empty() ||
+      (bytes.front() == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0))
+    return 0;
   std::size_t end = bytes.size();
   while (end >= sizeof(std::uint64_t)) {
     std::uint64_t word = 0;
