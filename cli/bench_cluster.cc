@@ -192,14 +192,15 @@ struct LocalCluster::Daemon {
 
 LocalCluster::LocalCluster() = default;
 
-Result<std::unique_ptr<LocalCluster>> LocalCluster::start(const BenchOptions& options) {
+Result<std::unique_ptr<LocalCluster>> LocalCluster::start(const BenchOptions& options,
+                                                          const std::vector<std::string>& schemas) {
   auto cluster = std::unique_ptr<LocalCluster>(new LocalCluster());
-  TROTH_TRY(cluster->prepare(options));
+  TROTH_TRY(cluster->prepare(options, schemas));
   TROTH_TRY(cluster->restart());
   return cluster;
 }
 
-Status LocalCluster::prepare(const BenchOptions& options) {
+Status LocalCluster::prepare(const BenchOptions& options, const std::vector<std::string>& schemas) {
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
   if (error) return fail(ErrorCode::kIo, "cannot read /proc/self/exe");
@@ -214,7 +215,10 @@ Status LocalCluster::prepare(const BenchOptions& options) {
   for (int i = 1; i <= options.participants; ++i) {
     const auto name = fmt::format("p{}", i);
     const auto database = fmt::format("{}/{}.db", dir_, name);
-    auto made = run_to_end({"sqlite3", database, schema_sql(options.accounts)}, dir_ + "/sqlite3");
+    const auto script = fmt::format("{}/{}.sql", dir_, name);
+    std::ofstream(script) << (schemas.empty() ? schema_sql(options.accounts)
+                                              : schemas.at(static_cast<std::size_t>(i - 1)));
+    auto made = run_to_end({"sqlite3", "-bail", database, ".read " + script}, dir_ + "/sqlite3");
     if (!made && made.error().code == ErrorCode::kNotFound)
       return fail(made.error(), "the databases are made with the stock tool (package sqlite3)");
     TROTH_TRY(made);
@@ -276,6 +280,15 @@ BenchNodes LocalCluster::nodes() const {
   for (const auto& daemon : daemons_) out.push_back({daemon.name, daemon.address, daemon.pid});
   std::rotate(out.begin(), out.end() - 1, out.end());
   return out;
+}
+
+Status LocalCluster::bounce(std::size_t node) {
+  auto& daemon = daemons_[node == 0 ? daemons_.size() - 1 : node - 1];
+  ::kill(daemon.pid, SIGKILL);
+  ::waitpid(daemon.pid, nullptr, 0);
+  ::close(daemon.out);
+  daemon.pid = daemon.out = -1;
+  return launch(daemon);
 }
 
 void LocalCluster::kill() {

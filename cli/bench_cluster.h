@@ -45,7 +45,9 @@ Result<BenchNodes> running_cluster(const std::vector<std::string>& endpoints, in
 class LocalCluster {
  public:
   /// Makes files and logs and starts everything.
-  static Result<std::unique_ptr<LocalCluster>> start(const BenchOptions& options);
+  /// `schemas`: SQL for each participant's database; none: bench_accounts.
+  static Result<std::unique_ptr<LocalCluster>> start(const BenchOptions& options,
+                                                     const std::vector<std::string>& schemas = {});
   ~LocalCluster();
   LocalCluster(const LocalCluster&) = delete;
   LocalCluster& operator=(const LocalCluster&) = delete;
@@ -53,13 +55,15 @@ class LocalCluster {
   BenchNodes nodes() const;
   /// SIGKILL, all at once.
   void kill();
+  /// SIGKILL of one node, by its place in nodes(), and starts it again.
+  Status bounce(std::size_t node);
   /// Starts everything again; how long each took until it was ready, in the order of nodes().
   Result<std::vector<Duration>> restart();
 
  private:
   struct Daemon;
   LocalCluster();
-  Status prepare(const BenchOptions& options);
+  Status prepare(const BenchOptions& options, const std::vector<std::string>& schemas);
   Status launch(Daemon& daemon);
 
   std::string dir_;

@@ -34,10 +34,14 @@ Result<Workload> parse_workload(const std::string& word) {
   if (word == "transfer") return Workload::kTransfer;
   if (word == "read-only") return Workload::kReadOnly;
   if (word == "recovery") return Workload::kRecovery;
-  const auto near = did_you_mean(word, {"transfer", "read-only", "recovery"});
-  return fail(ErrorCode::kInvalidArgument,
-              fmt::format("unknown workload \"{}\"{}; there are transfer, read-only and recovery",
-                          word, near.empty() ? "" : fmt::format(", did you mean {}?", near)));
+  if (word == "smallbank") return Workload::kSmallBank;
+  if (word == "tpcc") return Workload::kTpcc;
+  const auto near = did_you_mean(word, {"transfer", "read-only", "recovery", "smallbank", "tpcc"});
+  return fail(
+      ErrorCode::kInvalidArgument,
+      fmt::format(
+          "unknown workload \"{}\"{}; there are transfer, read-only, recovery, smallbank and tpcc",
+          word, near.empty() ? "" : fmt::format(", did you mean {}?", near)));
 }
 
 /// "5s" or "5": a benchmark's seconds are numbers to everybody.
@@ -45,6 +49,21 @@ Result<Duration> parse_seconds(const std::string& text) {
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(),
                                                  [](char c) { return c >= '0' && c <= '9'; });
   return parse_duration(bare ? text + "s" : text);
+}
+
+Status check_application(const BenchOptions& options) {
+  const auto wrong = [](const char* what) { return fail(ErrorCode::kInvalidArgument, what); };
+  if (!options.is_application())
+    return options.kills > 0 ? wrong("--kills belongs to smallbank and tpcc") : Status{};
+  if (!options.local) return wrong("smallbank and tpcc make their own databases: --local");
+  if (options.in_flight > 0 || options.rate > 0 || options.abort_percent > 0 ||
+      !options.csv.empty() || !options.hgrm.empty())
+    return wrong("smallbank and tpcc have --clients, --seconds, --warmup, --seed, --kills, --json");
+  if (options.workload == Workload::kSmallBank && options.customers < 2 * options.participants)
+    return wrong("--customers is at least two for each participant");
+  if (options.workload == Workload::kTpcc && options.warehouses < options.participants)
+    return wrong("--warehouses is at least one for each participant");
+  return {};
 }
 
 Status check(const BenchOptions& options) {
@@ -55,6 +74,7 @@ Status check(const BenchOptions& options) {
     return wrong("--abort-percent belongs to transfer");
   if (options.workload == Workload::kRecovery && !options.local)
     return wrong("recovery kills daemons, so it needs its own: --local");
+  TROTH_TRY(check_application(options));
   if (!options.local && (!options.dir.empty() || !options.segment_bytes.empty()))
     return wrong("--dir and --segment-bytes belong to --local");
   if (!options.segment_bytes.empty()) TROTH_TRY(parse_size(options.segment_bytes));
@@ -70,7 +90,8 @@ int BenchOptions::batch_of(int index) const {
 
 Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) {
   BenchOptions out;
-  std::int64_t clients = out.clients, in_flight = 0, batch = 0, rate = 0, percent = 0, seed = 1;
+  std::int64_t clients = out.clients, in_flight = 0, batch = 0, rate = 0, percent = 0, seed = 1,
+               kills = 0;
   std::int64_t participants = out.participants;
   const std::map<std::string, Number> numbers = {{"--clients", {1, 2000, &clients}},
                                                  {"--in-flight", {1, 1'000'000, &in_flight}},
@@ -80,7 +101,11 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
                                                  {"--accounts", {1, 100'000'000, &out.accounts}},
                                                  {"--hot", {1, 100'000'000, &out.hot}},
                                                  {"--abort-percent", {0, 100, &percent}},
-                                                 {"--seed", {0, std::int64_t{1} << 62, &seed}}};
+                                                 {"--seed", {0, std::int64_t{1} << 62, &seed}},
+                                                 {"--customers", {2, 100'000'000, &out.customers}},
+                                                 {"--warehouses", {1, 10'000, &out.warehouses}},
+                                                 {"--items", {100, 100'000, &out.items}},
+                                                 {"--kills", {0, 1000, &kills}}};
   const std::map<std::string, std::string*> texts = {{"--dir", &out.dir},
                                                      {"--segment-bytes", &out.segment_bytes},
                                                      {"--csv", &out.csv},
@@ -125,6 +150,9 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
   out.participants = static_cast<int>(participants);
   out.abort_percent = static_cast<int>(percent);
   out.seed = static_cast<std::uint64_t>(seed);
+  out.kills = static_cast<int>(kills);
+  if (out.warehouses == 0) out.warehouses = 2 * participants;
+  if (out.customers == 0) out.customers = out.workload == Workload::kTpcc ? 300 : 10'000;
   TROTH_TRY(check(out));
   return out;
 }

@@ -10,9 +10,11 @@
 namespace troth::cli {
 
 enum class Workload {
-  kTransfer,  ///< one UPDATE by primary key at every participant, its row count expected
-  kReadOnly,  ///< one SELECT by primary key at every participant
-  kRecovery,  ///< transfers, then kill -9 of every daemon, then the time until each is ready again
+  kTransfer,   ///< one UPDATE by primary key at every participant, its row count expected
+  kReadOnly,   ///< one SELECT by primary key at every participant
+  kRecovery,   ///< transfers, then kill -9 of every daemon, then the time until each is ready again
+  kSmallBank,  ///< bench_smallbank.cc
+  kTpcc,       ///< bench_tpcc.cc
 };
 
 struct BenchOptions {
@@ -23,7 +25,11 @@ struct BenchOptions {
   double rate = 0;    ///< not 0: open loop, so many transactions a second
   int participants = 2;
   std::int64_t accounts = 100'000;
-  std::int64_t hot = 0;   ///< not 0: only the first so many accounts
+  std::int64_t hot = 0;         ///< not 0: only the first so many accounts (customers)
+  std::int64_t customers = 0;   ///< smallbank: of all; tpcc: of a district
+  std::int64_t warehouses = 0;  ///< tpcc
+  std::int64_t items = 10'000;  ///< tpcc
+  int kills = 0;                ///< so many daemons are killed and started again meanwhile
   int abort_percent = 0;  ///< so many of a hundred cannot commit: their last row does not exist
   Duration time{std::chrono::seconds(5)};
   Duration warmup{std::chrono::seconds(1)};
@@ -33,6 +39,9 @@ struct BenchOptions {
   std::string segment_bytes;  ///< of the logs of own daemons; empty: their default
   std::string csv, json, hgrm;
 
+  bool is_application() const {
+    return workload == Workload::kSmallBank || workload == Workload::kTpcc;
+  }
   /// Threads with a connection each.
   int workers() const { return in_flight == 0 ? clients : (in_flight + batch - 1) / batch; }
   /// Transactions of worker `index` in one call.

@@ -21,6 +21,10 @@ const char* name_of(Workload workload) {
       return "read-only";
     case Workload::kRecovery:
       return "recovery";
+    case Workload::kSmallBank:
+      return "smallbank";
+    case Workload::kTpcc:
+      return "tpcc";
   }
   return "";
 }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/arguments.h"
+#include "cli/bench_options.h"
 
 namespace troth::cli {
 
@@ -27,6 +28,7 @@ int participant(const Arguments& arguments, const Words& words);
 int audit(const Arguments& arguments, const Words& words);
 int log(const Arguments& arguments, const Words& words);
 int bench(const Arguments& arguments, const Words& words);
+int bench_application(const Arguments& arguments, const BenchOptions& options);
 int demo(const Arguments& arguments, const Words& words);
 int config(const Arguments& arguments, const Words& words);
 int completion(const Arguments& arguments, const Words& words);

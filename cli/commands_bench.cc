@@ -209,6 +209,7 @@ Result<BenchReport> measure(const Arguments& arguments, const BenchOptions& opti
 int bench(const Arguments& arguments, const Words& words) {
   const auto options = parse_bench_options(words);
   if (!options) return report(arguments, options.error());
+  if (options->is_application()) return bench_application(arguments, *options);
   const auto found = measure(arguments, *options);
   if (!found)
     return report(arguments, found.error().context,

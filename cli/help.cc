@@ -27,7 +27,7 @@ Commands
   participant  list | show NAME | drain NAME | resume NAME | orphans
   audit        what operators did, when and why
   log          dump | verify | stats DIR   (offline, read-only)
-  bench        transfer | read-only | recovery   (throughput, latency, cost)
+  bench        transfer | read-only | recovery | smallbank | tpcc   (throughput, latency, cost)
   demo         a throw-away cluster: transfers, a crash, an audit   [--quick] [--keep]
   config       show [--origin] | check | example   (settings of the daemons)
   completion   bash | zsh | fish
@@ -167,6 +167,7 @@ troth log stats DIR    counts by type
        R"help(troth bench transfer|read-only --local [flags]     own daemons in a temporary directory
 troth bench transfer|read-only -e HOST:PORT [flags]   a running coordinator
 troth bench recovery --local [flags]     transfers, kill -9, time until ready again
+troth bench smallbank|tpcc --local [flags]   interactive transactions of whole applications
 
   --clients 8          threads with one transaction at a time each
   --in-flight N        instead: N at once through submitBatch, in batches of --batch
@@ -177,6 +178,12 @@ troth bench recovery --local [flags]     transfers, kill -9, time until ready ag
   --csv FILE  --json FILE  --hgrm FILE     throughput by second, everything, percentiles
   --dir DIR            where --local puts its directory: name the disk you mean
   --segment-bytes SIZE of the logs of --local
+
+  smallbank, tpcc: --clients, --participants, --seconds, --warmup, --seed, --json, --dir and
+  --customers N        smallbank: in all (10000); tpcc: of a district (300, the standard has 3000)
+  --warehouses N  --items N    tpcc: twice the participants; 10000, the standard has 100000
+  --kills N            kill -9 of so many daemons meanwhile, and their restart
+  They check the databases afterwards and end with CONSISTENCY ok or violated.
 
   Every write is as durable as ever. At the end the sum of all balances must be what it was.
   A running coordinator's participants need this table:

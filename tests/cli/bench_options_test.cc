@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "cli/bench_load.h"
+#include "cli/bench_tpcc.h"
 
 using namespace troth;
 using namespace troth::cli;
@@ -61,7 +62,22 @@ TEST_CASE("a wrong benchmark is refused with what would be right") {
   CHECK(refusal({"transfer", "--accounts", "5", "--hot", "6"}) == "--hot is at most --accounts");
   CHECK(refusal({"recovery"}) == "recovery kills daemons, so it needs its own: --local");
   CHECK(refusal({"transfer", "--dir", "/x"}) == "--dir and --segment-bytes belong to --local");
+  CHECK(refusal({"tpcc"}) == "smallbank and tpcc make their own databases: --local");
+  CHECK(refusal({"transfer", "--kills", "1"}) == "--kills belongs to smallbank and tpcc");
+  CHECK(refusal({"tpcc", "--local", "--warehouses", "1"}) ==
+        "--warehouses is at least one for each participant");
+  CHECK(refusal({"smallbank", "--local", "--rate", "5"}).find("--clients") != std::string::npos);
   CHECK(refusal({"read-only", "--abort-percent", "5"}) == "--abort-percent belongs to transfer");
+}
+
+TEST_CASE("the names and constants of TPC-C") {
+  CHECK(tpcc::last_name(0) == "BARBARBAR");
+  CHECK(tpcc::last_name(371) == "PRICALLYOUGHT");
+  CHECK(tpcc::last_name(999) == "EINGEINGEING");
+  CHECK(tpcc::nurand_constant(100'000) == 8191);  // clause 2.1.6
+  CHECK(tpcc::nurand_constant(3000) == 1023);
+  CHECK(tpcc::nurand_constant(1000) == 255);
+  CHECK(tpcc::nurand_constant(300) == 127);
 }
 
 TEST_CASE("a transfer moves money and makes none, over any number of participants") {

@@ -192,6 +192,26 @@ TEST_CASE("what ends a transaction before its commit, and what everybody hears o
     talk.commit();
     CHECK(talk.ended->outcome.reason.code == AbortCode::kClientCancelled);
   }
+  SUBCASE("silence counts from the last answer, and a statement that runs is no silence") {
+    BeginRequest request;
+    request.idle_timeout = milliseconds(500);
+    request.deadline = seconds(20);
+    Talk talk(world, request);
+    for (const std::uint32_t number : {1u, 2u}) {
+      world.pass(milliseconds(400));
+      talk.run("p1", number);
+    }
+    talk.say("p1");
+    for (int i = 0; i < 3; ++i) world.pass(milliseconds(400));
+    CHECK(world.counter("idle_aborts") == 0);
+    talk.answer("p1", 3);
+    REQUIRE(talk.reply);
+    CHECK_FALSE(talk.reply->ended);
+    world.pass(milliseconds(499));
+    CHECK(world.counter("idle_aborts") == 0);
+    world.pass(milliseconds(1));
+    CHECK(world.counter("idle_aborts") == 1);
+  }
   SUBCASE("the deadline, also while a statement runs") {
     BeginRequest request;
     request.deadline = seconds(2);

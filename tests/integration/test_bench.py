@@ -46,6 +46,17 @@ class Bench(unittest.TestCase):
         self.assertGreater(report["txn_per_s"], 100)
         self.assertTrue(report["conserved"])
 
+    def test_applications_check_their_databases(self):
+        for workload, *flags in (["smallbank", "--customers", "100"], ["tpcc", "--customers", "10", "--items", "100"]):
+            with self.subTest(workload=workload), tempfile.TemporaryDirectory() as directory:
+                run = bench(workload, "--local", "--dir", directory, "--seconds", "1s", "--warmup", "0s", "--clients", "4", "--kills", "2", *flags)
+                self.assertEqual(run.returncode, 0, run.stderr + run.stdout)
+                report = json.loads(run.stdout)
+                self.assertEqual((report["consistency"], report["violations"], report["surprises"]), ("ok", [], []))
+                self.assertEqual(report["kills"], 2)
+                self.assertGreater(report["committed"], 0)
+                self.assertEqual(os.listdir(directory), [])
+
     def test_recovery_counts_records_and_time(self):
         run = bench("recovery", "--local", "--seconds", "300ms", "--warmup", "100ms", "--accounts", "1000", "--in-flight", "16")
         self.assertEqual(run.returncode, 0, run.stderr)
