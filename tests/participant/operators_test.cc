@@ -116,6 +116,25 @@ TEST_CASE("a decision by hand is refused wherever somebody knows, and says who")
   for (const auto& entry : trail) CHECK(entry.result == "refused");
 }
 
+TEST_CASE("a revision holds for one state in one life of the process") {
+  EngineWorld world;
+  const Gtid gtid = world.two_phase(1);
+  world.deliver(world.prepare(gtid));
+  world.executed(gtid, Vote::kCommit);
+  const auto still_preparing = request_for(world, gtid, Decision::kAbort);
+  world.sync();
+  REQUIRE(state_of(world, gtid) == "prepared");
+  CHECK(contains(resolve(world, still_preparing).refusal(), "moved on since you looked"));
+  const auto of_an_earlier_life = request_for(world, gtid, Decision::kAbort);
+  world.restart();
+  world.pass(std::chrono::milliseconds(1));
+  REQUIRE(state_of(world, gtid) == "prepared");
+  CHECK(contains(resolve(world, of_an_earlier_life).refusal(), "moved on since you looked"));
+  const auto asked = resolve(world, request_for(world, gtid, Decision::kAbort));
+  REQUIRE(asked.reply);
+  CHECK(asked.reply->has_value());
+}
+
 TEST_CASE("a dry run tells the consequences and changes nothing") {
   EngineWorld world;
   const Gtid gtid = world.two_phase(1);
