@@ -37,6 +37,8 @@ const Setting kSuspicion{"suspicion-timeout",
                          20 * kMs,
                          kHour};
 const Setting kLogFormat{"log-format", SettingKind::kLogFormat, "logfmt", "logfmt or json"};
+const Setting kTraceFile{"trace-file", SettingKind::kText, "",
+                         "file for spans of sampled requests, as OTLP/JSON lines"};
 
 template <class T>
 Status without_value(const Result<T>& result) {
@@ -174,6 +176,7 @@ const SettingTable& coordinator_settings() {
       kSegmentBytes,
       kLogLevel,
       kLogFormat,
+      kTraceFile,
   };
   return table;
 }
@@ -202,6 +205,7 @@ const SettingTable& participant_settings() {
       kSegmentBytes,
       kLogLevel,
       kLogFormat,
+      kTraceFile,
   };
   return table;
 }

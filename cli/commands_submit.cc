@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <optional>
@@ -131,6 +132,8 @@ Result<Submission> parse(const Words& words) {
     }
   }
   if (!request.branches.empty()) out.requests.push_back(std::move(request));
+  if (const char* traceparent = std::getenv("TRACEPARENT"))
+    for (auto& r : out.requests) r.traceparent = traceparent;
   if (out.requests.empty())
     return fail(ErrorCode::kInvalidArgument,
                 "nothing to submit; give --on NAME \"SQL\" or a JSON file");

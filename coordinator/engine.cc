@@ -190,6 +190,11 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
     if (found->second.age && retried_automatically(outcome.reason.code))
       remember_age(gtid, *found->second.age);
     outcome.attempts = found->second.attempt;
+    if (found->second.trace && outcome.outcome != Outcome::kInDoubt)
+      end_span(*std::exchange(found->second.trace, nullptr),
+               found->second.age ? "troth.v1.Coordinator/beginTransaction"
+                                 : "troth.v1.Coordinator/submit",
+               outcome, now.monotonic - found->second.since, now);
     const auto clients = std::exchange(found->second.clients, {});
     found->second.answered = true;
     for (std::size_t i = 0; i + 1 < clients.size(); ++i)

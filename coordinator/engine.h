@@ -17,6 +17,7 @@
 #include "base/counters.h"
 #include "base/engine_loop.h"
 #include "base/logging.h"
+#include "base/trace.h"
 #include "coordinator/meters.h"
 #include "protocol/one_phase_commit.h"
 #include "protocol/record_log.h"
@@ -46,6 +47,7 @@ struct EngineOptions {
   std::size_t max_in_flight = 10000;
   std::size_t max_recent = 200000;  ///< outcomes of ended transactions kept in memory
   std::uint64_t checkpoint_bytes = std::uint64_t{128} << 20;
+  SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the engine
 };
 
 class Engine {
@@ -153,8 +155,9 @@ class Engine {
     bool answered = false;
     MonotonicTime decided, decided_durably;  // {} = not in this incarnation
     std::uint32_t attempt = 1;
-    std::unique_ptr<Attempt> again;  // what to start anew if it loses a conflict
-    std::optional<Priority> age;     // of an interactive one, for its client's next try
+    std::unique_ptr<Attempt> again;       // what to start anew if it loses a conflict
+    std::optional<Priority> age;          // of an interactive one, for its client's next try
+    std::unique_ptr<TraceContext> trace;  // its client's, if a span is to be written
   };
   /// An interactive transaction before its commit is asked for: nothing of it is in any log.
   struct Open {
@@ -172,6 +175,7 @@ class Engine {
     };
     Priority priority;
     protocol::BeginRequest request;
+    std::unique_ptr<TraceContext> trace;
     MonotonicTime since, deadline, last_use;
     std::vector<Branch> branches;
     std::optional<Running> running;
@@ -241,6 +245,10 @@ class Engine {
   void answer(const Gtid& gtid, protocol::TransactionOutcome outcome, Now now);
   void finish_if_ended(const Gtid& gtid);
   void measure_decided(Transaction& txn, Now now);
+  /// Nothing unless a span is to be written. Else participants' spans hang below this one's.
+  std::unique_ptr<TraceContext> join_trace(const Gtid& gtid, std::string& traceparent) const;
+  void end_span(const TraceContext& above, const char* name,
+                const protocol::TransactionOutcome& outcome, Duration lasted, Now now) const;
   static std::string label_of(const Transaction& txn);
   void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);

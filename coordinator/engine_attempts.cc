@@ -22,6 +22,7 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   setup.idempotency_key = request.idempotency_key;
   setup.body_digest = attempt.digest;
   setup.traceparent = request.traceparent;
+  auto trace = join_trace(setup.gtid, setup.traceparent);
   setup.comment = request.comment;
   setup.deadline = attempt.deadline;
   setup.submitted = now.wall;
@@ -36,6 +37,7 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   txn.clients = std::move(clients);
   if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, attempt.digest};
   txn.attempt = attempt.number;
+  txn.trace = std::move(trace);
   if (request.retries > 0) txn.again = std::make_unique<Attempt>(std::move(attempt));
   TROTH_FAILPOINT("coordinator.submit.accepted");
   step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);

@@ -186,6 +186,7 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   setup.request.key_retention = options_.key_retention;
   setup.request.answer_at = request.answer_at;
   setup.request.traceparent = std::move(request.traceparent);
+  auto trace = join_trace(setup.request.gtid, setup.request.traceparent);
   setup.deadline = now.monotonic + request.deadline;
   setup.resend = resend();
   const Gtid gtid = setup.request.gtid;
@@ -195,6 +196,7 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   txn.comment = std::move(request.comment);
   txn.key = request.idempotency_key;
   txn.clients.push_back(std::move(done));
+  txn.trace = std::move(trace);
   if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, std::move(digest)};
   TROTH_FAILPOINT("coordinator.submit.accepted");
   step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{}), now);

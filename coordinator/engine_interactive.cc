@@ -48,6 +48,7 @@ void Engine::begin(BeginRequest request, InteractivePort::BeginDone done, Now no
     open.priority = age->second;
   open.since = open.last_use = now.monotonic;
   open.deadline = now.monotonic + request.deadline;
+  open.trace = join_trace(gtid, request.traceparent);
   open.request = std::move(request);
   schedule_open(gtid, open);
   done({std::nullopt, gtid, open.request.deadline, open.request.idle_timeout});
@@ -189,6 +190,7 @@ void Engine::commit(const Gtid& gtid, InteractivePort::SubmitDone done, Now now)
   txn.comment = std::move(open.request.comment);
   txn.clients.push_back(std::move(done));
   txn.age = open.priority;
+  txn.trace = std::move(open.trace);
   step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);
 }
 
@@ -215,6 +217,9 @@ TransactionOutcome Engine::abort_open(const Gtid& gtid, AbortReason reason, Now 
   outcome.gtid = gtid;
   outcome.outcome = Outcome::kAborted;
   outcome.reason = std::move(reason);
+  if (open.trace)
+    end_span(*open.trace, "troth.v1.Coordinator/beginTransaction", outcome,
+             now.monotonic - open.since, now);
   remember(outcome, now.monotonic);
   if (open.running) {
     ExecuteReply reply;

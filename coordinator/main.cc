@@ -12,6 +12,7 @@
 #include "base/failpoint.h"
 #include "base/notify.h"
 #include "base/random.h"
+#include "base/span_file.h"
 #include "base/version.h"
 #include "coordinator/node.h"
 #include "http/server.h"
@@ -50,6 +51,7 @@ struct Settings {
   Duration grace{0};
   LogLevel level = LogLevel::kInfo;
   LogFormat format = LogFormat::kLogfmt;
+  std::string trace_file;
 };
 
 // The values passed every check of their table (base/daemon_settings.h).
@@ -78,6 +80,7 @@ Settings read(const SettingValues& values) {
   out.grace = values.duration("grace");
   out.level = *parse_log_level(values.text("log-level"));
   out.format = *parse_log_format(values.text("log-format"));
+  out.trace_file = values.text("trace-file");
   return out;
 }
 
@@ -87,6 +90,12 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   const SystemClock clock;
   const auto logger = Logger::to_stderr(settings.level, settings.format, identity.node);
   StopSignal stop;
+  std::unique_ptr<SpanFile> spans;
+  if (!settings.trace_file.empty()) {
+    TROTH_ASSIGN_OR_RETURN(
+        spans, SpanFile::open(settings.trace_file, "troth-coordinator", identity.node, logger));
+    settings.node.engine.spans = spans.get();
+  }
   std::unique_ptr<http::Server> http;
   if (settings.http) {
     TROTH_ASSIGN_OR_RETURN(http,

@@ -230,6 +230,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     engine.lock_timeout = options_.lock_timeout;
     engine.flush_interval = options_.flush_interval;
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
+    engine.spans = options_.spans;
     const auto in_doubt = tables.prepared.size();
     if (transport != nullptr) transport_ = transport;
     log_ = std::make_unique<recovery::WalRecordLog>(*wal_);

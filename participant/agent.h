@@ -32,6 +32,7 @@ struct AgentOptions {
   Duration flush_interval{std::chrono::milliseconds(10)};
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
   std::size_t inbox = 65536;  ///< queued messages; more are refused with BUSY
+  SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the agent
 };
 
 /// Thread-safe unless stated otherwise.

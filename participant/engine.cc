@@ -63,6 +63,7 @@ std::map<Gtid, Engine::Entry>::iterator Engine::erase(std::map<Gtid, Entry>::ite
 void Engine::step(Entry& entry, Branch::Event event, Now now, std::vector<Statement>* statements) {
   const auto before = entry.branch.state();
   auto effects = entry.branch.step(std::move(event), now.monotonic);
+  if (options_.spans != nullptr && entry.live && entry.branch.is_over()) end_span(entry, now);
   count_transition(entry, before);
   if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
     entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};

@@ -20,6 +20,7 @@
 #include "base/counters.h"
 #include "base/engine_loop.h"
 #include "base/logging.h"
+#include "base/trace.h"
 #include "participant/worker_port.h"
 #include "protocol/branch.h"
 #include "protocol/record_log.h"
@@ -51,6 +52,7 @@ struct EngineOptions {
   std::size_t max_branches = 20000;  ///< live ones; more are refused with BUSY
   std::uint64_t checkpoint_bytes = std::uint64_t{128}
                                    << 20;  ///< of log, after which what lives is copied forward
+  SpanSink* spans = nullptr;  ///< where spans of sampled branches go; outlives the engine
 };
 
 class Engine {
@@ -119,6 +121,7 @@ class Engine {
     std::optional<MonotonicTime> wound_at;  // when the younger ones among them are wounded
     std::string key;                        // idempotency key of a one-phase request
     std::optional<MonotonicTime> timer;     // its entry in timers_
+    bool recovered = false;                 // known from an earlier start
     MonotonicTime since;
     LocalDone done;
     std::vector<std::string> sql;
@@ -188,6 +191,7 @@ class Engine {
                  std::vector<protocol::Statement>* statements);
   void hold(Lsn until, Held held);
   void release(Held held);
+  void end_span(const Entry& entry, Now now) const;
   void count_transition(Entry& entry, protocol::Branch::State before);
   std::map<Gtid, Entry>::iterator erase(std::map<Gtid, Entry>::iterator at);
   void send(const NodeName& to, protocol::Message message);

@@ -26,6 +26,7 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
   for (auto& [gtid, prepared] : tables.prepared) {
     auto& entry =
         start_entry(gtid, Branch::recovered_prepared(settings(), prepared.record, now), {now, {}});
+    entry.recovered = true;
     entry.priority = prepared.record.priority;
     entry.before_adoption = prepared.before_adoption;
     join_quorum(entry, prepared.position, {now, {}});

@@ -166,6 +166,7 @@ class Branch {
   const std::optional<CooperativeTermination>& asked() const { return asked_; }
   const std::string& redo() const { return redo_; }
   const std::vector<Member>& members() const { return members_; }
+  const std::string& traceparent() const { return traceparent_; }
   const AbortReason& reason() const { return reason_; }
   std::uint32_t attempts() const { return attempts_; }
   /// Executed piece by piece, and has not begun to prepare.

@@ -1,9 +1,11 @@
 """Starting, stopping, disconnecting, looking: what an operator does and meets."""
+import json
 import os
 import signal
 import sqlite3
 import subprocess
 import unittest
+import unittest.mock
 
 from harness import Case, Cluster
 
@@ -23,6 +25,44 @@ class Operations(Case):
         for daemon in cluster.daemons():
             daemon.start()
         self.audit(cluster, committed=[g for g, code in results if code == 0], aborted=[g for g, code in results if code == 1])
+
+    def test_spans_of_sampled_transactions_those_that_a_crash_interrupted_too(self):
+        cluster = self.cluster()
+        files = {}
+        for daemon in cluster.daemons():
+            files[daemon.name] = os.path.join(cluster.dir, daemon.name + ".spans")
+            daemon.arguments = lambda base=daemon.arguments, name=daemon.name: [*base(), "--trace-file", files[name]]
+        cluster.start(p2="participant.commit.received=kill@2")
+
+        def traced(gid, trace, *flags, **transfer):
+            with unittest.mock.patch.dict(os.environ, TRACEPARENT=f"00-{trace * 32}-{'7' * 16}-01"):
+                return cluster.transfer(gid, *flags, **transfer)
+        self.assertEqual(traced("t1", "a").returncode, 0)
+        self.assertEqual(cluster.transfer("t2-untraced", names=("p1",), amount=0).returncode, 0)
+        self.assertEqual(traced("t3", "b", amount=100000).returncode, 1)
+        self.assertEqual(traced("t4", "c").returncode, 0)
+        p2 = cluster.participants["p2"]
+        self.assertEqual(p2.wait(), -signal.SIGKILL)
+        p2.start()
+        cluster.settle()
+        for daemon in cluster.daemons():
+            self.assertEqual(daemon.terminate(), 0)
+        spans = {}
+        for name, path in files.items():
+            with open(path) as file:
+                for line in file:
+                    span = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+                    spans.setdefault(span["traceId"][0], {})[name] = span
+        self.assertEqual({trace: sorted(found) for trace, found in spans.items()},
+                         {"a": ["c1", "p1", "p2"], "b": ["c1", "p1"], "c": ["c1", "p1", "p2"]})
+        for trace, found in spans.items():
+            self.assertEqual(found["c1"]["parentSpanId"], "7" * 16)
+            self.assertEqual(found["c1"]["name"], "troth.v1.Coordinator/submit")
+            for name in set(found) - {"c1"}:
+                self.assertEqual(found[name]["parentSpanId"], found["c1"]["spanId"])
+            self.assertEqual("status" in found["c1"], trace == "b")
+        recovered = [name for name, span in spans["c"].items() if "troth.recovered" in (a["key"] for a in span["attributes"])]
+        self.assertEqual(recovered, ["p2"])
 
     def test_a_second_daemon_on_the_same_directory_is_refused(self):
         cluster = self.cluster().start()

@@ -115,6 +115,8 @@ class Termination(Case):
 
     def test_two_phase_is_ended_by_a_member_that_had_not_voted(self):
         cluster = self.fast().start(c1="coordinator.prepare.sent_one=sleep:60000")
+        # A link that is not up yet would need the thread that sleeps.
+        self.wait_for("links are up", lambda: all(link["connected"] for link in cluster.status(cluster.coordinator)["links"]))
         client = cluster.transfer_in_background("t1", "--protocol", "two_phase", "--timeout", "1s")
         p1 = cluster.participants["p1"]
         self.wait_for("p1 has voted", lambda: any(record["type"] == "PREPARED" for record in p1.dump()))
