@@ -50,8 +50,10 @@ void Engine::step(Transaction& txn, TwoPhaseCommit::Event event, Now now) {
   if (machine.state() != before)
     note(txn, {Event::Kind::kState, to_string(machine.state()), {}, {}, {}}, now);
   if (before == TwoPhaseCommit::State::kPrecommitting &&
-      machine.state() == TwoPhaseCommit::State::kCommitting)
+      machine.state() == TwoPhaseCommit::State::kCommitting) {
     measure_decided(txn, now);
+    TROTH_FAILPOINT("coordinator.precommit.majority");
+  }
   if (effects.append && (type_of(*effects.append) == RecordType::kCommit ||
                          (type_of(*effects.append) == RecordType::kPrecommitted &&
                           before == TwoPhaseCommit::State::kPreparing)))

@@ -28,8 +28,8 @@ def measure(protocol, timeout_ms, runs):
             daemon.start()
         connections = [http.client.HTTPConnection(d.http, timeout=20) for d in cluster.participants.values()]
         for run in range(runs):
-            # Half of the runs lose it before its PRECOMMIT could leave, half after.
-            point = "coordinator.votes.all_in" if protocol == "two_phase" or run % 2 else "coordinator.precommit.sent_all"
+            # Half of the runs lose it before its PRECOMMIT could leave, half after a majority holds it.
+            point = "coordinator.votes.all_in" if protocol == "two_phase" or run % 2 else "coordinator.precommit.majority"
             cluster.coordinator.start(point + "=kill")
             client = cluster.transfer_in_background(f"t{run}", "--protocol", protocol, "--timeout", "2s", row=run % 2000 + 1)
             if cluster.coordinator.wait(60) != -signal.SIGKILL:
