@@ -7,6 +7,13 @@
 #include "base/assert.h"
 #include "base/failpoint.h"
 
+// Messages leave when a round ends. Whoever stops here asks for them to be on their way.
+#ifdef TROTH_FAILPOINTS
+#define SENT_FAILPOINT(name) (transport_.flush(), TROTH_FAILPOINT(name))
+#else
+#define SENT_FAILPOINT(name) static_cast<void>(0)
+#endif
+
 namespace troth::coordinator {
 
 using namespace protocol;
@@ -87,9 +94,9 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
     send(out.to, std::move(out.message));
     if (!prepare) continue;
     prepares = true;
-    if (std::exchange(first_prepare, false)) TROTH_FAILPOINT("coordinator.prepare.sent_one");
+    if (std::exchange(first_prepare, false)) SENT_FAILPOINT("coordinator.prepare.sent_one");
   }
-  if (prepares) TROTH_FAILPOINT("coordinator.prepare.sent_all");
+  if (prepares) SENT_FAILPOINT("coordinator.prepare.sent_all");
   Held held;
   held.gtid = gtid;
   if (effects.append) {
@@ -149,10 +156,10 @@ void Engine::release(Held held, Now now) {
   bool first = true;
   for (auto& out : held.promises) {
     send(out.to, std::move(out.message));
-    if (commit && std::exchange(first, false)) TROTH_FAILPOINT("coordinator.commit.sent_one");
+    if (commit && std::exchange(first, false)) SENT_FAILPOINT("coordinator.commit.sent_one");
   }
-  if (commit) TROTH_FAILPOINT("coordinator.commit.sent_all");
-  if (precommit) TROTH_FAILPOINT("coordinator.precommit.sent_all");
+  if (commit) SENT_FAILPOINT("coordinator.commit.sent_all");
+  if (precommit) SENT_FAILPOINT("coordinator.precommit.sent_all");
 }
 
 void Engine::on_durable(Lsn durable, Now now) {
