@@ -36,7 +36,11 @@ struct Members : EngineWorld {
   }
   void from_p2(Message message, std::optional<LogId> with_log = {}) {
     Batch batch;
-    batch.header = {kP2, {with_log.value_or(p2_id), {1}, {50}}, options.epoch, {}, 1};
+    batch.header = {kP2,
+                    {with_log.value_or(p2_id), {1}, {50}},
+                    options.epoch,
+                    {},
+                    protocol::kPeerProtocolVersion};
     batch.messages.push_back(std::move(message));
     engine->on_batch(batch, now());
     engine->end_of_round(now());
