@@ -6,7 +6,7 @@ import re
 # Which folders are linked into which daemon. A fail point in any other folder stops the sweep.
 LINKED = {"coordinator": ("c1",), "participant": ("p1",), "wal": ("c1", "p1"), "recovery": ("c1", "p1"), "base": ("c1", "p1"),
           "protocol": ("c1", "p1"), "thrift": ("c1", "p1")}
-PLACED = re.compile(r'TROTH_FAILPOINT(?:_STATUS)?\("([^"]+)"\)')
+PLACED = re.compile(r'(?:TROTH|SENT)_FAILPOINT(?:_STATUS)?\("([^"]+)"\)')
 
 # Of a recovery sweep: where the victim dies first, with how many hits before, so that recovery has something to do.
 FIRST_CRASH = {"c1": ("coordinator.commit.durable=kill@12", "coordinator.prepare.sent_all=kill@9", "coordinator.commit.sent_one=kill@20",
