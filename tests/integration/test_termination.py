@@ -101,7 +101,11 @@ class Termination(Case):
             before = spent()
             for i in range(5):
                 self.assertEqual(cluster.transfer(f"{protocol}{i}", "--protocol", protocol).returncode, 0)
-            self.assertEqual([now - then for now, then in zip(spent(), before)], [5 * forced, 5 * messages], protocol)
+            written, sent = (now - then for now, then in zip(spent(), before))
+            self.assertEqual(sent, 5 * messages, protocol)
+            # A member that learns COMMIT before it has handled its PRECOMMIT needs no PRECOMMITTED record.
+            self.assertLessEqual(written, 5 * forced, protocol)
+            self.assertGreaterEqual(written, 5 * (forced - 1 if protocol == "three_phase" else forced), protocol)
 
     def test_two_phase_blocks_when_all_have_voted(self):
         cluster = self.fast().start(c1="coordinator.votes.all_in=kill")
