@@ -199,8 +199,10 @@ Status Applier::compare(const RowOp& op) {
   // A cascade that ran live may have taken or changed it already.
   if (op.kind == RowOpKind::kInsert || schema_.is_action_child(table)) return {};
   std::string columns;
-  for (const auto& column : table.columns)
-    columns += (columns.empty() ? "" : ",") + quoted(column.name);
+  for (const auto& column : table.columns) {
+    if (!columns.empty()) columns += ',';
+    columns += quoted(column.name);
+  }
   TROTH_ASSIGN_OR_RETURN(auto row,
                          db_.prepare(fmt::format("SELECT {} FROM main.{} WHERE {}", columns,
                                                  quoted(table.name), identity_of(table, 1))));
