@@ -31,7 +31,7 @@ class ServerImpl final : public Server {
     });
     server_.set_payload_max_length(kMaxBody);
     server_.set_keep_alive_max_count(100);
-    server_.set_keep_alive_timeout(kSilence);
+    server_.set_keep_alive_timeout(5);
     server_.set_read_timeout(kSilence);
     server_.set_write_timeout(kSilence);
     server_.set_default_headers({{"X-Content-Type-Options", "nosniff"},

@@ -26,7 +26,6 @@ def measure(protocol, timeout_ms, runs):
     try:
         for daemon in cluster.participants.values():
             daemon.start()
-        connections = [http.client.HTTPConnection(d.http, timeout=20) for d in cluster.participants.values()]
         for run in range(runs):
             # Half of the runs lose it before its PRECOMMIT could leave, half after a majority holds it.
             point = "coordinator.votes.all_in" if protocol == "two_phase" or run % 2 else "coordinator.precommit.majority"
@@ -35,6 +34,7 @@ def measure(protocol, timeout_ms, runs):
             if cluster.coordinator.wait(60) != -signal.SIGKILL:
                 raise AssertionError("the coordinator did not reach its fail point")
             killed = time.monotonic()
+            connections = [http.client.HTTPConnection(d.http, timeout=20) for d in cluster.participants.values()]
             limit = killed + 10 * timeout_ms / 1000 + 5
             if protocol == "two_phase":
                 limit = killed + 10 * timeout_ms / 1000
