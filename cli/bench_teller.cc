@@ -12,8 +12,8 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 
-constexpr Duration kDeadline = std::chrono::seconds(20);
-constexpr Duration kPauseAfterError = std::chrono::milliseconds(20);
+constexpr Duration kStatementDeadline = std::chrono::seconds(20);
+constexpr Duration kPauseBeforeRetry = std::chrono::milliseconds(20);
 constexpr int kAttempts = 200;
 constexpr std::uint32_t kServerRetries = 50;
 
@@ -59,7 +59,7 @@ void Teller::lost(const AbortReason& reason) {
 
 void Teller::away(const Error& error) {
   ++reasons[std::string(to_string(error.code))];
-  std::this_thread::sleep_for(kPauseAfterError);
+  std::this_thread::sleep_for(kPauseBeforeRetry);
 }
 
 class Teller::Attempt final : public Talk {
@@ -94,7 +94,7 @@ Ended Teller::converse(const std::function<bool(Talk&)>& work) {
   for (int attempt = 0; attempt < kAttempts && (attempt == 0 || go_on()); ++attempt) {
     if (attempt > 0) ++retries;
     BeginRequest request;
-    request.deadline = kDeadline;
+    request.deadline = kStatementDeadline;
     request.retry_of = earlier;
     const auto begun = client_.begin(request);
     if (!begun || begun->refusal) {
@@ -123,7 +123,7 @@ Ended Teller::converse(const std::function<bool(Talk&)>& work) {
 
 Ended Teller::submit(std::vector<Part> parts) {
   SubmitRequest request;
-  request.deadline = kDeadline;
+  request.deadline = kStatementDeadline;
   request.retries = kServerRetries;
   for (auto& part : parts)
     request.branches.push_back({participants_[part.participant], std::move(part.statements), 0});
@@ -144,7 +144,7 @@ Ended Teller::submit(std::vector<Part> parts) {
 
 Result<std::vector<std::vector<StatementResult>>> Teller::read(std::vector<Part> parts) {
   SubmitRequest request;
-  request.deadline = kDeadline;
+  request.deadline = kStatementDeadline;
   request.retries = kServerRetries;
   for (auto& part : parts)
     request.branches.push_back({participants_[part.participant], std::move(part.statements), 0});
@@ -160,7 +160,7 @@ Result<std::vector<std::vector<StatementResult>>> Teller::read(std::vector<Part>
     why = !reply           ? reply.error().context
           : reply->refusal ? reply->refusal->error.context
                            : reply->outcome.reason.detail;
-    std::this_thread::sleep_for(kPauseAfterError);
+    std::this_thread::sleep_for(kPauseBeforeRetry);
   }
   return fail(ErrorCode::kTimeout, "the databases cannot be read: " + why);
 }

@@ -162,8 +162,8 @@ std::uint64_t committed(const ApplicationReport& report) {
   return sum;
 }
 
-ordered_json to_json(const BenchOptions& options, const Application& application,
-                     const ApplicationReport& report) {
+ordered_json report_json(const BenchOptions& options, const Application& application,
+                         const ApplicationReport& report) {
   const bool tpcc = options.workload == Workload::kTpcc;
   ordered_json out = {{"workload", tpcc ? "tpcc" : "smallbank"},
                       {"participants", options.participants},
@@ -238,7 +238,7 @@ int bench_application(const Arguments& arguments, const BenchOptions& options) {
       options.workload == Workload::kTpcc ? make_tpcc(options) : make_smallbank(options);
   const auto found = measure(options, *application);
   if (!found) return report(arguments, found.error());
-  auto json = to_json(options, *application, *found);
+  auto json = report_json(options, *application, *found);
   if (!options.json.empty()) {
     std::ofstream file(options.json);
     file << json.dump(2) << "\n";

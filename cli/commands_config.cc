@@ -15,13 +15,13 @@ using nlohmann::ordered_json;
 
 namespace {
 
-struct Asked {
+struct ConfigWords {
   std::string verb, role = "coordinator", file;
   bool origin = false;
 };
 
-Result<Asked> parse(const Words& words) {
-  Asked out;
+Result<ConfigWords> parse_config(const Words& words) {
+  ConfigWords out;
   if (const char* file = std::getenv("TROTH_CONFIG")) out.file = file;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (words[i] == "--origin") {
@@ -41,7 +41,7 @@ Result<Asked> parse(const Words& words) {
   return out;
 }
 
-int show(const Arguments& arguments, const Asked& asked, const SettingValues& values) {
+int show(const Arguments& arguments, const ConfigWords& asked, const SettingValues& values) {
   const auto& table = *settings_of(asked.role);
   ordered_json rows = ordered_json::array();
   TablePrinter printed(asked.origin ? std::vector<std::string>{"SETTING", "VALUE", "ORIGIN"}
@@ -141,7 +141,7 @@ std::string script_for(const std::string& shell) {
 }  // namespace
 
 int config(const Arguments& arguments, const Words& words) {
-  const auto asked = parse(words);
+  const auto asked = parse_config(words);
   if (!asked) return report(arguments, asked.error());
   const auto& table = *settings_of(asked->role);
   if (asked->verb == "example") {

@@ -16,14 +16,14 @@ using namespace protocol;
 
 namespace {
 
-struct Asked {
+struct Operation {
   std::string id, reason, confirm, revision;
   std::optional<Decision> decision;
   bool dry_run = false;
 };
 
-Result<Asked> parse(const Words& words) {
-  Asked out;
+Result<Operation> parse_operation(const Words& words) {
+  Operation out;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
     const auto next = [&]() -> Result<std::string> {
@@ -155,7 +155,7 @@ int set_drain(const Arguments& arguments, thrift::Client& client, const std::str
 }  // namespace
 
 int resolve(const Arguments& arguments, const Words& words) {
-  const auto asked = parse(words);
+  const auto asked = parse_operation(words);
   if (!asked) return report(arguments, asked.error());
   if (!asked->decision)
     return report(arguments, "say what is to become of it: --commit or --abort",
@@ -172,7 +172,7 @@ int resolve(const Arguments& arguments, const Words& words) {
 }
 
 int forget(const Arguments& arguments, const Words& words) {
-  const auto asked = parse(words);
+  const auto asked = parse_operation(words);
   if (!asked) return report(arguments, asked.error());
   return answer(arguments,
                 client_for(arguments).forget(

@@ -22,7 +22,7 @@ struct Query {
   Statement statement;
 };
 
-Result<Query> parse(const Words& words) {
+Result<Query> parse_query(const Words& words) {
   Query out;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
@@ -136,7 +136,7 @@ int print(const Arguments& arguments, const StatementResult& result) {
 }  // namespace
 
 int query(const Arguments& arguments, const Words& words) {
-  const auto parsed = parse(words);
+  const auto parsed = parse_query(words);
   if (!parsed) return report(arguments, parsed.error().context, "troth help query", kUsage);
   auto client = client_for_sql(arguments);
   const auto names = names_of(*parsed, client);

@@ -22,7 +22,7 @@ struct SqlWords {
   std::vector<Statement> statements;
 };
 
-Result<SqlWords> parse(const Words& words) {
+Result<SqlWords> parse_sql(const Words& words) {
   SqlWords out;
   bool named = false;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -56,7 +56,7 @@ Result<SqlWords> parse(const Words& words) {
 }  // namespace
 
 int sql(const Arguments& arguments, const Words& words) {
-  auto parsed = parse(words);
+  auto parsed = parse_sql(words);
   if (!parsed)
     return report(arguments, parsed.error().context, "troth sql [--txn ID] NAME \"SQL\"", kUsage);
   SqlSession session(arguments);

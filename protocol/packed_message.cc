@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "protocol/member_codec.h"
 
 namespace troth::protocol {
 
@@ -20,21 +21,6 @@ Enum get_enum(ByteReader& in, Enum low, Enum high) {
   if (value < static_cast<std::uint8_t>(low) || value > static_cast<std::uint8_t>(high))
     in.fail_here();
   return static_cast<Enum>(value);
-}
-
-void put(ByteWriter& out, const Member& m) {
-  out.name(m.name);
-  out.log_id(m.log_id);
-  out.u32(m.epoch.value);
-  out.bytes(m.address);
-}
-Member get_member(ByteReader& in) {
-  Member m;
-  m.name = in.name();
-  m.log_id = in.log_id();
-  m.epoch = {in.u32()};
-  m.address = in.bytes();
-  return m;
 }
 
 void put(ByteWriter& out, const StatementResult& result) {

@@ -2,26 +2,14 @@
 
 #include <fmt/format.h>
 
+#include "protocol/member_codec.h"
+
 namespace troth::protocol {
 
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
 
-void put(ByteWriter& out, const Member& m) {
-  out.name(m.name);
-  out.log_id(m.log_id);
-  out.u32(m.epoch.value);
-  out.bytes(m.address);
-}
-Member get_member(ByteReader& in) {
-  Member m;
-  m.name = in.name();
-  m.log_id = in.log_id();
-  m.epoch = {in.u32()};
-  m.address = std::string(in.bytes());
-  return m;
-}
 void put(ByteWriter& out, const std::vector<Member>& members) {
   out.varint(members.size());
   for (const auto& m : members) put(out, m);

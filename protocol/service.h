@@ -113,8 +113,8 @@ struct BeginRequest {
   Duration idle_timeout{0};  ///< longest pause between two requests; 0 = the server's default
   AnswerAt answer_at = AnswerAt::kDecided;
   std::optional<CommitProtocol> protocol;  ///< none: the coordinator's default
-  bool detached = false;  ///< it outlives the connection it was begun on
-  Gtid retry_of;          ///< a transaction that lost a conflict: this one gets its age (nil: none)
+  bool detached = false;                   ///< it outlives the connection it was begun on
+  Gtid retry_of;  ///< a transaction that lost a conflict: this one gets its age (nil: none)
   std::string traceparent;
   std::string client_name;
   std::string comment;

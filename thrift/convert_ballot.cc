@@ -8,7 +8,7 @@ namespace {
 
 using protocol::Message;
 
-v1::Ballot to_wire(const protocol::Ballot& ballot) {
+v1::Ballot ballot_to_wire(const protocol::Ballot& ballot) {
   v1::Ballot out;
   out.__set_round(ballot.round);
   out.__set_node(ballot.node.text());
@@ -56,7 +56,7 @@ v1::Decision::type to_wire(protocol::Decision decision) {
 v1::Elect to_wire(const protocol::Elect& message) {
   v1::Elect out;
   out.__set_gtid(message.gtid.text());
-  out.__set_ballot(to_wire(message.ballot));
+  out.__set_ballot(ballot_to_wire(message.ballot));
   out.__set_named_epoch(message.named_epoch.value);
   return out;
 }
@@ -64,17 +64,17 @@ v1::Elect to_wire(const protocol::Elect& message) {
 v1::Elected to_wire(const protocol::Elected& message) {
   v1::Elected out;
   out.__set_gtid(message.gtid.text());
-  out.__set_ballot(to_wire(message.ballot));
-  out.__set_promised(to_wire(message.promised));
+  out.__set_ballot(ballot_to_wire(message.ballot));
+  out.__set_promised(ballot_to_wire(message.promised));
   out.__set_state(static_cast<v1::MemberState::type>(message.state));
-  if (message.last_attempt.round != 0) out.__set_last_attempt(to_wire(message.last_attempt));
+  if (message.last_attempt.round != 0) out.__set_last_attempt(ballot_to_wire(message.last_attempt));
   return out;
 }
 
 v1::PreDecide to_wire(const protocol::PreDecide& message) {
   v1::PreDecide out;
   out.__set_gtid(message.gtid.text());
-  out.__set_ballot(to_wire(message.ballot));
+  out.__set_ballot(ballot_to_wire(message.ballot));
   out.__set_decision(to_wire(message.decision));
   out.__set_named_epoch(message.named_epoch.value);
   return out;
@@ -83,8 +83,8 @@ v1::PreDecide to_wire(const protocol::PreDecide& message) {
 v1::PreDecided to_wire(const protocol::PreDecided& message) {
   v1::PreDecided out;
   out.__set_gtid(message.gtid.text());
-  out.__set_ballot(to_wire(message.ballot));
-  out.__set_promised(to_wire(message.promised));
+  out.__set_ballot(ballot_to_wire(message.ballot));
+  out.__set_promised(ballot_to_wire(message.promised));
   return out;
 }
 

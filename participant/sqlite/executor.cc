@@ -12,7 +12,6 @@ using protocol::Value;
 
 namespace {
 
-constexpr int kProgressInstructions = 10000;
 constexpr std::size_t kMaxCachedStatements = 4096;
 constexpr std::size_t kMaxCachedText = std::size_t{32} << 20;
 

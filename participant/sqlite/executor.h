@@ -12,6 +12,9 @@
 
 namespace troth::participant::sqlite {
 
+/// Instructions of SQLite between two looks at a statement's deadline.
+inline constexpr int kProgressInstructions = 10000;
+
 struct CachedStatement {
   StatementInfo info;
   PreparedStatement statement;

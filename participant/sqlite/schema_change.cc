@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "participant/sqlite/executor.h"
+
 namespace troth::participant::sqlite {
 
 using protocol::AbortCode;
@@ -14,7 +16,6 @@ using protocol::Statement;
 namespace {
 
 constexpr std::uint8_t kSchemaRedoFormat = 2;  // rows: 1 (redo.cc)
-constexpr int kProgressInstructions = 10000;
 
 // What SQLite asks for permission while it compiles DDL.
 class Watcher {

@@ -63,7 +63,7 @@ def prepare():
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(origin, copy)
     flags = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
-    subprocess.run(["cmake", "--preset", "tests", "-S", SOURCE, "-B", BUILD, *flags], cwd=SOURCE, check=True,
+    subprocess.run(["cmake", "--preset", "tests", "-S", SOURCE, "-B", BUILD, "-DCMAKE_UNITY_BUILD=OFF", *flags], cwd=SOURCE, check=True,
                    stdout=subprocess.DEVNULL)
 
 

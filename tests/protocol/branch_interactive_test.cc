@@ -3,6 +3,8 @@
 
 #include "protocol/branch.h"
 
+namespace branch_interactive_test {
+
 using namespace troth;
 using namespace troth::protocol;
 
@@ -138,3 +140,5 @@ TEST_CASE("a prepared branch is wounded through its coordinator only") {
   branch.step(Branch::Dropped{{AbortCode::kDeadlock, "", {}, -1}}, kStart);
   CHECK(branch.in_doubt());
 }
+
+}  // namespace branch_interactive_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace branch_test {
+
 using namespace troth;
 using namespace troth::protocol;
 
@@ -168,3 +170,5 @@ TEST_CASE("recovered in doubt: asks at once") {
   auto branch = Branch::recovered_prepared(kSettings, record, kStart);
   CHECK(branch.step(Branch::Tick{}, kStart).now.size() == 1);
 }
+
+}  // namespace branch_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace one_phase_commit_test {
+
 using namespace troth;
 using namespace troth::protocol;
 using Machine = OnePhaseCommit;
@@ -75,3 +77,5 @@ TEST_CASE("a key used before is answered with the first transaction") {
   CHECK(out.answer->gtid == first.result.first_gtid);
   CHECK(out.answer->results.empty());
 }
+
+}  // namespace one_phase_commit_test

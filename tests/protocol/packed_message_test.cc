@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace packed_message_test {
+
 using namespace troth;
 using namespace troth::protocol;
 
@@ -114,3 +116,5 @@ TEST_CASE("what makes no sense is refused") {
   CHECK_FALSE(unpack(packed(Ack{Gtid()})));
   CHECK_FALSE(is_packable(Inquire{gtid_of(1)}));
 }
+
+}  // namespace packed_message_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace record_test {
+
 using namespace troth;
 using namespace troth::protocol;
 
@@ -129,3 +131,5 @@ TEST_CASE("the force table (protocol.md section 3)") {
     CHECK(force_of(row.record) == row.force);
   }
 }
+
+}  // namespace record_test

@@ -7,6 +7,8 @@
 
 #include "protocol/service.h"
 
+namespace termination_test {
+
 using namespace troth;
 using namespace troth::protocol;
 
@@ -156,3 +158,5 @@ TEST_CASE("cooperative termination asks every other member and keeps what it hea
   asked.on_answer(name("p3"), MemberAnswer::Knows::kReadOnly);
   CHECK(asked.all_have_voted());
 }
+
+}  // namespace termination_test

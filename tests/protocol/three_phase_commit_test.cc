@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace three_phase_commit_test {
+
 using namespace troth;
 using namespace troth::protocol;
 
@@ -166,3 +168,5 @@ TEST_CASE("strangers have no say") {
   CHECK_FALSE(out.append.has_value());
   CHECK(p1.position().last_elected == Ballot{});
 }
+
+}  // namespace three_phase_commit_test

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+namespace two_phase_commit_test {
+
 using namespace troth;
 using namespace troth::protocol;
 using Machine = TwoPhaseCommit;
@@ -155,3 +157,5 @@ TEST_CASE("recovered: COMMIT is sent again at the first tick, late read-only vot
   CHECK(std::holds_alternative<EndRecord>(*end.append));
   CHECK_FALSE(end.answer.has_value());
 }
+
+}  // namespace two_phase_commit_test

@@ -14,6 +14,8 @@
 #include "thrift/dial.h"
 #include "thrift/server.h"
 
+namespace attack_test {
+
 using namespace troth;
 using namespace troth::thrift;
 using namespace troth::thrift::test;
@@ -262,3 +264,5 @@ TEST_CASE("a client that does not read its answer keeps nobody else waiting") {
   world.server->stop();  // does not wait for it either
   ::close(fd);
 }
+
+}  // namespace attack_test

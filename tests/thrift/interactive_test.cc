@@ -5,6 +5,8 @@
 #include "thrift/client.h"
 #include "thrift/server.h"
 
+namespace interactive_test {
+
 using namespace troth;
 using namespace troth::thrift;
 using namespace troth::thrift::test;
@@ -104,3 +106,5 @@ TEST_CASE("connections are told apart") {
   CHECK(world.coordinator.rolled_back == std::vector{left});
   CHECK(stays.commit(kept->gtid)->outcome.outcome == protocol::Outcome::kCommitted);
 }
+
+}  // namespace interactive_test
