@@ -232,6 +232,7 @@ def prepare(options):
 def main(arguments):
     options = parse(arguments)
     binaries = os.environ["TROTH_BIN"]
+    disk.own_mounts()
     scratch = prepare(options)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

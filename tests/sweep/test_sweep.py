@@ -15,6 +15,10 @@ from harness import BIN
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
+def setUpModule():
+    disk.own_mounts()
+
+
 class StraceRecords(unittest.TestCase):
     def test_a_failed_force_that_is_ignored(self):
         class Victim:
