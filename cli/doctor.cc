@@ -319,8 +319,8 @@ int doctor(const Arguments& arguments, const Words& words) {
   if (arguments.output == Output::kTable) {
     print(arguments, findings);
   } else if (arguments.output == Output::kJsonl) {
-    for (const auto& row : view_of(findings)["findings"])
-      print_json(arguments, "troth.doctor.finding/1", row);
+    const auto view = view_of(findings);
+    for (const auto& row : view["findings"]) print_json(arguments, "troth.doctor.finding/1", row);
   } else {
     print_view(arguments, view_of(findings));
   }

@@ -215,7 +215,7 @@ class Engine {
                                             std::optional<protocol::TransactionOutcome>& ended);
   void send_execute(const Gtid& gtid, Open& open, Now now);
   void on_execute_result(const NodeName& from, const protocol::ExecuteResult& result, Now now);
-  protocol::TransactionOutcome abort_open(const Gtid& gtid, protocol::AbortReason reason, Now now);
+  protocol::TransactionOutcome abort_open(Gtid gtid, protocol::AbortReason reason, Now now);
   void abort_open_at(const NodeName& peer, Epoch epoch, Now now);
   void remember_age(const Gtid& gtid, const Priority& priority);
   void tick_open(const Gtid& gtid, Now now);

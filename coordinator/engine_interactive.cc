@@ -204,7 +204,7 @@ void Engine::rollback(const Gtid& gtid, InteractivePort::SubmitDone done, Now no
   done(std::move(reply));
 }
 
-TransactionOutcome Engine::abort_open(const Gtid& gtid, AbortReason reason, Now now) {
+TransactionOutcome Engine::abort_open(Gtid gtid, AbortReason reason, Now now) {
   Open open = std::move(open_.at(gtid));
   open_.erase(gtid);
   count("aborted");

@@ -48,10 +48,20 @@ std::shared_ptr<att::TTransport> buffered(std::shared_ptr<att::TTransport> socke
 HardenedTransport::HardenedTransport(std::shared_ptr<att::TTransport> inner,
                                      const WireLimits& limits)
     : TFramedTransport(std::move(inner), kFirstBufferBytes, kReclaimAboveBytes,
-                       make_configuration(limits)) {}
+                       make_configuration(limits)) {
+  keep_a_buffer();
+}
+
+// An empty frame is read into whatever buffer there is, and the base class begins with none.
+void HardenedTransport::keep_a_buffer() {
+  if (rBuf_) return;
+  rBuf_.reset(new std::uint8_t[kFirstBufferBytes]);
+  rBufSize_ = kFirstBufferBytes;
+}
 
 std::uint32_t HardenedTransport::readEnd() {
   const auto bytes = TFramedTransport::readEnd();
+  keep_a_buffer();
   resetConsumedMessageSize();
   return bytes;
 }

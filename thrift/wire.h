@@ -32,6 +32,9 @@ class HardenedTransport final : public apache::thrift::transport::TFramedTranspo
                     const WireLimits& limits);
   std::uint32_t readEnd() override;
   const std::uint8_t* borrowSlow(std::uint8_t* buffer, std::uint32_t* length) override;
+
+ private:
+  void keep_a_buffer();
 };
 
 /// Reads one frame that is in memory already; whatever goes beyond its end throws.
