@@ -24,6 +24,14 @@ const Setting kAdvertise{"advertise", SettingKind::kAddress, "",
                          "HOST:PORT under which others reach this node; empty = where it listens"};
 const Setting kHttp{"http", SettingKind::kAddress, "",
                     "HOST:PORT of health, metrics and views; port 0 = any, empty = none"};
+const Setting kHttpTokenFile{"http-token-file",
+                             SettingKind::kText,
+                             "",
+                             "file with the token of those who may change something over HTTP; "
+                             "empty = nobody",
+                             0,
+                             0,
+                             true};
 const Setting kGrace{
     "grace", SettingKind::kDuration, "10s", "time given to live work on SIGTERM", 0, kHour};
 const Setting kSegmentBytes{"segment-bytes",         SettingKind::kSize, "64MiB",
@@ -156,6 +164,7 @@ const SettingTable& coordinator_settings() {
       {"listen", SettingKind::kAddress, "127.0.0.1:7420", "HOST:PORT; port 0 = any"},
       kAdvertise,
       kHttp,
+      kHttpTokenFile,
       {"participant", SettingKind::kPeers, "", "NAME=HOST:PORT, repeatable"},
       {"prepare-timeout", SettingKind::kDuration, "2s",
        "time to reach a decision, unless the client names one", 100 * kMs, kHour, true},
@@ -189,6 +198,7 @@ const SettingTable& participant_settings() {
       {"listen", SettingKind::kAddress, "127.0.0.1:7430", "HOST:PORT; port 0 = any"},
       kAdvertise,
       kHttp,
+      kHttpTokenFile,
       {"coordinator", SettingKind::kPeers, "",
        "NAME=HOST:PORT, repeatable; otherwise learned when the coordinator calls"},
       {"inquiry-interval", SettingKind::kDuration, "200ms",

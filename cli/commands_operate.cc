@@ -146,8 +146,7 @@ int set_drain(const Arguments& arguments, thrift::Client& client, const std::str
         "%s %s\n", name.c_str(),
         drain ? "is drained: nothing new touches it; what runs goes on" : "takes part again");
   } else {
-    print_json(arguments, "troth.participant.drain/1",
-               {{"participant", name}, {"draining", drain}});
+    print_view(arguments, http::drain_view(name, drain));
   }
   return kOk;
 }

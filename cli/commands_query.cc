@@ -9,7 +9,7 @@
 #include "cli/render.h"
 #include "cli/sql_session.h"
 #include "cli/table_printer.h"
-#include "cli/transaction_input.h"
+#include "http/transaction_input.h"
 
 namespace troth::cli {
 
@@ -34,7 +34,7 @@ Result<Query> parse_query(const Words& words) {
     } else if (word == "--merge") {
       out.merge = words[++i];
     } else if (word == "--param") {
-      TROTH_ASSIGN_OR_RETURN(auto value, parse_value(words[++i]));
+      TROTH_ASSIGN_OR_RETURN(auto value, http::parse_value(words[++i]));
       out.statement.params.push_back(std::move(value));
     } else if (word.rfind("--", 0) == 0) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("unknown flag {}", word));

@@ -102,7 +102,7 @@ int retry(const Arguments& arguments, const Words& words) {
     std::printf("retried %lld transaction%s now\n", static_cast<long long>(*poked),
                 *poked == 1 ? "" : "s");
   } else {
-    print_json(arguments, "troth.txn.retry/1", {{"retried", *poked}});
+    print_view(arguments, http::retry_view(*poked));
   }
   return kOk;
 }

@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/render.h"
 #include "cli/sql_session.h"
-#include "cli/transaction_input.h"
+#include "http/transaction_input.h"
 
 namespace troth::cli {
 
@@ -35,10 +35,10 @@ Result<SqlWords> parse_sql(const Words& words) {
     } else if (takes_value && out.statements.empty()) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} belongs behind a statement", word));
     } else if (word == "--param") {
-      TROTH_ASSIGN_OR_RETURN(auto value, parse_value(words[++i]));
+      TROTH_ASSIGN_OR_RETURN(auto value, http::parse_value(words[++i]));
       out.statements.back().params.push_back(std::move(value));
     } else if (word == "--expect") {
-      TROTH_ASSIGN_OR_RETURN(out.statements.back().expect, parse_expectation(words[++i]));
+      TROTH_ASSIGN_OR_RETURN(out.statements.back().expect, http::parse_expectation(words[++i]));
     } else if (word.rfind("--", 0) == 0) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("unknown flag {}", word));
     } else if (!named) {

@@ -13,7 +13,7 @@
 #include "base/settings.h"
 #include "cli/commands.h"
 #include "cli/render.h"
-#include "cli/transaction_input.h"
+#include "http/transaction_input.h"
 #include "thrift/client.h"
 
 namespace troth::cli {
@@ -80,10 +80,10 @@ Result<Submission> parse(const Words& words) {
       if (last == nullptr)
         return fail(ErrorCode::kInvalidArgument, fmt::format("{} belongs behind an --on", word));
       if (word == "--param") {
-        TROTH_ASSIGN_OR_RETURN(auto value, parse_value(text));
+        TROTH_ASSIGN_OR_RETURN(auto value, http::parse_value(text));
         last->params.push_back(std::move(value));
       } else {
-        TROTH_ASSIGN_OR_RETURN(last->expect, parse_expectation(text));
+        TROTH_ASSIGN_OR_RETURN(last->expect, http::parse_expectation(text));
       }
     } else if (word == "--key") {
       TROTH_ASSIGN_OR_RETURN(request.idempotency_key, next());
@@ -106,7 +106,7 @@ Result<Submission> parse(const Words& words) {
       out.batch = true;
     } else if (word == "--retries") {
       TROTH_ASSIGN_OR_RETURN(const auto text, next());
-      TROTH_ASSIGN_OR_RETURN(const auto value, parse_value("int:" + text));
+      TROTH_ASSIGN_OR_RETURN(const auto value, http::parse_value("int:" + text));
       const auto retries = std::get<std::int64_t>(value);
       if (retries < 0 || retries > 1000)
         return fail(ErrorCode::kInvalidArgument, "--retries is 0 to 1000");
@@ -124,7 +124,8 @@ Result<Submission> parse(const Words& words) {
   }
   for (const auto& file : files) {
     TROTH_ASSIGN_OR_RETURN(const auto text, slurp(file));
-    TROTH_ASSIGN_OR_RETURN(auto requests, parse_transactions(text, file == "-" ? "stdin" : file));
+    TROTH_ASSIGN_OR_RETURN(auto requests,
+                           http::parse_transactions(text, file == "-" ? "stdin" : file));
     for (auto& r : requests) {
       if (!r.protocol) r.protocol = out.protocol;
       if (r.deadline.count() == 0 && out.deadline) r.deadline = *out.deadline;
@@ -175,7 +176,7 @@ std::string sentence(const TransactionOutcome& outcome) {
 int show(const Arguments& arguments, const SubmitReply& reply, bool keyed) {
   const int code = exit_of(reply);
   if (arguments.output != Output::kTable) {
-    print_json(arguments, "troth.submit/1", to_json(reply));
+    print_view(arguments, http::submit_view(reply));
     return code;
   }
   if (reply.refusal) {
@@ -257,7 +258,7 @@ int outcome(const Arguments& arguments, const Words& words) {
   }
   if (!answer) return report(arguments, answer.error());
   if (arguments.output != Output::kTable) {
-    print_json(arguments, "troth.outcome/1", to_json(*answer));
+    print_view(arguments, http::outcome_view(*answer));
   } else {
     std::printf("%s", describe(*answer, arguments.headers).c_str());
     if (answer->outcome == Outcome::kAborted && !arguments.quiet)

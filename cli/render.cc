@@ -12,73 +12,12 @@ namespace troth::cli {
 using nlohmann::ordered_json;
 using namespace protocol;
 
-namespace {
-
-std::string hex(const std::string& bytes) {
-  std::string out;
-  for (const char c : bytes)
-    out += fmt::format("{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-  return out;
-}
-
-}  // namespace
-
-ordered_json to_json(const Value& value) {
-  if (std::holds_alternative<std::monostate>(value)) return nullptr;
-  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
-  if (const auto* real = std::get_if<double>(&value)) return *real;
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  return {{"blob", hex(std::get<Blob>(value).bytes)}};
-}
-
 std::string text_of(const Value& value) {
   if (std::holds_alternative<std::monostate>(value)) return "NULL";
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
   if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
-  return "x'" + hex(std::get<Blob>(value).bytes) + "'";
-}
-
-ordered_json to_json(const TransactionOutcome& outcome) {
-  ordered_json out;
-  out["txn_id"] = outcome.gtid.is_nil() ? "" : outcome.gtid.text();
-  out["outcome"] = std::string(to_string(outcome.outcome));
-  if (outcome.reason.code != AbortCode::kNone || !outcome.reason.detail.empty()) {
-    out["reason"] = {{"code", std::string(to_string(outcome.reason.code))},
-                     {"detail", outcome.reason.detail},
-                     {"participant", outcome.reason.participant.text()},
-                     {"statement", outcome.reason.statement},
-                     {"retryable", is_retryable(outcome.reason.code)}};
-  }
-  if (outcome.replayed) out["replayed"] = true;
-  auto results = ordered_json::array();
-  for (const auto& branch : outcome.results) {
-    auto statements = ordered_json::array();
-    for (const auto& result : branch.results) {
-      auto rows = ordered_json::array();
-      for (const auto& row : result.rows) {
-        auto cells = ordered_json::array();
-        for (const auto& value : row) cells.push_back(to_json(value));
-        rows.push_back(std::move(cells));
-      }
-      statements.push_back(
-          {{"columns", result.columns}, {"rows", std::move(rows)}, {"changes", result.changes}});
-    }
-    results.push_back({{"on", branch.participant.text()}, {"statements", std::move(statements)}});
-  }
-  out["results"] = std::move(results);
-  return out;
-}
-
-ordered_json to_json(const SubmitReply& reply) {
-  if (!reply.refusal) return to_json(reply.outcome);
-  const auto& refusal = *reply.refusal;
-  return {{"outcome", "REFUSED"},
-          {"error",
-           {{"code", std::string(to_string(refusal.error.code))},
-            {"message", refusal.error.context},
-            {"retry_after_ms",
-             std::chrono::duration_cast<std::chrono::milliseconds>(refusal.retry_after).count()}}}};
+  return "x'" + http::hex(std::get<Blob>(value).bytes) + "'";
 }
 
 std::string describe(const TransactionOutcome& outcome, bool headers) {
@@ -101,10 +40,10 @@ std::string describe(const TransactionOutcome& outcome, bool headers) {
   return out;
 }
 
-int report(const Arguments& arguments, const std::string& what, const std::string& hint,
-           Exit code) {
+int report(const Arguments& arguments, const std::string& what, const std::string& hint, Exit code,
+           std::string_view name) {
   if (arguments.output == Output::kJson || arguments.output == Output::kJsonl) {
-    std::fprintf(stderr, "%s\n", http::dump(http::error_view(what, hint), -1).c_str());
+    std::fprintf(stderr, "%s\n", http::dump(http::error_view(name, what, hint), -1).c_str());
   } else {
     show_text(fmt::format("error: {}\n", printable(what)), stderr);
     if (!hint.empty()) show_text(fmt::format("  try: {}\n", hint), stderr);
@@ -113,31 +52,32 @@ int report(const Arguments& arguments, const std::string& what, const std::strin
 }
 
 int report(const Arguments& arguments, const Error& error) {
+  const auto name = to_string(error.code);
   switch (error.code) {
     case ErrorCode::kInvalidArgument:
-      return report(arguments, error.context, "troth help", kUsage);
+      return report(arguments, error.context, "troth help", kUsage, name);
     case ErrorCode::kUnavailable:
       return report(arguments, error.context,
                     "is the daemon running there? set it with -e HOST:PORT or TROTH_ENDPOINT",
-                    kUnreachable);
+                    kUnreachable, name);
     case ErrorCode::kTimeout:
       return report(arguments, error.context, "the outcome is unknown: troth outcome TXN, or --key",
-                    kUnreachable);
+                    kUnreachable, name);
     case ErrorCode::kNotFound:
-      return report(arguments, error.context, "troth txn list --recent", kNotFound);
+      return report(arguments, error.context, "troth txn list --recent", kNotFound, name);
     case ErrorCode::kAlreadyExists:
     case ErrorCode::kFenced:
     case ErrorCode::kUnsupported:
     case ErrorCode::kIllegalState:
-      return report(arguments, error.context, "", kRefused);
+      return report(arguments, error.context, "", kRefused, name);
     case ErrorCode::kBusy:
-      return report(arguments, error.context, "again in a moment", kRefused);
+      return report(arguments, error.context, "again in a moment", kRefused, name);
     case ErrorCode::kIo:
     case ErrorCode::kNoSpace:
     case ErrorCode::kCorruption:
     case ErrorCode::kLostMemory:
     case ErrorCode::kInternal:
-      return report(arguments, error.context, "", kFailed);
+      return report(arguments, error.context, "", kFailed, name);
   }
   return kFailed;
 }

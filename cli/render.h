@@ -7,13 +7,12 @@
 
 #include "cli/arguments.h"
 #include "cli/table_printer.h"
+#include "http/admin_json.h"
 #include "protocol/service.h"
 
 namespace troth::cli {
 
-nlohmann::ordered_json to_json(const protocol::Value& value);
-nlohmann::ordered_json to_json(const protocol::TransactionOutcome& outcome);
-nlohmann::ordered_json to_json(const protocol::SubmitReply& reply);
+using http::to_json;
 
 std::string text_of(const protocol::Value& value);
 /// The answer to one transaction, for people.
@@ -24,7 +23,9 @@ std::string describe(const Arguments& arguments, const protocol::NodeStatus& sta
 std::string describe(const Arguments& arguments, const protocol::TransactionDetail& detail);
 
 /// `error: ...` / `  try: ...` on stderr, or an object with -o json. Returns the exit code.
-int report(const Arguments& arguments, const std::string& what, const std::string& hint, Exit code);
+/// `name`: the object's code, one of ErrorCode; may be empty.
+int report(const Arguments& arguments, const std::string& what, const std::string& hint, Exit code,
+           std::string_view name = {});
 int report(const Arguments& arguments, const Error& error);
 /// Prints with its schema name; jsonl prints one line.
 void print_json(const Arguments& arguments, const char* schema, nlohmann::ordered_json body);

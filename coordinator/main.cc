@@ -52,6 +52,7 @@ struct Settings {
   LogLevel level = LogLevel::kInfo;
   LogFormat format = LogFormat::kLogfmt;
   std::string trace_file;
+  std::string http_token_file;
 };
 
 // The values passed every check of their table (base/daemon_settings.h).
@@ -81,6 +82,7 @@ Settings read(const SettingValues& values) {
   out.level = *parse_log_level(values.text("log-level"));
   out.format = *parse_log_format(values.text("log-format"));
   out.trace_file = values.text("trace-file");
+  out.http_token_file = values.text("http-token-file");
   return out;
 }
 
@@ -98,8 +100,9 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   }
   std::unique_ptr<http::Server> http;
   if (settings.http) {
-    TROTH_ASSIGN_OR_RETURN(http,
-                           http::Server::start({settings.http->host, settings.http->port}, logger));
+    TROTH_ASSIGN_OR_RETURN(
+        http, http::Server::start(
+                  {settings.http->host, settings.http->port, settings.http_token_file}, logger));
   }
   TROTH_ASSIGN_OR_RETURN(const auto self, NodeName::parse(identity.node));
   thrift::PeerRelay relay;
@@ -127,13 +130,17 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());
   node->set_own_address(settings.advertise.empty() ? address : settings.advertise);
   TROTH_TRY(links.start());
-  if (http) http->serve(node->admin());
+  if (http) http->serve(node->admin(), node.get());
   auto reloader = make_reloader(logger);
   stop.on_hangup([&] {
     const auto values = reloader.reload();
     if (!values)
       return logger.error("reload refused, nothing changed", {{"why", values.error().context}});
     logger.set_level(*parse_log_level(values->text("log-level")));
+    if (http) {
+      if (const auto token = http->set_token_file(values->text("http-token-file")); !token)
+        logger.error("the HTTP token stays as it was", {{"why", token.error().context}});
+    }
     node->set_limits(values->duration("prepare-timeout"), values->count("max-in-flight"));
     logger.info("reloaded");
   });

@@ -1,5 +1,7 @@
 #include "http/admin_json.h"
 
+#include <fmt/format.h>
+
 namespace troth::http {
 
 using nlohmann::ordered_json;
@@ -120,8 +122,84 @@ ordered_json resolve_view(const ResolveReply& reply) {
                                              {"lines", reply.lines}});
 }
 
-ordered_json error_view(const std::string& what, const std::string& hint) {
-  ordered_json out{{"schema", "troth.error/1"}, {"error", what}};
+ordered_json to_json(const Value& value) {
+  if (std::holds_alternative<std::monostate>(value)) return nullptr;
+  if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
+  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  return {{"blob", hex(std::get<Blob>(value).bytes)}};
+}
+
+ordered_json to_json(const TransactionOutcome& outcome) {
+  ordered_json out;
+  out["txn_id"] = outcome.gtid.is_nil() ? "" : outcome.gtid.text();
+  out["outcome"] = std::string(to_string(outcome.outcome));
+  if (outcome.reason.code != AbortCode::kNone || !outcome.reason.detail.empty()) {
+    out["reason"] = {{"code", std::string(to_string(outcome.reason.code))},
+                     {"detail", outcome.reason.detail},
+                     {"participant", outcome.reason.participant.text()},
+                     {"statement", outcome.reason.statement},
+                     {"retryable", is_retryable(outcome.reason.code)}};
+  }
+  if (outcome.replayed) out["replayed"] = true;
+  auto results = ordered_json::array();
+  for (const auto& branch : outcome.results) {
+    auto statements = ordered_json::array();
+    for (const auto& result : branch.results) {
+      auto rows = ordered_json::array();
+      for (const auto& row : result.rows) {
+        auto cells = ordered_json::array();
+        for (const auto& value : row) cells.push_back(to_json(value));
+        rows.push_back(std::move(cells));
+      }
+      statements.push_back(
+          {{"columns", result.columns}, {"rows", std::move(rows)}, {"changes", result.changes}});
+    }
+    results.push_back({{"on", branch.participant.text()}, {"statements", std::move(statements)}});
+  }
+  out["results"] = std::move(results);
+  return out;
+}
+
+ordered_json to_json(const SubmitReply& reply) {
+  if (!reply.refusal) return to_json(reply.outcome);
+  const auto& refusal = *reply.refusal;
+  return {{"outcome", "REFUSED"},
+          {"error",
+           {{"code", std::string(to_string(refusal.error.code))},
+            {"message", refusal.error.context},
+            {"retry_after_ms",
+             std::chrono::duration_cast<std::chrono::milliseconds>(refusal.retry_after).count()}}}};
+}
+
+std::string hex(const std::string& bytes) {
+  std::string out;
+  for (const char c : bytes)
+    out += fmt::format("{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
+  return out;
+}
+
+ordered_json submit_view(const SubmitReply& reply) {
+  return with_schema("troth.submit/1", to_json(reply));
+}
+
+ordered_json outcome_view(const TransactionOutcome& outcome) {
+  return with_schema("troth.outcome/1", to_json(outcome));
+}
+
+ordered_json retry_view(std::int64_t retried) {
+  return with_schema("troth.txn.retry/1", {{"retried", retried}});
+}
+
+ordered_json drain_view(const std::string& participant, bool draining) {
+  return with_schema("troth.participant.drain/1",
+                     {{"participant", participant}, {"draining", draining}});
+}
+
+ordered_json error_view(std::string_view code, const std::string& what, const std::string& hint) {
+  ordered_json out{{"schema", "troth.error/1"}};
+  if (!code.empty()) out["code"] = code;
+  out["error"] = what;
   if (!hint.empty()) out["try"] = hint;
   return out;
 }

@@ -22,13 +22,26 @@ nlohmann::ordered_json transactions_view(const protocol::TransactionPage& page);
 nlohmann::ordered_json transaction_view(const protocol::TransactionDetail& detail);
 nlohmann::ordered_json participants_view(const protocol::NodeStatus& coordinator);
 
+nlohmann::ordered_json to_json(const protocol::Value& value);
+nlohmann::ordered_json to_json(const protocol::TransactionOutcome& outcome);
+nlohmann::ordered_json to_json(const protocol::SubmitReply& reply);
+/// Lower case, two digits a byte.
+std::string hex(const std::string& bytes);
+
 nlohmann::ordered_json to_json(const protocol::AuditEntry& entry);
 /// troth.audit/1 and troth.txn.resolve/1.
 nlohmann::ordered_json audit_view(const std::vector<protocol::AuditEntry>& entries);
 nlohmann::ordered_json resolve_view(const protocol::ResolveReply& reply);
+/// troth.submit/1 and troth.outcome/1.
+nlohmann::ordered_json submit_view(const protocol::SubmitReply& reply);
+nlohmann::ordered_json outcome_view(const protocol::TransactionOutcome& outcome);
+/// troth.txn.retry/1 and troth.participant.drain/1.
+nlohmann::ordered_json retry_view(std::int64_t retried);
+nlohmann::ordered_json drain_view(const std::string& participant, bool draining);
 
-/// troth.error/1. `hint` may be empty.
-nlohmann::ordered_json error_view(const std::string& what, const std::string& hint);
+/// troth.error/1. `code` (a name that stays) and `hint` may be empty.
+nlohmann::ordered_json error_view(std::string_view code, const std::string& what,
+                                  const std::string& hint);
 
 /// Text that is not UTF-8 is replaced, never an exception. `indent` -1 = one line.
 std::string dump(const nlohmann::ordered_json& json, int indent);

@@ -4,8 +4,10 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
+#include "http/gate.h"
 #include "http/views.h"
 
 namespace troth::http {
@@ -14,8 +16,9 @@ namespace {
 
 // Each connection has a thread while it lasts: some that say nothing must not keep others out.
 constexpr std::size_t kThreads = 32;
-constexpr time_t kSilence = 2;          // seconds
-constexpr std::size_t kMaxBody = 1024;  // nothing here takes a body
+constexpr time_t kSilence = 2;  // seconds
+constexpr std::size_t kMaxBody = 1 << 20;
+constexpr auto kBodyTime = std::chrono::seconds(10);  // for all of it, however slowly it drips
 
 class ServerImpl final : public Server {
  public:
@@ -23,6 +26,7 @@ class ServerImpl final : public Server {
   ~ServerImpl() override { ServerImpl::stop(); }
 
   Status open(const ServerOptions& options) {
+    TROTH_TRY(set_token_file(options.token_file));
     server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     // Not httplib's default, SO_REUSEPORT: a second daemon would quietly share the port.
     server_.set_socket_options([](socket_t socket) {
@@ -39,8 +43,19 @@ class ServerImpl final : public Server {
                                  {"Cache-Control", "no-cache"},
                                  {"Content-Security-Policy", "default-src 'none'"}});
     server_.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
-      answer(request, response);
+      const std::map<std::string, std::string> query(request.params.begin(), request.params.end());
+      send(views_.get(request.path, query), response);
     });
+    server_.Post(
+        ".*", [this](const httplib::Request& request, httplib::Response& response,
+                     const httplib::ContentReader& body) { send(post(request, body), response); });
+    // httplib would read a body of any size before it says that nobody takes it.
+    const auto refused = [](const httplib::Request& request, httplib::Response& response,
+                            const httplib::ContentReader& body) {
+      static_cast<void>(read(request, body));
+      send(wrong_method(), response);
+    };
+    server_.Put(".*", refused).Patch(".*", refused).Delete(".*", refused);
     server_.set_exception_handler(
         [this](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
           logger_.error("an HTTP request failed");
@@ -59,7 +74,17 @@ class ServerImpl final : public Server {
   }
 
   std::uint16_t port() const override { return static_cast<std::uint16_t>(port_); }
-  void serve(protocol::AdminPort& admin) override { views_.serve(admin); }
+  void serve(protocol::AdminPort& admin, protocol::CoordinatorPort* coordinator) override {
+    views_.serve(admin, coordinator);
+  }
+  Status set_token_file(const std::string& path) override {
+    std::string token;
+    if (!path.empty()) {
+      TROTH_ASSIGN_OR_RETURN(token, read_token(path));
+    }
+    gate_.set_token(std::move(token));
+    return {};
+  }
   void not_ready(std::string reason) override { views_.not_ready(std::move(reason)); }
 
   void stop() override {
@@ -72,14 +97,57 @@ class ServerImpl final : public Server {
   }
 
  private:
-  void answer(const httplib::Request& request, httplib::Response& response) {
-    std::map<std::string, std::string> query(request.params.begin(), request.params.end());
-    auto reply = views_.get(request.path, query);
+  static void send(Reply reply, httplib::Response& response) {
     response.status = reply.status;
+    for (const auto& [name, value] : reply.headers) response.set_header(name, value);
     response.set_content(std::move(reply.body), reply.type);
   }
 
+  static Reply wrong_method() {
+    auto reply = problem(405, {ErrorCode::kUnsupported, "only GET and POST are answered here"});
+    reply.headers.emplace("Allow", "GET, POST");
+    return reply;
+  }
+
+  /// The status says what was wrong.
+  static tl::expected<std::string, int> read(const httplib::Request& request,
+                                             const httplib::ContentReader& body) {
+    if (request.get_header_value<std::uint64_t>("Content-Length") > kMaxBody)
+      return tl::unexpected(413);
+    const auto until = std::chrono::steady_clock::now() + kBodyTime;
+    std::string out;
+    int problem = 400;
+    const auto take = [&](const char* bytes, std::size_t size) {
+      if (size > kMaxBody - out.size()) problem = 413;
+      if (std::chrono::steady_clock::now() > until) problem = 408;
+      if (problem != 400) return false;
+      out.append(bytes, size);
+      return true;
+    };
+    if (body(take)) return out;
+    return tl::unexpected(problem);
+  }
+
+  Reply post(const httplib::Request& request, const httplib::ContentReader& body) {
+    const auto text = read(request, body);
+    if (auto refusal = gate_.refuse(request.get_header_value("Authorization"),
+                                    request.get_header_value("Content-Type"))) {
+      if (refusal->status == 401)
+        logger_.warn("an HTTP request with a wrong token was refused",
+                     {{"from", request.remote_addr}, {"path", request.path}});
+      return *refusal;
+    }
+    if (!text)
+      return problem(text.error(), {ErrorCode::kInvalidArgument,
+                                    text.error() == 413   ? "the body is larger than 1 MiB"
+                                    : text.error() == 408 ? "the body did not arrive in 10 s"
+                                                          : "the body did not arrive"});
+    return views_.post(request.path, *text,
+                       {request.remote_addr, request.get_header_value("traceparent")});
+  }
+
   Logger logger_;
+  Gate gate_;
   Views views_;
   httplib::Server server_;
   int port_ = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// The HTTP port of a daemon: health, metrics and read-only views (http/views.h) over cpp-httplib.
-// It answers while the node recovers, so that a supervisor sees why it is not ready.
+// The HTTP port of a daemon: health, metrics, views and, with a token, actions (http/views.h) over
+// cpp-httplib. It answers while the node recovers, so that a supervisor sees why it is not ready.
 
 #include <cstdint>
 #include <memory>
@@ -15,17 +15,21 @@ namespace troth::http {
 struct ServerOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;  ///< 0 = any
+  std::string token_file;  ///< of those who may change something; "" = nobody
 };
 
 class Server {
  public:
-  /// Listens and answers when it returns. kIo: the address cannot be bound.
+  /// Listens and answers when it returns. kIo: the address cannot be bound. kInvalidArgument: the
+  /// token file is no good.
   static Result<std::unique_ptr<Server>> start(const ServerOptions& options, Logger logger);
   virtual ~Server() = default;  ///< stops
 
   virtual std::uint16_t port() const = 0;
-  /// `admin` must stay alive until stop().
-  virtual void serve(protocol::AdminPort& admin) = 0;
+  /// Both must stay alive until stop(). `coordinator`: null at a participant.
+  virtual void serve(protocol::AdminPort& admin, protocol::CoordinatorPort* coordinator) = 0;
+  /// Reads it again, "" = nobody may change anything. kInvalidArgument: the old token stays.
+  virtual Status set_token_file(const std::string& path) = 0;
   virtual void not_ready(std::string reason) = 0;
   /// Idempotent.
   virtual void stop() = 0;

@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "base/version.h"
+#include "http/actions.h"
 #include "http/admin_json.h"
 #include "http/metrics.h"
 
@@ -28,24 +29,18 @@ constexpr const char* kIndex =
     "/api/v1/transactions          as troth txn list -o json; "
     "?filter=all|in_doubt|active|recent&limit=100\n"
     "/api/v1/transactions/ID       as troth txn show ID -o json\n"
-    "/api/v1/audit                as troth audit -o json; ?limit=100\n"
-    "/api/v1/participants          as troth participant list -o json (a coordinator's)\n";
-
-Reply text(int status, std::string body) {
-  return {status, "text/plain; charset=utf-8", std::move(body)};
-}
-
-Reply json(const nlohmann::ordered_json& body) {
-  return {200, "application/json", dump(body, 2) + "\n"};
-}
-
-Reply problem(const Error& error) {
-  const int status = error.code == ErrorCode::kNotFound          ? 404
-                     : error.code == ErrorCode::kInvalidArgument ? 400
-                     : error.code == ErrorCode::kBusy            ? 503
-                                                                 : 500;
-  return {status, "application/json", dump(error_view(error.context, ""), 2) + "\n"};
-}
+    "/api/v1/audit                 as troth audit -o json; ?limit=100\n"
+    "/api/v1/participants          as troth participant list -o json (a coordinator's)\n"
+    "/api/v1/outcomes/ID           as troth outcome ID -o json, or ?key=KEY (a coordinator's)\n\n"
+    "POST, where http-token-file is set: Authorization: Bearer TOKEN, Content-Type: "
+    "application/json\n"
+    "/api/v1/transactions               as troth submit FILE (a coordinator's)\n"
+    "/api/v1/transactions/retry         every one; {\"reason\", \"operator\"}\n"
+    "/api/v1/transactions/ID/retry\n"
+    "/api/v1/transactions/ID/resolve    {\"decision\", \"dry_run\" or \"revision\", \"confirm\", "
+    "\"reason\", \"operator\"}\n"
+    "/api/v1/transactions/ID/forget     {\"dry_run\" or \"confirm\", \"reason\", \"operator\"}\n"
+    "/api/v1/participants/NAME/drain, and .../resume (a coordinator's)\n";
 
 Result<TransactionFilter> parse_filter(const std::string& text) {
   if (text.empty() || text == "all") return TransactionFilter::kAll;
@@ -73,19 +68,21 @@ std::string value_of(const std::map<std::string, std::string>& query, const char
 
 }  // namespace
 
-void Views::serve(AdminPort& port) {
-  std::lock_guard lock(mutex_);
+void Views::serve(AdminPort& port, CoordinatorPort* coordinator) {
+  if (coordinator != nullptr) submitter_.serve(*coordinator);
+  std::unique_lock lock(mutex_);
   port_ = &port;
   reason_.clear();
 }
 
 void Views::not_ready(std::string reason) {
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   reason_ = std::move(reason);
 }
 
 void Views::stop_serving() {
-  std::lock_guard lock(mutex_);
+  submitter_.stop();
+  std::unique_lock lock(mutex_);
   port_ = nullptr;
   reason_ = "stopped";
 }
@@ -97,10 +94,26 @@ Reply Views::get(const std::string& path, const std::map<std::string, std::strin
   const bool api_path = path.starts_with(kApi);
   if (path != "/readyz" && path != "/metrics" && !api_path)
     return problem({ErrorCode::kNotFound, "no such path; / lists them"});
-  std::lock_guard lock(mutex_);
+  std::shared_lock lock(mutex_);
   if (path == "/readyz") return ready();
   if (port_ == nullptr) return problem({ErrorCode::kBusy, reason_});
-  return api_path ? api(*port_, path.substr(kApi.size()), query) : metrics(*port_);
+  if (!api_path) return metrics(*port_);
+  const auto view = path.substr(kApi.size());
+  constexpr std::string_view kOutcomes = "outcomes";
+  if (!view.starts_with(kOutcomes)) return api(*port_, view, query);
+  lock.unlock();  // it may take a while
+  return submitter_.outcome(view.size() > kOutcomes.size() ? view.substr(kOutcomes.size() + 1) : "",
+                            value_of(query, "key"));
+}
+
+Reply Views::post(const std::string& path, const std::string& body, const Origin& from) {
+  if (!path.starts_with(kApi)) return problem({ErrorCode::kNotFound, "no such path; / lists them"});
+  const auto view = path.substr(kApi.size());
+  std::shared_lock lock(mutex_);
+  if (port_ == nullptr) return problem({ErrorCode::kBusy, reason_});
+  if (view != "transactions") return act(*port_, view, body, from.address);
+  lock.unlock();  // it waits for the outcome
+  return submitter_.submit(body, from);
 }
 
 Reply Views::ready() {
@@ -116,8 +129,10 @@ Reply Views::metrics(AdminPort& port) {
   if (!status) return problem(status.error());
   const auto measured = port.measure();
   if (!measured) return problem(measured.error());
-  return {200, "text/plain; version=0.0.4; charset=utf-8",
-          prometheus_text(*status, *measured, measure_process())};
+  return {200,
+          "text/plain; version=0.0.4; charset=utf-8",
+          prometheus_text(*status, *measured, measure_process()),
+          {}};
 }
 
 Reply Views::api(AdminPort& port, const std::string& view,

@@ -1,32 +1,28 @@
 #pragma once
-// What each path of the HTTP port answers. No socket here: a path and its query in, a reply out.
-// Read-only: nothing that arrives over HTTP changes anything.
+// What each path of the HTTP port answers. No socket here: a path and its query or body in, a reply
+// out. Who may post at all is judged before (http/gate.h).
 
 #include <map>
-#include <mutex>
+#include <shared_mutex>
 #include <string>
 
-#include "protocol/service.h"
+#include "http/submitter.h"
 
 namespace troth::http {
-
-struct Reply {
-  int status = 200;
-  std::string type = "application/json";
-  std::string body;
-};
 
 /// Thread-safe.
 class Views {
  public:
   /// Until then /readyz answers 503 "recovering" and the views have nothing to show.
-  void serve(protocol::AdminPort& port);
+  /// `coordinator`: null at a participant.
+  void serve(protocol::AdminPort& port, protocol::CoordinatorPort* coordinator);
   /// From now on /readyz answers 503 with this reason. The views go on.
   void not_ready(std::string reason);
   /// Before the port is destroyed.
   void stop_serving();
 
   Reply get(const std::string& path, const std::map<std::string, std::string>& query);
+  Reply post(const std::string& path, const std::string& body, const Origin& from);
 
  private:
   Reply ready();
@@ -34,7 +30,9 @@ class Views {
   Reply api(protocol::AdminPort& port, const std::string& view,
             const std::map<std::string, std::string>& query);
 
-  std::mutex mutex_;  // also held while the port is asked: stop_serving() waits for answers
+  // Shared while the port is asked: stop_serving() waits for answers.
+  std::shared_mutex mutex_;
+  Submitter submitter_;
   protocol::AdminPort* port_ = nullptr;  // guarded by mutex_
   std::string reason_ = "recovering";    // guarded by mutex_
 };

@@ -55,6 +55,7 @@ struct Settings {
   LogLevel level = LogLevel::kInfo;
   LogFormat format = LogFormat::kLogfmt;
   std::string trace_file;
+  std::string http_token_file;
 };
 
 // The values passed every check of their table (base/daemon_settings.h).
@@ -83,6 +84,7 @@ Result<Settings> read(const SettingValues& values) {
   out.level = *parse_log_level(values.text("log-level"));
   out.format = *parse_log_format(values.text("log-format"));
   out.trace_file = values.text("trace-file");
+  out.http_token_file = values.text("http-token-file");
   return out;
 }
 
@@ -100,8 +102,9 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   }
   std::unique_ptr<http::Server> http;
   if (settings.http) {
-    TROTH_ASSIGN_OR_RETURN(http,
-                           http::Server::start({settings.http->host, settings.http->port}, logger));
+    TROTH_ASSIGN_OR_RETURN(
+        http, http::Server::start(
+                  {settings.http->host, settings.http->port, settings.http_token_file}, logger));
   }
   TROTH_ASSIGN_OR_RETURN(const auto self, NodeName::parse(identity.node));
   thrift::PeerRelay relay;
@@ -132,13 +135,17 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());
   agent->set_own_address(settings.advertise.empty() ? address : settings.advertise);
   TROTH_TRY(links.start());
-  if (http) http->serve(agent->admin());
+  if (http) http->serve(agent->admin(), nullptr);
   auto reloader = make_reloader(logger);
   stop.on_hangup([&] {
     const auto values = reloader.reload();
     if (!values)
       return logger.error("reload refused, nothing changed", {{"why", values.error().context}});
     logger.set_level(*parse_log_level(values->text("log-level")));
+    if (http) {
+      if (const auto token = http->set_token_file(values->text("http-token-file")); !token)
+        logger.error("the HTTP token stays as it was", {{"why", token.error().context}});
+    }
     logger.info("reloaded");
   });
   print_ready(identity.node, "participant", address,

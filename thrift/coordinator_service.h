@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
+#include "base/gather.h"
 #include "base/logging.h"
 #include "protocol/service.h"
-#include "thrift/gather.h"
 #include "thrift/server_info.h"
 
 namespace troth::thrift {

@@ -8,7 +8,7 @@
 #include "base/options_parser.h"
 #include "base/settings.h"
 #include "cli/arguments.h"
-#include "cli/transaction_input.h"
+#include "http/transaction_input.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace troth;
@@ -33,8 +33,8 @@ void values(std::string_view text) {
   named(parse_size(text));
   named(parse_host_port(text));
   named(parse_assignment(text));
-  named(cli::parse_value(std::string(text)));
-  named(cli::parse_expectation(std::string(text)));
+  named(http::parse_value(std::string(text)));
+  named(http::parse_expectation(std::string(text)));
   if (const auto name = NodeName::parse(text)) require(name->text() == text, "a name is its text");
   if (const auto gtid = Gtid::parse(text))
     require(Gtid::parse(gtid->text()).value() == *gtid, "a gtid's text means the gtid");

@@ -90,7 +90,7 @@ TEST_CASE("alive at once, ready with the node, not ready with a reason") {
   CHECK(views.get("/readyz", {}).body == "recovering\n");
   CHECK(views.get("/metrics", {}).status == 503);
   CHECK(views.get("/api/v1/status", {}).status == 503);
-  views.serve(node);
+  views.serve(node, nullptr);
   CHECK(views.get("/readyz", {}).status == 200);
   CHECK(views.get("/readyz", {}).body == "ready\n");
   node.shown.state = "recovering 3 of 9";
@@ -113,7 +113,7 @@ TEST_CASE("alive at once, ready with the node, not ready with a reason") {
 TEST_CASE("views are the command line's JSON") {
   auto node = ready_node();
   http::Views views;
-  views.serve(node);
+  views.serve(node, nullptr);
   const auto status = json_of(views.get("/api/v1/status", {}));
   CHECK(status == nlohmann::json::parse(http::dump(http::status_view(node.shown), -1)));
   CHECK(status["schema"] == "troth.status/1");
@@ -132,7 +132,7 @@ TEST_CASE("views are the command line's JSON") {
 TEST_CASE("what is wrong with a request is said") {
   auto node = ready_node();
   http::Views views;
-  views.serve(node);
+  views.serve(node, nullptr);
   struct Row {
     std::string path;
     std::map<std::string, std::string> query;
@@ -156,7 +156,7 @@ TEST_CASE("what is wrong with a request is said") {
 TEST_CASE("metrics: help, type, labels, cumulative buckets") {
   auto node = ready_node();
   http::Views views;
-  views.serve(node);
+  views.serve(node, nullptr);
   const auto reply = views.get("/metrics", {});
   CHECK(reply.type == "text/plain; version=0.0.4; charset=utf-8");
   for (const char* line :

@@ -1,4 +1,4 @@
-#include "cli/transaction_input.h"
+#include "http/transaction_input.h"
 
 #include <fmt/format.h>
 
@@ -13,7 +13,7 @@
 
 #include "base/settings.h"
 
-namespace troth::cli {
+namespace troth::http {
 
 using nlohmann::json;
 using namespace protocol;
@@ -268,4 +268,10 @@ Result<std::vector<SubmitRequest>> parse_transactions(const std::string& text,
   return out;
 }
 
-}  // namespace troth::cli
+Result<json> parse_object(const std::string& text, const std::string& source) {
+  TROTH_ASSIGN_OR_RETURN(auto parsed, parse_json(text, source, 1));
+  if (!parsed.is_object()) return fail(wrong(source, "must be one JSON object"));
+  return parsed;
+}
+
+}  // namespace troth::http

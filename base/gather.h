@@ -11,7 +11,7 @@
 
 #include "base/time.h"
 
-namespace troth::thrift {
+namespace troth {
 
 template <class T>
 class Gather {
@@ -54,4 +54,4 @@ class Gather {
   bool stopped_ = false;
 };
 
-}  // namespace troth::thrift
+}  // namespace troth

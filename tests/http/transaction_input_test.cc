@@ -1,11 +1,11 @@
-#include "cli/transaction_input.h"
+#include "http/transaction_input.h"
 
 #include <doctest/doctest.h>
 
 #include <limits>
 
 using namespace troth;
-using namespace troth::cli;
+using namespace troth::http;
 using namespace troth::protocol;
 
 TEST_CASE("parameters: typed, or what they look like") {

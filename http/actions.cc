@@ -1,0 +1,117 @@
+#include "http/actions.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "http/admin_json.h"
+#include "http/transaction_input.h"
+
+namespace troth::http {
+
+using namespace protocol;
+
+namespace {
+
+constexpr const char* kNoSuchAction = "nothing can be changed at this path; / lists what can";
+
+struct Asked {
+  Operator by;
+  std::string decision, revision, confirm;
+  bool dry_run = false;
+};
+
+using Names = std::initializer_list<std::string_view>;
+
+/// `known` of operator and reason, decision, dry_run, revision, confirm; anything else is refused.
+Result<Asked> parse(const std::string& body, Names known, const std::string& address) {
+  TROTH_ASSIGN_OR_RETURN(const auto item, parse_object(body, "body"));
+  Asked out;
+  const std::pair<std::string_view, std::string*> texts[] = {{"operator", &out.by.name},
+                                                             {"reason", &out.by.reason},
+                                                             {"decision", &out.decision},
+                                                             {"revision", &out.revision},
+                                                             {"confirm", &out.confirm}};
+  for (const auto& [key, value] : item.items()) {
+    const auto text = std::find_if(std::begin(texts), std::end(texts),
+                                   [name = key](const auto& row) { return row.first == name; });
+    const bool expected = std::find(known.begin(), known.end(), key) != known.end();
+    if (expected && key == "dry_run" && value.is_boolean()) {
+      out.dry_run = value.template get<bool>();
+    } else if (expected && text != std::end(texts) && value.is_string()) {
+      *text->second = value.template get<std::string>();
+    } else {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("body.{} is not known or has the wrong type ({})", key,
+                              fmt::join(known, ", ")));
+    }
+  }
+  out.by.name =
+      fmt::format("{}{}over HTTP from {}", out.by.name, out.by.name.empty() ? "" : ", ", address);
+  return out;
+}
+
+Reply retry(AdminPort& port, const std::string& id, const std::string& body,
+            const std::string& address) {
+  const auto asked = parse(body, {"operator", "reason"}, address);
+  if (!asked) return problem(asked.error());
+  const auto retried = port.retry_transactions(id, asked->by);
+  return retried ? json(retry_view(*retried)) : problem(retried.error());
+}
+
+Reply resolve(AdminPort& port, const std::string& id, const std::string& body,
+              const std::string& address) {
+  const auto asked =
+      parse(body, {"operator", "reason", "decision", "dry_run", "revision", "confirm"}, address);
+  if (!asked) return problem(asked.error());
+  // Never a default.
+  if (asked->decision != "commit" && asked->decision != "abort")
+    return problem({ErrorCode::kInvalidArgument, "body.decision must be commit or abort"});
+  const auto decision = asked->decision == "commit" ? Decision::kCommit : Decision::kAbort;
+  const auto done =
+      port.resolve({id, decision, asked->by, asked->revision, asked->confirm, asked->dry_run});
+  return done ? json(resolve_view(*done)) : problem(done.error());
+}
+
+Reply forget(AdminPort& port, const std::string& id, const std::string& body,
+             const std::string& address) {
+  const auto asked = parse(body, {"operator", "reason", "dry_run", "confirm"}, address);
+  if (!asked) return problem(asked.error());
+  const auto done = port.forget({id, asked->by, asked->confirm, asked->dry_run});
+  return done ? json(resolve_view(*done)) : problem(done.error());
+}
+
+Reply drain(AdminPort& port, const std::string& participant, bool drain, const std::string& body,
+            const std::string& address) {
+  const auto asked = parse(body, {"operator", "reason"}, address);
+  if (!asked) return problem(asked.error());
+  const auto name = NodeName::parse(participant);
+  if (!name) return problem(name.error());
+  const auto done = port.drain_participant(*name, drain, asked->by);
+  return done ? json(drain_view(participant, drain)) : problem(done.error());
+}
+
+}  // namespace
+
+Reply act(AdminPort& port, const std::string& view, const std::string& body,
+          const std::string& address) {
+  if (view == "transactions/retry") return retry(port, "", body, address);
+  const auto first = view.find('/');
+  const auto last = view.rfind('/');
+  if (first == std::string::npos || last <= first + 1)
+    return problem({ErrorCode::kNotFound, kNoSuchAction});
+  const auto collection = view.substr(0, first);
+  const auto subject = view.substr(first + 1, last - first - 1);
+  const auto verb = view.substr(last + 1);
+  if (collection == "transactions") {
+    if (verb == "retry") return retry(port, subject, body, address);
+    if (verb == "resolve") return resolve(port, subject, body, address);
+    if (verb == "forget") return forget(port, subject, body, address);
+  }
+  if (collection == "participants" && (verb == "drain" || verb == "resume"))
+    return drain(port, subject, verb == "drain", body, address);
+  return problem({ErrorCode::kNotFound, kNoSuchAction});
+}
+
+}  // namespace troth::http

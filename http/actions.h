@@ -1,0 +1,18 @@
+#pragma once
+// What operators change over HTTP. The guards are the engine's (protocol/operators.h), the same as
+// behind the Admin service: here a body is only read, and an answer written.
+
+#include <string>
+
+#include "http/reply.h"
+#include "protocol/service.h"
+
+namespace troth::http {
+
+/// `view` is what follows /api/v1/: transactions/retry, transactions/ID/retry|resolve|forget,
+/// participants/NAME/drain|resume. 404 for any other. `address` of the caller joins the name in the
+/// audit trail.
+Reply act(protocol::AdminPort& port, const std::string& view, const std::string& body,
+          const std::string& address);
+
+}  // namespace troth::http

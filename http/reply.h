@@ -1,0 +1,26 @@
+#pragma once
+// What a request gets back, and how an error looks: a status, and an object that names it.
+
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "base/result.h"
+
+namespace troth::http {
+
+struct Reply {
+  int status = 200;
+  std::string type = "application/json";
+  std::string body;
+  std::map<std::string, std::string> headers;
+};
+
+Reply text(int status, std::string body);
+Reply json(const nlohmann::ordered_json& body, int status = 200);
+/// troth.error/1 with the code's name and the status that belongs to it.
+Reply problem(const Error& error, const std::string& hint = {});
+/// Where HTTP has a status of its own for what is wrong.
+Reply problem(int status, const Error& error, const std::string& hint = {});
+
+}  // namespace troth::http

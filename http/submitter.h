@@ -1,0 +1,47 @@
+#pragma once
+// Transactions over HTTP: submitted as the JSON that `troth submit FILE` takes, and asked for
+// afterwards. Waits for the engine's answer on the request's own thread, at most as many as leave
+// room for those who only look.
+
+#include <atomic>
+#include <functional>
+#include <shared_mutex>
+#include <stop_token>
+#include <string>
+
+#include "http/reply.h"
+#include "protocol/service.h"
+
+namespace troth::http {
+
+/// Who asks, from where. Taken from the request, never from its body.
+struct Origin {
+  std::string address;
+  std::string traceparent;
+};
+
+/// Thread-safe.
+class Submitter {
+ public:
+  /// Until then, and at a participant for ever, everything is refused.
+  void serve(protocol::CoordinatorPort& port);
+  /// Whoever waits is answered "not known yet". Afterwards the port is not called any more.
+  void stop();
+
+  Reply submit(const std::string& body, const Origin& from);
+  /// By gtid, or by idempotency key if `gtid` is empty.
+  Reply outcome(const std::string& gtid, const std::string& key);
+
+ private:
+  /// Calls `ask(port)` unless there is none.
+  Status with_port(const std::function<void(protocol::CoordinatorPort&)>& ask);
+  Reply wait_for(protocol::SubmitRequest request);
+  protocol::SubmitReply unanswered(const std::string& key);
+
+  std::shared_mutex mutex_;
+  protocol::CoordinatorPort* port_ = nullptr;  // guarded by mutex_
+  std::stop_source stop_;
+  std::atomic<int> waiting_{0};
+};
+
+}  // namespace troth::http
