@@ -19,25 +19,25 @@ const std::set<std::string, std::less<>> kScans = {
 // Opcodes that put something into register p2, p3 or p1: a key register with such a writer is not a
 // constant.
 const std::set<std::string, std::less<>> kWritesP2 = {
-    "Gosub",      "Rowid", "Sequence", "NewRowid",    "Count",      "RowData",
-    "IdxRowid",   "Param", "Not",      "BitNot",      "ReadCookie", "OffsetLimit",
-    "ZeroOrNull", "Blob",  "SoftNull", "BeginSubrtn", "Null"};
+    "Rowid",      "Sequence", "NewRowid",    "Count",  "RowData",    "IdxRowid",
+    "Param",      "Not",      "BitNot",      "IsTrue", "ReadCookie", "OffsetLimit",
+    "ZeroOrNull", "Blob",     "BeginSubrtn", "Null",   "SorterData", "VInitIn"};
 const std::set<std::string, std::less<>> kWritesP3 = {
-    "Column",  "Function",   "PureFunc", "Add",       "Subtract",  "Multiply",
-    "Divide",  "Remainder",  "BitAnd",   "BitOr",     "ShiftLeft", "ShiftRight",
-    "Concat",  "MakeRecord", "AggValue", "And",       "Or",        "RowSetRead",
-    "VColumn", "IsTrue",     "Program",  "SorterData"};
+    "Column",     "Function",   "PureFunc",  "Add",      "Subtract",   "Multiply",
+    "Divide",     "BitAnd",     "Remainder", "BitOr",    "Concat",     "ShiftLeft",
+    "ShiftRight", "MakeRecord", "Or",        "AggValue", "And",        "Offset",
+    "VColumn",    "RowSetRead", "Program",   "AggStep",  "AggInverse", "IfNullRow"};
 const std::set<std::string, std::less<>> kWritesP1 = {
-    "InitCoroutine", "Yield", "Cast",      "AggFinal", "MemMax",
-    "DecrJumpZero",  "IfPos", "IfNotZero", "AddImm",   "SoftNull"};
+    "InitCoroutine", "EndCoroutine", "Yield", "Gosub",     "Cast",   "AggFinal",
+    "MemMax",        "DecrJumpZero", "IfPos", "IfNotZero", "AddImm", "SoftNull"};
 
 struct Register {
   std::optional<KeyPart> constant;
   int constant_writers = 0;
-  int other_writers = 0;
-  bool row_of_cursor =
-      false;               // Rowid, IdxRowid, RowSetRead: a row already found through a locked path
-  bool allocated = false;  // NewRowid
+  int other_writers = 0;  // the following two are counted here as well
+  int null_writers = 0;
+  std::vector<int> rowid_of;  // cursors: a row already found through a locked path
+  std::vector<int> row_sets;  // filled with such rows, see row_sets_
   std::vector<int> copied_from;
 };
 
@@ -56,7 +56,10 @@ class Program {
       : roots_(roots), schema_(schema), conflict_clause_(conflict_clause), info_(info) {}
 
   void read(const std::vector<Instruction>& code) {
-    for (const auto& op : code) note_registers(op);
+    for (const auto& op : code) {
+      note_opened(op);
+      note_registers(op);
+    }
     for (std::size_t i = 0; i < code.size(); ++i) note_cursor(code, i);
   }
 
@@ -73,7 +76,10 @@ class Program {
     if (name == "Integer") return constant(op.p2, {0, std::int64_t{op.p1}});
     if (name == "Int64")
       return constant(op.p2, {0, std::int64_t{std::strtoll(op.p4.c_str(), nullptr, 10)}});
-    if (name == "Real") return constant(op.p2, {0, std::strtod(op.p4.c_str(), nullptr)});
+    if (name == "Real") {  // listed with 16 digits, which is not always the number
+      ++registers_[op.p2].other_writers;
+      return;
+    }
     if (name == "String8" || name == "String") return constant(op.p2, {0, op.p4});
     if (name == "SCopy" || name == "IntCopy") {
       registers_[op.p2].copied_from.push_back(op.p1);
@@ -85,20 +91,23 @@ class Program {
       return;
     }
     if (name == "Null") {
-      for (int reg = op.p2; reg <= std::max(op.p2, op.p3); ++reg) ++registers_[reg].other_writers;
+      for (int reg = op.p2; reg <= std::max(op.p2, op.p3); ++reg) {
+        ++registers_[reg].other_writers;
+        ++registers_[reg].null_writers;
+      }
       return;
     }
     if (kWritesP2.count(name) != 0) {
       auto& r = registers_[op.p2];
       ++r.other_writers;
-      r.row_of_cursor |= name == "Rowid" || name == "IdxRowid";
-      r.allocated |= name == "NewRowid";
+      if (name == "Rowid" || name == "IdxRowid") r.rowid_of.push_back(op.p1);
     }
     if (kWritesP3.count(name) != 0) {
       auto& r = registers_[op.p3];
       ++r.other_writers;
-      r.row_of_cursor |= name == "RowSetRead";
+      if (name == "RowSetRead") r.row_sets.push_back(op.p1);
     }
+    if (name == "RowSetAdd") row_sets_[op.p1].push_back(op.p2);
     if (kWritesP1.count(name) != 0) ++registers_[op.p1].other_writers;
   }
 
@@ -118,11 +127,27 @@ class Program {
     return std::nullopt;
   }
 
-  bool is_row_of_cursor(int reg, int depth = 0) const {
+  // Is it always the number of a row of `table` (or NULL) that a cursor stands on?
+  bool is_row_of(std::uint32_t table, int reg, int depth = 0) const {
     const auto& r = at(reg);
-    if (r.row_of_cursor && r.constant_writers == 0) return true;
-    return depth < 8 && r.copied_from.size() == 1 && r.constant_writers == 0 &&
-           r.other_writers == 0 && is_row_of_cursor(r.copied_from[0], depth + 1);
+    const auto found = r.rowid_of.size() + r.row_sets.size();
+    const auto others = static_cast<std::size_t>(r.other_writers - r.null_writers);
+    if (r.constant_writers != 0 || others != found || depth > 8 ||
+        found + r.copied_from.size() == 0)
+      return false;
+    const auto on_table = [&](int cursor) {
+      const auto opened = opened_.find(cursor);
+      return opened != opened_.end() && opened->second.size() == 1 &&
+             *opened->second.begin() == std::int64_t{table};
+    };
+    const auto is_row = [&](int from) { return is_row_of(table, from, depth + 1); };
+    return std::all_of(r.rowid_of.begin(), r.rowid_of.end(), on_table) &&
+           std::all_of(r.copied_from.begin(), r.copied_from.end(), is_row) &&
+           std::all_of(r.row_sets.begin(), r.row_sets.end(), [&](int set) {
+             const auto rows = row_sets_.find(set);
+             return rows != row_sets_.end() &&
+                    std::all_of(rows->second.begin(), rows->second.end(), is_row);
+           });
   }
 
   void need(std::uint32_t table, LockMode mode) {
@@ -130,14 +155,32 @@ class Program {
     if (!is_new) entry->second = combined(entry->second, mode);
   }
 
+  static bool opens_table(const std::string& name) {
+    return name == "OpenRead" || name == "OpenWrite" || name == "ReopenIdx";
+  }
+
+  const RootPage* root_of(const Instruction& op) const {
+    if (op.p3 != 0 || (op.p5 & kP2IsRegister) != 0) return nullptr;
+    const auto root = roots_.find(op.p2);
+    return root == roots_.end() ? nullptr : &root->second;
+  }
+
+  void note_opened(const Instruction& op) {
+    const bool table = opens_table(op.opcode);
+    if (!table && op.opcode.rfind("Open", 0) != 0 && op.opcode != "SorterOpen" &&
+        op.opcode != "VOpen")
+      return;
+    const auto* root = table ? root_of(op) : nullptr;
+    opened_[op.p1].insert(root == nullptr ? -1 : std::int64_t{root->table});
+  }
+
   void open(const Instruction& op, bool for_writing) {
     cursors_.erase(op.p1);
-    if (op.p3 != 0 || (op.p5 & kP2IsRegister) != 0) return;
-    const auto root = roots_.find(op.p2);
-    if (root == roots_.end()) return;  // sqlite_schema and other system tables
-    cursors_[op.p1] = {root->second.table, root->second.index,
-                       root->second.index.has_value() || root->second.plain_index, for_writing};
-    need(root->second.table, for_writing ? LockMode::kIX : LockMode::kIS);
+    const auto* root = root_of(op);
+    if (root == nullptr) return;  // sqlite_schema and other system tables
+    cursors_[op.p1] = {root->table, root->index, root->index.has_value() || root->plain_index,
+                       for_writing};
+    need(root->table, for_writing ? LockMode::kIX : LockMode::kIS);
   }
 
   void point(const Cursor& cursor, std::uint32_t index, int first_reg, std::size_t columns) {
@@ -157,7 +200,7 @@ class Program {
   }
 
   void search_rowid(const Instruction& op, const Cursor& cursor) {
-    if (is_row_of_cursor(op.p3)) return;
+    if (is_row_of(cursor.table, op.p3)) return;
     if (schema_.table(cursor.table).identity == RowIdentity::kPrimaryKeyValue)
       return need(cursor.table, LockMode::kS);
     if (traced(op.p3)) return point(cursor, 0, op.p3, 1);
@@ -216,6 +259,8 @@ class Program {
   const bool conflict_clause_;
   StatementInfo& info_;
   std::map<int, Register> registers_;
+  std::map<int, std::vector<int>> row_sets_;      // by register: the registers added to it
+  std::map<int, std::set<std::int64_t>> opened_;  // tables by cursor, anywhere; -1 = anything else
   std::map<int, Cursor> cursors_;
 };
 

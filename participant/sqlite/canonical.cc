@@ -15,22 +15,30 @@ bool numeric(Affinity affinity) {
          affinity == Affinity::kReal;
 }
 
-// A well-formed number in text, as numeric affinity converts it; anything else stays text.
-std::optional<Value> number_in(std::string_view text) {
+// A well-formed number in text is converted by numeric affinity; anything else stays text.
+struct NumberInText {
+  bool is_number = false;
+  std::optional<Value> value;  // nothing: SQLite need not round it as from_chars() does
+};
+
+NumberInText number_in(std::string_view text) {
+  constexpr std::size_t kExactDigits = 15;
   const auto space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   while (!text.empty() && space(text.front())) text.remove_prefix(1);
   while (!text.empty() && space(text.back())) text.remove_suffix(1);
   if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  if (text.find_first_not_of("0123456789+-.eE") != std::string_view::npos) return {};
   std::int64_t integer = 0;
   const auto* end = text.data() + text.size();
   if (const auto [at, error] = std::from_chars(text.data(), end, integer);
       error == std::errc{} && at == end)
-    return Value(integer);
+    return {true, Value(integer)};
   double real = 0;
-  if (const auto [at, error] = std::from_chars(text.data(), end, real);
-      error == std::errc{} && at == end)
-    return Value(real);
-  return std::nullopt;
+  const auto [at, error] = std::from_chars(text.data(), end, real);
+  if (error == std::errc::invalid_argument || at != end) return {};
+  const bool exact =
+      error == std::errc{} && text.size() <= kExactDigits && std::trunc(real) == real;
+  return {true, exact ? std::optional(Value(real)) : std::nullopt};
 }
 
 std::string tagged(char tag, std::string_view bytes) {
@@ -53,9 +61,13 @@ std::string canonical_real(double value) {
 
 std::string folded(const std::string& text, Collation collation) {
   std::string out = text;
-  if (collation == Collation::kNoCase)
+  if (collation == Collation::kNoCase) {
+    // SQLite compares up to a NUL, and then the lengths.
+    if (const auto nul = text.find('\0'); nul != std::string::npos)
+      out = text.substr(0, nul + 1) + std::to_string(text.size());
     for (auto& c : out)
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
   if (collation == Collation::kRtrim)
     while (!out.empty() && out.back() == ' ') out.pop_back();
   return out;
@@ -68,6 +80,7 @@ std::optional<std::string> canonical(const Value& value, Affinity affinity, Coll
   if (const auto* integer = std::get_if<std::int64_t>(&value)) {
     if (affinity == Affinity::kText)
       return tagged('t', folded(std::to_string(*integer), collation));
+    if (affinity == Affinity::kReal) return canonical_real(static_cast<double>(*integer));
     return tagged('i', std::to_string(*integer));
   }
   if (const auto* real = std::get_if<double>(&value)) {
@@ -76,8 +89,8 @@ std::optional<std::string> canonical(const Value& value, Affinity affinity, Coll
     return canonical_real(*real);
   }
   if (const auto* text = std::get_if<std::string>(&value)) {
-    if (numeric(affinity))
-      if (const auto number = number_in(*text)) return canonical(*number, affinity, collation);
+    if (const auto number = numeric(affinity) ? number_in(*text) : NumberInText(); number.is_number)
+      return number.value ? canonical(*number.value, affinity, collation) : std::nullopt;
     return tagged('t', folded(*text, collation));
   }
   if (const auto* blob = std::get_if<Blob>(&value)) return tagged('b', blob->bytes);

@@ -96,7 +96,7 @@ Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& stat
 Status Executor::put_in_place(const std::vector<protocol::Statement>& statements,
                               const Before& before, const PendingInserts& pending, Ran& ran) {
   if (!overlay(statements, before, pending, ran)) return {};
-  violated_before_ = violated_foreign_keys();
+  overlay_violates_ = foreign_keys_violated();
   return applier_.apply(before.operations);
 }
 
@@ -113,6 +113,7 @@ bool Executor::overlay(const std::vector<protocol::Statement>& statements, const
     const auto& allocates = lookup(statement.sql).info.allocates_ids;
     tables.insert(allocates.begin(), allocates.end());
   }
+  overlaid_.clear();
   for (const auto table : tables) {
     const auto found = pending.find(table);
     if (found == pending.end() || found->second.empty()) continue;
@@ -123,6 +124,7 @@ bool Executor::overlay(const std::vector<protocol::Statement>& statements, const
       ran.constraint = true;
       return false;
     }
+    overlaid_.push_back(highest);
   }
   return true;
 }
@@ -146,12 +148,33 @@ void Executor::run_statements(const std::vector<protocol::Statement>& statements
   sqlite3_progress_handler(db, 0, nullptr, nullptr);
 }
 
-int Executor::violated_foreign_keys() const {
-  int violations = 0;
+// SQLite tells whether, not how many.
+bool Executor::foreign_keys_violated() const {
+  int violated = 0;
   int unused = 0;
-  sqlite3_db_status(database_.connection().get(), SQLITE_DBSTATUS_DEFERRED_FKS, &violations,
-                    &unused, 0);
-  return violations;
+  sqlite3_db_status(database_.connection().get(), SQLITE_DBSTATUS_DEFERRED_FKS, &violated, &unused,
+                    0);
+  return violated != 0;
+}
+
+Result<bool> Executor::own_foreign_keys_violated() {
+  if (!foreign_keys_violated()) return false;
+  if (!overlay_violates_) return true;
+  auto& db = database_.connection();
+  TROTH_TRY(db.execute("SAVEPOINT troth_alone"));
+  bool violated = false;
+  for (const auto& row : overlaid_) {
+    RowOp removal;
+    removal.kind = RowOpKind::kDelete;
+    removal.table = row.table;
+    removal.old_rowid = row.new_rowid;
+    removal.old_row = row.new_row;
+    violated |= !applier_.apply_one(removal);  // the branch uses or has replaced it
+  }
+  violated |= foreign_keys_violated();
+  TROTH_TRY(db.execute("ROLLBACK TO troth_alone"));
+  TROTH_TRY(db.execute("RELEASE troth_alone"));
+  return violated;
 }
 
 // What SQLite itself does not report at the statement.
@@ -164,7 +187,10 @@ bool Executor::check_after(std::int32_t number, bool last, Ran& ran) {
   // Every foreign key is deferred here (redo goes row by row), so immediate ones are checked by
   // hand. Deferred ones would fail only at COMMIT, when it is too late to vote NO (failures.md 57).
   if (!last && schema_.has_deferred_foreign_keys()) return true;
-  if (violated_foreign_keys() <= violated_before_) return true;
+  capture_.pause();
+  const auto violated = own_foreign_keys_violated();
+  capture_.resume();
+  if (violated && !*violated) return true;
   ran.failure = {AbortCode::kForeignKey, "FOREIGN KEY constraint failed", {}, number};
   ran.constraint = true;
   return false;

@@ -59,7 +59,8 @@ class Executor {
   bool run_one(const protocol::Statement& statement, std::int32_t number,
                std::uint64_t& result_bytes, Ran& ran);
   bool check_after(std::int32_t number, bool last, Ran& ran);
-  int violated_foreign_keys() const;
+  bool foreign_keys_violated() const;
+  Result<bool> own_foreign_keys_violated();
   bool overlay(const std::vector<protocol::Statement>& statements, const Before& before,
                const PendingInserts& pending, Ran& ran);
   void classify(int rc, std::int32_t number, Ran& ran);
@@ -75,7 +76,9 @@ class Executor {
   MonotonicTime interrupt_at_;
   std::unordered_map<std::string, CachedStatement> cache_;
   std::size_t cached_text_ = 0;
-  int violated_before_ = 0;  // by rows put in place for automatic ids: not this branch's
+  // Rows of other branches, in place for automatic ids; their parents need not be.
+  std::vector<RowOp> overlaid_;
+  bool overlay_violates_ = false;
   PreparedStatement savepoint_, rollback_to_, release_;
 };
 

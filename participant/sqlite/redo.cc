@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+
+#include "participant/sqlite/added_column.h"
 
 namespace troth::participant::sqlite {
 
@@ -62,6 +65,39 @@ Result<std::uint32_t> find_table(const Schema& schema, const std::string& name, 
                             "(VACUUM does that): {}",
                             name, kWhen));
   return table->number;
+}
+
+// Where the stored row of a WITHOUT ROWID table has a column: the key comes first.
+int place_in_row(const TableInfo& table, int column) {
+  const auto& key = table.primary_key;
+  const auto in_key = std::find(key.begin(), key.end(), column);
+  if (in_key != key.end()) return static_cast<int>(in_key - key.begin());
+  const auto before = std::count_if(key.begin(), key.end(), [&](int k) { return k < column; });
+  return static_cast<int>(key.size()) + column - static_cast<int>(before);
+}
+
+// A column as a SELECT would show it; nothing if SQLite does not tell.
+std::optional<Value> as_selected(const TableInfo& table, int column, sqlite3_value* reported,
+                                 bool old_row) {
+  constexpr double kExact = 9007199254740992.0, kIntegers = 9223372036854775808.0;  // 2^53, 2^63
+  const auto& info = table.columns[static_cast<std::size_t>(column)];
+  if (reported == missing_column()) return info.older_rows_show;
+  auto value = value_of(reported);
+  if (const auto* integer = std::get_if<std::int64_t>(&value);
+      integer != nullptr && info.affinity == Affinity::kReal)
+    return static_cast<double>(*integer);
+  // Of old rows in WITHOUT ROWID tables it takes the type from the column that is declared at the
+  // place where this one is stored: an integer comes as REAL if that one is REAL.
+  const auto* real = std::get_if<double>(&value);
+  if (real == nullptr || info.affinity == Affinity::kReal || !table.without_rowid || !old_row)
+    return value;
+  const auto place = static_cast<std::size_t>(place_in_row(table, column));
+  if (place >= table.columns.size() || table.columns[place].affinity != Affinity::kReal ||
+      std::trunc(*real) != *real || std::fabs(*real) > kIntegers)
+    return value;
+  if (std::fabs(*real) >= kExact) return std::nullopt;
+  if (info.affinity == Affinity::kBlob) return value;  // which of the two it was: see apply.cc
+  return static_cast<std::int64_t>(*real);
 }
 
 }  // namespace
@@ -186,7 +222,7 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
   const auto* table = schema_.find(name);
   if (table == nullptr || table->is_system) return;  // sqlite_sequence follows from the inserts
   const auto cannot = [&](AbortCode code, std::string detail) {
-    failure_ = {code, std::move(detail), {}, -1};
+    if (failure_.code == AbortCode::kNone) failure_ = {code, std::move(detail), {}, -1};
   };
   if (table->has_virtual_column)  // reached by a foreign key action: the analysis sees statements
                                   // only
@@ -205,17 +241,23 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
   }
   const auto read = [&](int (*get)(sqlite3*, int, sqlite3_value**), std::int64_t rowid,
                         std::vector<Value>& out) {
+    const bool old_row = &out == &row.old_row;
     for (int column = 0; column < static_cast<int>(table->columns.size()); ++column) {
       sqlite3_value* value = nullptr;
       if (column == table->rowid_column) {
         out.emplace_back(rowid);  // the declared rowid is not part of the stored record
-      } else if (get(db, column, &value) == SQLITE_OK && value != nullptr) {
-        out.push_back(value_of(value));
-      } else {
-        cannot(AbortCode::kInternal,
-               fmt::format("column {} of {} cannot be captured",
-                           table->columns[static_cast<std::size_t>(column)].name, table->name));
+        continue;
       }
+      auto seen = get(db, column, &value) == SQLITE_OK && value != nullptr
+                      ? as_selected(*table, column, value, old_row)
+                      : std::nullopt;
+      if (!seen)
+        cannot(
+            AbortCode::kInternal,
+            fmt::format("column {} of {} cannot be captured: SQLite {} does not report it exactly",
+                        table->columns[static_cast<std::size_t>(column)].name, table->name,
+                        sqlite3_libversion()));
+      out.push_back(std::move(seen).value_or(Value()));
     }
   };
   if (row.kind != RowOpKind::kInsert) read(sqlite3_preupdate_old, old_rowid, row.old_row);

@@ -38,6 +38,9 @@ class Capture {
   Capture(sqlite3* db, const Schema& schema);
   /// `used`: what the branch captured earlier; it counts towards the limit.
   void begin(std::uint64_t max_bytes, std::uint64_t used = 0);
+  /// Until resume() nothing is noted.
+  void pause() { active_ = false; }
+  void resume() { active_ = true; }
   std::uint64_t bytes() const { return bytes_; }
   /// Why the branch cannot go on (code kNone: it can): the limit, or a row that cannot be redone.
   const protocol::AbortReason& failure() const { return failure_; }

@@ -6,6 +6,7 @@
 #include <cctype>
 
 #include "base/assert.h"
+#include "participant/sqlite/added_column.h"
 
 namespace troth::participant::sqlite {
 
@@ -24,8 +25,9 @@ bool contains(const std::string& text, std::string_view word) {
 }
 
 // SQLite's rules for the affinity of a declared type (datatype3.html section 3.1).
-Affinity affinity_of(const std::string& declared) {
+Affinity affinity_of(const std::string& declared, bool strict) {
   const auto type = folded_name(declared);
+  if (strict && type == "any") return Affinity::kBlob;
   if (contains(type, "int")) return Affinity::kInteger;
   if (contains(type, "char") || contains(type, "clob") || contains(type, "text"))
     return Affinity::kText;
@@ -43,7 +45,7 @@ Collation collation_of(const std::string& name) {
   return Collation::kCustom;
 }
 
-Status load_columns(Connection& db, TableInfo& table) {
+Status load_columns(Connection& db, OlderRows& older, TableInfo& table) {
   TROTH_ASSIGN_OR_RETURN(
       auto rows,
       db.prepare(
@@ -54,9 +56,9 @@ Status load_columns(Connection& db, TableInfo& table) {
   while (rows.step() == SQLITE_ROW) {
     ColumnInfo column;
     column.name = rows.text(0);
-    column.affinity = affinity_of(rows.text(1));
+    column.affinity = affinity_of(rows.text(1), table.strict);
     const auto hidden = rows.integer(4);
-    column.has_default = !rows.text(5).empty();
+    TROTH_ASSIGN_OR_RETURN(column.older_rows_show, older.show(rows.text(5), column.affinity));
     column.generated = hidden == 2 || hidden == 3;
     column.virtual_column = hidden == 2;
     table.has_virtual_column |= column.virtual_column;
@@ -188,11 +190,13 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
         folded_name(name).rfind("sqlite_", 0) == 0 || folded_name(name).rfind("troth_", 0) == 0;
   }
   TROTH_ASSIGN_OR_RETURN(
-      auto kinds, db.prepare("SELECT name, wr FROM pragma_table_list WHERE schema = 'main'"));
+      auto kinds,
+      db.prepare("SELECT name, wr, strict FROM pragma_table_list WHERE schema = 'main'"));
   while (kinds.step() == SQLITE_ROW) {
     const auto found = schema.by_name_.find(folded_name(kinds.text(0)));
-    if (found != schema.by_name_.end())
-      schema.tables_[found->second].without_rowid = kinds.integer(1) != 0;
+    if (found == schema.by_name_.end()) continue;
+    schema.tables_[found->second].without_rowid = kinds.integer(1) != 0;
+    schema.tables_[found->second].strict = kinds.integer(2) != 0;
   }
   TROTH_ASSIGN_OR_RETURN(auto triggers,
                          db.prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"));
@@ -200,9 +204,10 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     const auto found = schema.by_name_.find(folded_name(triggers.text(0)));
     if (found != schema.by_name_.end()) schema.tables_[found->second].has_triggers = true;
   }
+  OlderRows older;
   for (auto& table : schema.tables_) {
     if (table.is_virtual || table.is_gone) continue;
-    TROTH_TRY(load_columns(db, table));
+    TROTH_TRY(load_columns(db, older, table));
     TROTH_TRY(load_indexes(db, table));
     TROTH_TRY(load_foreign_keys(db, table));
     schema.has_foreign_keys_ |= !table.foreign_keys.empty();

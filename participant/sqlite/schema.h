@@ -29,7 +29,7 @@ struct ColumnInfo {
   Affinity affinity = Affinity::kBlob;
   bool generated = false;
   bool virtual_column = false;
-  bool has_default = false;  ///< rows older than the column may show NULL instead (SQLite 3.40)
+  protocol::Value older_rows_show;  ///< its default, where ALTER TABLE added it (added_column.h)
 };
 
 struct IndexInfo {
@@ -58,6 +58,7 @@ struct TableInfo {
   std::vector<IndexInfo> unique;  ///< every unique index (without the rowid)
   std::vector<ForeignKey> foreign_keys;
   bool without_rowid = false;
+  bool strict = false;
   bool autoincrement = false;
   bool is_virtual = false;
   bool has_virtual_column = false;

@@ -205,7 +205,8 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
   if (broken_) return refuse_vote(gtid, {AbortCode::kInternal, broken_->context, {}, -1}, events);
   if (branch.change) return attempt_change(gtid, events);
   const bool complete = !branch.request.open;
-  if (branch.begun && complete && !schema_.has_deferred_foreign_keys())
+  if (branch.begun && branch.request.statements.empty() && complete &&
+      !schema_.has_deferred_foreign_keys())
     return succeed(gtid, {}, events);  // nothing is left to be checked
   const Executor::Before before{branch.operations, branch.captured_bytes};
   auto ran = executor_->run(branch.request.statements, before, complete, pending_inserts_);
@@ -307,7 +308,11 @@ void SqliteResourceManager::refuse_vote(const Gtid& gtid, protocol::AbortReason 
 
 void SqliteResourceManager::finish(const Gtid& gtid) {
   if (changing_ == gtid) changing_.reset();
-  branches_.erase(gtid);
+  const auto found = branches_.find(gtid);
+  if (found != branches_.end()) {
+    note_pending(found->second.operations, false);
+    branches_.erase(found);
+  }
   const auto woken = locks_.release(gtid);
   woken_.insert(woken_.end(), woken.begin(), woken.end());
 }
@@ -370,7 +375,6 @@ void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>
   std::erase_if(behind_change_, [&](const auto& request) { return request.gtid == gtid; });
   const auto found = branches_.find(gtid);
   if (found == branches_.end()) return;
-  note_pending(found->second.operations, false);
   finish(gtid);
   run_woken(events);
 }

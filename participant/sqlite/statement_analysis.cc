@@ -286,7 +286,12 @@ void locks_before_execution(const Schema& schema, const StatementInfo& info,
                                         : params.at(static_cast<std::size_t>(part.parameter - 1)));
     if (read.index == 0) {
       const auto bytes = canonical(key[0], Affinity::kInteger, Collation::kBinary);
-      if (!is_null(key[0]) && bytes) out.push_back({{read.table, 0, *bytes}, LockMode::kS});
+      if (is_null(key[0])) continue;
+      if (bytes) {
+        out.push_back({{read.table, 0, *bytes}, LockMode::kS});
+      } else {
+        whole();
+      }
       continue;
     }
     for (const auto& index : table.unique) {

@@ -83,6 +83,9 @@ TEST_CASE("point reads lock one key, everything else the table") {
       {"INSERT OR IGNORE INTO t(id) VALUES (?)", true, 0},
       {"INSERT INTO t(id, v) VALUES (?, 1) ON CONFLICT(id) DO UPDATE SET v = v + 1", true, 0},
       {"UPDATE t SET v = 1 WHERE id = abs(?)", true, 0},
+      {"SELECT v FROM t WHERE id = CASE WHEN ?1 THEN 1 ELSE (?2 IS TRUE) END", true, 0},
+      {"SELECT v FROM t WHERE id = coalesce(?, 5)", true, 0},
+      {"SELECT v FROM t WHERE id = 0.30000000000000004", true, 0},
   };
   Fixture f;
   for (const auto& row : rows) {
@@ -92,6 +95,43 @@ TEST_CASE("point reads lock one key, everything else the table") {
     CHECK(locks_a_table(info) == row.scans);
     if (row.points > 0) CHECK(info.points.size() >= row.points);
     CHECK_FALSE(info.tables.empty());
+  }
+}
+
+TEST_CASE("a row that is found through a row of another table is locked as well") {
+  struct Row {
+    const char* sql;
+    bool child;  // is the whole of child locked?
+    bool t;      // and of t?
+  };
+  const Row rows[] = {
+      {"SELECT t.v FROM child JOIN t ON t.id = child.id", true, true},
+      {"SELECT t.v FROM child JOIN t ON t.id = child.id WHERE child.id > ?", true, true},
+      {"SELECT t.v FROM child LEFT JOIN t ON t.id = child.id WHERE child.id = 3", false, true},
+      {"SELECT (SELECT v FROM t WHERE t.id = child.id) FROM child WHERE id = ?", false, true},
+      {"SELECT id FROM child WHERE EXISTS (SELECT 1 FROM t WHERE id = child.id)", true, true},
+      {"UPDATE child SET parent = (SELECT v FROM t WHERE t.id = child.id) WHERE id = ?", false,
+       true},
+      // SQLite puts the constant in its place: a point read of both.
+      {"SELECT t.v FROM child JOIN t ON t.id = child.id WHERE child.id = ?", false, false},
+      // The same table: the row is locked under the key it was found by.
+      {"SELECT b.v FROM t a JOIN t b ON b.id = a.id WHERE a.u = ?", false, false},
+      {"UPDATE t SET v = 1 WHERE u = ?", false, false},
+      {"DELETE FROM t WHERE u = ?", false, false},
+      {"DELETE FROM t WHERE u = ? RETURNING id", false, false},
+  };
+  Fixture f;
+  const auto locked = [&](const StatementInfo& info, const char* table) {
+    const auto mode = info.tables.find(f.schema.find(table)->number);
+    return mode != info.tables.end() &&
+           (mode->second == LockMode::kS || mode->second == LockMode::kSIX);
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.sql);
+    const auto info = f.analyzer->analyze(row.sql);
+    CHECK_MESSAGE(info.refusal.code == AbortCode::kNone, info.refusal.detail);
+    CHECK(locked(info, "child") == row.child);
+    CHECK(locked(info, "t") == row.t);
   }
 }
 
@@ -152,6 +192,24 @@ TEST_CASE("keys that SQLite calls equal are one lock") {
         key(std::string("a"), Affinity::kText, Collation::kRtrim));
   CHECK(key(std::string("a"), Affinity::kText) != key(std::string("A"), Affinity::kText));
   CHECK(key(std::string("5"), Affinity::kBlob) != key(std::int64_t{5}, Affinity::kBlob));
+  // A REAL column holds 9007199254740993 as 9007199254740992.0.
+  CHECK(key(std::int64_t{9007199254740993}, Affinity::kReal) ==
+        key(9007199254740992.0, Affinity::kReal));
+  CHECK(key(std::string("9007199254740993"), Affinity::kReal) ==
+        key(9007199254740992.0, Affinity::kReal));
+  CHECK(key(std::string(" 5.0 "), Affinity::kInteger) == key(std::int64_t{5}, Affinity::kInteger));
+  // How SQLite rounds a text is its own affair.
+  CHECK_FALSE(key(std::string("0.3"), Affinity::kReal).has_value());
+  CHECK_FALSE(key(std::string("1.0000000000000000"), Affinity::kInteger).has_value());
+  CHECK_FALSE(key(std::string("9e999"), Affinity::kReal).has_value());
+  CHECK(key(std::string("inf"), Affinity::kReal) == key(std::string("inf"), Affinity::kText));
+  // NOCASE sees no further than a NUL, but knows the length.
+  const auto nul = [](const char* end) { return std::string("a\0", 2) + end; };
+  CHECK(key(nul("b"), Affinity::kText, Collation::kNoCase) ==
+        key(nul("C"), Affinity::kText, Collation::kNoCase));
+  CHECK(key(nul("b"), Affinity::kText, Collation::kNoCase) !=
+        key(nul("bb"), Affinity::kText, Collation::kNoCase));
+  CHECK(key(nul("b"), Affinity::kText) != key(nul("c"), Affinity::kText));
   CHECK_FALSE(key(1.5, Affinity::kText).has_value());
   CHECK_FALSE(key(std::string("a"), Affinity::kText, Collation::kCustom).has_value());
 }

@@ -165,6 +165,19 @@ TEST_CASE("a failing statement ends the branch and frees everything") {
   CHECK(w.look("SELECT v FROM a WHERE id = 1") == "7");
 }
 
+TEST_CASE("the rows of a branch that failed later are in nobody's way") {
+  SqliteWorld w(kSchema);
+  Talk one(w, 1), two(w, 2), three(w, 3);
+  CHECK(one.say("INSERT INTO a VALUES(9, 90, 'nine')") == "changed 1");
+  CHECK(one.say("INSERT INTO a VALUES(2, 1, 'x')") == "CONSTRAINT");
+  CHECK(two.say("INSERT INTO a VALUES(9, 91, 'again')") == "changed 1");
+  CHECK(two.say("SELECT v FROM a WHERE u = 'nine'") == "");
+  two.commit();
+  CHECK(three.say("INSERT INTO a(v, u) VALUES(1, 'nine') RETURNING id") == "10");
+  three.commit();
+  CHECK(w.look("SELECT count(*) || ':' || max(id) FROM a") == "5:10");
+}
+
 TEST_CASE("a deferred foreign key may be open between statements and must hold at the end") {
   SqliteWorld w(kSchema);
   Talk good(w, 1);

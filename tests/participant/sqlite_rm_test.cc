@@ -131,6 +131,30 @@ TEST_CASE("a foreign key error is only reported when no undecided branch could l
   CHECK(w.failure(refused) == AbortCode::kForeignKey);
 }
 
+TEST_CASE("a row of another branch whose parent is undecided hides no violation") {
+  SqliteWorld w(
+      "CREATE TABLE p(id INTEGER PRIMARY KEY);"
+      "CREATE TABLE c(id INTEGER PRIMARY KEY, p INT NOT NULL REFERENCES p(id))");
+  // Its child is put in place where others choose their ids, its parent is not.
+  const auto first = w.start(statements({"INSERT INTO p VALUES(7)", "INSERT INTO c(p) VALUES(7)"}));
+  REQUIRE(w.votes_commit(first));
+  const auto second =
+      w.start(statements({"INSERT INTO p VALUES(8)", "INSERT INTO c(p) VALUES(8) RETURNING id"}));
+  REQUIRE(w.votes_commit(second));  // without waiting
+  CHECK(w.executed(second)->results[1].rows[0][0] == protocol::Value(std::int64_t{2}));
+  const auto orphan = w.start("INSERT INTO c(p) VALUES(99)");
+  const auto child_of_undecided = w.start("INSERT INTO c(p) VALUES(7)");
+  CHECK(w.waits(orphan));
+  CHECK(w.waits(child_of_undecided));
+  w.apply(first);
+  w.apply(second);
+  CHECK(w.failure(orphan) == AbortCode::kForeignKey);
+  REQUIRE(w.votes_commit(child_of_undecided));
+  w.apply(child_of_undecided);
+  w.flush();
+  CHECK(w.look("SELECT group_concat(id || ':' || p) FROM c") == "1:7,2:8,3:7");
+}
+
 TEST_CASE("a violated foreign key names its statement") {
   SqliteWorld w(
       "CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(id INTEGER PRIMARY KEY, p INT "
