@@ -11,7 +11,7 @@ from disk import FailingDisk, PowerDisk
 from faults import CALLS, FIRST_CRASH
 from workload import Client
 
-CLIENTS, LENGTH = 3, 24
+CLIENTS, LENGTH = 2, 16  # every kind of transaction, in both protocols, twice side by side: a full sweep must come to an end
 CALL = re.compile(r"^(\d+) +(\w+)\((?:\d+<([^>]*)>|\"([^\"]*)\")?")
 FORCES = ("fsync", "fdatasync")
 OWN_LOGS = (".log", "-wal")  # nothing is undone there; a database and its -journal are, by SQLite, once: when the agent adopts it
