@@ -1,21 +1,8 @@
 #include "base/codec.h"
 
 #include <bit>
-#include <cstring>
 
 namespace troth {
-
-void ByteWriter::fixed(std::uint64_t v, int width) {
-  for (int i = 0; i < width; ++i) out_.push_back(static_cast<char>((v >> (8 * i)) & 0xff));
-}
-
-void ByteWriter::varint(std::uint64_t v) {
-  while (v >= 0x80) {
-    out_.push_back(static_cast<char>((v & 0x7f) | 0x80));
-    v >>= 7;
-  }
-  out_.push_back(static_cast<char>(v));
-}
 
 void ByteWriter::signed_varint(std::int64_t v) {
   varint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63));
@@ -36,22 +23,11 @@ void ByteWriter::gtid(const Gtid& g) {
 }
 
 void ByteWriter::log_id(const LogId& id) {
-  for (const auto byte : id.bytes) u8(byte);
-}
-
-std::uint64_t ByteReader::fixed(std::size_t width) {
-  if (in_.size() < width) {
-    fail_here();
-    return 0;
-  }
-  std::uint64_t v = 0;
-  for (std::size_t i = 0; i < width; ++i)
-    v |= static_cast<std::uint64_t>(static_cast<std::uint8_t>(in_[i])) << (8 * i);
-  in_.remove_prefix(width);
-  return v;
+  out_.append(reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size());
 }
 
 std::uint64_t ByteReader::varint() {
+  if (!in_.empty() && static_cast<std::uint8_t>(in_.front()) < 0x80) return u8();
   std::uint64_t v = 0;
   for (int shift = 0; shift < 64; shift += 7) {
     const std::uint8_t byte = u8();
@@ -92,7 +68,12 @@ Gtid ByteReader::gtid() {
 
 LogId ByteReader::log_id() {
   LogId id;
-  for (auto& byte : id.bytes) byte = u8();
+  if (in_.size() < id.bytes.size()) {
+    fail_here();
+    return id;
+  }
+  std::memcpy(id.bytes.data(), in_.data(), id.bytes.size());
+  in_.remove_prefix(id.bytes.size());
   return id;
 }
 

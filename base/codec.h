@@ -3,7 +3,9 @@
 // zigzag for signed, length-prefixed strings. Readers never trust a length: every read is checked
 // against what is left.
 
+#include <bit>
 #include <cstdint>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -15,9 +17,15 @@ namespace troth {
 class ByteWriter {
  public:
   void u8(std::uint8_t v) { out_.push_back(static_cast<char>(v)); }
-  void u32(std::uint32_t v) { fixed(v, 4); }
-  void u64(std::uint64_t v) { fixed(v, 8); }
-  void varint(std::uint64_t v);
+  void u32(std::uint32_t v) { fixed(v); }
+  void u64(std::uint64_t v) { fixed(v); }
+  void varint(std::uint64_t v) {
+    while (v >= 0x80) {
+      out_.push_back(static_cast<char>((v & 0x7f) | 0x80));
+      v >>= 7;
+    }
+    out_.push_back(static_cast<char>(v));
+  }
   void signed_varint(std::int64_t v);
   void f64(double v);
   void bytes(std::string_view v);  ///< varint length, then the bytes
@@ -28,9 +36,17 @@ class ByteWriter {
   const std::string& view() const { return out_; }
   std::string take() { return std::move(out_); }
   void clear() { out_.clear(); }
+  /// Room for so many bytes in all: what is written up to there allocates nothing.
+  void reserve(std::size_t bytes) { out_.reserve(bytes); }
 
  private:
-  void fixed(std::uint64_t v, int width);
+  template <class Unsigned>
+  void fixed(Unsigned v) {
+    static_assert(std::endian::native == std::endian::little, "the format is little-endian");
+    char bytes[sizeof v];
+    std::memcpy(bytes, &v, sizeof v);
+    out_.append(bytes, sizeof v);
+  }
   std::string out_;
 };
 
@@ -39,9 +55,9 @@ class ByteWriter {
 class ByteReader {
  public:
   explicit ByteReader(std::string_view in) : in_(in) {}
-  std::uint8_t u8() { return static_cast<std::uint8_t>(fixed(1)); }
-  std::uint32_t u32() { return static_cast<std::uint32_t>(fixed(4)); }
-  std::uint64_t u64() { return fixed(8); }
+  std::uint8_t u8() { return fixed<std::uint8_t>(); }
+  std::uint32_t u32() { return fixed<std::uint32_t>(); }
+  std::uint64_t u64() { return fixed<std::uint64_t>(); }
   std::uint64_t varint();
   std::int64_t signed_varint();
   double f64();
@@ -64,7 +80,17 @@ class ByteReader {
   }
 
  private:
-  std::uint64_t fixed(std::size_t width);
+  template <class Unsigned>
+  Unsigned fixed() {
+    Unsigned v = 0;
+    if (in_.size() < sizeof v) {
+      fail_here();
+      return 0;
+    }
+    std::memcpy(&v, in_.data(), sizeof v);
+    in_.remove_prefix(sizeof v);
+    return v;
+  }
   std::string_view in_;
   bool ok_ = true;
 };

@@ -207,7 +207,7 @@ const SettingTable& participant_settings() {
       {"peer", SettingKind::kPeers, "",
        "NAME=HOST:PORT of another participant, repeatable; otherwise as the coordinator names it"},
       {"lock-timeout", SettingKind::kDuration, "2s", "longest wait for a lock, then vote NO"},
-      {"flush-interval", SettingKind::kDuration, "10ms",
+      {"flush-interval", SettingKind::kDuration, "50ms",
        "at the latest then plain readers see a commit"},
       kGrace,
       {"database-wal-bytes", SettingKind::kSize, "64MiB",

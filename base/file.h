@@ -39,6 +39,9 @@ class File {
   /// another sync nor (on ext4) writing the same again makes that durable.
   virtual Status forget_cache(std::uint64_t offset, std::uint64_t length) = 0;
   virtual Result<std::uint64_t> size() const = 0;
+  /// Where bytes that need not be zero go on, at `offset` or beyond; the size if only zeros follow.
+  /// A file system that does not know says `offset`: whoever asks reads what is there.
+  virtual Result<std::uint64_t> next_data(std::uint64_t offset) const { return offset; }
   virtual Status truncate(std::uint64_t size) = 0;
   /// Reserves `size` bytes of zeros from offset 0, so that later writes inside need no new blocks.
   virtual Status allocate(std::uint64_t size) = 0;

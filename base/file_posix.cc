@@ -99,6 +99,17 @@ class PosixFile final : public File {
     return static_cast<std::uint64_t>(st.st_size);
   }
 
+  Result<std::uint64_t> next_data(std::uint64_t offset) const override {
+    // Zeros that were read ahead count as data as long as they are cached.
+    static_cast<void>(
+        ::posix_fadvise(fd_.get(), static_cast<off_t>(offset), 0, POSIX_FADV_DONTNEED));
+    const auto found = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
+    if (found >= 0) return static_cast<std::uint64_t>(found);
+    if (errno == ENXIO) return size();
+    if (errno == EINVAL || errno == EOPNOTSUPP) return offset;
+    return system_failure("seek in", path_);
+  }
+
   Status truncate(std::uint64_t size) override {
     if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
       return system_failure("truncate of", path_);

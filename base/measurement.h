@@ -46,6 +46,11 @@ class Histogram {
   std::uint64_t total_ = 0;
 };
 
+/// One of short work, for places that make several at once.
+struct SecondsHistogram : Histogram {
+  SecondsHistogram() : Histogram(of_seconds()) {}
+};
+
 using Labels = std::vector<std::pair<std::string, std::string>>;
 
 struct Measurement {

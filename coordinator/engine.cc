@@ -110,7 +110,7 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
       if (type == RecordType::kCommit ||
           (type == RecordType::kPrecommitted && txn.decided == MonotonicTime{})) {
         txn.decided = now.monotonic;
-        meters_.observe_phase("prepare", now.monotonic - txn.since);
+        meters_.observe(Meters::Phase::kPrepare, now.monotonic - txn.since);
       }
       held.record = type;
     }
@@ -121,7 +121,7 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
     if (ends) {
       ends_.emplace_back(lsn, gtid);
       if (txn.decided_durably != MonotonicTime{})
-        meters_.observe_phase("commit", now.monotonic - txn.decided_durably);
+        meters_.observe(Meters::Phase::kCommit, now.monotonic - txn.decided_durably);
       ending_.insert(gtid);
       if (type == RecordType::kEnd) TROTH_FAILPOINT("coordinator.end.appended");
     }
@@ -138,7 +138,7 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
   if (!held.record && (decided_by_all || txn.promise_lsn <= log_.durable())) {
     release(std::move(held), now);
   } else {
-    held_.emplace(txn.promise_lsn, std::move(held));
+    held_.add(txn.promise_lsn, std::move(held));
   }
 }
 
@@ -165,9 +165,8 @@ void Engine::release(Held held, Now now) {
 void Engine::on_durable(Lsn durable, Now now) {
   if (stopped_) return;
   publish();
-  while (!held_.empty() && held_.begin()->first <= durable) {
-    auto held = std::move(held_.begin()->second);
-    held_.erase(held_.begin());
+  while (held_.due(durable)) {
+    auto held = held_.take();
     const Gtid gtid = held.gtid;
     const bool tell = held.record.has_value();
     release(std::move(held), now);
@@ -261,8 +260,7 @@ TransactionOutcome Engine::outcome_of(const Gtid& gtid, const Known& known) cons
   return outcome;
 }
 
-std::map<Gtid, Engine::Transaction>::iterator Engine::erase(
-    std::map<Gtid, Transaction>::iterator at) {
+GtidMap<Engine::Transaction>::iterator Engine::erase(GtidMap<Transaction>::iterator at) {
   if (at->second.timer) timers_.erase(*at->second.timer);
   return live_.erase(at);
 }

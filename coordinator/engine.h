@@ -16,9 +16,11 @@
 
 #include "base/counters.h"
 #include "base/engine_loop.h"
+#include "base/gtid_map.h"
 #include "base/logging.h"
 #include "base/trace.h"
 #include "coordinator/meters.h"
+#include "protocol/held_by_lsn.h"
 #include "protocol/one_phase_commit.h"
 #include "protocol/record_log.h"
 #include "protocol/service.h"
@@ -249,7 +251,7 @@ class Engine {
   std::unique_ptr<TraceContext> join_trace(const Gtid& gtid, std::string& traceparent) const;
   void end_span(const TraceContext& above, const char* name,
                 const protocol::TransactionOutcome& outcome, Duration lasted, Now now) const;
-  static std::string label_of(const Transaction& txn);
+  static Meters::Protocol label_of(const Transaction& txn);
   void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
   void send(const NodeName& to, protocol::Message message);
@@ -261,7 +263,7 @@ class Engine {
   void adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now);
   void alarm(std::string what, const Gtid& gtid);
   void schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake);
-  std::map<Gtid, Transaction>::iterator erase(std::map<Gtid, Transaction>::iterator at);
+  GtidMap<Transaction>::iterator erase(GtidMap<Transaction>::iterator at);
   void checkpoint_if_due(Now now);
   bool minted(const Gtid& gtid) const;
   bool may_presume(const Gtid& gtid) const;
@@ -287,7 +289,7 @@ class Engine {
   Logger logger_;
   recovery::PeerTable peers_;
   protocol::AdoptedRecord adopted_;
-  std::map<Gtid, Transaction> live_;
+  GtidMap<Transaction> live_;
   std::map<Gtid, Open> open_;
   std::unordered_map<Gtid, Priority> ages_;  // of interactive ones that lost a conflict, bounded
   std::deque<Gtid> ages_order_;
@@ -303,7 +305,7 @@ class Engine {
   /// Precommitted before this log was copied and adopted: promises may be missing, so this node
   /// takes no part in their ballots.
   std::map<Gtid, recovery::UndecidedQuorum> before_adoption_;
-  std::multimap<Lsn, Held> held_;
+  protocol::HeldByLsn<Held> held_;
   Timers timers_;
   std::map<NodeName, protocol::LinkStatus> links_;
   Counters counters_;

@@ -30,7 +30,7 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   choose_protocol(setup, request.protocol);
   const Gtid gtid = setup.gtid;
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
-  if (attempt.number == 1) ++meters_.begun[label_of(txn)];
+  if (attempt.number == 1) ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
   txn.comment = request.comment;
   txn.key = request.idempotency_key;

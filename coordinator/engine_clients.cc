@@ -191,7 +191,7 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   setup.resend = resend();
   const Gtid gtid = setup.request.gtid;
   auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
-  ++meters_.begun[label_of(txn)];
+  ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
   txn.comment = std::move(request.comment);
   txn.key = request.idempotency_key;

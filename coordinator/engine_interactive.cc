@@ -185,7 +185,7 @@ void Engine::commit(const Gtid& gtid, InteractivePort::SubmitDone done, Now now)
   setup.resend = resend();
   choose_protocol(setup, open.request.protocol);
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
-  ++meters_.begun[label_of(txn)];
+  ++meters_.begun_of(label_of(txn));
   txn.since = open.since;
   txn.comment = std::move(open.request.comment);
   txn.clients.push_back(std::move(done));

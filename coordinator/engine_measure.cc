@@ -25,37 +25,45 @@ void Engine::measured_recovery(Duration took) {
 void Engine::measure_decided(Transaction& txn, Now now) {
   if (txn.decided == MonotonicTime{}) return;  // before this start
   txn.decided_durably = now.monotonic;
-  meters_.observe_phase("log_decision", now.monotonic - txn.decided);
+  meters_.observe(Meters::Phase::kLogDecision, now.monotonic - txn.decided);
 }
 
-std::string Engine::label_of(const Transaction& txn) {
+Meters::Protocol Engine::label_of(const Transaction& txn) {
   const auto* machine = std::get_if<TwoPhaseCommit>(&txn.machine);
-  if (machine == nullptr) return "1pc";
-  return machine->setup().protocol == CommitProtocol::kThreePhase ? "3pc" : "2pc";
+  if (machine == nullptr) return Meters::Protocol::kOnePhase;
+  return machine->setup().protocol == CommitProtocol::kThreePhase ? Meters::Protocol::kThreePhase
+                                                                  : Meters::Protocol::kTwoPhase;
 }
 
 // Once per transaction, at its first definite answer.
 void Engine::measure_answer(const Transaction& txn, const TransactionOutcome& outcome, Now now) {
   if (outcome.outcome == Outcome::kInDoubt || txn.answered) return;
-  meters_.observe_end(label_of(txn), lower(to_string(outcome.outcome)), now.monotonic - txn.since);
+  meters_.observe_end(label_of(txn), outcome.outcome == Outcome::kCommitted,
+                      now.monotonic - txn.since);
   if (outcome.outcome == Outcome::kAborted) ++meters_.aborts[lower(to_string(outcome.reason.code))];
 }
 
 void Engine::measure(Measurements& out, Now now) const {
   const auto seen = status(now);
-  for (const auto& [protocol, n] : meters_.begun)
-    out.add("transactions_begun_total", {{"protocol", protocol}}, n);
-  for (const auto& [key, histogram] : meters_.duration) {
-    const Labels labels{{"protocol", key.first}, {"outcome", key.second}};
-    out.add("transactions_total", labels, histogram.total());
-    out.add("transaction_duration_seconds", labels, histogram);
+  for (std::size_t i = 0; i < meters_.begun.size(); ++i) {
+    const char* const protocol = Meters::kProtocols[i];
+    if (meters_.begun[i] > 0)
+      out.add("transactions_begun_total", {{"protocol", protocol}}, meters_.begun[i]);
+    for (const bool committed : {false, true}) {
+      const auto& histogram = meters_.duration[i][committed ? 1 : 0];
+      if (histogram.total() == 0) continue;
+      const Labels labels{{"protocol", protocol}, {"outcome", committed ? "committed" : "aborted"}};
+      out.add("transactions_total", labels, histogram.total());
+      out.add("transaction_duration_seconds", labels, histogram);
+    }
   }
   for (const auto& [reason, n] : meters_.aborts)
     out.add("transaction_aborts_total", {{"reason", reason}}, n);
   for (const auto& [reason, n] : meters_.rejected)
     out.add("rejected_total", {{"reason", reason}}, n);
-  for (const auto& [phase, histogram] : meters_.phase)
-    out.add("phase_duration_seconds", {{"phase", phase}}, histogram);
+  for (std::size_t i = 0; i < meters_.phase.size(); ++i)
+    if (meters_.phase[i].total() > 0)
+      out.add("phase_duration_seconds", {{"phase", Meters::kPhases[i]}}, meters_.phase[i]);
   for (const auto& [action, n] : meters_.recovered)
     out.add("recovery_transactions_total", {{"action", action}}, n);
   out.add("recovery_duration_seconds", {}, meters_.recovery_seconds);

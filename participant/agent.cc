@@ -229,6 +229,8 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     engine.suspicion.jitter = random_seed();
     engine.lock_timeout = options_.lock_timeout;
     engine.flush_interval = options_.flush_interval;
+    engine.quiet_interval =
+        std::min<Duration>(options_.flush_interval, std::chrono::milliseconds(5));
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
     engine.spans = options_.spans;
     const auto in_doubt = tables.prepared.size();

@@ -29,7 +29,7 @@ struct AgentOptions {
   /// its rank, the earlier a member does.
   Duration suspicion_timeout{std::chrono::seconds(1)};
   Duration lock_timeout{std::chrono::seconds(2)};
-  Duration flush_interval{std::chrono::milliseconds(10)};
+  Duration flush_interval{std::chrono::milliseconds(50)};
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
   std::size_t inbox = 65536;  ///< queued messages; more are refused with BUSY
   SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the agent

@@ -51,7 +51,7 @@ Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch branch, Now now) {
   return at->second;
 }
 
-std::map<Gtid, Engine::Entry>::iterator Engine::erase(std::map<Gtid, Entry>::iterator at) {
+GtidMap<Engine::Entry>::iterator Engine::erase(GtidMap<Entry>::iterator at) {
   unschedule(at->second);
   if (at->second.live) --live_;
   return branches_.erase(at);
@@ -107,7 +107,10 @@ void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
   if (effects.append) {
     const auto type = type_of(*effects.append);
     const auto force = force_of(*effects.append);
-    const Lsn lsn = log_.append(type, encode(*effects.append), force);
+    // Only the coordinator waits for this one, and only to forget the transaction.
+    const bool patiently = type == RecordType::kCommitted && !file_awaited_;
+    const Lsn lsn = patiently ? log_.append_patiently(type, encode(*effects.append))
+                              : log_.append(type, encode(*effects.append), force);
     if (force == Force::kYes) {
       count("forced_writes");
       entry.promise_lsn = lsn;
@@ -140,7 +143,7 @@ void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
 // log may have become durable between the append and this line.
 void Engine::hold(Lsn until, Held held) {
   if (!held.record && until <= log_.durable()) return release(std::move(held));
-  held_.emplace(until, std::move(held));
+  held_.add(until, std::move(held));
 }
 
 void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Statement>* statements) {
@@ -230,9 +233,8 @@ void Engine::on_durable(Lsn durable, Now now) {
     operators_waiting_.erase(operators_waiting_.begin());
     tell();
   }
-  while (!held_.empty() && held_.begin()->first <= durable) {
-    auto held = std::move(held_.begin()->second);
-    held_.erase(held_.begin());
+  while (held_.due(durable)) {
+    auto held = held_.take();
     const Gtid gtid = held.gtid;
     const auto record = held.record;
     release(std::move(held));
@@ -333,7 +335,10 @@ std::optional<MonotonicTime> Engine::next_wake() const {
     if (t && (!wake || *t < *wake)) wake = t;
   };
   if (!timers_.empty()) consider(timers_.begin()->first);
-  if (!flush_wanted_ && !flush_out_) consider(flush_at_);
+  if (!flush_wanted_ && !flush_out_) {
+    consider(flush_at_);
+    consider(quiet_at_);
+  }
   consider(durable_at_);
   consider(truth_at_);
   return wake;
@@ -397,18 +402,29 @@ void Engine::publish() {
 // (participant.md 8.1).
 void Engine::flush_if_due(Now now) {
   if (flush_out_) return;
-  if (applies_since_flush_ == 0) return settle_checkpoint();
+  if (applies_since_flush_ == 0) {
+    quiet_at_.reset();
+    return settle_checkpoint();
+  }
   // While a branch is undecided more is coming, and shares the commit.
   const bool all_decided = live_ <= unflushed_.size();
-  const bool idle = jobs_out_ == 0 && (all_decided || file_awaited_);
-  if (applies_since_flush_ >= options_.flush_applies || idle ||
-      (flush_at_ && *flush_at_ <= now.monotonic))
+  const bool quiet = jobs_out_ == 0 && (all_decided || file_awaited_);
+  if (!quiet) {
+    quiet_at_.reset();
+  } else if (file_awaited_) {
+    quiet_at_ = now.monotonic;
+  } else if (!quiet_at_) {
+    quiet_at_ = now.monotonic + options_.quiet_interval;
+  }
+  if (applies_since_flush_ >= options_.flush_applies ||
+      (quiet_at_ && *quiet_at_ <= now.monotonic) || (flush_at_ && *flush_at_ <= now.monotonic))
     flush_wanted_ = true;
   if (!flush_wanted_ || log_.durable() < highest_apply_) return;
   worker_.post(FlushJob{{}});
   flush_out_ = true;
   flush_wanted_ = file_awaited_ = false;
   flush_at_.reset();
+  quiet_at_.reset();
   applies_since_flush_ = 0;
   for (const auto& apply : held_applies_) {
     worker_.post(apply);

@@ -19,10 +19,12 @@
 
 #include "base/counters.h"
 #include "base/engine_loop.h"
+#include "base/gtid_map.h"
 #include "base/logging.h"
 #include "base/trace.h"
 #include "participant/worker_port.h"
 #include "protocol/branch.h"
+#include "protocol/held_by_lsn.h"
 #include "protocol/record_log.h"
 #include "protocol/service.h"
 #include "protocol/three_phase_commit.h"
@@ -44,8 +46,12 @@ struct EngineOptions {
   /// conflicts end by themselves.
   Duration wound_after{std::chrono::milliseconds(3)};
   Duration wound_again{std::chrono::milliseconds(50)};  ///< a lost wound is repeated
-  Duration flush_interval{std::chrono::milliseconds(
-      10)};  ///< the file is committed at the latest this long after an apply
+  /// The file is committed at the latest this long after an apply: the longer, the more changes of
+  /// one page are written once.
+  Duration flush_interval{std::chrono::milliseconds(50)};
+  /// Earlier, when for so long nothing has been executing or undecided: nothing more is to be
+  /// expected.
+  Duration quiet_interval{0};
   std::size_t flush_applies = 2000;  ///< or after so many
   Duration durable_interval{
       std::chrono::seconds(1)};      ///< fsync of the file's own -wal, which frees log segments
@@ -193,7 +199,7 @@ class Engine {
   void release(Held held);
   void end_span(const Entry& entry, Now now) const;
   void count_transition(Entry& entry, protocol::Branch::State before);
-  std::map<Gtid, Entry>::iterator erase(std::map<Gtid, Entry>::iterator at);
+  GtidMap<Entry>::iterator erase(GtidMap<Entry>::iterator at);
   void send(const NodeName& to, protocol::Message message);
   void publish();
   void append(const protocol::Record& record);
@@ -240,11 +246,11 @@ class Engine {
   Logger logger_;
   recovery::PeerTable peers_;
   protocol::AdoptedRecord adopted_;
-  std::map<Gtid, Entry> branches_;
+  GtidMap<Entry> branches_;
   std::map<CoordinatorTag, Gtid> ended_below_;
   std::map<CoordinatorTag, Gtid> horizon_logged_;  // of those, what the log says
   std::unordered_map<std::string, Key> keys_;
-  std::multimap<Lsn, Held> held_;
+  protocol::HeldByLsn<Held> held_;
   std::multimap<Lsn, Gtid> unflushed_;  // committed, not yet in the file
   std::set<std::pair<MonotonicTime, Gtid>> timers_;
   std::unordered_map<Gtid, std::string> redirected_;  // answered by the key of an earlier request
@@ -270,6 +276,7 @@ class Engine {
   bool flush_out_ = false;
   bool file_awaited_ = false;  // a coordinator wants to know when the file holds what was applied
   std::optional<MonotonicTime> flush_at_;
+  std::optional<MonotonicTime> quiet_at_;  // it has been quiet for long enough
   std::optional<MonotonicTime> durable_at_;
   Lsn flushed_, file_durable_;
 

@@ -7,9 +7,9 @@
 namespace troth::participant {
 
 std::size_t GrantList::find(const Gtid& owner) const {
-  if (!index_.empty()) {
-    const auto found = index_.find(owner);
-    return found == index_.end() ? grants_.size() : found->second;
+  if (index_) {
+    const auto found = index_->find(owner);
+    return found == index_->end() ? grants_.size() : found->second;
   }
   const auto found = std::find_if(grants_.begin(), grants_.end(),
                                   [&](const Grant& grant) { return grant.owner == owner; });
@@ -26,10 +26,11 @@ bool GrantList::add(const Gtid& owner, LockMode mode) {
   }
   grants_.push_back({owner, mode});
   ++count(mode);
-  if (!index_.empty()) {
-    index_.emplace(owner, at);
+  if (index_) {
+    index_->emplace(owner, at);
   } else if (grants_.size() > kFew) {
-    for (std::size_t i = 0; i < grants_.size(); ++i) index_.emplace(grants_[i].owner, i);
+    index_ = std::make_unique<std::unordered_map<Gtid, std::size_t>>();
+    for (std::size_t i = 0; i < grants_.size(); ++i) index_->emplace(grants_[i].owner, i);
   }
   return true;
 }
@@ -39,9 +40,9 @@ LockMode GrantList::remove(const Gtid& owner) {
   TROTH_ASSERT(at < grants_.size(), "gtid {} holds no such lock", owner);
   const auto mode = grants_[at].mode;
   --count(mode);
-  if (!index_.empty()) {
-    index_.erase(owner);
-    if (at + 1 < grants_.size()) index_[grants_.back().owner] = at;
+  if (index_) {
+    index_->erase(owner);
+    if (at + 1 < grants_.size()) (*index_)[grants_.back().owner] = at;
   }
   grants_[at] = grants_.back();
   grants_.pop_back();

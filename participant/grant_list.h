@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -41,7 +42,8 @@ class GrantList {
   bool any_other(const Gtid& owner, Predicate wanted) const;
 
   std::vector<Grant> grants_;
-  std::unordered_map<Gtid, std::size_t> index_;  // positions in grants_; empty while there are few
+  std::unique_ptr<std::unordered_map<Gtid, std::size_t>>
+      index_;  // positions in grants_; none as long as there were few
   std::array<std::uint32_t, kLockModes> counts_{};
 };
 

@@ -5,6 +5,10 @@
 
 namespace troth::participant {
 
+namespace {
+constexpr std::size_t kUsuallyHeld = 4;
+}
+
 void LockTable::Queue::add(const Turn& turn, LockMode mode) {
   const auto [entry, is_new] = turns_.emplace(turn, mode);
   if (!is_new) {
@@ -41,6 +45,7 @@ bool LockTable::blocked_by_holder(const Gtid& owner, const LockRequest& request,
 
 bool LockTable::blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
                                         const Gtid& owner, Acquired& out) const {
+  if (waiting_on_.empty()) return false;
   const auto found = waiting_on_.find(request.resource);
   if (found == waiting_on_.end() || !found->second.conflicts_with(request.mode)) return false;
   bool blocked = false;
@@ -73,8 +78,11 @@ LockTable::Acquired LockTable::try_acquire(const Gtid& owner, const Priority& pr
 }
 
 void LockTable::grant(const Gtid& owner, const LockRequest& request) {
-  if (!grants_[request.resource].add(owner, request.mode)) return;
-  held_[owner].push_back(request.resource);
+  const auto [at, is_new] = grants_.try_emplace(request.resource);
+  if (!at->second.add(owner, request.mode)) return;
+  auto& held = held_[owner];
+  if (held.empty()) held.reserve(kUsuallyHeld);
+  held.push_back(request.resource);
   ++locks_;
 }
 
@@ -147,6 +155,7 @@ bool LockTable::grantable(const Turn& turn, const std::vector<LockRequest>& requ
 // Only those that waited for what was freed: a long queue on one hot row must not slow everybody
 // else's releases.
 std::vector<Gtid> LockTable::grant_waiters(const std::vector<LockRequest>& freed) {
+  if (waiting_on_.empty()) return {};
   std::set<Turn> candidates;
   for (const auto& [resource, freed_mode] : freed) {
     const auto queue = waiting_on_.find(resource);

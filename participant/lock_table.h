@@ -67,7 +67,9 @@ class LockTable {
 
  private:
   struct Hash {
-    std::size_t operator()(const Resource& r) const noexcept {
+    // May throw as far as the standard library knows: then it keeps the hash with each entry
+    // instead of hashing the keys of a whole chain again and again.
+    std::size_t operator()(const Resource& r) const {
       return std::hash<std::string>{}(r.key) ^ (r.table * std::size_t{0x9e3779b97f4a7c15ull}) ^
              (r.index * std::size_t{0xff51afd7ed558ccdull});
     }

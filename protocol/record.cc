@@ -363,7 +363,11 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
 }  // namespace
 
 std::string encode(const Record& record) {
+  constexpr std::size_t kUsualBytes = 128;
+  constexpr std::size_t kUsualBytesPrepared = 320;  // besides its redo
   ByteWriter out;
+  const auto* prepared = std::get_if<PreparedRecord>(&record);
+  out.reserve(prepared == nullptr ? kUsualBytes : kUsualBytesPrepared + prepared->redo.size());
   out.u8(kFormat);
   std::visit([&](const auto& r) { body(out, r); }, record);
   return out.take();
@@ -377,6 +381,7 @@ Result<Record> decode(std::uint8_t type, std::string_view payload) {
                 fmt::format("{} record has format {}, this version reads {}",
                             to_string(static_cast<RecordType>(type)), format, kFormat));
   TROTH_ASSIGN_OR_RETURN(auto record, decode_body(static_cast<RecordType>(type), in));
+  if (in.ok() && in.left() == 0) return record;
   TROTH_TRY(in.finish(fmt::format("{} record", to_string(static_cast<RecordType>(type)))));
   return record;
 }

@@ -4,7 +4,7 @@ namespace troth::recovery {
 
 Lsn WalRecordLog::append(protocol::RecordType type, std::string payload, protocol::Force force) {
   const bool forced = force == protocol::Force::kYes;
-  const Lsn lsn = log_.append_quietly(static_cast<std::uint8_t>(type), std::move(payload),
+  const Lsn lsn = log_.append_quietly(static_cast<std::uint8_t>(type), payload,
                                       forced ? wal::Force::kYes : wal::Force::kNo);
   if (forced && ++forced_since_flush_ >= kUnflushed) flush();
   return lsn;

@@ -10,6 +10,9 @@ class WalRecordLog final : public protocol::RecordLog {
  public:
   explicit WalRecordLog(wal::Log& log) : log_(log) {}
   Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override;
+  Lsn append_patiently(protocol::RecordType type, std::string payload) override {
+    return log_.append_quietly(static_cast<std::uint8_t>(type), payload, wal::Force::kSoon);
+  }
   void flush() override;
   Lsn appended() const override { return log_.appended(); }
   Lsn durable() const override { return log_.durable(); }

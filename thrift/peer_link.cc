@@ -4,7 +4,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "base/codec.h"
 #include "base/random.h"
@@ -28,21 +27,6 @@ bool is_bulk(const protocol::Message& message) {
          std::holds_alternative<protocol::CommitOnePhase>(message) ||
          std::holds_alternative<protocol::Execute>(message) ||
          std::holds_alternative<protocol::InquireOnePhase>(message);
-}
-
-void write_messages(v1::DeliverRequest& wire, const std::vector<protocol::Message>& batch) {
-  wire.__isset.messages = true;
-  ByteWriter packed, one;
-  for (const auto& message : batch) {
-    if (!protocol::is_packable(message)) {
-      wire.messages.push_back(to_wire(message));
-      continue;
-    }
-    one.clear();
-    protocol::pack(one, message);
-    packed.bytes(one.view());
-  }
-  if (!packed.view().empty()) wire.__set_packed(packed.take());
 }
 
 }  // namespace
@@ -81,13 +65,20 @@ bool PeerLink::stopping() const {
 }
 
 void PeerLink::send(protocol::Message message) {
-  const std::size_t bytes = approximate_bytes(message);
+  const bool packable = protocol::is_packable(message);
   std::lock_guard lock(mutex_);
+  scratch_.clear();
+  if (packable) protocol::pack(scratch_, message);
+  const auto bytes = packable ? scratch_.view().size() : approximate_bytes(message);
   if (bytes > kMaxMessageBytes || urgent_.size() + bulk_.size() >= options_.outbox_limit) {
     ++status_.messages_dropped;
     return;
   }
-  (is_bulk(message) ? bulk_ : urgent_).push_back(std::move(message));
+  auto& lane = is_bulk(message) ? bulk_ : urgent_;
+  if (packable)
+    lane.push_packed(scratch_.view());
+  else
+    lane.push(std::move(message));
   if (sender_waits_ && urgent_.size() + bulk_.size() >= kEnoughForABatch) wake_.notify_one();
 }
 
@@ -136,30 +127,17 @@ void PeerLink::run() {
   disconnect("stopped");
 }
 
-std::vector<protocol::Message> PeerLink::take_batch() {
-  std::vector<protocol::Message> batch;
-  std::size_t bytes = 0;
+PeerLink::Batch PeerLink::take_batch() {
+  Batch batch;
   std::unique_lock lock(mutex_);
   sender_waits_ = true;
   // An empty batch after a quiet while keeps the connection alive and the peer informed.
   wake_.wait_for(lock, options_.ping_interval,
                  [this] { return stopping_ || !urgent_.empty() || !bulk_.empty(); });
   sender_waits_ = false;
-  if (take_from(urgent_, batch, bytes)) take_from(bulk_, batch, bytes);
+  Lane::Room room{options_.max_batch_messages, options_.max_batch_bytes};
+  if (urgent_.take(batch.urgent, room)) bulk_.take(batch.bulk, room);
   return batch;
-}
-
-bool PeerLink::take_from(std::deque<protocol::Message>& lane, std::vector<protocol::Message>& batch,
-                         std::size_t& bytes) {
-  while (!lane.empty()) {
-    if (batch.size() >= options_.max_batch_messages) return false;
-    const std::size_t next = approximate_bytes(lane.front());
-    if (!batch.empty() && bytes + next > options_.max_batch_bytes) return false;
-    bytes += next;
-    batch.push_back(std::move(lane.front()));
-    lane.pop_front();
-  }
-  return true;
 }
 
 bool PeerLink::connect() {
@@ -232,7 +210,16 @@ Status PeerLink::say_hello(Connection& connection) {
   return {};
 }
 
-void PeerLink::deliver(std::vector<protocol::Message> batch) {
+void PeerLink::write_messages(v1::DeliverRequest& wire, const Batch& batch) {
+  wire.__isset.messages = true;
+  for (const auto* portion : {&batch.urgent, &batch.bulk}) {
+    wire.packed += portion->packed;
+    for (const auto& message : portion->plain) wire.messages.push_back(to_wire(message));
+  }
+  wire.__isset.packed = !wire.packed.empty();
+}
+
+void PeerLink::deliver(Batch batch) {
   const auto state = published_.get();
   v1::DeliverRequest wire;
   wire.__set_batch_id(++batch_id_);
@@ -279,10 +266,10 @@ void PeerLink::deliver(std::vector<protocol::Message> batch) {
   pause(jittered(busy_backoff_));
 }
 
-void PeerLink::put_back(std::vector<protocol::Message> batch) {
+void PeerLink::put_back(Batch batch) {
   std::lock_guard lock(mutex_);
-  for (auto it = batch.rbegin(); it != batch.rend(); ++it)
-    (is_bulk(*it) ? bulk_ : urgent_).push_front(std::move(*it));
+  urgent_.put_back(std::move(batch.urgent));
+  bulk_.put_back(std::move(batch.bulk));
 }
 
 void PeerLink::drop_queued() {

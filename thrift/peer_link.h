@@ -4,14 +4,13 @@
 #include <troth_idl/Peer.h>
 
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <random>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "thrift/connection.h"
+#include "thrift/outbox.h"
 #include "thrift/peer_links.h"
 
 namespace troth::thrift {
@@ -55,11 +54,14 @@ class PeerLink {
   void adopt(std::unique_ptr<Connection> connection);
   void disconnect(const std::string& why);
   /// What goes into the next call: decisions and other short answers first.
-  std::vector<protocol::Message> take_batch();
-  bool take_from(std::deque<protocol::Message>& lane, std::vector<protocol::Message>& batch,
-                 std::size_t& bytes);
-  void deliver(std::vector<protocol::Message> batch);
-  void put_back(std::vector<protocol::Message> batch);
+  struct Batch {
+    Portion urgent, bulk;
+    std::size_t size() const { return urgent.size() + bulk.size(); }
+  };
+  Batch take_batch();
+  void deliver(Batch batch);
+  static void write_messages(v1::DeliverRequest& wire, const Batch& batch);
+  void put_back(Batch batch);
   void drop_queued();
   void report(bool connected, const std::string& error);
   /// Sleeps; wakes early when stopped or, while not connected, when the address changes.
@@ -76,11 +78,12 @@ class PeerLink {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<protocol::Message> urgent_, bulk_;  // guarded by mutex_
-  protocol::LinkStatus status_;                  // guarded by mutex_
-  bool sender_waits_ = false;                    // guarded by mutex_
-  bool stopping_ = false;                        // guarded by mutex_
-  bool address_changed_ = false;                 // guarded by mutex_
+  Lane urgent_, bulk_;            // guarded by mutex_
+  ByteWriter scratch_;            // guarded by mutex_
+  protocol::LinkStatus status_;   // guarded by mutex_
+  bool sender_waits_ = false;     // guarded by mutex_
+  bool stopping_ = false;         // guarded by mutex_
+  bool address_changed_ = false;  // guarded by mutex_
   int fd_ = -1;  // guarded by mutex_; of the connection in use, to cut a call short
 
   // The sender's own.

@@ -71,6 +71,13 @@ Result<SegmentHeader> decode_segment_header(std::string_view bytes) {
 }
 
 std::string encode_batch(BatchHeader& header, std::uint32_t seed, std::string_view records) {
+  std::string out;
+  encode_batch(header, seed, records, out);
+  return out;
+}
+
+void encode_batch(BatchHeader& header, std::uint32_t seed, std::string_view records,
+                  std::string& bytes) {
   ByteWriter out;
   out.u32(kBatchMagic);
   out.u32(header.length);
@@ -81,10 +88,11 @@ std::string encode_batch(BatchHeader& header, std::uint32_t seed, std::string_vi
   out.u64(header.durable.value);
   header.crc = crc32c(crc32c(seed, out.view()), records);
   out.u32(header.crc);
-  auto bytes = out.take();
+  bytes.clear();
+  bytes.reserve(batch_bytes(records.size()));
+  bytes.append(out.view());
   bytes.append(records);
   bytes.resize(batch_bytes(records.size()), '\0');
-  return bytes;
 }
 
 std::uint64_t claimed_batch_bytes(std::string_view bytes) {
@@ -113,8 +121,10 @@ bool decode_batch(std::string_view bytes, std::uint32_t seed, BatchHeader& heade
 
 void append_record(std::string& out, std::uint8_t tag, std::string_view payload) {
   const auto length = static_cast<std::uint32_t>(payload.size());
-  for (int i = 0; i < 4; ++i) out.push_back(static_cast<char>((length >> (8 * i)) & 0xff));
-  out.push_back(static_cast<char>(tag));
+  char header[kRecordHeaderBytes];
+  for (std::size_t i = 0; i < 4; ++i) header[i] = static_cast<char>((length >> (8 * i)) & 0xff);
+  header[4] = static_cast<char>(tag);
+  out.append(header, sizeof header);
   out.append(payload);
 }
 

@@ -64,6 +64,9 @@ std::string encode_segment_header(SegmentHeader& header);  ///< fills header.crc
 Result<SegmentHeader> decode_segment_header(std::string_view bytes);
 /// Header and records, padded to kBatchAlignment; fills header.crc.
 std::string encode_batch(BatchHeader& header, std::uint32_t seed, std::string_view records);
+/// The same into `out`, in place of what it held.
+void encode_batch(BatchHeader& header, std::uint32_t seed, std::string_view records,
+                  std::string& out);
 /// How long the batch at the start of `bytes` says it is, records and header; 0 if none starts
 /// there.
 std::uint64_t claimed_batch_bytes(std::string_view bytes);

@@ -1,9 +1,12 @@
 #include "wal/log.h"
 
+#include "base/assert.h"
+
 namespace troth::wal {
 
 namespace {
 constexpr auto kUnforcedDelay = std::chrono::milliseconds(200);
+constexpr auto kSoonDelay = std::chrono::milliseconds(2);
 constexpr auto kSpaceCheck = std::chrono::seconds(1);
 }  // namespace
 
@@ -31,8 +34,8 @@ void Log::start(LogCallbacks callbacks) {
   appender_ = std::jthread([this] { run(); });
 }
 
-Lsn Log::append(std::uint8_t tag, std::string payload, Force force) {
-  const Lsn lsn = append_quietly(tag, std::move(payload), force);
+Lsn Log::append(std::uint8_t tag, std::string_view payload, Force force) {
+  const Lsn lsn = append_quietly(tag, payload, force);
   wake();
   return lsn;
 }
@@ -40,23 +43,25 @@ Lsn Log::append(std::uint8_t tag, std::string payload, Force force) {
 void Log::wake() {
   {
     std::lock_guard lock(mutex_);
-    // What is not forced wakes nobody who has seen it already.
-    if (!forced_ && (pending_.empty() || lingers_)) return;
+    // What can wait wakes nobody who waits for company already.
+    const bool known = waits_ == Waits::kShort || (waits_ == Waits::kLong && !soon_);
+    if (!forced_ && (pending_.count == 0 || known)) return;
   }
   wake_.notify_one();
 }
 
-Lsn Log::append_quietly(std::uint8_t tag, std::string payload, Force force) {
+Lsn Log::append_quietly(std::uint8_t tag, std::string_view payload, Force force) {
+  TROTH_ASSERT(payload.size() <= kMaxRecordBytes, "record of {} bytes", payload.size());
   std::lock_guard lock(mutex_);
   const Lsn lsn = lsn_after(appended(), payload.size());
   appended_.store(lsn.value, std::memory_order_release);
   ++stats_.records;
   stats_.bytes += payload.size();
-  if (force == Force::kYes) {
-    ++stats_.forced_records;
-    forced_ = true;
-  }
-  pending_.push_back({tag, std::move(payload)});
+  if (force != Force::kNo) ++stats_.forced_records;
+  forced_ |= force == Force::kYes;
+  soon_ |= force == Force::kSoon;
+  append_record(pending_.records, tag, payload);
+  ++pending_.count;
   return lsn;
 }
 
@@ -73,38 +78,47 @@ LogStats Log::stats() const {
 }
 
 void Log::run() {
+  // Two buffers take turns, so that a record costs no allocation.
+  constexpr std::size_t kKeptCapacity = std::size_t{4} << 20;
   Lsn released;
+  Pending group;
   while (true) {
-    std::vector<Pending> group;
+    group.count = 0;
+    group.records.clear();
+    if (group.records.capacity() > kKeptCapacity) group.records.shrink_to_fit();
     Lsn release;
     bool last = false;
     {
       std::unique_lock lock(mutex_);
-      const auto due = [&] { return stopping_ || !pending_.empty() || release_ > released; };
+      const auto due = [&] { return stopping_ || pending_.count > 0 || release_ > released; };
       if (low_space_) {
         wake_.wait_for(lock, kSpaceCheck, due);
       } else {
         wake_.wait(lock, due);
       }
-      if (!forced_ && !stopping_ && !pending_.empty()) {
-        lingers_ = true;
-        wake_.wait_for(lock, kUnforcedDelay, [&] { return forced_ || stopping_; });
-        lingers_ = false;
-      }
-      group.swap(pending_);
-      forced_ = false;
+      if (pending_.count > 0) wait_for_company(lock);
+      std::swap(group, pending_);
+      forced_ = soon_ = false;
       release = release_ > released ? release_ : Lsn{};
       last = stopping_;
     }
     if (release.value != 0) released = release;
-    if (!write_group(std::move(group), release)) return;
+    if (!write_group(group, release)) return;
     if (last) break;
   }
   if (auto closed = writer_->close_clean(); !closed) callbacks_.on_failure(closed.error());
 }
 
-bool Log::write_group(std::vector<Pending> group, Lsn release) {
-  for (const auto& record : group) writer_->append(record.tag, record.payload);
+void Log::wait_for_company(std::unique_lock<std::mutex>& lock) {
+  waits_ = Waits::kLong;
+  wake_.wait_for(lock, kUnforcedDelay, [this] { return forced_ || soon_ || stopping_; });
+  waits_ = Waits::kShort;
+  if (soon_) wake_.wait_for(lock, kSoonDelay, [this] { return forced_ || stopping_; });
+  waits_ = Waits::kNot;
+}
+
+bool Log::write_group(const Pending& group, Lsn release) {
+  writer_->append_all(group.records, group.count);
   const auto began = std::chrono::steady_clock::now();
   auto durable = writer_->sync();
   const Duration took = std::chrono::steady_clock::now() - began;
@@ -122,10 +136,10 @@ bool Log::write_group(std::vector<Pending> group, Lsn release) {
   low_space_ = writer_->space() == Space::kLow;
   {
     std::lock_guard lock(mutex_);
-    if (!group.empty()) {
+    if (group.count > 0) {
       ++stats_.syncs;
       stats_.sync_seconds.observe(took);
-      stats_.group_records.observe(static_cast<double>(group.size()));
+      stats_.group_records.observe(static_cast<double>(group.count));
     }
     stats_.segments = writer_->segments();
   }

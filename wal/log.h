@@ -6,15 +6,17 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <string>
+#include <string_view>
 #include <thread>
-#include <vector>
 
 #include "base/measurement.h"
 #include "wal/writer.h"
 
 namespace troth::wal {
 
-enum class Force { kNo, kYes };
+/// kSoon: durable within milliseconds, with the next record that cannot wait if one comes.
+enum class Force { kNo, kSoon, kYes };
 
 /// Called on the appender thread; must not block.
 struct LogCallbacks {
@@ -41,12 +43,12 @@ class Log {
 
   void start(LogCallbacks callbacks);
 
-  /// Any one thread at a time. Returns the record's LSN at once. kYes wakes the appender; kNo rides
-  /// along, at the latest after 200 ms.
-  Lsn append(std::uint8_t tag, std::string payload, Force force);
+  /// Any one thread at a time. Returns the record's LSN at once. kYes wakes the appender; kSoon
+  /// rides along, at the latest after 2 ms, kNo after 200 ms.
+  Lsn append(std::uint8_t tag, std::string_view payload, Force force);
   /// The same without waking the appender: nothing may happen before wake(). For a caller that
   /// appends several records in a row.
-  Lsn append_quietly(std::uint8_t tag, std::string payload, Force force);
+  Lsn append_quietly(std::uint8_t tag, std::string_view payload, Force force);
   void wake();
   /// Segments entirely at or below `lsn` may go; done on the appender thread.
   void release_below(Lsn lsn);
@@ -62,12 +64,14 @@ class Log {
   Status stop();
 
  private:
+  /// Records as a batch holds them, one behind the other.
   struct Pending {
-    std::uint8_t tag;
-    std::string payload;
+    std::string records;
+    std::uint32_t count = 0;
   };
   void run();
-  bool write_group(std::vector<Pending> group, Lsn release);
+  void wait_for_company(std::unique_lock<std::mutex>& lock);
+  bool write_group(const Pending& group, Lsn release);
 
   std::unique_ptr<Writer> writer_;  // the appender's own, after start()
   LogCallbacks callbacks_;
@@ -77,13 +81,15 @@ class Log {
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::vector<Pending> pending_;  // guarded by mutex_
-  bool forced_ = false;           // guarded by mutex_
-  bool lingers_ = false;          // guarded by mutex_; waits for company for what is not forced
-  bool stopping_ = false;         // guarded by mutex_
-  bool failed_ = false;           // guarded by mutex_
-  Lsn release_;                   // guarded by mutex_
-  LogStats stats_;                // guarded by mutex_
+  Pending pending_;      // guarded by mutex_
+  bool forced_ = false;  // guarded by mutex_
+  bool soon_ = false;    // guarded by mutex_
+  /// guarded by mutex_; how long the appender waits for company for what is pending
+  enum class Waits { kNot, kLong, kShort } waits_ = Waits::kNot;
+  bool stopping_ = false;  // guarded by mutex_
+  bool failed_ = false;    // guarded by mutex_
+  Lsn release_;            // guarded by mutex_
+  LogStats stats_;         // guarded by mutex_
   std::jthread appender_;
 };
 

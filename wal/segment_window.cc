@@ -43,6 +43,9 @@ Result<std::string_view> SegmentWindow::at(std::uint64_t offset, std::size_t wan
 Result<std::uint64_t> SegmentWindow::dirty_bytes_from(std::uint64_t offset) {
   std::uint64_t dirty = 0;
   for (std::uint64_t at_offset = offset; at_offset < size_;) {
+    // The preallocated rest of a segment is hundreds of megabytes that were never written.
+    TROTH_ASSIGN_OR_RETURN(at_offset, file_.next_data(at_offset));
+    if (at_offset >= size_) break;
     TROTH_ASSIGN_OR_RETURN(const auto bytes, at(at_offset, 1));
     if (bytes.empty()) break;
     if (const auto end = dirty_end(bytes); end > 0) dirty = at_offset - offset + end;

@@ -11,6 +11,7 @@ namespace troth::wal {
 
 namespace {
 constexpr std::string_view kSpareName = "spare.tmp";
+constexpr std::size_t kKeptCapacity = std::size_t{4} << 20;  // of a buffer that is empty
 
 // What is promised from now on rests on what the scan finds: it must be on the disk, not only in
 // the kernel's cache, where a crashed process left data unforced, and one whose force failed left
@@ -76,6 +77,15 @@ Lsn Writer::append(std::uint8_t tag, std::string_view payload) {
   return appended_;
 }
 
+Lsn Writer::append_all(std::string_view records, std::uint32_t count) {
+  TROTH_ASSERT(records.size() >= count * kRecordHeaderBytes, "{} records in {} bytes", count,
+               records.size());
+  pending_.append(records);
+  pending_count_ += count;
+  appended_ = {appended_.value + records.size()};
+  return appended_;
+}
+
 Status Writer::poisoned(Status failure) {
   failure_ = std::move(failure);
   return failure_;
@@ -92,7 +102,10 @@ Result<Lsn> Writer::sync() {
   if (auto written = write_batch(header, pending_); !written)
     return fail(poisoned(std::move(written)).error());
   durable_ = appended_;
-  pending_.clear();
+  for (auto* buffer : {&pending_, &encoded_}) {
+    buffer->clear();
+    if (buffer->capacity() > kKeptCapacity) buffer->shrink_to_fit();
+  }
   pending_count_ = 0;
   return durable_;
 }
@@ -101,10 +114,9 @@ Status Writer::write_batch(BatchHeader header, std::string_view records) {
   const std::uint64_t bytes = batch_bytes(records.size());
   if (offset_ + bytes > capacity_) TROTH_TRY(rotate(bytes));
   header.chain = chain_;
-  const auto encoded =
-      encode_batch(header, batch_seed(opened_.log_id, segments_.back().sequence), records);
+  encode_batch(header, batch_seed(opened_.log_id, segments_.back().sequence), records, encoded_);
   TROTH_FAILPOINT_STATUS("wal.write.before");
-  TROTH_TRY(file_->write_at(offset_, encoded));
+  TROTH_TRY(file_->write_at(offset_, encoded_));
   TROTH_FAILPOINT_STATUS("wal.sync.before");
   TROTH_TRY(file_->sync());
   TROTH_FAILPOINT("wal.sync.after");

@@ -32,6 +32,8 @@ class Writer {
 
   /// Into the pending batch; nothing is written yet.
   Lsn append(std::uint8_t tag, std::string_view payload);
+  /// The same for `count` records, framed as append_record() does it.
+  Lsn append_all(std::string_view records, std::uint32_t count);
   /// Writes the pending batch and forces it. Returns the durable LSN.
   Result<Lsn> sync();
   /// While space is low: tries again to reserve the next segment, because somebody may have freed
@@ -69,6 +71,7 @@ class Writer {
   std::uint64_t spare_bytes_ = 0;  // reserved in the spare file; 0 = there is none
   std::string pending_;
   std::uint32_t pending_count_ = 0;
+  std::string encoded_;  // the last batch; its memory is used again
   Lsn appended_;
   Lsn durable_;
   Space space_ = Space::kAmple;

@@ -85,9 +85,10 @@ Status Applier::apply(const std::vector<RowOp>& operations) {
   return {};
 }
 
-std::vector<std::size_t> Applier::changed_columns(const RowOp& op) const {
+void Applier::changed_columns(const RowOp& op, std::vector<std::size_t>& changed) const {
   const auto& table = schema_.table(op.table);
-  std::vector<std::size_t> changed;
+  changed.clear();
+  if (op.kind == RowOpKind::kDelete) return;
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     if (table.columns[i].generated) continue;
     const bool rowid_moved =
@@ -99,7 +100,6 @@ std::vector<std::size_t> Applier::changed_columns(const RowOp& op) const {
   if (op.kind == RowOpKind::kUpdate && table.identity == RowIdentity::kRowid &&
       op.old_rowid != op.new_rowid)
     changed.push_back(table.columns.size());  // stands for the hidden rowid
-  return changed;
 }
 
 std::string Applier::identity_of(const TableInfo& table, std::size_t first_parameter) const {
@@ -144,15 +144,22 @@ std::string Applier::sql_for(const RowOp& op, const std::vector<std::size_t>& ch
 
 Result<PreparedStatement*> Applier::statement_for(const RowOp& op,
                                                   const std::vector<std::size_t>& changed) {
-  const auto key = std::make_tuple(op.kind, op.table, changed);
+  if (last_ != nullptr && std::tie(op.kind, op.table, changed) == last_->first)
+    return &last_->second;
+  last_ = nullptr;
+  auto key = std::make_tuple(op.kind, op.table, changed);
   const auto found = statements_.find(key);
-  if (found != statements_.end()) return &found->second;
+  if (found != statements_.end()) {
+    last_ = &*found;
+    return &found->second;
+  }
   if (statements_.size() >= kMaxStatements) statements_.clear();
   auto prepared = db_.prepare(sql_for(op, changed), true);
   if (!prepared)
     return fail(prepared.error(),
                 fmt::format("cannot redo a change of {}", schema_.table(op.table).name));
-  return &statements_.emplace(key, std::move(*prepared)).first->second;
+  last_ = &*statements_.emplace(std::move(key), std::move(*prepared)).first;
+  return &last_->second;
 }
 
 void Applier::bind_identity(PreparedStatement& stmt, int from, const RowOp& op) const {
@@ -167,8 +174,8 @@ void Applier::bind_identity(PreparedStatement& stmt, int from, const RowOp& op) 
 
 Status Applier::apply_one(const RowOp& op) {
   const auto& table = schema_.table(op.table);
-  const auto changed =
-      op.kind == RowOpKind::kDelete ? std::vector<std::size_t>{} : changed_columns(op);
+  auto& changed = changed_;
+  changed_columns(op, changed);
   if (op.kind == RowOpKind::kUpdate && changed.empty())
     return {};  // it locked the row and changed nothing
   applying_ = true;

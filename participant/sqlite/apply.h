@@ -29,13 +29,16 @@ class Applier {
                                            const std::vector<std::size_t>& changed);
   std::string sql_for(const RowOp& op, const std::vector<std::size_t>& changed) const;
   void bind_identity(PreparedStatement& stmt, int from, const RowOp& op) const;
-  std::vector<std::size_t> changed_columns(const RowOp& op) const;
+  void changed_columns(const RowOp& op, std::vector<std::size_t>& changed) const;
 
   Connection& db_;
   const Schema& schema_;
   bool applying_ = false;
-  std::map<std::tuple<RowOpKind, std::uint32_t, std::vector<std::size_t>>, PreparedStatement>
-      statements_;
+  using Statements =
+      std::map<std::tuple<RowOpKind, std::uint32_t, std::vector<std::size_t>>, PreparedStatement>;
+  Statements statements_;
+  Statements::value_type* last_ = nullptr;  // the one used last
+  std::vector<std::size_t> changed_;        // of the operation at hand
 };
 
 }  // namespace troth::participant::sqlite

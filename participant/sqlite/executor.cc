@@ -44,9 +44,14 @@ int Executor::progress(void* self) {
 }
 
 CachedStatement& Executor::lookup(const std::string& sql) {
+  if (last_ != nullptr && last_->first == sql) return last_->second;
   const auto found = cache_.find(sql);
-  if (found != cache_.end()) return found->second;
+  if (found != cache_.end()) {
+    last_ = &*found;
+    return found->second;
+  }
   if (cache_.size() >= kMaxCachedStatements || cached_text_ > kMaxCachedText) {
+    last_ = nullptr;
     cache_.clear();
     cached_text_ = 0;
   }
@@ -108,12 +113,13 @@ bool Executor::overlay(const std::vector<protocol::Statement>& statements, const
              mine.new_rowid == op.new_rowid;
     });
   };
+  overlaid_.clear();
+  if (pending.empty()) return true;
   std::set<std::uint32_t> tables;
   for (const auto& statement : statements) {
     const auto& allocates = lookup(statement.sql).info.allocates_ids;
     tables.insert(allocates.begin(), allocates.end());
   }
-  overlaid_.clear();
   for (const auto table : tables) {
     const auto found = pending.find(table);
     if (found == pending.end() || found->second.empty()) continue;

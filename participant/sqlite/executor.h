@@ -75,6 +75,7 @@ class Executor {
   const Clock& clock_;
   MonotonicTime interrupt_at_;
   std::unordered_map<std::string, CachedStatement> cache_;
+  std::pair<const std::string, CachedStatement>* last_ = nullptr;  // what lookup() found last
   std::size_t cached_text_ = 0;
   // Rows of other branches, in place for automatic ids; their parents need not be.
   std::vector<RowOp> overlaid_;

@@ -38,6 +38,19 @@ std::uint64_t size_of(const std::vector<Value>& row) {
   return bytes;
 }
 
+void drop_repeated(std::vector<LockRequest>& requests) {
+  auto end = requests.begin();
+  for (auto at = requests.begin(); at != requests.end(); ++at) {
+    const bool known = std::any_of(requests.begin(), end, [&](const LockRequest& other) {
+      return other.mode == at->mode && other.resource == at->resource;
+    });
+    if (known) continue;
+    if (end != at) *end = std::move(*at);
+    ++end;
+  }
+  requests.erase(end, requests.end());
+}
+
 // The table as it was when the redo was written, or why it no longer is.
 Result<std::uint32_t> find_table(const Schema& schema, const std::string& name, bool schema_changed,
                                  ByteReader& in) {
@@ -103,7 +116,9 @@ std::optional<Value> as_selected(const TableInfo& table, int column, sqlite3_val
 }  // namespace
 
 std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations) {
+  constexpr std::size_t kUsualBytes = 256;
   ByteWriter out;
+  out.reserve(kUsualBytes);
   out.u8(kRedoFormat);
   out.signed_varint(schema.version());
   std::vector<std::uint32_t> tables;
@@ -170,6 +185,8 @@ Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view by
 
 std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>& operations) {
   std::vector<LockRequest> out;
+  constexpr std::size_t kUsual = 4;
+  out.reserve(kUsual);
   for (const auto& op : operations) {
     const auto& table = schema.table(op.table);
     if (op.kind != RowOpKind::kInsert)
@@ -177,6 +194,7 @@ std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>
     if (op.kind != RowOpKind::kDelete)
       schema.locks_for_row(table, op.new_rowid, op.new_row, true, out);
   }
+  if (operations.size() == 1) drop_repeated(out);  // the old row and the new one are mostly alike
   return out;
 }
 
@@ -186,6 +204,7 @@ Capture::Capture(sqlite3* db, const Schema& schema) : schema_(schema) {
 
 void Capture::begin(std::uint64_t max_bytes, std::uint64_t used) {
   operations_.clear();
+  last_name_.clear();  // the schema may have changed since
   bytes_ = used;
   max_bytes_ = max_bytes;
   failure_ = {};
@@ -219,7 +238,11 @@ void Capture::hook(void* self, sqlite3* db, int op, const char* database, const 
 
 void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid,
                    std::int64_t new_rowid) {
-  const auto* table = schema_.find(name);
+  if (last_name_ != name) {
+    last_name_ = name;
+    last_table_ = schema_.find(name);
+  }
+  const auto* table = last_table_;
   if (table == nullptr || table->is_system) return;  // sqlite_sequence follows from the inserts
   const auto cannot = [&](AbortCode code, std::string detail) {
     if (failure_.code == AbortCode::kNone) failure_ = {code, std::move(detail), {}, -1};
@@ -242,6 +265,7 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
   const auto read = [&](int (*get)(sqlite3*, int, sqlite3_value**), std::int64_t rowid,
                         std::vector<Value>& out) {
     const bool old_row = &out == &row.old_row;
+    out.reserve(table->columns.size());
     for (int column = 0; column < static_cast<int>(table->columns.size()); ++column) {
       sqlite3_value* value = nullptr;
       if (column == table->rowid_column) {

@@ -61,6 +61,8 @@ class Capture {
   bool watching_ = false;
   std::set<std::string> watched_;
   std::vector<RowOp> operations_;
+  std::string last_name_;                  // of the table of the row before
+  const TableInfo* last_table_ = nullptr;  // that table, if it is known
   std::uint64_t bytes_ = 0, max_bytes_ = 0;
   protocol::AbortReason failure_;
 };

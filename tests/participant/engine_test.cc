@@ -79,7 +79,7 @@ TEST_CASE("the file is committed only when the log is durable through what it ho
   world.bring_to_prepared(world.two_phase(2));
   world.deliver(world.commit(world.two_phase(1)));
   CHECK(world.worker.names() == "apply");
-  world.pass(milliseconds(10));  // a flush is due, and waits for the log
+  world.pass(milliseconds(50));  // a flush is due, and waits for the log
   world.deliver(world.commit(world.two_phase(2)));
   CHECK(world.worker.names() == "");  // held back behind the flush
   world.engine->on_durable(world.log.sync_to({world.log.appended().value - 1}), world.now());
@@ -102,7 +102,7 @@ TEST_CASE("a flush waits at most flush_interval for work that is still executing
   world.deliver(world.commit(world.two_phase(1)));
   world.sync();
   CHECK(world.worker.names() == "execute, apply");
-  world.pass(milliseconds(9));
+  world.pass(milliseconds(49));
   CHECK(world.worker.names() == "");
   world.pass(milliseconds(1));
   CHECK(world.worker.names() == "flush");

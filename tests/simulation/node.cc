@@ -22,6 +22,14 @@ Lsn SimulatedLog::append(RecordType type, std::string payload, Force force) {
   return lsn;
 }
 
+Lsn SimulatedLog::append_patiently(RecordType type, std::string payload) {
+  const Lsn lsn = writer_.append(static_cast<std::uint8_t>(type), payload);
+  world_.after(world_.between(microseconds(1), milliseconds(3)), [self = shared_from_this(), lsn] {
+    if (self->durable_ < lsn) self->plan(microseconds(1));
+  });
+  return lsn;
+}
+
 void SimulatedLog::plan(Duration delay) {
   if (stopped_ || planned_) return;
   planned_ = true;

@@ -25,6 +25,7 @@ class SimulatedLog final : public protocol::RecordLog,
   SimulatedLog(World& world, wal::Writer& writer)
       : world_(world), writer_(writer), durable_(writer.durable()) {}
   Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override;
+  Lsn append_patiently(protocol::RecordType type, std::string payload) override;
   Lsn appended() const override { return writer_.appended(); }
   Lsn durable() const override { return durable_; }
   void release_below(Lsn lsn) override { release_ = std::max(release_, lsn); }

@@ -46,6 +46,7 @@ Status ParticipantNode::open() {
       milliseconds(70), {milliseconds(20), milliseconds(150)}, setup_.log_id.bytes[1]};
   options.lock_timeout = milliseconds(300);
   options.flush_interval = milliseconds(3);
+  options.quiet_interval = milliseconds(1);
   options.durable_interval = milliseconds(150);
   options.checkpoint_bytes = setup_.checkpoint_bytes;
   runner_ = std::make_unique<participant::JobRunner>(*store_);

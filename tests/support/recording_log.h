@@ -15,6 +15,7 @@ class RecordingLog final : public protocol::RecordLog {
     std::string payload;
     protocol::Force force;
     Lsn lsn;
+    bool patient = false;  ///< may wait a moment for company
   };
 
   Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override {
@@ -22,6 +23,11 @@ class RecordingLog final : public protocol::RecordLog {
     entries.push_back({type, std::move(payload), force, appended_});
     if (instant) durable_ = appended_;
     return appended_;
+  }
+  Lsn append_patiently(protocol::RecordType type, std::string payload) override {
+    const Lsn lsn = append(type, std::move(payload), protocol::Force::kYes);
+    entries.back().patient = true;
+    return lsn;
   }
   Lsn appended() const override { return appended_; }
   Lsn durable() const override { return durable_; }

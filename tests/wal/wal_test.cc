@@ -1,9 +1,11 @@
 // The log on real files: what is kept, what is cut, what is refused.
 #include <doctest/doctest.h>
 
+#include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <mutex>
 
 #include "base/failpoint.h"
 #include "tests/support/temp_dir.h"
@@ -258,6 +260,58 @@ TEST_CASE("group commit: one sync for everything that queued; a stop drains and 
   CHECK(w.open().has_value());
   CHECK(w.seen.size() == 501);
   CHECK((*w.open())->opened().clean_shutdown);
+}
+
+TEST_CASE("a record that can wait becomes durable by itself, and together with one that cannot") {
+  World w;
+  const auto visit = [](const RecordView&) -> Status { return {}; };
+  auto log = std::make_unique<Log>(std::move(*Writer::open(*w.files, w.path, kSmall, visit)));
+  std::mutex mutex;
+  std::condition_variable changed;
+  Lsn durable;
+  const auto wait_for = [&](Lsn wanted) {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return durable >= wanted; });
+  };
+  log->append(1, "patient", Force::kSoon);
+  const Lsn both = log->append(1, "forced", Force::kYes);
+  log->start({[&](Lsn reached) {
+                const std::lock_guard lock(mutex);
+                durable = reached;
+                changed.notify_all();
+              },
+              [](const Error&) {}});
+  wait_for(both);
+  CHECK(log->stats().syncs == 1);
+  const auto began = std::chrono::steady_clock::now();
+  wait_for(log->append(1, "alone", Force::kSoon));
+  const auto soon = std::chrono::steady_clock::now() - began;
+  log->append(1, "first in line", Force::kNo);
+  wait_for(log->append(1, "behind it", Force::kSoon));
+  CHECK(log->stats().syncs == 3);
+  CHECK(log->stats().forced_records == 4);
+  CHECK(soon >= std::chrono::milliseconds(2));  // nothing came that it could travel with
+}
+
+TEST_CASE("what a crash tore far behind a stretch that was never written is found") {
+  World w;
+  const Options large{1 << 20};
+  {
+    auto writer = std::move(*w.open(large));
+    add(*writer, "kept");
+  }
+  constexpr std::uint64_t kFar = 700'000;
+  {
+    const auto file = std::move(*w.files->open(w.segment(), OpenMode::kReadWrite));
+    REQUIRE(file->write_at(kFar, "x").has_value());
+    CHECK(*file->next_data(kFar) == kFar);
+    CHECK(*file->next_data(kFar + 200'000) >= kFar + 200'000);
+    CHECK(*file->next_data(0) == 0);
+  }
+  const auto opened = std::move(*w.open(large))->opened();
+  CHECK(w.seen == std::vector<std::string>{"kept"});
+  CHECK(opened.torn_bytes == kFar + 1 - opened.end_offset);
+  CHECK((*w.open(large))->opened().torn_bytes == 0);
 }
 
 #ifdef TROTH_FAILPOINTS

@@ -1,0 +1,70 @@
+#include "thrift/outbox.h"
+
+#include <doctest/doctest.h>
+
+using namespace troth;
+using namespace troth::thrift;
+
+namespace {
+
+std::string letters(std::string_view packed) {
+  std::string out;
+  ByteReader in(packed);
+  while (in.left() > 0) {
+    const auto message = in.bytes();
+    REQUIRE(in.ok());
+    out += message.empty() ? '-' : message.front();
+  }
+  return out;
+}
+
+void fill(Lane& lane, std::string_view each, std::size_t bytes) {
+  for (const char c : each) lane.push_packed(std::string(bytes, c));
+}
+
+}  // namespace
+
+TEST_CASE("a lane gives what there is room for, in order, and takes it back to its front") {
+  Lane lane;
+  fill(lane, "abcde", 99);  // 100 bytes with their length
+  lane.push(protocol::Inquire{});
+  CHECK(lane.size() == 6);
+  Portion first;
+  Lane::Room room{10, 300 + 128};  // the inquiry counts as 128 bytes
+  CHECK_FALSE(lane.take(first, room));
+  CHECK(first.plain.size() == 1);
+  CHECK(letters(first.packed) == "abc");
+  CHECK(first.size() == 4);
+  CHECK(lane.size() == 2);
+  lane.put_back(std::move(first));
+  lane.push_packed("f");
+  Portion all;
+  Lane::Room wide{10, 10'000};
+  CHECK(lane.take(all, wide));
+  CHECK(letters(all.packed) == "abcdef");
+  CHECK(all.size() == 7);
+  CHECK(wide.messages == 3);
+  CHECK(lane.empty());
+}
+
+TEST_CASE("a message that is too long travels alone, and so many as may travel in one call do") {
+  Lane lane;
+  fill(lane, "xy", 5000);
+  fill(lane, "abc", 1);
+  std::string calls;
+  while (!lane.empty()) {
+    Portion portion;
+    Lane::Room room{2, 1000};
+    lane.take(portion, room);
+    calls += letters(portion.packed) + " ";
+  }
+  CHECK(calls == "x y ab c ");
+  Lane second;
+  fill(second, "a", 10);
+  Portion none;
+  Lane::Room taken{5, 4, false};  // another lane was here first
+  CHECK_FALSE(second.take(none, taken));
+  CHECK(none.size() == 0);
+  second.clear();
+  CHECK(second.empty());
+}

@@ -1,0 +1,51 @@
+#pragma once
+// What waits to be sent to one peer. Messages that every transaction sends wait as the bytes they
+// travel as, so thousands of them cost little more than those. Internal to PeerLink.
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/codec.h"
+#include "protocol/message.h"
+
+namespace troth::thrift {
+
+/// What a call carries of one lane; kept until it is known to have arrived.
+struct Portion {
+  std::string packed;  ///< each message behind its length
+  std::size_t packed_count = 0;
+  std::vector<protocol::Message> plain;
+  std::size_t size() const { return packed_count + plain.size(); }
+};
+
+/// One lane, first in first out among the packed ones and among the others.
+class Lane {
+ public:
+  std::size_t size() const { return packed_count_ + plain_.size(); }
+  bool empty() const { return size() == 0; }
+
+  void push(protocol::Message message) { plain_.push_back(std::move(message)); }
+  void push_packed(std::string_view message);
+  void clear();
+
+  /// How much more a call may carry, and whether it carries anything yet.
+  struct Room {
+    std::size_t messages;
+    std::size_t bytes;
+    bool empty = true;
+  };
+  /// The front of the lane as far as there is room; the first message always fits into an empty
+  /// call. True when nothing is left.
+  bool take(Portion& out, Room& room);
+  /// To the front again.
+  void put_back(Portion portion);
+
+ private:
+  std::string packed_;
+  std::size_t taken_ = 0;  // bytes at the front of packed_ that are gone already
+  std::size_t packed_count_ = 0;
+  std::deque<protocol::Message> plain_;
+};
+
+}  // namespace troth::thrift
