@@ -34,7 +34,7 @@ def make(client, index, names):
     fails is three-phase."""
     gid = f"{client}-{index}"
     row = client % 3 * 20 + index % 20 + 1
-    first, second, third = (names[(index + i) % len(names)] for i in range(3))
+    first, second, third = (names[(client + index + i) % len(names)] for i in range(3))
     kind = ("commit", "three", "one", "read", "abort", "mixed", "mismatch", "commit")[index % 8]
     branches = {}
     if kind in ("commit", "three", "abort", "mixed", "mismatch"):
