@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/codec.h"
 #include "wal/format.h"
 
@@ -51,6 +53,31 @@ Status write_first_segment(FileSystem& files, const std::string& dir, const LogI
   return files.sync_directory(dir);
 }
 
+/// Before init touches anything: what lies in `dir` is nothing, or an init that was interrupted.
+/// That is a first segment without records, or a temporary identity, and no identity.
+Status check_nothing_is_lost(FileSystem& files, const std::string& dir,
+                             const std::vector<std::string>& names) {
+  if (std::find(names.begin(), names.end(), "identity") != names.end())
+    return fail(ErrorCode::kAlreadyExists,
+                fmt::format("{} already holds a log; it was left as it is", dir));
+  for (const auto& name : names) {
+    if (name == segment_name(1)) {
+      TROTH_ASSIGN_OR_RETURN(const auto file, files.open(dir + "/" + name, OpenMode::kReadOnly));
+      TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
+      if (size > kSegmentHeaderBytes)
+        return fail(ErrorCode::kCorruption,
+                    fmt::format("{} holds a log whose identity is missing: nothing was changed; "
+                                "restore the whole directory from a backup",
+                                dir));
+    } else if (name != "LOCK" && name != "identity.new") {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("{} is not empty (it holds \"{}\"); give an empty or new directory",
+                              dir, name));
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Identity> init(FileSystem& files, const std::string& dir, const std::string& role,
@@ -58,20 +85,9 @@ Result<Identity> init(FileSystem& files, const std::string& dir, const std::stri
   TROTH_ASSIGN_OR_RETURN(const bool there, files.exists(dir));
   if (!there) TROTH_TRY(files.make_directory(dir));
   TROTH_ASSIGN_OR_RETURN(const auto names, files.list(dir));
-  for (const auto& name : names) {
-    if (name == "identity")
-      return fail(ErrorCode::kAlreadyExists,
-                  fmt::format("{} already holds a log; it was left as it is", dir));
-    // A first segment or temporary identity without an identity is an init that was interrupted:
-    // start over.
-    if (name == segment_name(1) || name == "identity.new") {
-      TROTH_TRY(files.remove(dir + "/" + name));
-    } else if (name != "LOCK") {
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{} is not empty (it holds \"{}\"); give an empty or new directory",
-                              dir, name));
-    }
-  }
+  TROTH_TRY(check_nothing_is_lost(files, dir, names));
+  for (const auto& name : names)
+    if (name != "LOCK") TROTH_TRY(files.remove(dir + "/" + name));
   Identity identity{log_id, role, node, {}, 0};
   TROTH_ASSIGN_OR_RETURN(identity.directory, files.identity(dir));
   TROTH_TRY(write_first_segment(files, dir, log_id));

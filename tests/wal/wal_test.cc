@@ -240,6 +240,40 @@ TEST_CASE(
         ErrorCode::kInvalidArgument);
 }
 
+TEST_CASE("init never takes a log away: not a whole one, not one whose identity was deleted") {
+  World w;
+  const auto records = [&] {
+    std::size_t n = 0;
+    const auto scanned = scan(*w.files, w.path, [&](const RecordView&) -> Status {
+      ++n;
+      return {};
+    });
+    return scanned ? n : 0;
+  };
+  const auto again = [&] { return init(*w.files, w.path, "participant", "p1", LogId{}); };
+  {
+    const auto visit = [](const RecordView&) -> Status { return {}; };
+    auto writer = std::move(*Writer::open(*w.files, w.path, kSmall, visit));
+    writer->append(1, "promised");
+    REQUIRE(writer->sync().has_value());
+  }
+  REQUIRE(records() == 1);
+  CHECK(again().error().code == ErrorCode::kAlreadyExists);
+  CHECK(records() == 1);
+  fs::rename(w.path + "/identity", w.dir.path() + "/identity");
+  CHECK(again().error().code == ErrorCode::kCorruption);
+  fs::rename(w.dir.path() + "/identity", w.path + "/identity");
+  CHECK(records() == 1);
+  std::ofstream(w.path + "/notes.txt") << "mine";
+  fs::remove(w.path + "/identity");
+  fs::resize_file(w.path + "/" + segment_name(1), kSegmentHeaderBytes);
+  CHECK(again().error().code == ErrorCode::kInvalidArgument);
+  CHECK(fs::exists(w.path + "/" + segment_name(1)));
+  fs::remove(w.path + "/notes.txt");
+  fs::remove(w.path + "/spare.tmp");
+  CHECK(again().has_value());  // an init that was interrupted
+}
+
 TEST_CASE("group commit: one sync for everything that queued; a stop drains and seals") {
   World w;
   const auto visit = [](const RecordView&) -> Status { return {}; };
