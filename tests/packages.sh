@@ -8,7 +8,7 @@ system=no
 bash tests/install-packages.sh
 for tool in lintian dpkg-shlibdeps fakeroot; do command -v "$tool" >/dev/null || { echo "needs $tool: apt-get install lintian dpkg-dev fakeroot" >&2; exit 69; }; done
 build=${TROTH_PACKAGES_BUILD:-build-packages}
-cmake -S . -B "$build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr ${TROTH_CMAKE_FLAGS:-} >/dev/null
+cmake -B "$build" --preset release -DCMAKE_INSTALL_PREFIX=/usr ${TROTH_CMAKE_FLAGS:-} >/dev/null
 nice cmake --build "$build" -j "${TROTH_JOBS:-$(nproc)}"
 rm -f "$build"/*.deb
 (cd "$build" && fakeroot cpack -G DEB >/dev/null)
@@ -58,10 +58,16 @@ for page in "$work"/root/usr/share/man/man*/*; do zcat -f "$page" | man --warnin
 echo "PACKAGES man pages render"
 if [ $system = yes ]; then
   dpkg -i "$build"/*.deb >/dev/null
+  [ "$(stat -c %U:%a /var/lib/troth)" = troth:750 ] || { echo "/var/lib/troth is not the daemons' own" >&2; exit 1; }
   one_transaction "" "$work/installed"
+  touch /var/lib/troth/a-promise
+  dpkg -i "$build"/*.deb >/dev/null 2>&1  # once more: what is there stays
+  one_transaction "" "$work/upgraded"
   getent passwd troth >/dev/null && echo "PACKAGES the troth user exists"
   dpkg -P troth-server troth-participant troth-cli libtroth-dev >/dev/null 2>&1
   [ ! -e /usr/sbin/troth-coordinator ] && [ ! -e /etc/troth/coordinator.conf ] || { echo "purge left files" >&2; exit 1; }
-  echo "PACKAGES installed, used, purged"
+  [ -e /var/lib/troth/a-promise ] || { echo "purge removed what was promised to others" >&2; exit 1; }
+  rm /var/lib/troth/a-promise
+  echo "PACKAGES installed, used, installed over it, used, purged; the state stayed"
 fi
 echo "PACKAGES ok"
