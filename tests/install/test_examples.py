@@ -25,13 +25,20 @@ class Examples(Case):
         self.assertEqual(set(pathlib.Path(tempfile.gettempdir()).glob("troth-demo-*")), before, "it left files behind")
 
     def test_python_client(self):
+        self.python_client("thrift")
+
+    def test_a_client_of_the_last_release(self):
+        """Code generated from the frozen interface talks to the daemons of today."""
+        self.python_client("tests/thrift/idl-baseline")
+
+    def python_client(self, interface):
         try:
             import thrift  # noqa: F401
         except ImportError:
             self.skipTest("python3-thrift is not installed")
         gen = tempfile.mkdtemp(prefix="troth-py-")
         self.addCleanup(shutil.rmtree, gen)
-        subprocess.run(["thrift", "-r", "--gen", "py", "-out", gen, str(ROOT / "thrift/coordinator.thrift")], check=True)
+        subprocess.run(["thrift", "-r", "--gen", "py", "-out", gen, str(ROOT / interface / "coordinator.thrift")], check=True)
         schema, Cluster.SCHEMA = Cluster.SCHEMA, Cluster.SCHEMA + "CREATE TABLE accounts(id INTEGER PRIMARY KEY, cents INT NOT NULL CHECK(cents >= 0)); INSERT INTO accounts VALUES(1, 100);"
         try:
             cluster = self.cluster()
