@@ -1,4 +1,7 @@
 // troth: the command line for people and scripts.
+#include <pwd.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -7,12 +10,24 @@
 #include "cli/commands.h"
 #include "cli/render.h"
 
+namespace {
+
+// Without USER (cron, a service, su -s) whoever runs this has a name all the same: the audit trail
+// needs one.
+std::string login_name() {
+  const passwd* entry = ::getpwuid(::geteuid());
+  return entry == nullptr ? std::to_string(::geteuid()) : entry->pw_name;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   try {
-    const auto arguments = troth::cli::parse_arguments(
+    auto arguments = troth::cli::parse_arguments(
         {argv + 1, argv + argc}, [](const char* name) { return std::getenv(name); });
     if (!arguments) return troth::cli::report({}, arguments.error());
+    if (arguments->by.empty()) arguments->by = login_name();
     return troth::cli::run(*arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());
