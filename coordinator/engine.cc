@@ -71,7 +71,7 @@ void Engine::step(Transaction& txn, TwoPhaseCommit::Event event, Now now) {
     TROTH_FAILPOINT("coordinator.acks.all_in");
   schedule(txn, gtid, machine.next_wake());
   carry_out(txn, std::move(effects), now);
-  finish_if_ended(gtid);
+  finish_if_ended(gtid, now);
   start_again(now);
 }
 
@@ -81,7 +81,7 @@ void Engine::step(Transaction& txn, const OnePhaseCommit::Event& event, Now now)
   auto effects = machine.step(event, now.monotonic);
   schedule(txn, gtid, machine.next_wake());
   carry_out(txn, std::move(effects), now);
-  finish_if_ended(gtid);
+  finish_if_ended(gtid, now);
 }
 
 void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
@@ -265,7 +265,7 @@ GtidMap<Engine::Transaction>::iterator Engine::erase(GtidMap<Transaction>::itera
   return live_.erase(at);
 }
 
-void Engine::finish_if_ended(const Gtid& gtid) {
+void Engine::finish_if_ended(const Gtid& gtid, Now now) {
   const auto found = live_.find(gtid);
   if (found == live_.end()) return;
   const bool ended = std::visit(
@@ -273,6 +273,8 @@ void Engine::finish_if_ended(const Gtid& gtid) {
       found->second.machine);
   if (!ended) return;
   if (!found->second.key.empty()) keys_in_flight_.erase(found->second.key);
+  if (const auto* two = std::get_if<TwoPhaseCommit>(&found->second.machine))
+    end_recovered_span(*two, found->second.since, now);
   erase(found);
 }
 

@@ -245,10 +245,12 @@ class Engine {
   void carry_out(Transaction& txn, protocol::CommitEffects effects, Now now);
   void release(Held held, Now now);
   void answer(const Gtid& gtid, protocol::TransactionOutcome outcome, Now now);
-  void finish_if_ended(const Gtid& gtid);
+  void finish_if_ended(const Gtid& gtid, Now now);
   void measure_decided(Transaction& txn, Now now);
   /// Nothing unless a span is to be written. Else participants' spans hang below this one's.
   std::unique_ptr<TraceContext> join_trace(const Gtid& gtid, std::string& traceparent) const;
+  void end_recovered_span(const protocol::TwoPhaseCommit& machine, MonotonicTime since,
+                          Now now) const;
   void end_span(const TraceContext& above, const char* name,
                 const protocol::TransactionOutcome& outcome, Duration lasted, Now now) const;
   static Meters::Protocol label_of(const Transaction& txn);

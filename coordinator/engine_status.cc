@@ -91,6 +91,7 @@ void Engine::append_live(const TwoPhaseCommit& machine) {
   record.body_digest = setup.body_digest;
   record.decided = setup.submitted;
   record.comment = setup.comment;
+  record.traceparent = setup.traceparent;
   append(record);
 }
 

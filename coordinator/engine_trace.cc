@@ -8,13 +8,32 @@ namespace troth::coordinator {
 using namespace protocol;
 
 std::unique_ptr<TraceContext> Engine::join_trace(const Gtid& gtid, std::string& traceparent) const {
-  if (options_.spans == nullptr || traceparent.empty()) return nullptr;
+  if (traceparent.empty()) return nullptr;
   const auto above = TraceContext::parse(traceparent);
-  if (!above || !above->sampled) return nullptr;
+  traceparent = above ? above->text() : "";  // it goes into logs: what is none, or long, does not
+  if (options_.spans == nullptr || !above || !above->sampled) return nullptr;
   auto own = *above;
   own.parent = SpanId::of(gtid.text());
   traceparent = own.text();
   return std::make_unique<TraceContext>(*above);
+}
+
+// Its own span ended with the answer, or was lost with the process: this one is below it.
+void Engine::end_recovered_span(const TwoPhaseCommit& machine, MonotonicTime since, Now now) const {
+  if (options_.spans == nullptr || !machine.recovered_from_log()) return;
+  const auto& setup = machine.setup();
+  const auto above = TraceContext::parse(setup.traceparent);
+  if (!above || !above->sampled) return;
+  Span span;
+  span.context = *above;
+  span.id = SpanId::of(fmt::format("{} recovered {}", setup.gtid, options_.epoch));
+  span.name = "troth.v1.Coordinator/recover";
+  span.ended = now.wall;
+  span.lasted = now.monotonic - since;
+  span.attributes = {{"troth.txn.id", setup.gtid.text()}, {"troth.recovered", "true"}};
+  if (const auto known = recent_.find(setup.gtid); known != recent_.end())
+    span.attributes.emplace_back("troth.outcome", std::string(to_string(known->second.outcome)));
+  options_.spans->finish(std::move(span));
 }
 
 void Engine::end_span(const TraceContext& above, const char* name,

@@ -9,6 +9,7 @@ namespace troth::protocol {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
+constexpr std::uint8_t kTracedFormat = 2;  // the same, and a traceparent at the end
 
 void put(ByteWriter& out, const std::vector<Member>& members) {
   out.varint(members.size());
@@ -296,6 +297,14 @@ AuditRecord get_audit(ByteReader& in) {
   return r;
 }
 
+/// Where a record that may be of kTracedFormat has its traceparent.
+template <class AnyRecord>
+auto* traceparent_of(AnyRecord& record) {
+  if (auto* commit = std::get_if<CommitRecord>(&record)) return &commit->traceparent;
+  auto* precommitted = std::get_if<PrecommittedRecord>(&record);
+  return precommitted != nullptr ? &precommitted->traceparent : nullptr;
+}
+
 Result<Record> decode_body(RecordType type, ByteReader& in) {
   switch (type) {
     case RecordType::kEpoch:
@@ -368,21 +377,32 @@ std::string encode(const Record& record) {
   ByteWriter out;
   const auto* prepared = std::get_if<PreparedRecord>(&record);
   out.reserve(prepared == nullptr ? kUsualBytes : kUsualBytesPrepared + prepared->redo.size());
-  out.u8(kFormat);
+  const auto* traceparent = traceparent_of(record);
+  const bool traced = traceparent != nullptr && !traceparent->empty();
+  out.u8(traced ? kTracedFormat : kFormat);
   std::visit([&](const auto& r) { body(out, r); }, record);
+  if (traced) out.bytes(*traceparent);
   return out.take();
 }
 
 Result<Record> decode(std::uint8_t type, std::string_view payload) {
   ByteReader in(payload);
   const std::uint8_t format = in.u8();
-  if (in.ok() && format != kFormat)
+  const auto kind = static_cast<RecordType>(type);
+  const bool may_be_traced = kind == RecordType::kCommit || kind == RecordType::kPrecommitted;
+  const std::uint8_t newest = may_be_traced ? kTracedFormat : kFormat;
+  if (in.ok() && (format < kFormat || format > newest))
     return fail(ErrorCode::kUnsupported,
-                fmt::format("{} record has format {}, this version reads {}",
-                            to_string(static_cast<RecordType>(type)), format, kFormat));
-  TROTH_ASSIGN_OR_RETURN(auto record, decode_body(static_cast<RecordType>(type), in));
+                fmt::format("{} record has format {}, this version reads up to {}", to_string(kind),
+                            format, newest));
+  TROTH_ASSIGN_OR_RETURN(auto record, decode_body(kind, in));
+  if (format == kTracedFormat) {
+    auto& traceparent = *traceparent_of(record);
+    traceparent = std::string(in.bytes());
+    if (traceparent.empty()) in.fail_here();  // it would have been of format 1
+  }
   if (in.ok() && in.left() == 0) return record;
-  TROTH_TRY(in.finish(fmt::format("{} record", to_string(static_cast<RecordType>(type)))));
+  TROTH_TRY(in.finish(fmt::format("{} record", to_string(kind))));
   return record;
 }
 

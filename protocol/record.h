@@ -1,7 +1,9 @@
 #pragma once
 // What the logs hold, and the force table (protocol.md section 3). The numbers and layouts are the
 // on-disk format: add new ones, never change old ones. Payloads use base/codec.h and start with a
-// format byte.
+// format byte: 1, or 2 where a COMMIT or PRECOMMITTED record carries a traceparent behind the
+// fields of format 1. Who has none pays nothing, and its log can be read by versions that know
+// format 1 only; the others refuse it, and guess nothing.
 
 #include <cstdint>
 #include <string>
@@ -71,6 +73,7 @@ struct CommitRecord {
   std::string body_digest;
   WallTime decided;  ///< for key retention and people
   std::string comment;
+  std::string traceparent;  ///< of the coordinator's own span; empty in most
 };
 struct AbortRecord {
   Gtid gtid;
@@ -140,6 +143,7 @@ struct PrecommittedRecord {
   std::string idempotency_key, body_digest;
   WallTime decided;
   std::string comment;
+  std::string traceparent;
 };
 struct PreabortedRecord {
   Gtid gtid;

@@ -60,6 +60,7 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const CommitRecord& record, RetryPolicy
   setup.idempotency_key = record.idempotency_key;
   setup.body_digest = record.body_digest;
   setup.comment = record.comment;
+  setup.traceparent = record.traceparent;
   setup.submitted = record.decided;
   setup.resend = resend;
   TwoPhaseCommit machine(std::move(setup));
@@ -185,6 +186,7 @@ void TwoPhaseCommit::decide_commit(CommitEffects& out, MonotonicTime now) {
   record.body_digest = setup_.body_digest;
   record.decided = setup_.submitted;
   record.comment = setup_.comment;
+  record.traceparent = setup_.traceparent;
   out.append =
       Record(std::move(record));  // durable = THE COMMIT POINT; from here on nothing may abort it
   if (setup_.answer_at == AnswerAt::kDecided) out.answer = outcome(Outcome::kCommitted);

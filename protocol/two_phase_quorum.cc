@@ -37,6 +37,7 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const PrecommittedRecord& record, Quoru
   setup.idempotency_key = record.idempotency_key;
   setup.body_digest = record.body_digest;
   setup.comment = record.comment;
+  setup.traceparent = record.traceparent;
   setup.submitted = record.decided;
   setup.resend = resend;
   setup.protocol = CommitProtocol::kThreePhase;
@@ -63,6 +64,7 @@ PrecommittedRecord TwoPhaseCommit::precommitted_record() const {
   record.body_digest = setup_.body_digest;
   record.decided = setup_.submitted;
   record.comment = setup_.comment;
+  record.traceparent = setup_.traceparent;
   return record;
 }
 

@@ -43,7 +43,7 @@ void replay_decided(CoordinatorTables& tables, const DecidedRecord& decided) {
     CommitRecord unended{record.gtid,        {},
                          record.ack_at,      record.idempotency_key,
                          record.body_digest, record.decided,
-                         record.comment};
+                         record.comment,     record.traceparent};
     // The first member is the coordinator itself.
     unended.members.assign(record.members.begin() + 1, record.members.end());
     tables.unended[decided.gtid] = std::move(unended);

@@ -32,7 +32,7 @@ class Operations(Case):
         for daemon in cluster.daemons():
             files[daemon.name] = os.path.join(cluster.dir, daemon.name + ".spans")
             daemon.arguments = lambda base=daemon.arguments, name=daemon.name: [*base(), "--trace-file", files[name]]
-        cluster.start(p2="participant.commit.received=kill@2")
+        cluster.start(p2="participant.commit.received=kill@2", c1="coordinator.commit.durable=kill@3")
 
         def traced(gid, trace, *flags, **transfer):
             with unittest.mock.patch.dict(os.environ, TRACEPARENT=f"00-{trace * 32}-{'7' * 16}-01"):
@@ -45,6 +45,16 @@ class Operations(Case):
         self.assertEqual(p2.wait(), -signal.SIGKILL)
         p2.start()
         cluster.settle()
+        # COMMIT is on the coordinator's disk, and the same with PRECOMMITTED of a three-phase transaction: nobody is told before it is back.
+        c1 = cluster.coordinator
+        self.assertEqual(traced("t5", "d").returncode, 3)
+        self.assertEqual(c1.wait(), -signal.SIGKILL)
+        c1.start("coordinator.precommit.majority=kill")
+        cluster.settle()
+        self.assertEqual(traced("t6", "e", "--protocol", "three_phase").returncode, 3)
+        self.assertEqual(c1.wait(), -signal.SIGKILL)
+        c1.start()
+        cluster.settle()
         for daemon in cluster.daemons():
             self.assertEqual(daemon.terminate(), 0)
         spans = {}
@@ -54,7 +64,14 @@ class Operations(Case):
                     span = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
                     spans.setdefault(span["traceId"][0], {})[name] = span
         self.assertEqual({trace: sorted(found) for trace, found in spans.items()},
-                         {trace: ["c1", "p1", "p2"] for trace in "abc"})
+                         {trace: ["c1", "p1", "p2"] for trace in "abcde"})
+        for trace in "de":
+            found = spans.pop(trace)
+            self.assertEqual(found["c1"]["name"], "troth.v1.Coordinator/recover")
+            keys = {a["key"]: a["value"]["stringValue"] for a in found["c1"]["attributes"]}
+            self.assertEqual((keys["troth.recovered"], keys["troth.outcome"]), ("true", "COMMITTED"))
+            # Its submit span was lost with the process; what everybody names as its own parent is the same.
+            self.assertEqual(len({span["parentSpanId"] for span in found.values()}), 1, found)
         for trace, found in spans.items():
             self.assertEqual(found["c1"]["parentSpanId"], "7" * 16)
             self.assertEqual(found["c1"]["name"], "troth.v1.Coordinator/submit")

@@ -31,8 +31,14 @@ std::vector<Record> one_of_each() {
       EpochRecord{{7}},
       PeerRecord{name("c1"), Role::kCoordinator, {log_id(), {4}, {99}}, "[::1]:1"},
       AdoptedRecord{{5}, {1700000000000}, 3},
-      CommitRecord{
-          gtid(1), {member, member}, AnswerAt::kApplied, "key", "digest", {123}, "checkout #1"},
+      CommitRecord{gtid(1),
+                   {member, member},
+                   AnswerAt::kApplied,
+                   "key",
+                   "digest",
+                   {123},
+                   "checkout #1",
+                   "00-trace"},
       AbortRecord{gtid(2), reason, "key", "digest", {-1}},
       EndRecord{gtid(3)},
       KeyRecord{"key", "digest", gtid(4), Outcome::kAborted, reason, {77}},
@@ -58,7 +64,8 @@ std::vector<Record> one_of_each() {
                          "key",
                          "digest",
                          {8},
-                         "checkout #2"},
+                         "checkout #2",
+                         "00-trace"},
       PreabortedRecord{gtid(13), ballot},
       ElectedRecord{gtid(14), ballot},
       DecidedRecord{gtid(15), Decision::kAbort, reason},
@@ -92,10 +99,33 @@ TEST_CASE("a record that is cut, padded or of a newer format is refused, never g
       CHECK_FALSE(decode(type, std::string_view(payload).substr(0, length)).has_value());
     CHECK(decode(type, payload + "x").error().code == ErrorCode::kCorruption);
     auto newer = payload;
-    newer[0] = 2;
+    newer[0] = static_cast<char>(newer[0] + 1);
     CHECK(decode(type, newer).error().code == ErrorCode::kUnsupported);
   }
   CHECK(decode(200, encode(EndRecord{gtid(1)})).error().code == ErrorCode::kUnsupported);
+}
+
+TEST_CASE("a traceparent costs those that have none nothing, and is in no other record") {
+  for (const auto& record : one_of_each()) {
+    CAPTURE(std::string(to_string(type_of(record))));
+    const auto type = static_cast<std::uint8_t>(type_of(record));
+    auto untraced = record;
+    if (auto* commit = std::get_if<CommitRecord>(&untraced)) commit->traceparent.clear();
+    if (auto* precommitted = std::get_if<PrecommittedRecord>(&untraced))
+      precommitted->traceparent.clear();
+    const auto traced_payload = encode(record);
+    auto payload = encode(untraced);
+    CHECK(payload[0] == 1);
+    if (traced_payload != payload) {
+      // Format 2 is format 1 and the traceparent behind it.
+      CHECK(traced_payload == "\x02" + payload.substr(1) + std::string("\x08") + "00-trace");
+    }
+    payload[0] = 2;
+    CHECK_FALSE(decode(type, payload).has_value());
+    CHECK_FALSE(decode(type, payload + std::string(1, '\0')).has_value());
+    payload[0] = 0;
+    CHECK(decode(type, payload).error().code == ErrorCode::kUnsupported);
+  }
 }
 
 TEST_CASE("the force table (protocol.md section 3)") {
