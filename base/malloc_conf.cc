@@ -1,8 +1,8 @@
 // Read by jemalloc at the start of a daemon. Few arenas and small caches of threads, because a
-// daemon may have thousands of them; what was freed goes back to the system within a second.
+// daemon may have thousands of them; what was freed goes back to the system within a moment.
 // MALLOC_CONF in the environment adds to it.
 
 extern "C" {
 extern const char* malloc_conf;
-const char* malloc_conf = "narenas:4,tcache_max:2048,dirty_decay_ms:1000,muzzy_decay_ms:0";
+const char* malloc_conf = "narenas:4,tcache_max:2048,dirty_decay_ms:250,muzzy_decay_ms:0";
 }

@@ -1,5 +1,8 @@
 #include "cli/bench_load.h"
 
+#include <poll.h>
+
+#include <algorithm>
 #include <chrono>
 
 #include "thrift/client.h"
@@ -14,6 +17,7 @@ namespace {
 constexpr Duration kDeadline = std::chrono::seconds(30);
 constexpr Duration kBatchWait = std::chrono::seconds(60);
 constexpr Duration kPauseAfterError = std::chrono::milliseconds(50);
+constexpr std::size_t kThreads = 2;  // that speak for all clients, unless there is a rate
 
 Statement statement_of(const BenchOptions& options, std::size_t index, std::size_t participants) {
   const Expectation one_row{RowCount::kExactly, 1};
@@ -95,6 +99,32 @@ class Load::Worker {
         submit_all(stop);
     }
   }
+
+  /// One of several clients of a thread: sends its next transaction. False: it will not now.
+  bool begin() {
+    intended_[0] = SteadyClock::now();
+    if (intended_[0] < not_before_) return false;
+    must_fail_[0] = maker_.make(requests_[0]);
+    if (const auto begun = client_.begin_submit(requests_[0]); !begun) {
+      count_failed(begun.error(), 1);
+      not_before_ = SteadyClock::now() + kPauseAfterError;
+      return false;
+    }
+    return true;
+  }
+  /// Its answer has come.
+  void finish() {
+    const auto reply = client_.finish_submit();
+    const auto now = SteadyClock::now();
+    if (!reply) {
+      count_failed(reply.error(), 1);
+      not_before_ = now + kPauseAfterError;
+      return;
+    }
+    tally(*reply, 0, now);
+    if (reply->refusal) not_before_ = now + reply->refusal->retry_after;
+  }
+  int fd() const { return client_.submit_fd(); }
 
   LoadResult result;
 
@@ -185,11 +215,13 @@ class Load::Worker {
     }
   }
 
+  void count_failed(const Error& error, std::size_t transactions) {
+    if (!load_.measuring_) return;
+    result.unknown += transactions;
+    note(std::string(to_string(error.code)), error.context);
+  }
   void failed(const Error& error, std::size_t transactions, const std::stop_token& stop) {
-    if (load_.measuring_) {
-      result.unknown += transactions;
-      note(std::string(to_string(error.code)), error.context);
-    }
+    count_failed(error, transactions);
     pause(stop, SteadyClock::now() + kPauseAfterError);
   }
 
@@ -201,6 +233,7 @@ class Load::Worker {
   std::vector<SteadyClock::time_point> intended_;
   SteadyClock::duration interval_{0};
   SteadyClock::time_point next_;
+  SteadyClock::time_point not_before_;  // after a refusal or an error
   std::mutex mutex_;
   std::condition_variable_any wake_;
 };
@@ -214,8 +247,41 @@ Load::~Load() = default;
 void Load::start() {
   for (int i = 0; i < options_.workers(); ++i)
     workers_.push_back(std::make_unique<Worker>(*this, i));
+  // A thread for each client would cost more than the client: the load shares the machine.
+  const bool together = options_.in_flight == 0 && options_.rate <= 0 && workers_.size() > 1;
+  if (together) {
+    const std::size_t threads = std::min(kThreads, workers_.size());
+    for (std::size_t t = 0; t < threads; ++t)
+      threads_.emplace_back([this, t, threads](const std::stop_token& stop) {
+        std::vector<Worker*> clients;
+        for (auto i = t; i < workers_.size(); i += threads) clients.push_back(workers_[i].get());
+        run_together(clients, stop);
+      });
+    return;
+  }
   for (auto& worker : workers_)
     threads_.emplace_back([&worker = *worker](const std::stop_token& stop) { worker.run(stop); });
+}
+
+void Load::run_together(const std::vector<Worker*>& clients, const std::stop_token& stop) {
+  constexpr int kLookAroundMs = 20;  // for those that pause
+  std::vector<pollfd> waiting(clients.size(), pollfd{-1, POLLIN, 0});
+  std::size_t under_way = 0;
+  while (true) {
+    for (std::size_t i = 0; i < clients.size() && !stop.stop_requested(); ++i) {
+      if (waiting[i].fd >= 0 || !clients[i]->begin()) continue;
+      waiting[i].fd = clients[i]->fd();
+      ++under_way;
+    }
+    if (under_way == 0 && stop.stop_requested()) return;
+    if (::poll(waiting.data(), waiting.size(), kLookAroundMs) <= 0) continue;
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      if (waiting[i].fd < 0 || waiting[i].revents == 0) continue;
+      clients[i]->finish();
+      waiting[i].fd = -1;
+      --under_way;
+    }
+  }
 }
 
 LoadResult Load::stop() {

@@ -1,11 +1,12 @@
 #pragma once
-// The load generator: threads with a connection each that submit until they are told to stop.
+// The load generator: clients with a connection each that submit until they are told to stop.
 
 #include <atomic>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -68,6 +69,8 @@ class Load {
 
  private:
   class Worker;
+  /// Speaks for all of them on one thread.
+  static void run_together(const std::vector<Worker*>& clients, const std::stop_token& stop);
   const BenchOptions& options_;
   const std::vector<std::string> endpoints_;
   const std::vector<NodeName> participants_;

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.h"
 #include "base/counters.h"
 #include "base/engine_loop.h"
 #include "base/gtid_map.h"
@@ -150,7 +151,6 @@ class Engine {
     Lsn promise_lsn;  // its last forced record
     MonotonicTime since;
     std::string key;
-    std::string comment;
     std::vector<protocol::CoordinatorPort::SubmitDone> clients;
     std::vector<Event> events;              // timeline, bounded
     std::optional<Timers::iterator> timer;  // its entry in timers_, never later than it wants
@@ -158,7 +158,7 @@ class Engine {
     MonotonicTime decided, decided_durably;  // {} = not in this incarnation
     std::uint32_t attempt = 1;
     std::unique_ptr<Attempt> again;       // what to start anew if it loses a conflict
-    std::optional<Priority> age;          // of an interactive one, for its client's next try
+    Boxed<Priority> age;                  // of an interactive one, for its client's next try
     std::unique_ptr<TraceContext> trace;  // its client's, if a span is to be written
   };
   /// An interactive transaction before its commit is asked for: nothing of it is in any log.

@@ -32,7 +32,6 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
   if (attempt.number == 1) ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
-  txn.comment = request.comment;
   txn.key = request.idempotency_key;
   txn.clients = std::move(clients);
   if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, attempt.digest};

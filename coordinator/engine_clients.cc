@@ -185,6 +185,7 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   setup.request.body_digest = digest;
   setup.request.key_retention = options_.key_retention;
   setup.request.answer_at = request.answer_at;
+  setup.comment = std::move(request.comment);
   setup.request.traceparent = std::move(request.traceparent);
   auto trace = join_trace(setup.request.gtid, setup.request.traceparent);
   setup.deadline = now.monotonic + request.deadline;
@@ -193,7 +194,6 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
   ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
-  txn.comment = std::move(request.comment);
   txn.key = request.idempotency_key;
   txn.clients.push_back(std::move(done));
   txn.trace = std::move(trace);

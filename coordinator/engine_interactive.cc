@@ -187,7 +187,6 @@ void Engine::commit(const Gtid& gtid, InteractivePort::SubmitDone done, Now now)
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
   ++meters_.begun_of(label_of(txn));
   txn.since = open.since;
-  txn.comment = std::move(open.request.comment);
   txn.clients.push_back(std::move(done));
   txn.age = open.priority;
   txn.trace = std::move(open.trace);

@@ -33,7 +33,6 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     auto& txn = live_.emplace(gtid, Transaction(std::move(machine))).first->second;
     schedule(txn, gtid, wake);
     txn.since = now.monotonic;
-    txn.comment = record.comment;
     txn.answered = true;
     note(txn, {Event::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
   }
@@ -55,7 +54,6 @@ void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now
   auto& txn = live_.emplace(record.gtid, Transaction(std::move(machine))).first->second;
   schedule(txn, record.gtid, wake);
   txn.since = now.monotonic;
-  txn.comment = record.comment;
   txn.key = record.idempotency_key;
   if (!txn.key.empty()) keys_in_flight_[txn.key] = {record.gtid, record.body_digest};
   note(txn,
@@ -203,7 +201,7 @@ TransactionSummary Engine::summary_of(const Transaction& txn, Now now) const {
   if (wake)
     summary.next_retry_ms = std::max<std::int64_t>(
         0, std::chrono::duration_cast<std::chrono::milliseconds>(*wake - now.monotonic).count());
-  summary.comment = txn.comment;
+  summary.comment = std::visit([](const auto& m) { return m.setup().comment; }, txn.machine);
   return summary;
 }
 

@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/boxed.h"
 #include "base/counters.h"
 #include "base/engine_loop.h"
 #include "base/gtid_map.h"
@@ -114,7 +115,7 @@ class Engine {
   struct Entry {
     explicit Entry(protocol::Branch b) : branch(std::move(b)) {}
     protocol::Branch branch;
-    std::optional<protocol::ThreePhaseCommit> quorum;  // from PREPARED on, of a three-phase one
+    Boxed<protocol::ThreePhaseCommit> quorum;  // from PREPARED on, of a three-phase one
     bool before_adoption = false;  // takes part in no ballot: see recovery::PreparedEntry
     Lsn promise_lsn;               // its last forced record, and what its execution may have read
     Lsn committed;                 // of its COMMITTED or ONE_PHASE record

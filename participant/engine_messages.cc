@@ -5,6 +5,7 @@
 
 #include "base/failpoint.h"
 #include "participant/engine.h"
+#include "protocol/packed_message.h"
 
 namespace troth::participant {
 
@@ -81,6 +82,16 @@ void Engine::on_batch(Batch batch, Now now) {
     count("stale_refused");
     return logger_.debug("refused a batch",
                          {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
+  }
+  PackedMessages packed(batch.packed);
+  while (auto message = packed.next()) {
+    if (*message) {
+      handle(batch.header.sender, std::move(**message), now);
+    } else {
+      count("messages_damaged");
+      logger_.warn("dropped a message of a peer",
+                   {{"peer", batch.header.sender}, {"why", message->error().context}});
+    }
   }
   for (auto& message : batch.messages) handle(batch.header.sender, std::move(message), now);
   if (batch.header.ended_below) forget_below(*batch.header.ended_below);

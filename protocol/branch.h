@@ -43,6 +43,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.h"
 #include "protocol/effects.h"
 #include "protocol/retry.h"
 #include "protocol/service.h"
@@ -163,7 +164,7 @@ class Branch {
   const Member& coordinator_member() const { return coordinator_; }
   CommitProtocol protocol() const { return protocol_; }
   /// Who was asked because the coordinator is silent; none while it is not.
-  const std::optional<CooperativeTermination>& asked() const { return asked_; }
+  const Boxed<CooperativeTermination>& asked() const { return asked_; }
   const std::string& redo() const { return redo_; }
   const std::vector<Member>& members() const { return members_; }
   const std::string& traceparent() const { return traceparent_; }
@@ -239,7 +240,7 @@ class Branch {
   bool continuity_not_proven_ = false;
   bool heard_ = false;    // the coordinator answered the last inquiry
   bool refused_ = false;  // ABORTED, and a crash will not make it vote yes
-  std::optional<CooperativeTermination> asked_;
+  Boxed<CooperativeTermination> asked_;
   std::optional<MonotonicTime> deadline_;  // of EXECUTING only
   std::uint32_t attempts_ = 0;             // inquiries sent
   std::optional<MonotonicTime> next_wake_;

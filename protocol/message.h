@@ -266,6 +266,9 @@ struct BatchHeader {
 };
 struct Batch {
   BatchHeader header;
+  /// Before the others: messages as they travelled (packed_message.h), each behind its length. A
+  /// tenth of the size, and whoever handles them reads them.
+  std::string packed;
   std::vector<Message> messages;
 };
 

@@ -162,4 +162,11 @@ Result<Message> unpack(std::string_view packed) {
   return message;
 }
 
+std::optional<Result<Message>> PackedMessages::next() {
+  if (in_.left() == 0) return std::nullopt;
+  const auto one = in_.bytes();
+  if (!in_.ok()) return fail(ErrorCode::kCorruption, "a packed message is cut off");
+  return unpack(one);
+}
+
 }  // namespace troth::protocol

@@ -3,6 +3,7 @@
 // transfer a third was the conversion between wire structs and ours. Others are rare and stay
 // plain Thrift.
 
+#include <optional>
 #include <string_view>
 
 #include "base/codec.h"
@@ -16,5 +17,18 @@ bool is_packable(const Message& message);
 void pack(ByteWriter& out, const Message& message);
 /// kCorruption says what does not fit.
 Result<Message> unpack(std::string_view packed);
+
+/// Packed messages in a row, each behind its length.
+class PackedMessages {
+ public:
+  /// `packed` outlives this.
+  explicit PackedMessages(std::string_view packed) : in_(packed) {}
+  /// The next one, or what is wrong with it: that costs none of the others, unless its length is
+  /// wrong. Nothing at the end.
+  std::optional<Result<Message>> next();
+
+ private:
+  ByteReader in_;
+};
 
 }  // namespace troth::protocol

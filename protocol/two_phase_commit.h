@@ -47,6 +47,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.h"
 #include "protocol/effects.h"
 #include "protocol/retry.h"
 #include "protocol/service.h"
@@ -181,7 +182,7 @@ class TwoPhaseCommit {
   std::optional<MonotonicTime> next_wake_;
   MonotonicTime next_resend_;
   bool recovered_ = false;
-  std::optional<ThreePhaseCommit> quorum_;
+  Boxed<ThreePhaseCommit> quorum_;
   std::optional<MonotonicTime> doubt_at_;  // when the client is told "not known yet"
 };
 

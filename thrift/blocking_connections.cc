@@ -28,7 +28,7 @@ class TakenOver final : public at::transport::TSocket {
     std::memcpy(buffer, unread_.data() + given_, n);
     given_ += n;
     if (given_ == unread_.size()) {
-      unread_ = {};
+      std::string().swap(unread_);  // gives its memory back, which assigning would not
       given_ = 0;
     }
     return static_cast<std::uint32_t>(n);

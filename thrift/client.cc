@@ -60,14 +60,55 @@ constexpr Method<v1::Admin_drainParticipant_pargs, v1::Admin_drainParticipant_pr
 
 }  // namespace
 
-Result<protocol::SubmitReply> Client::Impl::submit(const protocol::SubmitRequest& request) {
+v1::SubmitRequest Client::Impl::submit_to_wire(const protocol::SubmitRequest& request) const {
   v1::SubmitRequest wire;
   wire.__set_context(context_to_wire(request));
   if (request.client_name.empty() && !options_.client_name.empty())
     wire.context.__set_client_name(options_.client_name);
   wire.__set_transaction(to_wire(request));
-  const Duration patience =
-      request.deadline > Duration{0} ? request.deadline + kAnswerGrace : options_.call_timeout;
+  return wire;
+}
+
+Duration Client::Impl::patience(const protocol::SubmitRequest& request) const {
+  return request.deadline > Duration{0} ? request.deadline + kAnswerGrace : options_.call_timeout;
+}
+
+Status Client::Impl::begin_submit(const protocol::SubmitRequest& request) {
+  TROTH_TRY(connect());
+  const auto wire = submit_to_wire(request);
+  v1::Coordinator_submit_pargs args;
+  args.request = &wire;
+  const auto sent = connection_->send_call(kSubmit.service, kSubmit.name, args, patience(request));
+  if (!sent) connection_.reset();
+  return sent;
+}
+
+Result<protocol::SubmitReply> Client::Impl::finish_submit() {
+  if (!connection_) return fail(ErrorCode::kIllegalState, "no submit was begun");
+  v1::SubmitResponse response;
+  v1::Coordinator_submit_presult result;
+  result.success = &response;
+  if (auto received = connection_->receive(kSubmit.name, result); !received) {
+    connection_.reset();
+    return fail(ErrorCode::kTimeout,
+                received.error().context + "; the transaction may be committed or not");
+  }
+  protocol::SubmitReply reply;
+  if (auto declared = declared_error(result)) {
+    if (!declared->nothing_done())
+      return fail(ErrorCode::kTimeout,
+                  declared->error.context + "; the transaction may be committed or not");
+    reply.refusal = to_refusal(*declared);
+    return reply;
+  }
+  if (!result.__isset.success) return fail(ErrorCode::kTimeout, "the server gave an empty answer");
+  TROTH_ASSIGN_OR_RETURN(reply.outcome, from_wire(std::move(response.outcome), Where()));
+  return reply;
+}
+
+Result<protocol::SubmitReply> Client::Impl::submit(const protocol::SubmitRequest& request) {
+  const auto wire = submit_to_wire(request);
+  const Duration patience = this->patience(request);
   const auto until =
       SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(patience);
   std::optional<Error> unknown;  // why an earlier attempt may have been executed
@@ -105,6 +146,18 @@ Client& Client::operator=(Client&&) noexcept = default;
 
 Result<protocol::SubmitReply> Client::submit(const protocol::SubmitRequest& request) {
   return impl_->submit(request);
+}
+
+Status Client::begin_submit(const protocol::SubmitRequest& request) {
+  return impl_->begin_submit(request);
+}
+
+Result<protocol::SubmitReply> Client::finish_submit() {
+  return impl_->finish_submit();
+}
+
+int Client::submit_fd() const {
+  return impl_->connection_ ? impl_->connection_->fd() : -1;
 }
 
 Result<std::vector<protocol::SubmitReply>> Client::submit_batch(

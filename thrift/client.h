@@ -42,6 +42,14 @@ class Client {
   /// then; without one it is kTimeout at once, and nothing is sent twice. A refusal before a
   /// transaction exists is in the reply, not an error.
   Result<protocol::SubmitReply> submit(const protocol::SubmitRequest& request);
+  /// The two halves of submit(), without its repetitions: for a thread that speaks for several
+  /// clients. finish_submit() is due when submit_fd() is readable, and waits if it is called
+  /// earlier. An error of the first half: nothing was sent. Of the second: kTimeout, as of
+  /// submit().
+  Status begin_submit(const protocol::SubmitRequest& request);
+  Result<protocol::SubmitReply> finish_submit();
+  /// -1 while nothing was begun.
+  int submit_fd() const;
   /// Submits all, waits at most `wait` for all of them; replies in the order of the requests. An
   /// item still undecided then has outcome kPending (with its gtid only if it has a key).
   Result<std::vector<protocol::SubmitReply>> submit_batch(

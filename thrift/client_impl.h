@@ -100,6 +100,10 @@ class Client::Impl {
   }
 
   Result<protocol::SubmitReply> submit(const protocol::SubmitRequest& request);
+  Status begin_submit(const protocol::SubmitRequest& request);
+  Result<protocol::SubmitReply> finish_submit();
+  v1::SubmitRequest submit_to_wire(const protocol::SubmitRequest& request) const;
+  Duration patience(const protocol::SubmitRequest& request) const;
 
   ClientOptions options_;
   std::unique_ptr<Connection> connection_;

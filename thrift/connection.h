@@ -31,6 +31,14 @@ class Connection {
   Status call(std::string_view service, const std::string& method, const Pargs& args,
               Presult& result, Duration timeout);
 
+  /// The two halves of call(), for a thread that has several calls under way: one at a time on each
+  /// connection. The second half waits until the answer is there.
+  template <class Pargs>
+  Status send_call(std::string_view service, const std::string& method, const Pargs& args,
+                   Duration timeout);
+  template <class Presult>
+  Status receive(const std::string& method, Presult& result);
+
   /// False after a failure, when the server has closed, or when bytes arrived that nobody asked
   /// for.
   bool usable() const;
@@ -57,6 +65,13 @@ class Connection {
 template <class Pargs, class Presult>
 Status Connection::call(std::string_view service, const std::string& method, const Pargs& args,
                         Presult& result, Duration timeout) {
+  TROTH_TRY(send_call(service, method, args, timeout));
+  return receive(method, result);
+}
+
+template <class Pargs>
+Status Connection::send_call(std::string_view service, const std::string& method, const Pargs& args,
+                             Duration timeout) {
   const std::int32_t seqid = last_seqid_ = (last_seqid_ + 1) & 0x7fffffff;
   try {
     set_timeout(timeout);
@@ -66,7 +81,16 @@ Status Connection::call(std::string_view service, const std::string& method, con
     protocol_->writeMessageEnd();
     transport_->writeEnd();
     transport_->flush();
-    TROTH_ASSIGN_OR_RETURN(const bool has_result, read_head(method, seqid));
+    return {};
+  } catch (const std::exception& e) {
+    return fail(broken(e));
+  }
+}
+
+template <class Presult>
+Status Connection::receive(const std::string& method, Presult& result) {
+  try {
+    TROTH_ASSIGN_OR_RETURN(const bool has_result, read_head(method, last_seqid_));
     if (has_result) result.read(protocol_.get());
     protocol_->readMessageEnd();
     transport_->readEnd();

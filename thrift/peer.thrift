@@ -463,7 +463,7 @@ struct DeliverResponse {
   1: optional i64 batch_id
   /** Taken or not. */
   2: optional DeliverStatus status
-  /** How many messages were dropped because they are malformed or of an unknown kind. */
+  /** How many of `messages` were dropped because they are malformed or of an unknown kind. */
   3: optional i32 rejected
 }
 

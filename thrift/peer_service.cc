@@ -1,7 +1,5 @@
 #include "thrift/peer_service.h"
 
-#include "base/codec.h"
-#include "protocol/packed_message.h"
 #include "thrift/convert_peer.h"
 #include "thrift/service_guard.h"
 
@@ -29,12 +27,7 @@ void PeerService::deliver(v1::DeliverResponse& out, const v1::DeliverRequest& re
       logger_.warn("dropped a message of a peer",
                    {{"peer", batch.header.sender}, {"why", message.error().context}});
     };
-    ByteReader packed(request.packed);
-    while (packed.left() > 0) {
-      const auto one = packed.bytes();
-      take(packed.ok() ? protocol::unpack(one)
-                       : fail(ErrorCode::kCorruption, "a packed message is cut off"));
-    }
+    batch.packed = std::move(const_cast<v1::DeliverRequest&>(request).packed);
     auto& messages = const_cast<v1::DeliverRequest&>(request).messages;
     for (std::size_t i = 0; i < messages.size(); ++i)
       take(from_wire(std::move(messages[i]), Where(root, "messages", i)));

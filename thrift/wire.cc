@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t kFirstBufferBytes = 4096;
 constexpr std::uint32_t kReclaimAboveBytes = 1u << 20;
+constexpr std::uint32_t kKeptBytes = 64u << 10;  // of what frames are read into
 
 std::shared_ptr<apache::thrift::TConfiguration> make_configuration(const WireLimits& limits) {
   // The message limit must hold one frame; it is counted anew for each message.
@@ -61,6 +62,11 @@ void HardenedTransport::keep_a_buffer() {
 
 std::uint32_t HardenedTransport::readEnd() {
   const auto bytes = TFramedTransport::readEnd();
+  // A batch may wait seconds for its outcomes: what it was read into need not wait with it.
+  if (rBufSize_ > kKeptBytes) {
+    setReadBuffer(nullptr, 0);
+    rBuf_.reset();
+  }
   keep_a_buffer();
   resetConsumedMessageSize();
   return bytes;

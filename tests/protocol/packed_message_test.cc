@@ -103,6 +103,23 @@ TEST_CASE("the fields of a packed message") {
   CHECK(vote.voter == full_vote().voter);
 }
 
+TEST_CASE("packed messages in a row: one that is damaged costs none of the others") {
+  ByteWriter row;
+  row.bytes(packed(Ack{gtid_of(1)}));
+  row.bytes("nonsense");
+  row.bytes(packed(full_vote()));
+  const auto read = [](std::string_view bytes) {
+    std::string out;
+    PackedMessages messages(bytes);
+    while (const auto message = messages.next())
+      out += *message ? std::string(name_of(**message)) + " " : "damaged ";
+    return out;
+  };
+  CHECK(read(row.view()) == "ACK damaged VOTE ");
+  CHECK(read(row.view().substr(0, row.view().size() - 1)) == "ACK damaged damaged ");
+  CHECK(read("").empty());
+}
+
 TEST_CASE("what makes no sense is refused") {
   CHECK_FALSE(unpack(""));
   for (const int kind : {0, 5, 255}) {

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <vector>
 
+#include "protocol/packed_message.h"
 #include "protocol/service.h"
 #include "protocol/transport.h"
 
@@ -183,8 +184,12 @@ class FakePeer : public protocol::PeerHandler {
       --busy_times;
       return fail(ErrorCode::kBusy, "inbox full");
     }
+    const auto before = messages.size();
+    protocol::PackedMessages packed(batch.packed);
+    while (auto message = packed.next())
+      if (*message) messages.push_back(std::move(**message));
     for (auto& message : batch.messages) messages.push_back(std::move(message));
-    batch_sizes.push_back(batch.messages.size());
+    batch_sizes.push_back(messages.size() - before);
     headers.push_back(batch.header);
     changed.notify_all();
     return {};

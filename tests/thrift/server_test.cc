@@ -113,6 +113,53 @@ TEST_CASE("an abort is an outcome, a refusal is a refusal, a bad field is named"
   CHECK(reply->refusal->error.context == "branches[0].statements is missing");
 }
 
+TEST_CASE("one thread speaks for two clients") {
+  World world;
+  std::vector<std::function<void()>> answers;
+  std::mutex mutex;
+  std::condition_variable changed;
+  world.coordinator.on_submit = [&](protocol::SubmitRequest request, auto done) {
+    const std::lock_guard lock(mutex);
+    answers.push_back([key = request.idempotency_key, done] {
+      protocol::SubmitReply reply;
+      reply.outcome.gtid = gtid_of(key == "first" ? 1 : 2);
+      reply.outcome.outcome = protocol::Outcome::kCommitted;
+      if (key == "second")
+        reply.refusal =
+            protocol::Refusal{{ErrorCode::kBusy, "no"}, protocol::AbortCode::kBusy, 5ms};
+      done(std::move(reply));
+    });
+    changed.notify_all();
+  };
+  auto first = world.client();
+  auto second = world.client();
+  CHECK(first.submit_fd() == -1);
+  CHECK(first.finish_submit().error().code == ErrorCode::kIllegalState);
+  REQUIRE(first.begin_submit(request_of("first")));
+  REQUIRE(second.begin_submit(request_of("second")));
+  CHECK(first.submit_fd() >= 0);
+  CHECK(first.submit_fd() != second.submit_fd());
+  {
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return answers.size() == 2; });
+    for (auto answer = answers.rbegin(); answer != answers.rend(); ++answer) (*answer)();
+  }
+  const auto refused = second.finish_submit();
+  REQUIRE(refused);
+  REQUIRE(refused->refusal);
+  CHECK(refused->refusal->retry_after == 5ms);
+  const auto reply = first.finish_submit();
+  REQUIRE(reply);
+  CHECK(reply->outcome.gtid == gtid_of(1));
+  CHECK(reply->outcome.outcome == protocol::Outcome::kCommitted);
+  REQUIRE(first.begin_submit(request_of("first")));
+  world.server.reset();  // before anybody answers
+  const auto lost = first.finish_submit();
+  REQUIRE_FALSE(lost);
+  CHECK(lost.error().code == ErrorCode::kTimeout);
+  CHECK_FALSE(first.begin_submit(request_of("first")));
+}
+
 TEST_CASE("an answer that does not come is unknown, never aborted") {
   ServerOptions options;
   options.answer_grace = 10ms;
