@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace troth::participant::sqlite {
@@ -80,7 +81,35 @@ int Applier::authorize(void* self, int action, const char*, const char*, const c
   return silenced ? SQLITE_IGNORE : SQLITE_OK;
 }
 
+// For as long as it lives, if it is needed. Expires every statement of the connection, so many rows
+// share one.
+class Applier::TriggersOff {
+ public:
+  TriggersOff(Applier& applier, bool needed)
+      : applier_(applier), active_(needed && !applier.triggers_off_) {
+    if (active_) set(true);
+  }
+  ~TriggersOff() {
+    if (active_) set(false);
+  }
+  TriggersOff(const TriggersOff&) = delete;
+  TriggersOff& operator=(const TriggersOff&) = delete;
+
+ private:
+  void set(bool off) {
+    applier_.triggers_off_ = off;
+    sqlite3_db_config(applier_.db_.get(), SQLITE_DBCONFIG_ENABLE_TRIGGER, off ? 0 : 1, nullptr);
+  }
+
+  Applier& applier_;
+  const bool active_;
+};
+
 Status Applier::apply(const std::vector<RowOp>& operations) {
+  const TriggersOff off(*this,
+                        std::any_of(operations.begin(), operations.end(), [&](const RowOp& op) {
+                          return schema_.table(op.table).reaches_deleting_trigger;
+                        }));
   for (const auto& op : operations) TROTH_TRY(apply_one(op));
   return {};
 }
@@ -174,6 +203,7 @@ void Applier::bind_identity(PreparedStatement& stmt, int from, const RowOp& op) 
 
 Status Applier::apply_one(const RowOp& op) {
   const auto& table = schema_.table(op.table);
+  const TriggersOff off(*this, table.reaches_deleting_trigger);
   auto& changed = changed_;
   changed_columns(op, changed);
   if (op.kind == RowOpKind::kUpdate && changed.empty())

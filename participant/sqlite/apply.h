@@ -11,7 +11,8 @@ namespace troth::participant::sqlite {
 class Applier {
  public:
   /// Installs the authorizer that silences triggers while apply statements are compiled; it stays
-  /// for ever, because setting one expires every statement.
+  /// for ever, because setting one expires every statement. A DELETE in a trigger cannot be
+  /// silenced that way: where one may be reached triggers are switched off.
   Applier(Connection& db, const Schema& schema);
   /// kCorruption if a row is not where it must be.
   Status apply(const std::vector<RowOp>& operations);
@@ -21,6 +22,7 @@ class Applier {
   Status rehearse(const std::vector<RowOp>& operations);
 
  private:
+  class TriggersOff;
   static int authorize(void* self, int action, const char* a, const char* b, const char* db,
                        const char* trigger);
   Status compare(const RowOp& op);
@@ -34,6 +36,7 @@ class Applier {
   Connection& db_;
   const Schema& schema_;
   bool applying_ = false;
+  bool triggers_off_ = false;
   using Statements =
       std::map<std::tuple<RowOpKind, std::uint32_t, std::vector<std::size_t>>, PreparedStatement>;
   Statements statements_;

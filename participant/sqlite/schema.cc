@@ -198,9 +198,11 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     schema.tables_[found->second].without_rowid = kinds.integer(1) != 0;
     schema.tables_[found->second].strict = kinds.integer(2) != 0;
   }
-  TROTH_ASSIGN_OR_RETURN(auto triggers,
-                         db.prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"));
+  TROTH_ASSIGN_OR_RETURN(
+      auto triggers, db.prepare("SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'"));
   while (triggers.step() == SQLITE_ROW) {
+    const auto text = folded_name(triggers.text(1));
+    schema.has_deleting_trigger_ |= text.find("delete", text.find("begin")) != std::string::npos;
     const auto found = schema.by_name_.find(folded_name(triggers.text(0)));
     if (found != schema.by_name_.end()) schema.tables_[found->second].has_triggers = true;
   }
@@ -212,7 +214,20 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     TROTH_TRY(load_foreign_keys(db, table));
     schema.has_foreign_keys_ |= !table.foreign_keys.empty();
   }
+  if (schema.has_deleting_trigger_) schema.note_deleting_triggers();
   return schema;
+}
+
+// Every way that leads from a change of one row to triggers at all.
+void Schema::note_deleting_triggers() {
+  for (auto& table : tables_) {
+    table.reaches_deleting_trigger |= table.has_triggers;
+    for (const auto& key : table.foreign_keys) {
+      const auto parent = by_name_.find(folded_name(key.parent));
+      if (key.has_action && parent != by_name_.end())
+        tables_[parent->second].reaches_deleting_trigger = true;
+    }
+  }
 }
 
 const TableInfo* Schema::find(const std::string& name) const {

@@ -67,6 +67,7 @@ struct TableInfo {
   bool is_system = false;  ///< sqlite_*, troth_*
   bool is_gone = false;    ///< was dropped since the start; keeps its number
   bool has_triggers = false;
+  bool reaches_deleting_trigger = false;  ///< perhaps: through triggers or foreign key actions
 };
 
 struct RootPage {
@@ -112,6 +113,7 @@ class Schema {
                      std::vector<LockRequest>& out) const;
 
  private:
+  void note_deleting_triggers();
   /// The entry of a table in this schema: its old one, or a new one at the end.
   TableInfo& entry_for(const std::string& name);
   void lock_index(const TableInfo& table, const IndexInfo& index,
@@ -124,6 +126,7 @@ class Schema {
   std::vector<std::string> creates_;
   bool has_foreign_keys_ = false;
   bool has_deferred_foreign_keys_ = false;
+  bool has_deleting_trigger_ = false;
   std::int64_t version_ = 0;
 };
 

@@ -109,6 +109,21 @@ const std::vector<Supported>& supported() {
        "CREATE TRIGGER c BEFORE DELETE ON t BEGIN INSERT INTO l(w) VALUES ('gone '||old.id); END",
        {"INSERT INTO t VALUES (1,1),(2,2)", "UPDATE t SET v=v*5", "DELETE FROM t WHERE id=1"},
        "SELECT (SELECT group_concat(w) FROM l)||(SELECT n FROM m)"},
+      {"triggers that delete",
+       "CREATE TABLE t(id INTEGER PRIMARY KEY, up INT, v INT); CREATE TABLE l(id INTEGER PRIMARY "
+       "KEY, t INT); CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(id INTEGER PRIMARY "
+       "KEY, "
+       "p INT REFERENCES p ON DELETE CASCADE);"
+       "CREATE TRIGGER a AFTER DELETE ON t BEGIN DELETE FROM l WHERE t=old.id; DELETE FROM t WHERE "
+       "up=old.id; END; CREATE TRIGGER b AFTER UPDATE OF v ON t WHEN new.v<0 BEGIN DELETE FROM l; "
+       "INSERT INTO l VALUES (100+new.id,NULL); END;"
+       "CREATE TRIGGER d BEFORE DELETE ON c BEGIN DELETE FROM l WHERE id IN (SELECT max(id) FROM "
+       "l); UPDATE t SET v=v-10 WHERE id=old.id; END;"
+       "INSERT INTO t VALUES (1,NULL,1),(2,1,2),(3,1,3),(4,3,4),(5,NULL,5); INSERT INTO l VALUES "
+       "(1,1),(2,2),(3,4),(4,5),(5,5); INSERT INTO p VALUES (1); INSERT INTO c VALUES (4,1),(5,1)",
+       {"DELETE FROM t WHERE id<3", "INSERT INTO l VALUES (6,9),(7,9)", "UPDATE t SET v=v+1",
+        "DELETE FROM p", "UPDATE t SET v=-1 WHERE id=5", "REPLACE INTO t VALUES (5,NULL,8)"},
+       "SELECT (SELECT group_concat(id||':'||v) FROM t)||'/'||(SELECT group_concat(id) FROM l)"},
       {"INSTEAD OF triggers on views",
        "CREATE TABLE t(id INTEGER PRIMARY KEY, v INT); CREATE VIEW w AS SELECT id, v*2 AS d FROM t;"
        "CREATE TRIGGER i INSTEAD OF INSERT ON w BEGIN INSERT INTO t VALUES (new.id, new.d/2); END",
