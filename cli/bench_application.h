@@ -100,6 +100,8 @@ class Application {
 
 std::unique_ptr<Application> make_smallbank(const BenchOptions& options);
 std::unique_ptr<Application> make_tpcc(const BenchOptions& options);
+/// What SmallBank's database with so many customers holds beyond what was moved there: must be 0.
+std::string smallbank_difference_sql(std::int64_t customers);
 
 /// Shorthands for statements.
 protocol::Statement sql(std::string text, std::vector<protocol::Value> params = {});

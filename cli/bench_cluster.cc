@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "cli/interrupts.h"
 #include "thrift/client.h"
 
 namespace troth::cli {
@@ -92,7 +93,14 @@ std::string tail_of(const std::string& path) {
 Status run_to_end(const std::vector<std::string>& words, const std::string& log) {
   TROTH_ASSIGN_OR_RETURN(const pid_t pid, spawn(words, log, nullptr));
   int status = 0;
-  ::waitpid(pid, &status, 0);
+  while (::waitpid(pid, &status, WNOHANG) == 0) {
+    if (interrupt_pending()) {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+      return fail(ErrorCode::kIllegalState, fmt::format("interrupted while {} ran", words[0]));
+    }
+    ::poll(nullptr, 0, 2);
+  }
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
     return fail(ErrorCode::kNotFound, fmt::format("cannot run {}", words[0]));

@@ -13,6 +13,8 @@ namespace troth::cli {
 
 namespace {
 
+constexpr const char* kWorkloads = "transfer, read-only, recovery, smallbank and tpcc";
+
 /// A flag that takes a whole number between two bounds.
 struct Number {
   std::int64_t min, max;
@@ -37,11 +39,9 @@ Result<Workload> parse_workload(const std::string& word) {
   if (word == "smallbank") return Workload::kSmallBank;
   if (word == "tpcc") return Workload::kTpcc;
   const auto near = did_you_mean(word, {"transfer", "read-only", "recovery", "smallbank", "tpcc"});
-  return fail(
-      ErrorCode::kInvalidArgument,
-      fmt::format(
-          "unknown workload \"{}\"{}; there are transfer, read-only, recovery, smallbank and tpcc",
-          word, near.empty() ? "" : fmt::format(", did you mean {}?", near)));
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("unknown workload \"{}\"{}; there are {}", word,
+                          near.empty() ? "" : fmt::format(", did you mean {}?", near), kWorkloads));
 }
 
 /// "5s" or "5": a benchmark's seconds are numbers to everybody.
@@ -111,7 +111,11 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
                                                      {"--csv", &out.csv},
                                                      {"--json", &out.json},
                                                      {"--hgrm", &out.hgrm}};
-  if (words.empty()) return fail(ErrorCode::kInvalidArgument, "bench needs a workload: transfer");
+  if (words.empty() || words[0].rfind("-", 0) == 0)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("bench needs a workload first: {}; for example troth bench transfer "
+                            "--local --seconds 3",
+                            kWorkloads));
   TROTH_ASSIGN_OR_RETURN(out.workload, parse_workload(words[0]));
   for (std::size_t i = 1; i < words.size(); ++i) {
     const auto& word = words[i];

@@ -201,10 +201,8 @@ Result<std::vector<std::string>> SmallBank::violations(Teller& teller) {
     there.push_back(std::move(numbers));
     parts.push_back(
         {place,
-         {sql(fmt::format(
-             "SELECT (SELECT sum(balance) FROM savings) + (SELECT sum(balance) FROM checking) - "
-             "{} * (SELECT count(*) FROM savings) - ifnull((SELECT sum(amount) FROM moved), 0)",
-             2 * kStartBalance))}});
+         {sql(smallbank_difference_sql(
+             (customers_ - static_cast<std::int64_t>(place) - 1) / participants_ + 1))}});
   }
   TROTH_ASSIGN_OR_RETURN(const auto sums, teller.read(std::move(parts)));
   for (std::size_t place = 0; place < sums.size(); ++place)
@@ -232,6 +230,13 @@ Result<std::vector<std::string>> SmallBank::violations(Teller& teller) {
 }
 
 }  // namespace
+
+std::string smallbank_difference_sql(std::int64_t customers) {
+  return fmt::format(
+      "SELECT (SELECT ifnull(sum(balance), 0) FROM savings) + (SELECT ifnull(sum(balance), 0) FROM "
+      "checking) - {} - (SELECT ifnull(sum(amount), 0) FROM moved)",
+      2 * kStartBalance * customers);
+}
 
 std::unique_ptr<Application> make_smallbank(const BenchOptions& options) {
   return std::make_unique<SmallBank>(options);

@@ -306,51 +306,10 @@ Ended Tpcc::stock_level(Teller& teller, BenchRandom& random, std::int64_t w) {
 
 // ---- what must hold afterwards
 
-struct Condition {
-  const char* name;
-  const char* violations_sql;  // counts them in one database
-};
-
-constexpr Condition kConditions[] = {
-    {"1: W_YTD = sum(D_YTD)",
-     "SELECT count(*) FROM warehouse WHERE w_ytd <> (SELECT sum(d_ytd) FROM district WHERE d_w_id "
-     "= w_id)"},
-    {"2: D_NEXT_O_ID - 1 = max(O_ID) = max(NO_O_ID)",
-     "SELECT count(*) FROM district WHERE d_next_o_id - 1 <> (SELECT max(o_id) FROM orders WHERE "
-     "o_w_id = d_w_id AND o_d_id = d_id) OR d_next_o_id - 1 <> ifnull((SELECT max(no_o_id) FROM "
-     "new_order WHERE no_w_id = d_w_id AND no_d_id = d_id), d_next_o_id - 1)"},
-    {"3: max(NO_O_ID) - min(NO_O_ID) + 1 = rows of NEW-ORDER",
-     "SELECT count(*) FROM district WHERE (SELECT count(*) > 0 AND max(no_o_id) - min(no_o_id) + 1 "
-     "<> count(*) FROM new_order WHERE no_w_id = d_w_id AND no_d_id = d_id)"},
-    {"4: sum(O_OL_CNT) = rows of ORDER-LINE",
-     "SELECT count(*) FROM district WHERE (SELECT sum(o_ol_cnt) FROM orders WHERE o_w_id = d_w_id "
-     "AND o_d_id = d_id) <> (SELECT count(*) FROM order_line WHERE ol_w_id = d_w_id AND ol_d_id = "
-     "d_id)"},
-};
-
-// Summed over all databases, both sides are the same.
-struct Balance {
-  const char* name;
-  const char* difference_sql;  // {0} = orders of a district at first, {1} = W_YTD at first
-};
-
-constexpr Balance kBalances[] = {
-    {"what was ordered since the start = what left the stocks",
-     "SELECT (SELECT ifnull(sum(ol_quantity), 0) FROM order_line WHERE ol_o_id > {0}) - (SELECT "
-     "sum(s_ytd) FROM stock)"},
-    {"what customers paid = what HISTORY holds",
-     "SELECT (SELECT sum(c_ytd_payment) FROM customer) - (SELECT sum(h_amount) FROM history)"},
-    {"what warehouses got since the start = what HISTORY holds of it",
-     "SELECT (SELECT sum(w_ytd - {1}) FROM warehouse) - (SELECT sum(h_amount) FROM history) + "
-     "(SELECT count(*) FROM customer) * {2}"},
-};
-
 Result<std::vector<std::string>> Tpcc::violations(Teller& teller) {
   std::vector<Statement> questions;
-  for (const auto& condition : kConditions) questions.push_back(sql(condition.violations_sql));
-  for (const auto& balance : kBalances)
-    questions.push_back(sql(fmt::format(fmt::runtime(balance.difference_sql), scale_.customers,
-                                        kWarehouseStart, kPaidAtFirst)));
+  const auto conditions = tpcc::conditions(scale_);
+  for (const auto& condition : conditions) questions.push_back(sql(condition.sql));
   questions.push_back(
       sql(fmt::format("SELECT sum(d_next_o_id - 1 - {}) FROM district", scale_.customers)));
   std::vector<Teller::Part> parts;
@@ -365,12 +324,10 @@ Result<std::vector<std::string>> Tpcc::violations(Teller& teller) {
     ++question;
     return all;
   };
-  for (const auto& condition : kConditions)
-    if (const auto wrong = sum(); wrong > 0)
-      out.push_back(fmt::format("condition {} is violated {} times", condition.name, wrong));
-  for (const auto& balance : kBalances)
-    if (const auto difference = sum(); difference != 0)
-      out.push_back(fmt::format("{}: they differ by {}", balance.name, difference));
+  for (const auto& condition : conditions)
+    if (const auto wrong = sum(); wrong != 0)
+      out.push_back(fmt::format("{}: {} {}", condition.name,
+                                condition.counts ? "so often violated:" : "they differ by", wrong));
   const auto orders = sum();
   if (orders < ordered_ || orders > ordered_ + perhaps_ordered_)
     out.push_back(fmt::format("{} orders are there; clients were told of {}, and of {} nothing",

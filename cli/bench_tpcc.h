@@ -7,6 +7,7 @@
 // gives it). Money is in cents, rates are in 1/10000.
 
 #include <string>
+#include <vector>
 
 #include "cli/bench_options.h"
 
@@ -27,6 +28,14 @@ struct Scale {
 
 /// The tables and first rows of participant `index`.
 std::string schema_sql(const Scale& scale, std::size_t index);
+
+/// What must hold of the databases when no transaction is under way: 0, summed over all of them.
+struct Condition {
+  std::string name;  ///< with its number in clause 3.3.2, if it is one of the standard's
+  std::string sql;
+  bool counts = true;  ///< the violations; otherwise by how much two sums differ
+};
+std::vector<Condition> conditions(const Scale& scale);
 
 /// One of the 1000 last names (clause 4.3.2.3).
 std::string last_name(std::int64_t number);

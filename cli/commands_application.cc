@@ -11,6 +11,7 @@
 #include "cli/bench_application.h"
 #include "cli/bench_cluster.h"
 #include "cli/commands.h"
+#include "cli/interrupts.h"
 #include "cli/render.h"
 #include "cli/table_printer.h"
 
@@ -121,29 +122,31 @@ class ApplicationLoad {
 };
 
 /// The measured window, with the kills spread over it: the coordinator first, then one after the
-/// other.
-Status watch(const BenchOptions& options, LocalCluster& cluster, ApplicationReport& report) {
+/// other. Ctrl-C ends it early.
+Status watch(const BenchOptions& options, LocalCluster& cluster, Interrupts& interrupts,
+             ApplicationReport& report) {
   const auto began = SteadyClock::now();
   const auto nodes = static_cast<int>(cluster.nodes().size());
   for (; report.kills < options.kills; ++report.kills) {
-    std::this_thread::sleep_until(began + options.time * (report.kills + 1) / (options.kills + 1));
+    if (interrupts.wait(began + options.time * (report.kills + 1) / (options.kills + 1))) break;
     TROTH_TRY(cluster.bounce(static_cast<std::size_t>(report.kills % nodes)));
   }
-  std::this_thread::sleep_until(began + options.time);
+  interrupts.wait(began + options.time);
   report.seconds = std::chrono::duration<double>(SteadyClock::now() - began).count();
   return {};
 }
 
 Result<ApplicationReport> measure(const BenchOptions& options, Application& application) {
+  Interrupts interrupts;  // before any thread is started
   std::vector<std::string> schemas;
   for (int i = 0; i < options.participants; ++i)
     schemas.push_back(application.schema(static_cast<std::size_t>(i)));
   TROTH_ASSIGN_OR_RETURN(const auto cluster, LocalCluster::start(options, schemas));
   ApplicationReport report;
   ApplicationLoad load(options, application, cluster->nodes());
-  std::this_thread::sleep_for(options.warmup);
+  interrupts.wait(SteadyClock::now() + options.warmup);
   load.measure(true);
-  const auto watched = watch(options, *cluster, report);
+  const auto watched = watch(options, *cluster, interrupts, report);
   load.measure(false);
   load.stop(report);
   if (!watched) return fail(watched.error());
@@ -237,7 +240,7 @@ int bench_application(const Arguments& arguments, const BenchOptions& options) {
   const auto application =
       options.workload == Workload::kTpcc ? make_tpcc(options) : make_smallbank(options);
   const auto found = measure(options, *application);
-  if (!found) return report(arguments, found.error());
+  if (!found) return report(arguments, found.error().context, "", kFailed);
   auto json = report_json(options, *application, *found);
   if (!options.json.empty()) {
     std::ofstream file(options.json);

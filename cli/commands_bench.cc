@@ -1,6 +1,4 @@
 #include <fmt/format.h>
-#include <poll.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -13,6 +11,7 @@
 #include "cli/bench_load.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
+#include "cli/interrupts.h"
 #include "cli/render.h"
 #include "thrift/client.h"
 
@@ -22,32 +21,6 @@ using namespace protocol;
 using SteadyClock = std::chrono::steady_clock;
 
 namespace {
-
-/// Ctrl-C ends the measurement early, not the report.
-class Interrupts {
- public:
-  Interrupts() {
-    sigemptyset(&set_);
-    sigaddset(&set_, SIGINT);
-    sigaddset(&set_, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  /// True when interrupted before `until`.
-  bool wait(SteadyClock::time_point until) {
-    while (!seen_) {
-      const auto left = std::chrono::nanoseconds(until - SteadyClock::now()).count();
-      if (left <= 0) return false;
-      const timespec limit{static_cast<time_t>(left / 1'000'000'000),
-                           static_cast<long>(left % 1'000'000'000)};
-      if (sigtimedwait(&set_, nullptr, &limit) > 0) seen_ = true;
-    }
-    return true;
-  }
-
- private:
-  sigset_t set_{};
-  bool seen_ = false;
-};
 
 double own_cpu_seconds() {
   timespec used{};
@@ -189,7 +162,7 @@ Status write_file(const std::string& path, const std::string& text) {
 }
 
 Result<BenchReport> measure(const Arguments& arguments, const BenchOptions& options) {
-  Interrupts interrupts;  // before any thread is started
+  Interrupts interrupts;  // before any thread is started; ends the measurement, not the report
   std::unique_ptr<LocalCluster> cluster;
   BenchNodes nodes;
   if (options.local) {

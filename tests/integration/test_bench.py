@@ -1,6 +1,8 @@
 """`troth bench`: own and running clusters, every figure present, nothing left behind."""
 import json
 import os
+import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -8,9 +10,18 @@ import unittest
 from harness import BIN, Cluster
 
 
-def bench(*words, endpoint=None, timeout=60):
+def bench(*words, endpoint=None, timeout=60, env=None):
     command = [os.path.join(BIN, "troth"), *(("-e", endpoint) if endpoint else ()), "bench", *words, "-o", "json"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=env)
+
+
+def planting(directory, fault):
+    """An environment in which the stock tool that makes the benchmark's databases plants a fault in them."""
+    tool = os.path.join(directory, "sqlite3")
+    with open(tool, "w") as script:
+        script.write(f'#!/bin/sh\n{shutil.which("sqlite3")} "$@" || exit\nexec {shutil.which("sqlite3")} -bail "$2" "{fault}"\n')
+    os.chmod(tool, 0o755)
+    return {**os.environ, "PATH": directory + os.pathsep + os.environ["PATH"]}
 
 
 class Bench(unittest.TestCase):
@@ -56,6 +67,37 @@ class Bench(unittest.TestCase):
                 self.assertEqual(report["kills"], 2)
                 self.assertGreater(report["committed"], 0)
                 self.assertEqual(os.listdir(directory), [])
+
+    def test_a_broken_database_is_reported(self):
+        faults = (
+            (["smallbank", "--customers", "100"], " databases, and its client was told COMMITTED",
+             "CREATE TRIGGER forgets AFTER INSERT ON moved WHEN new.id % 2 BEGIN DELETE FROM moved WHERE id = new.id; END"),
+            (["tpcc", "--customers", "10", "--items", "100"], "condition 1, W_YTD = sum(D_YTD): so often violated: ",
+             "CREATE TRIGGER takes AFTER UPDATE OF d_ytd ON district BEGIN UPDATE warehouse SET w_ytd = w_ytd - 1 WHERE w_id = new.d_w_id; END"))
+        for (workload, *flags), expected, fault in faults:
+            with self.subTest(workload=workload), tempfile.TemporaryDirectory() as directory, tempfile.TemporaryDirectory() as tools:
+                run = bench(workload, "--local", "--dir", directory, "--seconds", "500ms", "--warmup", "0s", "--clients", "4", *flags,
+                            env=planting(tools, fault))
+                self.assertEqual(run.returncode, 1, run.stderr)
+                report = json.loads(run.stdout)
+                self.assertEqual((report["consistency"], report["surprises"]), ("violated", []))
+                self.assertIn(expected, " ".join(report["violations"]))
+                self.assertIn("this is a defect of troth", run.stderr)
+                self.assertEqual(os.listdir(directory), [])
+
+    def test_interrupted_it_reports_and_leaves_nothing_behind(self):
+        for words in (["transfer", "--accounts", "100"], ["smallbank", "--customers", "100"]):
+            with self.subTest(words=words), tempfile.TemporaryDirectory() as directory:
+                command = [os.path.join(BIN, "troth"), "bench", *words, "--local", "--dir", directory, "--seconds", "600", "--warmup", "0s", "-o", "json"]
+                run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                self.addCleanup(run.kill)
+                # From the first moment on, also before there is anything to measure.
+                while run.poll() is None and not os.listdir(directory):
+                    os.sched_yield()
+                run.send_signal(signal.SIGINT)
+                out, err = run.communicate(timeout=60)
+                self.assertEqual(os.listdir(directory), [], err)
+                self.assertIn("interrupted while", err) if run.returncode else self.assertGreaterEqual(json.loads(out)["committed"], 0)
 
     def test_recovery_counts_records_and_time(self):
         run = bench("recovery", "--local", "--seconds", "300ms", "--warmup", "100ms", "--accounts", "1000", "--in-flight", "16")
