@@ -38,7 +38,6 @@ Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
   out.color = variable("NO_COLOR").empty() && variable("TERM") != "dumb";
   out.by = variable("TROTH_OPERATOR");
   if (out.by.empty()) out.by = variable("USER");
-  bool from_flag = false;
   for (std::size_t i = 0; i < argv.size(); ++i) {
     const auto& word = argv[i];
     if (takes_any_word(word) && i + 1 < argv.size()) {
@@ -53,7 +52,7 @@ Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
     };
     if (word == "-e" || word == "--endpoint") {
       TROTH_ASSIGN_OR_RETURN(const auto endpoint, value());
-      if (!std::exchange(from_flag, true)) out.endpoints.clear();
+      if (!std::exchange(out.endpoint_named, true)) out.endpoints.clear();
       out.endpoints.push_back(endpoint);
     } else if (word == "-o" || word == "--output") {
       TROTH_ASSIGN_OR_RETURN(const auto text, value());

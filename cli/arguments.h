@@ -27,6 +27,7 @@ enum Exit : int {
 
 struct Arguments {
   std::vector<std::string> endpoints = {"127.0.0.1:7420"};
+  bool endpoint_named = false;  ///< by a flag: what is suggested must name it too
   Output output = Output::kTable;
   Duration timeout{std::chrono::seconds(15)};
   bool headers = true;

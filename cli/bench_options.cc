@@ -111,13 +111,11 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
                                                      {"--csv", &out.csv},
                                                      {"--json", &out.json},
                                                      {"--hgrm", &out.hgrm}};
-  if (words.empty() || words[0].rfind("-", 0) == 0)
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("bench needs a workload first: {}; for example troth bench transfer "
-                            "--local --seconds 3",
-                            kWorkloads));
-  TROTH_ASSIGN_OR_RETURN(out.workload, parse_workload(words[0]));
-  for (std::size_t i = 1; i < words.size(); ++i) {
+  const bool named = !words.empty() && !words[0].starts_with("--");
+  if (named) {
+    TROTH_ASSIGN_OR_RETURN(out.workload, parse_workload(words[0]));
+  }
+  for (std::size_t i = named ? 1 : 0; i < words.size(); ++i) {
     const auto& word = words[i];
     if (word == "--local") {
       out.local = true;

@@ -228,6 +228,7 @@ int participant(const Arguments& arguments, const Words& words) {
     if (link.peer.text() != name) continue;
     auto there = arguments;
     there.endpoints = {link.address};
+    there.endpoint_named = true;
     return status(there, {});
   }
   return report(arguments, fmt::format("no participant is called {}", name),

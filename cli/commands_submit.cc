@@ -183,9 +183,13 @@ int show(const Arguments& arguments, const SubmitReply& reply, bool keyed) {
     const auto& refusal = *reply.refusal;
     const auto wait =
         std::chrono::duration_cast<std::chrono::milliseconds>(refusal.retry_after).count();
-    return report(arguments, refusal.error.context,
-                  wait > 0 ? fmt::format("again after {} ms; nothing was started", wait) : "",
-                  static_cast<Exit>(code));
+    return report(
+        arguments, refusal.error.context,
+        wait > 0 ? fmt::format("again after {} ms; nothing was started", wait)
+        : refusal.code == AbortCode::kUnknownParticipant || refusal.code == AbortCode::kDraining
+            ? "troth participant list" + at_endpoint(arguments)
+            : "",
+        static_cast<Exit>(code));
   }
   std::printf("%s", describe(reply.outcome, arguments.headers).c_str());
   if (reply.outcome.outcome == Outcome::kAborted)

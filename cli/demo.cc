@@ -146,14 +146,17 @@ class Demo {
   }
 
   void next() const {
+    // What is gone cannot be tried: --quick ends here.
+    std::printf(quick_ ? "\nIt is over. `troth demo` without --quick waits, so that you can try\n"
+                       : "\nTry next (in another terminal):\n");
     std::printf(
-        "\nTry next (in another terminal):\n"
         "    export TROTH_ENDPOINT=%s\n    troth status\n    troth doctor\n"
-        "    troth txn list --recent\n"
-        "    troth submit --on north \"UPDATE accounts SET cents = cents - 5 WHERE id = 1\" \\\n"
-        "                 --on south \"UPDATE accounts SET cents = cents + 5 WHERE id = 1\"\n"
+        "    troth txn list --recent\n    troth submit \\\n"
+        "      --on north \"UPDATE accounts SET cents = cents - 5 WHERE id = 1\" \\\n"
+        "      --on south \"UPDATE accounts SET cents = cents + 5 WHERE id = 1\"\n"
         "    curl http://%s/metrics\n    sqlite3 %s \"SELECT sum(cents) FROM accounts\"\n",
-        endpoint_.c_str(), http_.c_str(), path("north.db").c_str());
+        quick_ ? "HOST:PORT" : endpoint_.c_str(), quick_ ? "HOST:PORT" : http_.c_str(),
+        quick_ ? "DIR/north.db" : path("north.db").c_str());
     if (keep_) std::printf("files are kept in %s\n", dir_.c_str());
     std::fflush(stdout);
   }

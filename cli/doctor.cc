@@ -113,15 +113,23 @@ class Doctor {
     if (status.in_doubt > 0) look_at_doubt(who, address, status);
     if (coordinator) look_at_aborts(who, status);
     if (findings_.size() == before)
-      ok(who, fmt::format("{} at {}, v{}, up {}, nothing in doubt", status.state, address,
-                          status.version, age_text(status.up_ms)));
+      ok(who, fmt::format("{} at {}, v{}, up {}, 0 in doubt", status.state, address, status.version,
+                          age_text(status.up_ms)));
     if (coordinator) return;
     for (const auto& link : status.links)
-      if (!link.connected)
-        add({Level::kFail, "coordinator " + link.peer.text(), "not connected: " + link.last_error,
-             "none: its log holds every decision; prepared rows stay locked",
-             fmt::format("start {} again with the same data directory", link.peer),
-             "coordinator-down"});
+      if (!link.connected) look_at_lost_peer(link);
+  }
+
+  void look_at_lost_peer(const LinkStatus& link) {
+    const auto next = fmt::format("start {} again with the same data directory", link.peer);
+    if (link.role == Role::kParticipant)
+      return add({Level::kFail, "participant " + link.peer.text(),
+                  "not connected: " + link.last_error,
+                  "none: only three-phase transactions with it may have to wait for a majority",
+                  next, "agent-down"});
+    add({Level::kFail, "coordinator " + link.peer.text(), "not connected: " + link.last_error,
+         "none: its log holds every decision; prepared rows stay locked", next,
+         "coordinator-down"});
   }
 
   void look_at_alarm(const std::string& who, const std::string& address, const std::string& alarm) {

@@ -19,26 +19,30 @@ Commands
   outcome      what became of a transaction
   status       is it healthy, and is anything stuck
   doctor       what is wrong, is data at risk, what to type next
-  txn          list | show ID | watch ID | retry ID|--all | resolve ID | forget ID |
-               begin | commit ID | rollback ID
+  txn          list | show ID | watch ID | retry ID|--all | resolve ID |
+               forget ID | begin | commit ID | rollback ID
   sql          statements for one participant, alone or in an open transaction
   shell        the same, line by line
   query        one SELECT over many participants, merged by another
   participant  list | show NAME | drain NAME | resume NAME | orphans
   audit        what operators did, when and why
   log          dump | verify | stats DIR   (offline, read-only)
-  bench        transfer | read-only | recovery | smallbank | tpcc   (throughput, latency, cost)
-  demo         a throw-away cluster: transfers, a crash, an audit   [--quick] [--keep]
+  bench        transfer | read-only | recovery | smallbank | tpcc
+               (throughput, latency, cost)
+  demo         a throw-away cluster: transfers, a crash, an audit
   config       show [--origin] | check | example   (settings of the daemons)
   completion   bash | zsh | fish
-  help         this, or a topic: a command, examples, exit-codes, states, formats
+  help         this, or a topic: a command, examples, exit-codes, states,
+               formats
   version
 
 Global flags (anywhere)
-  -e, --endpoint HOST:PORT   the daemon to talk to (default 127.0.0.1:7420; TROTH_ENDPOINT)
-  -o, --output FORMAT        table, json, jsonl, plain (tab-separated; troth help formats)
+  -e, --endpoint HOST:PORT   the daemon to talk to (TROTH_ENDPOINT; default
+                             127.0.0.1:7420)
+  -o, --output FORMAT        table, json, jsonl, plain (troth help formats)
       --timeout 15s          longest wait for an answer
-      --operator NAME        who asks, for the audit trail (TROTH_OPERATOR; default: USER)
+      --operator NAME        who asks, for the audit trail (TROTH_OPERATOR;
+                             default: USER)
       --no-headers  --no-color  -q
 
 Start here:  troth help examples
@@ -50,21 +54,29 @@ const std::map<std::string, std::string>& topics() {
        R"help(troth submit --on NAME "SQL" [--param V ...] [--expect "rows = 1"] [--on ...]
 troth submit FILE.json | -
 
-  --on NAME "SQL"     a statement for a participant; repeat for more (same NAME = same branch)
-  --param V           next parameter ?1, ?2, ... of that statement: 5, 1.5, text, or typed
-                      int:5 real:1.5 text:5 blob:00ff null
-  --expect "rows = 1" row count that must hold ("rows >= 1" too), else the transaction aborts
-  --key KEY           idempotency key: the same key and body is done once, however often it is sent
+  --on NAME "SQL"     a statement for a participant; repeat for more (same
+                      NAME = same branch)
+  --param V           next parameter ?1, ?2, ... of that statement: 5, 1.5,
+                      text, or typed int:5 real:1.5 text:5 blob:00ff null
+  --expect "rows = 1" row count that must hold ("rows >= 1" too), else the
+                      transaction aborts
+  --key KEY           idempotency key: the same key and body is done once,
+                      however often it is sent
   --deadline 5s       time to reach a decision (100ms to 10m)
-  --wait applied      answer when every database file holds it (default: when it is decided)
-  --protocol P        two_phase, or three_phase: a majority can end it without the coordinator
-  --batch             submit everything at once and wait for all (up to --timeout)
+  --wait applied      answer when every database file holds it (default: when it
+                      is decided)
+  --protocol P        two_phase, or three_phase: a majority can end it without
+                      the coordinator
+  --batch             submit everything at once and wait for all of it (up to
+                      --timeout)
   --retries N         try again after aborts that say they are retryable
   --comment TEXT      shown to operators
 
 JSON: one object, an array, or one object a line:
   {"key": "order-17", "branches": [
-     {"on": "stock",  "statements": [{"sql": "UPDATE items SET n = n - ?1 WHERE id = ?2", "params": [1, 7], "expect": "rows = 1"}]},
+     {"on": "stock", "statements": [
+        {"sql": "UPDATE items SET n = n - ?1 WHERE id = ?2",
+         "params": [1, 7], "expect": "rows = 1"}]},
      {"on": "ledger", "statements": ["INSERT INTO entries(item) VALUES (7)"]}]}
 )help"},
       {"outcome",
@@ -72,90 +84,104 @@ JSON: one object, an array, or one object a line:
        "guess.\n"},
       {"status", R"help(troth status [--check] [-e HOST:PORT]
 
-  One screen about a coordinator or a participant: health, links, what is in doubt and because of
-  whom, alarms. --check exits 6 if a link is down, an alarm is up, or it is not ready.
+  One screen about a coordinator or a participant: health, links, what is in
+  doubt and because of whom, alarms. --check exits 6 if a link is down, an alarm
+  is up, or it is not ready.
 )help"},
       {"doctor", R"help(troth doctor [-e HOST:PORT]
 troth doctor --data-dir DIR     of a daemon that does not start
 
-  Looks at a daemon, and from a coordinator at every participant. One finding after the other: OK,
-  WARN or FAIL, the cause, whether data is at risk, what to type next, and the runbook. Exits 6 on
-  FAIL. Changes nothing.
+  Looks at a daemon, and from a coordinator at every participant. One finding
+  after the other: OK, WARN or FAIL, the cause, whether data is at risk, what to
+  type next, and the runbook. Exits 6 on FAIL. Changes nothing.
 )help"},
       {"txn", R"help(troth txn list [--in-doubt|--active|--recent] [--limit 100] [--after CURSOR]
-troth txn show ID          ID may be any unique start or end of 6 or more characters
-troth txn watch ID         one line for each change until it ends (up to --timeout)
+troth txn show ID          ID may be any unique start or end of 6 or more
+                           characters
+troth txn watch ID         one line for each change until it ends (or --timeout)
 troth txn retry ID|--all   tries now instead of after its back-off; always safe
-troth txn begin [--deadline 60s] [--idle 10s] [--comment TEXT] [--retry-of ID] [--protocol P]
-                       opens an interactive transaction and prints its ID; it ends by itself
-                       when nobody talks to it for the idle time, or at the deadline
+troth txn begin [--deadline 60s] [--idle 10s] [--comment TEXT] [--retry-of ID]
+                [--protocol P]
+                           opens an interactive transaction and prints its ID;
+                           it ends by itself when nobody talks to it for the
+                           idle time, or at the deadline
 troth txn commit ID | rollback ID
 
 On a participant that is cut off from its coordinator for good:
 troth txn resolve ID --commit|--abort --dry-run
-                           whom to ask first, and what would follow; changes nothing
-troth txn resolve ID --commit|--abort --reason TEXT --confirm TAIL [--revision R]
-                           TAIL: the last six characters of the id, typed by you. R (of txn show):
-                           refused if it has moved on since. Refused wherever somebody knows.
+                           whom to ask first, what would follow; changes nothing
+troth txn resolve ID --commit|--abort --reason TEXT --confirm TAIL
+                     [--revision R]
+                           TAIL: the last six characters of the id, typed by
+                           you. R (of txn show): refused if it has moved on
+                           since. Refused wherever somebody knows.
 troth txn forget ID --reason TEXT --confirm TAIL
                            a decision by hand is shown until then
 )help"},
       {"sql", R"help(troth sql NAME "SQL" [--param V ...] [--expect "rows = 1"] ["SQL" ...]
 troth sql --txn ID NAME "SQL" ...
 
-  Alone: a transaction of its own. With --txn: inside the one that `troth txn begin` opened; its
-  statements see what earlier ones wrote, others see it after the commit. A statement that fails
-  aborts the whole transaction.
+  Alone: a transaction of its own. With --txn: inside the one that `troth txn
+  begin` opened; its statements see what earlier ones wrote, others see it after
+  the commit. A statement that fails aborts the whole transaction.
 
   CREATE, DROP and ALTER: alone, without --txn and without other statements.
-    troth sql p1 "ALTER TABLE items ADD COLUMN note" "CREATE INDEX items_note ON items(note)"
+    troth sql p1 "ALTER TABLE items ADD COLUMN note" \
+                 "CREATE INDEX items_note ON items(note)"
 )help"},
       {"query",
-       R"help(troth query --on all|NAME,NAME "SELECT ..." [--param V ...] [--merge "SELECT ... FROM parts"]
+       R"help(troth query --on all|NAME,NAME "SELECT ..." [--param V ...]
+            [--merge "SELECT ... FROM parts"]
 
-  One transaction that only reads: no other transaction falls between the parts. --merge runs over a
-  table "parts" in memory that holds all rows, with the column "participant" in front.
+  One transaction that only reads: no other transaction falls between the parts.
+  --merge runs over a table "parts" in memory that holds all rows, with the
+  column "participant" in front.
 )help"},
       {"shell", R"help(troth shell [< script]
 
   begin | commit | rollback, .on NAME, NAME: SQL;  SQL;  .help  .quit
-  Leaving the shell (or losing the connection) rolls back what is open. A script ends with the
-  worst exit code of its lines.
+  Leaving the shell (or losing the connection) rolls back what is open. A script
+  ends with the worst exit code of its lines.
 )help"},
       {"participant", R"help(troth participant list
 troth participant show NAME          its own status
 troth participant drain NAME [--reason TEXT]
-                                     nothing new touches it; what runs goes on. Until resumed
+                                     nothing new touches it; what runs goes on.
+                                     Until resumed
 troth participant resume NAME
-troth participant orphans            branches in doubt that the coordinator does not work on; exits 6
-                                     if there are any
+troth participant orphans            branches in doubt that the coordinator does
+                                     not work on; exits 6 if there are any
 )help"},
-      {"demo",
-       "troth demo [--quick] [--keep]\n\n  Starts a coordinator and three agents in a temporary "
-       "directory, moves money, kills the\n  coordinator, audits with sqlite3 and says what to try "
-       "next. Ends with Return (--quick: at once)\n  and removes its files (--keep: leaves "
-       "them).\n"},
+      {"demo", R"help(troth demo [--quick] [--keep]
+
+  Starts a coordinator and three agents in a temporary directory, moves money,
+  kills the coordinator, audits with sqlite3 and says what to try next. Ends
+  with Return (--quick: at once) and removes its files (--keep: leaves them).
+)help"},
       {"audit",
        "troth audit\n\n  What operators did at this daemon, newest first: when, what, on "
-       "which transaction, who, why.\n"},
+       "which\n  transaction, who, why.\n"},
       {"config",
        R"help(troth config show [--origin] [--role coordinator|participant] [--config FILE]
 troth config check [--role ...] [--config FILE]
 troth config example [--role ...]      a commented file with every setting
 
-  As the daemon would see it: environment over file over default. --origin says where each came from.
+  As the daemon would see it: environment over file over default. --origin says
+  where each came from.
 )help"},
       {"completion", R"help(source <(troth completion bash)
 troth completion zsh > "${fpath[1]}/_troth"
 troth completion fish > ~/.config/fish/completions/troth.fish
 )help"},
       {"formats", R"help(table   for people: aligned, cut to the terminal, ages relative
-json    one object, "schema" first; durations carry their unit in the key (age_ms, rtt_us)
+json    one object, "schema" first; durations carry their unit in the key
+        (age_ms, rtt_us)
 jsonl   lists: one object a line
-plain   lists: tab-separated, never cut; one answer: a line path<TAB>value for each leaf
+plain   lists: tab-separated, never cut; one answer: a line path<TAB>value for
+        each leaf
 
-Data goes to stdout, everything else to stderr. Colour only on a terminal, and never with --no-color,
-NO_COLOR or TERM=dumb.
+Data goes to stdout, everything else to stderr. Colour only on a terminal, and
+never with --no-color, NO_COLOR or TERM=dumb.
 )help"},
       {"log", R"help(troth log dump DIR     every record, as a table or JSON lines (-o jsonl)
 troth log verify DIR   checks all checksums and chains
@@ -164,38 +190,54 @@ troth log stats DIR    counts by type
   Reads only; works while the daemon runs and on logs it refuses to open.
 )help"},
       {"bench",
-       R"help(troth bench transfer|read-only --local [flags]     own daemons in a temporary directory
-troth bench transfer|read-only -e HOST:PORT [flags]   a running coordinator
-troth bench recovery --local [flags]     transfers, kill -9, time until ready again
-troth bench smallbank|tpcc --local [flags]   interactive transactions of whole applications
+       R"help(troth bench [transfer]|read-only --local [flags]
+                       own daemons in a temporary directory
+troth bench [transfer]|read-only -e HOST:PORT [flags]
+                       a running coordinator
+troth bench recovery --local [flags]
+                       transfers, kill -9, time until ready again
+troth bench smallbank|tpcc --local [flags]
+                       interactive transactions of whole applications
 
   --clients 8          threads with one transaction at a time each
-  --in-flight N        instead: N at once through submitBatch, in batches of --batch
+  --in-flight N        instead: N at once through submitBatch, in batches of
+                       --batch
   --rate N             open loop: N a second, latency from the intended start
   --participants 2  --accounts 100000  --hot N (only the first N accounts)
   --abort-percent N    so many of a hundred must fail
   --seconds 5  --warmup 1  --seed 1
-  --csv FILE  --json FILE  --hgrm FILE     throughput by second, everything, percentiles
+  --csv FILE  --json FILE  --hgrm FILE
+                       throughput by second, everything, percentiles
   --dir DIR            where --local puts its directory: name the disk you mean
   --segment-bytes SIZE of the logs of --local
 
-  smallbank, tpcc: --clients, --participants, --seconds, --warmup, --seed, --json, --dir and
-  --customers N        smallbank: in all (10000); tpcc: of a district (300, the standard has 3000)
-  --warehouses N  --items N    tpcc: twice the participants; 10000, the standard has 100000
+  smallbank, tpcc: --clients, --participants, --seconds, --warmup, --seed,
+  --json, --dir and
+  --customers N        smallbank: in all (10000); tpcc: of a district (300, the
+                       standard has 3000)
+  --warehouses N       tpcc: twice the participants
+  --items N            tpcc: 10000, the standard has 100000
   --kills N            kill -9 of so many daemons meanwhile, and their restart
   They check the databases afterwards and end with CONSISTENCY ok or violated.
 
-  Every write is as durable as ever. At the end the sum of all balances must be what it was.
+  Every write is as durable as ever. At the end the sum of all balances must be
+  what it was.
   A running coordinator's participants need this table:
-    CREATE TABLE bench_accounts(id INTEGER PRIMARY KEY, balance INTEGER NOT NULL);
-    WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
+    CREATE TABLE bench_accounts(id INTEGER PRIMARY KEY,
+                                balance INTEGER NOT NULL);
+    WITH RECURSIVE n(i) AS
+      (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
       INSERT INTO bench_accounts SELECT i, 1000 FROM n;
 )help"},
       {"examples",
        R"help(# take one item from stock, charge the account, write it down: all or nothing
-troth submit --on stock    "UPDATE items SET n = n - 1 WHERE id = ?1" --param 7 --expect "rows = 1" \
-             --on accounts "UPDATE accounts SET cents = cents - ?1 WHERE id = ?2" --param 1999 --param 42 --expect "rows = 1" \
-             --on ledger   "INSERT INTO entries(item, account, cents) VALUES (?1, ?2, ?3)" --param 7 --param 42 --param 1999
+troth submit \
+  --on stock "UPDATE items SET n = n - 1 WHERE id = ?1" \
+      --param 7 --expect "rows = 1" \
+  --on accounts "UPDATE accounts SET cents = cents - ?1 WHERE id = ?2" \
+      --param 1999 --param 42 --expect "rows = 1" \
+  --on ledger "INSERT INTO entries(item, account, cents) VALUES (?1, ?2, ?3)" \
+      --param 7 --param 42 --param 1999
 
 # the same, safe to repeat after a lost connection
 troth submit --key order-17 order.json
@@ -214,15 +256,19 @@ troth log dump /var/lib/troth/c1 -o jsonl
 2  usage
 3  unreachable, timed out or not known yet (submit: ask `troth outcome`)
 4  not found
-5  refused: busy, draining, key used for another request, not supported, somebody knows better
+5  refused: busy, draining, key used for another request, not supported,
+   somebody knows better
 6  doctor, status --check, participant orphans: a problem was found
 
-Daemons: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
+Daemons: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75
+fenced or data directory in use.
 )help"},
       {"states", R"help(Coordinator
   preparing    votes are being collected
   deciding     every vote is in; the COMMIT record is on its way to the disk
-  committing   COMMIT is durable; repeated until every participant has acknowledged
+  precommitting  three_phase: a majority of its members is to hold PRECOMMITTED
+  committing   COMMIT is durable; repeated until every participant has
+               acknowledged
   one_phase    a single participant decides
   uncertain    that participant has not answered; it is being asked
 
@@ -232,8 +278,11 @@ Participant
   prepared     voted yes; only a decision ends it (in doubt while there is none)
   read_only    wrote nothing; keeps its read locks until every vote is in
   committing, committed, aborted
-  heuristic_committed, heuristic_aborted   an operator decided; the true decision is not known, or the same
-  heuristic_mixed      the coordinator had decided otherwise: the databases differ
+  heuristic_committed, heuristic_aborted
+                       an operator decided; the true decision is not known, or
+                       the same
+  heuristic_mixed      the coordinator had decided otherwise: the databases
+                       differ
   heuristic_hazard     the coordinator cannot prove any more what it decided
 )help"},
   };

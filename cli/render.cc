@@ -55,7 +55,9 @@ int report(const Arguments& arguments, const Error& error) {
   const auto name = to_string(error.code);
   switch (error.code) {
     case ErrorCode::kInvalidArgument:
-      return report(arguments, error.context, "troth help", kUsage, name);
+      return report(arguments, error.context,
+                    arguments.words.empty() ? "troth help" : "troth help " + arguments.words[0],
+                    kUsage, name);
     case ErrorCode::kUnavailable:
       return report(arguments, error.context,
                     "is the daemon running there? set it with -e HOST:PORT or TROTH_ENDPOINT",
@@ -123,6 +125,10 @@ void print_list(const Arguments& arguments, const ordered_json& view, const char
                         ? table.tab_separated(arguments.headers)
                         : table.print(arguments.headers, terminal_width());
   std::printf("%s", text.c_str());
+}
+
+std::string at_endpoint(const Arguments& arguments) {
+  return arguments.endpoint_named ? " -e " + arguments.endpoints[0] : "";
 }
 
 std::string warn_color(const Arguments& arguments, const std::string& text) {

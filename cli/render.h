@@ -37,6 +37,8 @@ void print_view(const Arguments& arguments, const nlohmann::ordered_json& view);
 void print_list(const Arguments& arguments, const nlohmann::ordered_json& view,
                 const char* rows_key, const char* row_schema, const TablePrinter& table,
                 const char* nothing);
+/// " -e HOST:PORT" for a command that is suggested, if this one was given it as a flag; else "".
+std::string at_endpoint(const Arguments& arguments);
 /// Words that a person must see stand out on a terminal that wants colour; elsewhere as they are.
 std::string warn_color(const Arguments& arguments, const std::string& text);
 

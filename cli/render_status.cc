@@ -1,6 +1,7 @@
 // Status and one transaction, for people.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "cli/render.h"
@@ -30,6 +31,13 @@ std::string rtt(const LinkStatus& link) {
                          : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000.0);
 }
 
+/// Without the peer's name and address, which stand beside it.
+std::string last_error(const LinkStatus& link) {
+  const auto known = fmt::format("cannot reach {} at {}: ", link.peer, link.address);
+  return link.last_error.starts_with(known) ? link.last_error.substr(known.size())
+                                            : link.last_error;
+}
+
 std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
 }
@@ -41,12 +49,16 @@ std::string joined(const std::vector<std::string>& words) {
 }
 
 std::string links_table(const Arguments& arguments, const NodeStatus& status) {
-  const bool coordinator = status.role == Role::kCoordinator;
-  TablePrinter table({coordinator ? "PARTICIPANT" : "COORDINATOR", "ADDRESS", "HEALTH", "RTT",
-                      "QUEUED", "LAST ERROR"});
+  const bool all_coordinators =
+      std::all_of(status.links.begin(), status.links.end(),
+                  [](const LinkStatus& link) { return link.role != Role::kParticipant; });
+  TablePrinter table({status.role == Role::kCoordinator ? "PARTICIPANT"
+                      : all_coordinators                ? "COORDINATOR"
+                                                        : "PEER",
+                      "ADDRESS", "HEALTH", "RTT", "QUEUED", "LAST ERROR"});
   for (const auto& link : status.links)
     table.add({link.peer.text(), or_dash(link.address), health(link), rtt(link),
-               std::to_string(link.queued), link.connected ? "-" : or_dash(link.last_error)});
+               std::to_string(link.queued), link.connected ? "-" : or_dash(last_error(link))});
   return table.empty() ? "" : table.print(arguments.headers, terminal_width()) + "\n";
 }
 
@@ -57,18 +69,20 @@ std::string verdict(const Arguments& arguments, const NodeStatus& status,
   for (const auto& alarm : status.alarms)
     out += warn_color(arguments, "ALARM") + "  " + printable(alarm) + "\n";
   if (!status.alarms.empty())
-    out += "data may be at risk: see docs/runbooks/alarm.md.   next: troth doctor\n";
+    out += fmt::format("data may be at risk: see docs/runbooks/alarm.md.   next: troth doctor{}\n",
+                       at_endpoint(arguments));
   if (status.in_doubt == 0)
     return out + (coordinator ? "nothing is in doubt.\n" : "no branch is in doubt.\n");
   return out + fmt::format(
                    "{} {}{} in doubt or not yet confirmed, oldest {}{}. Nothing is lost; its "
-                   "rows stay locked.\nnext: troth txn list --in-doubt\n",
+                   "rows stay locked.\nnext: troth txn list --in-doubt{}\n",
                    status.in_doubt, coordinator ? "transaction" : "branch",
                    status.in_doubt == 1 ? ""
                    : coordinator        ? "s"
                                         : "es",
                    age_text(status.oldest_in_doubt_ms),
-                   blockers.empty() ? "" : ", blocked by " + joined(blockers));
+                   blockers.empty() ? "" : ", blocked by " + joined(blockers),
+                   at_endpoint(arguments));
 }
 
 }  // namespace
@@ -120,7 +134,13 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
   }
   if (!detail.events.empty()) out += "\n";
   for (const auto& event : detail.events) out += "  " + printable(event) + "\n";
-  return out + "\n" + printable(detail.explanation) + "\n";
+  out += "\n" + printable(detail.explanation) + "\n";
+  if (summary.next_retry_ms < 0 || summary.waiting_for.empty()) return out;
+  std::string names;
+  for (const auto& name : summary.waiting_for) names += (names.empty() ? "" : ", ") + name.text();
+  return out + fmt::format("next: see that {} {}; then troth txn retry {}{}\n", names,
+                           summary.waiting_for.size() == 1 ? "answers" : "answer", summary.gtid,
+                           at_endpoint(arguments));
 }
 
 }  // namespace troth::cli

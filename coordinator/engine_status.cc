@@ -144,6 +144,7 @@ NodeStatus Engine::status(Now now) const {
     shown.peer = name;
     if (shown.address.empty()) shown.address = address;
     shown.draining = is_drained(name);
+    shown.role = Role::kParticipant;
     status.links.push_back(std::move(shown));
   }
   for (const auto& [gtid, txn] : live_) {

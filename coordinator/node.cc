@@ -267,6 +267,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     for (auto& shown : status.links)
       if (auto link = transport_->link(shown.peer)) {
         link->draining = shown.draining;
+        link->role = shown.role;
         shown = std::move(*link);
       }
   }

@@ -15,6 +15,11 @@ ordered_json names(const std::vector<NodeName>& list) {
   return out;
 }
 
+std::string role_name(std::optional<Role> role) {
+  if (!role) return "";
+  return *role == Role::kCoordinator ? "coordinator" : "participant";
+}
+
 ordered_json with_schema(const char* schema, const ordered_json& body) {
   ordered_json out{{"schema", schema}};
   out.update(body);
@@ -25,6 +30,7 @@ ordered_json with_schema(const char* schema, const ordered_json& body) {
 
 ordered_json to_json(const LinkStatus& link) {
   return {{"peer", link.peer.text()},
+          {"role", role_name(link.role)},
           {"address", link.address},
           {"connected", link.connected},
           {"since_unix_ms", link.since_unix_ms},
@@ -38,7 +44,7 @@ ordered_json to_json(const LinkStatus& link) {
 
 ordered_json to_json(const NodeStatus& status) {
   ordered_json out{{"name", status.name.text()},
-                   {"role", status.role == Role::kCoordinator ? "coordinator" : "participant"},
+                   {"role", role_name(status.role)},
                    {"state", status.state},
                    {"version", status.version},
                    {"up_ms", status.up_ms},

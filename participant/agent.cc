@@ -146,7 +146,10 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     auto status = ask<NodeStatus>([](Engine& engine, Now now) { return engine.status(now); });
     if (!status) return status;
     for (auto& shown : status->links)
-      if (auto link = transport_->link(shown.peer)) shown = std::move(*link);
+      if (auto link = transport_->link(shown.peer)) {
+        link->role = shown.role;
+        shown = std::move(*link);
+      }
     const auto stats = wal_->stats();
     status->counters.emplace_back("fsyncs", stats.syncs);
     status->counters.emplace_back("records", stats.records);

@@ -132,10 +132,10 @@ std::vector<std::string> Engine::consequences(const Entry& entry, Decision decis
     const auto here = std::count_if(members.begin(), members.end(), [&](const Member& member) {
       return member.name == options_.name || is_connected(member.name);
     });
-    lines.push_back(
-        fmt::format("it is a three-phase transaction: {} of its {} members end it together, {} "
-                    "are connected here. Connecting more of them is better than deciding",
-                    entry.quorum->quorum(), members.size(), here));
+    lines.push_back(fmt::format(
+        "it is a three-phase transaction: {} of its {} members end it together, {} "
+        "connected here. Connecting more of them is better than deciding",
+        entry.quorum->quorum(), members.size(), here == 1 ? "1 is" : fmt::format("{} are", here)));
   }
   lines.push_back(decision == Decision::kCommit
                       ? "COMMIT puts its work into this database and frees its rows."

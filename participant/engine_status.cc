@@ -124,7 +124,20 @@ NodeStatus Engine::status(Now now) const {
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - started_).count();
   status.alarms = alarms_;
   show_heuristics(status);
-  for (const auto& [name, link] : links_) status.links.push_back(link);
+  // Who was never met may be known from a branch.
+  const auto role_of = [&](const NodeName& peer) -> std::optional<Role> {
+    if (peers_.knows(peer)) return peers_.role_of(peer);
+    for (const auto& [gtid, entry] : branches_) {
+      if (entry.branch.coordinator() == peer) return Role::kCoordinator;
+      for (const auto& member : entry.branch.members())
+        if (member.name == peer) return Role::kParticipant;
+    }
+    return std::nullopt;
+  };
+  for (const auto& [name, link] : links_) {
+    status.links.push_back(link);
+    status.links.back().role = role_of(name);
+  }
   std::uint64_t waiting = 0;
   for (const auto& [gtid, entry] : branches_) {
     if (!entry.waits_for.empty()) ++waiting;

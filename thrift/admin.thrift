@@ -44,6 +44,8 @@ struct LinkStatus {
   10: optional i64 rtt_us
   /** An operator keeps new transactions away from it. */
   11: optional bool draining
+  /** What the peer is, once it is known. */
+  12: optional common.Role role
 }
 
 /** State of a daemon. */

@@ -19,6 +19,7 @@ v1::LinkStatus link_to_wire(const protocol::LinkStatus& link) {
   out.__set_queued(to_i64(link.queued));
   out.__set_rtt_us(link.rtt_us);
   out.__set_draining(link.draining);
+  if (link.role) out.__set_role(to_wire(*link.role));
   return out;
 }
 
@@ -39,6 +40,9 @@ Result<protocol::LinkStatus> link_from_wire(v1::LinkStatus&& w, const Where& whe
   out.queued = count(w.queued);
   out.rtt_us = w.__isset.rtt_us ? w.rtt_us : -1;
   out.draining = w.draining;
+  if (w.__isset.role) {
+    TROTH_ASSIGN_OR_RETURN(out.role, from_wire(w.role, Where(where, "role")));
+  }
   return out;
 }
 

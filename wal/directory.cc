@@ -108,8 +108,11 @@ Result<Identity> adopt(FileSystem& files, const std::string& dir) {
 Result<Identity> read_identity(FileSystem& files, const std::string& dir) {
   auto opened = files.open(identity_path(dir), OpenMode::kReadOnly);
   if (!opened && opened.error().code == ErrorCode::kNotFound)
-    return fail(ErrorCode::kNotFound,
-                fmt::format("{} holds no log; make one with `init --data-dir {}`", dir, dir));
+    return fail(
+        ErrorCode::kNotFound,
+        fmt::format("{} holds no log: a new node makes one with `init --data-dir {}`, a node "
+                    "that had one must get it back",
+                    dir, dir));
   TROTH_ASSIGN_OR_RETURN(const auto file, std::move(opened));
   TROTH_ASSIGN_OR_RETURN(const auto bytes, file->read_at(0, 4096));
   ByteReader in(bytes);

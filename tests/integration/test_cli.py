@@ -137,12 +137,13 @@ class CommandLine(Case):
         self.assertEqual(reply.stdout.split(), ["retry", "resolve"])
 
     def test_every_topic_of_help(self):
-        topics = "submit outcome status doctor txn participant audit log config completion examples exit-codes states formats".split()
+        topics = ("submit outcome status doctor txn sql query shell participant audit log bench demo config completion examples exit-codes states "
+                  "formats").split()
         for topic in topics:
             reply = self.c.cli("help", topic)
             self.assertEqual(reply.returncode, 0, topic)
             for line in reply.stdout.splitlines():
-                self.assertLessEqual(len(line), 140, line)
+                self.assertLessEqual(len(line), 80, line)
         self.assertEqual(self.c.cli("help", "nonsense").returncode, 4)
 
 

@@ -134,6 +134,23 @@ class Operators(Case):
         self.assertEqual(cluster.cli("txn", "watch", gtid).returncode, 0)
         self.audit(cluster, committed=["t1"])
 
+    def test_a_member_of_a_three_phase_transaction_is_no_coordinator(self):
+        cluster = self.cluster().start(c1="coordinator.precommit.durable=kill")
+        cluster.transfer("t1", "--protocol", "three_phase", "--timeout", "2s")
+        cluster.coordinator.wait()
+        p1, p2 = cluster.participants["p1"], cluster.participants["p2"]
+        p2.kill()
+        deadline = time.monotonic() + 15
+        while "participant p2: not connected" not in (found := cluster.cli_at(p1, "doctor").stdout):
+            self.assertLess(time.monotonic(), deadline, found)
+        self.assertIn("agent-down.md", found)
+        self.assertEqual({link["peer"]: link["role"] for link in cluster.status(p1)["links"]}, {"c1": "coordinator", "p2": "participant"})
+        gtid = json.loads(cluster.cli_at(p1, "txn", "list", "--in-doubt", "-o", "json").stdout)["transactions"][0]["txn_id"]
+        self.assertIn(f"troth txn retry {gtid} -e {p1.address}", cluster.cli_at(p1, "txn", "show", gtid).stdout)
+        p2.start()
+        cluster.coordinator.start()
+        self.audit(cluster)
+
     def test_drain_and_resume(self):
         cluster = self.cluster().start()
         self.assertEqual(cluster.cli("participant", "drain", "p2", "--reason", "new disk").returncode, 0)
