@@ -36,8 +36,8 @@ Writer::Writer(FileSystem& files, std::string dir, Options options)
 
 Result<std::unique_ptr<Writer>> Writer::open(FileSystem& files, std::string dir, Options options,
                                              const RecordVisitor& replay) {
-  if (options.segment_bytes < 64 * 1024 || options.segment_bytes > (std::uint64_t{1} << 30))
-    return fail(ErrorCode::kInvalidArgument, "segment size must be between 64KiB and 1GiB");
+  if (options.segment_bytes < 4 * 1024 || options.segment_bytes > (std::uint64_t{1} << 30))
+    return fail(ErrorCode::kInvalidArgument, "segment size must be between 4KiB and 1GiB");
   TROTH_ASSIGN_OR_RETURN(const auto identity, read_identity(files, dir));
   TROTH_TRY(check_original(files, dir, identity));
   TROTH_TRY(see_the_disk(files, dir));

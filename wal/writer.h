@@ -14,7 +14,7 @@
 namespace troth::wal {
 
 struct Options {
-  std::uint64_t segment_bytes = std::uint64_t{64} << 20;  ///< 64 KiB .. 1 GiB
+  std::uint64_t segment_bytes = std::uint64_t{64} << 20;  ///< 4 KiB (the daemons: 64 KiB) .. 1 GiB
 };
 
 /// kLow: the next segment could not be reserved. Refuse new work; decisions still fit into the

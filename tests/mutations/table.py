@@ -32,8 +32,8 @@ MUTATIONS = [
     ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
         ("participant/engine_status.cc", "append(entry.branch.prepared_record());", "continue;")]),
     ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
-        ("coordinator/engine_status.cc", "record.comment = setup.comment;\n  append(record);",
-         "record.comment = setup.comment;")]),
+        ("coordinator/engine_status.cc", "record.traceparent = setup.traceparent;\n  append(record);",
+         "record.traceparent = setup.traceparent;")]),
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
         ("participant/engine.cc", "held.promises = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
@@ -70,7 +70,8 @@ MUTATIONS = [
         ("participant/sqlite/database.cc", "set_marker_.bind(1, static_cast<std::int64_t>(marker.value));",
          "static_cast<void>(marker);\n  set_marker_.bind(1, std::int64_t{0});")]),
     ("replayed-twice", "replay begins behind the file's marker", "", [
-        ("participant/recover.cc", "if (entry.committed <= database.applied) continue;", "")]),
+        ("participant/recover.cc", "if (entry.committed <= database.applied) continue;", ""),
+        ("participant/recover.cc", "if (!database.is_new) out.tables.in_file = database.applied;", "")]),
     ("file-ahead-of-log", "the file takes over only what is durable in the log", "", [
         ("participant/engine.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
          "if (!flush_wanted_) return;")]),
@@ -79,7 +80,7 @@ MUTATIONS = [
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
         ("recovery/peer_table.cc", "} else if (header.receiver_epoch != own_.epoch) {",
          "} else if (header.receiver_epoch.value > own_.epoch.value + 1'000'000) {")]),
-    ("restarted-voter-trusted", "a voter that restarts before the decision has lost its read locks", "", [
+    ("restarted-voter-trusted", "a voter that restarts before the decision has lost its read locks", "--contended", [
         ("protocol/two_phase_commit.cc",
          "if (state_ != State::kPreparing || !tally_.has_voted(event.member)) return;",
          "if (state_ != State::kEnded || !tally_.has_voted(event.member)) return;")]),

@@ -10,14 +10,17 @@ using namespace protocol;
 
 namespace {
 
-/// value -> how often it is in which store's list.
+/// value -> how often it is in which store's list or schema.
 using Places = std::map<std::int64_t, std::map<NodeName, int>>;
 
 Places places_of(const std::vector<ParticipantNode*>& participants) {
   Places out;
-  for (const auto* node : participants)
-    for (const auto& [key, list] : node->file().rows().lists)
+  for (const auto* node : participants) {
+    const auto rows = node->file().rows();
+    for (const auto& [key, list] : rows.lists)
       for (const auto value : list) ++out[value][node->name()];
+    for (const auto value : rows.schema_changes) ++out[value][node->name()];
+  }
   return out;
 }
 
@@ -57,6 +60,8 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
         world_.violation("no vote changed", "{} voted {} and then {} for {}", batch.header.sender,
                          to_string(known->second), to_string(vote->vote), vote->gtid);
       if (forgotten) known->second = vote->vote;
+    } else if (const auto* result = std::get_if<OnePhaseResult>(&message)) {
+      see_result(batch.header.sender, batch.header.position.epoch, *result);
     } else if (std::holds_alternative<Ack>(message)) {
       acked_.emplace(gtid_of(message), batch.header.sender);
     } else if (const auto* prepare = std::get_if<Prepare>(&message)) {
@@ -68,6 +73,29 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
         world_.violation("no gtid reused", "{} is used for two requests", prepare->gtid);
     }
   }
+}
+
+// A one-phase commit is decided where it runs. An abort is forgotten by whoever restarts, and what
+// is sent again is executed; unless it was refused for ever.
+void WireWatcher::see_result(const NodeName& from, Epoch epoch, const OnePhaseResult& result) {
+  const bool definite =
+      result.outcome == Outcome::kCommitted || result.outcome == Outcome::kAborted;
+  // What only read leaves no trace: asked later, nobody has heard of it.
+  const bool wrote = std::any_of(result.results.begin(), result.results.end(),
+                                 [](const auto& of) { return of.changes > 0; });
+  const bool traceless = result.outcome == Outcome::kCommitted && !wrote && !result.results.empty();
+  if (!definite || result.key_conflict || traceless) return;
+  const auto& gtid = result.first_gtid.is_nil() ? result.gtid : result.first_gtid;
+  const Result said{result.outcome, epoch, result.reason.code == AbortCode::kTombstone};
+  const auto [known, is_new] = results_.try_emplace({gtid, from}, said);
+  if (is_new) return;
+  auto& before = known->second;
+  const bool forgotten =
+      before.outcome == Outcome::kAborted && !before.refused && epoch > before.epoch;
+  if (before.outcome != said.outcome && !forgotten)
+    world_.violation("a decision never changes", "{} says {} and then {} of {}", from,
+                     to_string(before.outcome), to_string(said.outcome), gtid);
+  before = said;
 }
 
 void WireWatcher::see_outcome(const TransactionOutcome& outcome) {
@@ -107,27 +135,26 @@ void check_stores(World& world, const std::vector<Request>& requests,
   const auto places = places_of(participants);
   std::set<std::int64_t> submitted;
   for (const auto& request : requests) {
-    std::size_t there = 0, appends = 0;
-    for (const auto& operation : request.operations) {
-      if (operation.kind != "append") continue;
-      ++appends;
-      submitted.insert(operation.value);
-      const auto found = places.find(operation.value);
+    const auto traces = request.traces();
+    std::size_t there = 0;
+    for (const auto* operation : traces) {
+      submitted.insert(operation->value);
+      const auto found = places.find(operation->value);
       if (found == places.end()) continue;
       ++there;
       for (const auto& [name, times] : found->second) {
-        if (name != operation.participant)
+        if (name != operation->participant)
           return world.violation("no phantoms", "request {}: {} is at {}", request.number,
-                                 operation.value, name);
+                                 operation->value, name);
         if (times != 1)
           return world.violation("exactly once", "request {}: {} is {} times at {}", request.number,
-                                 operation.value, times, name);
+                                 operation->value, times, name);
       }
     }
-    if (there != 0 && there != appends)
-      return world.violation("atomicity", "request {} ({}) is half there: {} of {} appends",
-                             request.number, request.gtid, there, appends);
-    if (request.told == Told::kCommitted && there != appends)
+    if (there != 0 && there != traces.size())
+      return world.violation("atomicity", "request {} ({}) is half there: {} of {}", request.number,
+                             request.gtid, there, traces.size());
+    if (request.told == Told::kCommitted && there != traces.size())
       return world.violation("durability", "request {} ({}) was told COMMITTED and is gone",
                              request.number, request.gtid);
     if (request.told == Told::kAborted && there != 0)
@@ -162,6 +189,8 @@ void check_logs(World& world, const std::vector<Node*>& nodes,
             says = {commit->gtid, Outcome::kCommitted};
           if (const auto* committed = std::get_if<CommittedRecord>(&*record))
             says = {committed->gtid, Outcome::kCommitted};
+          if (const auto* one_phase = std::get_if<OnePhaseRecord>(&*record))
+            says = {one_phase->gtid, Outcome::kCommitted};
           if (const auto* abort = std::get_if<AbortRecord>(&*record))
             says = {abort->gtid, Outcome::kAborted};
           if (const auto* decided = std::get_if<DecidedRecord>(&*record))

@@ -22,6 +22,7 @@ class WireWatcher {
 
  private:
   bool only_read(const Gtid& gtid) const;
+  void see_result(const NodeName& from, Epoch epoch, const protocol::OnePhaseResult& result);
 
   std::set<std::pair<Gtid, NodeName>> acked_;
   World& world_;
@@ -32,6 +33,12 @@ class WireWatcher {
   std::map<std::pair<Gtid, NodeName>, protocol::Vote> votes_;
   std::map<std::pair<Gtid, NodeName>, Epoch> vote_epochs_;
   std::map<std::pair<Gtid, NodeName>, std::string> requests_;
+  struct Result {
+    protocol::Outcome outcome;
+    Epoch epoch;
+    bool refused;  // promised never to execute it
+  };
+  std::map<std::pair<Gtid, NodeName>, Result> results_;  // of one-phase commits
 };
 
 /// After healing and quiescence. I1 atomicity, I6 client truth, I7 exactly once, I8 no phantoms,

@@ -5,37 +5,63 @@ namespace troth::simulation {
 using namespace protocol;
 using std::chrono::milliseconds;
 
-void Clients::start(std::size_t clients, std::size_t requests_each, bool fat) {
+void Clients::start(std::size_t clients, std::size_t requests_each, std::size_t ballast,
+                    bool contended) {
+  if (contended) {
+    lists_ = 1 + world_.random.below(2);
+    clients += world_.random.below(5);
+    single_percent_ = 15;
+  }
   active_ = clients;
   three_phase_of_four_ = world_.random.percent(40) ? 0 : 1 + world_.random.below(4);
-  fat_ = fat;
+  ballast_ = ballast;
+  change_schemas_ = files_.begin()->second->has_schema() && world_.random.percent(60);
   for (std::size_t client = 0; client < clients; ++client)
     world_.after(world_.between(Duration{0}, milliseconds(30)),
                  [this, client, requests_each] { next(client, requests_each); });
 }
 
-Request Clients::make() {
+std::vector<const Operation*> Request::traces() const {
+  std::vector<const Operation*> out;
+  for (const auto& operation : operations)
+    if (operation.kind == "append" || operation.kind == "change") out.push_back(&operation);
+  return out;
+}
+
+Request Clients::make_transfer() {
   Request out;
-  out.number = requests_.size();
   auto& random = world_.random;
-  if (random.percent(50)) out.key = fmt::format("k{}", out.number);
-  out.interactive = out.key.empty() && random.percent(50);
-  const auto pick = [&] { return participants_[random.below(participants_.size())]; };
-  if (random.percent(25)) {  // a transfer
-    const auto amount = 1 + static_cast<std::int64_t>(random.below(60));
-    auto to = pick();
-    const auto from = pick();
-    if (from == to && participants_.size() > 1)
-      to = participants_[(random.below(participants_.size() - 1) + 1) % participants_.size()];
-    const auto account = static_cast<std::int64_t>(random.below(kAccounts));
-    const auto other = (account + 1) % kAccounts;
-    out.operations.push_back({from, "add", account, -amount, {}});
-    out.operations.push_back({to, "add", from == to ? other : account, amount, {}});
-    return out;
-  }
-  const auto count = random.percent(40) ? 1 : 1 + random.below(4);
+  const auto amount = 1 + static_cast<std::int64_t>(random.below(60));
+  auto to = pick();
+  const auto from = pick();
+  if (from == to && participants_.size() > 1)
+    to = participants_[(random.below(participants_.size() - 1) + 1) % participants_.size()];
+  const auto account = static_cast<std::int64_t>(random.below(kAccounts));
+  const auto other = (account + 1) % kAccounts;
+  out.operations.push_back({from, "add", account, -amount, {}});
+  out.operations.push_back({to, "add", from == to ? other : account, amount, {}});
+  return out;
+}
+
+Request Clients::make_schema_change() {
+  Request out;
+  auto& random = world_.random;
+  const auto& participant = pick();
+  const auto statements = 1 + random.below(2);
+  for (std::uint64_t i = 0; i < statements; ++i)
+    out.operations.push_back(
+        {participant, "change", static_cast<std::int64_t>(random.below(3)), next_value_++, {}});
+  return out;
+}
+
+Request Clients::make() {
+  auto& random = world_.random;
+  if (change_schemas_ && random.percent(10)) return make_schema_change();
+  if (random.percent(25)) return make_transfer();
+  Request out;
+  const auto count = random.percent(single_percent_) ? 1 : 1 + random.below(4);
   for (std::uint64_t i = 0; i < count; ++i) {
-    Operation operation{pick(), "read", static_cast<std::int64_t>(random.below(kLists)), 0, {}};
+    Operation operation{pick(), "read", static_cast<std::int64_t>(random.below(lists_)), 0, {}};
     if (random.percent(60)) {
       operation.kind = "append";
       operation.value = next_value_++;
@@ -50,9 +76,14 @@ void Clients::next(std::size_t client, std::size_t left) {
     --active_;
     return;
   }
-  requests_.push_back(make());
-  const auto number = requests_.size() - 1;
-  requests_[number].began = world_.now();
+  const auto number = requests_.size();
+  auto& request = requests_.emplace_back(make());
+  request.number = number;
+  if (world_.random.percent(50)) request.key = fmt::format("k{}", number);
+  // A schema change is a transaction of its own, told at once.
+  const bool changes = request.operations.front().kind == "change";
+  request.interactive = request.key.empty() && !changes && world_.random.percent(50);
+  request.began = world_.now();
   auto* coordinator = coordinators_[world_.random.below(coordinators_.size())];
   world_.trace("client {} sends request {}", client, number);
   send(number, coordinator, [this, client, left] {
@@ -68,9 +99,9 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
   SubmitRequest submit;
   submit.idempotency_key = request.key;
   submit.deadline = milliseconds(100 + 100 * (number % 7));
-  if (fat_) {
-    submit.comment = std::string(20'000, 'c');
-    submit.traceparent = std::string(12'000, 't');
+  if (ballast_ > 0) {
+    submit.comment = std::string(ballast_, 'c');
+    submit.traceparent = std::string(ballast_ / 2, 't');
   }
   submit.retries = number % 3 == 0 ? 5 : 0;
   submit.protocol = protocol_of(number);

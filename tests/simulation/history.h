@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/simulation/node.h"
+#include "tests/simulation/engine_node.h"
 
 namespace troth::simulation {
 
@@ -14,7 +14,7 @@ enum class Told { kNothing, kCommitted, kAborted };
 
 struct Operation {
   NodeName participant;
-  std::string kind;  // append, read, add
+  std::string kind;  // append, read, add, change
   std::int64_t key = 0, value = 0;
   std::optional<std::vector<std::int64_t>> seen;  // what a read returned
 };
@@ -24,6 +24,8 @@ struct Request {
   std::string key;  // idempotency key, may be empty
   std::vector<Operation> operations;
   bool interactive = false;
+  /// Values that are in a store if and only if this was committed.
+  std::vector<const Operation*> traces() const;
   Told told = Told::kNothing;
   Gtid gtid;  // nil until told
   MonotonicTime began, ended;
@@ -43,8 +45,10 @@ class Clients {
     }
   }
 
-  /// `fat`: requests carry kilobytes of comment and trace, so that logs rotate and free segments.
-  void start(std::size_t clients, std::size_t requests_each, bool fat);
+  /// `contended`: few rows and many clients. Some transactions change the schema of databases that
+  /// have one. `ballast`: bytes of comment and trace that requests carry, so that logs rotate and
+  /// free segments.
+  void start(std::size_t clients, std::size_t requests_each, std::size_t ballast, bool contended);
   /// No new transactions; keyed ones go on being repeated.
   bool idle() const { return active_ == 0; }
   const std::vector<Request>& requests() const { return requests_; }
@@ -52,6 +56,9 @@ class Clients {
  private:
   void next(std::size_t client, std::size_t left);
   Request make();
+  const NodeName& pick() { return participants_[world_.random.below(participants_.size())]; }
+  Request make_transfer();
+  Request make_schema_change();
   void send(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
   void record(std::size_t number, const protocol::SubmitReply& reply);
   protocol::CommitProtocol protocol_of(std::size_t number) const {
@@ -78,7 +85,10 @@ class Clients {
   std::vector<Request> requests_;
   std::int64_t next_value_ = 1;
   std::size_t active_ = 0;
-  bool fat_ = false;
+  std::size_t ballast_ = 0;
+  std::uint64_t single_percent_ = 40;  // requests of one operation
+  bool change_schemas_ = false;
+  std::uint64_t lists_ = kLists;           // that are used at each participant
   std::uint64_t three_phase_of_four_ = 0;  // requests
 };
 

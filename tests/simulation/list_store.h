@@ -32,6 +32,7 @@ class ListFile final : public StoredFile {
   void make_durable();
 
   std::unique_ptr<participant::ResourceManager> open_manager(const Clock& clock) override;
+  bool has_schema() const override { return false; }
   protocol::Statement statement(const std::string& kind, std::int64_t key,
                                 std::int64_t value) const override;
   std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const override;

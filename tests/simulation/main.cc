@@ -26,6 +26,7 @@ constexpr const char* kUsage =
 
   --store mixed|memory|sqlite   databases: SQLite files in 1 % of the runs (default), none, all
   --network hostile             much is lost, doubled and late, in every run
+  --contended                   few rows and many clients, in every run
   --stop-at-first               ends with the first violation
 
 Ends with "SEEDS n VIOLATIONS v RATE r/s". Exit 1 if there is a violation.
@@ -33,7 +34,8 @@ Ends with "SEEDS n VIOLATIONS v RATE r/s". Exit 1 if there is a violation.
 
 struct Totals {
   std::uint64_t seeds = 0, violations = 0, requests = 0, committed = 0, aborted = 0, unknown = 0,
-                crashes = 0, events = 0, sqlite = 0, backups = 0, terminations = 0;
+                crashes = 0, events = 0, sqlite = 0, backups = 0, terminations = 0, ambushes = 0,
+                absences = 0;
 };
 
 struct Task {
@@ -55,6 +57,8 @@ void add(Totals& all, const Totals& part) {
   all.sqlite += part.sqlite;
   all.backups += part.backups;
   all.terminations += part.terminations;
+  all.ambushes += part.ambushes;
+  all.absences += part.absences;
 }
 
 Totals totals_of(const Report& report) {
@@ -68,7 +72,9 @@ Totals totals_of(const Report& report) {
           report.events,
           report.sqlite ? 1U : 0U,
           report.backups,
-          report.terminations};
+          report.terminations,
+          report.ambushes,
+          report.absence ? 1U : 0U};
 }
 
 void print(const Report& report) {
@@ -138,11 +144,10 @@ int run_all(const Task& task) {
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   fmt::print(
-      "requests {} committed {} aborted {} unknown {} crashes {} old backups {} terminations {} "
-      "events {} "
-      "runs on SQLite {}\n",
-      all.requests, all.committed, all.aborted, all.unknown, all.crashes, all.backups,
-      all.terminations, all.events, all.sqlite);
+      "requests {} committed {} aborted {} unknown {} crashes {} ambushes {} absences {} "
+      "old backups {} terminations {} events {} runs on SQLite {}\n",
+      all.requests, all.committed, all.aborted, all.unknown, all.crashes, all.ambushes,
+      all.absences, all.backups, all.terminations, all.events, all.sqlite);
   fmt::print("SEEDS {} VIOLATIONS {} RATE {:.0f}/s\n", all.seeds, all.violations,
              static_cast<double>(all.seeds) / took.count());
   return all.violations == 0 ? 0 : 1;
@@ -186,6 +191,8 @@ int main(int argc, char** argv) {
     } else if (word == "--network") {
       task.options.hostile_network = true;
       understood = understood && text() == "hostile";
+    } else if (word == "--contended") {
+      task.options.contended = true;
     } else if (word == "--trace") {
       trace = true;
     } else if (word == "--stop-at-first") {

@@ -1,5 +1,7 @@
 #include "tests/simulation/network.h"
 
+#include <algorithm>
+
 namespace troth::simulation {
 
 using namespace protocol;
@@ -15,6 +17,11 @@ bool is_bulk(const Message& message) {
          std::holds_alternative<InquireOnePhase>(message);
 }
 
+bool is_work(const Message& message) {
+  return std::holds_alternative<Prepare>(message) ||
+         std::holds_alternative<CommitOnePhase>(message);
+}
+
 }  // namespace
 
 Station* Network::find(const NodeName& name) {
@@ -26,6 +33,12 @@ std::optional<Duration> Network::passage(const NodeName& from, const NodeName& t
   if (cuts_.count({from, to}) != 0) return std::nullopt;
   if (world_.random.percent(faults.loss_percent)) return std::nullopt;
   return world_.between(faults.delay_min, faults.delay_max);
+}
+
+// Long enough for the sender to give up; often just long enough for it to have asked what became of
+// the batch, and to have heard.
+Duration Network::lateness() {
+  return world_.between(milliseconds(50), milliseconds(world_.random.percent(50) ? 400 : 1500));
 }
 
 void Links::start(const std::vector<NodeName>& peers) {
@@ -158,10 +171,10 @@ void Links::call(const NodeName& peer) {
   if (there && alive) {
     if (world.random.percent(network_.faults.duplicate_percent))
       carry(peer, batch, *there + world.between(Duration{1}, milliseconds(400)), incarnation);
-    const bool late = world.random.percent(network_.faults.late_percent);
-    carry(peer, std::move(batch),
-          late ? *there + world.between(milliseconds(50), milliseconds(1500)) : *there,
-          incarnation);
+    const bool work = std::any_of(batch.messages.begin(), batch.messages.end(), is_work);
+    const bool late = world.random.percent(network_.faults.late_percent) ||
+                      (work && world.random.percent(network_.faults.late_work_percent));
+    carry(peer, std::move(batch), late ? *there + network_.lateness() : *there, incarnation);
     if (!late && back) {
       world.after(*there + *back, [self = shared_from_this(), peer, attempt] {
         auto& answered = self->links_.at(peer);

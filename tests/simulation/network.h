@@ -14,6 +14,7 @@ namespace troth::simulation {
 
 struct NetworkFaults {
   std::uint64_t loss_percent = 0, duplicate_percent = 0, late_percent = 0;
+  std::uint64_t late_work_percent = 0;  ///< of batches that carry new work
   bool proxies = false;  ///< a batch on its way may reach the next life of its receiver
   Duration delay_min{std::chrono::microseconds(50)}, delay_max{std::chrono::milliseconds(2)};
 };
@@ -38,10 +39,17 @@ class Network {
   /// Nothing gets from `from` to `to` any more; the other direction may still work.
   void cut(const NodeName& from, const NodeName& to) { cuts_.insert({from, to}); }
   void heal() { cuts_.clear(); }
+  /// Both directions between two.
+  void heal(const NodeName& one, const NodeName& other) {
+    cuts_.erase({one, other});
+    cuts_.erase({other, one});
+  }
   NetworkFaults faults;
 
   /// Whether something sent now arrives, and when.
   std::optional<Duration> passage(const NodeName& from, const NodeName& to);
+  /// How much later than usual a late batch arrives.
+  Duration lateness();
   World& world() { return world_; }
 
   /// Sees every batch that leaves; for the checkers.

@@ -52,16 +52,16 @@ void SimulatedLog::sync() {
   }
   watch_space();
   syncing_ = true;
-  world_.after(world_.between(microseconds(80), microseconds(1500)), [self = shared_from_this(),
-                                                                      reached = *durable] {
-    self->syncing_ = false;
-    if (self->stopped_) return;
-    self->durable_ = reached;
-    if (self->writer_.appended() > reached) self->plan(microseconds(1));
-    self->world_.after(self->world_.between(Duration{0}, microseconds(40)), [self, reached] {
-      if (!self->stopped_) self->on_durable(reached);
-    });
-  });
+  world_.after(
+      world_.between(microseconds(80), slowest_), [self = shared_from_this(), reached = *durable] {
+        self->syncing_ = false;
+        if (self->stopped_) return;
+        self->durable_ = reached;
+        if (self->writer_.appended() > reached) self->plan(microseconds(1));
+        self->world_.after(self->world_.between(Duration{0}, microseconds(40)), [self, reached] {
+          if (!self->stopped_) self->on_durable(reached);
+        });
+      });
 }
 
 void SimulatedLog::watch_space() {
@@ -249,7 +249,7 @@ void Node::restart_soon() {
 
 void Node::start_log(std::unique_ptr<wal::Writer> writer) {
   writer_ = std::move(writer);
-  log_ = std::make_shared<SimulatedLog>(world_, *writer_);
+  log_ = std::make_shared<SimulatedLog>(world_, *writer_, setup_.slowest_sync);
   log_->on_failure = [this](const Error& error) {
     log_->stop();
     fatal(error);

@@ -1,18 +1,16 @@
 #pragma once
 // Simulated daemons: the production recovery, log writer, engines and worker rounds on a simulated
-// disk and network. One Node is one machine; it starts, crashes and starts again.
+// disk and network. One Node is one machine; it starts, crashes and starts again. engine_node.h
+// adds what depends on its role.
 
 #include <memory>
 #include <optional>
 
-#include "coordinator/engine.h"
-#include "coordinator/recover.h"
-#include "participant/engine.h"
-#include "participant/job_runner.h"
-#include "participant/recover.h"
+#include "protocol/record_log.h"
+#include "protocol/service.h"
 #include "tests/simulation/network.h"
-#include "tests/simulation/stored_file.h"
 #include "tests/support/memory_disk.h"
+#include "wal/writer.h"
 
 namespace troth::simulation {
 
@@ -22,8 +20,8 @@ using tests::MemoryDisk;
 class SimulatedLog final : public protocol::RecordLog,
                            public std::enable_shared_from_this<SimulatedLog> {
  public:
-  SimulatedLog(World& world, wal::Writer& writer)
-      : world_(world), writer_(writer), durable_(writer.durable()) {}
+  SimulatedLog(World& world, wal::Writer& writer, Duration slowest)
+      : world_(world), writer_(writer), slowest_(slowest), durable_(writer.durable()) {}
   Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override;
   Lsn append_patiently(protocol::RecordType type, std::string payload) override;
   Lsn appended() const override { return writer_.appended(); }
@@ -43,6 +41,7 @@ class SimulatedLog final : public protocol::RecordLog,
 
   World& world_;
   wal::Writer& writer_;
+  const Duration slowest_;
   Lsn durable_, release_, released_;
   bool syncing_ = false, planned_ = false, stopped_ = false, watching_ = false;
 };
@@ -52,6 +51,9 @@ struct NodeSetup {
   LogId log_id;
   std::vector<NodeName> peers;  ///< participants, of a coordinator
   std::uint64_t checkpoint_bytes = 20'000;
+  std::uint64_t segment_bytes = 64 * 1024;
+  Duration durable_interval{std::chrono::milliseconds(150)};  ///< of a participant's database
+  Duration slowest_sync{std::chrono::microseconds(1500)};
 };
 
 class Node : public Station, protected protocol::PeerHandler {
@@ -109,7 +111,6 @@ class Node : public Station, protected protocol::PeerHandler {
   std::unique_ptr<wal::Writer> writer_;
   std::shared_ptr<SimulatedLog> log_;
   std::shared_ptr<Links> links_;
-  std::uint64_t wake_planned_ = 0;
   std::optional<SteadyWallClock> steady_;  // of the present process
 
  private:
@@ -122,68 +123,6 @@ class Node : public Station, protected protocol::PeerHandler {
   std::uint64_t incarnation_ = 0, incarnation_current_ = 0;
   bool power_was_cut_ = false, step_failed_ = false, space_is_limited_ = false;
   LostMemory lost_memory_ = LostMemory::kNo;
-};
-
-class CoordinatorNode final : public Node {
- public:
-  using Node::Node;
-  void submit(protocol::SubmitRequest request, protocol::CoordinatorPort::SubmitDone done);
-  void get_outcome(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done);
-  void begin(protocol::BeginRequest request, protocol::InteractivePort::BeginDone done);
-  void execute(const Gtid& gtid, protocol::BranchRequest request,
-               protocol::InteractivePort::ExecuteDone done);
-  void commit(const Gtid& gtid, protocol::InteractivePort::SubmitDone done);
-  protocol::NodeStatus status() const override;
-  bool quiet() const override;
-
- private:
-  Status open() override;
-  void drop() override;
-  protocol::HelloReply hello(const protocol::Hello& hello) override;
-  Status deliver(protocol::Batch batch) override;
-  protocol::Hello make_hello(const NodeName& peer) override;
-  bool welcomed(const NodeName& peer, const protocol::HelloReply& reply) override;
-  void link_changed(const protocol::LinkStatus& status) override;
-  template <class F>
-  void call(F&& f);
-  void plan_wake();
-
-  std::unique_ptr<coordinator::Engine> engine_;
-};
-
-class ParticipantNode final : public Node, public participant::WorkerPort {
- public:
-  ParticipantNode(World& world, Network& network, NodeSetup setup, std::unique_ptr<StoredFile> file)
-      : Node(world, network, std::move(setup), "participant"), file_(std::move(file)) {}
-  protocol::NodeStatus status() const override;
-  bool quiet() const override;
-  const StoredFile& file() const { return *file_; }
-  /// Called with what is in doubt after each start.
-  std::function<void(const std::vector<Gtid>&)> on_recovered;
-  std::function<void()> snapshot() override;
-  bool fail_database() override;
-
- private:
-  Status open() override;
-  void drop() override;
-  void lose_power() override { file_->power_loss(world_.random); }
-  void post(participant::Job job) override;
-  void work();
-  protocol::HelloReply hello(const protocol::Hello& hello) override;
-  Status deliver(protocol::Batch batch) override;
-  protocol::Hello make_hello(const NodeName& peer) override;
-  bool welcomed(const NodeName& peer, const protocol::HelloReply& reply) override;
-  void link_changed(const protocol::LinkStatus& status) override;
-  template <class F>
-  void call(F&& f);
-  void plan_wake();
-
-  std::unique_ptr<StoredFile> file_;
-  std::unique_ptr<participant::ResourceManager> store_;
-  std::unique_ptr<participant::JobRunner> runner_;
-  std::unique_ptr<participant::Engine> engine_;
-  std::deque<participant::Job> jobs_;
-  bool working_ = false;
 };
 
 }  // namespace troth::simulation

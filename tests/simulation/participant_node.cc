@@ -1,4 +1,5 @@
-#include "tests/simulation/node.h"
+#include "participant/recover.h"
+#include "tests/simulation/engine_node.h"
 
 namespace troth::simulation {
 
@@ -6,30 +7,10 @@ using namespace protocol;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-template <class F>
-void ParticipantNode::call(F&& f) {
-  if (!engine_) return;
-  f(*engine_);
-  if (!engine_) return;
-  if (const auto wake = engine_->next_wake(); wake && *wake <= world_.now())
-    engine_->tick(steady_->now());
-  engine_->end_of_round(steady_->now());
-  plan_wake();
-}
-
-void ParticipantNode::plan_wake() {
-  const auto wake = engine_->next_wake();
-  if (!wake) return;
-  const auto number = ++wake_planned_;
-  later(std::max(Duration{0}, *wake - world_.now()), [this, number] {
-    if (number == wake_planned_) call([](participant::Engine&) {});
-  });
-}
-
 Status ParticipantNode::open() {
   store_ = file_->open_manager(world_);
-  TROTH_ASSIGN_OR_RETURN(
-      auto recovered, participant::recover(disk_, "/log", {64 * 1024}, *store_, world_, Logger()));
+  TROTH_ASSIGN_OR_RETURN(auto recovered, participant::recover(disk_, "/log", {setup_.segment_bytes},
+                                                              *store_, world_, Logger()));
   world_.trace("{} has read its log: LSN {} to {}, {} in doubt", setup_.name,
                recovered.node.writer->opened().first, recovered.node.writer->opened().end,
                recovered.tables.prepared.size());
@@ -47,18 +28,11 @@ Status ParticipantNode::open() {
   options.lock_timeout = milliseconds(300);
   options.flush_interval = milliseconds(3);
   options.quiet_interval = milliseconds(1);
-  options.durable_interval = milliseconds(150);
+  options.durable_interval = setup_.durable_interval;
   options.checkpoint_bytes = setup_.checkpoint_bytes;
   runner_ = std::make_unique<participant::JobRunner>(*store_);
-  engine_ = std::make_unique<participant::Engine>(options, *log_, *links_, *this, Logger());
-  engine_->on_fatal = [this](const Error& error) { fatal(error); };
-  engine_->set_own_address("somewhere:1");
-  engine_->adopt(std::move(recovered.tables), world_.now());
-  log_->on_durable = [this](Lsn lsn) {
-    call([&](participant::Engine& engine) { engine.on_durable(lsn, steady_->now()); });
-  };
-  engine_->end_of_round(steady_->now());
-  plan_wake();
+  serve(std::make_unique<participant::Engine>(options, *log_, *links_, *this, Logger()),
+        [&](auto& engine) { engine.adopt(std::move(recovered.tables), world_.now()); });
   return {};
 }
 
@@ -71,7 +45,7 @@ bool ParticipantNode::fail_database() {
 
 void ParticipantNode::drop() {
   file_->fail_next_sync(false);
-  engine_.reset();
+  EngineNode::drop();
   runner_.reset();
   store_.reset();
   jobs_.clear();
@@ -97,37 +71,6 @@ void ParticipantNode::work() {
       for (auto& result : *shared) engine.on_worker(std::move(result), steady_->now());
     });
   });
-}
-
-HelloReply ParticipantNode::hello(const Hello& hello) {
-  HelloReply reply;
-  call([&](participant::Engine& engine) { reply = engine.on_hello(hello, steady_->now()); });
-  return reply;
-}
-
-Status ParticipantNode::deliver(Batch batch) {
-  call([&](participant::Engine& engine) { engine.on_batch(batch, steady_->now()); });
-  return {};
-}
-
-Hello ParticipantNode::make_hello(const NodeName& peer) {
-  return engine_->make_hello(peer);
-}
-
-bool ParticipantNode::welcomed(const NodeName& peer, const HelloReply& reply) {
-  bool good = false;
-  call([&](participant::Engine& engine) {
-    good = engine.on_hello_reply(peer, reply, steady_->now());
-  });
-  return good;
-}
-
-void ParticipantNode::link_changed(const LinkStatus& status) {
-  call([&](participant::Engine& engine) { engine.on_link(status); });
-}
-
-NodeStatus ParticipantNode::status() const {
-  return engine_ ? engine_->status(steady_->now()) : NodeStatus{};
 }
 
 std::function<void()> ParticipantNode::snapshot() {

@@ -16,6 +16,7 @@ enum class Stores : std::uint8_t { kMixed, kMemory, kSqlite };
 struct Options {
   Stores stores = Stores::kMixed;
   bool hostile_network = false;  ///< much is lost, doubled and late, in every run
+  bool contended = false;        ///< few rows and many clients, in every run
 };
 
 struct Report {
@@ -23,7 +24,9 @@ struct Report {
   std::vector<World::Violation> violations;
   std::size_t requests = 0, committed = 0, aborted = 0, unknown = 0, crashes = 0;
   std::uint64_t events = 0;
-  std::size_t backups = 0;  ///< old backups put in place, and noticed
+  std::size_t backups = 0;   ///< old backups put in place, and noticed
+  std::size_t ambushes = 0;  ///< nodes that died at a chosen message
+  bool absence = false;      ///< somebody was away until everything healed
   bool sqlite = false;
   std::size_t terminations = 0;  ///< transactions that members tried to end without the coordinator
 };

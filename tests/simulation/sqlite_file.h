@@ -16,6 +16,7 @@ class SqliteFile final : public StoredFile {
   ~SqliteFile() override;
 
   std::unique_ptr<participant::ResourceManager> open_manager(const Clock& clock) override;
+  bool has_schema() const override { return true; }
   protocol::Statement statement(const std::string& kind, std::int64_t key,
                                 std::int64_t value) const override;
   std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const override;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@ namespace troth::simulation {
 struct Rows {
   std::map<std::int64_t, std::vector<std::int64_t>> lists;
   std::map<std::int64_t, std::int64_t> balances;  // a missing one is kStartBalance
+  std::set<std::int64_t> schema_changes;          // what the schema shows of them
 };
 inline constexpr std::int64_t kStartBalance = 100;
 inline constexpr std::int64_t kLists = 6, kAccounts = 4;  // at each participant
@@ -24,8 +26,9 @@ class StoredFile {
  public:
   virtual ~StoredFile() = default;
   virtual std::unique_ptr<participant::ResourceManager> open_manager(const Clock& clock) = 0;
+  virtual bool has_schema() const = 0;
   /// `kind`: "append" (key, value) | "read" (key) | "add" (key, amount), refused where the balance
-  /// would fall below zero.
+  /// would fall below zero | "change" (any, value), of the schema, where it can be changed.
   virtual protocol::Statement statement(const std::string& kind, std::int64_t key,
                                         std::int64_t value) const = 0;
   /// What a "read" returned.

@@ -1,0 +1,129 @@
+#pragma once
+// Simulated daemons with an engine: what both roles do alike, and each role's own part.
+
+#include <deque>
+#include <memory>
+
+#include "coordinator/engine.h"
+#include "participant/engine.h"
+#include "participant/job_runner.h"
+#include "tests/simulation/node.h"
+#include "tests/simulation/stored_file.h"
+
+namespace troth::simulation {
+
+/// Everything but opening and closing: every entry is one round of the engine, and its next wake-up
+/// is planned after each.
+template <class Engine>
+class EngineNode : public Node {
+ public:
+  using Node::Node;
+  protocol::NodeStatus status() const override {
+    return engine_ ? engine_->status(steady_->now()) : protocol::NodeStatus{};
+  }
+
+ protected:
+  /// One round. The engine may be gone afterwards: it may have died of what happened.
+  template <class F>
+  void call(F&& f) {
+    if (!engine_) return;
+    f(*engine_);
+    if (!engine_) return;
+    if (const auto wake = engine_->next_wake(); wake && *wake <= world_.now())
+      engine_->tick(steady_->now());
+    end_round();
+  }
+
+  /// A new process serves from here on, once it has adopted what it found in its log.
+  template <class Adopt>
+  void serve(std::unique_ptr<Engine> engine, Adopt&& adopt) {
+    engine_ = std::move(engine);
+    engine_->on_fatal = [this](const Error& error) { fatal(error); };
+    engine_->set_own_address("somewhere:1");
+    adopt(*engine_);
+    log_->on_durable = [this](Lsn lsn) {
+      call([&](Engine& of) { of.on_durable(lsn, steady_->now()); });
+    };
+    end_round();
+  }
+
+  void drop() override { engine_.reset(); }
+
+  protocol::HelloReply hello(const protocol::Hello& hello) override {
+    protocol::HelloReply reply;
+    call([&](Engine& engine) { reply = engine.on_hello(hello, steady_->now()); });
+    return reply;
+  }
+  Status deliver(protocol::Batch batch) override {
+    call([&](Engine& engine) { engine.on_batch(std::move(batch), steady_->now()); });
+    return {};
+  }
+  protocol::Hello make_hello(const NodeName& peer) override { return engine_->make_hello(peer); }
+  bool welcomed(const NodeName& peer, const protocol::HelloReply& reply) override {
+    bool good = false;
+    call([&](Engine& engine) { good = engine.on_hello_reply(peer, reply, steady_->now()); });
+    return good;
+  }
+  void link_changed(const protocol::LinkStatus& status) override {
+    call([&](Engine& engine) { engine.on_link(status); });
+  }
+
+  std::unique_ptr<Engine> engine_;
+
+ private:
+  void end_round() {
+    engine_->end_of_round(steady_->now());
+    const auto wake = engine_->next_wake();
+    if (!wake) return;
+    const auto number = ++wake_planned_;
+    later(std::max(Duration{0}, *wake - world_.now()), [this, number] {
+      if (number == wake_planned_) call([](Engine&) {});
+    });
+  }
+
+  std::uint64_t wake_planned_ = 0;
+};
+
+class CoordinatorNode final : public EngineNode<coordinator::Engine> {
+ public:
+  CoordinatorNode(World& world, Network& network, NodeSetup setup)
+      : EngineNode(world, network, std::move(setup), "coordinator") {}
+  void submit(protocol::SubmitRequest request, protocol::CoordinatorPort::SubmitDone done);
+  void get_outcome(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done);
+  void begin(protocol::BeginRequest request, protocol::InteractivePort::BeginDone done);
+  void execute(const Gtid& gtid, protocol::BranchRequest request,
+               protocol::InteractivePort::ExecuteDone done);
+  void commit(const Gtid& gtid, protocol::InteractivePort::SubmitDone done);
+  bool quiet() const override;
+
+ private:
+  Status open() override;
+};
+
+class ParticipantNode final : public EngineNode<participant::Engine>,
+                              public participant::WorkerPort {
+ public:
+  ParticipantNode(World& world, Network& network, NodeSetup setup, std::unique_ptr<StoredFile> file)
+      : EngineNode(world, network, std::move(setup), "participant"), file_(std::move(file)) {}
+  bool quiet() const override;
+  const StoredFile& file() const { return *file_; }
+  /// Called with what is in doubt after each start.
+  std::function<void(const std::vector<Gtid>&)> on_recovered;
+  std::function<void()> snapshot() override;
+  bool fail_database() override;
+
+ private:
+  Status open() override;
+  void drop() override;
+  void lose_power() override { file_->power_loss(world_.random); }
+  void post(participant::Job job) override;
+  void work();
+
+  std::unique_ptr<StoredFile> file_;
+  std::unique_ptr<participant::ResourceManager> store_;
+  std::unique_ptr<participant::JobRunner> runner_;
+  std::deque<participant::Job> jobs_;
+  bool working_ = false;
+};
+
+}  // namespace troth::simulation

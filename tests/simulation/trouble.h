@@ -1,0 +1,84 @@
+#pragma once
+// What breaks in one run, and when: processes, power, disks, the network, clocks, old backups.
+// Chance alone hardly gets to the moments that matter most, so it is helped along: an ambush
+// strikes at a message, together with it; somebody stays away until everything heals while the
+// others go on; and in the end all may start again before the absent one is back.
+
+#include <functional>
+#include <vector>
+
+#include "tests/simulation/node.h"
+
+namespace troth::simulation {
+
+/// Draws its plan when it is made; each run has another.
+class Trouble {
+ public:
+  Trouble(World& world, Network& network, std::vector<Node*> nodes, bool long_absence,
+          bool contended);
+
+  void start();
+  /// A batch leaves its sender.
+  void see(const protocol::Batch& batch, const NodeName& to);
+  /// A client has just been told an outcome by `node`.
+  void see_answer(Node& node);
+  Duration lasts() const { return lasts_; }
+  /// Nothing breaks any more and everybody comes back.
+  void heal();
+  /// Somebody restores an old backup of one node's disks while transactions run. It must notice
+  /// from what the others have seen of it, before it answers anybody.
+  void lose_memory();
+  bool backup_in_place() const { return backup_in_place_; }
+
+  std::size_t crashes() const { return crashes_; }
+  std::size_t backups() const { return backups_; }
+  std::size_t ambushes() const { return ambushes_; }
+  /// Somebody was away until everything healed.
+  bool had_absence() const { return absent_ != nullptr; }
+
+ private:
+  /// At a message of this kind somebody dies, mostly together with the message.
+  struct Ambush {
+    enum class Victim { kSender, kReceiver, kBystander };
+    bool planned = false, message_dies = false;
+    Victim victim = Victim::kSender;
+    std::size_t kind = 0;  // index in protocol::Message
+    std::uint64_t countdown = 0;
+    Duration delay{0};
+  };
+  struct Backup {
+    Node* node = nullptr;
+    Epoch epoch;
+    std::function<void()> restore;
+  };
+
+  void plan_crash();
+  void plan_cut();
+  void plan_ambush();
+  void spring(Node& victim);
+  void estrange(const NodeName& one, const NodeName& other, Duration from);
+  void isolate(const NodeName& name);
+  Node& victim_of(const NodeName& sender, const NodeName& to);
+  void see_work(const protocol::Batch& batch, const NodeName& to);
+  void hit(Node& node);
+  void fill_disk(Node& node);
+  void kill(Node& node, bool may_stay_away);
+  void start_damaged(Node& node);
+  void start(Node& node);
+
+  World& world_;
+  Network& network_;
+  const std::vector<Node*> nodes_;
+  const bool long_absence_, contended_;
+  Duration lasts_{0}, crash_every_{0}, cut_every_{0};
+  bool backs_up_ = false, absence_by_ambush_ = false, all_start_again_ = false;
+  Ambush ambush_;
+  std::map<Gtid, NodeName> begun_at_;   // where the first branch of a transaction was sent
+  std::uint64_t restarts_between_ = 0;  // how many transactions until one is torn apart; 0 = never
+  Backup backup_;
+  const Node* absent_ = nullptr;  // until everything heals
+  bool healed_ = false, backup_in_place_ = false;
+  std::size_t crashes_ = 0, backups_ = 0, ambushes_ = 0;
+};
+
+}  // namespace troth::simulation
