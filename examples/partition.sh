@@ -11,9 +11,9 @@ fi
 ip link del td-probe
 net=yes
 . "$(dirname "$0")/lib.sh"
-cluster "coordinator.votes.all_in=sleep:2500"
+cluster "coordinator.votes.all_in=sleep:5000"
 say "all have voted; c1 is cut off from p1 and p2 before it could say PRECOMMIT"
-transfer three_phase 100 9s >"$work/client" 2>&1 & client=$!
+transfer three_phase 100 15s >"$work/client" 2>&1 & client=$!
 for _ in $(seq 400); do [ "$(doubt p1)$(doubt p2)" = 11 ] && break; sleep 0.02; done
 move c1 1
 within 20 "the majority p1, p2 decides" free p1; within 20 "p2 as well" free p2

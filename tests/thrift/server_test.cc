@@ -276,7 +276,7 @@ TEST_CASE("admin calls") {
   status.appended = Lsn{80};
   status.counters = {{"zeta", 1}, {"alpha", 2}};
   status.alarms = {"look"};
-  status.links = {{name("db1"), "h:1", true, 5, "", 1, 2, 3, 4, -1}};
+  status.links = {{name("db1"), "h:1", true, 5, "", 1, 2, 3, 4, -1, protocol::Role::kParticipant}};
   auto client = world.client();
   const auto got = client.status();
   REQUIRE_MESSAGE(got, (got ? "" : got.error().context));
@@ -288,6 +288,7 @@ TEST_CASE("admin calls") {
   REQUIRE(got->links.size() == 1);
   CHECK(got->links[0].messages_dropped == 3);
   CHECK(got->links[0].rtt_us == -1);
+  CHECK(got->links[0].role == protocol::Role::kParticipant);
 
   protocol::TransactionSummary summary;
   summary.gtid = gtid_of(9);
