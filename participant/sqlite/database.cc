@@ -86,6 +86,7 @@ Status Database::configure() {
   auto& db = *connection_;
   set_statement_limits(db.get());
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, nullptr);
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (sqlite3_db_readonly(db.get(), "main") == 1)
     return fail(ErrorCode::kIo, fmt::format("database {} cannot be written", options_.path));

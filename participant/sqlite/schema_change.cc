@@ -142,7 +142,7 @@ void rehearse(Connection& db, Watcher& watcher, const std::string& sql, SchemaCh
     change.refusal = {AbortCode::kSqlError, std::move(detail), {}, -1};
   };
   if (!statement) return cannot(statement.error().context);
-  if (!first_keyword(rest).empty())
+  if (!without_space(rest).empty())
     return cannot("one statement at a time: there is text behind the first one");
   int rc = SQLITE_ROW;
   while (rc == SQLITE_ROW) rc = statement->step();

@@ -19,6 +19,22 @@ constexpr const char* kSchemaChangeAlone =
     "a schema change is a transaction of its own on one participant; submit CREATE, DROP and ALTER "
     "alone";
 
+// Table-valued functions that only read.
+constexpr const char* kTableFunctions[] = {"json_each",
+                                           "json_tree",
+                                           "pragma_collation_list",
+                                           "pragma_compile_options",
+                                           "pragma_database_list",
+                                           "pragma_foreign_key_check",
+                                           "pragma_foreign_key_list",
+                                           "pragma_function_list",
+                                           "pragma_index_info",
+                                           "pragma_index_list",
+                                           "pragma_index_xinfo",
+                                           "pragma_table_info",
+                                           "pragma_table_list",
+                                           "pragma_table_xinfo"};
+
 std::string upper(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),
@@ -33,7 +49,7 @@ bool has_conflict_clause(const std::string& text) {
 
 }  // namespace
 
-std::string first_keyword(std::string_view sql) {
+std::string_view without_space(std::string_view sql) {
   while (!sql.empty()) {
     if (std::isspace(static_cast<unsigned char>(sql.front())) != 0 || sql.front() == ';') {
       sql.remove_prefix(1);
@@ -47,6 +63,11 @@ std::string first_keyword(std::string_view sql) {
       break;
     }
   }
+  return sql;
+}
+
+std::string first_keyword(std::string_view sql) {
+  sql = without_space(sql);
   const auto end =
       std::find_if(sql.begin(), sql.end(), [](unsigned char c) { return std::isalpha(c) == 0; });
   return upper(sql.substr(0, static_cast<std::size_t>(end - sql.begin())));
@@ -81,6 +102,10 @@ Result<std::unique_ptr<StatementAnalyzer>> StatementAnalyzer::create(const Schem
   auto analyzer = std::unique_ptr<StatementAnalyzer>(new StatementAnalyzer(schema));
   TROTH_ASSIGN_OR_RETURN(analyzer->db_, empty_copy(schema));
   TROTH_TRY(analyzer->load_roots());
+  // They declare themselves at their first use, which asks like a CREATE TABLE. All others stay
+  // refused.
+  for (const char* name : kTableFunctions)
+    static_cast<void>(analyzer->db_->prepare("SELECT * FROM " + std::string(name)));
   sqlite3_set_authorizer(analyzer->db_->get(), &StatementAnalyzer::authorize, analyzer.get());
   return analyzer;
 }
@@ -173,8 +198,9 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
       break;
     case SQLITE_FUNCTION: {
       const auto function = upper(second);
-      if (function == "CHANGES" || function == "TOTAL_CHANGES" || function == "LAST_INSERT_ROWID" ||
-          function == "LOAD_EXTENSION")
+      if (function == "LOAD_EXTENSION" || function == "FTS3_TOKENIZER")
+        refuse(AbortCode::kRefusedFunction, second + "() would run foreign code in the agent");
+      if (function == "CHANGES" || function == "TOTAL_CHANGES" || function == "LAST_INSERT_ROWID")
         refuse(AbortCode::kRefusedFunction,
                fmt::format("{}() would see other branches of the same connection; use RETURNING",
                            second));
@@ -237,7 +263,7 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
   watching_ = false;
   if (refusal_.code != AbortCode::kNone) return refused(refusal_.code, refusal_.detail);
   if (!statement) return refused(AbortCode::kSqlError, statement.error().context);
-  if (!first_keyword(rest).empty())
+  if (!without_space(rest).empty())
     return refused(AbortCode::kSqlError,
                    "one statement at a time: there is text behind the first one");
   info.writes = sqlite3_stmt_readonly(statement->get()) == 0;

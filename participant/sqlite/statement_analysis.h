@@ -36,6 +36,8 @@ struct StatementInfo {
   std::vector<std::uint32_t> allocates_ids;  ///< tables that get automatic rowids
 };
 
+/// `sql` behind white space, comments and semicolons.
+std::string_view without_space(std::string_view sql);
 /// The first keyword, upper-case, behind white space and comments; empty if there is none.
 std::string first_keyword(std::string_view sql);
 /// CREATE, DROP or ALTER (schema_change.h).

@@ -161,11 +161,17 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
       {"SELECT rowid FROM p", AbortCode::kRefusedHiddenRowid},
       {"SELECT total_changes()", AbortCode::kRefusedFunction},
       {"SELECT last_insert_rowid()", AbortCode::kRefusedFunction},
+      {"SELECT load_extension('x')", AbortCode::kRefusedFunction},
+      {"SELECT fts3_tokenizer('simple', x'0000000000000000')", AbortCode::kRefusedFunction},
+      {"SELECT * FROM pragma_optimize", AbortCode::kRefusedDdl},
+      {"SELECT * FROM pragma_journal_mode", AbortCode::kRefusedDdl},
       {"SELEC 1", AbortCode::kSqlError},
       {"SELECT * FROM nowhere", AbortCode::kSqlError},
       {"", AbortCode::kSqlError},
       {"-- only a comment", AbortCode::kSqlError},
       {"SELECT 1; SELECT 2", AbortCode::kSqlError},
+      {"SELECT 1; 2", AbortCode::kSqlError},
+      {"SELECT 1; /* so */ )", AbortCode::kSqlError},
       {"EXPLAIN SELECT 1", AbortCode::kSqlError},
   };
   Fixture f;
@@ -175,6 +181,19 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
     CHECK(std::string(protocol::to_string(info.refusal.code)) ==
           std::string(protocol::to_string(row.code)));
     CHECK_FALSE(info.refusal.detail.empty());
+  }
+}
+
+TEST_CASE("table-valued functions that read are read") {
+  Fixture f;
+  for (const char* sql :
+       {"SELECT * FROM pragma_table_info('t')", "SELECT name FROM pragma_table_xinfo('w')",
+        "SELECT * FROM pragma_index_list('t')", "SELECT * FROM pragma_foreign_key_list('child')",
+        "SELECT value FROM json_each('[1,2]')", "SELECT 1; -- behind it\n /* nothing */ ;",
+        "SELECT v, j.value FROM t, json_tree(t.u) AS j WHERE t.id = ?"}) {
+    CAPTURE(sql);
+    const auto info = f.analyzer->analyze(sql);
+    CHECK_MESSAGE(info.refusal.code == AbortCode::kNone, info.refusal.detail);
   }
 }
 
