@@ -231,6 +231,7 @@ class Demo {
     for (const auto& peer : peers_) words.insert(words.end(), {"--participant", peer});
     TROTH_ASSIGN_OR_RETURN(coordinator_, Child::start(words, path("errors")));
     TROTH_ASSIGN_OR_RETURN(const auto ready, ready_line(coordinator_, "the coordinator"));
+    if (!endpoint_.empty()) return {};  // it is back where it was, and a client is reading that
     endpoint_ = ready["thrift"].get<std::string>();
     http_ = ready["http"].get<std::string>();
     return {};
