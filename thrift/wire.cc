@@ -113,7 +113,12 @@ void route_thrift_output(Logger logger) {
 }
 
 void catch_thrift_output() {
-  apache::thrift::GlobalOutput.setOutputFunction(write_output);
+  // Once: Thrift reads the pointer from any thread that has a client, and clients are made by many.
+  static const bool caught = [] {
+    apache::thrift::GlobalOutput.setOutputFunction(write_output);
+    return true;
+  }();
+  static_cast<void>(caught);
 }
 
 }  // namespace troth::thrift
