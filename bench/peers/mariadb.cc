@@ -12,18 +12,18 @@ namespace troth::peers {
 
 namespace {
 
-class Server {
+class MariadbServer {
  public:
   /// `where` is the port on 127.0.0.1.
-  explicit Server(const std::string& where) : connection_(mysql_init(nullptr)) {
+  explicit MariadbServer(const std::string& where) : connection_(mysql_init(nullptr)) {
     if (mysql_real_connect(connection_, "127.0.0.1", "bench", "", "bench",
                            static_cast<unsigned>(std::stoul(where)), nullptr,
                            CLIENT_MULTI_STATEMENTS) == nullptr)
       fail();
   }
-  ~Server() { mysql_close(connection_); }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
+  ~MariadbServer() { mysql_close(connection_); }
+  MariadbServer(const MariadbServer&) = delete;
+  MariadbServer& operator=(const MariadbServer&) = delete;
 
   void send(const std::string& sql) {
     if (mysql_send_query(connection_, sql.data(), sql.size()) != 0) fail();
@@ -76,7 +76,7 @@ class MariadbSession final : public Session {
         "XA END '{0}';XA PREPARE '{0}'",
         gtid, amount, id);
   }
-  Server first_, second_;
+  MariadbServer first_, second_;
   std::shared_ptr<DecisionLog> log_;
   const std::string prefix_;
   std::uint64_t number_ = 0;

@@ -13,17 +13,17 @@ namespace troth::peers {
 
 namespace {
 
-class Server {
+class PostgresServer {
  public:
-  explicit Server(const std::string& where) : connection_(PQconnectdb(where.c_str())) {
+  explicit PostgresServer(const std::string& where) : connection_(PQconnectdb(where.c_str())) {
     if (PQstatus(connection_) != CONNECTION_OK) fail("connect");
     make("begin", "BEGIN");
     make("move", "UPDATE bench_accounts SET balance = balance + $1::bigint WHERE id = $2::bigint");
     if (PQenterPipelineMode(connection_) != 1) fail("pipeline");
   }
-  ~Server() { PQfinish(connection_); }
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
+  ~PostgresServer() { PQfinish(connection_); }
+  PostgresServer(const PostgresServer&) = delete;
+  PostgresServer& operator=(const PostgresServer&) = delete;
 
   void send_prepare(std::int64_t amount, std::int64_t id, const std::string& gtid) {
     const auto amount_text = std::to_string(amount), id_text = std::to_string(id);
@@ -109,7 +109,7 @@ class PostgresSession final : public Session {
   }
 
  private:
-  Server first_, second_;
+  PostgresServer first_, second_;
   std::shared_ptr<DecisionLog> log_;
   const std::string prefix_;
   std::uint64_t number_ = 0;
