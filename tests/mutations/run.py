@@ -104,7 +104,11 @@ class Builder:
         with ThreadPoolExecutor(self.jobs) as pool:
             objects = list(pool.map(compile_one, enumerate(sources)))
         simulator = place / "troth-sim"
-        linked = self.link.replace(" -o bin/troth-sim ", f" {' '.join(objects)} -o {simulator} ", 1)
+        linked = self.link
+        for source in sources:  # what the link names itself would be there twice
+            own = re.search(r" -o (\S+)", self.compile[source])[1]
+            linked = linked.replace(f" {own} ", " ", 1)
+        linked = linked.replace(" -o bin/troth-sim ", f" {' '.join(objects)} -o {simulator} ", 1)
         run_or_die(f"{name} does not link", linked, shell=True, cwd=self.build)
         return simulator
 
