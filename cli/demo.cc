@@ -124,9 +124,11 @@ class Demo {
   }
 
   Status run() {
-    std::string pattern = (fs::temp_directory_path() / "troth-demo-XXXXXX").string();
-    if (::mkdtemp(pattern.data()) == nullptr)
-      return fail(ErrorCode::kIo, "cannot make a temporary directory");
+    std::error_code error;
+    std::string pattern = (fs::temp_directory_path(error) / "troth-demo-XXXXXX").string();
+    if (error || ::mkdtemp(pattern.data()) == nullptr)
+      return fail(ErrorCode::kIo,
+                  "cannot make a temporary directory: set TMPDIR to a directory you can write to");
     dir_ = pattern;
     say("three databases, made with the stock sqlite3 tool, and an agent beside each");
     for (std::size_t i = 0; i < kNames.size(); ++i) TROTH_TRY(start_agent(i));

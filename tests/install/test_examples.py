@@ -16,13 +16,20 @@ from harness import BIN, Case, Cluster  # noqa: E402
 
 class Examples(Case):
     def test_demo_quick(self):
-        before = set(pathlib.Path(tempfile.gettempdir()).glob("troth-demo-*"))
-        reply = subprocess.run([os.path.join(BIN, "troth"), "demo", "--quick"], capture_output=True, text=True, timeout=120)
+        place = tempfile.mkdtemp(prefix="troth-demos-")  # other tests run demos at the same time
+        self.addCleanup(shutil.rmtree, place)
+
+        def demo(directory):
+            return subprocess.run([os.path.join(BIN, "troth"), "demo", "--quick"], capture_output=True, text=True, timeout=120,
+                                  env=dict(os.environ, TMPDIR=directory))
+
+        self.assertIn("set TMPDIR", demo(place + "/absent").stderr)
+        reply = demo(place)
         self.assertEqual(reply.returncode, 0, reply.stdout + reply.stderr)
         self.assertIn("40 of 40 committed", reply.stdout)
         self.assertIn("as at the beginning: yes", reply.stdout)
         self.assertIn("troth doctor", reply.stdout)
-        self.assertEqual(set(pathlib.Path(tempfile.gettempdir()).glob("troth-demo-*")), before, "it left files behind")
+        self.assertEqual(os.listdir(place), [], "it left files behind")
 
     def test_python_client(self):
         self.python_client("thrift")
