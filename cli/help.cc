@@ -265,6 +265,8 @@ fenced or data directory in use.
 )help"},
       {"states", R"help(Coordinator
   preparing    votes are being collected
+  releasing    every vote is in; who only read is to confirm that it still holds
+               its read locks
   deciding     every vote is in; the COMMIT record is on its way to the disk
   precommitting  three_phase: a majority of its members is to hold PRECOMMITTED
   committing   COMMIT is durable; repeated until every participant has

@@ -137,7 +137,7 @@ class Engine {
   using Timers = std::multimap<MonotonicTime, Gtid>;
   /// One line of a timeline; made into text only when somebody looks.
   struct Event {
-    enum class Kind : std::uint8_t { kState, kRecord, kVote, kAck, kWound, kSays };
+    enum class Kind : std::uint8_t { kState, kRecord, kVote, kReleased, kAck, kWound, kSays };
     Kind kind = Kind::kState;
     std::string_view what;           ///< a literal: the state, record type, vote or decision
     const NodeName* from = nullptr;  ///< one of options_.participants

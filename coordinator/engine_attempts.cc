@@ -51,7 +51,7 @@ void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
   const auto* machine =
       found == live_.end() ? nullptr : std::get_if<TwoPhaseCommit>(&found->second.machine);
   if (machine == nullptr) return on_unknown(from, Inquire{wound.gtid}, now);
-  if (machine->state() != TwoPhaseCommit::State::kPreparing) {
+  if (!machine->undecided()) {
     count("wounds_refused");
     return step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
   }

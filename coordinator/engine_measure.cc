@@ -71,7 +71,7 @@ void Engine::measure(Measurements& out, Now now) const {
     out.add("operator_actions_total", {{"action", key.first}, {"result", key.second}}, n);
 
   std::map<std::string, std::uint64_t> states{
-      {"preparing", 0}, {"precommitting", 0}, {"committing", 0}};
+      {"preparing", 0}, {"releasing", 0}, {"precommitting", 0}, {"committing", 0}};
   std::map<NodeName, std::uint64_t> blockers;
   for (const auto& [name, address] : options_.participants) blockers[name] = 0;
   for (const auto& [gtid, txn] : live_) {

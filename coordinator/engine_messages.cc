@@ -90,17 +90,14 @@ void Engine::on_batch(Batch batch, Now now) {
     return logger_.debug("refused a batch",
                          {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
-  PackedMessages packed(batch.packed);
-  while (auto message = packed.next()) {
-    if (*message) {
-      handle(batch.header.sender, std::move(**message), now);
-    } else {
-      count("messages_damaged");
-      logger_.warn("dropped a message of a peer",
-                   {{"peer", batch.header.sender}, {"why", message->error().context}});
-    }
-  }
-  for (auto& message : batch.messages) handle(batch.header.sender, std::move(message), now);
+  const BatchHeader header = std::move(batch.header);
+  take_messages(
+      std::move(batch), [&](Message message) { handle(header.sender, std::move(message), now); },
+      [&](const Error& why) {
+        count("messages_damaged");
+        logger_.warn("dropped a message of a peer",
+                     {{"peer", header.sender}, {"why", why.context}});
+      });
 }
 
 void Engine::handle(const NodeName& from, Message message, Now now) {
@@ -120,6 +117,12 @@ void Engine::handle(const NodeName& from, Message message, Now now) {
   if (auto* vote = std::get_if<VoteMessage>(&message)) {
     note(txn, {Event::Kind::kVote, to_string(vote->vote), participant(from), {}, {}}, now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::VoteArrived{from, std::move(*vote)}), now);
+  } else if (std::holds_alternative<Released>(message)) {
+    note(txn, {Event::Kind::kReleased, {}, participant(from), {}, {}}, now);
+    step(txn,
+         TwoPhaseCommit::Event(
+             TwoPhaseCommit::ReleasedArrived{from, peers_.position_of(from).epoch}),
+         now);
   } else if (std::holds_alternative<Ack>(message)) {
     note(txn, {Event::Kind::kAck, {}, participant(from), {}, {}}, now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::AckArrived{from}), now);
@@ -151,7 +154,8 @@ bool Engine::may_presume(const Gtid& gtid) const {
 // No live transaction of that gtid: the action table decides (recovery/action_table.h).
 void Engine::on_unknown(const NodeName& from, const Message& message, Now now) {
   const Gtid gtid = gtid_of(message);
-  if (open_.count(gtid) != 0) {  // an open branch asks after some silence
+  if (std::holds_alternative<Released>(message)) return;  // comes late
+  if (open_.count(gtid) != 0) {                           // an open branch asks after some silence
     if (std::holds_alternative<Inquire>(message))
       send(from, InquiryReply{gtid, InquiryReply::Answer::kUndecided});
     return;

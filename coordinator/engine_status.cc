@@ -334,6 +334,7 @@ std::string Engine::text_of(const Event& event) {
     what = fmt::format("{} appended at LSN {}", event.what, event.lsn);
   if (event.kind == Event::Kind::kVote) what = fmt::format("vote {} from {}", event.what, from);
   if (event.kind == Event::Kind::kSays) what = fmt::format("{} says {}", from, event.what);
+  if (event.kind == Event::Kind::kReleased) what = fmt::format("{} held its read locks", from);
   if (event.kind == Event::Kind::kAck) what = fmt::format("ack from {}", from);
   if (event.kind == Event::Kind::kWound)
     what = fmt::format("wounded by {}, which waits at {}", event.waiter, from);

@@ -83,18 +83,15 @@ void Engine::on_batch(Batch batch, Now now) {
     return logger_.debug("refused a batch",
                          {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
-  PackedMessages packed(batch.packed);
-  while (auto message = packed.next()) {
-    if (*message) {
-      handle(batch.header.sender, std::move(**message), now);
-    } else {
-      count("messages_damaged");
-      logger_.warn("dropped a message of a peer",
-                   {{"peer", batch.header.sender}, {"why", message->error().context}});
-    }
-  }
-  for (auto& message : batch.messages) handle(batch.header.sender, std::move(message), now);
-  if (batch.header.ended_below) forget_below(*batch.header.ended_below);
+  const BatchHeader header = std::move(batch.header);
+  take_messages(
+      std::move(batch), [&](Message message) { handle(header.sender, std::move(message), now); },
+      [&](const Error& why) {
+        count("messages_damaged");
+        logger_.warn("dropped a message of a peer",
+                     {{"peer", header.sender}, {"why", why.context}});
+      });
+  if (header.ended_below) forget_below(*header.ended_below);
 }
 
 void Engine::handle(const NodeName& from, Message message, Now now) {
@@ -111,7 +108,7 @@ void Engine::handle(const NodeName& from, Message message, Now now) {
   if (on_member_message(from, message, now)) return;
   const auto found = branches_.find(gtid_of(message));
   if (std::holds_alternative<Release>(message)) {
-    if (found != branches_.end()) step(found->second, Branch::Released{}, now);
+    if (found != branches_.end()) step(found->second, Branch::ReleaseArrived{}, now);
   } else {
     count("misdirected");  // a coordinator's message to a coordinator
   }

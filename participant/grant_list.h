@@ -29,6 +29,8 @@ class GrantList {
   bool add(const Gtid& owner, LockMode mode);
   /// It must hold it. Returns how it did.
   LockMode remove(const Gtid& owner);
+  /// It must hold it.
+  LockMode mode_of(const Gtid& owner) const { return grants_[find(owner)].mode; }
   /// Does another owner hold it in a mode that is not compatible with `mode`?
   bool blocks(const Gtid& owner, LockMode mode) const;
   /// Does another owner hold it in a mode that lets it write?

@@ -176,6 +176,16 @@ std::vector<Gtid> LockTable::grant_waiters(const std::vector<LockRequest>& freed
   return woken;
 }
 
+std::vector<LockRequest> LockTable::held(const Gtid& owner) const {
+  std::vector<LockRequest> out;
+  const auto held = held_.find(owner);
+  if (held == held_.end()) return out;
+  out.reserve(held->second.size());
+  for (const auto& resource : held->second)
+    out.push_back({resource, grants_.at(resource).mode_of(owner)});
+  return out;
+}
+
 bool LockTable::others_write(const Gtid& owner, std::uint32_t table) const {
   const auto found = grants_.find(Resource{table, Resource::kWholeTable, {}});
   return found != grants_.end() && found->second.others_write(owner);

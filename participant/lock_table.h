@@ -60,6 +60,8 @@ class LockTable {
   /// For prepared branches after a restart: they held these before, so they cannot conflict.
   void force_grant(const Gtid& owner, const std::vector<LockRequest>& requests);
 
+  /// Everything `owner` holds, in the order it was taken.
+  std::vector<LockRequest> held(const Gtid& owner) const;
   /// Other owners that hold IX, SIX or X on the table.
   bool others_write(const Gtid& owner, std::uint32_t table) const;
   std::size_t locks() const { return locks_; }

@@ -30,6 +30,9 @@ struct ExecuteRequest {
   bool open = false;
   /// The whole transaction: nobody else decides about it. Only then may it change the schema.
   bool alone = false;
+  /// Its vote is recorded even if it has only read (three-phase commit): give the redo of a
+  /// kReadOnly vote as well, which then holds nothing but locks.
+  bool recorded = false;
 };
 
 /// The branch has executed, or cannot. For kAbort nothing is held any more; for kCommit and
@@ -38,7 +41,10 @@ struct Executed {
   Gtid gtid;
   protocol::Vote vote = protocol::Vote::kAbort;
   protocol::AbortReason reason;  ///< for kAbort
-  std::string redo;  ///< for kCommit: opaque, everything apply() and retake() need after a crash
+  /// For kCommit: opaque, everything apply() and retake() need after a crash. That includes the
+  /// locks of what was only read: the transaction may still be executing elsewhere when this node
+  /// is back.
+  std::string redo;
   std::vector<protocol::StatementResult> results;  ///< one per statement, for kCommit and kReadOnly
 };
 
@@ -82,7 +88,7 @@ class ResourceManager {
   /// Recovery, before any execute: re-applies a COMMITTED branch whose LSN is above the marker. In
   /// LSN order.
   virtual Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) = 0;
-  /// Recovery: takes the locks of a prepared, undecided branch again. kCorruption if the redo no
+  /// Recovery: takes all locks of a prepared, undecided branch again. kCorruption if the redo no
   /// longer fits the schema.
   virtual Status retake(const Gtid& gtid, const std::string& redo) = 0;
 

@@ -90,7 +90,10 @@ BranchEffects Branch::step(Event event, MonotonicTime now) {
                  [&](Executed& e) { on_executed(e, out, now); },
                  [&](const RecordDurable&) { on_durable(out, now); },
                  [&](const Decided& e) { on_decide(e, out); },
-                 [&](const Released&) { on_release(out); },
+                 [&](const ReleaseArrived&) {
+                   on_release(out);
+                   if (state_ == State::kForgotten) out.send(coordinator_.name, Released{gtid_});
+                 },
                  [&](const InquiryAnswered& e) { on_inquiry_answered(e); },
                  [&](const OnePhaseInquired& e) { on_one_phase_inquiry(e, out); },
                  [&](const MemberAsked& e) { on_member_asked(e, out); },

@@ -11,7 +11,7 @@
 //     |  |    (interactive: EXECUTING <-> OPEN, one round per EXECUTE; PREPARE makes it execute the
 //     |  |     end, and only then does it go on below)
 //     |   |   \--- no writes ------------> READ_ONLY -- release, any decision --> FORGOTTEN
-//     |   |                                (keeps its locks until then)
+//     |   |                                (keeps its locks until then; answers RELEASED)
 //     |   \--- one-phase, local: COMMITTED record appended ------------------+
 //    PREPARING   PREPARED record on its way to the disk                      |
 //     |     \--- ABORT --> ABORTED                                           |
@@ -117,7 +117,7 @@ class Branch {
     NodeName from;
     Decide message;
   };
-  struct Released {};
+  struct ReleaseArrived {};
   struct InquiryAnswered {
     InquiryReply::Answer answer = InquiryReply::Answer::kUndecided;
   };
@@ -137,7 +137,7 @@ class Branch {
   struct FileFlushed {};      ///< the database file holds the work
   struct Tick {};
   struct RetryNow {};
-  using Event = std::variant<Prepared, OnePhase, Executed, RecordDurable, Decided, Released,
+  using Event = std::variant<Prepared, OnePhase, Executed, RecordDurable, Decided, ReleaseArrived,
                              InquiryAnswered, OnePhaseInquired, MemberAsked, MemberAnswered,
                              MemberReachable, FileFlushed, Tick, RetryNow, ExecuteArrived, Dropped>;
 

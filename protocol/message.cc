@@ -37,6 +37,7 @@ std::string_view name_of(const Message& message) {
           [](const Wound&) { return std::string_view("WOUND"); },
           [](const Execute&) { return std::string_view("EXECUTE"); },
           [](const ExecuteResult&) { return std::string_view("EXECUTE_RESULT"); },
+          [](const Released&) { return std::string_view("RELEASED"); },
       },
       message);
 }

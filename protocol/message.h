@@ -80,7 +80,8 @@ struct Decide {
   AnswerAt ack_at = AnswerAt::kDecided;  ///< kApplied: ack only when the database file holds it
   AbortReason reason;                    ///< for kAbort
 };
-/// Phase one is over: a branch that voted READ_ONLY may drop its locks.
+/// Every vote is in, so nobody acquires locks any more: a branch that voted READ_ONLY drops its
+/// locks and says with RELEASED that it held them until now. Without that answer nothing commits.
 struct Release {
   Gtid gtid;
 };
@@ -173,6 +174,11 @@ struct VoteMessage {
 struct Ack {
   Gtid gtid;
 };
+/// The answer to RELEASE: the branch held its locks from its vote until every other branch had
+/// voted. A restarted participant cannot say so, and does not.
+struct Released {
+  Gtid gtid;
+};
 /// In doubt: what was decided? Answered with Decide or InquiryReply. Also sent by a READ_ONLY voter
 /// whose Release does not come.
 struct Inquire {
@@ -211,7 +217,7 @@ struct Alarm {
 using Message =
     std::variant<Prepare, CommitOnePhase, Decide, Release, InquiryReply, InquireOnePhase,
                  VoteMessage, Ack, Inquire, OnePhaseResult, Alarm, Elect, Elected, PreDecide,
-                 PreDecided, AskMember, MemberAnswer, Wound, Execute, ExecuteResult>;
+                 PreDecided, AskMember, MemberAnswer, Wound, Execute, ExecuteResult, Released>;
 /// What a machine of three-phase commit takes.
 using BallotMessage = std::variant<Elect, Elected, PreDecide, PreDecided>;
 std::optional<BallotMessage> ballot_message_of(const Message& message);
@@ -254,7 +260,7 @@ std::string text_of(const Ballot& ballot);
 
 /// Which protocol versions a node speaks. Bump on incompatible change only; additions use feature
 /// flags.
-inline constexpr std::uint32_t kPeerProtocolVersion = 2;
+inline constexpr std::uint32_t kPeerProtocolVersion = 3;
 
 struct BatchHeader {
   NodeName sender;

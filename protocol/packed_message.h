@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "base/codec.h"
 #include "protocol/message.h"
@@ -30,5 +31,20 @@ class PackedMessages {
  private:
   ByteReader in_;
 };
+
+/// Hands every message of a batch to `handle`, the packed ones first, as they were sent; what
+/// cannot be read goes to `damaged` as an Error.
+template <class Handle, class Damaged>
+void take_messages(Batch&& batch, Handle&& handle, Damaged&& damaged) {
+  PackedMessages packed(batch.packed);
+  while (auto message = packed.next()) {
+    if (*message) {
+      handle(std::move(**message));
+    } else {
+      damaged(message->error());
+    }
+  }
+  for (auto& message : batch.messages) handle(std::move(message));
+}
 
 }  // namespace troth::protocol

@@ -32,6 +32,8 @@ std::string_view to_string(TwoPhaseCommit::State state) {
   switch (state) {
     case TwoPhaseCommit::State::kPreparing:
       return "preparing";
+    case TwoPhaseCommit::State::kReleasing:
+      return "releasing";
     case TwoPhaseCommit::State::kDeciding:
       return "deciding";
     case TwoPhaseCommit::State::kPrecommitting:
@@ -78,6 +80,7 @@ CommitEffects TwoPhaseCommit::step(Event event, MonotonicTime now) {
   std::visit(Overloaded{
                  [&](const Start&) { on_start(out, now); },
                  [&](VoteArrived& e) { on_vote(e, out, now); },
+                 [&](const ReleasedArrived& e) { on_released(e, out); },
                  [&](const AckArrived& e) { on_ack(e, out, now); },
                  [&](const Inquired& e) { on_inquiry(e, out); },
                  [&](const RecordDurable&) { on_durable(out, now); },
@@ -134,7 +137,7 @@ void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTi
   if (counted == VoteTally::Counted::kStranger && recovered_) return;
   // It voted yes, and has aborted since: another member refused to vote, or a majority ended it.
   if (counted == VoteTally::Counted::kChanged && event.vote.vote == Vote::kAbort) {
-    if (state_ == State::kPreparing) return abort(event.vote.reason, out);
+    if (undecided()) return abort(event.vote.reason, out);
     if (state_ == State::kPrecommitting) return adopt(Decision::kAbort, false, out, now);
   }
   if (counted != VoteTally::Counted::kNew) {
@@ -156,23 +159,59 @@ void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTi
     // An interactive branch does not survive a restart, nor do its read locks.
     if (setup_.branches[i].executed > 0 && event.vote.voter.epoch != setup_.members[i].epoch)
       return abort({AbortCode::kStaleEpoch, "restarted since it executed", event.from, -1}, out);
-    // A voter that restarted after PREPARED still votes yes but has lost the rows it must return,
-    // and its read locks. Nothing is decided yet, so the safe answer is to abort and let the client
-    // retry.
+    // A voter that restarted after PREPARED still votes yes but has lost the rows it must return.
+    // Nothing is decided yet, so the safe answer is to abort and let the client retry.
     if (event.vote.results.size() != setup_.branches[i].statements.size())
       return abort(
           {AbortCode::kStaleEpoch, "restarted between its prepare and its vote", event.from, -1},
           out);
     results_[i].results = std::move(event.vote.results);
   }
-  if (tally_.all_in()) decide_commit(out, now);
+  if (!tally_.all_in()) return;
+  if (setup_.protocol == CommitProtocol::kThreePhase) return precommit(out, now);
+  release(out, now);
 }
 
-void TwoPhaseCommit::decide_commit(CommitEffects& out, MonotonicTime now) {
-  if (setup_.protocol == CommitProtocol::kThreePhase) return precommit(out, now);
-  unacked_ = tally_.voted(Vote::kCommit);
+// What a writer has locked is in its PREPARED record. The locks of a reader live in its memory: it
+// may have restarted since it voted, and another coordinator's transaction may have changed what it
+// had read while other branches of this one were still to execute. Two-phase locking needs one
+// moment at which everything is locked, which is now, and only the reader itself can tell. Branches
+// that executed piece by piece had such a moment before their first PREPARE was sent, and voted in
+// the incarnation that executed.
+bool TwoPhaseCommit::locks_need_confirmation() const {
+  return std::any_of(setup_.branches.begin(), setup_.branches.end(),
+                     [](const BranchRequest& branch) { return branch.executed == 0; });
+}
+
+void TwoPhaseCommit::release(CommitEffects& out, MonotonicTime now) {
   // Every branch has executed: nobody acquires locks any more, so readers may let theirs go.
-  for (const auto& reader : tally_.voted(Vote::kReadOnly)) out.send(reader, Release{setup_.gtid});
+  unacked_ = tally_.voted(Vote::kReadOnly);
+  if (!unacked_.empty() && locks_need_confirmation()) {
+    state_ = State::kReleasing;
+    attempts_ = 0;
+    return send_releases(out, now);
+  }
+  for (const auto& reader : unacked_) out.send(reader, Release{setup_.gtid});
+  decide_commit(out);
+}
+
+void TwoPhaseCommit::send_releases(CommitEffects& out, MonotonicTime now) {
+  ++attempts_;
+  for (const auto& reader : unacked_) out.send(reader, Release{setup_.gtid});
+  schedule_resend(now);
+  next_wake_ = std::min(next_resend_, setup_.deadline);
+}
+
+void TwoPhaseCommit::on_released(const ReleasedArrived& event, CommitEffects& out) {
+  if (state_ != State::kReleasing || !contains(unacked_, event.from)) return;
+  if (event.epoch != tally_.epoch_of(event.from))
+    return abort({AbortCode::kStaleEpoch, "restarted after its vote", event.from, -1}, out);
+  std::erase(unacked_, event.from);
+  if (unacked_.empty()) decide_commit(out);
+}
+
+void TwoPhaseCommit::decide_commit(CommitEffects& out) {
+  unacked_ = tally_.voted(Vote::kCommit);
   if (unacked_.empty()) {
     out.answer = outcome(Outcome::kCommitted);
     return end(out);
@@ -208,6 +247,7 @@ void TwoPhaseCommit::on_durable(CommitEffects& out, MonotonicTime now) {
     case State::kAborting:
       return end(out);
     case State::kPreparing:
+    case State::kReleasing:
     case State::kPrecommitting:
     case State::kCommitting:
     case State::kEnded:
@@ -235,6 +275,7 @@ void TwoPhaseCommit::on_ack(const AckArrived& event, CommitEffects& out, Monoton
 void TwoPhaseCommit::on_inquiry(const Inquired& event, CommitEffects& out) {
   switch (state_) {
     case State::kPreparing:
+    case State::kReleasing:
     case State::kDeciding:
     case State::kPrecommitting:
       return out.send(event.from, InquiryReply{setup_.gtid, InquiryReply::Answer::kUndecided});
@@ -247,14 +288,15 @@ void TwoPhaseCommit::on_inquiry(const Inquired& event, CommitEffects& out) {
 }
 
 void TwoPhaseCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTime now) {
-  if (state_ == State::kPreparing && now >= setup_.deadline) {
-    const auto missing = tally_.missing();
+  if (undecided() && now >= setup_.deadline) {
+    const auto missing = waiting_for();
     const bool cut_off = std::any_of(missing.begin(), missing.end(), [&](const NodeName& n) {
       return contains(event.unreachable, n);
     });
     AbortReason reason;
     reason.code = cut_off ? AbortCode::kUnreachable : AbortCode::kTimeout;
-    reason.detail = fmt::format("no vote from {} before the deadline{}", joined(missing),
+    reason.detail = fmt::format("no {} from {} before the deadline{}",
+                                state_ == State::kPreparing ? "vote" : "RELEASED", joined(missing),
                                 cut_off ? " (unreachable)" : "");
     if (missing.size() == 1) reason.participant = missing.front();
     return abort(std::move(reason), out);
@@ -270,6 +312,8 @@ void TwoPhaseCommit::on_retry(CommitEffects& out, MonotonicTime now) {
   switch (state_) {
     case State::kPreparing:
       return send_prepares(tally_.missing(), out, now);
+    case State::kReleasing:
+      return send_releases(out, now);
     case State::kCommitting:
       ++attempts_;
       for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));
@@ -286,22 +330,21 @@ void TwoPhaseCommit::on_retry(CommitEffects& out, MonotonicTime now) {
 }
 
 void TwoPhaseCommit::on_cancel(const Cancel& event, CommitEffects& out) {
-  if (state_ == State::kPreparing) abort(event.reason, out);
+  if (undecided()) abort(event.reason, out);
 }
 
 void TwoPhaseCommit::on_member_restarted(const MemberRestarted& event, CommitEffects& out) {
-  if (state_ != State::kPreparing || !tally_.has_voted(event.member)) return;
-  if (tally_.epoch_of(event.member) >= event.epoch) return;
-  // Its read locks died with it while other branches may still be acquiring theirs: two-phase
-  // locking is broken.
+  if (!undecided() || tally_.epoch_of(event.member) >= event.epoch) return;
+  // A reader's locks died with it: it will never confirm them. Of a writer nothing was lost.
+  const auto readers = state_ == State::kReleasing ? unacked_ : tally_.voted(Vote::kReadOnly);
+  if (!contains(readers, event.member)) return;
   abort({AbortCode::kStaleEpoch, "restarted after its vote while others had not voted yet",
          event.member, -1},
         out);
 }
 
 void TwoPhaseCommit::abort(AbortReason reason, CommitEffects& out) {
-  TROTH_ASSERT(state_ == State::kPreparing, "gtid {} aborts in state {}", gtid(),
-               to_string(state_));
+  TROTH_ASSERT(undecided(), "gtid {} aborts in state {}", gtid(), to_string(state_));
   const auto refused = tally_.voted(Vote::kAbort);
   for (const auto& member : setup_.members)
     if (!contains(refused, member.name)) out.promise(member.name, decide(Decision::kAbort, reason));
@@ -356,6 +399,7 @@ std::vector<NodeName> TwoPhaseCommit::waiting_for() const {
       return tally_.missing();
     case State::kPrecommitting:
       return quorum_->silent();
+    case State::kReleasing:
     case State::kDeciding:
     case State::kCommitting:
       return unacked_;
@@ -372,6 +416,10 @@ void TwoPhaseCommit::assert_invariants() const {
       TROTH_ASSERT(!tally_.any_abort() && !tally_.all_in(),
                    "gtid {} preparing with all votes or a NO", gtid());
       TROTH_ASSERT(next_wake_.has_value(), "gtid {} prepares without a timer", gtid());
+      return;
+    case State::kReleasing:
+      TROTH_ASSERT(tally_.all_in() && !tally_.any_abort() && !unacked_.empty() && next_wake_,
+                   "gtid {} waits for readers without unanimity, readers or a timer", gtid());
       return;
     case State::kDeciding:
       TROTH_ASSERT(tally_.all_in() && !tally_.any_abort() && !unacked_.empty(),

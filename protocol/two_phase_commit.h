@@ -9,9 +9,14 @@
 //                ---> ENDED
 //                    |                                            \-----------> ENDED (no key:
 //                    presumed abort needs no wait)
-//        all in, some yes        all READ_ONLY
+//                 all in
+//                    |
+//               RELEASING      (only if some voted READ_ONLY in the same step as they executed:
+//                    |         each must say that it held its locks until now, or else ABORTING)
+//                    |
+//                some yes        all READ_ONLY
 //                    |      \------------------------------------------------> ENDED (no record at
-//                    all)
+//                    |                                                         all)
 //                DECIDING      COMMIT record on its way to the disk: nothing may abort any more
 //                    |
 //            record durable = THE COMMIT POINT
@@ -22,9 +27,12 @@
 //                    |
 //                  ENDED       END record appended, not forced
 //
-// PREPARING  -> DECIDING    [on_vote]     PREPARING -> ABORTING | ENDED [on_vote, on_tick,
-// on_cancel, on_member_restarted] DECIDING   -> COMMITTING  [on_durable]  ABORTING  -> ENDED
-// [on_durable] COMMITTING -> ENDED       [on_ack]
+// PREPARING  -> DECIDING | RELEASING   [on_vote]
+// RELEASING  -> DECIDING | ENDED       [on_released]
+// PREPARING | RELEASING -> ABORTING | ENDED [on_vote, on_released, on_tick, on_cancel,
+//                                            on_member_restarted, on_decide]
+// DECIDING   -> COMMITTING [on_durable]   ABORTING -> ENDED [on_durable]
+// COMMITTING -> ENDED      [on_ack]
 //
 // With `protocol = three_phase` a quorum takes the place of DECIDING (three_phase_commit.h):
 //
@@ -37,6 +45,7 @@
 //
 // Guarantees per state (asserted after each step by assert_invariants):
 //  PREPARING   no vote is NO; no record exists; not every vote is in
+//  RELEASING   every vote is in, none NO, no record exists; a READ_ONLY voter has not confirmed
 //  DECIDING    every vote is in, none NO, at least one COMMIT; the client has not been answered
 //  PRECOMMITTING  every vote is YES; this node is one member among others and decides nothing alone
 //  COMMITTING  the decision is durable; at least one writer has not acked
@@ -60,7 +69,15 @@ using CommitEffects = EffectsOf<TransactionOutcome>;
 
 class TwoPhaseCommit {
  public:
-  enum class State { kPreparing, kDeciding, kPrecommitting, kCommitting, kAborting, kEnded };
+  enum class State {
+    kPreparing,
+    kReleasing,
+    kDeciding,
+    kPrecommitting,
+    kCommitting,
+    kAborting,
+    kEnded
+  };
 
   struct Setup {
     Gtid gtid;
@@ -91,6 +108,10 @@ class TwoPhaseCommit {
   struct AckArrived {
     NodeName from;
   };
+  struct ReleasedArrived {
+    NodeName from;
+    Epoch epoch;  ///< in which it says so
+  };
   struct Inquired {
     NodeName from;
   };
@@ -114,8 +135,9 @@ class TwoPhaseCommit {
     NodeName from;
     Decide decide;
   };  ///< a member knows, or refused to vote
-  using Event = std::variant<Start, VoteArrived, AckArrived, Inquired, RecordDurable, Tick, Cancel,
-                             MemberRestarted, RetryNow, BallotArrived, DecideArrived>;
+  using Event =
+      std::variant<Start, VoteArrived, AckArrived, Inquired, RecordDurable, Tick, Cancel,
+                   MemberRestarted, RetryNow, BallotArrived, DecideArrived, ReleasedArrived>;
 
   explicit TwoPhaseCommit(Setup setup);
   /// After a restart: a COMMIT record without END. Goes on in COMMITTING through the same code as
@@ -134,10 +156,12 @@ class TwoPhaseCommit {
   std::optional<MonotonicTime> next_wake() const { return next_wake_; }
 
   State state() const { return state_; }
+  /// It can still be aborted: nothing of a decision is on its way to the disk.
+  bool undecided() const { return state_ == State::kPreparing || state_ == State::kReleasing; }
   const Gtid& gtid() const { return setup_.gtid; }
   const Setup& setup() const { return setup_; }
   std::uint32_t attempts() const { return attempts_; }
-  /// Whom it waits for: missing votes, or missing acks.
+  /// Whom it waits for: missing votes, missing confirmations, or missing acks.
   std::vector<NodeName> waiting_for() const;
   bool recovered_from_log() const { return recovered_; }
   const VoteTally& tally() const { return tally_; }
@@ -150,6 +174,7 @@ class TwoPhaseCommit {
  private:
   void on_start(CommitEffects& out, MonotonicTime now);
   void on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime now);
+  void on_released(const ReleasedArrived& event, CommitEffects& out);
   void on_ack(const AckArrived& event, CommitEffects& out, MonotonicTime now);
   void on_inquiry(const Inquired& event, CommitEffects& out);
   void on_durable(CommitEffects& out, MonotonicTime now);
@@ -161,7 +186,10 @@ class TwoPhaseCommit {
   void on_decide(const DecideArrived& event, CommitEffects& out, MonotonicTime now);
 
   void send_prepares(const std::vector<NodeName>& to, CommitEffects& out, MonotonicTime now);
-  void decide_commit(CommitEffects& out, MonotonicTime now);
+  bool locks_need_confirmation() const;
+  void release(CommitEffects& out, MonotonicTime now);
+  void send_releases(CommitEffects& out, MonotonicTime now);
+  void decide_commit(CommitEffects& out);
   void precommit(CommitEffects& out, MonotonicTime now);
   void step_quorum(const ThreePhaseCommit::Event& event, CommitEffects& out, MonotonicTime now);
   void adopt(Decision decision, bool told, CommitEffects& out, MonotonicTime now);
@@ -177,8 +205,9 @@ class TwoPhaseCommit {
   State state_ = State::kPreparing;
   VoteTally tally_;
   std::vector<BranchResult> results_;
-  std::vector<NodeName> unacked_;  // writers that owe an ack, once decided
-  std::uint32_t attempts_ = 0;     // of the message being repeated (PREPARE, then COMMIT)
+  std::vector<NodeName> unacked_;  // RELEASING: readers that owe RELEASED; decided: writers that
+                                   // owe an ACK
+  std::uint32_t attempts_ = 0;     // of the message being repeated (PREPARE, RELEASE, COMMIT)
   std::optional<MonotonicTime> next_wake_;
   MonotonicTime next_resend_;
   bool recovered_ = false;

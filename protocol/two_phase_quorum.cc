@@ -126,8 +126,8 @@ void TwoPhaseCommit::doubt_if_due(CommitEffects& out, MonotonicTime now) {
 void TwoPhaseCommit::on_ballot(const BallotArrived& event, CommitEffects& out, MonotonicTime now) {
   if (quorum_) return step_quorum(ThreePhaseCommit::Arrived{event.from, event.message}, out, now);
   // Votes are missing still. Who asks has waited long, but this node is alive and will decide.
-  if (state_ == State::kPreparing && (std::holds_alternative<Elect>(event.message) ||
-                                      std::holds_alternative<PreDecide>(event.message)))
+  if (undecided() && (std::holds_alternative<Elect>(event.message) ||
+                      std::holds_alternative<PreDecide>(event.message)))
     out.send(event.from, InquiryReply{gtid(), InquiryReply::Answer::kUndecided});
 }
 
@@ -135,8 +135,8 @@ void TwoPhaseCommit::on_decide(const DecideArrived& event, CommitEffects& out, M
   const auto decision = event.decide.decision;
   if (state_ == State::kPrecommitting) return adopt(decision, false, out, now);
   const bool committed = state_ == State::kDeciding || state_ == State::kCommitting;
-  if (committed == (decision == Decision::kCommit) && state_ != State::kPreparing) return;
-  if (state_ == State::kPreparing && decision == Decision::kAbort) {
+  if (committed == (decision == Decision::kCommit) && !undecided()) return;
+  if (undecided() && decision == Decision::kAbort) {
     auto reason = event.decide.reason;
     if (reason.code == AbortCode::kNone)
       reason = {AbortCode::kTimeout, "its members ended it without the coordinator", event.from,

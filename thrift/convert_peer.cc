@@ -112,6 +112,10 @@ struct WriteMessage {
     start(out.release, m.gtid);
     out.__isset.release = true;
   }
+  void operator()(const protocol::Released& m) {
+    start(out.released, m.gtid);
+    out.__isset.released = true;
+  }
   void operator()(const protocol::InquiryReply& m) {
     start(out.inquiry_reply, m.gtid).__set_answer(to_wire(m.answer));
     out.__isset.inquiry_reply = true;
@@ -393,6 +397,7 @@ Result<Message> from_wire(v1::PeerMessage&& m, const Where& where) {
   if (m.one_phase_result)
     return read(std::move(*m.one_phase_result), Where(where, "one_phase_result"));
   if (m.release) return read_gtid_only<protocol::Release>(*m.release, Where(where, "release"));
+  if (m.released) return read_gtid_only<protocol::Released>(*m.released, Where(where, "released"));
   if (m.inquire) return read_gtid_only<protocol::Inquire>(*m.inquire, Where(where, "inquire"));
   if (m.inquire_one_phase)
     return read_gtid_only<protocol::InquireOnePhase>(*m.inquire_one_phase,

@@ -173,8 +173,14 @@ struct Decide {
   4: optional common.AbortReason reason
 }
 
-/** Phase one is over. */
+/** Every vote is in: a READ_ONLY voter drops its locks. */
 struct Release {
+  /** Global transaction id. */
+  1: optional string gtid
+}
+
+/** Answers RELEASE: the locks were held from the vote until now. */
+struct Released {
   /** Global transaction id. */
   1: optional string gtid
 }
@@ -361,7 +367,7 @@ union PeerMessage {
   2: CommitOnePhase & commit_one_phase
   /** The decision. */
   3: Decide & decide
-  /** Phase one is over. */
+  /** Every vote is in. */
   4: Release & release
   /** No decision to tell. */
   5: InquiryReply & inquiry_reply
@@ -395,6 +401,8 @@ union PeerMessage {
   21: Execute & execute
   /** Interactive: what they gave. */
   22: ExecuteResult & execute_result
+  /** The read locks were held. */
+  23: Released & released
 }
 
 /** Who sends a batch and how far its log reaches. */

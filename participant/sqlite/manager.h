@@ -63,7 +63,8 @@ class SqliteResourceManager final : public ResourceManager {
   void attempt_change(const Gtid& gtid, std::vector<ResourceEvent>& events);
   std::vector<LockRequest> locks_needed(const Branch& branch);
   void attempt(const Gtid& gtid, std::vector<ResourceEvent>& events);
-  void succeed(const Gtid& gtid, Executor::Ran ran, std::vector<ResourceEvent>& events);
+  void succeed(const Gtid& gtid, Executor::Ran ran, std::vector<LockRequest> row_locks,
+               std::vector<ResourceEvent>& events);
   void wait(const Gtid& gtid, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
             std::vector<ResourceEvent>& events);
   bool wait_for_writers(const Gtid& gtid, std::vector<ResourceEvent>& events);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "participant/sqlite/added_column.h"
+#include "participant/sqlite/redo_locks.h"
 
 namespace troth::participant::sqlite {
 
@@ -14,7 +15,8 @@ using protocol::Value;
 
 namespace {
 
-constexpr std::uint8_t kRedoFormat = 1;
+// 2 is the redo of a schema change (schema_change.cc).
+constexpr std::uint8_t kRedoFormat = 3, kWithoutLocks = 1;
 
 void put_row(ByteWriter& out, const std::vector<Value>& row) {
   out.varint(row.size());
@@ -115,7 +117,8 @@ std::optional<Value> as_selected(const TableInfo& table, int column, sqlite3_val
 
 }  // namespace
 
-std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations) {
+std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations,
+                        const std::vector<LockRequest>& locks) {
   constexpr std::size_t kUsualBytes = 256;
   ByteWriter out;
   out.reserve(kUsualBytes);
@@ -142,12 +145,14 @@ std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operatio
     put_row(out, op.old_row);
     put_row(out, op.new_row);
   }
+  put_locks(out, schema, locks);
   return out.take();
 }
 
-Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view bytes) {
+Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
   ByteReader in(bytes);
-  if (in.u8() != kRedoFormat)
+  const auto format = in.u8();
+  if (format != kRedoFormat && format != kWithoutLocks)
     return fail(ErrorCode::kUnsupported, "the redo of a branch has an unknown format");
   const bool schema_changed = in.signed_varint() != schema.version();
   std::vector<std::uint32_t> tables;
@@ -157,7 +162,7 @@ Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view by
     TROTH_ASSIGN_OR_RETURN(const auto number, find_table(schema, name, schema_changed, in));
     tables.push_back(number);
   }
-  std::vector<RowOp> operations;
+  Redo redo;
   const std::size_t n = in.count(6);
   for (std::size_t i = 0; i < n && in.ok(); ++i) {
     RowOp op;
@@ -177,10 +182,11 @@ Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view by
     if (op.old_row.size() != (op.kind == RowOpKind::kInsert ? 0 : columns) ||
         op.new_row.size() != (op.kind == RowOpKind::kDelete ? 0 : columns))
       in.fail_here();
-    operations.push_back(std::move(op));
+    redo.operations.push_back(std::move(op));
   }
+  if (format != kWithoutLocks && in.ok()) redo.locks = get_locks(in, schema, schema_changed);
   TROTH_TRY(in.finish("the redo of a branch"));
-  return operations;
+  return redo;
 }
 
 std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>& operations) {

@@ -23,11 +23,16 @@ struct RowOp {
   std::vector<protocol::Value> new_row;       ///< for insert and update
 };
 
-/// `operations` as bytes for the PREPARED record.
-std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations);
+/// What the PREPARED record says of a branch.
+struct Redo {
+  std::vector<RowOp> operations;
+  std::vector<LockRequest> locks;  ///< beyond locks_of(operations): what it has read
+};
+std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operations,
+                        const std::vector<LockRequest>& locks);
 /// kCorruption, naming table and column, if one is gone or rows cannot be found again: the file was
 /// changed while the agent was down.
-Result<std::vector<RowOp>> decode_redo(const Schema& schema, std::string_view bytes);
+Result<Redo> decode_redo(const Schema& schema, std::string_view bytes);
 /// X locks of everything the operations touched (and S on foreign-key parents).
 std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>& operations);
 

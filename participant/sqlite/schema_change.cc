@@ -15,7 +15,7 @@ using protocol::Statement;
 
 namespace {
 
-constexpr std::uint8_t kSchemaRedoFormat = 2;  // rows: 1 (redo.cc)
+constexpr std::uint8_t kSchemaRedoFormat = 2;  // rows: 1 and 3 (redo.cc)
 
 // What SQLite asks for permission while it compiles DDL.
 class Watcher {

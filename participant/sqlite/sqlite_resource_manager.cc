@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/failpoint.h"
 #include "participant/sqlite/manager.h"
+#include "participant/sqlite/redo_locks.h"
 
 namespace troth::participant {
 
@@ -80,25 +81,27 @@ Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std:
     applied_lsn_ = std::max(applied_lsn_, committed);
     return {};
   }
-  auto operations = decode_redo(schema_, redo);
-  if (!operations) return fail(operations.error(), fmt::format("transaction {}", gtid));
-  if (auto done = applier_->apply(*operations); !done)
+  auto decoded = decode_redo(schema_, redo);
+  if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
+  if (auto done = applier_->apply(decoded->operations); !done)
     return fail(done.error(), fmt::format("transaction {} at LSN {}", gtid, committed));
-  applied_.push_back({std::move(*operations), {}});
+  applied_.push_back({std::move(decoded->operations), {}});
   applied_lsn_ = std::max(applied_lsn_, committed);
   return {};
 }
 
 Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) {
-  auto operations = decode_redo(schema_, redo);
-  if (!operations) return fail(operations.error(), fmt::format("transaction {}", gtid));
-  if (auto fits = applier_->rehearse(*operations); !fits)
+  auto decoded = decode_redo(schema_, redo);
+  if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
+  auto& operations = decoded->operations;
+  if (auto fits = applier_->rehearse(operations); !fits)
     return fail(fits.error(), fmt::format("transaction {}", gtid));
-  locks_.force_grant(gtid, locks_of(schema_, *operations));
-  note_pending(*operations, true);
+  locks_.force_grant(gtid, locks_of(schema_, operations));
+  locks_.force_grant(gtid, decoded->locks);
+  note_pending(operations, true);
   Branch branch;
   branch.request.gtid = gtid;
-  branch.operations = std::move(*operations);
+  branch.operations = std::move(operations);
   branches_[gtid] = std::move(branch);
   return {};
 }
@@ -207,7 +210,7 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
   const bool complete = !branch.request.open;
   if (branch.begun && branch.request.statements.empty() && complete &&
       !schema_.has_deferred_foreign_keys())
-    return succeed(gtid, {}, events);  // nothing is left to be checked
+    return succeed(gtid, {}, {}, events);  // nothing is left to be checked
   const Executor::Before before{branch.operations, branch.captured_bytes};
   auto ran = executor_->run(branch.request.statements, before, complete, pending_inserts_);
   if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
@@ -225,7 +228,7 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
     wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
     return wait(gtid, std::move(wanted), acquired, events);
   }
-  succeed(gtid, std::move(*ran), events);
+  succeed(gtid, std::move(*ran), std::move(row_locks), events);
 }
 
 // With everything it changes locked: nothing executed, prepared or open touches it.
@@ -252,10 +255,12 @@ void SqliteResourceManager::attempt_change(const Gtid& gtid, std::vector<Resourc
 }
 
 void SqliteResourceManager::succeed(const Gtid& gtid, Executor::Ran ran,
+                                    std::vector<LockRequest> row_locks,
                                     std::vector<ResourceEvent>& events) {
   auto& branch = branches_.at(gtid);
   note_pending(ran.operations, true);
-  if (branch.operations.empty()) {
+  const bool earlier = !branch.operations.empty();  // in pieces: row_locks are those of the last
+  if (!earlier) {
     branch.operations = std::move(ran.operations);
   } else {
     std::move(ran.operations.begin(), ran.operations.end(), std::back_inserter(branch.operations));
@@ -269,7 +274,11 @@ void SqliteResourceManager::succeed(const Gtid& gtid, Executor::Ran ran,
     done.vote = Vote::kReadOnly;
   } else {
     done.vote = branch.operations.empty() ? Vote::kReadOnly : Vote::kCommit;
-    if (done.vote == Vote::kCommit) done.redo = encode_redo(schema_, branch.operations);
+    if (done.vote == Vote::kCommit || branch.request.recorded) {
+      if (earlier) row_locks = locks_of(schema_, branch.operations);
+      done.redo =
+          encode_redo(schema_, branch.operations, locks_beyond(locks_.held(gtid), row_locks));
+    }
   }
   events.emplace_back(std::move(done));
 }

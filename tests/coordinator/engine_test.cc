@@ -223,6 +223,9 @@ TEST_CASE("a branch that only read is released, and hears nothing of the decisio
   world.vote("p1", gtid);
   world.vote("p2", gtid, Vote::kReadOnly);
   world.sync();
+  CHECK_FALSE(world.answered(client));  // until p2 says that its locks are still there
+  world.deliver("p2", Released{gtid});
+  world.sync();
   // p1 is alone with writes: COMMIT goes to it only; the reader is released.
   CHECK(world.outcome(client) == Outcome::kCommitted);
   std::size_t decided = 0, released = 0;
@@ -232,6 +235,18 @@ TEST_CASE("a branch that only read is released, and hears nothing of the decisio
   }
   CHECK(decided == 1);
   CHECK(released == 1);
+}
+
+TEST_CASE("a reader that restarts before it has confirmed its locks aborts the transaction") {
+  CoordinatorWorld world;
+  const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  const auto gtid = world.last_gtid();
+  world.vote("p1", gtid);
+  world.vote("p2", gtid, Vote::kReadOnly);
+  world.deliver("p2", Released{gtid}, {2});
+  world.sync();
+  CHECK(world.outcome(client) == Outcome::kAborted);
+  CHECK(world.answers[client]->outcome.reason.code == AbortCode::kStaleEpoch);
 }
 
 TEST_CASE("limits: what is refused was not started and says when to come back") {

@@ -4,6 +4,7 @@
 #include "tests/fuzz/fuzz.h"
 
 using namespace troth;
+using namespace troth::participant;
 using namespace troth::participant::sqlite;
 using fuzz::require;
 using protocol::Value;
@@ -83,12 +84,29 @@ void run(World& world, const std::vector<RowOp>& operations) {
     require(world.db->execute("ROLLBACK").has_value(), "a transaction is undone");
 }
 
+std::vector<LockRequest> locks_from(const Schema& schema, fuzz::Input& input) {
+  std::vector<LockRequest> out(input.byte() % 8U);
+  for (auto& [resource, mode] : out) {
+    resource.table = static_cast<std::uint32_t>(input.byte() % schema.size());
+    const auto keys = schema.table(resource.table).unique.size() + 1;  // the rowid is one
+    const auto key = input.byte() % (keys + 1);
+    if (key < keys) {
+      resource.index = static_cast<std::uint32_t>(key);
+      resource.key = std::string(3, static_cast<char>(input.byte()));
+    }
+    mode = static_cast<LockMode>(input.byte() % kLockModes);
+  }
+  return out;
+}
+
 void any_operations(World& world, fuzz::Input input) {
+  const auto locks = locks_from(world.schema, input);
   const auto operations = operations_from(world.schema, input);
-  const auto encoded = encode_redo(world.schema, operations);
+  const auto encoded = encode_redo(world.schema, operations, locks);
   const auto decoded = decode_redo(world.schema, encoded);
-  require(decoded.has_value() && decoded->size() == operations.size() &&
-              encode_redo(world.schema, *decoded) == encoded,
+  require(decoded.has_value() && decoded->operations.size() == operations.size() &&
+              decoded->locks.size() == locks.size() &&
+              encode_redo(world.schema, decoded->operations, decoded->locks) == encoded,
           "decode(encode(x)) = x");
   run(world, operations);
 }
@@ -103,18 +121,19 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     any_operations(world, input);
     return 0;
   }
-  const auto operations = decode_redo(world.schema, input.rest());
-  if (!operations) return 0;
-  for (const auto& op : *operations) {
+  const auto redo = decode_redo(world.schema, input.rest());
+  if (!redo) return 0;
+  for (const auto& op : redo->operations) {
     const auto columns = world.schema.table(op.table).columns.size();
     require(op.old_row.size() == (op.kind == RowOpKind::kInsert ? 0 : columns) &&
                 op.new_row.size() == (op.kind == RowOpKind::kDelete ? 0 : columns),
             "rows have a value for every column");
   }
-  const auto encoded = encode_redo(world.schema, *operations);
+  const auto encoded = encode_redo(world.schema, redo->operations, redo->locks);
   const auto again = decode_redo(world.schema, encoded);
-  require(again.has_value() && encode_redo(world.schema, *again) == encoded,
-          "decode(encode(x)) = x");
-  run(world, *operations);
+  require(
+      again.has_value() && encode_redo(world.schema, again->operations, again->locks) == encoded,
+      "decode(encode(x)) = x");
+  run(world, redo->operations);
   return 0;
 }

@@ -183,6 +183,15 @@ class Case(unittest.TestCase):
         self.addCleanup(cluster.close)
         return cluster
 
+    def hang_up(self, daemon, sentence):
+        """SIGHUP, and wait until its log has said the sentence once more."""
+        before = daemon.log_tail().count(sentence)
+        daemon.process.send_signal(signal.SIGHUP)
+        deadline = time.monotonic() + 10
+        while daemon.log_tail().count(sentence) == before:
+            self.assertLess(time.monotonic(), deadline, daemon.log_tail())
+            time.sleep(0.01)
+
     def audit(self, cluster, committed=(), aborted=()):
         cluster.settle()
         names = list(cluster.participants)

@@ -264,14 +264,6 @@ class Http(Case):
         self.assertEqual(cluster.transfer("t1").returncode, 0)
         self.audit(cluster, committed=["t1"])
 
-    def hang_up(self, daemon, sentence):
-        before = daemon.log_tail().count(sentence)
-        daemon.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 10
-        while daemon.log_tail().count(sentence) == before:
-            self.assertLess(time.monotonic(), deadline, daemon.log_tail())
-            time.sleep(0.01)
-
 
 if __name__ == "__main__":
     unittest.main()

@@ -2,7 +2,6 @@
 import http.client
 import json
 import pathlib
-import signal
 import socket
 import time
 import unittest
@@ -188,14 +187,6 @@ class HttpWrites(Case):
         code, _, body = self.post(c1, path, {}, token="another-0123456789")
         self.assertEqual((code, body["error"]), (403, "this HTTP port is read-only"))
         cluster.settle()
-
-    def hang_up(self, daemon, sentence):
-        before = daemon.log_tail().count(sentence)
-        daemon.process.send_signal(signal.SIGHUP)
-        deadline = time.monotonic() + 10
-        while daemon.log_tail().count(sentence) == before:
-            self.assertLess(time.monotonic(), deadline, daemon.log_tail())
-            time.sleep(0.01)
 
 
 if __name__ == "__main__":

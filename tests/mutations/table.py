@@ -80,10 +80,15 @@ MUTATIONS = [
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
         ("recovery/peer_table.cc", "} else if (header.receiver_epoch != own_.epoch) {",
          "} else if (header.receiver_epoch.value > own_.epoch.value + 1'000'000) {")]),
-    ("restarted-voter-trusted", "a voter that restarts before the decision has lost its read locks", "--contended", [
-        ("protocol/two_phase_commit.cc",
-         "if (state_ != State::kPreparing || !tally_.has_voted(event.member)) return;",
-         "if (state_ != State::kEnded || !tally_.has_voted(event.member)) return;")]),
+    ("readers-not-confirmed", "a reader that restarts before every branch has executed has lost its locks", "--contended", [
+        ("protocol/two_phase_commit.cc", "if (!unacked_.empty() && locks_need_confirmation()) {",
+         "if (!unacked_.empty() && locks_need_confirmation() && setup_.members.empty()) {"),
+        ("protocol/two_phase_commit.cc", "if (!contains(readers, event.member)) return;",
+         "if (!contains(readers, event.member) || event.epoch.value > 0) return;")]),
+    ("read-locks-not-recorded", "what a prepared branch has only read is locked again after a restart", "--contended", [
+        ("participant/lock_table.cc", "    out.push_back({resource, grants_.at(resource).mode_of(owner)});",
+         "    if (const auto mode = grants_.at(resource).mode_of(owner); mode == LockMode::kX || mode == LockMode::kIX)\n"
+         "      out.push_back({resource, mode});")]),
     ("locks-forgotten", "prepared branches have their locks again before anything is served", "", [
         ("participant/lock_table.cc", "void LockTable::force_grant(const Gtid& owner, const std::vector<LockRequest>& requests) {\n  for (const auto& request : requests) grant(owner, request);\n}",
          "void LockTable::force_grant(const Gtid&, const std::vector<LockRequest>&) {}")]),

@@ -357,6 +357,68 @@ TEST_CASE("replay gives identical rows exactly once; retaken locks hold") {
   CHECK(w.look("SELECT v FROM s WHERE k = 'k'") == "1");
 }
 
+TEST_CASE("a prepared branch has its read locks again after a restart, of rows, keys and tables") {
+  World w(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 1), (2, 2), (3, 3);"
+      "CREATE TABLE k(a TEXT, b INT, v, PRIMARY KEY(a, b)) WITHOUT ROWID;"
+      "INSERT INTO k VALUES ('x', 1, 0), ('y', 1, 0);"
+      "CREATE TABLE whole(v); INSERT INTO whole VALUES (7); CREATE TABLE other(v);");
+  const auto gtid = w.start({Statement{"SELECT v FROM t WHERE id = 1", {}, {}},
+                             Statement{"SELECT v FROM k WHERE a = 'x' AND b = 1", {}, {}},
+                             Statement{"SELECT count(*) FROM whole", {}, {}},
+                             Statement{"UPDATE t SET v = 9 WHERE id = 2", {}, {}}});
+  const auto voted = w.executed(gtid);
+  REQUIRE(voted.vote == Vote::kCommit);
+  w.manager->close();
+  w.open();
+  REQUIRE(w.manager->retake(gtid, voted.redo).has_value());
+  for (const char* conflicting :
+       {"UPDATE t SET v = 0 WHERE id = 1", "DELETE FROM k WHERE a = 'x' AND b = 1",
+        "INSERT INTO whole VALUES (8)", "UPDATE t SET v = 0 WHERE id = 2"}) {
+    CAPTURE(conflicting);
+    CHECK(w.waits(w.start(conflicting)));
+  }
+  for (const char* free :
+       {"UPDATE t SET v = 0 WHERE id = 3", "DELETE FROM k WHERE a = 'y' AND b = 1",
+        "INSERT INTO other VALUES (8)"}) {
+    CAPTURE(free);
+    CHECK(w.executed(w.start(free)).vote == Vote::kCommit);
+  }
+}
+
+TEST_CASE("a redo of the version before, without read locks, is still understood") {
+  World w(kAccounts);
+  const auto gtid = w.start("UPDATE a SET v = 5 WHERE id = 1");
+  auto redo = w.executed(gtid).redo;
+  REQUIRE(redo.front() == 3);
+  REQUIRE(redo.back() == 0);  // no locks but those of the changed row
+  redo.front() = 1;
+  redo.pop_back();
+  w.manager->close();
+  w.open();
+  REQUIRE(w.manager->retake(gtid, redo).has_value());
+  CHECK(w.waits(w.start("UPDATE a SET v = 0 WHERE id = 1")));
+}
+
+TEST_CASE("a branch whose vote is recorded has its locks in its redo even if it only reads") {
+  World w(kAccounts);
+  const Gtid gtid({1}, {1}, 1000, Decider::kCoordinator);
+  ExecuteRequest request{gtid, {1, gtid}, {Statement{"SELECT v FROM a WHERE id = 1", {}, {}}}};
+  request.recorded = true;
+  w.events.clear();
+  w.manager->execute(std::move(request), w.events);
+  const auto voted = w.executed(gtid);
+  REQUIRE(voted.vote == Vote::kReadOnly);
+  w.manager->close();
+  w.open();
+  REQUIRE(w.manager->retake(gtid, voted.redo).has_value());
+  CHECK(w.waits(w.start("UPDATE a SET v = 0 WHERE id = 1")));
+  CHECK(w.executed(w.start("UPDATE a SET v = 0 WHERE id = 2")).vote == Vote::kCommit);
+  w.apply(gtid);  // decided: it changes nothing
+  w.flush();
+  CHECK(w.look("SELECT v FROM a WHERE id = 1") == "10");
+}
+
 TEST_CASE("a file that was replaced is noticed before any vote") {
   World w(kAccounts);
   std::filesystem::rename(w.path, w.path + ".moved");

@@ -133,8 +133,25 @@ TEST_CASE("read-only keeps its locks until released, and asks when nobody releas
   CHECK_FALSE(branch.step(executed(Vote::kReadOnly), kStart).append.has_value());
   REQUIRE(branch.next_wake().has_value());
   CHECK(branch.step(Branch::Tick{}, *branch.next_wake()).now.size() == 1);
-  CHECK(branch.step(Branch::Released{}, kStart).job == BranchJob::kDiscard);
+  const auto out = branch.step(Branch::ReleaseArrived{}, kStart);
+  CHECK(out.job == BranchJob::kDiscard);
+  REQUIRE(out.now.size() == 1);
+  CHECK(std::holds_alternative<Released>(out.now[0].message));
   CHECK(branch.is_over());
+  // The answer was lost: it is given again, and nothing is discarded twice.
+  const auto again = branch.step(Branch::ReleaseArrived{}, kStart);
+  CHECK(again.job == BranchJob::kNone);
+  CHECK(again.now.size() == 1);
+}
+
+TEST_CASE("whoever has not voted READ_ONLY confirms nothing") {
+  auto running = executing();
+  CHECK(running.step(Branch::ReleaseArrived{}, kStart).now.empty());
+  auto writer = executing();
+  writer.step(executed(Vote::kCommit), kStart);
+  CHECK(writer.step(Branch::ReleaseArrived{}, kStart).now.empty());
+  auto refused = Branch::tombstone(kSettings, kGtid, {AbortCode::kTombstone, "", {}, -1});
+  CHECK(refused.step(Branch::ReleaseArrived{}, kStart).now.empty());
 }
 
 TEST_CASE("one-phase: the answer is a promise of the record that commits it") {

@@ -91,8 +91,6 @@ TEST_CASE("what aborts a preparing transaction, and what the client hears") {
        kStart + std::chrono::seconds(2)},
       {"the client", Machine::Cancel{{AbortCode::kClientCancelled, "", {}, -1}},
        AbortCode::kClientCancelled, kStart},
-      {"a voter's restart", Machine::MemberRestarted{name("p1"), {2}}, AbortCode::kStaleEpoch,
-       kStart},
       {"a vote without its rows", vote("p2", Vote::kCommit, 0), AbortCode::kStaleEpoch, kStart},
   };
   for (const auto& row : rows) {
@@ -110,21 +108,35 @@ TEST_CASE("what aborts a preparing transaction, and what the client hears") {
   }
 }
 
-TEST_CASE("a member that restarts before it has voted, or with the same epoch, changes nothing") {
+TEST_CASE("a restart matters to a transaction only if read locks died with it") {
   auto m = started();
-  m.step(vote("p1", Vote::kCommit), kStart);
-  m.step(Machine::MemberRestarted{name("p1"), {1}}, kStart);
-  m.step(Machine::MemberRestarted{name("p2"), {5}}, kStart);
+  m.step(vote("p1", Vote::kReadOnly), kStart);
+  m.step(Machine::MemberRestarted{name("p1"), {1}}, kStart);  // the one it voted in
+  m.step(Machine::MemberRestarted{name("p2"), {5}}, kStart);  // has not voted
   CHECK(m.state() == Machine::State::kPreparing);
+  const auto out = m.step(Machine::MemberRestarted{name("p1"), {2}}, kStart);
+  REQUIRE(out.answer.has_value());
+  CHECK(out.answer->reason.code == AbortCode::kStaleEpoch);
+
+  auto writer = started();  // its PREPARED record holds what it has locked
+  writer.step(vote("p1", Vote::kCommit), kStart);
+  writer.step(Machine::MemberRestarted{name("p1"), {2}}, kStart);
+  CHECK(writer.state() == Machine::State::kPreparing);
+
+  auto confirmed = started();
+  confirmed.step(vote("p1", Vote::kReadOnly), kStart);
+  confirmed.step(vote("p2", Vote::kReadOnly), kStart);
+  confirmed.step(Machine::ReleasedArrived{name("p1"), {1}}, kStart);
+  confirmed.step(Machine::MemberRestarted{name("p1"), {2}}, kStart);
+  CHECK(confirmed.state() == Machine::State::kReleasing);
 }
 
 TEST_CASE("wait = applied answers with the last ack, and only the writers are in the record") {
   auto m = started(setup(AnswerAt::kApplied));
   m.step(vote("p1", Vote::kReadOnly), kStart);
-  auto out = m.step(vote("p2", Vote::kCommit), kStart);
+  m.step(vote("p2", Vote::kCommit), kStart);
+  auto out = m.step(Machine::ReleasedArrived{name("p1"), {1}}, kStart);
   CHECK_FALSE(out.answer.has_value());
-  REQUIRE(out.now.size() == 1);
-  CHECK(std::holds_alternative<Release>(out.now[0].message));
   const auto record = std::get<CommitRecord>(*out.append);
   REQUIRE(record.members.size() == 1);
   CHECK(record.members[0].name == name("p2"));
@@ -133,6 +145,86 @@ TEST_CASE("wait = applied answers with the last ack, and only the writers are in
   REQUIRE(out.answer.has_value());
   CHECK(out.answer->results.size() == 2);
   CHECK(std::holds_alternative<EndRecord>(*out.append));
+}
+
+TEST_CASE("nothing is decided before every reader has confirmed its locks") {
+  auto m = started();
+  m.step(vote("p1", Vote::kReadOnly), kStart);
+  auto out = m.step(vote("p2", Vote::kCommit), kStart);
+  CHECK(m.state() == Machine::State::kReleasing);
+  CHECK_FALSE(out.append.has_value());
+  CHECK_FALSE(out.answer.has_value());
+  REQUIRE(out.now.size() == 1);
+  CHECK(std::holds_alternative<Release>(out.now[0].message));
+  CHECK(m.waiting_for() == std::vector{name("p1")});
+  CHECK(m.step(Machine::ReleasedArrived{name("p2"), {1}}, kStart).append == std::nullopt);
+  out = m.step(Machine::Tick{}, *m.next_wake());  // RELEASE or its answer was lost
+  REQUIRE(out.now.size() == 1);
+  CHECK(std::holds_alternative<Release>(out.now[0].message));
+  out = m.step(Machine::ReleasedArrived{name("p1"), {1}}, kStart);
+  CHECK(std::get<CommitRecord>(*out.append).members.size() == 1);
+  CHECK(m.state() == Machine::State::kDeciding);
+  CHECK(m.step(Machine::ReleasedArrived{name("p1"), {1}}, kStart).append == std::nullopt);
+}
+
+TEST_CASE("readers only: committed, without a record, when all have confirmed") {
+  auto m = started();
+  m.step(vote("p1", Vote::kReadOnly), kStart);
+  m.step(vote("p2", Vote::kReadOnly), kStart);
+  CHECK_FALSE(m.step(Machine::ReleasedArrived{name("p2"), {1}}, kStart).answer.has_value());
+  const auto out = m.step(Machine::ReleasedArrived{name("p1"), {1}}, kStart);
+  REQUIRE(out.answer.has_value());
+  CHECK(out.answer->outcome == Outcome::kCommitted);
+  CHECK_FALSE(out.append.has_value());
+  CHECK(m.state() == Machine::State::kEnded);
+}
+
+TEST_CASE("what aborts a transaction that waits for its readers") {
+  struct Row {
+    const char* what;
+    Machine::Event event;
+    AbortCode code;
+    MonotonicTime at;
+  };
+  const auto late = kStart + std::chrono::seconds(2);
+  const Row rows[] = {
+      {"it confirms in another life", Machine::ReleasedArrived{name("p1"), {2}},
+       AbortCode::kStaleEpoch, kStart},
+      {"it has restarted", Machine::MemberRestarted{name("p1"), {2}}, AbortCode::kStaleEpoch,
+       kStart},
+      {"the deadline", Machine::Tick{}, AbortCode::kTimeout, late},
+      {"the deadline, link down", Machine::Tick{{name("p1")}}, AbortCode::kUnreachable, late},
+      {"the client", Machine::Cancel{{AbortCode::kClientCancelled, "", {}, -1}},
+       AbortCode::kClientCancelled, kStart},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.what);
+    auto m = started();
+    m.step(vote("p1", Vote::kReadOnly), kStart);
+    m.step(vote("p2", Vote::kCommit), kStart);
+    const auto out = m.step(row.event, row.at);
+    REQUIRE(out.answer.has_value());
+    CHECK(out.answer->outcome == Outcome::kAborted);
+    CHECK(out.answer->reason.code == row.code);
+    CHECK(out.promises.size() == 2);
+    CHECK(m.state() == Machine::State::kEnded);
+  }
+}
+
+TEST_CASE("an interactive transaction has held all its locks before it prepared: nobody is asked") {
+  auto interactive = setup();
+  for (auto& branch : interactive.branches) {
+    branch.statements.clear();
+    branch.executed = 1;
+  }
+  for (auto& member : interactive.members) member.epoch = {1};
+  auto m = started(std::move(interactive));
+  m.step(vote("p1", Vote::kReadOnly, 0), kStart);
+  const auto out = m.step(vote("p2", Vote::kCommit, 0), kStart);
+  REQUIRE(out.now.size() == 1);
+  CHECK(std::holds_alternative<Release>(out.now[0].message));
+  CHECK(out.append.has_value());
+  CHECK(m.state() == Machine::State::kDeciding);
 }
 
 TEST_CASE("a keyed abort ends only when its record is durable") {

@@ -200,6 +200,9 @@ void World::at_coordinator(const Wire& wire) {
   if (!coordinator_) return;
   if (const auto* vote = std::get_if<VoteMessage>(&wire.message)) {
     step_coordinator(TwoPhaseCommit::VoteArrived{name(wire.from), *vote});
+  } else if (std::holds_alternative<Released>(wire.message)) {
+    step_coordinator(
+        TwoPhaseCommit::ReleasedArrived{name(wire.from), settings(wire.from).position.epoch});
   } else if (std::holds_alternative<Ack>(wire.message)) {
     step_coordinator(TwoPhaseCommit::AckArrived{name(wire.from)});
   } else if (std::holds_alternative<Inquire>(wire.message)) {
@@ -223,7 +226,7 @@ void World::at_participant(const Wire& wire) {
     }
     step_branch(node, Branch::Decided{name("c"), *decide});
   } else if (std::holds_alternative<Release>(wire.message)) {
-    if (known != branches_.end()) step_branch(node, Branch::Released{});
+    if (known != branches_.end()) step_branch(node, Branch::ReleaseArrived{});
   } else if (const auto* reply = std::get_if<InquiryReply>(&wire.message)) {
     if (known != branches_.end()) step_branch(node, Branch::InquiryAnswered{reply->answer});
   }

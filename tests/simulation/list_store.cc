@@ -19,7 +19,7 @@ void apply_to(Rows& rows, const RowOp& op) {
   }
 }
 
-std::string encode(const std::vector<RowOp>& operations) {
+std::string encode(const std::vector<RowOp>& operations, const std::vector<LockRequest>& locks) {
   ByteWriter out;
   out.varint(operations.size());
   for (const auto& op : operations) {
@@ -27,16 +27,35 @@ std::string encode(const std::vector<RowOp>& operations) {
     out.varint(static_cast<std::uint64_t>(op.key));
     out.varint(static_cast<std::uint64_t>(op.value));
   }
+  out.varint(locks.size());
+  for (const auto& [resource, mode] : locks) {
+    out.u32(resource.table);
+    out.u32(resource.index);
+    out.bytes(resource.key);
+    out.u8(static_cast<std::uint8_t>(mode));
+  }
   return std::string(out.view());
 }
 
-std::vector<RowOp> decode(const std::string& redo) {
+struct Redo {
+  std::vector<RowOp> operations;
+  std::vector<LockRequest> locks;
+};
+Redo decode(const std::string& redo) {
   ByteReader in(redo);
-  std::vector<RowOp> out(in.varint());
-  for (auto& op : out) {
+  Redo out;
+  out.operations.resize(in.varint());
+  for (auto& op : out.operations) {
     op.append = in.varint() == 1;
     op.key = static_cast<std::int64_t>(in.varint());
     op.value = static_cast<std::int64_t>(in.varint());
+  }
+  out.locks.resize(in.varint());
+  for (auto& [resource, mode] : out.locks) {
+    resource.table = in.u32();
+    resource.index = in.u32();
+    resource.key = in.bytes();
+    mode = static_cast<LockMode>(in.u8());
   }
   return out;
 }
@@ -143,20 +162,16 @@ void ListStore::write(const std::vector<RowOp>& operations) {
 }
 
 Status ListStore::replay(const Gtid&, Lsn committed, const std::string& redo) {
-  write(decode(redo));
+  write(decode(redo).operations);
   applied_ = std::max(applied_, committed);
   return {};
 }
 
 Status ListStore::retake(const Gtid& gtid, const std::string& redo) {
   auto& branch = branches_[gtid];
-  branch.operations = decode(redo);
-  std::vector<LockRequest> locks;
-  for (const auto& op : branch.operations) {
-    locks.push_back({{op.append ? 0U : 1U, Resource::kWholeTable, {}}, LockMode::kIX});
-    locks.push_back(lock_of(op.append, op.key, LockMode::kX));
-  }
-  locks_.force_grant(gtid, locks);
+  auto decoded = decode(redo);
+  branch.operations = std::move(decoded.operations);
+  locks_.force_grant(gtid, decoded.locks);
   return {};
 }
 
@@ -210,7 +225,8 @@ void ListStore::attempt(const Gtid& gtid, std::vector<ResourceEvent>& events) {
   }
   branch.begun = branch.begun || branch.request.open;
   done.vote = branch.operations.empty() || branch.request.open ? Vote::kReadOnly : Vote::kCommit;
-  if (done.vote == Vote::kCommit) done.redo = encode(branch.operations);
+  if (done.vote == Vote::kCommit || branch.request.recorded)
+    done.redo = encode(branch.operations, locks_.held(gtid));
   events.emplace_back(std::move(done));
 }
 
