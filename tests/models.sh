@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks the protocol models of docs/models exhaustively with Spin, and that every planted bug is found. Needs about 1.5 GB of memory.
 # Prints Spin's own counts and ends with: MODELS n STATES s ERRORS e (exit 1 on an error or a planted bug not found).
-#   --quick   two-phase commit and its planted bugs without the two largest runs
+#   --quick   two-phase commit, read locks and their planted bugs without the two largest runs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case ${1:-} in
@@ -45,7 +45,7 @@ check() {
   [ "$verdict" = ok ] || { errors=$((errors + 1)); echo "  ERROR: $verdict"; }
 }
 
-two=two_phase_commit.pml three=three_phase_commit.pml
+two=two_phase_commit.pml three=three_phase_commit.pml locks=read_locks.pml
 check safety holds $two
 check liveness holds $two -DTERMINATION
 check claim fails $two -DSAY_NEVER_COMMITS
@@ -53,6 +53,13 @@ for bug in UNILATERAL_ABORT VOTE_BEFORE_FORCE ACK_BEFORE_FORCE ANSWER_BEFORE_FOR
   check safety fails $two -DBUG_$bug
 done
 for bug in NO_INQUIRY NO_RESEND; do check liveness fails $two -DTERMINATION -DBUG_$bug; done
+check claim fails $locks -DSAY_NEVER_BOTH
+for anomaly in WRITE_SKEW FRACTURED; do
+  for way in ONE_SHOT READER_WRITES INTERACTIVE; do check safety holds $locks -D$anomaly -D$way; done
+  for bug in READERS_NOT_ASKED ANY_LIFE; do check safety fails $locks -D$anomaly -DBUG_$bug; done
+  check safety fails $locks -D$anomaly -DREADER_WRITES -DBUG_READ_LOCKS_NOT_RECORDED
+  check safety fails $locks -D$anomaly -DINTERACTIVE -DBUG_VOTE_OF_ANY_LIFE
+done
 if [ -z "$quick" ]; then
   check safety holds $two -DCOOPERATIVE
   check safety fails $two -DCOOPERATIVE -DBUG_REFUSAL_NOT_FORCED

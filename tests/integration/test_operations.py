@@ -63,7 +63,8 @@ class Operations(Case):
                 for line in file:
                     span = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
                     spans.setdefault(span["traceId"][0], {})[name] = span
-        self.assertEqual({trace: sorted(found) for trace, found in spans.items()},
+        # p1 refuses b; its ABORT may reach p2 before its PREPARE does, and then there is nothing to trace there.
+        self.assertEqual({trace: sorted({*found, "p2"} if trace == "b" else found) for trace, found in spans.items()},
                          {trace: ["c1", "p1", "p2"] for trace in "abcde"})
         for trace in "de":
             found = spans.pop(trace)
