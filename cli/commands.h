@@ -24,6 +24,8 @@ int doctor(const Arguments& arguments, const Words& words);
 int txn(const Arguments& arguments, const Words& words);
 int resolve(const Arguments& arguments, const Words& words);
 int forget(const Arguments& arguments, const Words& words);
+/// Of one participant, behind `participant locks`.
+int locks(const Arguments& arguments, const Words& words);
 int participant(const Arguments& arguments, const Words& words);
 int audit(const Arguments& arguments, const Words& words);
 int log(const Arguments& arguments, const Words& words);

@@ -197,6 +197,7 @@ int audit(const Arguments& arguments, const Words& words) {
 
 int participant(const Arguments& arguments, const Words& words) {
   const std::string verb = words.empty() ? "" : words[0];
+  if (verb == "locks") return locks(arguments, {words.begin() + 1, words.end()});
   std::string name, reason;
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (words[i] == "--reason" && i + 1 < words.size()) {
@@ -207,12 +208,13 @@ int participant(const Arguments& arguments, const Words& words) {
   }
   const bool needs_name = verb == "show" || verb == "drain" || verb == "resume";
   if ((verb != "list" && verb != "orphans" && !needs_name) || needs_name == name.empty()) {
-    const auto near = did_you_mean(verb, {"list", "show", "drain", "resume", "orphans"});
-    return report(arguments,
-                  "participant needs list, orphans, show NAME, drain NAME or resume NAME",
-                  near.empty() || near == verb ? "troth help participant"
-                                               : fmt::format("troth participant {}", near),
-                  kUsage);
+    const auto near = did_you_mean(verb, {"list", "show", "locks", "drain", "resume", "orphans"});
+    return report(
+        arguments,
+        "participant needs list, orphans, show NAME, locks NAME, drain NAME or resume NAME",
+        near.empty() || near == verb ? "troth help participant"
+                                     : fmt::format("troth participant {}", near),
+        kUsage);
   }
   auto client = client_for(arguments);
   if (verb == "drain" || verb == "resume")

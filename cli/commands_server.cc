@@ -71,9 +71,32 @@ int list(const Arguments& arguments, const Words& words) {
   return kOk;
 }
 
+// Only participants know who waits for rows.
+void ask_who_waits(const Arguments& arguments, thrift::Client& client, TransactionDetail& detail) {
+  if (detail.branches.empty() || detail.summary.state == "committed" ||
+      detail.summary.state == "aborted")
+    return;
+  const auto status = client.status();
+  if (!status || status->role != Role::kCoordinator) return;
+  for (const auto& link : status->links) {
+    const bool takes_part =
+        std::any_of(detail.branches.begin(), detail.branches.end(),
+                    [&](const BranchDetail& branch) { return branch.participant == link.peer; });
+    if (!takes_part || !link.connected) continue;
+    const auto there =
+        client_at(arguments, link.address).show_transaction(detail.summary.gtid.text());
+    if (!there) continue;
+    detail.blocked.insert(detail.blocked.end(), there->blocked.begin(), there->blocked.end());
+    detail.blocked_total += there->blocked_total;
+    detail.gave_up += there->gave_up;
+  }
+}
+
 int show(const Arguments& arguments, const std::string& id) {
-  const auto found = client_for(arguments).show_transaction(id);
+  auto client = client_for(arguments);
+  auto found = client.show_transaction(id);
   if (!found) return report(arguments, found.error());
+  ask_who_waits(arguments, client, *found);
   if (arguments.output == Output::kTable) {
     show_text(describe(arguments, *found));
   } else {
@@ -177,7 +200,10 @@ int status(const Arguments& arguments, const Words& words) {
   }
   const bool down = std::any_of(found->links.begin(), found->links.end(),
                                 [](const LinkStatus& link) { return !link.connected; });
-  const bool problem = down || !found->alarms.empty() || found->state != "ready";
+  const bool full = std::any_of(
+      found->counters.begin(), found->counters.end(),
+      [](const auto& counter) { return counter.first == "log_full" && counter.second > 0; });
+  const bool problem = down || full || !found->alarms.empty() || found->state != "ready";
   return check && problem ? kProblem : kOk;
 }
 

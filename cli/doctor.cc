@@ -191,7 +191,8 @@ class Doctor {
                        wait.first, wait.first == 1 ? " waits" : "s wait", age_text(wait.second),
                        name),
            "none: without the vote they abort at their deadline",
-           fmt::format("troth participant show {}; its disk, its CPU, who holds the rows", name),
+           fmt::format("troth participant show {0}; troth participant locks {0}; its disk, its CPU",
+                       name),
            "agent-slow"});
   }
 
@@ -199,7 +200,7 @@ class Doctor {
     constexpr std::int64_t kSoon = 2000;
     if (status.oldest_in_doubt_ms < kSoon) return;
     auto client = client_at(arguments_, address);
-    std::string blockers, id = "ID";
+    std::string blockers, blocked, id = "ID";
     if (const auto list = every_transaction(client, TransactionFilter::kInDoubt);
         list && !list->empty()) {
       id = list->front().gtid.text();
@@ -209,14 +210,26 @@ class Doctor {
       std::sort(names.begin(), names.end());
       names.erase(std::unique(names.begin(), names.end()), names.end());
       for (const auto& name : names) blockers += (blockers.empty() ? "" : ", ") + name;
+      blocked = whom_it_blocks(client, id);
     }
     add({Level::kFail, who,
-         fmt::format("{} in doubt or not confirmed for up to {}, blocked by {}", status.in_doubt,
-                     age_text(status.oldest_in_doubt_ms), blockers.empty() ? "?" : blockers),
+         fmt::format("{} in doubt or not confirmed for up to {}, blocked by {}{}", status.in_doubt,
+                     age_text(status.oldest_in_doubt_ms), blockers.empty() ? "?" : blockers,
+                     blocked),
          "none: the decision is logged or will be; rows stay locked until it arrives",
          fmt::format("repair {}, then troth txn retry --all; details: troth txn show {} -e {}",
                      blockers.empty() ? "what is named" : blockers, id, address),
          "in-doubt-blocked"});
+  }
+
+  static std::string whom_it_blocks(thrift::Client& client, const std::string& id) {
+    const auto detail = client.show_transaction(id);
+    if (!detail || (detail->blocked_total == 0 && detail->gave_up == 0)) return "";
+    return fmt::format("; for the oldest of them {} now and {} gave up",
+                       detail->blocked_total == 1
+                           ? "1 transaction waits"
+                           : fmt::format("{} transactions wait", detail->blocked_total),
+                       detail->gave_up);
   }
 
   void look_at_aborts(const std::string& who, const NodeStatus& status) {
@@ -242,6 +255,11 @@ class Doctor {
          "flood-of-aborts"});
   }
 
+  /// Somebody is there, or was just now: nothing refused the connection.
+  static bool is_silence(const std::string& error) {
+    return error.find("no answer in time") != std::string::npos;
+  }
+
   void look_at_participant(const NodeStatus& coordinator, const LinkStatus& link) {
     const auto who = fmt::format("participant {}", link.peer);
     if (!link.connected)
@@ -249,8 +267,13 @@ class Doctor {
                   fmt::format("{} cannot reach it at {}: {}", coordinator.name, link.address,
                               link.last_error.empty() ? "not connected yet" : link.last_error),
                   "none: transactions that touch it abort; what committed is delivered later",
-                  fmt::format("start it again; if it refuses: troth doctor --data-dir DIR of {}",
-                              link.peer),
+                  is_silence(link.last_error)
+                      ? fmt::format("see whether the process of {} is stopped, or its disk or the "
+                                    "network hangs; kill -9 and start it again is safe",
+                                    link.peer)
+                      : fmt::format("start it again; if it refuses: troth doctor --data-dir DIR "
+                                    "of {}",
+                                    link.peer),
                   "agent-down"});
     constexpr std::int64_t kSlowUs = 250'000;
     if (link.rtt_us > kSlowUs)
@@ -262,6 +285,14 @@ class Doctor {
            fmt::format("troth participant resume {}", link.peer), "README"});
     auto client = client_at(arguments_, link.address);
     const auto status = client.status();
+    if (!status && is_silence(status.error().context))
+      return add(
+          {Level::kWarn, who, fmt::format("it does not answer: {}", status.error().context),
+           "none: transactions that touch it abort at their deadline",
+           fmt::format("see whether the process of {} is stopped, or its disk or the network "
+                       "hangs; again in some seconds",
+                       link.peer),
+           "agent-slow"});
     if (!status)
       return add({Level::kWarn, who,
                   fmt::format("{} is connected to it, this computer is not: {}", coordinator.name,
@@ -280,8 +311,8 @@ class Doctor {
     for (const auto& [name, value] : status.counters)
       if (name == "waiting_for_locks" && value >= 5)
         add({Level::kWarn, who, fmt::format("{} branches wait for locks", value),
-             "none: they vote no after lock-timeout", "troth txn list --active -e its address",
-             "agent-slow"});
+             "none: they vote no after lock-timeout",
+             fmt::format("troth participant locks {}", status.name), "agent-slow"});
   }
 
   const Arguments& arguments_;

@@ -24,7 +24,8 @@ Commands
   sql          statements for one participant, alone or in an open transaction
   shell        the same, line by line
   query        one SELECT over many participants, merged by another
-  participant  list | show NAME | drain NAME | resume NAME | orphans
+  participant  list | show NAME | locks NAME | drain NAME | resume NAME |
+               orphans
   audit        what operators did, when and why
   log          dump | verify | stats DIR   (offline, read-only)
   bench        transfer | read-only | recovery | smallbank | tpcc
@@ -77,7 +78,8 @@ JSON: one object, an array, or one object a line:
      {"on": "stock", "statements": [
         {"sql": "UPDATE items SET n = n - ?1 WHERE id = ?2",
          "params": [1, 7], "expect": "rows = 1"}]},
-     {"on": "ledger", "statements": ["INSERT INTO entries(item) VALUES (7)"]}]}
+     {"on": "ledger", "statements": [
+        "INSERT INTO entries VALUES ('order-17', 7, 42, 0)"]}]}
 )help"},
       {"outcome",
        "troth outcome TXN | --key KEY\n\n  COMMITTED, ABORTED, PENDING or IN_DOUBT. Never a "
@@ -126,7 +128,7 @@ troth sql --txn ID NAME "SQL" ...
   the commit. A statement that fails aborts the whole transaction.
 
   CREATE, DROP and ALTER: alone, without --txn and without other statements.
-    troth sql p1 "ALTER TABLE items ADD COLUMN note" \
+    troth sql stock "ALTER TABLE items ADD COLUMN note" \
                  "CREATE INDEX items_note ON items(note)"
 )help"},
       {"query",
@@ -145,6 +147,9 @@ troth sql --txn ID NAME "SQL" ...
 )help"},
       {"participant", R"help(troth participant list
 troth participant show NAME          its own status
+troth participant locks NAME [--all] [--txn ID] [--limit 100] [--after CURSOR]
+                                     who holds which rows and who waits for
+                                     them; --all: also where nobody waits
 troth participant drain NAME [--reason TEXT]
                                      nothing new touches it; what runs goes on.
                                      Until resumed
@@ -236,8 +241,8 @@ troth submit \
       --param 7 --expect "rows = 1" \
   --on accounts "UPDATE accounts SET cents = cents - ?1 WHERE id = ?2" \
       --param 1999 --param 42 --expect "rows = 1" \
-  --on ledger "INSERT INTO entries(item, account, cents) VALUES (?1, ?2, ?3)" \
-      --param 7 --param 42 --param 1999
+  --on ledger "INSERT INTO entries VALUES (?1, ?2, ?3, ?4)" \
+      --param order-16 --param 7 --param 42 --param 1999
 
 # the same, safe to repeat after a lost connection
 troth submit --key order-17 order.json

@@ -51,6 +51,18 @@ int report(const Arguments& arguments, const std::string& what, const std::strin
   return code;
 }
 
+namespace {
+
+/// Could what was asked have become a transaction?
+bool may_have_acted(const Arguments& arguments) {
+  const auto& words = arguments.words;
+  if (words.empty()) return false;
+  if (words[0] == "txn") return words.size() > 1 && words[1] == "commit";
+  return words[0] == "submit" || words[0] == "sql" || words[0] == "shell";
+}
+
+}  // namespace
+
 int report(const Arguments& arguments, const Error& error) {
   const auto name = to_string(error.code);
   switch (error.code) {
@@ -59,11 +71,16 @@ int report(const Arguments& arguments, const Error& error) {
                     arguments.words.empty() ? "troth help" : "troth help " + arguments.words[0],
                     kUsage, name);
     case ErrorCode::kUnavailable:
-      return report(arguments, error.context,
-                    "is the daemon running there? set it with -e HOST:PORT or TROTH_ENDPOINT",
-                    kUnreachable, name);
+      return report(
+          arguments, error.context,
+          "is the daemon running there? set it with -e HOST:PORT or TROTH_ENDPOINT; a participant "
+          "answers too",
+          kUnreachable, name);
     case ErrorCode::kTimeout:
-      return report(arguments, error.context, "the outcome is unknown: troth outcome TXN, or --key",
+      return report(arguments, error.context,
+                    may_have_acted(arguments)
+                        ? "the outcome is unknown: troth outcome TXN, or --key"
+                        : "again; if it stays so, the daemon's own log says more",
                     kUnreachable, name);
     case ErrorCode::kNotFound:
       return report(arguments, error.context, "troth txn list --recent", kNotFound, name);

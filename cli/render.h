@@ -21,6 +21,10 @@ std::string describe(const protocol::TransactionOutcome& outcome, bool headers);
 std::string describe(const Arguments& arguments, const protocol::NodeStatus& status,
                      const std::vector<std::string>& blockers);
 std::string describe(const Arguments& arguments, const protocol::TransactionDetail& detail);
+/// Who holds what and who waits for it, one block for each table or row.
+std::string describe_resources(const std::vector<protocol::LockedResource>& resources);
+/// What a transaction holds, and who waits for it. "" = nothing is known of either.
+std::string describe_locks(const protocol::TransactionDetail& detail);
 
 /// `error: ...` / `  try: ...` on stderr, or an object with -o json. Returns the exit code.
 /// `name`: the object's code, one of ErrorCode; may be empty.

@@ -71,6 +71,14 @@ std::string verdict(const Arguments& arguments, const NodeStatus& status,
   if (!status.alarms.empty())
     out += fmt::format("data may be at risk: see docs/runbooks/alarm.md.   next: troth doctor{}\n",
                        at_endpoint(arguments));
+  for (const auto& [name, value] : status.counters)
+    if (name == "log_full" && value > 0)
+      out += warn_color(arguments, "LOG FULL") +
+             fmt::format(
+                 "  no room is left for its log: new work is refused; nothing is lost.\n"
+                 "next: make room on its disk, see docs/runbooks/disk-full.md   or: troth "
+                 "doctor{}\n",
+                 at_endpoint(arguments));
   if (status.in_doubt == 0)
     return out + (coordinator ? "nothing is in doubt.\n" : "no branch is in doubt.\n");
   return out + fmt::format(
@@ -134,6 +142,7 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
   }
   if (!detail.events.empty()) out += "\n";
   for (const auto& event : detail.events) out += "  " + printable(event) + "\n";
+  out += describe_locks(detail);
   out += "\n" + printable(detail.explanation) + "\n";
   if (summary.next_retry_ms < 0 || summary.waiting_for.empty()) return out;
   std::string names;

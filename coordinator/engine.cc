@@ -37,6 +37,13 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
     count(name, 0);  // a counter that is not there yet cannot be watched
 }
 
+void Engine::set_participants(const std::map<NodeName, std::string>& participants) {
+  for (const auto& [name, address] : participants) {
+    options_.participants[name] = address;
+    peers_.allow(name, address);
+  }
+}
+
 Gtid Engine::mint(Decider decider) {
   return Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_++, decider);
 }
@@ -91,6 +98,7 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
   bool prepares = false;
   for (auto& out : effects.now) {
     const bool prepare = std::holds_alternative<Prepare>(out.message);
+    if (options_.spans != nullptr) begin_call(gtid, &txn, out, now);
     send(out.to, std::move(out.message));
     if (!prepare) continue;
     prepares = true;
@@ -155,6 +163,7 @@ void Engine::release(Held held, Now now) {
   if (commit) TROTH_FAILPOINT("coordinator.commit.answered");
   bool first = true;
   for (auto& out : held.promises) {
+    if (options_.spans != nullptr) begin_call(held.gtid, nullptr, out, now);
     send(out.to, std::move(out.message));
     if (commit && std::exchange(first, false)) SENT_FAILPOINT("coordinator.commit.sent_one");
   }
@@ -192,6 +201,8 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
     logger_.debug("aborted", {{"txn", gtid},
                               {"code", to_string(outcome.reason.code)},
                               {"reason", outcome.reason.detail}});
+  if (!calls_.empty() && outcome.outcome == Outcome::kAborted)
+    end_calls(gtid, std::string(to_string(outcome.reason.code)), now);
   const auto found = live_.find(gtid);
   if (found != live_.end() && !lost_a_conflict(found->second, outcome, now)) {
     measure_answer(found->second, outcome, now);
@@ -229,6 +240,12 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
   remember(std::move(outcome), now.monotonic);
 }
 
+std::unique_ptr<const std::string> Engine::kept_comment(const std::string& comment) {
+  constexpr std::size_t kKept = 80;
+  if (comment.empty()) return nullptr;
+  return std::make_unique<const std::string>(comment.substr(0, kKept));
+}
+
 void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
   const Gtid gtid = outcome.gtid;
   const auto live = live_.find(gtid);
@@ -236,7 +253,14 @@ void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
       live == live_.end() ? nullptr : std::get_if<TwoPhaseCommit>(&live->second.machine);
   const bool three_phase =
       machine != nullptr && machine->setup().protocol == CommitProtocol::kThreePhase;
-  Known known{outcome.outcome, outcome.replayed, three_phase, outcome.attempts, now, nullptr};
+  Known known{outcome.outcome, outcome.replayed, three_phase, outcome.attempts, now,
+              nullptr,         nullptr};
+  if (live != live_.end()) {
+    const auto& comment =
+        std::visit([](const auto& m) -> const std::string& { return m.setup().comment; },
+                   live->second.machine);
+    known.comment = kept_comment(comment);
+  }
   if (outcome.reason != AbortReason{})
     known.reason = std::make_unique<const AbortReason>(std::move(outcome.reason));
   if (recent_.insert_or_assign(gtid, std::move(known)).second) recent_order_.push_back(gtid);
@@ -262,6 +286,7 @@ TransactionOutcome Engine::outcome_of(const Gtid& gtid, const Known& known) cons
 
 GtidMap<Engine::Transaction>::iterator Engine::erase(GtidMap<Transaction>::iterator at) {
   if (at->second.timer) timers_.erase(*at->second.timer);
+  if (!calls_.empty()) calls_.erase(at->first);
   return live_.erase(at);
 }
 

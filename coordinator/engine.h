@@ -97,6 +97,9 @@ class Engine {
     options_.prepare_timeout = prepare_timeout;
     options_.max_in_flight = max_in_flight;
   }
+  /// Participants that were added or moved. One that is not named any more stays: it may hold what
+  /// this node decided.
+  void set_participants(const std::map<NodeName, std::string>& participants);
   void drain() { draining_ = true; }
   /// Aborts whatever is not decided yet (end of the grace time).
   void cancel_undecided(Now now);
@@ -182,6 +185,17 @@ class Engine {
     std::vector<Branch> branches;
     std::optional<Running> running;
   };
+  /// Of a traced transaction to its participants; each becomes a span.
+  struct Calls {
+    struct Call {
+      NodeName to;
+      std::string_view method;  // a literal
+      MonotonicTime since;
+      bool ended = false;
+    };
+    TraceContext own;  // of the transaction's span
+    std::vector<Call> all;
+  };
   struct Held {
     Gtid gtid;
     std::vector<protocol::Outgoing> promises;
@@ -196,6 +210,7 @@ class Engine {
     std::uint32_t attempts = 1;
     MonotonicTime ended;
     std::unique_ptr<const protocol::AbortReason> reason;  ///< none for a commit
+    std::unique_ptr<const std::string> comment;  ///< the client's, cut; none if it gave none
   };
   /// A one-phase transaction of an earlier epoch that somebody asks about: every participant is
   /// asked.
@@ -247,6 +262,12 @@ class Engine {
   void answer(const Gtid& gtid, protocol::TransactionOutcome outcome, Now now);
   void finish_if_ended(const Gtid& gtid, Now now);
   void measure_decided(Transaction& txn, Now now);
+  /// A call of a traced transaction: its message names the span that will be written when the
+  /// answer is there.
+  void begin_call(const Gtid& gtid, const Transaction* txn, protocol::Outgoing& out, Now now);
+  void end_call(const Gtid& gtid, const NodeName& to, std::string_view method,
+                const std::string& error, Now now);
+  void end_calls(const Gtid& gtid, const std::string& error, Now now);
   /// Nothing unless a span is to be written. Else participants' spans hang below this one's.
   std::unique_ptr<TraceContext> join_trace(const Gtid& gtid, std::string& traceparent) const;
   void end_recovered_span(const protocol::TwoPhaseCommit& machine, MonotonicTime since,
@@ -256,6 +277,7 @@ class Engine {
   static Meters::Protocol label_of(const Transaction& txn);
   void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
+  static std::unique_ptr<const std::string> kept_comment(const std::string& comment);
   void send(const NodeName& to, protocol::Message message);
   void publish();
   void append(const protocol::Record& record);
@@ -274,7 +296,9 @@ class Engine {
   protocol::TransactionSummary summary_of(const Gtid& gtid, const Open& open, Now now) const;
   protocol::TransactionSummary summary_of_ended(const Gtid& gtid, Now now) const;
   protocol::TransactionSummary summary_of(const Transaction& txn, Now now) const;
-  Result<protocol::TransactionDetail> show_ended(const std::string& id) const;
+  Result<protocol::TransactionDetail> show_ended(const std::string& id, Now now) const;
+  const std::pair<const Gtid, Open>* find_open(const std::string& id) const;
+  protocol::TransactionDetail show_open(const Gtid& gtid, const Open& open, Now now) const;
   void note(Transaction& txn, Event event, Now now);
   static std::string text_of(const Event& event);
   tl::unexpected<Error> why_not(const std::string& id, Now now) const;
@@ -309,6 +333,7 @@ class Engine {
   std::map<Gtid, recovery::UndecidedQuorum> before_adoption_;
   protocol::HeldByLsn<Held> held_;
   Timers timers_;
+  std::unordered_map<Gtid, Calls> calls_;  // empty unless somebody traces
   std::map<NodeName, protocol::LinkStatus> links_;
   Counters counters_;
   Meters meters_;

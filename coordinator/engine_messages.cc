@@ -44,7 +44,8 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
   judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
     count("hello_refused");
-    logger_.warn("refused a greeting", {{"peer", hello.name}, {"reason", judgement.refusal}});
+    if (!judgement.repeated)
+      logger_.warn("refused a greeting", {{"peer", hello.name}, {"reason", judgement.refusal}});
     return reply;
   }
   if (stopped_) {
@@ -72,7 +73,7 @@ Hello Engine::make_hello(const NodeName& peer) const {
 bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
   const auto judgement = peers_.on_reply(peer, reply, log_.durable());
   judge(judgement, peer, now);
-  if (!judgement.refusal.empty())
+  if (!judgement.refusal.empty() && !judgement.repeated)
     logger_.warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
   return judgement.refusal.empty() && !stopped_;
 }
@@ -116,6 +117,9 @@ void Engine::handle(const NodeName& from, Message message, Now now) {
   Transaction& txn = found->second;
   if (auto* vote = std::get_if<VoteMessage>(&message)) {
     note(txn, {Event::Kind::kVote, to_string(vote->vote), participant(from), {}, {}}, now);
+    if (!calls_.empty())
+      end_call(vote->gtid, from, "prepare",
+               vote->vote == Vote::kAbort ? std::string(to_string(vote->reason.code)) : "", now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::VoteArrived{from, std::move(*vote)}), now);
   } else if (std::holds_alternative<Released>(message)) {
     note(txn, {Event::Kind::kReleased, {}, participant(from), {}, {}}, now);
@@ -125,6 +129,7 @@ void Engine::handle(const NodeName& from, Message message, Now now) {
          now);
   } else if (std::holds_alternative<Ack>(message)) {
     note(txn, {Event::Kind::kAck, {}, participant(from), {}, {}}, now);
+    if (!calls_.empty()) end_call(gtid_of(message), from, "commit", "", now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::AckArrived{from}), now);
   } else if (std::holds_alternative<Inquire>(message)) {
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
@@ -257,6 +262,10 @@ bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now
 
 void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& result, Now now) {
   const auto found = live_.find(result.gtid);
+  if (!calls_.empty())
+    end_call(result.gtid, from, "commitOnePhase",
+             result.outcome == Outcome::kAborted ? std::string(to_string(result.reason.code)) : "",
+             now);
   if (found != live_.end() && std::holds_alternative<OnePhaseCommit>(found->second.machine)) {
     if (!result.key_conflict)
       return step(found->second, OnePhaseCommit::Event(OnePhaseCommit::ResultArrived{from, result}),

@@ -34,6 +34,8 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     schedule(txn, gtid, wake);
     txn.since = now.monotonic;
     txn.answered = true;
+    if (const auto known = recent_.find(gtid); known != recent_.end())
+      known->second.comment = kept_comment(record.comment);
     note(txn, {Event::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
   }
   for (const auto& [gtid, undecided] : tables.undecided) adopt_undecided(undecided, now);
@@ -314,6 +316,10 @@ TransactionSummary Engine::summary_of_ended(const Gtid& gtid, Now now) const {
   summary.age_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - known.ended).count();
   if (known.reason) summary.comment = known.reason->detail;
+  if (known.comment)
+    summary.comment = summary.comment.empty()
+                          ? *known.comment
+                          : fmt::format("{} [{}]", summary.comment, *known.comment);
   return summary;
 }
 
@@ -360,7 +366,7 @@ const Engine::Transaction* Engine::find(const std::string& id, std::string& prob
   return match;
 }
 
-Result<TransactionDetail> Engine::show_ended(const std::string& id) const {
+Result<TransactionDetail> Engine::show_ended(const std::string& id, Now now) const {
   std::optional<Gtid> match;
   for (const auto& gtid : recent_order_) {
     if (live_.count(gtid) != 0 || !matches(gtid, id)) continue;
@@ -375,23 +381,55 @@ Result<TransactionDetail> Engine::show_ended(const std::string& id) const {
   const auto outcome = outcome_of(*match, recent_.at(*match));
   const bool committed = outcome.outcome == Outcome::kCommitted;
   TransactionDetail detail;
-  detail.summary.gtid = *match;
-  detail.summary.state = committed ? "committed" : "aborted";
-  detail.summary.decision = committed ? "commit" : "abort";
+  detail.summary = summary_of_ended(*match, now);
   detail.explanation = committed ? "It is committed and every participant has acknowledged it."
                                  : fmt::format("It was aborted: {} ({}).", outcome.reason.detail,
                                                to_string(outcome.reason.code));
   return detail;
 }
 
+const std::pair<const Gtid, Engine::Open>* Engine::find_open(const std::string& id) const {
+  const std::pair<const Gtid, Open>* match = nullptr;
+  for (const auto& item : open_)
+    if (matches(item.first, id)) match = &item;
+  return match;
+}
+
+TransactionDetail Engine::show_open(const Gtid& gtid, const Open& open, Now now) const {
+  TransactionDetail detail;
+  detail.summary = summary_of(gtid, open, now);
+  for (const auto& touched : open.branches) {
+    BranchDetail branch;
+    branch.participant = touched.participant;
+    branch.state = open.running && open.running->participant == touched.participant
+                       ? "executing"
+                       : fmt::format("{} executed", touched.executed);
+    detail.branches.push_back(std::move(branch));
+  }
+  const auto idle = now.monotonic - open.last_use;
+  const auto seconds = [](Duration d) {
+    return std::chrono::duration_cast<std::chrono::seconds>(d).count();
+  };
+  detail.explanation = fmt::format(
+      "Its client has not asked for the commit yet{}. It is rolled back when nobody talks to it "
+      "for {} s, and in {} s at the latest.",
+      open.running ? ", and waits for a statement"
+                   : fmt::format("; it last talked to it {} s ago", seconds(idle)),
+      seconds(open.request.idle_timeout),
+      std::max<std::int64_t>(0, seconds(open.deadline - now.monotonic)));
+  return detail;
+}
+
 Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   std::string problem;
   const auto* txn = find(id, problem);
-  const auto ended = show_ended(id);
-  if (txn == nullptr) return ended;
-  if (ended)
+  const auto ended = show_ended(id, now);
+  const auto* open = find_open(id);
+  if (txn == nullptr && open == nullptr) return ended;
+  if (ended || (txn != nullptr && open != nullptr))
     return fail(ErrorCode::kNotFound,
                 fmt::format("more than one transaction starts or ends with \"{}\"", id));
+  if (open != nullptr) return show_open(open->first, open->second, now);
   TransactionDetail detail;
   detail.summary = summary_of(*txn, now);
   for (const auto& event : txn->events) detail.events.push_back(text_of(event));
@@ -402,7 +440,12 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
     for (const auto& member : two->setup().members) {
       BranchDetail branch;
       branch.participant = member.name;
-      branch.vote = two->tally().has_voted(member.name) ? "in" : "";
+      for (const auto& [vote, word] :
+           {std::pair(Vote::kCommit, "yes"), std::pair(Vote::kAbort, "no"),
+            std::pair(Vote::kReadOnly, "read_only")}) {
+        const auto voted = two->tally().voted(vote);
+        if (std::find(voted.begin(), voted.end(), member.name) != voted.end()) branch.vote = word;
+      }
       const auto& owed = two->unacked();
       const bool owes = std::find(owed.begin(), owed.end(), member.name) != owed.end();
       branch.state = two->state() == TwoPhaseCommit::State::kCommitting

@@ -1,5 +1,6 @@
 // Spans of transactions whose client asked for them: a sampled traceparent, and somewhere to put
-// spans. One for each transaction; what its participants do hangs below it.
+// spans. One for each transaction, below it one for each call to a participant, and below that what
+// the participant does.
 #include "base/trace.h"
 #include "coordinator/engine.h"
 
@@ -16,6 +17,75 @@ std::unique_ptr<TraceContext> Engine::join_trace(const Gtid& gtid, std::string& 
   own.parent = SpanId::of(gtid.text());
   traceparent = own.text();
   return std::make_unique<TraceContext>(*above);
+}
+
+namespace {
+
+SpanId span_of_call(const Gtid& gtid, const NodeName& to, std::string_view method) {
+  return SpanId::of(fmt::format("{} calls {} of {}", gtid, method, to));
+}
+
+}  // namespace
+
+void Engine::begin_call(const Gtid& gtid, const Transaction* txn, Outgoing& out, Now now) {
+  std::string_view method;
+  std::string* traceparent = nullptr;
+  if (auto* prepare = std::get_if<Prepare>(&out.message)) {
+    method = "prepare";
+    traceparent = &prepare->traceparent;
+  } else if (auto* one_phase = std::get_if<CommitOnePhase>(&out.message)) {
+    method = "commitOnePhase";
+    traceparent = &one_phase->traceparent;
+  } else if (const auto* decide = std::get_if<Decide>(&out.message);
+             decide != nullptr && decide->decision == Decision::kCommit) {
+    method = "commit";
+  } else {
+    return;
+  }
+  auto found = calls_.find(gtid);
+  if (found == calls_.end()) {
+    if (txn == nullptr || !txn->trace) return;
+    found = calls_.emplace(gtid, Calls{*txn->trace, {}}).first;
+    found->second.own.parent = SpanId::of(gtid.text());
+  }
+  auto& calls = found->second;
+  if (traceparent != nullptr) {
+    auto below = calls.own;
+    below.parent = span_of_call(gtid, out.to, method);
+    *traceparent = below.text();
+  }
+  for (const auto& call : calls.all)
+    if (call.to == out.to && call.method == method) return;  // repeated: it is the same call
+  calls.all.push_back({out.to, method, now.monotonic});
+}
+
+void Engine::end_call(const Gtid& gtid, const NodeName& to, std::string_view method,
+                      const std::string& error, Now now) {
+  const auto found = calls_.find(gtid);
+  if (found == calls_.end()) return;
+  for (auto& call : found->second.all) {
+    if (call.to != to || call.method != method || std::exchange(call.ended, true)) continue;
+    Span span;
+    span.context = found->second.own;
+    span.id = span_of_call(gtid, to, method);
+    span.name = fmt::format("troth.v1.Participant/{}", method);
+    span.kind = SpanKind::kClient;
+    span.ended = now.wall;
+    span.lasted = now.monotonic - call.since;
+    span.attributes = {
+        {"rpc.system", "thrift"}, {"troth.participant", to.text()}, {"troth.txn.id", gtid.text()}};
+    if (!error.empty()) span.attributes.emplace_back("error.type", error);
+    span.error = error;
+    options_.spans->finish(std::move(span));
+  }
+}
+
+// It is aborted; whoever has not answered will not be waited for.
+void Engine::end_calls(const Gtid& gtid, const std::string& error, Now now) {
+  const auto found = calls_.find(gtid);
+  if (found == calls_.end()) return;
+  for (const auto& call : std::vector<Calls::Call>(found->second.all))
+    end_call(gtid, call.to, call.method, error, now);
 }
 
 // Its own span ended with the answer, or was lost with the process: this one is below it.

@@ -55,6 +55,15 @@ struct Settings {
   std::string http_token_file;
 };
 
+std::map<NodeName, std::string> participants_of(const SettingValues& values) {
+  std::map<NodeName, std::string> out;
+  for (const auto& peer : values.all("participant")) {
+    const auto pair = *parse_assignment(peer.text);
+    out.emplace(NodeName::from_trusted(pair.first), pair.second);
+  }
+  return out;
+}
+
 // The values passed every check of their table (base/daemon_settings.h).
 Settings read(const SettingValues& values) {
   Settings out;
@@ -70,10 +79,7 @@ Settings read(const SettingValues& values) {
   engine.key_retention = values.duration("key-retention");
   engine.max_in_flight = values.count("max-in-flight");
   out.node.segment_bytes = values.size("segment-bytes");
-  for (const auto& peer : values.all("participant")) {
-    const auto pair = *parse_assignment(peer.text);
-    engine.participants.emplace(NodeName::from_trusted(pair.first), pair.second);
-  }
+  engine.participants = participants_of(values);
   out.listen = *parse_host_port(values.text("listen"));
   if (values.has("http") && !values.text("http").empty())
     out.http = *parse_host_port(values.text("http"));
@@ -141,11 +147,16 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
       if (const auto token = http->set_token_file(values->text("http-token-file")); !token)
         logger.error("the HTTP token stays as it was", {{"why", token.error().context}});
     }
+    const auto participants = participants_of(*values);
+    node->set_participants(participants);  // first: a new one is answered from its first greeting
+    if (const auto moved = links.set_addresses(participants); !moved)
+      logger.error("the participants stay where they were", {{"why", moved.error().context}});
     node->set_limits(values->duration("prepare-timeout"), values->count("max-in-flight"));
     logger.info("reloaded");
   });
-  print_ready(identity.node, "coordinator", address,
-              http ? fmt::format("{}:{}", settings.http->host, http->port()) : "");
+  const auto http_address = http ? fmt::format("{}:{}", settings.http->host, http->port()) : "";
+  logger.info("ready", {{"thrift", address}, {"http", http_address}});
+  print_ready(identity.node, "coordinator", address, http_address);
   auto failure = stop.wait();
   stop.on_hangup(nullptr);
   if (failure) {

@@ -50,7 +50,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     engine_->end_of_round(
         {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
     loop_->start();
-    logger_.info("ready", {{"epoch", epoch}, {"to_finish", unfinished}});
+    logger_.info("recovered", {{"epoch", epoch}, {"to_finish", unfinished}});
     return {};
   }
 
@@ -145,6 +145,15 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     static_cast<void>(loop_->call<bool>(
         [=](Engine& e, Now) {
           e.set_limits(prepare_timeout, max_in_flight);
+          return true;
+        },
+        kCallLimit));
+  }
+
+  void set_participants(const std::map<NodeName, std::string>& participants) override {
+    static_cast<void>(loop_->call<bool>(
+        [participants](Engine& e, Now) {
+          e.set_participants(participants);
           return true;
         },
         kCallLimit));

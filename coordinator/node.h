@@ -35,6 +35,8 @@ class Node : public protocol::CoordinatorPort {
   virtual void set_own_address(const std::string& address) = 0;
   /// For transactions that come from now on (SIGHUP).
   virtual void set_limits(Duration prepare_timeout, std::size_t max_in_flight) = 0;
+  /// Those that were added or moved (SIGHUP); one that is not named any more stays.
+  virtual void set_participants(const std::map<NodeName, std::string>& participants) = 0;
   /// Called once when the node can no longer keep its promises; the process must exit with
   /// exit_code(error.code).
   virtual void on_fatal(std::function<void(const Error&)> handler) = 0;

@@ -85,7 +85,53 @@ ordered_json to_json(const TransactionDetail& detail) {
   out["explanation"] = detail.explanation;
   out["events"] = detail.events;
   out["revision"] = detail.revision;
+  auto locks = ordered_json::array();
+  for (const auto& resource : detail.locks) locks.push_back(to_json(resource));
+  out["locks"] = std::move(locks);
+  out["more_locks"] = detail.more_locks;
+  auto blocked = ordered_json::array();
+  for (const auto& waiter : detail.blocked) blocked.push_back(to_json(waiter));
+  out["blocked"] = std::move(blocked);
+  out["blocked_total"] = detail.blocked_total;
+  out["gave_up"] = detail.gave_up;
   return out;
+}
+
+ordered_json to_json(const LockedResource& resource) {
+  const auto parties = [](const std::vector<LockParty>& list, bool holds) {
+    auto out = ordered_json::array();
+    for (const auto& party : list) {
+      ordered_json item{{"txn_id", party.gtid.text()},
+                        {"mode", party.mode},
+                        {"state", party.state},
+                        {"for_ms", party.for_ms}};
+      if (!holds) item.update({{"behind", party.behind}, {"gives_up_ms", party.gives_up_ms}});
+      out.push_back(std::move(item));
+    }
+    return out;
+  };
+  return {{"resource", resource.resource},
+          {"holders", parties(resource.holders, true)},
+          {"holders_total", resource.holders_total},
+          {"waiters", parties(resource.waiters, false)},
+          {"waiters_total", resource.waiters_total}};
+}
+
+ordered_json to_json(const BlockedTransaction& blocked) {
+  return {{"participant", blocked.participant.text()},
+          {"txn_id", blocked.gtid.text()},
+          {"resource", blocked.resource},
+          {"for_ms", blocked.for_ms},
+          {"gives_up_ms", blocked.gives_up_ms}};
+}
+
+ordered_json locks_view(const LockPage& page) {
+  auto rows = ordered_json::array();
+  for (const auto& resource : page.resources) rows.push_back(to_json(resource));
+  return with_schema("troth.locks/1", {{"resources", std::move(rows)},
+                                       {"next_after", page.next},
+                                       {"locks", page.locks},
+                                       {"waiting", page.waiting}});
 }
 
 ordered_json status_view(const NodeStatus& status) {

@@ -22,6 +22,11 @@ nlohmann::ordered_json transactions_view(const protocol::TransactionPage& page);
 nlohmann::ordered_json transaction_view(const protocol::TransactionDetail& detail);
 nlohmann::ordered_json participants_view(const protocol::NodeStatus& coordinator);
 
+/// troth.locks/1.
+nlohmann::ordered_json locks_view(const protocol::LockPage& page);
+nlohmann::ordered_json to_json(const protocol::LockedResource& resource);
+nlohmann::ordered_json to_json(const protocol::BlockedTransaction& blocked);
+
 nlohmann::ordered_json to_json(const protocol::Value& value);
 nlohmann::ordered_json to_json(const protocol::TransactionOutcome& outcome);
 nlohmann::ordered_json to_json(const protocol::SubmitReply& reply);

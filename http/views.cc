@@ -29,6 +29,8 @@ constexpr const char* kIndex =
     "/api/v1/transactions          as troth txn list -o json; "
     "?filter=all|in_doubt|active|recent&limit=100\n"
     "/api/v1/transactions/ID       as troth txn show ID -o json\n"
+    "/api/v1/locks                as troth participant locks NAME -o json (a participant's); "
+    "?txn=ID&all=1&limit=100\n"
     "/api/v1/audit                 as troth audit -o json; ?limit=100\n"
     "/api/v1/participants          as troth participant list -o json (a coordinator's)\n"
     "/api/v1/outcomes/ID           as troth outcome ID -o json, or ?key=KEY (a coordinator's)\n\n"
@@ -121,6 +123,8 @@ Reply Views::ready() {
   const auto status = port_->status();
   if (!status) return text(503, status.error().context + "\n");
   if (status->state != "ready") return text(503, status->state + "\n");
+  for (const auto& [name, value] : status->counters)
+    if (name == "log_full" && value > 0) return text(503, "no room is left for the log\n");
   return text(200, "ready\n");
 }
 
@@ -151,6 +155,16 @@ Reply Views::api(AdminPort& port, const std::string& view,
     if (!limit) return problem(limit.error());
     const auto trail = port.audit(*limit);
     return trail ? json(audit_view(*trail)) : problem(trail.error());
+  }
+  if (view == "locks") {
+    const auto limit = parse_limit(value_of(query, "limit"));
+    if (!limit) return problem(limit.error());
+    const auto all = value_of(query, "all");
+    if (!all.empty() && all != "0" && all != "1")
+      return problem({ErrorCode::kInvalidArgument, fmt::format("all \"{}\" is not 0 or 1", all)});
+    const auto page =
+        port.locks({value_of(query, "txn"), all == "1", *limit, value_of(query, "after")});
+    return page ? json(locks_view(*page)) : problem(page.error());
   }
   if (view == "transactions") {
     const auto filter = parse_filter(value_of(query, "filter"));

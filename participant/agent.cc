@@ -161,7 +161,16 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
         [request](Engine& engine, Now now) { return engine.list(request, now); });
   }
   Result<TransactionDetail> show_transaction(const std::string& id) override {
-    return ask<TransactionDetail>([id](Engine& engine, Now now) { return engine.show(id, now); });
+    auto detail =
+        ask<TransactionDetail>([id](Engine& engine, Now now) { return engine.show(id, now); });
+    if (!detail) return detail;
+    // The rest does not wait for long for a worker that is busy.
+    const auto page =
+        look({detail->summary.gtid.text(), true, kLocksShown, ""}, std::chrono::seconds(1));
+    if (!page) return detail;
+    detail->locks = page->resources;
+    detail->more_locks = !page->next.empty();
+    return detail;
   }
   Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
     return ask<std::int64_t>(
@@ -185,6 +194,8 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     return fail(ErrorCode::kUnsupported, "a participant has no participants: ask the coordinator");
   }
 
+  Result<LockPage> locks(const LockQuery& query) override { return look(query, kCallLimit); }
+
   Result<Measurements> measure() override {
     auto out = ask<Measurements>([](Engine& engine, Now now) {
       Measurements measured;
@@ -197,6 +208,21 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
 
  private:
   static constexpr auto kCallLimit = std::chrono::seconds(5);
+
+  static constexpr std::size_t kLocksShown = 20;
+
+  Result<LockPage> look(const LockQuery& query, Duration limit) {
+    auto promise = std::make_shared<std::promise<Result<LockPage>>>();
+    auto future = promise->get_future();
+    const bool posted = loop_->post([promise, query](Engine& engine, Now) {
+      engine.look_at_locks(
+          query, [promise](Result<LockPage> page) { promise->set_value(std::move(page)); });
+    });
+    if (!posted) return fail(ErrorCode::kBusy, "the agent's inbox is full");
+    if (future.wait_for(limit) != std::future_status::ready)
+      return fail(ErrorCode::kBusy, "the database is busy with one statement");
+    return future.get();
+  }
 
   /// For what is answered only when it is durable.
   Result<ResolveReply> await(std::function<void(Engine&, Engine::ResolveDone, Now)> fn) {
@@ -259,7 +285,7 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     engine_->end_of_round(
         {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
     loop_->start();
-    logger_.info("ready", {{"epoch", epoch}, {"in_doubt", in_doubt}});
+    logger_.info("recovered", {{"epoch", epoch}, {"in_doubt", in_doubt}});
   }
 
   void fatal(const Error& error) {

@@ -54,6 +54,7 @@ Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch branch, Now now) {
 GtidMap<Engine::Entry>::iterator Engine::erase(GtidMap<Entry>::iterator at) {
   unschedule(at->second);
   if (at->second.live) --live_;
+  if (!gave_up_.empty()) gave_up_.erase(at->second.branch.gtid());
   return branches_.erase(at);
 }
 
@@ -288,6 +289,7 @@ void Engine::on_worker(WorkerResult result, Now now) {
     file_durable_ = std::max(file_durable_, made->marker);
     return;
   }
+  if (auto* seen = std::get_if<LocksSeen>(&result)) return on_locks_seen(std::move(*seen), now);
   stopped_ = true;
   const auto& error = std::get<WorkerFailed>(result).error;
   logger_.error("the database failed; stopping", {{"cause", error.context}});
@@ -356,6 +358,7 @@ void Engine::tick(Now now) {
       AbortReason reason{AbortCode::kLockTimeout,
                          fmt::format("waited too long for {}", entry.waits_for), options_.name, -1};
       entry.lock_deadline.reset();
+      blame(entry);
       step(entry, Branch::Executed{Vote::kAbort, std::move(reason), {}, {}}, now);
       continue;
     }

@@ -106,6 +106,9 @@ class Engine {
   /// Called back when what was done is durable.
   void resolve(const protocol::ResolveRequest& request, ResolveDone done, Now now);
   void forget(const protocol::ForgetRequest& request, ResolveDone done, Now now);
+  using LocksDone = std::function<void(Result<protocol::LockPage>)>;
+  /// Called back when the worker has looked.
+  void look_at_locks(const protocol::LockQuery& query, LocksDone done);
   std::vector<protocol::AuditEntry> audit_trail(std::size_t limit) const {
     return operators_.audit(limit);
   }
@@ -172,6 +175,11 @@ class Engine {
   void wound_younger(Entry& entry, Now now);
   void wound(Entry& holder, const Entry& waiter, Now now);
   void stop_waiting(Entry& entry);
+  void on_locks_seen(LocksSeen seen, Now now);
+  void blame(const Entry& waiter);
+  void show_blocked(const Gtid& gtid, protocol::TransactionDetail& detail, Now now) const;
+  std::int64_t waited_ms(const Entry& waiter, Now now) const;
+  std::int64_t gives_up_ms(const Entry& waiter, Now now) const;
   void on_flushed(Lsn marker, Now now);
   std::optional<protocol::AbortReason> admission(const NodeName& from, const Gtid& gtid) const;
   bool ended(const Gtid& gtid) const;
@@ -235,6 +243,7 @@ class Engine {
   Result<protocol::TransactionDetail> show_heuristic(const std::string& id, Now now) const;
   protocol::TransactionSummary summary_of(const protocol::HeuristicRecord& record, Now now) const;
   std::string revision_of(const Entry& entry) const;
+  static std::string vote_of(const Entry& entry);
   bool is_connected(const NodeName& peer) const;
   static std::vector<std::string> timeline(const Entry& entry);
   protocol::TransactionSummary summary_of(const Gtid& gtid, const Entry& entry, Now now) const;
@@ -254,6 +263,9 @@ class Engine {
   protocol::HeldByLsn<Held> held_;
   std::multimap<Lsn, Gtid> unflushed_;  // committed, not yet in the file
   std::set<std::pair<MonotonicTime, Gtid>> timers_;
+  std::map<std::uint64_t, LocksDone> looking_;  // at locks, by number
+  std::uint64_t next_look_ = 1;
+  std::unordered_map<Gtid, std::uint64_t> gave_up_;   // who waited for it and timed out
   std::unordered_map<Gtid, std::string> redirected_;  // answered by the key of an earlier request
   std::map<NodeName, protocol::LinkStatus> links_;
   Counters counters_;

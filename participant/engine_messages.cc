@@ -28,7 +28,8 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
   judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
     count("hello_refused");
-    logger_.warn("refused a greeting", {{"peer", hello.name}, {"reason", judgement.refusal}});
+    if (!judgement.repeated)
+      logger_.warn("refused a greeting", {{"peer", hello.name}, {"reason", judgement.refusal}});
     return reply;
   }
   if (!hello.address.empty()) transport_.learn_address(hello.name, hello.address);
@@ -63,7 +64,7 @@ Hello Engine::make_hello(const NodeName& peer) const {
 bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
   const auto judgement = peers_.on_reply(peer, reply, log_.durable());
   judge(judgement, peer, now);
-  if (!judgement.refusal.empty())
+  if (!judgement.refusal.empty() && !judgement.repeated)
     logger_.warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
   if (stopped_ || !judgement.refusal.empty()) return false;
   retry_in_doubt(peer, now);

@@ -241,6 +241,25 @@ const Engine::Entry* Engine::find(const std::string& id, std::string& problem) c
   return match;
 }
 
+std::string Engine::vote_of(const Entry& entry) {
+  if (entry.branch.kind() != Branch::Kind::kTwoPhase) return "";  // it decides by itself
+  switch (entry.branch.state()) {
+    case Branch::State::kPrepared:
+    case Branch::State::kCommitting:
+    case Branch::State::kCommitted:
+      return "yes";
+    case Branch::State::kReadOnly:
+      return "read_only";
+    case Branch::State::kExecuting:
+    case Branch::State::kOpen:
+    case Branch::State::kPreparing:  // not durable yet: nothing has been said
+    case Branch::State::kAborted:    // by its own vote or by the decision
+    case Branch::State::kForgotten:
+      return "";
+  }
+  return "";
+}
+
 Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   std::string problem;
   const auto* entry = find(id, problem);
@@ -251,15 +270,13 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   BranchDetail branch;
   branch.participant = options_.name;
   branch.state = detail.summary.state;
+  branch.vote = vote_of(*entry);
   branch.attempts = detail.summary.attempts;
   branch.statements = entry->sql;
   detail.branches.push_back(std::move(branch));
   detail.revision = revision_of(*entry);
   detail.events = timeline(*entry);
-  for (const auto& [gtid, other] : branches_)
-    if (std::find(other.holders.begin(), other.holders.end(), entry->branch.gtid()) !=
-        other.holders.end())
-      detail.events.push_back(fmt::format("{} waits for its rows", gtid));
+  show_blocked(entry->branch.gtid(), detail, now);
   if (entry->branch.in_doubt()) {
     detail.explanation = why_blocked(*entry, now);
   } else if (!entry->waits_for.empty()) {

@@ -52,6 +52,8 @@ Status JobRunner::decide(const Job& job, std::vector<WorkerResult>& results) {
   } else if (const auto* durable = std::get_if<MakeDurableJob>(&job)) {
     TROTH_TRY(manager_.make_durable());
     results.emplace_back(MadeDurable{durable->flushed});
+  } else if (const auto* look = std::get_if<LookAtLocksJob>(&job)) {
+    results.emplace_back(LocksSeen{look->number, manager_.locks(look->query, look->owner)});
   }
   report(std::move(events), results);
   return {};

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -64,6 +65,29 @@ class LockTable {
   std::vector<LockRequest> held(const Gtid& owner) const;
   /// Other owners that hold IX, SIX or X on the table.
   bool others_write(const Gtid& owner, std::uint32_t table) const;
+
+  /// What operators see of one resource (lock_table_view.cc).
+  struct View {
+    struct Party {
+      Gtid owner;
+      LockMode mode;
+      Gtid behind;  ///< of a waiter: the first in its way; nil: none here
+    };
+    Resource resource;
+    std::vector<Party> holders, waiters;  ///< the first kShown; waiters in the order of their turn
+    std::size_t holders_total = 0, waiters_total = 0;
+  };
+  struct ViewQuery {
+    Gtid owner;        ///< only what it holds or waits for; nil: any
+    bool all = false;  ///< else only where somebody waits for somebody
+    std::size_t limit = 100;
+    std::optional<Resource> after;
+  };
+  static constexpr std::size_t kShown = 10;
+  /// In the order of resources; `more` is set if there are others behind them. Looks at every lock
+  /// once: for people, not for work.
+  std::vector<View> view(const ViewQuery& query, bool& more) const;
+
   std::size_t locks() const { return locks_; }
   std::size_t waiters() const { return waiters_.size(); }
 
@@ -98,6 +122,9 @@ class LockTable {
   };
 
   void grant(const Gtid& owner, const LockRequest& request);
+  View view_of(const Resource& resource, bool all) const;
+  View view_for(const Gtid& owner, const Resource& resource) const;
+  Gtid first_in_the_way(const Resource& resource, const Turn& turn, LockMode mode) const;
   std::vector<LockRequest> drop(const Gtid& owner);
   void leave_queues(const Turn& turn, const std::vector<LockRequest>& wanted);
   std::vector<Gtid> grant_waiters(const std::vector<LockRequest>& freed);

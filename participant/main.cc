@@ -148,8 +148,9 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
     }
     logger.info("reloaded");
   });
-  print_ready(identity.node, "participant", address,
-              http ? fmt::format("{}:{}", settings.http->host, http->port()) : "");
+  const auto http_address = http ? fmt::format("{}:{}", settings.http->host, http->port()) : "";
+  logger.info("ready", {{"thrift", address}, {"http", http_address}});
+  print_ready(identity.node, "participant", address, http_address);
   auto failure = stop.wait();
   stop.on_hangup(nullptr);
   if (failure) {

@@ -16,6 +16,7 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "protocol/locks.h"
 #include "protocol/outcome.h"
 
 namespace troth::participant {
@@ -116,6 +117,12 @@ class ResourceManager {
   virtual Status make_durable() = 0;
 
   virtual ResourceStatus status() const = 0;
+  /// Who holds which locks and who waits for them: gtids and modes, what else is known of a branch
+  /// is the engine's. `owner` nil: any. kInvalidArgument: no such cursor.
+  virtual Result<protocol::LockPage> locks(const protocol::LockQuery&, const Gtid& owner) const {
+    static_cast<void>(owner);
+    return protocol::LockPage{};
+  }
   /// Commits nothing; releases the file. What was applied and not flushed is replayed from the log
   /// at the next open.
   virtual void close() = 0;

@@ -25,7 +25,14 @@ struct FlushJob {
 struct MakeDurableJob {
   Lsn flushed;
 };
-using Job = std::variant<ExecuteJob, ApplyJob, DiscardJob, FlushJob, MakeDurableJob>;
+/// For operators: changes nothing.
+struct LookAtLocksJob {
+  std::uint64_t number = 0;  ///< comes back with the answer
+  protocol::LockQuery query;
+  Gtid owner;  ///< nil: any
+};
+using Job =
+    std::variant<ExecuteJob, ApplyJob, DiscardJob, FlushJob, MakeDurableJob, LookAtLocksJob>;
 
 struct Flushed {
   Lsn marker;
@@ -37,7 +44,11 @@ struct MadeDurable {
 struct WorkerFailed {
   Error error;
 };
-using WorkerResult = std::variant<Executed, Waiting, Flushed, MadeDurable, WorkerFailed>;
+struct LocksSeen {
+  std::uint64_t number = 0;
+  Result<protocol::LockPage> page;
+};
+using WorkerResult = std::variant<Executed, Waiting, Flushed, MadeDurable, WorkerFailed, LocksSeen>;
 
 class WorkerPort {
  public:

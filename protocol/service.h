@@ -11,6 +11,7 @@
 
 #include "base/measurement.h"
 #include "base/result.h"
+#include "protocol/locks.h"
 #include "protocol/message.h"
 #include "protocol/operators.h"
 #include "protocol/transport.h"
@@ -89,6 +90,12 @@ struct TransactionDetail {
   std::string explanation;  ///< what it waits for and whether data is at risk, one or two sentences
   std::vector<std::string> events;  ///< timeline, oldest first, bounded
   std::string revision;             ///< of the state shown, for resolve; "" = nothing to resolve
+  // A participant's:
+  std::vector<LockedResource> locks;  ///< that it holds or waits for; cut
+  bool more_locks = false;
+  std::vector<BlockedTransaction> blocked;  ///< who waits for it, longest first; cut
+  std::uint64_t blocked_total = 0;
+  std::uint64_t gave_up = 0;  ///< who waited for it and voted no, since the start
 };
 
 struct NodeStatus {
@@ -196,6 +203,10 @@ class AdminPort {
   /// A coordinator: no new transaction touches the participant while it drains. Lasts until
   /// resumed, over restarts too; answered when it is durable.
   virtual Status drain_participant(const NodeName& name, bool drain, const Operator& by) = 0;
+  /// A participant: who holds the locks of its database, and who waits for them.
+  virtual Result<LockPage> locks(const LockQuery&) {
+    return fail(ErrorCode::kUnsupported, "a coordinator holds no locks: ask its participants");
+  }
   /// Everything for /metrics. A node that measures nothing says so.
   virtual Result<Measurements> measure() { return Measurements{}; }
 };

@@ -97,7 +97,20 @@ PeerTable::Judgement PeerTable::on_hello(const Hello& hello, Lsn own_durable, He
     judgement.stop = check_own_memory(hello.name, hello.seen_of_receiver, own_durable);
   if (reply.verdict == HelloVerdict::kWelcome)
     learn(judgement, hello.name, hello.role, hello.position, hello.address);
+  note_refusal(judgement, hello.name, Greeting::kTheirs);
   return judgement;
+}
+
+void PeerTable::note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting) {
+  constexpr std::size_t kKept = 1000;  // strangers may call themselves anything
+  if (judgement.refusal.empty()) {
+    refusals_.erase({peer, greeting});
+    return;
+  }
+  if (refusals_.size() >= kKept) refusals_.clear();
+  auto& last = refusals_[{peer, greeting}];
+  judgement.repeated = last == judgement.refusal;
+  last = judgement.refusal;
 }
 
 PeerTable::Judgement PeerTable::on_reply(const NodeName& peer, const HelloReply& reply,
@@ -122,6 +135,7 @@ PeerTable::Judgement PeerTable::on_reply(const NodeName& peer, const HelloReply&
   } else {
     learn(judgement, peer, reply.role, reply.position, {});
   }
+  note_refusal(judgement, peer, Greeting::kOurs);
   return judgement;
 }
 

@@ -30,6 +30,7 @@ class PeerTable {
     std::string refusal;        ///< not empty: do not use this link or batch
     std::optional<protocol::PeerRecord> to_append;  ///< news that must outlive a crash
     bool restarted = false;                         ///< the peer is in a newer epoch than before
+    bool repeated = false;  ///< refused for the same reason as the last time: logged already
   };
 
   protocol::Hello make_hello(const NodeName& peer, const std::string& own_address,
@@ -52,6 +53,8 @@ class PeerTable {
   std::optional<Error> check_own_memory(const NodeName& peer,
                                         const protocol::NodePosition& seen_of_us,
                                         Lsn own_durable) const;
+  enum class Greeting : std::uint8_t { kTheirs, kOurs };
+  void note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting);
   void learn(Judgement& judgement, const NodeName& peer, protocol::Role role,
              const protocol::NodePosition& position, const std::string& address);
 
@@ -61,6 +64,7 @@ class PeerTable {
   bool known_only_;
   std::map<NodeName, protocol::PeerRecord> peers_;
   std::set<NodeName> allowed_;
+  std::map<std::pair<NodeName, Greeting>, std::string> refusals_;  // the last of each, bounded
 };
 
 }  // namespace troth::recovery

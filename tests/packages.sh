@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Builds the Debian packages, lints them, unpacks them into a scratch root and runs one transaction with what is in them.
-#   --system   also installs them with dpkg (root), runs the same there, removes them again
+#   --system   also installs them with apt (root), runs the same there, upgrades from an older version, purges them
 set -euo pipefail
 cd "$(dirname "$0")/.."
 system=no
 [ "${1:-}" = --system ] && system=yes
 bash tests/install-packages.sh
-for tool in lintian dpkg-shlibdeps fakeroot; do command -v "$tool" >/dev/null || { echo "needs $tool: apt-get install lintian dpkg-dev fakeroot" >&2; exit 69; }; done
-build=${TROTH_PACKAGES_BUILD:-build-packages}
+bash tests/install-packages.sh lintian dpkg-dev fakeroot man-db
+build=$(realpath -m "${TROTH_PACKAGES_BUILD:-build-packages}")
 cmake -B "$build" --preset release -DCMAKE_INSTALL_PREFIX=/usr ${TROTH_CMAKE_FLAGS:-} >/dev/null
 nice cmake --build "$build" -j "${TROTH_JOBS:-$(nproc)}"
 rm -f "$build"/*.deb
@@ -56,18 +56,35 @@ one_transaction "$work/root" "$work/unpacked"
 echo "PACKAGES unpacked: one transaction committed"
 for page in "$work"/root/usr/share/man/man*/*; do zcat -f "$page" | man --warnings -l - >/dev/null; done
 echo "PACKAGES man pages render"
+install_all() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --allow-downgrades --reinstall "$@" >/dev/null; }
 if [ $system = yes ]; then
-  dpkg -i "$build"/*.deb >/dev/null
+  # The version before: the same files, so that what is tried is what the packages' scripts do with them.
+  mkdir "$work/older"
+  for deb in "$build"/*.deb; do
+    dpkg-deb -R "$deb" "$work/repack"
+    sed -i 's/^Version: .*/Version: 0.0.1-1/' "$work/repack/DEBIAN/control"
+    dpkg-deb --root-owner-group -b "$work/repack" "$work/older/$(basename "$deb")" >/dev/null
+    rm -rf "$work/repack"
+  done
+  install_all "$work"/older/*.deb
+  [ "$(dpkg-query -W -f='${Version}' troth-server)" = 0.0.1-1 ] || { echo "not installed" >&2; exit 1; }
   [ "$(stat -c %U:%a /var/lib/troth)" = troth:750 ] || { echo "/var/lib/troth is not the daemons' own" >&2; exit 1; }
+  getent passwd troth >/dev/null || { echo "there is no user troth" >&2; exit 1; }
   one_transaction "" "$work/installed"
+  if command -v systemd-analyze >/dev/null; then
+    systemd-analyze verify --man=no /lib/systemd/system/troth-coordinator.service /lib/systemd/system/troth-participant@.service
+    echo "PACKAGES systemd reads the units"
+  fi
   touch /var/lib/troth/a-promise
-  dpkg -i "$build"/*.deb >/dev/null 2>&1  # once more: what is there stays
+  echo "# of this site" >>/etc/troth/coordinator.conf
+  install_all "$build"/*.deb
+  [ "$(dpkg-query -W -f='${Version}' troth-server)" != 0.0.1-1 ] || { echo "not upgraded" >&2; exit 1; }
+  grep -q "^# of this site" /etc/troth/coordinator.conf || { echo "the upgrade lost the site's settings" >&2; exit 1; }
   one_transaction "" "$work/upgraded"
-  getent passwd troth >/dev/null && echo "PACKAGES the troth user exists"
   dpkg -P troth-server troth-participant troth-cli libtroth-dev >/dev/null 2>&1
   [ ! -e /usr/sbin/troth-coordinator ] && [ ! -e /etc/troth/coordinator.conf ] || { echo "purge left files" >&2; exit 1; }
   [ -e /var/lib/troth/a-promise ] || { echo "purge removed what was promised to others" >&2; exit 1; }
   rm /var/lib/troth/a-promise
-  echo "PACKAGES installed, used, installed over it, used, purged; the state stayed"
+  echo "PACKAGES installed, used, upgraded, used, purged; settings and state stayed"
 fi
 echo "PACKAGES ok"

@@ -116,6 +116,50 @@ struct BranchDetail {
   6: optional list<string> statements
 }
 
+/** One transaction at one lock. */
+struct LockParty {
+  /** Global transaction id. */
+  1: optional string gtid
+  /** IS, IX, S, SIX or X. */
+  2: optional string mode
+  /** executing, prepared, committed, ... */
+  3: optional string state
+  /** A holder: since its branch began here; a waiter: since it waits. */
+  4: optional i64 for_ms
+  /** A waiter: the first transaction in its way; absent: none any more. */
+  5: optional string behind
+  /** A waiter: until it gives up and votes no; -1: a holder. */
+  6: optional i64 gives_up_ms
+}
+
+/** A table or a row, who holds it and who waits for it. The lists are cut, the totals are not. */
+struct LockedResource {
+  /** For people: table items, a row of items (7). */
+  1: optional string resource
+  /** Where somebody waits: those in the way of one of them. */
+  2: optional list<LockParty> holders
+  /** How many there are. */
+  3: optional i64 holders_total
+  /** The oldest transaction first: it is served first. */
+  4: optional list<LockParty> waiters
+  /** How many there are. */
+  5: optional i64 waiters_total
+}
+
+/** One that waits for what a transaction holds. */
+struct BlockedTransaction {
+  /** Global transaction id of the one that waits. */
+  1: optional string gtid
+  /** What it waits for. */
+  2: optional string resource
+  /** Since when. */
+  3: optional i64 for_ms
+  /** Until it gives up and votes no. */
+  4: optional i64 gives_up_ms
+  /** Name of the participant where it waits. */
+  5: optional string participant
+}
+
 /** Everything known about one transaction. */
 struct TransactionDetail {
   /** The line of the list. */
@@ -128,6 +172,16 @@ struct TransactionDetail {
   4: optional list<string> events
   /** Of the state shown, for resolveTransaction; empty: nothing to resolve here. */
   5: optional string revision
+  /** A participant: what it holds or waits for; cut. */
+  6: optional list<LockedResource> locks
+  /** True: it has more locks, see listLocks. */
+  7: optional bool more_locks
+  /** A participant: who waits for it, the longest first; cut. */
+  8: optional list<BlockedTransaction> blocked
+  /** How many there are. */
+  9: optional i64 blocked_total
+  /** A participant: how many waited for it, gave up and voted no. */
+  10: optional i64 gave_up
 }
 
 /** Who asks for an action, and why. Stored with it. */
@@ -282,6 +336,32 @@ struct ListAuditResponse {
   1: optional list<AuditEntry> entries
 }
 
+/** Request of listLocks. */
+struct ListLocksRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** Only what this transaction holds or waits for: a gtid or a unique part of one. Absent: any. */
+  2: optional string id
+  /** Also what nobody waits for. */
+  3: optional bool all
+  /** The most resources wanted; absent: 100. */
+  4: optional i32 limit
+  /** The cursor that came with the page before; absent: the first page. */
+  5: optional string after
+}
+
+/** Answer of listLocks. */
+struct ListLocksResponse {
+  /** Tables and rows, in the order of the catalogue. */
+  1: optional list<LockedResource> resources
+  /** As `after`, asks for the page that follows; absent: this is the last. */
+  2: optional string next_after
+  /** Locks held in all. */
+  3: optional i64 locks
+  /** Transactions that wait for locks in all. */
+  4: optional i64 waiting
+}
+
 /** Request of drainParticipant. */
 struct DrainParticipantRequest {
   /** Who calls. */
@@ -340,6 +420,12 @@ service Admin {
 
   /** What operators did here. */
   ListAuditResponse listAudit(1: ListAuditRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Who holds the locks of a participant's database, and who waits for them; a participant's. */
+  ListLocksResponse listLocks(1: ListLocksRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)

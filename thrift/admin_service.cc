@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "thrift/convert_admin.h"
+#include "thrift/convert_locks.h"
 #include "thrift/convert_operators.h"
 #include "thrift/service_guard.h"
 
@@ -73,6 +74,15 @@ void AdminService::listAudit(v1::ListAuditResponse& out, const v1::ListAuditRequ
     out.__isset.entries = true;
     for (const auto& entry : value_or_throw(port_.audit(static_cast<std::size_t>(limit))))
       out.entries.push_back(to_wire(entry));
+  });
+}
+
+void AdminService::listLocks(v1::ListLocksResponse& out, const v1::ListLocksRequest& request) {
+  guarded(logger_, "listLocks", [&] {
+    const auto limit =
+        request.__isset.limit ? std::clamp(request.limit, 0, kMaxLimit) : kDefaultLimit;
+    out = to_wire(value_or_throw(
+        port_.locks({request.id, request.all, static_cast<std::size_t>(limit), request.after})));
   });
 }
 

@@ -10,6 +10,7 @@
 #include "thrift/convert_admin.h"
 #include "thrift/convert_coordinator.h"
 #include "thrift/convert_error.h"
+#include "thrift/convert_locks.h"
 #include "thrift/convert_operators.h"
 
 namespace troth::thrift {
@@ -54,6 +55,8 @@ constexpr Method<v1::Admin_forgetTransaction_pargs, v1::Admin_forgetTransaction_
     kForgetTransaction{"Admin", "forgetTransaction"};
 constexpr Method<v1::Admin_listAudit_pargs, v1::Admin_listAudit_presult, v1::ListAuditResponse>
     kListAudit{"Admin", "listAudit"};
+constexpr Method<v1::Admin_listLocks_pargs, v1::Admin_listLocks_presult, v1::ListLocksResponse>
+    kListLocks{"Admin", "listLocks"};
 constexpr Method<v1::Admin_drainParticipant_pargs, v1::Admin_drainParticipant_presult,
                  v1::DrainParticipantResponse>
     kDrainParticipant{"Admin", "drainParticipant"};
@@ -295,6 +298,17 @@ Result<std::vector<protocol::AuditEntry>> Client::audit(std::size_t limit) {
   std::vector<protocol::AuditEntry> out;
   for (auto& entry : response.entries) out.push_back(from_wire(std::move(entry)));
   return out;
+}
+
+Result<protocol::LockPage> Client::locks(const protocol::LockQuery& query) {
+  v1::ListLocksRequest wire;
+  wire.__set_context(impl_->context());
+  if (!query.id.empty()) wire.__set_id(query.id);
+  wire.__set_all(query.all);
+  wire.__set_limit(static_cast<std::int32_t>(std::min<std::size_t>(query.limit, 1 << 30)));
+  if (!query.after.empty()) wire.__set_after(query.after);
+  TROTH_ASSIGN_OR_RETURN(auto response, impl_->ask(kListLocks, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response), Where());
 }
 
 Status Client::drain_participant(const NodeName& name, bool drain, const protocol::Operator& by) {

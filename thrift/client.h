@@ -85,6 +85,8 @@ class Client {
   Result<protocol::ResolveReply> forget(const protocol::ForgetRequest& request);
   /// Newest first.
   Result<std::vector<protocol::AuditEntry>> audit(std::size_t limit);
+  /// Of a participant; kUnsupported from a coordinator.
+  Result<protocol::LockPage> locks(const protocol::LockQuery& query);
   Status drain_participant(const NodeName& name, bool drain, const protocol::Operator& by);
 
   /// host:port of the present connection, empty if there is none.

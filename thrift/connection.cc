@@ -55,7 +55,10 @@ Result<bool> Connection::read_head(const std::string& method, std::int32_t seqid
   refused.read(protocol_.get());
   const bool unknown = refused.getType() == at::TApplicationException::UNKNOWN_METHOD ||
                        refused.getType() == at::TApplicationException::WRONG_METHOD_NAME;
-  return fail(unknown ? ErrorCode::kUnsupported : ErrorCode::kInternal,
+  if (unknown)
+    return fail(ErrorCode::kUnsupported, fmt::format("{} is older than this program: it has no {}",
+                                                     endpoint_.text(), method));
+  return fail(ErrorCode::kInternal,
               fmt::format("{} refused {}: {}", endpoint_.text(), method, refused.what()));
 }
 

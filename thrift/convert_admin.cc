@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "thrift/convert_locks.h"
+
 namespace troth::thrift {
 
 namespace {
@@ -164,6 +166,12 @@ v1::TransactionDetail to_wire(const protocol::TransactionDetail& detail) {
   out.__set_explanation(detail.explanation);
   out.__set_events(detail.events);
   out.__set_revision(detail.revision);
+  out.__isset.locks = out.__isset.blocked = true;
+  for (const auto& resource : detail.locks) out.locks.push_back(to_wire(resource));
+  out.__set_more_locks(detail.more_locks);
+  for (const auto& blocked : detail.blocked) out.blocked.push_back(to_wire(blocked));
+  out.__set_blocked_total(to_i64(detail.blocked_total));
+  out.__set_gave_up(to_i64(detail.gave_up));
   return out;
 }
 
@@ -179,6 +187,19 @@ Result<protocol::TransactionDetail> from_wire(v1::TransactionDetail&& w, const W
   out.explanation = std::move(w.explanation);
   out.events = std::move(w.events);
   out.revision = std::move(w.revision);
+  for (std::size_t i = 0; i < w.locks.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(auto resource,
+                           from_wire(std::move(w.locks[i]), Where(where, "locks", i)));
+    out.locks.push_back(std::move(resource));
+  }
+  out.more_locks = w.more_locks;
+  for (std::size_t i = 0; i < w.blocked.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(auto blocked,
+                           from_wire(std::move(w.blocked[i]), Where(where, "blocked", i)));
+    out.blocked.push_back(std::move(blocked));
+  }
+  out.blocked_total = count(w.blocked_total);
+  out.gave_up = count(w.gave_up);
   return out;
 }
 

@@ -11,17 +11,17 @@ namespace troth::thrift {
 class PeerLinks::Impl {
  public:
   Impl(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock, Logger logger)
-      : options_(std::move(options)), handler_(handler), clock_(clock), logger_(std::move(logger)) {
+      : options_(std::move(options)),
+        handler_(handler),
+        clock_(clock),
+        logger_(std::move(logger)),
+        configured_(options_.addresses) {
     route_thrift_output(logger_);
-    for (const auto& [peer, address] : options_.addresses) add(peer, address);
+    for (const auto& [peer, address] : configured_) add(peer, address);
   }
 
   Status start() {
-    for (const auto& [peer, address] : options_.addresses) {
-      if (address.empty()) continue;
-      if (auto endpoint = parse_endpoint(address); !endpoint)
-        return fail(endpoint.error(), "address of " + peer.text());
-    }
+    TROTH_TRY(check(options_.addresses));
     std::lock_guard lock(mutex_);
     if (started_ || stopped_) return fail(ErrorCode::kIllegalState, "links are started once");
     started_ = true;
@@ -52,16 +52,32 @@ class PeerLinks::Impl {
 
   void learn_address(const NodeName& peer, const std::string& address) {
     if (!parse_endpoint(address) || peer == options_.self) return;
-    const auto configured = options_.addresses.find(peer);
-    const bool fixed = configured != options_.addresses.end() && !configured->second.empty();
     std::lock_guard lock(mutex_);
     if (stopped_) return;
+    const auto configured = configured_.find(peer);
+    const bool fixed = configured != configured_.end() && !configured->second.empty();
     if (const auto it = links_.find(peer); it != links_.end()) {
       it->second->set_address(fixed ? configured->second : address);
       return;
     }
     auto& link = add(peer, address);
     if (started_) link.start();
+  }
+
+  Status set_addresses(const std::map<NodeName, std::string>& addresses) {
+    TROTH_TRY(check(addresses));
+    std::lock_guard lock(mutex_);
+    if (stopped_) return {};
+    for (const auto& [peer, address] : addresses) {
+      if (peer == options_.self || address.empty() || configured_[peer] == address) continue;
+      configured_[peer] = address;
+      if (const auto it = links_.find(peer); it != links_.end()) {
+        it->second->set_address(address);
+      } else if (auto& link = add(peer, address); started_) {
+        link.start();
+      }
+    }
+    return {};
   }
 
   void publish(const protocol::LinkState& state) { published_.set(state); }
@@ -81,6 +97,15 @@ class PeerLinks::Impl {
   }
 
  private:
+  static Status check(const std::map<NodeName, std::string>& addresses) {
+    for (const auto& [peer, address] : addresses) {
+      if (address.empty()) continue;
+      if (auto endpoint = parse_endpoint(address); !endpoint)
+        return fail(endpoint.error(), "address of " + peer.text());
+    }
+    return {};
+  }
+
   PeerLink& add(const NodeName& peer, const std::string& address) {
     auto link =
         std::make_unique<PeerLink>(peer, address, options_, published_, handler_, clock_, logger_);
@@ -95,6 +120,7 @@ class PeerLinks::Impl {
   mutable std::mutex mutex_;
   bool started_ = false;                                 // guarded by mutex_
   bool stopped_ = false;                                 // guarded by mutex_
+  std::map<NodeName, std::string> configured_;           // guarded by mutex_; only grows
   std::map<NodeName, std::unique_ptr<PeerLink>> links_;  // guarded by mutex_; only grows
 };
 
@@ -112,6 +138,10 @@ Status PeerLinks::start() {
 
 void PeerLinks::stop() {
   impl_->stop();
+}
+
+Status PeerLinks::set_addresses(const std::map<NodeName, std::string>& addresses) {
+  return impl_->set_addresses(addresses);
 }
 
 void PeerLinks::send(const NodeName& peer, protocol::Message message) {

@@ -45,6 +45,10 @@ class PeerLinks final : public protocol::Transport {
   /// Cuts calls in flight and joins every sender; queued messages are lost. Idempotent.
   void stop();
 
+  /// Peers that were added or moved; the others stay as they are. kInvalidArgument names an address
+  /// that is not host:port: then nothing has changed.
+  Status set_addresses(const std::map<NodeName, std::string>& addresses);
+
   void send(const NodeName& peer, protocol::Message message) override;
   void flush() override;
   void publish(const protocol::LinkState& state) override;

@@ -31,6 +31,8 @@ class SqliteResourceManager final : public ResourceManager {
   std::size_t unflushed() const override { return applied_.size(); }
   Status make_durable() override;
   ResourceStatus status() const override;
+  Result<protocol::LockPage> locks(const protocol::LockQuery& query,
+                                   const Gtid& owner) const override;
   void close() override;
 
  private:

@@ -457,15 +457,6 @@ void SqliteResourceManager::close() {
   database_.reset();
 }
 
-std::string SqliteResourceManager::text_of(const Resource& resource) const {
-  if (resource.table >= schema_.size()) return "a table";
-  const auto& name = schema_.table(resource.table).name;
-  if (resource.index == Resource::kWholeTable) return fmt::format("table {}", name);
-  std::string key;
-  for (const char c : resource.key) key += c >= 0x20 && c < 0x7f ? c : '.';
-  return fmt::format("a row of {} ({})", name, key.size() > 1 ? key.substr(1, 40) : key);
-}
-
 }  // namespace sqlite
 
 std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options,

@@ -46,6 +46,13 @@ class FakeNode final : public AdminPort {
     return std::vector<AuditEntry>{{{123}, "forget", "ok", "X", {"bob", "repaired"}}};
   }
   Status drain_participant(const NodeName&, bool, const Operator&) override { return {}; }
+  LockQuery asked_locks;
+  Result<LockPage> locks(const LockQuery& query) override {
+    asked_locks = query;
+    if (shown.role == Role::kCoordinator) return AdminPort::locks(query);
+    LockedResource row{"a row of t (1)", {{Gtid(), "X", "prepared", 5, "", -1}}, 1, {}, 3};
+    return LockPage{{row}, "1.0.69", 4, 3};
+  }
   Result<Measurements> measure() override {
     Measurements out;
     Histogram latency = Histogram::of_seconds();
@@ -101,6 +108,11 @@ TEST_CASE("alive at once, ready with the node, not ready with a reason") {
   CHECK(views.get("/readyz", {}).body == "the engine does not answer\n");
   node.broken.reset();
   node.shown.state = "ready";
+  node.shown.counters = {{"log_full", 1}};
+  CHECK(views.get("/readyz", {}).status == 503);
+  CHECK(views.get("/readyz", {}).body == "no room is left for the log\n");
+  node.shown.counters = {{"log_full", 0}};
+  CHECK(views.get("/readyz", {}).status == 200);
   views.not_ready("draining");
   CHECK(views.get("/readyz", {}).status == 503);
   CHECK(views.get("/readyz", {}).body == "draining\n");
@@ -169,4 +181,25 @@ TEST_CASE("metrics: help, type, labels, cumulative buckets") {
         "outcome=\"committed\",le=\"0.0005\"} 1\n", "outcome=\"committed\",le=\"10\"} 1\n",
         "outcome=\"committed\",le=\"+Inf\"} 2\n", "# TYPE process_open_fds gauge\n"})
     CHECK_MESSAGE(contains(reply.body, line), line << "\n" << reply.body);
+}
+
+TEST_CASE("locks: a participant's, and not a coordinator's") {
+  auto node = ready_node();
+  node.shown.role = Role::kParticipant;
+  http::Views views;
+  views.serve(node, nullptr);
+  const auto body =
+      json_of(views.get("/api/v1/locks", {{"txn", "ABCDEF"}, {"all", "1"}, {"limit", "7"}}));
+  CHECK(node.asked_locks.id == "ABCDEF");
+  CHECK(node.asked_locks.all);
+  CHECK(node.asked_locks.limit == 7);
+  CHECK(body["schema"] == "troth.locks/1");
+  CHECK(body["next_after"] == "1.0.69");
+  CHECK(body["waiting"] == 3);
+  CHECK(body["resources"][0]["holders"][0]["state"] == "prepared");
+  CHECK(body["resources"][0]["waiters_total"] == 3);
+  CHECK(views.get("/api/v1/locks", {{"all", "yes"}}).status == 400);
+  CHECK(views.get("/api/v1/locks", {{"limit", "0"}}).status == 400);
+  node.shown.role = Role::kCoordinator;
+  CHECK(views.get("/api/v1/locks", {}).status == 400);
 }

@@ -1,4 +1,4 @@
-"""What the documents tell people to type is typed here: the tutorial as it stands, and the barrier for backups."""
+"""What the documents tell people to type is typed here: the tutorial as it stands, the barrier for backups, and the examples of README, help and reference."""
 import os
 import pathlib
 import re
@@ -12,7 +12,7 @@ import unittest
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "integration"))
-from harness import BIN, Case  # noqa: E402
+from harness import BIN, Case, Daemon  # noqa: E402
 
 
 def free_ports(n):
@@ -68,6 +68,59 @@ class Documents(Case):
         self.assertEqual(reply.returncode, 0, reply.stdout + reply.stderr)
         self.assertEqual(cluster.transfer("t3").returncode, 0)
         self.audit(cluster, committed=["t1", "t3"], aborted=["t2"])
+
+    SHOP = {"stock": "CREATE TABLE items(id INTEGER PRIMARY KEY, n INT NOT NULL CHECK(n >= 0)); INSERT INTO items VALUES(1, 100), (7, 100);",
+            "accounts": "CREATE TABLE accounts(id INTEGER PRIMARY KEY, cents INT NOT NULL CHECK(cents >= 0)); INSERT INTO accounts VALUES(1, 1000000), (42, 1000000);",
+            "ledger": "CREATE TABLE entries(order_id TEXT PRIMARY KEY NOT NULL, item INT NOT NULL, account INT NOT NULL, cents INT NOT NULL);"}
+
+    def test_the_examples_of_readme_help_and_reference(self):
+        """One shop, as examples/quickstart.sh makes it; every example must fit its tables."""
+        cluster = self.cluster(participants=0)
+        for name, schema in self.SHOP.items():
+            subprocess.run(["sqlite3", cluster.database(name), schema], check=True)
+            cluster.participants[name] = Daemon(cluster, name, "troth-participant", lambda name=name: ["--database", cluster.database(name)])
+            cluster.participants[name].init()
+        token = pathlib.Path(cluster.dir, "http-token")
+        typed = re.search(r"openssl rand -hex 32 > \S+", (ROOT / "docs/reference/http.md").read_text()).group()
+        subprocess.run(["bash", "-c", typed.replace("/etc/troth/http-token", str(token))], check=True)
+        token.chmod(0o640)
+        flags = cluster.coordinator.arguments
+        cluster.coordinator.arguments = lambda: [*flags(), "--http", "127.0.0.1:0", "--http-token-file", str(token)]
+        cluster.start()
+        env = {"TROTH_ENDPOINT": cluster.coordinator.address}
+
+        def typed_in(script, expected):
+            reply = self.run_script(script, cluster.dir, **env)
+            self.assertEqual(reply.returncode, 0, (script, reply.stdout, reply.stderr))
+            self.assertIn(expected, reply.stdout, script)
+
+        readme = (ROOT / "README.md").read_text()
+        typed_in(re.search(r"^\$ (troth submit .*?)\n\S*  COMMITTED", readme, re.M | re.S).group(1), "COMMITTED")
+        order = re.search(r"^  (\{\"key.*\})$", self.run_script("troth help submit", cluster.dir, **env).stdout, re.M | re.S).group(1)
+        pathlib.Path(cluster.dir, "order.json").write_text(order)
+        examples = self.run_script("troth help examples", cluster.dir, **env).stdout
+        for block in examples.split("\n\n"):
+            block = block.replace("/var/lib/troth/c1", cluster.coordinator.data).replace("5TCEHW", "$(troth txn list --recent -o plain --no-headers | head -1 | cut -f1)")
+            typed_in(block, "COMMITTED" if "submit" in block else "")
+        reference = (ROOT / "docs/reference/cli.md").read_text()
+        order = re.search(r"^(\{\"key.*?)\n```", reference, re.M | re.S).group(1)
+        pathlib.Path(cluster.dir, "order.json").write_text(order.replace("order-17", "order-18"))
+        typed_in("troth submit order.json", "COMMITTED")
+        curl = re.search(r"^    (curl -s .*?}]}')$", (ROOT / "docs/reference/http.md").read_text(), re.M | re.S).group(1)
+        typed_in(curl.replace("127.0.0.1:7421", cluster.coordinator.http).replace("/etc/troth/http-token", str(token)), '"COMMITTED"')
+        ddl = re.search(r"^    (troth sql stock .*)$", (ROOT / "docs/reference/sql.md").read_text(), re.M).group(1)
+        typed_in(ddl, "")
+        cluster.settle()
+        self.assertEqual(cluster.read("stock", "SELECT id, n FROM items"), [(1, 98), (7, 97)])
+        self.assertEqual(cluster.read("ledger", "SELECT order_id FROM entries ORDER BY 1"), [(f"order-{n}",) for n in ("15", "16", "17", "18", "88121")])
+
+    def test_files_and_flags_that_documents_name_exist(self):
+        for page in [ROOT / "README.md", *ROOT.glob("docs/**/*.md")]:
+            text = page.read_text()
+            for script in set(re.findall(r"\bbash ((?:tests|examples|bench)/[\w./-]+\.sh)", text)):
+                self.assertTrue((ROOT / script).is_file(), f"{page}: {script}")
+            for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+                self.assertTrue((page.parent / link).exists(), f"{page}: {link}")
 
 
 if __name__ == "__main__":

@@ -38,14 +38,46 @@ class Examples(Case):
         """Code generated from the frozen interface talks to the daemons of today."""
         self.python_client("tests/thrift/idl-baseline")
 
-    def python_client(self, interface):
+    def test_a_server_of_the_last_release(self):
+        """Today's command line and client library talk to a daemon that knows the frozen interface and nothing of what came later."""
+        gen = self.generated("tests/thrift/idl-baseline", "coordinator", "admin")
+        server = subprocess.Popen(["/usr/bin/python3", str(HERE / "old_server.py")], stdout=subprocess.PIPE, text=True, env=dict(os.environ, PYTHONPATH=gen))
+        self.addCleanup(server.wait)
+        self.addCleanup(server.stdout.close)
+        self.addCleanup(server.kill)
+        at = server.stdout.readline().strip()
+        self.assertTrue(at, "the old server did not start")
+
+        def troth(*words):
+            return subprocess.run([os.path.join(BIN, "troth"), "-e", at, *words], capture_output=True, text=True, timeout=60)
+
+        known = [("status", "COORDINATOR  c0   ready   v0.0.1"), ("txn list", "committing"), ("txn show 00001F", "COMMIT is durable."), ("txn retry --all", "retried 1"),
+                 ("outcome 3KQ8Z1W0V5T40000080000001F", "COMMITTED"), ("participant list", "stock"), ("submit --on stock SELECT", "COMMITTED")]
+        for words, expected in known:
+            reply = troth(*words.split())
+            self.assertEqual(reply.returncode, 0, (words, reply.stdout, reply.stderr))
+            self.assertIn(expected, reply.stdout, words)
+        self.assertEqual(troth("txn", "show", "nobody").returncode, 4)
+        self.assertIn("coordinator c0", troth("doctor").stdout)
+        for words in ("audit", "txn begin", "participant drain stock", "txn resolve 00001F --abort --reason x --confirm 00001F", "txn forget 00001F --reason x --confirm 00001F"):
+            reply = troth(*words.split())
+            self.assertEqual(reply.returncode, 5, (words, reply.stderr))
+            self.assertIn("is older than this program", reply.stderr, words)
+        self.assertEqual(troth("participant", "locks", "stock").returncode, 3)  # nobody is at that address
+
+    def generated(self, interface, *files):
         try:
             import thrift  # noqa: F401
         except ImportError:
             self.skipTest("python3-thrift is not installed")
         gen = tempfile.mkdtemp(prefix="troth-py-")
         self.addCleanup(shutil.rmtree, gen)
-        subprocess.run(["thrift", "-r", "--gen", "py", "-out", gen, str(ROOT / interface / "coordinator.thrift")], check=True)
+        for name in files:
+            subprocess.run(["thrift", "-r", "--gen", "py", "-out", gen, str(ROOT / interface / f"{name}.thrift")], check=True)
+        return gen
+
+    def python_client(self, interface):
+        gen = self.generated(interface, "coordinator")
         schema, Cluster.SCHEMA = Cluster.SCHEMA, Cluster.SCHEMA + "CREATE TABLE accounts(id INTEGER PRIMARY KEY, cents INT NOT NULL CHECK(cents >= 0)); INSERT INTO accounts VALUES(1, 100);"
         try:
             cluster = self.cluster()

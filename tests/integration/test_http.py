@@ -264,6 +264,41 @@ class Http(Case):
         self.assertEqual(cluster.transfer("t1").returncode, 0)
         self.audit(cluster, committed=["t1"])
 
+    def test_sighup_follows_a_participant_that_moved_and_takes_a_new_one(self):
+        cluster = self.cluster(participants=3)
+        p1, p2, p3 = cluster.participants.values()
+        config = pathlib.Path(cluster.dir) / "c1.conf"
+        cluster.coordinator.arguments = lambda: ["--config", str(config), "--resend-interval", "50ms"]
+        for daemon in (p1, p2):
+            daemon.start()
+        config.write_text(f"participant = p1={p1.address}\nparticipant = p2={p2.address}\n")
+        cluster.coordinator.start()
+        self.assertEqual(cluster.transfer("t1").returncode, 0)
+        before = p2.address
+        p2.kill()
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", int(before.rsplit(":", 1)[1])))  # it cannot come back there
+            p2.address = None
+            p2.start()
+            p3.start()
+            self.assertNotEqual(p2.address, before)
+            unknown = cluster.cli("submit", "--on", "p3", "SELECT 1")
+            self.assertEqual(unknown.returncode, 4, unknown.stderr)
+            config.write_text(f"participant = p1={p1.address}\nparticipant = p2={p2.address}\nparticipant = p3={p3.address}\n")
+            self.hang_up(cluster.coordinator, "msg=reloaded")
+            deadline = time.monotonic() + 15
+            while not all(link["connected"] for link in cluster.status()["links"]):
+                self.assertLess(time.monotonic(), deadline, cluster.status()["links"])
+            self.assertEqual(len(cluster.status()["links"]), 3)
+            self.assertEqual(cluster.transfer("t2", names=("p1", "p2", "p3"), amount=0).returncode, 0)
+            config.write_text(f"participant = p1={p1.address}\nparticipant = p2=nonsense\n")
+            self.hang_up(cluster.coordinator, "reload refused, nothing changed")
+            config.write_text(f"participant = p1={p1.address}\nparticipant = p2={p2.address}\n")
+            self.hang_up(cluster.coordinator, "msg=reloaded")
+            self.assertEqual(len(cluster.status()["links"]), 3)  # it may hold what was decided here
+            self.assertEqual(cluster.transfer("t3", names=("p1", "p3")).returncode, 0)
+
 
 if __name__ == "__main__":
     unittest.main()

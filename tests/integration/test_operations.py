@@ -57,27 +57,40 @@ class Operations(Case):
         cluster.settle()
         for daemon in cluster.daemons():
             self.assertEqual(daemon.terminate(), 0)
-        spans = {}
+        spans, calls = {}, {}
         for name, path in files.items():
             with open(path) as file:
                 for line in file:
                     span = json.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
-                    spans.setdefault(span["traceId"][0], {})[name] = span
+                    attributes = {a["key"]: a["value"]["stringValue"] for a in span["attributes"]}
+                    if span["kind"] == 3:
+                        calls.setdefault(span["traceId"][0], {})[attributes["troth.participant"], span["name"].rsplit("/")[1]] = span
+                    else:
+                        spans.setdefault(span["traceId"][0], {})[name] = span
         # p1 refuses b; its ABORT may reach p2 before its PREPARE does, and then there is nothing to trace there.
         self.assertEqual({trace: sorted({*found, "p2"} if trace == "b" else found) for trace, found in spans.items()},
                          {trace: ["c1", "p1", "p2"] for trace in "abcde"})
+        both = sorted((name, method) for name in ("p1", "p2") for method in ("prepare", "commit"))
+        self.assertEqual(sorted(calls["a"]), both)
+        self.assertEqual(sorted(calls["b"]), [row for row in both if row[1] == "prepare"])
+        self.assertEqual(sorted(calls["c"]), both)
+        self.assertTrue("status" in calls["b"]["p1", "prepare"])
         for trace in "de":
             found = spans.pop(trace)
             self.assertEqual(found["c1"]["name"], "troth.v1.Coordinator/recover")
             keys = {a["key"]: a["value"]["stringValue"] for a in found["c1"]["attributes"]}
             self.assertEqual((keys["troth.recovered"], keys["troth.outcome"]), ("true", "COMMITTED"))
-            # Its submit span was lost with the process; what everybody names as its own parent is the same.
-            self.assertEqual(len({span["parentSpanId"] for span in found.values()}), 1, found)
+            # Its submit span was lost with the process, those of the calls perhaps; what they would hang below is the same.
+            for (name, method), call in calls.get(trace, {}).items():
+                self.assertEqual(call["parentSpanId"], found["c1"]["parentSpanId"])
+                self.assertTrue(method == "commit" or found[name]["parentSpanId"] == call["spanId"])
         for trace, found in spans.items():
             self.assertEqual(found["c1"]["parentSpanId"], "7" * 16)
             self.assertEqual(found["c1"]["name"], "troth.v1.Coordinator/submit")
             for name in set(found) - {"c1"}:
-                self.assertEqual(found[name]["parentSpanId"], found["c1"]["spanId"])
+                self.assertEqual(found[name]["parentSpanId"], calls[trace][name, "prepare"]["spanId"])
+            for call in calls[trace].values():
+                self.assertEqual(call["parentSpanId"], found["c1"]["spanId"])
             self.assertEqual("status" in found["c1"], trace == "b")
         recovered = [name for name, span in spans["c"].items() if "troth.recovered" in (a["key"] for a in span["attributes"])]
         self.assertEqual(recovered, ["p2"])

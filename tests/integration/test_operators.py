@@ -32,6 +32,49 @@ class Operators(Case):
         while any(link["connected"] for link in cluster.status(daemon)["links"] if link["peer"] == "c1"):
             self.assertLess(time.monotonic(), deadline)
 
+    def test_who_holds_rows_and_who_waits(self):
+        cluster = self.cluster().start()
+        p1 = cluster.participants["p1"]
+        holder = cluster.cli("txn", "begin", "--comment", "month end").stdout.split()[0]
+        reply = cluster.cli("sql", "--txn", holder, "p1", "UPDATE a SET v = v + 1 WHERE id = 7")
+        self.assertEqual(reply.returncode, 0, reply.stderr)
+        shown = cluster.cli("txn", "show", holder)
+        self.assertIn("open", shown.stdout)
+        self.assertIn("month end", shown.stdout)
+        self.assertIn("1 executed", shown.stdout)
+        waiter = cluster.transfer_in_background("t1", row=7)
+        deadline = time.monotonic() + 15
+        while True:
+            page = json.loads(cluster.cli("participant", "locks", "p1", "-o", "json").stdout)
+            if page["resources"] or waiter.poll() is not None:
+                break
+            self.assertLess(time.monotonic(), deadline)
+        row = page["resources"][0]
+        self.assertEqual(row["resource"], "a row of a (7)")
+        self.assertEqual([(h["txn_id"], h["mode"]) for h in row["holders"]], [(holder, "X")])
+        self.assertEqual(row["waiters"][0]["behind"], holder)
+        self.assertLessEqual(row["waiters"][0]["gives_up_ms"], 1000)
+        waiter.wait(20)
+        for stream in (waiter.stdout, waiter.stderr):
+            stream.close()
+        self.assertEqual(waiter.returncode, 1)  # LOCK_TIMEOUT
+        stuck = json.loads(cluster.cli("txn", "show", holder, "-o", "json").stdout)
+        self.assertGreaterEqual(stuck["gave_up"], 1)
+        there = cluster.cli_at(p1, "txn", "show", holder).stdout
+        self.assertIn("holds X    a row of a (7)", there)
+        self.assertIn("blocks nobody now; ", there)
+        self.assertEqual(cluster.cli("participant", "locks", "p1").stderr, "nobody waits for a lock; 2 are held (--all)\n")
+        self.assertIn(f"holds X    {holder}", cluster.cli("participant", "locks", "p1", "--all").stdout)
+        mine = json.loads(cluster.cli("participant", "locks", "p1", "--txn", holder[-6:], "-o", "json").stdout)
+        self.assertEqual([r["resource"] for r in mine["resources"]], ["a row of a (7)", "table a"])
+        first = json.loads(cluster.cli("participant", "locks", "p1", "--all", "--limit", "1", "-o", "json").stdout)
+        rest = json.loads(cluster.cli("participant", "locks", "p1", "--all", "--after", first["next_after"], "-o", "json").stdout)
+        self.assertEqual(first["resources"] + rest["resources"] != [], rest["next_after"] == "")
+        self.assertEqual(cluster.cli("participant", "locks", "p1", "--after", "nonsense").returncode, 2)
+        self.assertEqual(cluster.cli("txn", "rollback", holder).returncode, 0)
+        cluster.settle()
+        self.assertEqual(json.loads(cluster.cli("participant", "locks", "p1", "--all", "-o", "json").stdout)["locks"], 0)
+
     def test_by_hand_both_right(self):
         cluster, p1, p2, gtid = self.lose_the_coordinator()
         for daemon in (p1, p2):

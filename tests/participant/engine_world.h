@@ -21,7 +21,8 @@ class JobList final : public participant::WorkerPort {
     std::string out;
     for (const auto& job : std::exchange(jobs, {})) {
       if (!out.empty()) out += ", ";
-      constexpr const char* kNames[] = {"execute", "apply", "discard", "flush", "make_durable"};
+      constexpr const char* kNames[] = {"execute", "apply",        "discard",
+                                        "flush",   "make_durable", "look_at_locks"};
       out += kNames[job.index()];
     }
     return out;

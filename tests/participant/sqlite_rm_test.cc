@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "tests/participant/sqlite_world.h"
 
 using namespace troth;
@@ -378,4 +380,69 @@ TEST_CASE("what a trigger reads is locked, also when a foreign key action fires 
     CHECK(w.votes_commit(w.start("DELETE FROM p WHERE id = 1")));
     CHECK(w.votes_commit(w.start("INSERT INTO c VALUES(5, 2)")));
   }
+}
+
+TEST_CASE("operators see who holds which rows and who waits for them") {
+  SqliteWorld w(kAccounts);
+  const auto locks = [&](protocol::LockQuery query, const Gtid& owner = {}) {
+    auto page = w.manager->locks(query, owner);
+    REQUIRE_MESSAGE(page.has_value(), (page ? "" : page.error().context));
+    return *page;
+  };
+  const auto holder = w.start("UPDATE a SET v = v + 1 WHERE id = 1");
+  CHECK(locks({}).resources.empty());  // it is in nobody's way
+  CHECK(locks({}).locks == 2);
+  const auto first = w.start("UPDATE a SET v = v + 1 WHERE id = 1");
+  const auto other = w.start("UPDATE a SET v = v + 1 WHERE id = 2");
+  std::vector<Gtid> more;
+  for (int i = 0; i < 15; ++i) more.push_back(w.start("UPDATE a SET v = v + 1 WHERE id < 3"));
+
+  auto page = locks({});
+  CHECK(page.waiting == 16);
+  CHECK(page.next.empty());
+  const auto row = std::find_if(page.resources.begin(), page.resources.end(),
+                                [](const auto& r) { return r.resource == "a row of a (1)"; });
+  REQUIRE(row != page.resources.end());
+  REQUIRE(row->holders.size() == 1);
+  CHECK(row->holders[0].gtid == holder);
+  CHECK(row->holders[0].mode == "X");
+  CHECK(row->holders_total == 1);
+  CHECK(row->waiters[0].gtid == first);
+  CHECK(row->waiters[0].behind == holder.text());
+
+  // All of them, one at a time, are what one large page holds.
+  page = locks({"", true, 1000, ""});
+  std::vector<std::string> paged;
+  for (protocol::LockQuery query{"", true, 1, ""};;) {
+    const auto part = locks(query);
+    REQUIRE(part.resources.size() == 1);
+    paged.push_back(part.resources[0].resource);
+    if (part.next.empty()) break;
+    query.after = part.next;
+  }
+  std::vector<std::string> whole;
+  for (const auto& resource : page.resources) {
+    whole.push_back(resource.resource);
+    CHECK(resource.waiters.size() <= 10);
+    CHECK(resource.waiters.size() == std::min<std::size_t>(resource.waiters_total, 10));
+  }
+  CHECK(paged == whole);
+  CHECK(std::find(whole.begin(), whole.end(), "table a") != whole.end());
+  CHECK_FALSE(w.manager->locks({"", true, 1, "nonsense"}, {}).has_value());
+  CHECK_FALSE(w.manager->locks({"", true, 1, "1.2.abc"}, {}).has_value());
+
+  page = locks({}, other);
+  REQUIRE(page.resources.size() == 2);  // its table and its row
+  for (const auto& resource : page.resources) {
+    CHECK(resource.holders_total == 1);
+    CHECK(resource.holders[0].gtid == other);
+  }
+  page = locks({}, first);
+  REQUIRE_FALSE(page.resources.empty());
+  for (const auto& resource : page.resources) CHECK(resource.waiters[0].gtid == first);
+
+  for (const auto& gtid : more) w.discard(gtid);
+  w.discard(first);
+  CHECK(locks({}).resources.empty());
+  CHECK(locks({}).waiting == 0);
 }

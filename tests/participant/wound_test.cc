@@ -93,3 +93,59 @@ TEST_CASE("what is decided is not wounded, and a prepared branch of an earlier l
   world.pass(world.options.wound_again);
   CHECK(world.counter("wounds_sent") == 1);
 }
+
+TEST_CASE("operators see who waits for whom, for how long, and who gave up") {
+  EngineWorld world;
+  const auto stuck = world.two_phase(1), first = world.two_phase(2), second = world.two_phase(3);
+  world.deliver(of_age(world, stuck, 10));
+  world.executed(stuck, Vote::kCommit);
+  world.sync();
+  let_wait(world, first, 20, stuck);
+  world.pass(milliseconds(700));
+  world.deliver(of_age(world, second, 30));
+  world.worker_says(Waiting{second, {stuck, first}, "row 1"});
+  world.pass(milliseconds(300));
+  auto shown = world.engine->show(stuck.text(), world.now());
+  REQUIRE(shown);
+  CHECK(shown->blocked_total == 2);
+  REQUIRE(shown->blocked.size() == 2);
+  CHECK(shown->blocked[0].gtid == first);
+  CHECK(shown->blocked[0].participant == world.options.name);
+  CHECK(shown->blocked[0].for_ms == 1000);
+  CHECK(shown->blocked[0].gives_up_ms == 1000);
+  CHECK(shown->blocked[1].gtid == second);
+  CHECK(shown->blocked[1].for_ms == 300);
+  CHECK(shown->gave_up == 0);
+
+  std::optional<Result<LockPage>> seen;
+  LockQuery query;
+  query.id = stuck.text().substr(20);
+  world.worker.jobs.clear();
+  world.engine->look_at_locks(query, [&](Result<LockPage> page) { seen = std::move(page); });
+  REQUIRE(world.worker.jobs.size() == 1);
+  const auto& job = std::get<LookAtLocksJob>(world.worker.jobs.front());
+  CHECK(job.owner == stuck);
+  LockPage page;
+  page.resources.push_back({"row 1", {{stuck, "X", "", 0, "", -1}}, 1, {}, 2});
+  page.resources[0].waiters.push_back({first, "X", "", 0, stuck.text(), -1});
+  world.worker_says(LocksSeen{job.number, page});
+  REQUIRE(seen.has_value());
+  REQUIRE(seen->has_value());
+  const auto& row = (*seen)->resources[0];
+  CHECK(row.holders[0].state == "prepared");
+  CHECK(row.holders[0].for_ms == 1000);
+  CHECK(row.holders[0].gives_up_ms == -1);
+  CHECK(row.waiters[0].state == "executing");
+  CHECK(row.waiters[0].for_ms == 1000);
+  CHECK(row.waiters[0].gives_up_ms == 1000);
+  query.id = "nobody";
+  world.engine->look_at_locks(query, [&](Result<LockPage> answer) { seen = std::move(answer); });
+  CHECK(seen->error().code == ErrorCode::kNotFound);
+
+  world.pass(milliseconds(1000));  // the first gives up; it was a waiter, so nobody blames it
+  world.pass(milliseconds(700));
+  shown = world.engine->show(stuck.text(), world.now());
+  CHECK(shown->blocked_total == 0);
+  CHECK(shown->gave_up == 2);
+  CHECK(world.engine->show(first.text(), world.now())->gave_up == 0);
+}

@@ -130,6 +130,19 @@ TEST_CASE("who else may not speak") {
   CHECK(reply.verdict == HelloVerdict::kSenderLogReplaced);
 }
 
+TEST_CASE("a refusal is news once, until a greeting is welcome or the reason changes") {
+  auto table = coordinator_table();
+  HelloReply reply;
+  CHECK_FALSE(table.on_hello(hello_from_p1({2}, {5}, {}), {1}, reply).repeated);
+  auto misdirected = hello_from_p1({2}, {5}, {});
+  misdirected.receiver = name("somebody");
+  CHECK_FALSE(table.on_hello(misdirected, {1}, reply).repeated);
+  CHECK(table.on_hello(misdirected, {1}, reply).repeated);
+  CHECK_FALSE(table.on_hello(hello_from_p1({1}, {5}, {}), {1}, reply).repeated);  // stale: another
+  CHECK_FALSE(table.on_hello(hello_from_p1({2}, {5}, {}), {1}, reply).repeated);
+  CHECK_FALSE(table.on_hello(misdirected, {1}, reply).repeated);
+}
+
 TEST_CASE("a greeting is written down when it brings news, and batches are held to it") {
   auto table = coordinator_table();
   BatchHeader header{name("p1"), {log_id(9), {1}, {5}}, {3}, {}, kPeerProtocolVersion};

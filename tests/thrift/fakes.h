@@ -147,6 +147,12 @@ class FakeAdmin : public protocol::AdminPort {
     if (!drain) return fail(ErrorCode::kNotFound, "no participant is called " + name.text());
     return {};
   }
+  Result<protocol::LockPage> locks(const protocol::LockQuery& query) override {
+    asked_locks = query;
+    return lock_page;
+  }
+  protocol::LockQuery asked_locks;
+  protocol::LockPage lock_page;
   protocol::Operator asked_by;
   protocol::ResolveRequest asked_resolve;
   protocol::ForgetRequest asked_forget;

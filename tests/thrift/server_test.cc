@@ -315,6 +315,7 @@ TEST_CASE("admin calls") {
   REQUIRE(detail);
   CHECK(detail->branches[0].last_error == "oops");
   CHECK(detail->events.size() == 2);
+  CHECK(detail->blocked.empty());
   CHECK(client.show_transaction("nope").error().context == "no transaction nope");
   CHECK(*client.retry_transactions("", {"ann@desk", "hurry"}) == 3);
   CHECK(world.admin.asked_by.name == "ann@desk");
@@ -464,4 +465,60 @@ TEST_CASE("one connection carries more than 100 MB both ways") {
     REQUIRE_FALSE(reply->refusal);
   }
   CHECK(received == 140'000'000);
+}
+
+TEST_CASE("who holds and who waits for locks crosses the wire unchanged") {
+  World world;
+  auto client = world.client();
+  const protocol::LockedResource row{"a row of items (7)",
+                                     {{gtid_of(1), "X", "prepared", 134'000, "", -1}},
+                                     1,
+                                     {{gtid_of(2), "S", "executing", 200, gtid_of(1).text(), 1800}},
+                                     990};
+  world.admin.lock_page = {{row}, "1.0.69", 12, 991};
+  const auto page = client.locks({"ABCDEF", true, 7, "1.0.68"});
+  REQUIRE(page);
+  CHECK(world.admin.asked_locks.id == "ABCDEF");
+  CHECK(world.admin.asked_locks.all);
+  CHECK(world.admin.asked_locks.limit == 7);
+  CHECK(world.admin.asked_locks.after == "1.0.68");
+  CHECK(page->next == "1.0.69");
+  CHECK(page->locks == 12);
+  CHECK(page->waiting == 991);
+  REQUIRE(page->resources.size() == 1);
+  const auto same = [&](const protocol::LockedResource& seen) {
+    CHECK(seen.resource == row.resource);
+    CHECK(seen.holders_total == 1);
+    CHECK(seen.waiters_total == 990);
+    REQUIRE(seen.holders.size() == 1);
+    REQUIRE(seen.waiters.size() == 1);
+    CHECK(seen.holders[0].gtid == gtid_of(1));
+    CHECK(seen.holders[0].state == "prepared");
+    CHECK(seen.holders[0].for_ms == 134'000);
+    CHECK(seen.holders[0].gives_up_ms == -1);
+    CHECK(seen.waiters[0].mode == "S");
+    CHECK(seen.waiters[0].behind == gtid_of(1).text());
+    CHECK(seen.waiters[0].gives_up_ms == 1800);
+  };
+  same(page->resources[0]);
+
+  auto& detail = world.admin.detail;
+  detail.summary.gtid = gtid_of(1);
+  detail.locks = {row};
+  detail.more_locks = true;
+  detail.blocked = {{name("db2"), gtid_of(2), "a row of items (7)", 200, 1800}};
+  detail.blocked_total = 3;
+  detail.gave_up = 17;
+  const auto shown = client.show_transaction("ABCDEF");
+  REQUIRE(shown);
+  REQUIRE(shown->locks.size() == 1);
+  same(shown->locks[0]);
+  CHECK(shown->more_locks);
+  REQUIRE(shown->blocked.size() == 1);
+  CHECK(shown->blocked[0].participant == name("db2"));
+  CHECK(shown->blocked[0].gtid == gtid_of(2));
+  CHECK(shown->blocked[0].for_ms == 200);
+  CHECK(shown->blocked[0].gives_up_ms == 1800);
+  CHECK(shown->blocked_total == 3);
+  CHECK(shown->gave_up == 17);
 }
