@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <iterator>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -34,6 +35,19 @@ class BoundedQueue {
     std::unique_lock lock(mutex_);
     if (closed_) return false;
     push(std::move(item), std::move(lock));
+    return true;
+  }
+
+  /// The same for several, which stay together.
+  bool push_all(std::deque<T>&& items) {
+    std::unique_lock lock(mutex_);
+    if (closed_) return false;
+    if (items_.empty()) {
+      items_.swap(items);
+    } else {
+      std::move(items.begin(), items.end(), std::back_inserter(items_));
+    }
+    wake_consumer(std::move(lock));
     return true;
   }
 
@@ -74,9 +88,12 @@ class BoundedQueue {
   }
 
  private:
-  // Only the first push wakes, and only when the consumer will find the lock free.
   void push(T&& item, std::unique_lock<std::mutex> lock) {
     items_.push_back(std::move(item));
+    wake_consumer(std::move(lock));
+  }
+  // Only the first push wakes, and only when the consumer will find the lock free.
+  void wake_consumer(std::unique_lock<std::mutex> lock) {
     const bool wake = std::exchange(consumer_waits_, false);
     lock.unlock();
     if (wake) arrived_.notify_one();

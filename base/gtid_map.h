@@ -55,11 +55,13 @@ class GtidMap {
   const_iterator lower_bound(const Gtid& gtid) const { return map_.lower_bound(gtid); }
   const_iterator upper_bound(const Gtid& gtid) const { return map_.upper_bound(gtid); }
 
-  /// Leaves an element that is there already as it is.
-  std::pair<iterator, bool> emplace(const Gtid& gtid, T&& value) {
+  /// Made in its place of `arguments`. Leaves an element that is there already as it is.
+  template <class... Arguments>
+  std::pair<iterator, bool> emplace(const Gtid& gtid, Arguments&&... arguments) {
     const auto [place, added] = places_.try_emplace(gtid);
     // Nearly all come in ascending order.
-    if (added) place->second = map_.emplace_hint(map_.end(), gtid, std::move(value));
+    if (added)
+      place->second = map_.try_emplace(map_.end(), gtid, std::forward<Arguments>(arguments)...);
     return {place->second, added};
   }
   /// The element behind it.

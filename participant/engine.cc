@@ -42,8 +42,8 @@ BranchSettings Engine::settings() const {
           options_.suspicion.timeout / 3};
 }
 
-Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch branch, Now now) {
-  const auto [at, is_new] = branches_.emplace(gtid, Entry(std::move(branch)));
+Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch&& branch, Now now) {
+  const auto [at, is_new] = branches_.emplace(gtid, std::move(branch));
   TROTH_ASSERT(is_new, "gtid {} is known already", gtid);
   at->second.since = now.monotonic;
   at->second.live = !at->second.branch.is_over();
@@ -52,7 +52,7 @@ Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch branch, Now now) {
 }
 
 GtidMap<Engine::Entry>::iterator Engine::erase(GtidMap<Entry>::iterator at) {
-  unschedule(at->second);
+  timers_.clear(at->second);
   if (at->second.live) --live_;
   if (!gave_up_.empty()) gave_up_.erase(at->second.branch.gtid());
   return branches_.erase(at);
@@ -61,7 +61,8 @@ GtidMap<Engine::Entry>::iterator Engine::erase(GtidMap<Entry>::iterator at) {
 // ---- steps and their effects
 // ---------------------------------------------------------------------------------------
 
-void Engine::step(Entry& entry, Branch::Event event, Now now, std::vector<Statement>* statements) {
+void Engine::step(Entry& entry, Branch::Event&& event, Now now,
+                  std::vector<Statement>* statements) {
   const auto before = entry.branch.state();
   auto effects = entry.branch.step(std::move(event), now.monotonic);
   if (options_.spans != nullptr && entry.live && entry.branch.is_over()) end_span(entry, now);
@@ -98,7 +99,7 @@ void Engine::count_transition(Entry& entry, Branch::State before) {
   }
 }
 
-void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
+void Engine::carry_out(Entry& entry, BranchEffects&& effects, Now now,
                        std::vector<Statement>* statements) {
   const Gtid gtid = entry.branch.gtid();
   if (effects.alarm) alarm(*effects.alarm, gtid);
@@ -121,7 +122,7 @@ void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
     if (type == RecordType::kAborted) TROTH_FAILPOINT("participant.aborted.appended");
     if (type == RecordType::kCommitted || type == RecordType::kOnePhase) {
       entry.committed = lsn;
-      if (entry.branch.has_work()) unflushed_.emplace(lsn, gtid);
+      if (entry.branch.has_work()) unflushed_.emplace_back(lsn, gtid);
     }
     if (type == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.appended");
     if (type == RecordType::kOnePhase) {
@@ -131,7 +132,7 @@ void Engine::carry_out(Entry& entry, BranchEffects effects, Now now,
   }
   if (!entry.key.empty()) settle_key(entry);
   held.promises = std::move(effects.promises);
-  held.answer = std::move(effects.answer);
+  if (effects.answer) held.answer.emplace(std::move(*effects.answer));
   start_job(entry, effects.job, now, statements);
   schedule(entry);
   if (entry.branch.kind() == Branch::Kind::kLocal && entry.branch.is_over())
@@ -259,15 +260,7 @@ void Engine::schedule(Entry& entry) {
     wake = entry.quorum->next_wake();
   for (const auto& other : {entry.lock_deadline, entry.wound_at})
     if (other && (!wake || *other < *wake)) wake = other;
-  if (wake == entry.timer) return;
-  unschedule(entry);
-  entry.timer = wake;
-  if (wake) timers_.emplace(*wake, entry.branch.gtid());
-}
-
-void Engine::unschedule(Entry& entry) {
-  if (entry.timer) timers_.erase({*entry.timer, entry.branch.gtid()});
-  entry.timer.reset();
+  timers_.set(entry, entry.branch.gtid(), wake);
 }
 
 void Engine::alarm(std::string what, const Gtid& gtid) {
@@ -280,7 +273,7 @@ void Engine::alarm(std::string what, const Gtid& gtid) {
 // ---- the worker's answers
 // -----------------------------------------------------------------------------------------
 
-void Engine::on_worker(WorkerResult result, Now now) {
+void Engine::on_worker(WorkerResult&& result, Now now) {
   if (auto* executed = std::get_if<Executed>(&result))
     return on_executed(std::move(*executed), now);
   if (const auto* waiting = std::get_if<Waiting>(&result)) return on_waiting(*waiting, now);
@@ -296,7 +289,7 @@ void Engine::on_worker(WorkerResult result, Now now) {
   if (on_fatal) on_fatal(error);
 }
 
-void Engine::on_executed(Executed executed, Now now) {
+void Engine::on_executed(Executed&& executed, Now now) {
   const auto found = branches_.find(executed.gtid);
   if (found == branches_.end()) return;  // discarded and forgotten while this was on its way
   Entry& entry = found->second;
@@ -321,9 +314,9 @@ void Engine::on_flushed(Lsn marker, Now now) {
   flushed_ = std::max(flushed_, marker);
   count("flushes");
   if (!durable_at_) durable_at_ = now.monotonic + options_.durable_interval;
-  while (!unflushed_.empty() && unflushed_.begin()->first <= marker) {
-    const auto found = branches_.find(unflushed_.begin()->second);
-    unflushed_.erase(unflushed_.begin());
+  while (!unflushed_.empty() && unflushed_.front().first <= marker) {
+    const auto found = branches_.find(unflushed_.front().second);
+    unflushed_.pop_front();
     if (found == branches_.end()) continue;
     step(found->second, Branch::FileFlushed{}, now);
   }
@@ -337,7 +330,7 @@ std::optional<MonotonicTime> Engine::next_wake() const {
   const auto consider = [&](std::optional<MonotonicTime> t) {
     if (t && (!wake || *t < *wake)) wake = t;
   };
-  if (!timers_.empty()) consider(timers_.begin()->first);
+  if (!timers_.empty()) consider(timers_.first());
   if (!flush_wanted_ && !flush_out_) {
     consider(flush_at_);
     consider(quiet_at_);
@@ -348,11 +341,8 @@ std::optional<MonotonicTime> Engine::next_wake() const {
 }
 
 void Engine::tick(Now now) {
-  while (!timers_.empty() && timers_.begin()->first <= now.monotonic) {
-    const Gtid gtid = timers_.begin()->second;
-    timers_.erase(timers_.begin());
-    Entry& entry = branches_.at(gtid);
-    entry.timer.reset();
+  while (!timers_.empty() && timers_.first() <= now.monotonic) {
+    Entry& entry = timers_.pop();
     if (entry.lock_deadline && *entry.lock_deadline <= now.monotonic &&
         entry.branch.state() == Branch::State::kExecuting) {
       AbortReason reason{AbortCode::kLockTimeout,
@@ -388,6 +378,7 @@ void Engine::end_of_round(Now now) {
       erase(found);
   }
   publish();
+  worker_.flush();
   log_.flush();
   transport_.flush();
 }
@@ -443,8 +434,7 @@ void Engine::flush_if_due(Now now) {
 // (or with aborts alone) no flush would ever move the marker: this one does.
 void Engine::settle_checkpoint() {
   const bool open = released_ < checkpoint_start_;
-  const bool commits_missing =
-      !unflushed_.empty() && unflushed_.begin()->first <= checkpoint_start_;
+  const bool commits_missing = !unflushed_.empty() && unflushed_.front().first <= checkpoint_start_;
   if (!open || commits_missing || flushed_ >= checkpoint_start_ || log_.durable() < checkpoint_end_)
     return;
   worker_.post(FlushJob{checkpoint_start_});

@@ -22,6 +22,7 @@
 #include "base/engine_loop.h"
 #include "base/gtid_map.h"
 #include "base/logging.h"
+#include "base/timer_heap.h"
 #include "base/trace.h"
 #include "participant/worker_port.h"
 #include "protocol/branch.h"
@@ -79,7 +80,7 @@ class Engine {
   bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
   void on_link(const protocol::LinkStatus& status);
   void on_durable(Lsn durable, Now now);
-  void on_worker(WorkerResult result, Now now);
+  void on_worker(WorkerResult&& result, Now now);
   using LocalDone = std::function<void(protocol::TransactionOutcome)>;
   void transact(std::vector<protocol::Statement> statements, Duration deadline, LocalDone done,
                 Now now);
@@ -116,7 +117,7 @@ class Engine {
 
  private:
   struct Entry {
-    explicit Entry(protocol::Branch b) : branch(std::move(b)) {}
+    explicit Entry(protocol::Branch&& b) : branch(std::move(b)) {}
     protocol::Branch branch;
     Boxed<protocol::ThreePhaseCommit> quorum;  // from PREPARED on, of a three-phase one
     bool before_adoption = false;  // takes part in no ballot: see recovery::PreparedEntry
@@ -130,7 +131,7 @@ class Engine {
     std::vector<Gtid> holders;              // whom it waits for, oldest gtid first
     std::optional<MonotonicTime> wound_at;  // when the younger ones among them are wounded
     std::string key;                        // idempotency key of a one-phase request
-    std::optional<MonotonicTime> timer;     // its entry in timers_
+    TimerPlace timer;                       // in timers_
     bool recovered = false;                 // known from an earlier start
     MonotonicTime since;
     LocalDone done;
@@ -141,7 +142,7 @@ class Engine {
   struct Held {
     Gtid gtid;
     std::vector<protocol::Outgoing> promises;
-    std::optional<protocol::TransactionOutcome> answer;
+    Boxed<protocol::TransactionOutcome> answer;
     std::optional<protocol::RecordType> record;  // the forced record this step appended
   };
   struct Key {
@@ -156,9 +157,9 @@ class Engine {
   };
 
   protocol::BranchSettings settings() const;
-  Entry& start_entry(const Gtid& gtid, protocol::Branch branch, Now now);
-  void handle(const NodeName& from, protocol::Message message, Now now);
-  void on_prepare(const NodeName& from, protocol::Prepare message, Now now);
+  Entry& start_entry(const Gtid& gtid, protocol::Branch&& branch, Now now);
+  void handle(const NodeName& from, protocol::Message&& message, Now now);
+  void on_prepare(const NodeName& from, protocol::Prepare&& message, Now now);
   void on_execute(const NodeName& from, const protocol::Execute& message, Now now);
   void drop_open_branches(const NodeName& coordinator, Now now);
   void on_one_phase(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
@@ -170,7 +171,7 @@ class Engine {
   void on_inquiry_reply(const NodeName& from, const protocol::InquiryReply& reply, Now now);
   void on_inquire_one_phase(const NodeName& from, const protocol::InquireOnePhase& message,
                             Now now);
-  void on_executed(Executed executed, Now now);
+  void on_executed(Executed&& executed, Now now);
   void on_waiting(const Waiting& waiting, Now now);
   void wound_younger(Entry& entry, Now now);
   void wound(Entry& holder, const Entry& waiter, Now now);
@@ -198,9 +199,9 @@ class Engine {
   std::string why_blocked(const Entry& entry, Now now) const;
   std::string since_when(const NodeName& peer, Now now) const;
 
-  void step(Entry& entry, protocol::Branch::Event event, Now now,
+  void step(Entry& entry, protocol::Branch::Event&& event, Now now,
             std::vector<protocol::Statement>* statements = nullptr);
-  void carry_out(Entry& entry, protocol::BranchEffects effects, Now now,
+  void carry_out(Entry& entry, protocol::BranchEffects&& effects, Now now,
                  std::vector<protocol::Statement>* statements);
   void start_job(Entry& entry, protocol::BranchJob job, Now now,
                  std::vector<protocol::Statement>* statements);
@@ -216,7 +217,6 @@ class Engine {
   void forget_below(const Gtid& ended_below);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
   void schedule(Entry& entry);
-  void unschedule(Entry& entry);
   void flush_if_due(Now now);
   void settle_checkpoint();
   void checkpoint_if_due(Now now);
@@ -261,8 +261,8 @@ class Engine {
   std::map<CoordinatorTag, Gtid> horizon_logged_;  // of those, what the log says
   std::unordered_map<std::string, Key> keys_;
   protocol::HeldByLsn<Held> held_;
-  std::multimap<Lsn, Gtid> unflushed_;  // committed, not yet in the file
-  std::set<std::pair<MonotonicTime, Gtid>> timers_;
+  std::deque<std::pair<Lsn, Gtid>> unflushed_;  // committed, not yet in the file, as in the log
+  TimerHeap<Entry> timers_;
   std::map<std::uint64_t, LocksDone> looking_;  // at locks, by number
   std::uint64_t next_look_ = 1;
   std::unordered_map<Gtid, std::uint64_t> gave_up_;   // who waited for it and timed out

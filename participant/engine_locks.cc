@@ -98,7 +98,7 @@ void Engine::on_execute(const NodeName& from, const Execute& message, Now now) {
       from, message, Member{from, position.log_id, position.epoch, peers_.address_of(from)},
       position.durable};
   std::vector<Statement> statements = std::move(event.message.statements);
-  if (found != branches_.end()) return step(found->second, event, now, &statements);
+  if (found != branches_.end()) return step(found->second, std::move(event), now, &statements);
   const auto refused = admission(from, message.gtid);
   auto& entry = start_entry(message.gtid,
                             refused ? Branch::tombstone(settings(), message.gtid, *refused)
@@ -106,7 +106,7 @@ void Engine::on_execute(const NodeName& from, const Execute& message, Now now) {
                             now);
   entry.priority = message.priority;
   count("interactive");
-  step(entry, event, now, &statements);
+  step(entry, std::move(event), now, &statements);
 }
 
 }  // namespace troth::participant

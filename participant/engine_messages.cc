@@ -95,7 +95,7 @@ void Engine::on_batch(Batch batch, Now now) {
   if (header.ended_below) forget_below(*header.ended_below);
 }
 
-void Engine::handle(const NodeName& from, Message message, Now now) {
+void Engine::handle(const NodeName& from, Message&& message, Now now) {
   if (auto* prepare = std::get_if<Prepare>(&message))
     return on_prepare(from, std::move(*prepare), now);
   if (const auto* execute = std::get_if<Execute>(&message)) return on_execute(from, *execute, now);
@@ -153,7 +153,7 @@ bool Engine::ended(const Gtid& gtid) const {
   return below != ended_below_.end() && gtid < below->second;
 }
 
-void Engine::on_prepare(const NodeName& from, Prepare message, Now now) {
+void Engine::on_prepare(const NodeName& from, Prepare&& message, Now now) {
   TROTH_FAILPOINT("participant.prepare.received");
   // A late duplicate: nobody waits for the vote, and a tombstone would contradict the decision that
   // was carried out and forgotten.
@@ -249,7 +249,7 @@ void Engine::on_one_phase(const NodeName& from, const CommitOnePhase& message, N
   auto found = branches_.find(message.gtid);
   Branch::OnePhase event{from, message, now.wall};
   std::vector<Statement> statements = std::move(event.message.statements);
-  if (found != branches_.end()) return step(found->second, event, now, &statements);
+  if (found != branches_.end()) return step(found->second, std::move(event), now, &statements);
   if (ended(message.gtid)) return count("late_duplicates");  // "aborted" could be a lie
   if (answered_by_key(from, message, now)) return;
   auto branch = Branch(settings(), message.gtid, Branch::Kind::kOnePhase);
@@ -267,7 +267,7 @@ void Engine::on_one_phase(const NodeName& from, const CommitOnePhase& message, N
     keys_[entry.key] = std::move(key);
   }
   count("one_phase");
-  step(entry, event, now, &statements);
+  step(entry, std::move(event), now, &statements);
 }
 
 void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {

@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kExecutesPerRound = 64;
 
 void report(std::vector<ResourceEvent> events, std::vector<WorkerResult>& results) {
+  results.reserve(results.size() + events.size());
   for (auto& event : events) {
     if (auto* executed = std::get_if<Executed>(&event)) {
       results.emplace_back(std::move(*executed));
@@ -29,6 +30,7 @@ Status JobRunner::round(std::deque<Job> jobs, std::vector<WorkerResult>& results
     }
   }
   std::vector<ResourceEvent> events;
+  events.reserve(std::min(kExecutesPerRound, executes_.size()));
   for (std::size_t i = 0; i < kExecutesPerRound && !executes_.empty(); ++i) {
     auto request = std::move(executes_.front());
     executes_.pop_front();

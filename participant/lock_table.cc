@@ -5,10 +5,6 @@
 
 namespace troth::participant {
 
-namespace {
-constexpr std::size_t kUsuallyHeld = 4;
-}
-
 void LockTable::Queue::add(const Turn& turn, LockMode mode) {
   const auto [entry, is_new] = turns_.emplace(turn, mode);
   if (!is_new) {
@@ -31,18 +27,6 @@ bool LockTable::Queue::conflicts_with(LockMode mode) const {
   return false;
 }
 
-bool LockTable::blocked_by_holder(const Gtid& owner, const LockRequest& request,
-                                  Acquired& out) const {
-  const auto found = grants_.find(request.resource);
-  if (found == grants_.end()) return false;
-  if (!found->second.blocks(owner, request.mode)) return false;
-  if (out.holders.empty()) out.contended = request.resource;
-  for (const auto& grant : found->second)
-    if (grant.owner != owner && !compatible(grant.mode, request.mode))
-      out.holders.push_back(grant.owner);
-  return true;
-}
-
 bool LockTable::blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
                                         const Gtid& owner, Acquired& out) const {
   if (waiting_on_.empty()) return false;
@@ -63,8 +47,15 @@ LockTable::Acquired LockTable::try_acquire(const Gtid& owner, const Priority& pr
                                            const std::vector<LockRequest>& requests) {
   Acquired out;
   bool blocked = false;
+  heads_.clear();
+  auto* own = holders_.owned_by(owner);
   for (const auto& request : requests) {
-    blocked |= blocked_by_holder(owner, request, out);
+    const auto* head = heads_.emplace_back(holders_.find(request.resource));
+    if (head != nullptr && LockHolders::blocks(*head, own, request.mode)) {
+      blocked = true;
+      if (out.holders.empty()) out.contended = request.resource;
+      LockHolders::name_blockers(*head, owner, request.mode, out.holders);
+    }
     blocked |= blocked_by_older_waiter(priority, request, owner, out);
   }
   if (blocked) {
@@ -72,22 +63,19 @@ LockTable::Acquired LockTable::try_acquire(const Gtid& owner, const Priority& pr
     out.holders.erase(std::unique(out.holders.begin(), out.holders.end()), out.holders.end());
     return out;
   }
-  for (const auto& request : requests) grant(owner, request);
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    // Of two requests for what nobody held the second finds what the first has made.
+    auto* head = heads_[i] != nullptr ? heads_[i] : holders_.find(requests[i].resource);
+    own = &holders_.add(owner, own, requests[i], head);
+  }
   out.granted = true;
   return out;
 }
 
-void LockTable::grant(const Gtid& owner, const LockRequest& request) {
-  const auto [at, is_new] = grants_.try_emplace(request.resource);
-  if (!at->second.add(owner, request.mode)) return;
-  auto& held = held_[owner];
-  if (held.empty()) held.reserve(kUsuallyHeld);
-  held.push_back(request.resource);
-  ++locks_;
-}
-
 void LockTable::force_grant(const Gtid& owner, const std::vector<LockRequest>& requests) {
-  for (const auto& request : requests) grant(owner, request);
+  auto* own = holders_.owned_by(owner);
+  for (const auto& request : requests)
+    own = &holders_.add(owner, own, request, holders_.find(request.resource));
 }
 
 std::vector<Gtid> LockTable::enqueue(const Gtid& owner, const Priority& priority,
@@ -101,18 +89,8 @@ std::vector<Gtid> LockTable::enqueue(const Gtid& owner, const Priority& priority
 }
 
 std::vector<LockRequest> LockTable::drop(const Gtid& owner) {
-  const auto held = held_.find(owner);
-  if (held == held_.end()) return {};
   std::vector<LockRequest> freed;
-  freed.reserve(held->second.size());
-  for (auto& resource : held->second) {
-    const auto found = grants_.find(resource);
-    const auto mode = found->second.remove(owner);
-    if (found->second.empty()) grants_.erase(found);
-    freed.push_back({std::move(resource), mode});
-  }
-  locks_ -= held->second.size();
-  held_.erase(held);
+  holders_.release(owner, waiting_on_.empty() ? nullptr : &freed);
   return freed;
 }
 
@@ -137,10 +115,11 @@ void LockTable::leave_queues(const Turn& turn, const std::vector<LockRequest>& w
   }
 }
 
-bool LockTable::grantable(const Turn& turn, const std::vector<LockRequest>& requests) const {
+bool LockTable::grantable(const Turn& turn, const std::vector<LockRequest>& requests) {
+  const auto* own = holders_.owned_by(turn.second);
   for (const auto& request : requests) {
-    if (const auto held = grants_.find(request.resource);
-        held != grants_.end() && held->second.blocks(turn.second, request.mode))
+    if (const auto* head = holders_.find(request.resource);
+        head != nullptr && LockHolders::blocks(*head, own, request.mode))
       return false;
     const auto queue = waiting_on_.find(request.resource);
     if (queue == waiting_on_.end() || !queue->second.conflicts_with(request.mode)) continue;
@@ -167,28 +146,13 @@ std::vector<Gtid> LockTable::grant_waiters(const std::vector<LockRequest>& freed
   for (const auto& turn : candidates) {
     const auto current = waiters_.find(turn);
     if (!grantable(turn, current->second)) continue;
-    for (const auto& request : current->second) grant(turn.second, request);
+    force_grant(turn.second, current->second);
     leave_queues(turn, current->second);
     waiters_.erase(current);
     waiting_since_.erase(turn.second);
     woken.push_back(turn.second);
   }
   return woken;
-}
-
-std::vector<LockRequest> LockTable::held(const Gtid& owner) const {
-  std::vector<LockRequest> out;
-  const auto held = held_.find(owner);
-  if (held == held_.end()) return out;
-  out.reserve(held->second.size());
-  for (const auto& resource : held->second)
-    out.push_back({resource, grants_.at(resource).mode_of(owner)});
-  return out;
-}
-
-bool LockTable::others_write(const Gtid& owner, std::uint32_t table) const {
-  const auto found = grants_.find(Resource{table, Resource::kWholeTable, {}});
-  return found != grants_.end() && found->second.others_write(owner);
 }
 
 }  // namespace troth::participant

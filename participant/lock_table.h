@@ -13,30 +13,14 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "base/ids.h"
-#include "participant/grant_list.h"
+#include "participant/lock_holders.h"
 
 namespace troth::participant {
-
-/// A whole table (index = kWholeTable) or one key of one of its indexes. Ids are the catalogue's;
-/// key bytes are canonical.
-struct Resource {
-  static constexpr std::uint32_t kWholeTable = 0xffffffff;
-  std::uint32_t table = 0;
-  std::uint32_t index = kWholeTable;
-  std::string key;
-  friend auto operator<=>(const Resource&, const Resource&) = default;
-};
-
-struct LockRequest {
-  Resource resource;
-  LockMode mode = LockMode::kS;
-};
 
 class LockTable {
  public:
@@ -62,9 +46,11 @@ class LockTable {
   void force_grant(const Gtid& owner, const std::vector<LockRequest>& requests);
 
   /// Everything `owner` holds, in the order it was taken.
-  std::vector<LockRequest> held(const Gtid& owner) const;
+  std::vector<LockRequest> held(const Gtid& owner) const { return holders_.held(owner); }
   /// Other owners that hold IX, SIX or X on the table.
-  bool others_write(const Gtid& owner, std::uint32_t table) const;
+  bool others_write(const Gtid& owner, std::uint32_t table) const {
+    return holders_.others_write(owner, {table, Resource::kWholeTable, {}});
+  }
 
   /// What operators see of one resource (lock_table_view.cc).
   struct View {
@@ -88,20 +74,10 @@ class LockTable {
   /// once: for people, not for work.
   std::vector<View> view(const ViewQuery& query, bool& more) const;
 
-  std::size_t locks() const { return locks_; }
+  std::size_t locks() const { return holders_.size(); }
   std::size_t waiters() const { return waiters_.size(); }
 
  private:
-  struct Hash {
-    // May throw as far as the standard library knows: then it keeps the hash with each entry
-    // instead of hashing the keys of a whole chain again and again.
-    std::size_t operator()(const Resource& r) const {
-      return std::hash<std::string>{}(r.key) ^ (r.table * std::size_t{0x9e3779b97f4a7c15ull}) ^
-             (r.index * std::size_t{0xff51afd7ed558ccdull});
-    }
-  };
-  using Grants = std::unordered_map<Resource, GrantList, Hash>;
-
   /// Two attempts of one transaction share a priority.
   using Turn = std::pair<Priority, Gtid>;
   /// Who waits for one resource, oldest first. Everybody who waits for a row waits for its table
@@ -121,24 +97,22 @@ class LockTable {
     std::array<std::uint32_t, kLockModes> counts_{};
   };
 
-  void grant(const Gtid& owner, const LockRequest& request);
   View view_of(const Resource& resource, bool all) const;
   View view_for(const Gtid& owner, const Resource& resource) const;
   Gtid first_in_the_way(const Resource& resource, const Turn& turn, LockMode mode) const;
+  /// What is freed, if anybody waits for anything.
   std::vector<LockRequest> drop(const Gtid& owner);
   void leave_queues(const Turn& turn, const std::vector<LockRequest>& wanted);
   std::vector<Gtid> grant_waiters(const std::vector<LockRequest>& freed);
-  bool grantable(const Turn& turn, const std::vector<LockRequest>& requests) const;
+  bool grantable(const Turn& turn, const std::vector<LockRequest>& requests);
   bool blocked_by_older_waiter(const Priority& priority, const LockRequest& request,
                                const Gtid& owner, Acquired& out) const;
-  bool blocked_by_holder(const Gtid& owner, const LockRequest& request, Acquired& out) const;
 
-  Grants grants_;
-  std::unordered_map<Gtid, std::vector<Resource>> held_;
+  LockHolders holders_;
   std::map<Turn, std::vector<LockRequest>> waiters_;  // oldest first, with what they want
   std::unordered_map<Gtid, Priority> waiting_since_;
-  std::unordered_map<Resource, Queue, Hash> waiting_on_;  // the same, by resource
-  std::size_t locks_ = 0;
+  std::unordered_map<Resource, Queue, ResourceHash> waiting_on_;  // the same, by resource
+  std::vector<LockHead*> heads_;                                  // of the requests at hand
 };
 
 }  // namespace troth::participant

@@ -16,10 +16,10 @@ void add(std::vector<LockTable::View::Party>& shown, std::size_t& total,
 }  // namespace
 
 Gtid LockTable::first_in_the_way(const Resource& resource, const Turn& turn, LockMode mode) const {
-  const auto granted = grants_.find(resource);
-  if (granted != grants_.end() && granted->second.blocks(turn.second, mode))
-    for (const auto& grant : granted->second)
-      if (grant.owner != turn.second && !compatible(grant.mode, mode)) return grant.owner;
+  const auto* granted = holders_.find(resource);
+  if (granted != nullptr && LockHolders::blocks(*granted, holders_.owned_by(turn.second), mode))
+    for (const auto* grant = granted->first; grant != nullptr; grant = grant->next)
+      if (*grant->owner != turn.second && !compatible(grant->mode, mode)) return *grant->owner;
   const auto queue = waiting_on_.find(resource);
   if (queue == waiting_on_.end() || !queue->second.conflicts_with(mode)) return {};
   for (const auto& [waiter, wanted] : queue->second) {
@@ -42,12 +42,12 @@ LockTable::View LockTable::view_of(const Resource& resource, bool all) const {
       wanted[static_cast<std::size_t>(mode)] = true;
       add(out.waiters, out.waiters_total, {turn.second, mode, behind});
     }
-  if (const auto granted = grants_.find(resource); granted != grants_.end())
-    for (const auto& grant : granted->second) {
+  if (const auto* granted = holders_.find(resource); granted != nullptr)
+    for (const auto* grant = granted->first; grant != nullptr; grant = grant->next) {
       bool in_the_way = false;
       for (std::size_t i = 0; i < kLockModes; ++i)
-        in_the_way |= wanted[i] && !compatible(grant.mode, static_cast<LockMode>(i));
-      if (all || in_the_way) add(out.holders, out.holders_total, {grant.owner, grant.mode, {}});
+        in_the_way |= wanted[i] && !compatible(grant->mode, static_cast<LockMode>(i));
+      if (all || in_the_way) add(out.holders, out.holders_total, {*grant->owner, grant->mode, {}});
     }
   return out;
 }
@@ -57,11 +57,11 @@ LockTable::View LockTable::view_for(const Gtid& owner, const Resource& resource)
   View out;
   out.resource = resource;
   std::optional<LockMode> holds, wants;
-  const auto granted = grants_.find(resource);
+  const auto* granted = holders_.find(resource);
   const auto queue = waiting_on_.find(resource);
-  if (granted != grants_.end())
-    for (const auto& grant : granted->second)
-      if (grant.owner == owner) holds = grant.mode;
+  if (granted != nullptr)
+    for (const auto* grant = granted->first; grant != nullptr; grant = grant->next)
+      if (*grant->owner == owner) holds = grant->mode;
   if (queue != waiting_on_.end())
     for (const auto& [turn, mode] : queue->second)
       if (turn.second == owner) {
@@ -69,10 +69,10 @@ LockTable::View LockTable::view_for(const Gtid& owner, const Resource& resource)
         add(out.waiters, out.waiters_total, {owner, mode, first_in_the_way(resource, turn, mode)});
       }
   if (holds) add(out.holders, out.holders_total, {owner, *holds, {}});
-  if (granted != grants_.end() && wants)
-    for (const auto& grant : granted->second)
-      if (grant.owner != owner && !compatible(grant.mode, *wants))
-        add(out.holders, out.holders_total, {grant.owner, grant.mode, {}});
+  if (granted != nullptr && wants)
+    for (const auto* grant = granted->first; grant != nullptr; grant = grant->next)
+      if (*grant->owner != owner && !compatible(grant->mode, *wants))
+        add(out.holders, out.holders_total, {*grant->owner, grant->mode, {}});
   if (queue != waiting_on_.end() && holds)
     for (const auto& [turn, mode] : queue->second)
       if (turn.second != owner && !compatible(*holds, mode))
@@ -88,11 +88,11 @@ std::vector<LockTable::View> LockTable::view(const ViewQuery& query, bool& more)
   if (query.owner.is_nil()) {
     for (const auto& [resource, queue] : waiting_on_) choose(resource);
     if (query.all)
-      for (const auto& [resource, grants] : grants_)
+      for (const auto& [resource, head] : holders_.all())
         if (waiting_on_.count(resource) == 0) choose(resource);
   } else {
-    if (const auto held = held_.find(query.owner); held != held_.end())
-      for (const auto& resource : held->second) choose(resource);
+    if (const auto* owned = holders_.owned_by(query.owner); owned != nullptr)
+      for (const auto& grant : *owned) choose(*grant.head->resource);
     if (const auto since = waiting_since_.find(query.owner); since != waiting_since_.end())
       for (const auto& request : waiters_.at(Turn(since->second, query.owner)))
         choose(request.resource);

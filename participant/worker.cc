@@ -20,9 +20,16 @@ void Worker::start() {
 }
 
 void Worker::post(Job job) {
+  posted_.push_back(std::move(job));
+  if (posted_.size() >= kEnoughToStart) flush();
+}
+
+void Worker::flush() {
+  if (posted_.empty()) return;
   // The engine bounds the number of branches, and so of jobs. After stop() nothing is owed any
   // more.
-  static_cast<void>(jobs_.push_reserved(std::move(job)));
+  static_cast<void>(jobs_.push_all(std::move(posted_)));
+  posted_.clear();
 }
 
 void Worker::stop() {

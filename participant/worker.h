@@ -23,17 +23,21 @@ class Worker final : public WorkerPort {
   ResourceManager& manager() { return *manager_; }  ///< before start() only
   void start();
   void post(Job job) override;
+  void flush() override;
   /// Runs what is queued, closes the database, joins. Idempotent.
   void stop();
 
  private:
   static constexpr MonotonicTime kAtOnce{};
+  /// Then the thread starts while the engine's round goes on.
+  static constexpr std::size_t kEnoughToStart = 16;
 
   void run();
 
   std::unique_ptr<ResourceManager> manager_;
   JobRunner runner_;  // the worker thread's own
   std::function<void(std::vector<WorkerResult>)> deliver_;
+  std::deque<Job> posted_;  // the engine's: not yet in jobs_
   BoundedQueue<Job> jobs_;
   std::jthread thread_;
 };

@@ -54,6 +54,9 @@ class WorkerPort {
  public:
   virtual ~WorkerPort() = default;
   virtual void post(Job job) = 0;
+  /// The engine's round is over: what it posted should start now, together. An implementation may
+  /// start earlier, never later.
+  virtual void flush() {}
 };
 
 }  // namespace troth::participant

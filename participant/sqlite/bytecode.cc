@@ -184,7 +184,7 @@ class Program {
   }
 
   void point(const Cursor& cursor, std::uint32_t index, int first_reg, std::size_t columns) {
-    PointRead read{cursor.table, index, {}};
+    PointRead read{cursor.table, index, {}, cursor.for_writing ? LockMode::kX : LockMode::kS};
     for (std::size_t k = 0; k < columns; ++k) {
       const auto part = traced(first_reg + static_cast<int>(k));
       if (!part) return need(cursor.table, LockMode::kS);

@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/boxed.h"
 #include "participant/sqlite/executor.h"
 #include "participant/sqlite/schema_change.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
@@ -44,14 +45,14 @@ class SqliteResourceManager final : public ResourceManager {
     std::uint64_t captured_bytes = 0;
     bool failed_alone =
         false;  // waited for the writers of its tables once: its next failure is its own
-    std::uint64_t generation = 0;         // of the schema its locks were chosen by
-    std::optional<SchemaChange> change;   // DDL, which is a transaction of its own
-    std::optional<SchemaRedo> decidable;  // the same, once it has executed
+    std::uint64_t generation = 0;  // of the schema its locks were chosen by
+    Boxed<SchemaChange> change;    // DDL, which is a transaction of its own
+    Boxed<SchemaRedo> decidable;   // the same, once it has executed
   };
   // What is in the open outer transaction, in order.
   struct Work {
     std::vector<RowOp> operations;
-    std::optional<SchemaRedo> change;
+    Boxed<SchemaRedo> change;
   };
 
   Status load();
@@ -59,20 +60,22 @@ class SqliteResourceManager final : public ResourceManager {
   Status reload();
   Status redo_change(const SchemaRedo& change);
   void start(ExecuteRequest request, std::vector<ResourceEvent>& events);
-  void lock_and_run(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  // What they are given may be gone afterwards: a branch that is refused is over.
+  void lock_and_run(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
   bool changes_schema(const Branch& branch);
-  void attempt_change(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  void attempt_change(Branch& branch, std::vector<ResourceEvent>& events);
   std::vector<LockRequest> locks_needed(const Branch& branch);
-  void attempt(const Gtid& gtid, std::vector<ResourceEvent>& events);
-  void succeed(const Gtid& gtid, Executor::Ran ran, std::vector<LockRequest> row_locks,
-               std::vector<ResourceEvent>& events);
-  void wait(const Gtid& gtid, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
+  /// `held`: all that it holds; empty: what that is must be looked up.
+  void attempt(Branch& branch, std::vector<LockRequest> held, std::vector<ResourceEvent>& events);
+  void succeed(Branch& branch, Executor::Ran ran, std::vector<LockRequest> held,
+               std::vector<LockRequest> row_locks, std::vector<ResourceEvent>& events);
+  void wait(Branch& branch, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
             std::vector<ResourceEvent>& events);
-  bool wait_for_writers(const Gtid& gtid, std::vector<ResourceEvent>& events);
-  void refuse_vote(const Gtid& gtid, protocol::AbortReason reason,
-                   std::vector<ResourceEvent>& events);
-  void finish(const Gtid& gtid);
+  bool wait_for_writers(Branch& branch, std::vector<ResourceEvent>& events);
+  void refuse_vote(Gtid gtid, protocol::AbortReason reason, std::vector<ResourceEvent>& events);
+  using Branches = std::unordered_map<Gtid, Branch>;
+  void finish(Branches::iterator at);
   void run_woken(std::vector<ResourceEvent>& events);
   void note_pending(const std::vector<RowOp>& operations, bool add);
   void repair_outer_transaction();
@@ -88,7 +91,7 @@ class SqliteResourceManager final : public ResourceManager {
   std::unique_ptr<Applier> applier_;
   std::unique_ptr<Executor> executor_;
   LockTable locks_;
-  std::unordered_map<Gtid, Branch> branches_;
+  Branches branches_;
   PendingInserts pending_inserts_;
   std::vector<Work> applied_;  // since the last flush, to rebuild a lost outer transaction
   // A schema change that has executed and is not applied yet: nothing executes beside it. It is

@@ -16,6 +16,18 @@ namespace sqlite {
 using protocol::AbortCode;
 using protocol::Vote;
 
+namespace {
+
+bool covers(const std::vector<LockRequest>& held, const std::vector<LockRequest>& wanted) {
+  return std::all_of(wanted.begin(), wanted.end(), [&](const LockRequest& request) {
+    return std::any_of(held.begin(), held.end(), [&](const LockRequest& one) {
+      return combined(one.mode, request.mode) == one.mode && one.resource == request.resource;
+    });
+  });
+}
+
+}  // namespace
+
 Result<OpenedDatabase> SqliteResourceManager::open() {
   TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_));
   TROTH_ASSIGN_OR_RETURN(auto opened, database_->read_marker());
@@ -119,18 +131,19 @@ void SqliteResourceManager::start(ExecuteRequest request, std::vector<ResourceEv
                "gtid {} is executed twice", gtid);
   branch.request = std::move(request);
   branch.failed_alone = false;
-  lock_and_run(gtid, events);
+  lock_and_run(branch, events);
 }
 
-void SqliteResourceManager::lock_and_run(const Gtid& gtid, std::vector<ResourceEvent>& events) {
-  auto& branch = branches_.at(gtid);
+void SqliteResourceManager::lock_and_run(Branch& branch, std::vector<ResourceEvent>& events) {
   branch.generation = generation_;
   branch.waiting = false;
   if (refuse(branch, events)) return;
   auto wanted = locks_needed(branch);
-  const auto acquired = locks_.try_acquire(gtid, branch.request.priority, wanted);
-  if (!acquired.granted) return wait(gtid, std::move(wanted), acquired, events);
-  attempt(gtid, events);
+  const auto acquired = locks_.try_acquire(branch.request.gtid, branch.request.priority, wanted);
+  if (!acquired.granted) return wait(branch, std::move(wanted), acquired, events);
+  constexpr std::size_t kFew = 4;  // many are soon named twice
+  if (branch.begun || wanted.size() > kFew) wanted.clear();
+  attempt(branch, std::move(wanted), events);
 }
 
 bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& events) {
@@ -189,10 +202,10 @@ std::vector<LockRequest> SqliteResourceManager::locks_needed(const Branch& branc
   return wanted;
 }
 
-void SqliteResourceManager::wait(const Gtid& gtid, std::vector<LockRequest> wanted,
+void SqliteResourceManager::wait(Branch& branch, std::vector<LockRequest> wanted,
                                  const LockTable::Acquired& blocked,
                                  std::vector<ResourceEvent>& events) {
-  auto& branch = branches_.at(gtid);
+  const Gtid gtid = branch.request.gtid;
   branch.waiting = true;
   events.emplace_back(Waiting{gtid, blocked.holders, text_of(blocked.contended)});
   const auto held = branch.begun ? LockTable::Held::kKeep : LockTable::Held::kGiveUp;
@@ -202,15 +215,16 @@ void SqliteResourceManager::wait(const Gtid& gtid, std::vector<LockRequest> want
 
 // With the locks known before execution already granted: run, then lock the rows it touched.
 // Execution and locking are one step of one thread, so nothing has to be validated later.
-void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>& events) {
-  auto& branch = branches_.at(gtid);
+void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> held,
+                                    std::vector<ResourceEvent>& events) {
+  const Gtid gtid = branch.request.gtid;
   branch.waiting = false;
   if (broken_) return refuse_vote(gtid, {AbortCode::kInternal, broken_->context, {}, -1}, events);
-  if (branch.change) return attempt_change(gtid, events);
+  if (branch.change) return attempt_change(branch, events);
   const bool complete = !branch.request.open;
   if (branch.begun && branch.request.statements.empty() && complete &&
       !schema_.has_deferred_foreign_keys())
-    return succeed(gtid, {}, {}, events);  // nothing is left to be checked
+    return succeed(branch, {}, {}, {}, events);  // nothing is left to be checked
   const Executor::Before before{branch.operations, branch.captured_bytes};
   auto ran = executor_->run(branch.request.statements, before, complete, pending_inserts_);
   if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
@@ -218,22 +232,24 @@ void SqliteResourceManager::attempt(const Gtid& gtid, std::vector<ResourceEvent>
   if (ran->failure.code != AbortCode::kNone) {
     // It may have met the undecided or just decided work of another branch: an answer is only right
     // once those are gone.
-    if (ran->constraint && !branch.failed_alone && wait_for_writers(gtid, events)) return;
+    if (ran->constraint && !branch.failed_alone && wait_for_writers(branch, events)) return;
     return refuse_vote(gtid, std::move(ran->failure), events);
   }
   auto row_locks = locks_of(schema_, ran->operations);
-  const auto acquired = locks_.try_acquire(gtid, branch.request.priority, row_locks);
-  if (!acquired.granted) {
-    auto wanted = locks_needed(branch);
-    wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
-    return wait(gtid, std::move(wanted), acquired, events);
+  if (!covers(held, row_locks)) {
+    const auto acquired = locks_.try_acquire(gtid, branch.request.priority, row_locks);
+    if (!acquired.granted) {
+      auto wanted = locks_needed(branch);
+      wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
+      return wait(branch, std::move(wanted), acquired, events);
+    }
   }
-  succeed(gtid, std::move(*ran), std::move(row_locks), events);
+  succeed(branch, std::move(*ran), std::move(held), std::move(row_locks), events);
 }
 
 // With everything it changes locked: nothing executed, prepared or open touches it.
-void SqliteResourceManager::attempt_change(const Gtid& gtid, std::vector<ResourceEvent>& events) {
-  auto& branch = branches_.at(gtid);
+void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceEvent>& events) {
+  const Gtid gtid = branch.request.gtid;
   auto tried = try_schema_change(
       {database_->connection(), *capture_, schema_, clock_, options_.statement_time_limit},
       *branch.change, branch.request.statements);
@@ -248,16 +264,17 @@ void SqliteResourceManager::attempt_change(const Gtid& gtid, std::vector<Resourc
   done.vote = tried->redo ? Vote::kCommit : Vote::kReadOnly;
   if (tried->redo) {
     done.redo = encode_schema_redo(*tried->redo);
-    branch.decidable = std::move(tried->redo);
+    branch.decidable = std::move(*tried->redo);
     changing_ = gtid;
   }
   events.emplace_back(std::move(done));
 }
 
-void SqliteResourceManager::succeed(const Gtid& gtid, Executor::Ran ran,
+void SqliteResourceManager::succeed(Branch& branch, Executor::Ran ran,
+                                    std::vector<LockRequest> held,
                                     std::vector<LockRequest> row_locks,
                                     std::vector<ResourceEvent>& events) {
-  auto& branch = branches_.at(gtid);
+  branch.request.statements = {};
   note_pending(ran.operations, true);
   const bool earlier = !branch.operations.empty();  // in pieces: row_locks are those of the last
   if (!earlier) {
@@ -266,7 +283,7 @@ void SqliteResourceManager::succeed(const Gtid& gtid, Executor::Ran ran,
     std::move(ran.operations.begin(), ran.operations.end(), std::back_inserter(branch.operations));
   }
   Executed done;
-  done.gtid = gtid;
+  done.gtid = branch.request.gtid;
   done.results = std::move(ran.results);
   if (branch.request.open) {
     branch.begun = true;
@@ -276,16 +293,16 @@ void SqliteResourceManager::succeed(const Gtid& gtid, Executor::Ran ran,
     done.vote = branch.operations.empty() ? Vote::kReadOnly : Vote::kCommit;
     if (done.vote == Vote::kCommit || branch.request.recorded) {
       if (earlier) row_locks = locks_of(schema_, branch.operations);
-      done.redo =
-          encode_redo(schema_, branch.operations, locks_beyond(locks_.held(gtid), row_locks));
+      if (held.empty()) held = locks_.held(done.gtid);
+      done.redo = encode_redo(schema_, branch.operations, locks_beyond(std::move(held), row_locks));
     }
   }
   events.emplace_back(std::move(done));
 }
 
-bool SqliteResourceManager::wait_for_writers(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+bool SqliteResourceManager::wait_for_writers(Branch& branch, std::vector<ResourceEvent>& events) {
+  const Gtid gtid = branch.request.gtid;
   std::set<std::uint32_t> tables;
-  const auto& branch = branches_.at(gtid);
   for (const auto& statement : branch.request.statements)
     for (const auto& [table, mode] : executor_->lookup(statement.sql).info.tables)
       tables.insert(table);
@@ -300,28 +317,26 @@ bool SqliteResourceManager::wait_for_writers(const Gtid& gtid, std::vector<Resou
     wanted.push_back({{table, Resource::kWholeTable, {}}, LockMode::kS});
   const auto blocked = locks_.try_acquire(gtid, branch.request.priority, wanted);
   TROTH_ASSERT(!blocked.granted, "gtid {} got S on tables that others write", gtid);
-  branches_.at(gtid).failed_alone = true;
-  wait(gtid, std::move(wanted), blocked, events);
+  branch.failed_alone = true;
+  wait(branch, std::move(wanted), blocked, events);
   return true;
 }
 
-void SqliteResourceManager::refuse_vote(const Gtid& gtid, protocol::AbortReason reason,
+void SqliteResourceManager::refuse_vote(Gtid gtid, protocol::AbortReason reason,
                                         std::vector<ResourceEvent>& events) {
   Executed no;
   no.gtid = gtid;
   no.vote = Vote::kAbort;
   no.reason = std::move(reason);
   events.emplace_back(std::move(no));
-  finish(gtid);
+  finish(branches_.find(gtid));
 }
 
-void SqliteResourceManager::finish(const Gtid& gtid) {
+void SqliteResourceManager::finish(Branches::iterator at) {
+  const Gtid gtid = at->first;
   if (changing_ == gtid) changing_.reset();
-  const auto found = branches_.find(gtid);
-  if (found != branches_.end()) {
-    note_pending(found->second.operations, false);
-    branches_.erase(found);
-  }
+  note_pending(at->second.operations, false);
+  branches_.erase(at);
   const auto woken = locks_.release(gtid);
   woken_.insert(woken_.end(), woken.begin(), woken.end());
 }
@@ -341,9 +356,9 @@ void SqliteResourceManager::run_woken(std::vector<ResourceEvent>& events) {
     const auto found = branches_.find(gtid);
     if (found == branches_.end()) continue;
     if (found->second.generation == generation_) {
-      attempt(gtid, events);
+      attempt(found->second, {}, events);
     } else {  // it waited while the schema changed
-      lock_and_run(gtid, events);
+      lock_and_run(found->second, events);
     }
   }
 }
@@ -375,7 +390,7 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
   note_pending(work.operations, false);
   applied_.push_back(std::move(work));
   applied_lsn_ = std::max(applied_lsn_, committed);
-  finish(gtid);
+  finish(found);
   run_woken(events);
   return {};
 }
@@ -384,7 +399,7 @@ void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>
   std::erase_if(behind_change_, [&](const auto& request) { return request.gtid == gtid; });
   const auto found = branches_.find(gtid);
   if (found == branches_.end()) return;
-  finish(gtid);
+  finish(found);
   run_woken(events);
 }
 
@@ -420,8 +435,9 @@ void SqliteResourceManager::repair_outer_transaction() {
   const auto repair = [this]() -> Status {
     TROTH_TRY(database_->rollback());
     TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
-    const bool changed = std::any_of(applied_.begin(), applied_.end(),
-                                     [](const Work& work) { return work.change.has_value(); });
+    const bool changed = std::any_of(applied_.begin(), applied_.end(), [](const Work& work) {
+      return static_cast<bool>(work.change);
+    });
     if (changed) TROTH_TRY(reload());  // as it is in the file
     for (const auto& work : applied_)
       TROTH_TRY(work.change ? redo_change(*work.change) : applier_->apply(work.operations));

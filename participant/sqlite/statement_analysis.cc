@@ -306,20 +306,22 @@ void locks_before_execution(const Schema& schema, const StatementInfo& info,
     const auto whole = [&] {
       out.push_back({{read.table, Resource::kWholeTable, {}}, LockMode::kS});
     };
-    std::vector<Value> key;
-    for (const auto& part : read.key)
-      key.push_back(part.parameter == 0 ? part.literal
-                                        : params.at(static_cast<std::size_t>(part.parameter - 1)));
+    const auto value_of = [&](const KeyPart& part) -> const Value& {
+      return part.parameter == 0 ? part.literal
+                                 : params.at(static_cast<std::size_t>(part.parameter - 1));
+    };
     if (read.index == 0) {
-      const auto bytes = canonical(key[0], Affinity::kInteger, Collation::kBinary);
-      if (is_null(key[0])) continue;
-      if (bytes) {
-        out.push_back({{read.table, 0, *bytes}, LockMode::kS});
+      const auto& rowid = value_of(read.key[0]);
+      if (is_null(rowid)) continue;
+      if (auto bytes = canonical(rowid, Affinity::kInteger, Collation::kBinary)) {
+        out.push_back({{read.table, 0, *std::move(bytes)}, read.mode});
       } else {
         whole();
       }
       continue;
     }
+    std::vector<Value> key;
+    for (const auto& part : read.key) key.push_back(value_of(part));
     for (const auto& index : table.unique) {
       if (index.number != read.index) continue;
       bool null_key = false;
@@ -327,7 +329,7 @@ void locks_before_execution(const Schema& schema, const StatementInfo& info,
       // NULL equals nothing through =, but many rows through IS: both look alike here, so the table
       // is locked.
       if (bytes) {
-        out.push_back({{read.table, read.index, *bytes}, LockMode::kS});
+        out.push_back({{read.table, read.index, *bytes}, read.mode});
       } else {
         whole();
       }

@@ -24,6 +24,8 @@ struct PointRead {
   std::uint32_t table = 0;
   std::uint32_t index = 0;  ///< 0 = by rowid
   std::vector<KeyPart> key;
+  /// X where the row is searched for to be written: asked for at once it need not be upgraded.
+  LockMode mode = LockMode::kS;
 };
 
 struct StatementInfo {

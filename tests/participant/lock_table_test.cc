@@ -138,33 +138,56 @@ TEST_CASE("random work never grants two incompatible locks, and everybody gets a
   CHECK(finished > 1000);
 }
 
-TEST_CASE("a long list of holders answers what a plain list answers") {
+TEST_CASE("long and short lists of holders answer what plain lists answer") {
+  constexpr std::uint32_t kTables = 3;
   std::mt19937_64 random(7);
-  GrantList list;
-  std::map<std::uint64_t, LockMode> plain;
-  const auto others = [&](std::uint64_t owner, auto matters) {
+  LockHolders holders;
+  std::map<std::uint64_t, std::map<std::uint32_t, LockMode>> plain;  // by owner
+  const auto resource = [](std::uint32_t number) {
+    return Resource{number, Resource::kWholeTable, {}};
+  };
+  const auto others = [&](std::uint64_t owner, std::uint32_t table, auto matters) {
     return std::any_of(plain.begin(), plain.end(), [&](const auto& held) {
-      return held.first != owner && matters(held.second);
+      const auto mode = held.second.find(table);
+      return held.first != owner && mode != held.second.end() && matters(mode->second);
     });
   };
+  std::size_t size = 0;
   for (int step = 0; step < 20000; ++step) {
     // Long phases of growing and of shrinking, so that it is often empty, short and long.
     const bool grows = (step / 500) % 2 == 0;
     const std::uint64_t owner = random() % 200;
+    const auto table = static_cast<std::uint32_t>(random() % kTables);
     const auto mode = static_cast<LockMode>(random() % (random() % 20 == 0 ? 5 : 2));
     if (random() % 4 != 0 ? grows : !grows) {
-      const auto held = plain.find(owner);
-      CHECK(list.add(gtid(owner), mode) == (held == plain.end()));
-      plain[owner] = held == plain.end() ? mode : combined(held->second, mode);
-    } else if (plain.erase(owner) == 1) {
-      list.remove(gtid(owner));
+      holders.add(gtid(owner), holders.owned_by(gtid(owner)), {resource(table), mode},
+                  holders.find(resource(table)));
+      const auto [held, is_new] = plain[owner].emplace(table, mode);
+      if (!is_new) held->second = combined(held->second, mode);
+      size += is_new ? 1 : 0;
+    } else if (const auto known = plain.find(owner); known != plain.end()) {
+      std::vector<LockRequest> freed;
+      holders.release(gtid(owner), &freed);
+      REQUIRE(freed.size() == known->second.size());
+      for (const auto& one : freed) CHECK(known->second.at(one.resource.table) == one.mode);
+      size -= freed.size();
+      plain.erase(known);
     }
+    REQUIRE(holders.size() == size);
     const std::uint64_t asks = random() % 200;
     const auto wanted = static_cast<LockMode>(random() % 5);
-    CHECK(list.empty() == plain.empty());
-    CHECK(list.blocks(gtid(asks), wanted) ==
-          others(asks, [&](LockMode held) { return !compatible(held, wanted); }));
-    CHECK(list.others_write(gtid(asks)) == others(asks, [](LockMode held) {
+    const auto asked = static_cast<std::uint32_t>(random() % kTables);
+    const auto blocks = [&](LockMode held) { return !compatible(held, wanted); };
+    const auto* head = holders.find(resource(asked));
+    REQUIRE((head != nullptr) == others(~0ull, asked, [](LockMode) { return true; }));
+    if (head == nullptr) continue;
+    std::vector<Gtid> named;
+    LockHolders::name_blockers(*head, gtid(asks), wanted, named);
+    CHECK(LockHolders::blocks(*head, holders.owned_by(gtid(asks)), wanted) ==
+          others(asks, asked, blocks));
+    CHECK(named.empty() == !others(asks, asked, blocks));
+    CHECK(holders.others_write(gtid(asks), resource(asked)) ==
+          others(asks, asked, [](LockMode held) {
             return held == LockMode::kIX || held == LockMode::kSIX || held == LockMode::kX;
           }));
   }
