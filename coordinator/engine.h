@@ -89,6 +89,12 @@ class Engine {
   std::optional<MonotonicTime> next_wake() const;
   void tick(Now now);
   void end_of_round(Now now);
+  /// One transaction is under way, and perhaps the one before still waits for its acks: whoever has
+  /// something for the engine may wait for it.
+  bool alone() const { return live_.size() + open_.size() <= 2; }
+  /// What the end of the round forced by itself, because nobody else needed this thread. The caller
+  /// tells on_durable(), with the time that it is then.
+  std::optional<Lsn> take_forced() { return std::exchange(forced_here_, std::nullopt); }
 
   /// host:port under which peers reach this node; before the links are started.
   void set_own_address(std::string address) { own_address_ = std::move(address); }
@@ -280,6 +286,11 @@ class Engine {
   static std::unique_ptr<const std::string> kept_comment(const std::string& comment);
   void send(const NodeName& to, protocol::Message message);
   void publish();
+  /// Nobody else would be served sooner if another thread forced the log, or only a little.
+  bool may_force_here() const {
+    constexpr std::size_t kFew = 32;
+    return alone() || (log_.forces_quickly() && live_.size() + open_.size() <= kFew);
+  }
   void append(const protocol::Record& record);
   void choose_protocol(protocol::TwoPhaseCommit::Setup& setup,
                        std::optional<protocol::CommitProtocol> asked) const;
@@ -327,6 +338,7 @@ class Engine {
       keys_in_flight_;  // key -> gtid, digest
   std::unordered_map<Gtid, std::vector<protocol::CoordinatorPort::OutcomeDone>> awaiting_;
   std::map<Gtid, Search> searches_;
+  std::optional<Lsn> forced_here_;
   std::vector<std::pair<Attempt, std::vector<SubmitDone>>> again_;  // lost a conflict in this step
   /// Precommitted before this log was copied and adopted: promises may be missing, so this node
   /// takes no part in their ballots.

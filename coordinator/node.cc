@@ -56,18 +56,12 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
   // CoordinatorPort
   void submit(SubmitRequest request, SubmitDone done) override {
-    auto shared =
-        std::make_shared<std::pair<SubmitRequest, SubmitDone>>(std::move(request), std::move(done));
-    if (loop_->post([shared](Engine& e, Now now) {
-          e.submit(std::move(shared->first), std::move(shared->second), now);
-        }))
-      return;
-    SubmitReply reply;
-    reply.refusal = Refusal{{ErrorCode::kBusy, "the coordinator's inbox is full"},
-                            AbortCode::kBusy,
-                            std::chrono::milliseconds(50)};
-    shared->second(std::move(reply));
+    submit(std::move(request), std::move(done), &EngineLoop<Engine>::post);
   }
+  void submit_quietly(SubmitRequest request, SubmitDone done) override {
+    submit(std::move(request), std::move(done), &EngineLoop<Engine>::post_quietly);
+  }
+  void settle() override { loop_->help(); }  // CoordinatorPort and PeerHandler
   void get_outcome(const Gtid& gtid, OutcomeDone done) override {
     outcome(gtid, false, std::move(done));
   }
@@ -193,10 +187,12 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return reply ? *reply : HelloReply{};
   }
   Status deliver(Batch batch) override {
-    auto shared = std::make_shared<Batch>(std::move(batch));
-    if (loop_->post([shared](Engine& e, Now now) { e.on_batch(std::move(*shared), now); }))
-      return {};
-    return fail(ErrorCode::kBusy, "the inbox is full");
+    return deliver(std::move(batch), &EngineLoop<Engine>::post);
+  }
+  Status deliver_quietly(Batch batch) override {
+    auto taken = deliver(std::move(batch), &EngineLoop<Engine>::post_quietly);
+    if (loop_->calm()) loop_->help();  // it is waited for more than the answer is
+    return taken;
   }
   Hello make_hello(const NodeName& peer) override {
     auto hello =
@@ -284,6 +280,29 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::size_t unanswered() {
     return loop_->call<std::size_t>([](Engine& e, Now) { return e.unanswered(); }, kCallLimit)
         .value_or(0);
+  }
+
+  using Post = bool (EngineLoop<Engine>::*)(EngineLoop<Engine>::Task);
+
+  void submit(SubmitRequest request, SubmitDone done, Post post) {
+    auto shared =
+        std::make_shared<std::pair<SubmitRequest, SubmitDone>>(std::move(request), std::move(done));
+    if ((*loop_.*post)([shared](Engine& e, Now now) {
+          e.submit(std::move(shared->first), std::move(shared->second), now);
+        }))
+      return;
+    SubmitReply reply;
+    reply.refusal = Refusal{{ErrorCode::kBusy, "the coordinator's inbox is full"},
+                            AbortCode::kBusy,
+                            std::chrono::milliseconds(50)};
+    shared->second(std::move(reply));
+  }
+
+  Status deliver(Batch batch, Post post) {
+    auto shared = std::make_shared<Batch>(std::move(batch));
+    if ((*loop_.*post)([shared](Engine& e, Now now) { e.on_batch(std::move(*shared), now); }))
+      return {};
+    return fail(ErrorCode::kBusy, "the inbox is full");
   }
 
   void outcome(const Gtid& gtid, bool wait, OutcomeDone done) {

@@ -118,12 +118,14 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     return reply ? *reply : HelloReply{};
   }
   Status deliver(Batch batch) override {
-    auto shared = std::make_shared<Batch>(std::move(batch));
-    if (loop_->post(
-            [shared](Engine& engine, Now now) { engine.on_batch(std::move(*shared), now); }))
-      return {};
-    return fail(ErrorCode::kBusy, "the inbox is full");
+    return deliver(std::move(batch), &EngineLoop<Engine>::post);
   }
+  Status deliver_quietly(Batch batch) override {
+    auto taken = deliver(std::move(batch), &EngineLoop<Engine>::post_quietly);
+    if (loop_->calm()) loop_->help();  // it is waited for more than the answer is
+    return taken;
+  }
+  void settle() override { loop_->help(); }
   Hello make_hello(const NodeName& peer) override {
     auto hello = loop_->call<Hello>([peer](Engine& engine, Now) { return engine.make_hello(peer); },
                                     kCallLimit);
@@ -224,6 +226,29 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     return future.get();
   }
 
+  using Post = bool (EngineLoop<Engine>::*)(EngineLoop<Engine>::Task);
+
+  Status deliver(Batch batch, Post post) {
+    auto shared = std::make_shared<Batch>(std::move(batch));
+    if ((*loop_.*
+         post)([shared](Engine& engine, Now now) { engine.on_batch(std::move(*shared), now); }))
+      return {};
+    return fail(ErrorCode::kBusy, "the inbox is full");
+  }
+
+  /// On the worker's thread, which goes on with what follows if that is little.
+  void take_results(std::vector<WorkerResult> results) {
+    constexpr std::size_t kFew = 4;
+    const bool few = results.size() <= kFew;
+    auto shared = std::make_shared<std::vector<WorkerResult>>(std::move(results));
+    const auto post =
+        few ? &EngineLoop<Engine>::post_reserved_quietly : &EngineLoop<Engine>::post_reserved;
+    static_cast<void>((*loop_.*post)([shared](Engine& e, Now now) {
+      for (auto& result : *shared) e.on_worker(std::move(result), now);
+    }));
+    if (few) loop_->help();
+  }
+
   /// For what is answered only when it is durable.
   Result<ResolveReply> await(std::function<void(Engine&, Engine::ResolveDone, Now)> fn) {
     auto promise = std::make_shared<std::promise<Result<ResolveReply>>>();
@@ -265,13 +290,9 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     const auto in_doubt = tables.prepared.size();
     if (transport != nullptr) transport_ = transport;
     log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
-    worker_ =
-        std::make_unique<Worker>(std::move(manager), [this](std::vector<WorkerResult> results) {
-          auto shared = std::make_shared<std::vector<WorkerResult>>(std::move(results));
-          static_cast<void>(loop_->post_reserved([shared](Engine& e, Now now) {
-            for (auto& result : *shared) e.on_worker(std::move(result), now);
-          }));
-        });
+    worker_ = std::make_unique<Worker>(
+        std::move(manager),
+        [this](std::vector<WorkerResult> results) { take_results(std::move(results)); });
     engine_ = std::make_unique<Engine>(engine, *log_, *transport_, *worker_, logger_);
     engine_->on_fatal = [this](const Error& error) { fatal(error); };
     engine_->adopt(std::move(tables), clock_.now());

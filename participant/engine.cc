@@ -379,8 +379,12 @@ void Engine::end_of_round(Now now) {
   }
   publish();
   worker_.flush();
-  log_.flush();
+  const bool here = may_force_here();
+  if (!here) log_.flush();  // so that the disk works while messages are sent
   transport_.flush();
+  if (!here) return;
+  forced_here_ = log_.force_here();
+  if (!forced_here_) log_.flush();
 }
 
 // Before any promise leaves: the batch that carries a vote or an ack must also say that the log

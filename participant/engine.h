@@ -94,6 +94,11 @@ class Engine {
   std::optional<MonotonicTime> next_wake() const;
   void tick(Now now);
   void end_of_round(Now now);
+  /// At most one branch is undecided: whoever has something for the engine may wait for it.
+  bool alone() const { return live_ <= unflushed_.size() + 1; }
+  /// What the end of the round forced by itself, because nobody else needed this thread. The caller
+  /// tells on_durable(), with the time that it is then.
+  std::optional<Lsn> take_forced() { return std::exchange(forced_here_, std::nullopt); }
 
   /// Set when the process must stop (lost memory, failed database). The loop's owner watches it.
   std::function<void(const Error&)> on_fatal;
@@ -212,6 +217,11 @@ class Engine {
   GtidMap<Entry>::iterator erase(GtidMap<Entry>::iterator at);
   void send(const NodeName& to, protocol::Message message);
   void publish();
+  /// Nobody else would be served sooner if another thread forced the log, or only a little.
+  bool may_force_here() const {
+    constexpr std::size_t kFew = 16;
+    return alone() || (log_.forces_quickly() && live_ <= unflushed_.size() + kFew);
+  }
   void append(const protocol::Record& record);
   void alarm(std::string what, const Gtid& gtid);
   void forget_below(const Gtid& ended_below);
@@ -291,6 +301,7 @@ class Engine {
   std::optional<MonotonicTime> flush_at_;
   std::optional<MonotonicTime> quiet_at_;  // it has been quiet for long enough
   std::optional<MonotonicTime> durable_at_;
+  std::optional<Lsn> forced_here_;
   Lsn flushed_, file_durable_;
 
   recovery::OperatorBook operators_;

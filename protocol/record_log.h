@@ -3,6 +3,7 @@
 // on ZooKeeper). architecture.md calls it decision_log.h; participants write through the same seam,
 // hence the wider name.
 
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -26,6 +27,11 @@ class RecordLog {
   /// The engine's round is over: what it appended may go to the disk now, together. An
   /// implementation may start earlier; without this call a forced record may wait.
   virtual void flush() {}
+  /// Instead of flush(), for an engine that has nothing else to do: forces on this very thread what
+  /// cannot wait. Returns the durable LSN, for which no event follows. Nothing: use flush().
+  virtual std::optional<Lsn> force_here() { return std::nullopt; }
+  /// Forcing takes about as long as a hop to another thread and back.
+  virtual bool forces_quickly() const { return false; }
   virtual Lsn appended() const = 0;
   virtual Lsn durable() const = 0;
   /// Records at or below `lsn` are no longer needed by this engine.

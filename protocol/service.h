@@ -158,6 +158,13 @@ class CoordinatorPort : public InteractivePort {
   using OutcomeDone = std::function<void(Result<TransactionOutcome>)>;
   /// kBusy is reported through the callback's refusal, never by waiting.
   virtual void submit(SubmitRequest request, SubmitDone done) = 0;
+  /// The same for a thread that will settle() as soon as it has brought all it has: until then
+  /// nobody need be woken.
+  virtual void submit_quietly(SubmitRequest request, SubmitDone done) {
+    submit(std::move(request), std::move(done));
+  }
+  /// Sees to what was brought quietly, perhaps on this thread. Does not wait for others.
+  virtual void settle() {}
   /// The outcome as known now: kPending while undecided. kNotFound: minted by another coordinator.
   virtual void get_outcome(const Gtid& gtid, OutcomeDone done) = 0;
   virtual void get_outcome_by_key(const std::string& key, OutcomeDone done) = 0;

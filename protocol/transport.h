@@ -59,6 +59,11 @@ class PeerHandler {
   /// Takes a batch into the inbox. kBusy if it is full: the sender keeps the messages and backs
   /// off.
   virtual Status deliver(Batch batch) = 0;
+  /// The same for a thread that will settle() as soon as the peer has its answer: until then nobody
+  /// need be woken.
+  virtual Status deliver_quietly(Batch batch) { return deliver(std::move(batch)); }
+  /// Sees to what was brought quietly, perhaps on this thread. Does not wait for others.
+  virtual void settle() {}
   /// The Hello to open a connection to `peer` with. Thread-safe.
   virtual Hello make_hello(const NodeName& peer) = 0;
   /// What the peer answered to it. False: do not use this link (refused; the engine has said why or

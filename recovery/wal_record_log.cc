@@ -10,6 +10,11 @@ Lsn WalRecordLog::append(protocol::RecordType type, std::string payload, protoco
   return lsn;
 }
 
+std::optional<Lsn> WalRecordLog::force_here() {
+  forced_since_flush_ = 0;
+  return log_.force_here();
+}
+
 void WalRecordLog::flush() {
   forced_since_flush_ = 0;
   log_.wake();

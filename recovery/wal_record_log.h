@@ -14,6 +14,8 @@ class WalRecordLog final : public protocol::RecordLog {
     return log_.append_quietly(static_cast<std::uint8_t>(type), payload, wal::Force::kSoon);
   }
   void flush() override;
+  std::optional<Lsn> force_here() override;
+  bool forces_quickly() const override { return log_.forces_quickly(); }
   Lsn appended() const override { return log_.appended(); }
   Lsn durable() const override { return log_.durable(); }
   void release_below(Lsn lsn) override { log_.release_below(lsn); }

@@ -43,8 +43,12 @@ class TakenOver final : public at::transport::TSocket {
 
 BlockingConnections::BlockingConnections(BlockingOptions options,
                                          std::shared_ptr<at::TProcessor> processor,
+                                         std::function<void()> on_answered,
                                          std::function<void()> on_closed)
-    : options_(options), processor_(std::move(processor)), on_closed_(std::move(on_closed)) {}
+    : options_(options),
+      processor_(std::move(processor)),
+      on_answered_(std::move(on_answered)),
+      on_closed_(std::move(on_closed)) {}
 
 void BlockingConnections::serve(int fd, std::string unread) {
   reap();
@@ -74,7 +78,11 @@ void BlockingConnections::run(Served& served, int fd, std::string unread) {
     socket->setSendTimeout(milliseconds(options_.send_timeout));
     const auto protocol = make_protocol(
         std::make_shared<HardenedTransport>(buffered(socket), options_.limits), options_.limits);
-    while (processor_->process(protocol, protocol, nullptr)) continue;
+    bool goes_on = true;
+    while (goes_on) {
+      goes_on = processor_->process(protocol, protocol, nullptr);
+      on_answered_();
+    }
     std::lock_guard lock(mutex_);
     served.fd = -1;  // before the descriptor can be given to somebody else
     // The socket, not the framed transport: closing that one would first send a half-written frame.

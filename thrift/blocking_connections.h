@@ -26,10 +26,11 @@ struct BlockingOptions {
 /// Thread-safe.
 class BlockingConnections {
  public:
-  /// `on_closed` runs on the thread that served the connection, at its end.
+  /// Both on the thread that serves the connection: `on_answered` after every answer, `on_closed`
+  /// at its end.
   BlockingConnections(BlockingOptions options,
                       std::shared_ptr<apache::thrift::TProcessor> processor,
-                      std::function<void()> on_closed);
+                      std::function<void()> on_answered, std::function<void()> on_closed);
   ~BlockingConnections() { stop(); }
 
   /// Takes over a connected socket and what was read from it already. Closes it if no thread can be
@@ -50,6 +51,7 @@ class BlockingConnections {
 
   const BlockingOptions options_;
   const std::shared_ptr<apache::thrift::TProcessor> processor_;
+  const std::function<void()> on_answered_;
   const std::function<void()> on_closed_;
   std::atomic<std::size_t> size_ = 0;
   std::mutex mutex_;

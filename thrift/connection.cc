@@ -1,10 +1,15 @@
 #include "thrift/connection.h"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/socket.h>
 #include <thrift/transport/TTransportException.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
 
 namespace troth::thrift {
 
@@ -72,6 +77,21 @@ Error Connection::broken(const std::exception& e) {
   const std::string why =
       waited ? "no answer in time" : (closed ? "the connection was closed" : e.what());
   return {ErrorCode::kTimeout, fmt::format("no answer from {}: {}", endpoint_.text(), why)};
+}
+
+Connection::Answer Connection::answer_state() const {
+  if (broken_) return Answer::kLost;
+  std::array<char, 512> bytes;  // far more than any answer to a peer
+  const auto n = ::recv(fd_, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (n == 0) return Answer::kLost;
+  if (n < 0)
+    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Answer::kOnItsWay
+                                                                     : Answer::kLost;
+  std::uint32_t length = 0;
+  if (static_cast<std::size_t>(n) < sizeof length) return Answer::kOnItsWay;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  return static_cast<std::size_t>(n) - sizeof length < ntohl(length) ? Answer::kOnItsWay
+                                                                     : Answer::kHere;
 }
 
 bool Connection::usable() const {

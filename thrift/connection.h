@@ -39,6 +39,10 @@ class Connection {
   template <class Presult>
   Status receive(const std::string& method, Presult& result);
 
+  /// Whether receive() would wait. kLost: it would fail.
+  enum class Answer { kHere, kOnItsWay, kLost };
+  Answer answer_state() const;
+
   /// False after a failure, when the server has closed, or when bytes arrived that nobody asked
   /// for.
   bool usable() const;

@@ -39,6 +39,10 @@ class CoordinatorService final : public v1::CoordinatorIf {
   [[noreturn]] static void throw_pending(const Gtid& gtid);
   Duration patience(const protocol::SubmitRequest& request) const;
   protocol::CoordinatorPort& port() const;  ///< throws for a participant
+  /// What was submitted quietly.
+  void settle() const {
+    if (port_ != nullptr) port_->settle();
+  }
   void submitBatch(v1::SubmitBatchResponse& out, const v1::SubmitBatchRequest& request) override;
   void awaitOutcomes(v1::AwaitOutcomesResponse& out,
                      const v1::AwaitOutcomesRequest& request) override;

@@ -6,7 +6,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -71,22 +70,6 @@ std::uint16_t port_of(int fd) {
 
 }  // namespace
 
-LoopWaker::LoopWaker() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
-
-LoopWaker::~LoopWaker() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-void LoopWaker::wake() const {
-  const std::uint64_t one = 1;
-  static_cast<void>(!::write(fd_, &one, sizeof one));  // full = it is awake already
-}
-
-void LoopWaker::drain() const {
-  std::uint64_t count = 0;
-  static_cast<void>(!::read(fd_, &count, sizeof count));
-}
-
 FrameLoop::FrameLoop(FrameLoopOptions options, FrameHandler& handler,
                      std::shared_ptr<LoopWaker> waker, Logger logger)
     : options_(std::move(options)),
@@ -143,28 +126,47 @@ void FrameLoop::stop() {
 void FrameLoop::run(const std::stop_token& stop) {
   now_ = Clock::now();
   next_sweep_ = now_;
-  std::array<epoll_event, 256> events;
+  waker_->set_round([this] { round_here(); });
   while (!stop.stop_requested()) {
-    const int n = ::epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), wait_ms());
+    const int limit = wait_ms();
+    wakes_at_ = Clock::now() + std::chrono::milliseconds(limit);
+    waker_->release();
+    const int n = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), limit);
+    waker_->take();
     now_ = Clock::now();
-    for (int i = 0; i < n; ++i) {
-      const auto& event = events[static_cast<std::size_t>(i)];
-      if (event.data.u64 == kListener) {
-        accept_all();
-      } else if (event.data.u64 == kWaker) {
-        waker_->drain();
-      } else {
-        if ((event.events & EPOLLOUT) != 0) flush(event.data.u64);
-        if ((event.events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read(event.data.u64);
-      }
-    }
+    look_at(n);
     handler_.on_round();
     if (now_ >= next_sweep_) close_silent();
     const bool room = connections_.size() + handler_.elsewhere() < options_.max_connections;
     listen_for_more(room && (!listen_again_ || *listen_again_ <= now_));
+    waker_->release();
+    handler_.after_round();
+    waker_->take();
   }
   handler_.on_stop();
   while (!connections_.empty()) close(connections_.begin());
+}
+
+void FrameLoop::look_at(int events) {
+  for (int i = 0; i < events; ++i) {
+    const auto& event = events_[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kListener) {
+      accept_all();
+    } else if (event.data.u64 == kWaker) {
+      waker_->drain();
+    } else {
+      if ((event.events & EPOLLOUT) != 0) flush(event.data.u64);
+      if ((event.events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read(event.data.u64);
+    }
+  }
+}
+
+// On another thread while this one waits for events.
+void FrameLoop::round_here() {
+  now_ = Clock::now();
+  handler_.on_round();
+  handler_.after_round();  // what a client had sent ahead
+  if (const auto next = handler_.next_wake(); next && *next < wakes_at_) waker_->wake();
 }
 
 int FrameLoop::wait_ms() const {

@@ -3,6 +3,9 @@
 // connection has one call at a time, as with a thread of its own: the next frame is looked at when
 // the answer to the one before has been sent. Internal to the server.
 
+#include <sys/epoll.h>
+
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -18,6 +21,7 @@
 #include "base/logging.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "thrift/loop_waker.h"
 
 namespace troth::thrift {
 
@@ -29,21 +33,6 @@ struct FrameLoopOptions {
   Duration send_timeout{0};  ///< for a peer that does not read
 };
 
-/// Wakes a loop from any thread; outlives it.
-class LoopWaker {
- public:
-  LoopWaker();
-  ~LoopWaker();
-  LoopWaker(const LoopWaker&) = delete;
-  LoopWaker& operator=(const LoopWaker&) = delete;
-  void wake() const;
-  void drain() const;
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 /// What becomes of a frame.
 enum class FrameVerdict {
   kTaken,     ///< FrameLoop::reply() follows, not before on_frame() has returned
@@ -51,7 +40,7 @@ enum class FrameVerdict {
   kClose,
 };
 
-/// All on the loop's thread.
+/// All on the loop's thread, or on one that runs a round instead of it (LoopWaker).
 class FrameHandler {
  public:
   using Clock = std::chrono::steady_clock;
@@ -64,6 +53,9 @@ class FrameHandler {
   virtual std::size_t elsewhere() const = 0;
   /// After every wake-up: answers what is ready.
   virtual void on_round() = 0;
+  /// After on_round(), when the loop's state is free: may take its time, and other threads may run
+  /// a round meanwhile.
+  virtual void after_round() = 0;
   virtual std::optional<Clock::time_point> next_wake() const = 0;
   /// Before the loop ends: the last chance to answer.
   virtual void on_stop() = 0;
@@ -82,10 +74,10 @@ class FrameLoop {
   /// Answers what on_stop() answers, closes every connection and joins. Idempotent.
   void stop();
 
-  /// The loop's thread only. `framed` has its length in front. Does nothing if the connection is
+  /// From the handler only. `framed` has its length in front. Does nothing if the connection is
   /// gone.
   void reply(std::uint64_t connection, std::string_view framed);
-  /// The loop's thread only: closes it, whatever it waits for.
+  /// From the handler only: closes it, whatever it waits for.
   void drop(std::uint64_t connection);
 
  private:
@@ -101,6 +93,8 @@ class FrameLoop {
   using Connections = std::unordered_map<std::uint64_t, Connection>;
 
   void run(const std::stop_token& stop);
+  void look_at(int events);
+  void round_here();
   void accept_all();
   void read(std::uint64_t id);
   void look_at_frames(std::uint64_t id);
@@ -124,6 +118,8 @@ class FrameLoop {
   bool listening_ = false;
   Clock::time_point now_;
   Clock::time_point next_sweep_;
+  Clock::time_point wakes_at_;  ///< at the latest, as long as it waits
+  std::array<epoll_event, 256> events_;
   std::optional<Clock::time_point> listen_again_;  ///< after running out of descriptors
   std::uint64_t last_id_ = 1;                      ///< 0 and 1 are the listener and the waker
   Connections connections_;

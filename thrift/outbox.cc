@@ -29,6 +29,12 @@ void Lane::push_packed(std::string_view message) {
   ++packed_count_;
 }
 
+std::size_t Lane::bytes() const {
+  std::size_t sum = packed_.size() - taken_;
+  for (const auto& message : plain_) sum += approximate_bytes(message);
+  return sum;
+}
+
 void Lane::clear() {
   *this = {};
 }

@@ -24,6 +24,8 @@ class Lane {
  public:
   std::size_t size() const { return packed_count_ + plain_.size(); }
   bool empty() const { return size() == 0; }
+  /// About as many as it has.
+  std::size_t bytes() const;
 
   void push(protocol::Message message) { plain_.push_back(std::move(message)); }
   void push_packed(std::string_view message);

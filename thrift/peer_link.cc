@@ -1,9 +1,12 @@
 #include "thrift/peer_link.h"
 
 #include <fmt/format.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "base/codec.h"
 #include "base/random.h"
@@ -18,6 +21,10 @@ namespace {
 constexpr Duration kQuickRetry = std::chrono::milliseconds(2);
 constexpr Duration kMaxBusyBackoff = std::chrono::milliseconds(200);
 constexpr std::size_t kEnoughForABatch = 64;
+constexpr Duration kDoze = std::chrono::milliseconds(20);
+/// What who flushes sends by itself: it fits into the buffer of a socket that was empty.
+constexpr std::size_t kLittleBytes = 16384;
+constexpr std::size_t kFewMessages = 16;
 constexpr std::size_t kMaxMessageBytes = 15'000'000;  // below the receiver's frame limit
 
 /// Work that may wait behind decisions. An inquiry about a one-phase transaction stays behind its
@@ -55,6 +62,7 @@ void PeerLink::stop() {
     stopping_ = true;
     if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
     wake_.notify_all();
+    waker_.wake();
   }
   if (sender_.joinable()) sender_.join();
 }
@@ -66,7 +74,7 @@ bool PeerLink::stopping() const {
 
 void PeerLink::send(protocol::Message message) {
   const bool packable = protocol::is_packable(message);
-  std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   scratch_.clear();
   if (packable) protocol::pack(scratch_, message);
   const auto bytes = packable ? scratch_.view().size() : approximate_bytes(message);
@@ -79,15 +87,41 @@ void PeerLink::send(protocol::Message message) {
     lane.push_packed(scratch_.view());
   else
     lane.push(std::move(message));
-  if (sender_waits_ && urgent_.size() + bulk_.size() >= kEnoughForABatch) wake_.notify_one();
+  if (urgent_.size() + bulk_.size() >= kEnoughForABatch) call_sender(std::move(lock));
 }
 
 void PeerLink::flush() {
-  {
-    std::lock_guard lock(mutex_);
-    if (!sender_waits_ || (urgent_.empty() && bulk_.empty())) return;
+  std::unique_lock lock(mutex_);
+  // The sender looks again before it rests.
+  if (holder_ != Holder::kNobody || nothing_queued()) return;
+  if (urgent_.size() + bulk_.size() > kFewMessages ||
+      urgent_.bytes() + bulk_.bytes() > kLittleBytes)
+    return call_sender(std::move(lock));
+  holder_ = Holder::kFlusher;
+  lock.unlock();
+  const bool sent = send_here();
+  lock.lock();
+  holder_ = Holder::kNobody;
+  wake_.notify_all();  // the sender may wait for the connection
+  if (!sent || sleep_ == Sleep::kDeeply) call_sender(std::move(lock));
+}
+
+void PeerLink::call_sender(std::unique_lock<std::mutex> lock) {
+  const bool sleeps = std::exchange(sleep_, Sleep::kNot) != Sleep::kNot;
+  lock.unlock();
+  if (sleeps) waker_.wake();
+}
+
+/// Without waiting. False: the sender is needed.
+bool PeerLink::send_here() {
+  if (broken_ || busy_) return false;
+  if (flight_) {
+    if (connection_->answer_state() != Connection::Answer::kHere || !finish_flight(false))
+      return false;
+  } else if (!connection_->usable()) {
+    return false;
   }
-  wake_.notify_one();
+  return transmit(take_batch());
 }
 
 void PeerLink::set_address(const std::string& address) {
@@ -114,27 +148,78 @@ void PeerLink::run() {
       pause(jittered(backoff_));
       continue;
     }
-    auto batch = take_batch();
-    if (stopping()) break;
-    if (connection_->usable()) {
-      deliver(std::move(batch));
-    } else {
-      // Closed while idle: nothing was sent, so nothing is unknown.
-      put_back(std::move(batch));
-      disconnect("the peer closed the connection");
-    }
+    rest();
+    work();
   }
   disconnect("stopped");
 }
 
+/// Until there is something to do for the sender. Meanwhile who flushes may use the connection.
+void PeerLink::rest() {
+  std::unique_lock lock(mutex_);
+  if (stopping_ || !nothing_queued()) return;
+  sleep_ = flight_ ? Sleep::kLightly : Sleep::kDeeply;
+  const Duration quiet = clock_.now() - last_sent_;
+  const Duration limit =
+      flight_ ? kDoze : std::max<Duration>(options_.ping_interval - quiet, Duration{0});
+  holder_ = Holder::kNobody;
+  lock.unlock();
+  await_call(limit);
+  lock.lock();
+  wake_.wait(lock, [this] { return holder_ == Holder::kNobody; });
+  holder_ = Holder::kSender;
+  sleep_ = Sleep::kNot;
+}
+
+/// The end of the connection is a call too; answers are not, who sends next reads them.
+void PeerLink::await_call(Duration limit) {
+  std::array<pollfd, 2> waiting{pollfd{waker_.fd(), POLLIN, 0},
+                                pollfd{connection_->fd(), POLLRDHUP, 0}};
+  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
+  static_cast<void>(::poll(waiting.data(), waiting.size(), static_cast<int>(ms)));
+  if (waiting[0].revents != 0) waker_.drain();
+}
+
+/// Whatever there is to do, as far as it can be done now.
+void PeerLink::work() {
+  while (!stopping() && !broken_ && !busy_) {
+    bool queued = false;
+    {
+      std::lock_guard lock(mutex_);
+      queued = !nothing_queued();
+    }
+    const auto now = clock_.now();
+    if (flight_ && !queued && connection_->answer_state() == Connection::Answer::kOnItsWay) {
+      if (now - flight_->began >= options_.call_timeout) broken_ = "no answer in time";
+      break;
+    }
+    if (flight_ && !finish_flight(queued)) break;
+    if (!connection_->usable()) {
+      // Closed while idle: nothing was sent, so nothing is unknown.
+      broken_ = "the peer closed the connection";
+    } else if (queued || now - last_sent_ >= options_.ping_interval) {
+      transmit(take_batch());  // an empty one keeps the connection alive and the peer informed
+    } else {
+      break;
+    }
+  }
+  see_to_trouble();
+}
+
+void PeerLink::see_to_trouble() {
+  if (stopping()) return;
+  if (broken_) {
+    disconnect(*broken_);
+    pause(kQuickRetry);  // the first retry is quick: most often the peer has just restarted
+  } else if (std::exchange(busy_, false)) {
+    busy_backoff_ = std::clamp(busy_backoff_ * 2, options_.busy_backoff, kMaxBusyBackoff);
+    pause(jittered(busy_backoff_));
+  }
+}
+
 PeerLink::Batch PeerLink::take_batch() {
   Batch batch;
-  std::unique_lock lock(mutex_);
-  sender_waits_ = true;
-  // An empty batch after a quiet while keeps the connection alive and the peer informed.
-  wake_.wait_for(lock, options_.ping_interval,
-                 [this] { return stopping_ || !urgent_.empty() || !bulk_.empty(); });
-  sender_waits_ = false;
+  std::lock_guard lock(mutex_);
   Lane::Room room{options_.max_batch_messages, options_.max_batch_bytes};
   if (urgent_.take(batch.urgent, room)) bulk_.take(batch.bulk, room);
   return batch;
@@ -180,9 +265,13 @@ void PeerLink::disconnect(const std::string& why) {
   {
     std::lock_guard lock(mutex_);
     fd_ = -1;  // before the descriptor can be given to somebody else
+    if (flight_) status_.messages_dropped += flight_->batch.size();
   }
-  connection_.reset();
   report(false, why);
+  flight_.reset();
+  broken_.reset();
+  busy_ = false;
+  connection_.reset();
 }
 
 Status PeerLink::say_hello(Connection& connection) {
@@ -207,6 +296,7 @@ Status PeerLink::say_hello(Connection& connection) {
                 fmt::format("{}{}{}", to_string(reply.verdict), reply.detail.empty() ? "" : ": ",
                             reply.detail));
   receiver_epoch_ = reply.position.epoch;
+  last_sent_ = began;
   return {};
 }
 
@@ -219,7 +309,8 @@ void PeerLink::write_messages(v1::DeliverRequest& wire, const Batch& batch) {
   wire.__isset.packed = !wire.packed.empty();
 }
 
-void PeerLink::deliver(Batch batch) {
+/// Sends a call. False: broken_ says why it could not.
+bool PeerLink::transmit(Batch batch) {
   const auto state = published_.get();
   v1::DeliverRequest wire;
   wire.__set_batch_id(++batch_id_);
@@ -229,41 +320,47 @@ void PeerLink::deliver(Batch batch) {
   write_messages(wire, batch);
   v1::Peer_deliver_pargs args;
   args.request = &wire;
+  last_sent_ = clock_.now();
+  flight_ = Flight{std::move(batch), batch_id_, last_sent_};
+  const auto sent = connection_->send_call("Peer", "deliver", args, options_.call_timeout);
+  if (!sent) broken_ = sent.error().context;
+  return sent.has_value();
+}
+
+/// Reads the answer. False: broken_ or busy_ says what the sender has to see to.
+bool PeerLink::finish_flight(bool waited) {
   v1::DeliverResponse answer;
   v1::Peer_deliver_presult result;
   result.success = &answer;
-
-  const auto began = clock_.now();
-  Status called = connection_->call("Peer", "deliver", args, result, options_.call_timeout);
-  const auto took = clock_.now() - began;
+  Status called = connection_->receive("deliver", result);
   if (called) {
     if (auto declared = declared_error(result))
       called = fail(std::move(declared->error));
-    else if (answer.batch_id != batch_id_)
+    else if (answer.batch_id != flight_->id)
       called = fail(ErrorCode::kInternal, "answered about another batch");
   }
-  const bool busy = called && answer.status == v1::DeliverStatus::BUSY;
+  if (!called) {
+    broken_ = called.error().context;
+    return false;
+  }
+  auto flight = *std::exchange(flight_, std::nullopt);
+  busy_ = answer.status == v1::DeliverStatus::BUSY;
   {
     std::lock_guard lock(mutex_);
-    if (called) {
-      ++status_.batches_sent;
-      status_.rtt_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
-    }
-    if (!called) status_.messages_dropped += batch.size();
-    if (called && !busy) status_.messages_sent += batch.size();
+    ++status_.batches_sent;
+    if (!busy_) status_.messages_sent += flight.batch.size();
+    // Of one that nobody waited for, nobody knows when it came.
+    if (waited)
+      status_.rtt_us =
+          std::chrono::duration_cast<std::chrono::microseconds>(clock_.now() - flight.began)
+              .count();
   }
-  if (!called) {
-    disconnect(called.error().context);
-    pause(kQuickRetry);  // the first retry is quick: most often the peer has just restarted
-    return;
+  if (busy_) {
+    put_back(std::move(flight.batch));
+    return false;
   }
-  if (!busy) {
-    busy_backoff_ = Duration{0};
-    return;
-  }
-  put_back(std::move(batch));
-  busy_backoff_ = std::clamp(busy_backoff_ * 2, options_.busy_backoff, kMaxBusyBackoff);
-  pause(jittered(busy_backoff_));
+  busy_backoff_ = Duration{0};
+  return true;
 }
 
 void PeerLink::put_back(Batch batch) {

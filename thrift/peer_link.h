@@ -1,15 +1,19 @@
 #pragma once
-// One link to one peer: a bounded outbox and the thread that empties it. Internal to PeerLinks.
+// One link to one peer: a bounded outbox and the thread that empties it. While that thread has
+// nothing to do, who flushes sends by itself, and reads the answer to the call before if it has
+// come; the thread is for whatever might have to wait. Internal to PeerLinks.
 
 #include <troth_idl/Peer.h>
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
 
 #include "thrift/connection.h"
+#include "thrift/loop_waker.h"
 #include "thrift/outbox.h"
 #include "thrift/peer_links.h"
 
@@ -58,8 +62,22 @@ class PeerLink {
     Portion urgent, bulk;
     std::size_t size() const { return urgent.size() + bulk.size(); }
   };
+  /// A call whose answer has not been read.
+  struct Flight {
+    Batch batch;
+    std::int64_t id = 0;
+    MonotonicTime began;
+  };
+  bool nothing_queued() const { return urgent_.empty() && bulk_.empty(); }
   Batch take_batch();
-  void deliver(Batch batch);
+  void rest();
+  void await_call(Duration limit);
+  void call_sender(std::unique_lock<std::mutex> lock);
+  void work();
+  bool send_here();
+  bool transmit(Batch batch);
+  bool finish_flight(bool waited);
+  void see_to_trouble();
   static void write_messages(v1::DeliverRequest& wire, const Batch& batch);
   void put_back(Batch batch);
   void drop_queued();
@@ -81,15 +99,27 @@ class PeerLink {
   Lane urgent_, bulk_;            // guarded by mutex_
   ByteWriter scratch_;            // guarded by mutex_
   protocol::LinkStatus status_;   // guarded by mutex_
-  bool sender_waits_ = false;     // guarded by mutex_
   bool stopping_ = false;         // guarded by mutex_
   bool address_changed_ = false;  // guarded by mutex_
-  int fd_ = -1;  // guarded by mutex_; of the connection in use, to cut a call short
+  /// Who uses the connection.
+  enum class Holder { kSender, kNobody, kFlusher };
+  Holder holder_ = Holder::kSender;  // guarded by mutex_
+  /// Lightly: it looks around soon by itself.
+  enum class Sleep { kNot, kLightly, kDeeply };
+  Sleep sleep_ = Sleep::kNot;  // guarded by mutex_
+  int fd_ = -1;                // guarded by mutex_; of the connection in use, to cut a call short
 
-  // The sender's own.
-  std::unique_ptr<Connection> connection_;
+  // The holder's.
+  std::unique_ptr<Connection> connection_;  // made and destroyed by the sender
+  std::optional<Flight> flight_;
+  std::optional<std::string> broken_;  // why the connection is to be closed
+  bool busy_ = false;                  // the peer was; the sender pauses
   Epoch receiver_epoch_;
   std::int64_t batch_id_ = 0;
+  MonotonicTime last_sent_;
+
+  // The sender's own.
+  LoopWaker waker_;
   Duration backoff_{0};
   Duration busy_backoff_{0};
   std::minstd_rand random_;

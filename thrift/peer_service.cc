@@ -31,7 +31,7 @@ void PeerService::deliver(v1::DeliverResponse& out, const v1::DeliverRequest& re
     auto& messages = const_cast<v1::DeliverRequest&>(request).messages;
     for (std::size_t i = 0; i < messages.size(); ++i)
       take(from_wire(std::move(messages[i]), Where(root, "messages", i)));
-    const auto taken = handler_.deliver(std::move(batch));
+    const auto taken = handler_.deliver_quietly(std::move(batch));
     if (!taken && taken.error().code != ErrorCode::kBusy) throw_error(taken.error());
     out.__set_batch_id(request.batch_id);
     out.__set_status(taken ? v1::DeliverStatus::ACCEPTED : v1::DeliverStatus::BUSY);

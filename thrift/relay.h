@@ -14,6 +14,10 @@ class PeerRelay final : public protocol::PeerHandler {
     return target_->hello(hello);
   }
   Status deliver(protocol::Batch batch) override { return target_->deliver(std::move(batch)); }
+  Status deliver_quietly(protocol::Batch batch) override {
+    return target_->deliver_quietly(std::move(batch));
+  }
+  void settle() override { target_->settle(); }
   protocol::Hello make_hello(const NodeName& peer) override { return target_->make_hello(peer); }
   bool welcomed(const NodeName& peer, const protocol::HelloReply& reply) override {
     return target_->welcomed(peer, reply);

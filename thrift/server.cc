@@ -57,6 +57,7 @@ class PortServer final : public Server, public FrameHandler {
   void hand_over(int fd, std::string unread) override { threads_->serve(fd, std::move(unread)); }
   std::size_t elsewhere() const override { return threads_->size(); }
   void on_round() override { submits_->answer_ready(*loop_); }
+  void after_round() override { submits_->settle(); }
   std::optional<Clock::time_point> next_wake() const override { return submits_->next_wake(); }
   void on_stop() override { submits_->give_up(*loop_); }
 
@@ -95,7 +96,11 @@ PortServer::PortServer(const ServerOptions& options, Services services, ServerIn
   const auto waker = std::make_shared<LoopWaker>();
   threads_ = std::make_unique<BlockingConnections>(
       BlockingOptions{limits_of(options), options.idle_timeout, options.send_timeout},
-      make_dispatcher(services), [service = service_, waker] {
+      make_dispatcher(services),
+      [peer = services.peer] {
+        if (peer != nullptr) peer->settle();
+      },
+      [service = service_, waker] {
         service->connection_closed();
         waker->wake();  // there is room for another one
       });

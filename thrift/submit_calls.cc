@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 
+#include <atomic>
 #include <cstring>
 
 #include "thrift/service_guard.h"
@@ -23,14 +24,17 @@ struct SubmitCalls::Mailbox {
       answers.push_back(std::move(answer));
       if (answers.size() > 1) return;  // the loop has been woken for the first
     }
-    waker->wake();
+    // Many answers come together: the loop sends them while the engine goes on.
+    if (under_way > kFew || !waker->run_here()) waker->wake();
   }
   std::vector<Answer> take() {
     std::lock_guard lock(mutex);
     return std::exchange(answers, {});
   }
 
+  static constexpr std::size_t kFew = 2;
   const std::shared_ptr<LoopWaker> waker;
+  std::atomic<std::size_t> under_way = 0;
   std::mutex mutex;
   std::vector<Answer> answers;  // guarded by mutex
 };
@@ -138,7 +142,8 @@ FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
     call.key = parsed.idempotency_key;
     call.deadline = deadlines_.end();
     set_deadline(id, call, service_->patience(parsed));
-    port.submit(std::move(parsed), [mailbox = mailbox_, id](protocol::SubmitReply reply) {
+    mailbox_->under_way = calls_.size();
+    port.submit_quietly(std::move(parsed), [mailbox = mailbox_, id](protocol::SubmitReply reply) {
       mailbox->put({id, false, std::move(reply)});
     });
     return FrameVerdict::kTaken;
@@ -149,6 +154,10 @@ FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
     }
     return refused([]() -> v1::SubmitResponse { throw; });
   }
+}
+
+void SubmitCalls::settle() {
+  service_->settle();
 }
 
 void SubmitCalls::set_deadline(std::uint64_t id, Call& call, Duration from_now) {
@@ -200,6 +209,7 @@ void SubmitCalls::finish(std::uint64_t id, FrameLoop& loop, const protocol::Subm
   const auto seqid = found->second.seqid;
   deadlines_.erase(found->second.deadline);
   calls_.erase(found);
+  mailbox_->under_way = calls_.size();
   const bool known =
       reply != nullptr && (reply->refusal || reply->outcome.outcome != protocol::Outcome::kPending);
   try {

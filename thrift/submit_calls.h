@@ -25,6 +25,8 @@ class SubmitCalls {
   ~SubmitCalls();
 
   FrameVerdict on_frame(std::uint64_t connection, std::string_view frame);
+  /// Lets the engine have what has been submitted since.
+  void settle();
   /// Answers what has come back from the engine and what has waited too long.
   void answer_ready(FrameLoop& loop);
   std::optional<FrameHandler::Clock::time_point> next_wake() const;

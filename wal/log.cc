@@ -1,5 +1,7 @@
 #include "wal/log.h"
 
+#include <utility>
+
 #include "base/assert.h"
 
 namespace troth::wal {
@@ -7,6 +9,7 @@ namespace troth::wal {
 namespace {
 constexpr auto kUnforcedDelay = std::chrono::milliseconds(200);
 constexpr auto kSoonDelay = std::chrono::milliseconds(2);
+constexpr Duration kQuick = std::chrono::microseconds(250);
 constexpr auto kSpaceCheck = std::chrono::seconds(1);
 }  // namespace
 
@@ -59,7 +62,8 @@ Lsn Log::append_quietly(std::uint8_t tag, std::string_view payload, Force force)
   stats_.bytes += payload.size();
   if (force != Force::kNo) ++stats_.forced_records;
   forced_ |= force == Force::kYes;
-  soon_ |= force == Force::kSoon;
+  if (force == Force::kSoon && !std::exchange(soon_, true))
+    soon_until_ = std::chrono::steady_clock::now() + kSoonDelay;
   append_record(pending_.records, tag, payload);
   ++pending_.count;
   return lsn;
@@ -77,30 +81,41 @@ LogStats Log::stats() const {
   return stats_;
 }
 
-void Log::run() {
-  // Two buffers take turns, so that a record costs no allocation.
+// Buffers take turns, so that a record costs no allocation.
+void Log::reuse(Pending& group) {
   constexpr std::size_t kKeptCapacity = std::size_t{4} << 20;
+  group.count = 0;
+  group.records.clear();
+  if (group.records.capacity() > kKeptCapacity) group.records.shrink_to_fit();
+}
+
+void Log::run() {
   Lsn released;
   Pending group;
   while (true) {
-    group.count = 0;
-    group.records.clear();
-    if (group.records.capacity() > kKeptCapacity) group.records.shrink_to_fit();
+    reuse(group);
     Lsn release;
     bool last = false;
     {
       std::unique_lock lock(mutex_);
-      const auto due = [&] { return stopping_ || pending_.count > 0 || release_ > released; };
+      const auto due = [&] {
+        return !writing_ && (stopping_ || pending_.count > 0 || release_ > released);
+      };
       if (low_space_) {
         wake_.wait_for(lock, kSpaceCheck, due);
       } else {
         wake_.wait(lock, due);
       }
+      if (writing_) continue;
       if (pending_.count > 0) wait_for_company(lock);
+      wake_.wait(lock, [this] { return !writing_; });
+      const bool nothing = pending_.count == 0 && release_ == released && !stopping_ && !low_space_;
+      if (nothing) continue;  // it was forced without this thread
       std::swap(group, pending_);
       forced_ = soon_ = false;
       release = release_ > released ? release_ : Lsn{};
       last = stopping_;
+      writing_ = true;
     }
     if (release.value != 0) released = release;
     if (!write_group(group, release)) return;
@@ -113,11 +128,49 @@ void Log::wait_for_company(std::unique_lock<std::mutex>& lock) {
   waits_ = Waits::kLong;
   wake_.wait_for(lock, kUnforcedDelay, [this] { return forced_ || soon_ || stopping_; });
   waits_ = Waits::kShort;
-  if (soon_) wake_.wait_for(lock, kSoonDelay, [this] { return forced_ || stopping_; });
+  // Who forced without this thread took what waited with it: what has come since waits anew.
+  while (soon_ && !forced_ && !stopping_) {
+    const auto until = soon_until_;
+    if (wake_.wait_until(lock, until) == std::cv_status::timeout && until == soon_until_) break;
+  }
   waits_ = Waits::kNot;
 }
 
+std::optional<Lsn> Log::force_here() {
+  {
+    std::lock_guard lock(mutex_);
+    const bool rests = !writing_ && !stopping_ && !failed_ && !low_space_;
+    if (!forced_ || !rests || !writer_->fits(pending_.records.size())) return std::nullopt;
+    std::swap(here_, pending_);
+    forced_ = soon_ = false;
+    writing_ = true;
+  }
+  const bool written = write(here_, {});
+  reuse(here_);
+  bool wanted = false;
+  {
+    std::lock_guard lock(mutex_);
+    writing_ = false;
+    wanted = stopping_ || forced_ || failed_;
+  }
+  if (wanted) wake_.notify_one();
+  if (!written) return std::nullopt;
+  return durable();
+}
+
 bool Log::write_group(const Pending& group, Lsn release) {
+  const Lsn before = durable();
+  if (!write(group, release)) return false;
+  {
+    std::lock_guard lock(mutex_);
+    writing_ = false;
+  }
+  if (before < durable()) callbacks_.on_durable(durable());
+  return true;
+}
+
+/// By who set writing_.
+bool Log::write(const Pending& group, Lsn release) {
   writer_->append_all(group.records, group.count);
   const auto began = std::chrono::steady_clock::now();
   auto durable = writer_->sync();
@@ -134,6 +187,10 @@ bool Log::write_group(const Pending& group, Lsn release) {
     return false;
   }
   low_space_ = writer_->space() == Space::kLow;
+  if (group.count > 0) {
+    usual_ += (took - usual_) / 8;
+    quick_ = usual_ < kQuick;
+  }
   {
     std::lock_guard lock(mutex_);
     if (group.count > 0) {
@@ -143,10 +200,7 @@ bool Log::write_group(const Pending& group, Lsn release) {
     }
     stats_.segments = writer_->segments();
   }
-  if (durable->value != durable_.load(std::memory_order_relaxed)) {
-    durable_.store(durable->value, std::memory_order_release);
-    callbacks_.on_durable(*durable);
-  }
+  durable_.store(durable->value, std::memory_order_release);
   return true;
 }
 

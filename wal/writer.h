@@ -34,6 +34,10 @@ class Writer {
   Lsn append(std::uint8_t tag, std::string_view payload);
   /// The same for `count` records, framed as append_record() does it.
   Lsn append_all(std::string_view records, std::uint32_t count);
+  /// Whether so many bytes of records go into the current segment: the next one takes longer.
+  bool fits(std::size_t bytes) const {
+    return pending_.empty() && offset_ + batch_bytes(bytes) <= capacity_;
+  }
   /// Writes the pending batch and forces it. Returns the durable LSN.
   Result<Lsn> sync();
   /// While space is low: tries again to reserve the next segment, because somebody may have freed

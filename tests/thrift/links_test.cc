@@ -151,6 +151,35 @@ TEST_CASE("BUSY keeps the messages and their order") {
   CHECK(sender.status().messages_dropped == 0);
 }
 
+TEST_CASE("who flushes sends by itself; BUSY is noticed without another message") {
+  Receiver receiver;
+  Sender sender(receiver.address());
+  REQUIRE(sender.links->start());
+  REQUIRE(sender.wait_connected(true));
+  for (std::uint64_t n = 1; n <= 50; ++n) {  // each over an idle link, or nearly
+    sender.send(n);
+    REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.messages.size() == n; }));
+  }
+  {
+    std::lock_guard lock(receiver.peer.mutex);
+    receiver.peer.busy_times = 1;
+  }
+  sender.send(51);
+  REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.messages.size() == 51; }));
+  CHECK(receiver.peer.delivers == 52);
+  CHECK(receiver.peer.hellos.size() == 1);
+  CHECK(sender.status().messages_dropped == 0);
+}
+
+TEST_CASE("an idle link notices that its peer has gone") {
+  auto receiver = std::make_unique<Receiver>();
+  Sender sender(receiver->address());
+  REQUIRE(sender.links->start());
+  REQUIRE(sender.wait_connected(true));
+  receiver.reset();
+  CHECK(sender.wait_connected(false));
+}
+
 TEST_CASE("a full outbox drops and counts; an unknown peer is ignored") {
   PeerLinksOptions options;
   options.outbox_limit = 10;

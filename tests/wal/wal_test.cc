@@ -327,6 +327,52 @@ TEST_CASE("a record that can wait becomes durable by itself, and together with o
   CHECK(soon >= std::chrono::milliseconds(2));  // nothing came that it could travel with
 }
 
+TEST_CASE("forced by who appends: the same log, in turns with the appender") {
+  World w;
+  const auto visit = [](const RecordView&) -> Status { return {}; };
+  auto log = std::make_unique<Log>(std::move(*Writer::open(*w.files, w.path, kSmall, visit)));
+  std::mutex mutex;
+  std::condition_variable changed;
+  Lsn told;
+  log->start({[&](Lsn reached) {
+                const std::lock_guard lock(mutex);
+                told = reached;
+                changed.notify_all();
+              },
+              [](const Error&) {}});
+  CHECK_FALSE(log->force_here());  // nothing waits
+  log->append_quietly(1, "patient", Force::kSoon);
+  CHECK_FALSE(log->force_here());  // nor can this not wait
+  const Lsn first = log->append_quietly(1, "forced", Force::kYes);
+  REQUIRE(log->force_here() == first);
+  CHECK(log->durable() == first);
+  CHECK(log->stats().syncs == 1);
+  int here = 0;
+  constexpr int kRecords = 600;  // several segments, which are for the appender
+  for (int i = 0; i < kRecords; ++i) {
+    const auto payload = std::to_string(i) + std::string(300, 'x');
+    const Lsn lsn = log->append_quietly(1, payload, i % 7 == 3 ? Force::kSoon : Force::kYes);
+    if (i % 5 == 0) log->wake();
+    if (const auto durable = log->force_here()) {
+      CHECK(*durable >= lsn);
+      ++here;
+    } else {
+      log->wake();
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return told >= lsn || log->durable() >= lsn; });
+    }
+  }
+  CHECK(here > 0);
+  log->append_quietly(1, "last", Force::kYes);
+  REQUIRE(log->stop().has_value());
+  CHECK_FALSE(log->force_here());
+  CHECK(log->stats().segments > 2);
+  REQUIRE(w.open().has_value());
+  REQUIRE(w.seen.size() == kRecords + 3);
+  for (int i = 0; i < kRecords; ++i)
+    CHECK(w.seen[static_cast<std::size_t>(i) + 2] == std::to_string(i) + std::string(300, 'x'));
+}
+
 TEST_CASE("what a crash tore far behind a stretch that was never written is found") {
   World w;
   const Options large{1 << 20};
