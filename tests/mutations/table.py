@@ -86,12 +86,13 @@ MUTATIONS = [
         ("protocol/two_phase_commit.cc", "if (!contains(readers, event.member)) return;",
          "if (!contains(readers, event.member) || event.epoch.value > 0) return;")]),
     ("read-locks-not-recorded", "what a prepared branch has only read is locked again after a restart", "--contended", [
-        ("participant/lock_table.cc", "    out.push_back({resource, grants_.at(resource).mode_of(owner)});",
-         "    if (const auto mode = grants_.at(resource).mode_of(owner); mode == LockMode::kX || mode == LockMode::kIX)\n"
-         "      out.push_back({resource, mode});")]),
+        ("participant/lock_holders.cc",
+         "for (const auto& grant : found->second) out.push_back({*grant.head->resource, grant.mode});",
+         "for (const auto& grant : found->second)\n"
+         "    if (grant.mode == LockMode::kX || grant.mode == LockMode::kIX) out.push_back({*grant.head->resource, grant.mode});")]),
     ("locks-forgotten", "prepared branches have their locks again before anything is served", "", [
-        ("participant/lock_table.cc", "void LockTable::force_grant(const Gtid& owner, const std::vector<LockRequest>& requests) {\n  for (const auto& request : requests) grant(owner, request);\n}",
-         "void LockTable::force_grant(const Gtid&, const std::vector<LockRequest>&) {}")]),
+        ("participant/lock_table.cc", "own = &holders_.add(owner, own, request, holders_.find(request.resource));",
+         "static_cast<void>(request);\n  static_cast<void>(own);")]),
     ("read-locks-freed-at-vote", "read locks are held until every branch has executed", "", [
         ("protocol/branch.cc", "next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);  // when the RELEASE does not come",
          "next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);\n      out.job = BranchJob::kDiscard;")]),
