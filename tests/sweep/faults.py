@@ -9,9 +9,9 @@ LINKED = {"coordinator": ("c1",), "participant": ("p1",), "wal": ("c1", "p1"), "
 PLACED = re.compile(r'(?:TROTH|SENT)_FAILPOINT(?:_STATUS)?\("([^"]+)"\)')
 
 # Of a recovery sweep: where the victim dies first, with how many hits before, so that recovery has something to do.
-FIRST_CRASH = {"c1": ("coordinator.commit.durable=kill@12", "coordinator.prepare.sent_all=kill@9", "coordinator.commit.sent_one=kill@20",
+FIRST_CRASH = {"c1": ("coordinator.commit.durable=kill@4", "coordinator.prepare.sent_all=kill@9", "coordinator.commit.sent_one=kill@5",
                       "coordinator.precommit.durable=kill@3"),
-               "p1": ("participant.prepared.durable=kill@15", "participant.committed.durable=kill@9", "sqlite.commit.before=kill@6")}
+               "p1": ("participant.prepared.durable=kill@6", "participant.committed.durable=kill@5", "sqlite.commit.before=kill@2")}
 
 # call set, error, must the daemon stop whenever it happens?
 CALLS = (("fsync,fdatasync", "EIO", True),

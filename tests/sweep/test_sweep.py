@@ -61,8 +61,11 @@ class Slice(Scratch):
     def test_a_kill(self):
         self.perform("kill", "c1", "coordinator.commit.durable", 5)
 
-    def test_a_kill_during_recovery(self):
-        self.perform("recovery1-kill", "p1", "participant.recovery.epoch_durable", 1)
+    def test_a_kill_during_recovery_after_every_first_crash(self):
+        for victim, daemon in (("c1", "coordinator"), ("p1", "participant")):
+            for number in range(1, len(faults.FIRST_CRASH[victim]) + 1):
+                with self.subTest(victim=victim, number=number):
+                    self.perform(f"recovery{number}-kill", victim, f"{daemon}.recovery.epoch_durable", 1)
 
     def needs_power_loss(self):
         reason = disk.why_no_power_loss(self.scratch)
