@@ -325,7 +325,7 @@ void Engine::alarm(std::string what, const Gtid& gtid) {
 
 void Engine::note(Transaction& txn, Event event, Now now) {
   constexpr std::size_t kKept = 32;
-  constexpr std::size_t kUsual = 4;  // by far most wait for votes; at its end it is twice as many
+  constexpr std::size_t kUsual = 5;  // by far most wait for votes; at its end it is twice as many
   if (txn.events.size() >= kKept) return;
   if (txn.events.empty()) txn.events.reserve(kUsual);
   event.after = now.monotonic - txn.since;

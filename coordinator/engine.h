@@ -151,7 +151,6 @@ class Engine {
     std::string_view what;           ///< a literal: the state, record type, vote or decision
     const NodeName* from = nullptr;  ///< one of options_.participants
     Lsn lsn;
-    Gtid waiter;  ///< whom it gave way to
     Duration after{0};
   };
   struct Transaction {
@@ -162,6 +161,7 @@ class Engine {
     std::string key;
     std::vector<protocol::CoordinatorPort::SubmitDone> clients;
     std::vector<Event> events;              // timeline, bounded
+    Boxed<Gtid> gave_way_to;                // of the event kWound
     std::optional<Timers::iterator> timer;  // its entry in timers_, never later than it wants
     bool answered = false;
     MonotonicTime decided, decided_durably;  // {} = not in this incarnation
@@ -311,7 +311,7 @@ class Engine {
   const std::pair<const Gtid, Open>* find_open(const std::string& id) const;
   protocol::TransactionDetail show_open(const Gtid& gtid, const Open& open, Now now) const;
   void note(Transaction& txn, Event event, Now now);
-  static std::string text_of(const Event& event);
+  static std::string text_of(const Transaction& txn, const Event& event);
   tl::unexpected<Error> why_not(const std::string& id, Now now) const;
   void audit(const std::string& action, const std::string& subject, const std::string& result,
              const protocol::Operator& by, Now now);

@@ -56,7 +56,8 @@ void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
     return step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
   }
   count("wounded");
-  note(found->second, {Event::Kind::kWound, {}, participant(from), {}, wound.waiter, {}}, now);
+  found->second.gave_way_to = wound.waiter;
+  note(found->second, {Event::Kind::kWound, {}, participant(from), {}, {}}, now);
   AbortReason reason{AbortCode::kDeadlock,
                      fmt::format("gave way to the older transaction {}, which waited for {}",
                                  wound.waiter, wound.resource),

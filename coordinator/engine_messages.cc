@@ -136,8 +136,7 @@ void Engine::handle(const NodeName& from, Message message, Now now) {
   } else if (auto ballot = ballot_message_of(message)) {
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::BallotArrived{from, std::move(*ballot)}), now);
   } else if (const auto* decide = std::get_if<Decide>(&message)) {
-    note(txn, {Event::Kind::kSays, to_string(decide->decision), participant(from), {}, {}, {}},
-         now);
+    note(txn, {Event::Kind::kSays, to_string(decide->decision), participant(from), {}, {}}, now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::DecideArrived{from, *decide}), now);
   } else {
     count("misdirected");

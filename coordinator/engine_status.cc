@@ -63,7 +63,6 @@ void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now
         "found in the log: PRECOMMITTED without a decision; the members are asked",
         {},
         {},
-        {},
         {}},
        now);
 }
@@ -332,7 +331,7 @@ bool matches(const Gtid& gtid, const std::string& id) {
 
 }  // namespace
 
-std::string Engine::text_of(const Event& event) {
+std::string Engine::text_of(const Transaction& txn, const Event& event) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(event.after).count();
   const auto from = event.from == nullptr ? std::string("a stranger") : event.from->text();
   std::string what(event.what);
@@ -343,7 +342,7 @@ std::string Engine::text_of(const Event& event) {
   if (event.kind == Event::Kind::kReleased) what = fmt::format("{} held its read locks", from);
   if (event.kind == Event::Kind::kAck) what = fmt::format("ack from {}", from);
   if (event.kind == Event::Kind::kWound)
-    what = fmt::format("wounded by {}, which waits at {}", event.waiter, from);
+    what = fmt::format("wounded by {}, which waits at {}", *txn.gave_way_to, from);
   return fmt::format("+{}.{:03} ms  {}", us / 1000, us % 1000, what);
 }
 
@@ -432,7 +431,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   if (open != nullptr) return show_open(open->first, open->second, now);
   TransactionDetail detail;
   detail.summary = summary_of(*txn, now);
-  for (const auto& event : txn->events) detail.events.push_back(text_of(event));
+  for (const auto& event : txn->events) detail.events.push_back(text_of(*txn, event));
   std::string waits;
   for (const auto& name : detail.summary.waiting_for)
     waits += (waits.empty() ? "" : ", ") + name.text();

@@ -369,7 +369,15 @@ void Engine::tick(Now now) {
   }
 }
 
+// What the worker would have answered by the time it had been woken.
+void Engine::run_jobs_here(Now now) {
+  std::vector<WorkerResult> results;
+  while (alone() && worker_.run_here(results))
+    for (auto& result : std::exchange(results, {})) on_worker(std::move(result), now);
+}
+
 void Engine::end_of_round(Now now) {
+  run_jobs_here(now);
   flush_if_due(now);
   checkpoint_if_due(now);
   for (const auto& gtid : std::exchange(local_over_, {})) {

@@ -227,6 +227,7 @@ class Engine {
   void forget_below(const Gtid& ended_below);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
   void schedule(Entry& entry);
+  void run_jobs_here(Now now);
   void flush_if_due(Now now);
   void settle_checkpoint();
   void checkpoint_if_due(Now now);

@@ -93,6 +93,11 @@ class ResourceManager {
   /// longer fits the schema.
   virtual Status retake(const Gtid& gtid, const std::string& redo) = 0;
 
+  /// It executes, or applies, within tens of microseconds as far as can be told: whoever asks may
+  /// wait for it. By the worker or, while that rests, by the engine.
+  virtual bool is_quick(const ExecuteRequest& /*request*/) { return false; }
+  virtual bool applies_quickly(const Gtid& /*gtid*/) { return false; }
+
   virtual void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) = 0;
   /// Applies the redo of an executed or retaken branch to the open database transaction and frees
   /// its locks. `committed` is the LSN of its COMMITTED record (need not be durable yet: see

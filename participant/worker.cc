@@ -1,6 +1,8 @@
 #include "participant/worker.h"
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace troth::participant {
 
@@ -26,10 +28,32 @@ void Worker::post(Job job) {
 
 void Worker::flush() {
   if (posted_.empty()) return;
+  handed_over_ += posted_.size();
   // The engine bounds the number of branches, and so of jobs. After stop() nothing is owed any
   // more.
   static_cast<void>(jobs_.push_all(std::move(posted_)));
   posted_.clear();
+}
+
+bool Worker::is_quick(const Job& job) const {
+  if (const auto* execute = std::get_if<ExecuteJob>(&job))
+    return manager_->is_quick(execute->request);
+  const auto* apply = std::get_if<ApplyJob>(&job);
+  return apply != nullptr && manager_->applies_quickly(apply->gtid);
+}
+
+bool Worker::run_here(std::vector<WorkerResult>& results) {
+  constexpr std::size_t kFew = 4;
+  if (posted_.empty() || posted_.size() > kFew || failed_) return false;
+  if (done_.load(std::memory_order_acquire) != handed_over_) return false;
+  if (!std::all_of(posted_.begin(), posted_.end(),
+                   [this](const Job& job) { return is_quick(job); }))
+    return false;
+  if (auto done = runner_.round(std::exchange(posted_, {}), results); !done) {
+    failed_ = true;
+    results.emplace_back(WorkerFailed{done.error()});
+  }
+  return true;
 }
 
 void Worker::stop() {
@@ -38,12 +62,15 @@ void Worker::stop() {
 }
 
 void Worker::run() {
+  std::size_t taken = 0;
   while (true) {
     // Decisions first: they free locks, and a hot row is bound by how long it stays locked. New
     // work is done in small portions, so that decisions never wait behind a long queue of it.
     auto jobs =
         jobs_.take_all(runner_.has_more() ? std::optional<MonotonicTime>(kAtOnce) : std::nullopt);
     const bool nothing_new = jobs.empty();
+    taken += jobs.size();
+    if (failed_) return;  // on the engine's thread
     std::vector<WorkerResult> results;
     if (auto done = runner_.round(std::move(jobs), results); !done) {
       results.emplace_back(WorkerFailed{done.error()});
@@ -51,6 +78,7 @@ void Worker::run() {
       return;  // the database and memory may disagree: nothing more is done here
     }
     if (!results.empty()) deliver_(std::move(results));
+    if (!runner_.has_more()) done_.store(taken, std::memory_order_release);
     if (nothing_new && !runner_.has_more() && jobs_.closed()) break;
   }
   manager_->close();

@@ -1,7 +1,8 @@
 #pragma once
 // The thread that owns one database. Takes every job that queued, runs a round (job_runner.h), and
-// hands its results back in one go.
+// hands its results back in one go. While it rests, quick jobs may be run by the engine itself.
 
+#include <atomic>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -24,6 +25,7 @@ class Worker final : public WorkerPort {
   void start();
   void post(Job job) override;
   void flush() override;
+  bool run_here(std::vector<WorkerResult>& results) override;
   /// Runs what is queued, closes the database, joins. Idempotent.
   void stop();
 
@@ -33,11 +35,15 @@ class Worker final : public WorkerPort {
   static constexpr std::size_t kEnoughToStart = 16;
 
   void run();
+  bool is_quick(const Job& job) const;
 
   std::unique_ptr<ResourceManager> manager_;
-  JobRunner runner_;  // the worker thread's own
+  JobRunner runner_;  // the thread's; the engine's while the thread rests
   std::function<void(std::vector<WorkerResult>)> deliver_;
-  std::deque<Job> posted_;  // the engine's: not yet in jobs_
+  std::deque<Job> posted_;             // the engine's: not yet in jobs_
+  std::size_t handed_over_ = 0;        // the engine's: jobs that went to the thread
+  std::atomic<std::size_t> done_ = 0;  // of those; when it is all of them the thread rests
+  std::atomic<bool> failed_ = false;
   BoundedQueue<Job> jobs_;
   std::jthread thread_;
 };

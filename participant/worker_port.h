@@ -3,6 +3,7 @@
 // both in batches.
 
 #include <variant>
+#include <vector>
 
 #include "participant/resource_manager.h"
 
@@ -57,6 +58,10 @@ class WorkerPort {
   /// The engine's round is over: what it posted should start now, together. An implementation may
   /// start earlier, never later.
   virtual void flush() {}
+  /// Instead of flush(), for an engine that has nothing else to do: runs on this very thread what
+  /// was posted, if it is expected to be quick and nothing else is being run, and adds what came of
+  /// it. False: nothing was done, use flush().
+  virtual bool run_here(std::vector<WorkerResult>& /*results*/) { return false; }
 };
 
 }  // namespace troth::participant

@@ -65,10 +65,12 @@ constexpr Method<v1::Admin_drainParticipant_pargs, v1::Admin_drainParticipant_pr
 
 v1::SubmitRequest Client::Impl::submit_to_wire(const protocol::SubmitRequest& request) const {
   v1::SubmitRequest wire;
-  wire.__set_context(context_to_wire(request));
+  wire.context = context_to_wire(request);
+  wire.__isset.context = true;
   if (request.client_name.empty() && !options_.client_name.empty())
     wire.context.__set_client_name(options_.client_name);
-  wire.__set_transaction(to_wire(request));
+  wire.transaction = to_wire(request);  // __set_transaction would copy it
+  wire.__isset.transaction = true;
   return wire;
 }
 

@@ -19,10 +19,12 @@ v1::CallContext context_to_wire(const protocol::SubmitRequest& request) {
 v1::Transaction to_wire(const protocol::SubmitRequest& request) {
   v1::Transaction out;
   out.__isset.branches = true;
+  out.branches.reserve(request.branches.size());
   for (const auto& branch : request.branches) {
     auto& wire = out.branches.emplace_back();
     wire.__set_participant(branch.participant.text());
-    wire.__set_statements(to_wire(branch.statements));
+    wire.statements = to_wire(branch.statements);  // __set_statements would copy them
+    wire.__isset.statements = true;
   }
   if (!request.idempotency_key.empty()) out.__set_idempotency_key(request.idempotency_key);
   if (request.deadline > Duration{0}) out.__set_deadline_ms(to_ms(request.deadline));
@@ -40,10 +42,12 @@ v1::TransactionOutcome to_wire(const protocol::TransactionOutcome& outcome) {
   if (outcome.reason != protocol::AbortReason{}) out.__set_reason(to_wire(outcome.reason));
   if (!outcome.results.empty()) {
     out.__isset.results = true;
+    out.results.reserve(outcome.results.size());
     for (const auto& branch : outcome.results) {
       auto& wire = out.results.emplace_back();
       wire.__set_participant(branch.participant.text());
-      wire.__set_results(to_wire(branch.results));
+      wire.results = to_wire(branch.results);
+      wire.__isset.results = true;
     }
   }
   out.__set_replayed(outcome.replayed);
@@ -66,7 +70,8 @@ v1::SubmitBatchItem to_wire(const protocol::SubmitReply& reply) {
   if (reply.refusal) {
     out.__set_refusal(to_wire(*reply.refusal));
   } else {
-    out.__set_outcome(to_wire(reply.outcome));
+    out.outcome = to_wire(reply.outcome);
+    out.__isset.outcome = true;
   }
   return out;
 }
@@ -112,7 +117,8 @@ Result<protocol::BeginRequest> from_wire(v1::BeginRequest&& w, const Where& wher
 
 v1::ExecuteResponse to_wire(const protocol::ExecuteReply& reply) {
   v1::ExecuteResponse out;
-  out.__set_results(to_wire(reply.results));
+  out.results = to_wire(reply.results);
+  out.__isset.results = true;
   if (reply.ended) out.__set_ended(to_wire(*reply.ended));
   return out;
 }

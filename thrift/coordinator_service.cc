@@ -65,7 +65,8 @@ Duration CoordinatorService::patience(const protocol::SubmitRequest& request) co
 v1::SubmitResponse CoordinatorService::answer_of(const protocol::SubmitReply& reply) {
   if (reply.refusal) throw_refusal(*reply.refusal);
   v1::SubmitResponse out;
-  out.__set_outcome(to_wire(reply.outcome));
+  out.outcome = to_wire(reply.outcome);
+  out.__isset.outcome = true;
   return out;
 }
 

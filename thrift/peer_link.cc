@@ -314,9 +314,9 @@ bool PeerLink::transmit(Batch batch) {
   const auto state = published_.get();
   v1::DeliverRequest wire;
   wire.__set_batch_id(++batch_id_);
-  wire.__set_header(
-      to_wire(protocol::BatchHeader{options_.self, state.position, receiver_epoch_,
-                                    state.ended_below, protocol::kPeerProtocolVersion}));
+  wire.header = to_wire(protocol::BatchHeader{options_.self, state.position, receiver_epoch_,
+                                              state.ended_below, protocol::kPeerProtocolVersion});
+  wire.__isset.header = true;
   write_messages(wire, batch);
   v1::Peer_deliver_pargs args;
   args.request = &wire;

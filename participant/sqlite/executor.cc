@@ -69,9 +69,32 @@ CachedStatement& Executor::lookup(const std::string& sql) {
   return cache_.emplace(sql, std::move(entry)).first->second;
 }
 
+bool Executor::is_quick(const std::vector<protocol::Statement>& statements) const {
+  const auto only_rows = [](const auto& table) {
+    return table.second == LockMode::kIS || table.second == LockMode::kIX;
+  };
+  return std::all_of(statements.begin(), statements.end(), [&](const auto& statement) {
+    const auto found = cache_.find(statement.sql);
+    if (found == cache_.end() || !found->second.quick) return false;
+    const auto& tables = found->second.info.tables;  // a range may be long another time
+    return !tables.empty() && std::all_of(tables.begin(), tables.end(), only_rows);
+  });
+}
+
 Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& statements,
                                     const Before& before, bool complete,
                                     const PendingInserts& pending) {
+  constexpr Duration kQuick = std::chrono::microseconds(200);
+  const auto began = clock_.now();
+  auto ran = run_and_take_out(statements, before, complete, pending);
+  const bool quick = clock_.now() - began < kQuick;
+  for (const auto& statement : statements) lookup(statement.sql).quick = quick;
+  return ran;
+}
+
+Result<Executor::Ran> Executor::run_and_take_out(const std::vector<protocol::Statement>& statements,
+                                                 const Before& before, bool complete,
+                                                 const PendingInserts& pending) {
   auto& db = database_.connection();
   Ran ran;
   if (savepoint_.get() == nullptr) {

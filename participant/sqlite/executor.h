@@ -18,6 +18,7 @@ inline constexpr int kProgressInstructions = 10000;
 struct CachedStatement {
   StatementInfo info;
   PreparedStatement statement;
+  bool quick = false;  ///< the branch that ran it last took little time
 };
 
 /// Rows of undecided branches that got automatic ids, by table: the highest one is put in place
@@ -33,6 +34,8 @@ class Executor {
 
   /// The analysed and compiled statement; its refusal is in the info.
   CachedStatement& lookup(const std::string& sql);
+  /// Both have run before, and their branch was quick.
+  bool is_quick(const std::vector<protocol::Statement>& statements) const;
 
   struct Ran {
     protocol::AbortReason failure;  ///< code != kNone: the branch cannot go on
@@ -52,6 +55,8 @@ class Executor {
                   bool complete, const PendingInserts& pending);
 
  private:
+  Result<Ran> run_and_take_out(const std::vector<protocol::Statement>& statements,
+                               const Before& before, bool complete, const PendingInserts& pending);
   Status put_in_place(const std::vector<protocol::Statement>& statements, const Before& before,
                       const PendingInserts& pending, Ran& ran);
   void run_statements(const std::vector<protocol::Statement>& statements, const Before& before,

@@ -25,6 +25,8 @@ class SqliteResourceManager final : public ResourceManager {
   Status adopt(const LogId& log_id, const NodeName& participant) override;
   Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) override;
   Status retake(const Gtid& gtid, const std::string& redo) override;
+  bool is_quick(const ExecuteRequest& request) override;
+  bool applies_quickly(const Gtid& gtid) override;
   void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
   Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
   void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;

@@ -118,6 +118,19 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
   return {};
 }
 
+// Nobody must be waiting: whoever is granted its locks by this one would be executed with it.
+bool SqliteResourceManager::is_quick(const ExecuteRequest& request) {
+  return !changing_ && locks_.waiters() == 0 && !request.open &&
+         branches_.count(request.gtid) == 0 && executor_->is_quick(request.statements);
+}
+
+bool SqliteResourceManager::applies_quickly(const Gtid& gtid) {
+  constexpr std::size_t kFewRows = 8;
+  const auto found = branches_.find(gtid);
+  return found != branches_.end() && !changing_ && locks_.waiters() == 0 &&
+         found->second.operations.size() <= kFewRows;
+}
+
 void SqliteResourceManager::execute(ExecuteRequest request, std::vector<ResourceEvent>& events) {
   if (changing_) return behind_change_.push_back(std::move(request));
   start(std::move(request), events);
