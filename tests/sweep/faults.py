@@ -11,7 +11,7 @@ PLACED = re.compile(r'(?:TROTH|SENT)_FAILPOINT(?:_STATUS)?\("([^"]+)"\)')
 # Of a recovery sweep: where the victim dies first, with how many hits before, so that recovery has something to do.
 FIRST_CRASH = {"c1": ("coordinator.commit.durable=kill@4", "coordinator.prepare.sent_all=kill@9", "coordinator.commit.sent_one=kill@5",
                       "coordinator.precommit.durable=kill@3"),
-               "p1": ("participant.prepared.durable=kill@6", "participant.committed.durable=kill@5", "sqlite.commit.before=kill@2")}
+               "p1": ("participant.prepared.durable=kill@6", "participant.committed.durable=kill@5", "sqlite.commit.before=kill@1")}
 
 # call set, error, must the daemon stop whenever it happens?
 CALLS = (("fsync,fdatasync", "EIO", True),
