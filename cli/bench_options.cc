@@ -123,9 +123,10 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
     }
     const auto number = numbers.find(word);
     const auto text = texts.find(word);
-    const bool seconds = word == "--seconds" || word == "--warmup";
+    const bool length = word == "--seconds" || word == "--duration";
+    const bool seconds = length || word == "--warmup";
     if (number == numbers.end() && text == texts.end() && !seconds) {
-      std::vector<std::string> known = {"--local", "--seconds", "--warmup"};
+      std::vector<std::string> known = {"--local", "--seconds", "--duration", "--warmup"};
       for (const auto& [name, unused] : numbers) known.push_back(name);
       for (const auto& [name, unused] : texts) known.push_back(name);
       const auto near = did_you_mean(word, known);
@@ -141,7 +142,7 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
     } else if (text != texts.end()) {
       *text->second = value;
     } else {
-      TROTH_ASSIGN_OR_RETURN((word == "--seconds" ? out.time : out.warmup), parse_seconds(value));
+      TROTH_ASSIGN_OR_RETURN((length ? out.time : out.warmup), parse_seconds(value));
     }
   }
   out.clients = static_cast<int>(clients);

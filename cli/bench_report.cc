@@ -140,8 +140,8 @@ std::string describe(const BenchOptions& options, const BenchReport& report, boo
                             : fmt::format("{} clients", options.clients),
       options.rate > 0 ? fmt::format(", {:.0f}/s from the intended start", options.rate) : "");
   out += load_text(report);
-  TablePrinter table({"NODE", "FORCED/TXN", "FSYNCS/TXN", "MESSAGES/TXN", "RECORDS/TXN",
-                      "CPU US/TXN", "MIB BEFORE", "MIB PEAK"});
+  TablePrinter table(
+      {"NODE", "FORCED/TXN", "FSYNCS/TXN", "MSGS/TXN", "RECORDS/TXN", "US/TXN", "MIB", "PEAK MIB"});
   for (const auto& node : report.nodes) {
     const auto counter = [&](const char* name) {
       return fmt::format("{:.3f}", counter_per_transaction(report, node, name));

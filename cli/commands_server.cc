@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/settings.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/render.h"
@@ -40,32 +41,76 @@ void print_transactions(const Arguments& arguments, const TransactionPage& page)
     show_text(fmt::format("there are more: troth txn list ... --after {}\n", page.next), stderr);
 }
 
-int list(const Arguments& arguments, const Words& words) {
+struct Listing {
   ListRequest request{TransactionFilter::kAll, kRows, ""};
+  std::string participant, state;
+  std::int64_t older_than_ms = 0;
+
+  bool narrowed() const { return !participant.empty() || !state.empty() || older_than_ms > 0; }
+  bool wants(const TransactionSummary& summary) const {
+    const auto named = [&](const NodeName& name) { return name.text() == participant; };
+    const auto& waits_for = summary.waiting_for;
+    return (participant.empty() || std::any_of(waits_for.begin(), waits_for.end(), named)) &&
+           (state.empty() || summary.state == state) && summary.age_ms >= older_than_ms;
+  }
+};
+
+Status set_limit(Listing& out, const std::string& text) {
+  const auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), out.request.limit);
+  if (error == std::errc{} && end == text.data() + text.size() && out.request.limit > 0) return {};
+  return fail(ErrorCode::kInvalidArgument, fmt::format("--limit {} is not a number above 0", text));
+}
+
+Result<Listing> parse_listing(const Words& words) {
+  Listing out;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
+    const bool has_value = i + 1 < words.size();
     if (word == "--in-doubt") {
-      request.filter = TransactionFilter::kInDoubt;
+      out.request.filter = TransactionFilter::kInDoubt;
     } else if (word == "--active") {
-      request.filter = TransactionFilter::kActive;
+      out.request.filter = TransactionFilter::kActive;
     } else if (word == "--recent") {
-      request.filter = TransactionFilter::kRecent;
-    } else if (word == "--after" && i + 1 < words.size()) {
-      request.after = words[++i];
-    } else if (word == "--limit" && i + 1 < words.size()) {
-      const auto& text = words[++i];
-      const auto [end, error] =
-          std::from_chars(text.data(), text.data() + text.size(), request.limit);
-      if (error != std::errc{} || end != text.data() + text.size() || request.limit == 0)
-        return report(arguments, fmt::format("--limit {} is not a number above 0", text),
-                      "troth txn list --limit 100", kUsage);
+      out.request.filter = TransactionFilter::kRecent;
+    } else if (word == "--after" && has_value) {
+      out.request.after = words[++i];
+    } else if (word == "--participant" && has_value) {
+      out.participant = words[++i];
+    } else if (word == "--state" && has_value) {
+      out.state = words[++i];
+    } else if (word == "--older-than" && has_value) {
+      TROTH_ASSIGN_OR_RETURN(const auto age, parse_duration(words[++i]));
+      out.older_than_ms = std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
+    } else if (word == "--limit" && has_value) {
+      TROTH_TRY(set_limit(out, words[++i]));
     } else {
-      return report(arguments, fmt::format("unknown word {}", word),
-                    "troth txn list [--in-doubt|--active|--recent] [--limit N] [--after CURSOR]",
-                    kUsage);
+      return fail(ErrorCode::kInvalidArgument, fmt::format("unknown word {}", word));
     }
   }
-  const auto found = client_for(arguments).list_transactions(request);
+  return out;
+}
+
+// What is narrowed down is looked for page after page; it ends with the page that makes it enough,
+// so that the cursor is the daemon's own.
+Result<TransactionPage> find(const Listing& asked, thrift::Client& client) {
+  if (!asked.narrowed()) return client.list_transactions(asked.request);
+  TransactionPage out;
+  for (auto request = asked.request;;) {
+    TROTH_ASSIGN_OR_RETURN(auto page, client.list_transactions(request));
+    for (auto& summary : page.transactions)
+      if (asked.wants(summary)) out.transactions.push_back(std::move(summary));
+    out.next = page.next;
+    if (page.next.empty() || out.transactions.size() >= asked.request.limit) return out;
+    request.after = page.next;
+  }
+}
+
+int list(const Arguments& arguments, const Words& words) {
+  const auto asked = parse_listing(words);
+  if (!asked) return report(arguments, asked.error().context, "troth help txn", kUsage);
+  auto client = client_for(arguments);
+  const auto found = find(*asked, client);
   if (!found) return report(arguments, found.error());
   print_transactions(arguments, *found);
   return kOk;

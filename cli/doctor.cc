@@ -113,14 +113,33 @@ class Doctor {
     if (status.in_doubt > 0) look_at_doubt(who, address, status);
     if (coordinator) look_at_aborts(who, status);
     if (findings_.size() == before)
-      ok(who, fmt::format("{} at {}, v{}, up {}, 0 in doubt", status.state, address, status.version,
-                          age_text(status.up_ms)));
+      ok(who, fmt::format("{} at {}, v{}, up {}, {} in doubt", status.state, address,
+                          status.version, age_text(status.up_ms), status.in_doubt));
     if (coordinator) return;
     for (const auto& link : status.links)
       if (!link.connected) look_at_lost_peer(link);
   }
 
+  /// It came back with a log that is older than what it had said, or with another one.
+  static bool is_amnesia(const std::string& error) {
+    constexpr const char* kSigns[] = {"was seen at LSN", "it now says", "is known here, it says"};
+    return error.starts_with("refused: ") &&
+           std::any_of(std::begin(kSigns), std::end(kSigns),
+                       [&](const char* sign) { return error.find(sign) != std::string::npos; });
+  }
+
+  void add_amnesia(const std::string& who, const LinkStatus& link, const char* page) {
+    add({Level::kFail, who, link.last_error,
+         "YES: what only its newest log held is known to nobody else",
+         fmt::format("put the newest log of {} back, if there is one; if not, follow the page: it "
+                     "begins anew under a new name",
+                     link.peer),
+         page});
+  }
+
   void look_at_lost_peer(const LinkStatus& link) {
+    if (is_amnesia(link.last_error) && link.role != Role::kParticipant)
+      return add_amnesia("coordinator " + link.peer.text(), link, "lost-coordinator");
     const auto next = fmt::format("start {} again with the same data directory", link.peer);
     if (link.role == Role::kParticipant)
       return add({Level::kFail, "participant " + link.peer.text(),
@@ -132,7 +151,25 @@ class Doctor {
          "coordinator-down"});
   }
 
+  /// The coordinator that asked for its vote came back with an older log: nobody will tell.
+  static bool is_unprovable(const std::string& alarm) {
+    return alarm.find("cannot prove what it decided") != std::string::npos;
+  }
+
   void look_at_alarm(const std::string& who, const std::string& address, const std::string& alarm) {
+    if (is_unprovable(alarm))
+      return add({Level::kFail, who, alarm,
+                  "YES: decided otherwise than the other databases were, it is half a transaction",
+                  fmt::format("troth txn resolve {} --abort --dry-run -e {}   which says whom to "
+                              "ask first",
+                              alarm.substr(0, alarm.find(' ')), address),
+                  "lost-coordinator"});
+    if (alarm.find("which this log has never begun") != std::string::npos)
+      return add({Level::kFail, who, alarm,
+                  "YES: what was decided in its newer log is known to nobody else",
+                  "stop it and put the newest log back, if there is one; if not, decide each "
+                  "branch that the participants name",
+                  "lost-coordinator"});
     const bool mixed = alarm.find("MIXED") != std::string::npos;
     const bool by_hand = alarm.find("was committed here by") != std::string::npos ||
                          alarm.find("was aborted here by") != std::string::npos;
@@ -201,8 +238,16 @@ class Doctor {
     if (status.oldest_in_doubt_ms < kSoon) return;
     auto client = client_at(arguments_, address);
     std::string blockers, blocked, id = "ID";
-    if (const auto list = every_transaction(client, TransactionFilter::kInDoubt);
-        list && !list->empty()) {
+    auto list = every_transaction(client, TransactionFilter::kInDoubt);
+    auto in_doubt = status.in_doubt;
+    if (list && !list->empty()) {
+      in_doubt -= std::erase_if(*list, [&](const TransactionSummary& summary) {
+        return std::any_of(status.alarms.begin(), status.alarms.end(),
+                           [&](const std::string& alarm) {
+                             return is_unprovable(alarm) && alarm.starts_with(summary.gtid.text());
+                           });
+      });
+      if (list->empty()) return;  // each has a finding of its own
       id = list->front().gtid.text();
       std::vector<std::string> names;
       for (const auto& summary : *list)
@@ -213,7 +258,7 @@ class Doctor {
       blocked = whom_it_blocks(client, id);
     }
     add({Level::kFail, who,
-         fmt::format("{} in doubt or not confirmed for up to {}, blocked by {}{}", status.in_doubt,
+         fmt::format("{} in doubt or not confirmed for up to {}, blocked by {}{}", in_doubt,
                      age_text(status.oldest_in_doubt_ms), blockers.empty() ? "?" : blockers,
                      blocked),
          "none: the decision is logged or will be; rows stay locked until it arrives",
@@ -230,6 +275,15 @@ class Doctor {
                            ? "1 transaction waits"
                            : fmt::format("{} transactions wait", detail->blocked_total),
                        detail->gave_up);
+  }
+
+  /// Who is named in "waited too long for a row of items (7), held by ID [comment]".
+  static std::string holder_in(const std::string& why) {
+    constexpr std::string_view kHeldBy = ", held by ";
+    const auto at = why.find(kHeldBy);
+    if (at == std::string::npos) return "";
+    const auto gtid = why.substr(at + kHeldBy.size(), 26);
+    return Gtid::parse(gtid) ? gtid : "";
   }
 
   void look_at_aborts(const std::string& who, const NodeStatus& status) {
@@ -251,7 +305,11 @@ class Doctor {
     add({Level::kWarn, who,
          fmt::format("{} of the last {} transactions were aborted, the newest: {}", aborted,
                      committed + aborted, why.empty() ? "?" : why),
-         "none: an aborted transaction changed nothing", "troth txn list --recent",
+         "none: an aborted transaction changed nothing",
+         holder_in(why).empty() ? "troth txn list --recent"
+                                : fmt::format("troth txn show {}: it held what they want; then "
+                                              "troth txn list --recent",
+                                              holder_in(why)),
          "flood-of-aborts"});
   }
 
@@ -262,6 +320,8 @@ class Doctor {
 
   void look_at_participant(const NodeStatus& coordinator, const LinkStatus& link) {
     const auto who = fmt::format("participant {}", link.peer);
+    if (!link.connected && is_amnesia(link.last_error))
+      return add_amnesia(who, link, "restored-participant");
     if (!link.connected)
       return add({Level::kFail, who,
                   fmt::format("{} cannot reach it at {}: {}", coordinator.name, link.address,

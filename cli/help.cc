@@ -98,6 +98,8 @@ troth doctor --data-dir DIR     of a daemon that does not start
   type next, and the runbook. Exits 6 on FAIL. Changes nothing.
 )help"},
       {"txn", R"help(troth txn list [--in-doubt|--active|--recent] [--limit 100] [--after CURSOR]
+               [--participant P] [--state S] [--older-than 1m]
+                           P: those that wait for it
 troth txn show ID          ID may be any unique start or end of 6 or more
                            characters
 troth txn watch ID         one line for each change until it ends (or --timeout)
@@ -210,7 +212,7 @@ troth bench smallbank|tpcc --local [flags]
   --rate N             open loop: N a second, latency from the intended start
   --participants 2  --accounts 100000  --hot N (only the first N accounts)
   --abort-percent N    so many of a hundred must fail
-  --seconds 5  --warmup 1  --seed 1
+  --seconds 5 (or --duration 5s)  --warmup 1  --seed 1
   --csv FILE  --json FILE  --hgrm FILE
                        throughput by second, everything, percentiles
   --dir DIR            where --local puts its directory: name the disk you mean

@@ -14,9 +14,10 @@ std::string gives_up(std::int64_t ms) {
 }
 
 std::string line_of(const LockParty& party, bool holds, const std::string& behind) {
-  return fmt::format("  {} {:<3}  {}  {} for {}{}{}\n", holds ? "holds" : "waits", party.mode,
-                     party.gtid, party.state.empty() ? "-" : party.state, age_text(party.for_ms),
-                     gives_up(party.gives_up_ms), behind.empty() ? "" : ", behind " + behind);
+  return fmt::format("  {} {:<3}  {}  {}for {}{}{}\n", holds ? "holds" : "waits", party.mode,
+                     party.gtid, holds && !party.state.empty() ? party.state + " " : "",
+                     age_text(party.for_ms), gives_up(party.gives_up_ms),
+                     behind.empty() ? "" : ", behind " + behind);
 }
 
 std::string more(std::uint64_t total, std::size_t shown, const char* verb) {
@@ -64,9 +65,8 @@ std::string describe_locks(const TransactionDetail& detail) {
                           : fmt::format("; {} gave up waiting for it and {} aborted",
                                         detail.gave_up, detail.gave_up == 1 ? "was" : "were"));
   for (const auto& waiter : detail.blocked)
-    out +=
-        fmt::format("  {}  for {}{}  at {}: {}\n", waiter.gtid, age_text(waiter.for_ms),
-                    gives_up(waiter.gives_up_ms), waiter.participant, printable(waiter.resource));
+    out += fmt::format("  {}  for {} at {}: {}\n", waiter.gtid, age_text(waiter.for_ms),
+                       waiter.participant, printable(waiter.resource));
   return out + more(detail.blocked_total, detail.blocked.size(), "wait");
 }
 

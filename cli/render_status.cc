@@ -144,6 +144,8 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
   for (const auto& event : detail.events) out += "  " + printable(event) + "\n";
   out += describe_locks(detail);
   out += "\n" + printable(detail.explanation) + "\n";
+  // Nobody will answer: the explanation says what to type.
+  if (detail.explanation.find("until an operator resolves it") != std::string::npos) return out;
   if (summary.next_retry_ms < 0 || summary.waiting_for.empty()) return out;
   std::string names;
   for (const auto& name : summary.waiting_for) names += (names.empty() ? "" : ", ") + name.text();

@@ -19,15 +19,15 @@ set(CPACK_DEBIAN_PARTICIPANT_PACKAGE_NAME troth-participant)
 set(CPACK_DEBIAN_CLI_PACKAGE_NAME troth-cli)
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME libtroth-dev)
 set(CPACK_COMPONENT_SERVER_DESCRIPTION "coordinator of atomic transactions across SQLite databases
- Drives two-phase commit across agents that each guard one SQLite file, and
- finishes what a crash interrupted from its write-ahead log.")
+Drives two-phase commit across agents that each guard one SQLite file, and
+finishes what a crash interrupted from its write-ahead log.")
 set(CPACK_COMPONENT_PARTICIPANT_DESCRIPTION "agent that lets a SQLite database take part in atomic transactions
- Runs beside one SQLite file, votes, and keeps its promises across crashes.")
+Runs beside one SQLite file, votes, and keeps its promises across crashes.")
 set(CPACK_COMPONENT_CLI_DESCRIPTION "command line for atomic transactions across SQLite databases
- Submits transactions, shows what is stuck and why, and reads the logs of
- daemons that do not start.")
+Submits transactions, shows what is stuck and why, and reads the logs of
+daemons that do not start.")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "client library and embeddable agent of troth - development files
- Static libraries, headers, CMake package and Thrift interface files.")
+Static libraries, headers, CMake package and Thrift interface files.")
 # Whichever provides systemd-sysusers: with or without systemd as init.
 set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers | systemd-sysusers")
 set(CPACK_DEBIAN_PARTICIPANT_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers | systemd-sysusers")

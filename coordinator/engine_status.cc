@@ -146,6 +146,7 @@ NodeStatus Engine::status(Now now) const {
     if (shown.address.empty()) shown.address = address;
     shown.draining = is_drained(name);
     shown.role = Role::kParticipant;
+    shown.refusal = peers_.refusal_of(name);
     status.links.push_back(std::move(shown));
   }
   for (const auto& [gtid, txn] : live_) {

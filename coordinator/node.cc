@@ -273,6 +273,9 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       if (auto link = transport_->link(shown.peer)) {
         link->draining = shown.draining;
         link->role = shown.role;
+        // Who is refused goes away again; why it was is more than that nobody is there now.
+        if (!link->connected && !shown.refusal.empty())
+          link->last_error = fmt::format("refused: {}", shown.refusal);
         shown = std::move(*link);
       }
   }

@@ -150,6 +150,9 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     for (auto& shown : status->links)
       if (auto link = transport_->link(shown.peer)) {
         link->role = shown.role;
+        // Who is refused goes away again; why it was is more than that nobody is there now.
+        if (!link->connected && !shown.refusal.empty())
+          link->last_error = fmt::format("refused: {}", shown.refusal);
         shown = std::move(*link);
       }
     const auto stats = wal_->stats();

@@ -126,7 +126,7 @@ void Engine::on_inquiry_reply(const NodeName& from, const InquiryReply& reply, N
     step_quorum(entry, ThreePhaseCommit::Heard{}, now);
   if (!before && entry.branch.continuity_not_proven() && !entry.quorum)
     alarm(fmt::format("{} is prepared here and its coordinator {} cannot prove what it decided: "
-                      "an operator must",
+                      "an operator must decide",
                       reply.gtid, from),
           reply.gtid);
 }

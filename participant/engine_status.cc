@@ -137,6 +137,7 @@ NodeStatus Engine::status(Now now) const {
   for (const auto& [name, link] : links_) {
     status.links.push_back(link);
     status.links.back().role = role_of(name);
+    status.links.back().refusal = peers_.refusal_of(name);
   }
   std::uint64_t waiting = 0;
   for (const auto& [gtid, entry] : branches_) {
@@ -282,7 +283,10 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   } else if (!entry->waits_for.empty()) {
     detail.explanation = "It has not voted yet: it waits for " + entry->waits_for + ".";
   } else {
-    detail.explanation = entry->branch.is_over() ? "It is over here." : "It is in progress.";
+    detail.explanation = entry->branch.is_over() ? "It is over here."
+                         : entry->branch.state() == Branch::State::kOpen
+                             ? "Its client has not asked for the commit yet; its rows stay locked."
+                             : "It is in progress.";
   }
   return detail;
 }

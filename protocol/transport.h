@@ -25,6 +25,7 @@ struct LinkStatus {
   bool connected = false;
   std::int64_t since_unix_ms = 0;  ///< of the present state; 0 = never connected
   std::string last_error;
+  std::string refusal;  ///< why its last greeting was not welcome here; "" = it was
   std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
   std::int64_t rtt_us = -1;  ///< of the last call, -1 unknown
   std::optional<Role> role;  ///< of the peer, once it is known

@@ -178,6 +178,11 @@ void PeerTable::learn(Judgement& judgement, const NodeName& peer, Role role,
   if (news) judgement.to_append = known;
 }
 
+std::string PeerTable::refusal_of(const NodeName& peer) const {
+  const auto found = refusals_.find({peer, Greeting::kTheirs});
+  return found == refusals_.end() ? "" : found->second;
+}
+
 NodePosition PeerTable::position_of(const NodeName& peer) const {
   const auto found = peers_.find(peer);
   return found == peers_.end() ? NodePosition{} : found->second.position;

@@ -46,6 +46,8 @@ class PeerTable {
   protocol::Role role_of(const NodeName& peer) const;
   bool knows(const NodeName& peer) const { return peers_.count(peer) != 0; }
   bool allowed(const NodeName& peer) const;
+  /// Why its last greeting was refused; "" = it was welcome, or never came.
+  std::string refusal_of(const NodeName& peer) const;
   /// Everything known, for a checkpoint.
   std::vector<protocol::PeerRecord> records() const;
 

@@ -1,4 +1,4 @@
-"""Ten incidents, staged on real daemons. For each, one command must name the cause, the risk for data and what to type next."""
+"""Twelve incidents, staged on real daemons. For each, one command must name the cause, the risk for data and what to type next."""
 import json
 import os
 import pathlib
@@ -12,7 +12,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "integration"))
-from harness import BIN, Cluster  # noqa: E402
+from harness import BIN, Cluster, Daemon  # noqa: E402
 
 
 def until(what, test, limit=20):
@@ -158,6 +158,77 @@ def lost_participant(stage):
     return (*troth("doctor", "--data-dir", p2.data), "log", "YES if there was one: what only this log knew is gone", "look for the newest backup; never init")
 
 
+def restored_participant(stage):
+    c = stage.build().start()
+    c.transfer("t1")
+    c.settle()
+    p2 = c.participants["p2"]
+    p2.terminate()
+    copies = [(path, path + ".copy") for path in (p2.data, c.database("p2"))]
+    for path, copy in copies:
+        (shutil.copytree if os.path.isdir(path) else shutil.copy)(path, copy)
+    p2.start()
+    c.transfer("t2")
+    c.settle()
+    p2.terminate()
+    shutil.rmtree(p2.data)
+    for path in (c.database("p2"), c.database("p2") + "-wal", c.database("p2") + "-shm"):
+        pathlib.Path(path).unlink(missing_ok=True)
+    for path, copy in copies:
+        (shutil.copytree if os.path.isdir(copy) else shutil.copy)(copy, path)
+    if p2.start_expecting_exit() != 75:
+        raise AssertionError("a copy was taken for the original")
+    subprocess.run([os.path.join(BIN, "troth-participant"), "adopt", "--data-dir", p2.data], check=True, stdout=subprocess.DEVNULL)
+    if p2.start_expecting_exit() != 70:
+        raise AssertionError("an older copy was taken for the newest")
+    until("the link is down", lambda: "DOWN" in c.cli("status").stdout)
+    found = troth("doctor", "-e", c.coordinator.address)
+    # The page, to its end: the same database under a new name.
+    subprocess.run(["sqlite3", c.database("p2"), "DROP TABLE troth_applied"], check=True)
+    new = c.participants["p3"] = Daemon(c, "p3", p2.program, p2.arguments)
+    new.init()
+    new.start()
+    c.coordinator.terminate()
+    c.coordinator.start()
+    if c.transfer("t3", names=("p1", "p3")).returncode != 0:
+        raise AssertionError("the database did not begin anew")
+    until("the file holds it", lambda: len(c.read("p2", "SELECT gid FROM did")) == 2)
+    if [row[0] for row in c.read("p2", "SELECT gid FROM did ORDER BY gid")] != ["t1", "t3"]:
+        raise AssertionError("not what the copy held and the new transaction")
+    return (*found, "refused: the log of p2 was seen at LSN", "YES: what only its newest log held", "put the newest log of p2 back")
+
+
+def lost_coordinator(stage):
+    c, p1, gtid = lose_the_coordinator(stage)
+    old = c.coordinator
+    shutil.rmtree(old.data)
+    old.init()
+    if old.start_expecting_exit() != 70:
+        raise AssertionError("an empty log was taken for 'nothing was decided'")
+    found = ("", "")
+
+    def refused():
+        nonlocal found
+        found = troth("doctor", "-e", p1.address)
+        return "refused: c1" in found[1]
+    until("it has been refused", refused)
+    # The page, to its end: a new coordinator, and each branch by hand.
+    new = c.coordinator = Daemon(c, "c2", old.program, old.arguments)
+    new.init()
+    new.start()
+    for daemon in c.participants.values():
+        shown = c.cli_at(daemon, "txn", "resolve", gtid, "--abort", "--dry-run")
+        done = c.cli_at(daemon, "txn", "resolve", gtid, "--abort", "--reason", "its log is gone", "--operator", "ann", "--confirm", gtid[-6:])
+        if "ask p" not in shown.stdout or done.returncode != 0:
+            raise AssertionError(shown.stdout + done.stderr)
+        c.cli_at(daemon, "txn", "forget", gtid, "--reason", "compared", "--operator", "ann", "--confirm", gtid[-6:])
+        if c.status(daemon)["in_doubt"] != 0:
+            raise AssertionError("still in doubt")
+    if c.transfer("t2").returncode != 0:
+        raise AssertionError("the new coordinator does not work")
+    return (*found, "refused: c1 is known here by the log", "YES: what only its newest log held", "put the newest log of c1 back")
+
+
 def flood_of_aborts(stage):
     c = stage.build().start()
     for i in range(15):
@@ -179,7 +250,7 @@ def clock_jump(stage):
 
 
 INCIDENTS = {f.__name__.replace("_", "-"): f for f in (coordinator_down, agent_down, agent_slow, disk_full, log_corrupt, in_doubt_blocked, mixed_outcome,
-                                                       lost_participant, flood_of_aborts, clock_jump)}
+                                                       lost_participant, restored_participant, lost_coordinator, flood_of_aborts, clock_jump)}
 ROOT_ONLY = {"disk-full"}
 
 

@@ -138,8 +138,10 @@ TEST_CASE("a refusal is news once, until a greeting is welcome or the reason cha
   misdirected.receiver = name("somebody");
   CHECK_FALSE(table.on_hello(misdirected, {1}, reply).repeated);
   CHECK(table.on_hello(misdirected, {1}, reply).repeated);
+  CHECK(table.refusal_of(name("p1")) == "this is c1, not somebody");
   CHECK_FALSE(table.on_hello(hello_from_p1({1}, {5}, {}), {1}, reply).repeated);  // stale: another
   CHECK_FALSE(table.on_hello(hello_from_p1({2}, {5}, {}), {1}, reply).repeated);
+  CHECK(table.refusal_of(name("p1")).empty());
   CHECK_FALSE(table.on_hello(misdirected, {1}, reply).repeated);
 }
 

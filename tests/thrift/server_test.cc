@@ -276,7 +276,8 @@ TEST_CASE("admin calls") {
   status.appended = Lsn{80};
   status.counters = {{"zeta", 1}, {"alpha", 2}};
   status.alarms = {"look"};
-  status.links = {{name("db1"), "h:1", true, 5, "", 1, 2, 3, 4, -1, protocol::Role::kParticipant}};
+  status.links = {
+      {name("db1"), "h:1", true, 5, "", "", 1, 2, 3, 4, -1, protocol::Role::kParticipant}};
   auto client = world.client();
   const auto got = client.status();
   REQUIRE_MESSAGE(got, (got ? "" : got.error().context));
