@@ -63,11 +63,10 @@ void Worker::stop() {
 
 void Worker::run() {
   std::size_t taken = 0;
-  while (true) {
+  for (bool more = false;;) {
     // Decisions first: they free locks, and a hot row is bound by how long it stays locked. New
     // work is done in small portions, so that decisions never wait behind a long queue of it.
-    auto jobs =
-        jobs_.take_all(runner_.has_more() ? std::optional<MonotonicTime>(kAtOnce) : std::nullopt);
+    auto jobs = jobs_.take_all(more ? std::optional<MonotonicTime>(kAtOnce) : std::nullopt);
     const bool nothing_new = jobs.empty();
     taken += jobs.size();
     if (failed_) return;  // on the engine's thread
@@ -78,8 +77,10 @@ void Worker::run() {
       return;  // the database and memory may disagree: nothing more is done here
     }
     if (!results.empty()) deliver_(std::move(results));
-    if (!runner_.has_more()) done_.store(taken, std::memory_order_release);
-    if (nothing_new && !runner_.has_more() && jobs_.closed()) break;
+    more = runner_.has_more();
+    // From here on runner_ and the manager are the engine's until it hands over more.
+    if (!more) done_.store(taken, std::memory_order_release);
+    if (nothing_new && !more && jobs_.closed()) break;
   }
   manager_->close();
 }

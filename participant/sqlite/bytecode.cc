@@ -31,6 +31,20 @@ const std::set<std::string, std::less<>> kWritesP1 = {
     "InitCoroutine", "EndCoroutine", "Yield", "Gosub",     "Cast",   "AggFinal",
     "MemMax",        "DecrJumpZero", "IfPos", "IfNotZero", "AddImm", "SoftNull"};
 
+// What a program may consist of that does its work once and soon: nothing that repeats, calls a
+// function or builds a long value.
+const std::set<std::string, std::less<>> kQuick = {
+    "Init",      "Transaction",  "Goto",       "Halt",      "HaltIfNull",   "OpenRead",
+    "OpenWrite", "SeekRowid",    "NotExists",  "Found",     "NotFound",     "NoConflict",
+    "Column",    "Rowid",        "NewRowid",   "Variable",  "Integer",      "Int64",
+    "Real",      "String8",      "Null",       "Copy",      "SCopy",        "Move",
+    "Add",       "Subtract",     "Multiply",   "Divide",    "Remainder",    "Eq",
+    "Ne",        "Lt",           "Le",         "Gt",        "Ge",           "If",
+    "IfNot",     "IsNull",       "NotNull",    "MustBeInt", "RealAffinity", "Affinity",
+    "Cast",      "MakeRecord",   "Insert",     "Delete",    "IdxInsert",    "IdxDelete",
+    "IdxRowid",  "DeferredSeek", "FinishSeek", "ResultRow", "Close",        "Noop",
+    "TypeCheck", "SoftNull",     "SeekGE",     "IdxGT"};
+
 struct Register {
   std::optional<KeyPart> constant;
   int constant_writers = 0;
@@ -269,6 +283,8 @@ class Program {
 void read_bytecode(const std::vector<Instruction>& listing,
                    const std::map<std::int64_t, RootPage>& roots, const Schema& schema,
                    bool conflict_clause, StatementInfo& info) {
+  info.quick = std::all_of(listing.begin(), listing.end(),
+                           [](const Instruction& op) { return kQuick.count(op.opcode) != 0; });
   std::vector<Instruction> program;
   for (std::size_t i = 0; i <= listing.size(); ++i) {
     const bool next_program = i == listing.size() || (listing[i].address == 0 && !program.empty());

@@ -70,14 +70,10 @@ CachedStatement& Executor::lookup(const std::string& sql) {
 }
 
 bool Executor::is_quick(const std::vector<protocol::Statement>& statements) const {
-  const auto only_rows = [](const auto& table) {
-    return table.second == LockMode::kIS || table.second == LockMode::kIX;
-  };
   return std::all_of(statements.begin(), statements.end(), [&](const auto& statement) {
     const auto found = cache_.find(statement.sql);
-    if (found == cache_.end() || !found->second.quick) return false;
-    const auto& tables = found->second.info.tables;  // a range may be long another time
-    return !tables.empty() && std::all_of(tables.begin(), tables.end(), only_rows);
+    // What it took last says nothing about other parameters, unless it cannot take long.
+    return found != cache_.end() && found->second.quick && found->second.info.quick;
   });
 }
 

@@ -237,6 +237,7 @@ StatementInfo StatementAnalyzer::analyze(const std::string& sql) {
     return info;
   }
   if (info.writes && info.refusal.code == AbortCode::kNone) add_cascades(info);
+  if (info.writes && schema_.has_foreign_keys()) info.quick = false;  // may look for children
   return info;
 }
 

@@ -36,6 +36,8 @@ struct StatementInfo {
   std::map<std::uint32_t, LockMode> tables;  ///< intention or scan lock per table
   std::vector<PointRead> points;
   std::vector<std::uint32_t> allocates_ids;  ///< tables that get automatic rowids
+  /// It touches a row or two and computes no more than sums: microseconds, whatever it is given.
+  bool quick = false;
 };
 
 /// `sql` behind white space, comments and semicolons.

@@ -98,6 +98,44 @@ TEST_CASE("point reads lock one key, everything else the table") {
   }
 }
 
+TEST_CASE("only what does its work once and soon is quick") {
+  auto db = Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  REQUIRE(db);
+  REQUIRE((*db)->execute(
+      "CREATE TABLE a(id INTEGER PRIMARY KEY, v INT, u TEXT UNIQUE);"
+      "CREATE TABLE b(id INTEGER PRIMARY KEY, v INT); CREATE TABLE c(id INTEGER PRIMARY KEY);"
+      "CREATE TRIGGER b_to_c AFTER UPDATE ON b BEGIN INSERT INTO c VALUES(new.v); END"));
+  auto schema = Schema::load(**db);
+  REQUIRE(schema);
+  auto analyzer = StatementAnalyzer::create(*schema);
+  REQUIRE(analyzer);
+  const auto quick = [&](const char* sql) {
+    const auto info = (*analyzer)->analyze(sql);
+    CHECK_MESSAGE(info.refusal.code == AbortCode::kNone, info.refusal.detail);
+    return info.quick;
+  };
+  for (const char* sql : {"SELECT v FROM a WHERE id = ?", "SELECT v FROM a WHERE u = ?",
+                          "UPDATE a SET v = v + ?2 WHERE id = ?1",
+                          "UPDATE a SET v = v - ?2 WHERE id = ?1 AND v >= ?2",
+                          "INSERT INTO c VALUES(?)", "DELETE FROM c WHERE id = ?"})
+    CHECK_MESSAGE(quick(sql), sql);
+  for (const char* sql :
+       {"SELECT v FROM a", "SELECT count(*) FROM a", "SELECT v FROM a WHERE id > 5",
+        "UPDATE a SET v = 0", "SELECT v FROM a ORDER BY v LIMIT 1",
+        "SELECT a.v FROM a JOIN b USING(id)", "SELECT id FROM a WHERE v = ?",
+        "SELECT hex(zeroblob(1000000000))", "SELECT v FROM a WHERE id = abs(?)",
+        "UPDATE a SET u = u || u WHERE id = ?", "UPDATE b SET v = 1 WHERE id = ?",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n",
+        "SELECT v FROM a WHERE id IN (SELECT id FROM c)"})
+    CHECK_FALSE_MESSAGE(quick(sql), sql);
+  REQUIRE((*db)->execute("CREATE TABLE d(a REFERENCES a)"));
+  const auto tied = Schema::load(**db);
+  REQUIRE(tied);
+  auto again = StatementAnalyzer::create(*tied);
+  REQUIRE(again);
+  CHECK_FALSE((*again)->analyze("DELETE FROM a WHERE id = ?").quick);  // looks through d
+}
+
 TEST_CASE("a row that is found through a row of another table is locked as well") {
   struct Row {
     const char* sql;
