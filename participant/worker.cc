@@ -63,13 +63,14 @@ void Worker::stop() {
 
 void Worker::run() {
   std::size_t taken = 0;
-  for (bool more = false;;) {
+  bool more = false;  // work that was taken has not begun
+  while (true) {
     // Decisions first: they free locks, and a hot row is bound by how long it stays locked. New
     // work is done in small portions, so that decisions never wait behind a long queue of it.
     auto jobs = jobs_.take_all(more ? std::optional<MonotonicTime>(kAtOnce) : std::nullopt);
-    const bool nothing_new = jobs.empty();
+    if (failed_) return;               // on the engine's thread
+    if (jobs.empty() && !more) break;  // closed
     taken += jobs.size();
-    if (failed_) return;  // on the engine's thread
     std::vector<WorkerResult> results;
     if (auto done = runner_.round(std::move(jobs), results); !done) {
       results.emplace_back(WorkerFailed{done.error()});
@@ -78,9 +79,8 @@ void Worker::run() {
     }
     if (!results.empty()) deliver_(std::move(results));
     more = runner_.has_more();
-    // From here on runner_ and the manager are the engine's until it hands over more.
+    // From here on the runner may be the engine's.
     if (!more) done_.store(taken, std::memory_order_release);
-    if (nothing_new && !more && jobs_.closed()) break;
   }
   manager_->close();
 }
