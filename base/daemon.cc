@@ -53,6 +53,11 @@ void StopSignal::fail_with(Error error) {
   changed_.notify_all();
 }
 
+std::optional<Error> StopSignal::failure() {
+  std::lock_guard lock(mutex_);
+  return failure_;
+}
+
 std::optional<Error> StopSignal::wait() {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [this] { return signals_ > 0 || failure_; });

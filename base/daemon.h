@@ -25,6 +25,8 @@ class StopSignal {
   void fail_with(Error error);
   /// Blocks until a signal arrives or somebody failed.
   std::optional<Error> wait();
+  /// What has failed so far, also after wait() has returned: an orderly end may fail as well.
+  std::optional<Error> failure();
   /// Called on the watcher's thread at every SIGHUP. Returns when an earlier handler is not running
   /// any more.
   void on_hangup(std::function<void()> handler);

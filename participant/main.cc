@@ -165,6 +165,8 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   server->stop();
   links.stop();
   agent->stop();
+  // What could not be written while draining was promised to nobody, but an operator must know.
+  if (const auto late = stop.failure()) return fail(*late);
   logger.info("stopped");
   return {};
 }

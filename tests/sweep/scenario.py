@@ -239,6 +239,8 @@ def check_error(calls, left, fault, victim):
             raise Violation(f"{victim.name} left with {left} though nothing failed: {victim.log_tail()}")
         return False
     allowed = next((74,) if must_stop else (0, 74) for names, code, must_stop in CALLS if (names, code) == fault)
+    if fault[1] == "ENOSPC" and all(path.endswith("/spare.tmp") for path in failed):
+        allowed = (0, 74)  # a reserve that holds nothing yet and is removed again: the log is short of space, not in doubt
     if left not in allowed:
         raise Violation(f"{victim.name} left with {left} after a failed {failed}, allowed is {allowed}: {victim.log_tail()}")
     return True

@@ -94,7 +94,7 @@ class Sweep:
 
     def hits(self, series):
         if self.options.quick:
-            return QUICK_HITS[series.phase.partition("-")[0].rstrip("123")]
+            return QUICK_HITS[series.phase.partition("-")[0].rstrip("1234567890")]
         return range(1, 1_000_000)
 
     def run_series(self, series):
