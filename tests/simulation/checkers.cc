@@ -84,6 +84,7 @@ void WireWatcher::see_result(const NodeName& from, Epoch epoch, const OnePhaseRe
   const bool wrote = std::any_of(result.results.begin(), result.results.end(),
                                  [](const auto& of) { return of.changes > 0; });
   const bool traceless = result.outcome == Outcome::kCommitted && !wrote && !result.results.empty();
+  if (traceless) read_alone_.insert(result.gtid);
   if (!definite || result.key_conflict || traceless) return;
   const auto& gtid = result.first_gtid.is_nil() ? result.gtid : result.first_gtid;
   const Result said{result.outcome, epoch, result.reason.code == AbortCode::kTombstone};
@@ -100,8 +101,11 @@ void WireWatcher::see_result(const NodeName& from, Epoch epoch, const OnePhaseRe
 
 void WireWatcher::see_outcome(const TransactionOutcome& outcome) {
   if (outcome.outcome != Outcome::kCommitted && outcome.outcome != Outcome::kAborted) return;
-  // What only read leaves no record: a coordinator that restarted says so, and presumes abort.
-  if (outcome.reason.code == AbortCode::kPresumedAbort && only_read(outcome.gtid)) return;
+  // What only read leaves no record: a coordinator that restarted presumes abort, and the only
+  // participant of a one-phase transaction has never heard of it.
+  const auto code = outcome.reason.code;
+  const bool no_record = code == AbortCode::kPresumedAbort || code == AbortCode::kTombstone;
+  if (no_record && only_read(outcome.gtid)) return;
   const auto [known, is_new] = told_.try_emplace(outcome.gtid, outcome.outcome);
   if (!is_new && known->second != outcome.outcome)
     world_.violation("client truth", "{} was told both ways to who asked", outcome.gtid);
@@ -113,6 +117,7 @@ void WireWatcher::see_outcome(const TransactionOutcome& outcome) {
 }
 
 bool WireWatcher::only_read(const Gtid& gtid) const {
+  if (read_alone_.count(gtid) != 0) return true;
   auto vote = votes_.lower_bound({gtid, NodeName()});
   if (vote == votes_.end() || vote->first.first != gtid) return false;
   for (; vote != votes_.end() && vote->first.first == gtid; ++vote)

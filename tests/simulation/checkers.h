@@ -15,6 +15,7 @@ class WireWatcher {
   /// The coordinator itself answered a question for the outcome.
   void see_outcome(const protocol::TransactionOutcome& outcome);
   const std::map<Gtid, protocol::Outcome>& outcomes_told() const { return told_; }
+  std::set<Gtid> read_alone_;  // one-phase, and nothing was changed
   /// A participant has recovered and holds these transactions in doubt.
   void see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids);
   /// Transactions in which a member led a ballot above the first, or asked the others.
