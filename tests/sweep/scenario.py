@@ -12,6 +12,7 @@ from faults import CALLS, FIRST_CRASH
 from workload import Client
 
 CLIENTS, LENGTH = 2, 16  # every kind of transaction, in both protocols, twice side by side: a full sweep must come to an end
+LONG = 36  # until the coordinator, who writes the least, frees the first segment of its log
 CALL = re.compile(r"^(\d+) +(\w+)\((?:\d+<([^>]*)>|\"([^\"]*)\")?")
 FORCES = ("fsync", "fdatasync")
 OWN_LOGS = (".log", "-wal")  # nothing is undone there; a database and its -journal are, by SQLite, once: when the agent adopts it
@@ -26,8 +27,9 @@ def after(seconds):
 
 
 class Scenario:
-    def __init__(self, cluster, victim):
+    def __init__(self, cluster, victim, what=""):
         self.cluster, self.victim = cluster, cluster.by_name[victim]
+        self.length = LONG if victim == "c1" and what.startswith("wal.gc.") else LENGTH
         self.disk = cluster.disks[victim]
         self.clients = []
 
@@ -46,7 +48,7 @@ class Scenario:
                 daemon.start()
 
     def load(self, first=0):
-        more = [Client(i, LENGTH, self.cluster) for i in range(first, first + CLIENTS)]
+        more = [Client(i, self.length, self.cluster) for i in range(first, first + CLIENTS)]
         self.clients += more
         for client in more:
             client.start()
@@ -117,7 +119,7 @@ class Scenario:
 
 def crash(cluster, victim, point, hit):
     """SIGKILL or power loss at the hit-th time the point is reached."""
-    s = Scenario(cluster, victim)
+    s = Scenario(cluster, victim, point)
     left = s.start(f"{point}=kill@{hit}")
     survived = False
     if left is None:
