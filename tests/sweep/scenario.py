@@ -14,6 +14,7 @@ from workload import Client
 CLIENTS, LENGTH = 2, 16  # every kind of transaction, in both protocols, twice side by side: a full sweep must come to an end
 LONG = 36  # until the coordinator, who writes the least, frees the first segment of its log
 CALL = re.compile(r"^(\d+) +(\w+)\((?:\d+<([^>]*)>|\"([^\"]*)\")?")
+ENDED = re.compile(r"\) += ")  # padded after "resumed>"
 FORCES = ("fsync", "fdatasync")
 OWN_LOGS = (".log", "-wal")  # nothing is undone there; a database and its -journal are, by SQLite, once: when the agent adopts it
 
@@ -216,15 +217,26 @@ def calls_of(trace):
         if time.monotonic() > deadline:
             raise OSError(f"strace does not finish {trace}: {started - ended}")
         time.sleep(0.005)
-    out, pending = [], {}
-    for line in lines:
+    return ended_calls(lines)
+
+
+def ended_calls(lines):
+    out, pending, failed = [], {}, {}
+    for number, line in enumerate(lines):
         thread = line.split()[0]
         call = CALL.match(line)
         if call:
-            pending[thread] = (call[2], call[3] or call[4])
-        if "<unfinished" not in line and ") = " in line.replace(")   ", ") ") and thread in pending:
-            result = line.rpartition(" = ")[2] if "(INJECTED)" not in line else "-1"
-            out.append((*pending.pop(thread), "(INJECTED)" in line, not result.startswith("-")))
+            pending[thread] = (number, call[2], call[3] or call[4])
+        if "<unfinished" in line or not ENDED.search(line) or thread not in pending:
+            continue
+        began, name, path = pending.pop(thread)
+        injected = "(INJECTED)" in line
+        if injected:
+            failed.setdefault(path, number)
+        elif began < failed.get(path, 0):
+            continue  # was under way on another thread when the other one failed
+        succeeded = not injected and not line.rpartition(" = ")[2].startswith("-")
+        out.append((name, path, injected, succeeded))
     return out
 
 

@@ -20,6 +20,14 @@ def setUpModule():
 
 
 class StraceRecords(unittest.TestCase):
+    def test_calls_that_another_thread_interrupted(self):
+        lines = ["11 fdatasync(8</x/log/1.log> <unfinished ...>", "12 pwrite64(6</x/db-wal>, \"a\", 24, 26783) = 24",
+                 "12 pwrite64(6</x/log/1.log>, \"a\", 24, 0 <unfinished ...>",
+                 "11 <... fdatasync resumed>)          = -1 EIO (Input/output error) (INJECTED)", "12 <... pwrite64 resumed>)           = 24",
+                 "12 pwrite64(6</x/log/1.log>, \"a\", 24, 24)  = 24"]
+        self.assertEqual(scenario.ended_calls(lines), [("pwrite64", "/x/db-wal", False, True), ("fdatasync", "/x/log/1.log", True, False),
+                                                       ("pwrite64", "/x/log/1.log", False, True)])
+
     def test_a_failed_force_that_is_ignored(self):
         class Victim:
             name = "p1"
