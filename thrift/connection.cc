@@ -15,6 +15,18 @@ namespace troth::thrift {
 
 namespace at = apache::thrift;
 
+namespace {
+
+/// Whether the bytes begin with a frame that is complete.
+bool is_whole(std::span<const std::uint8_t> bytes) {
+  std::uint32_t length = 0;
+  if (bytes.size() < sizeof length) return false;
+  std::memcpy(&length, bytes.data(), sizeof length);
+  return bytes.size() - sizeof length >= ntohl(length);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint, Duration timeout) {
   TROTH_ASSIGN_OR_RETURN(const int fd, dial(endpoint, timeout));
   return std::unique_ptr<Connection>(new Connection(fd, endpoint));
@@ -24,7 +36,8 @@ Connection::Connection(int fd, Endpoint endpoint)
     : fd_(fd),
       endpoint_(std::move(endpoint)),
       socket_(std::make_shared<at::transport::TSocket>(fd)),
-      transport_(std::make_shared<HardenedTransport>(buffered(socket_), WireLimits{})),
+      buffer_(buffered(socket_)),
+      transport_(std::make_shared<HardenedTransport>(buffer_, WireLimits{})),
       protocol_(make_protocol(transport_, WireLimits{})) {}
 
 // The socket, not the framed transport: closing that one would first send a half-written frame.
@@ -81,21 +94,30 @@ Error Connection::broken(const std::exception& e) {
 
 Connection::Answer Connection::answer_state() const {
   if (broken_) return Answer::kLost;
-  std::array<char, 512> bytes;  // far more than any answer to a peer
-  const auto n = ::recv(fd_, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  std::array<std::uint8_t, 512> bytes;  // far more than any answer to a peer
+  const auto read = read_already();
+  auto size = std::min(read.size(), bytes.size());
+  std::memcpy(bytes.data(), read.data(), size);
+  if (is_whole({bytes.data(), size})) return Answer::kHere;
+  const auto n = ::recv(fd_, bytes.data() + size, bytes.size() - size, MSG_PEEK | MSG_DONTWAIT);
   if (n == 0) return Answer::kLost;
   if (n < 0)
     return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Answer::kOnItsWay
                                                                      : Answer::kLost;
-  std::uint32_t length = 0;
-  if (static_cast<std::size_t>(n) < sizeof length) return Answer::kOnItsWay;
-  std::memcpy(&length, bytes.data(), sizeof length);
-  return static_cast<std::size_t>(n) - sizeof length < ntohl(length) ? Answer::kOnItsWay
-                                                                     : Answer::kHere;
+  size += static_cast<std::size_t>(n);
+  return is_whole({bytes.data(), size}) ? Answer::kHere : Answer::kOnItsWay;
+}
+
+// What came together with an earlier answer.
+std::span<const std::uint8_t> Connection::read_already() const {
+  std::uint32_t size = 1;
+  const auto* bytes = buffer_->borrow(nullptr, &size);  // as many as there are, without reading
+  if (bytes == nullptr) return {};
+  return {bytes, size};
 }
 
 bool Connection::usable() const {
-  if (broken_) return false;
+  if (broken_ || !read_already().empty()) return false;
   pollfd state{fd_, POLLIN | POLLRDHUP, 0};
   return ::poll(&state, 1, 0) == 0;
 }

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -31,8 +32,8 @@ class Connection {
   Status call(std::string_view service, const std::string& method, const Pargs& args,
               Presult& result, Duration timeout);
 
-  /// The two halves of call(), for a thread that has several calls under way: one at a time on each
-  /// connection. The second half waits until the answer is there.
+  /// The two halves of call(), for a thread that has several calls under way. The second half waits
+  /// until the answer to the oldest of them is there: servers answer in the order they were asked.
   template <class Pargs>
   Status send_call(std::string_view service, const std::string& method, const Pargs& args,
                    Duration timeout);
@@ -43,26 +44,30 @@ class Connection {
   enum class Answer { kHere, kOnItsWay, kLost };
   Answer answer_state() const;
 
-  /// False after a failure, when the server has closed, or when bytes arrived that nobody asked
-  /// for.
+  /// While no call is under way. False after a failure, when the server has closed, or when bytes
+  /// arrived that nobody asked for.
   bool usable() const;
   int fd() const { return fd_; }
   const Endpoint& endpoint() const { return endpoint_; }
 
  private:
   Connection(int fd, Endpoint endpoint);
+  static std::int32_t next(std::int32_t seqid) { return (seqid + 1) & 0x7fffffff; }
   void set_timeout(Duration timeout);
   /// Reads the head of the answer; true = a result struct follows.
   Result<bool> read_head(const std::string& method, std::int32_t seqid);
   Error broken(const std::exception& e);
+  std::span<const std::uint8_t> read_already() const;
 
   int fd_;
   Endpoint endpoint_;
   std::shared_ptr<apache::thrift::transport::TSocket> socket_;
+  std::shared_ptr<apache::thrift::transport::TBufferedTransport> buffer_;  // may hold later answers
   std::shared_ptr<HardenedTransport> transport_;
   std::shared_ptr<WireProtocol> protocol_;
-  std::int32_t last_seqid_ = 0;
-  int timeout_ms_ = 0;  ///< as set on the socket
+  std::int32_t last_seqid_ = 0;      // of what was sent
+  std::int32_t answered_seqid_ = 0;  // of what was answered
+  int timeout_ms_ = 0;               ///< as set on the socket
   bool broken_ = false;
 };
 
@@ -76,7 +81,7 @@ Status Connection::call(std::string_view service, const std::string& method, con
 template <class Pargs>
 Status Connection::send_call(std::string_view service, const std::string& method, const Pargs& args,
                              Duration timeout) {
-  const std::int32_t seqid = last_seqid_ = (last_seqid_ + 1) & 0x7fffffff;
+  const std::int32_t seqid = last_seqid_ = next(last_seqid_);
   try {
     set_timeout(timeout);
     protocol_->writeMessageBegin(std::string(service) + ":" + method,
@@ -94,7 +99,8 @@ Status Connection::send_call(std::string_view service, const std::string& method
 template <class Presult>
 Status Connection::receive(const std::string& method, Presult& result) {
   try {
-    TROTH_ASSIGN_OR_RETURN(const bool has_result, read_head(method, last_seqid_));
+    answered_seqid_ = next(answered_seqid_);
+    TROTH_ASSIGN_OR_RETURN(const bool has_result, read_head(method, answered_seqid_));
     if (has_result) result.read(protocol_.get());
     protocol_->readMessageEnd();
     transport_->readEnd();

@@ -25,6 +25,8 @@ constexpr Duration kDoze = std::chrono::milliseconds(20);
 /// What who flushes sends by itself: it fits into the buffer of a socket that was empty.
 constexpr std::size_t kLittleBytes = 16384;
 constexpr std::size_t kFewMessages = 16;
+/// So many calls may be under way before who flushes leaves the next one to the sender.
+constexpr std::size_t kFewFlights = 4;
 constexpr std::size_t kMaxMessageBytes = 15'000'000;  // below the receiver's frame limit
 
 /// Work that may wait behind decisions. An inquiry about a one-phase transaction stays behind its
@@ -115,12 +117,14 @@ void PeerLink::call_sender(std::unique_lock<std::mutex> lock) {
 /// Without waiting. False: the sender is needed.
 bool PeerLink::send_here() {
   if (broken_ || busy_) return false;
-  if (flight_) {
-    if (connection_->answer_state() != Connection::Answer::kHere || !finish_flight(false))
-      return false;
-  } else if (!connection_->usable()) {
-    return false;
+  while (!flights_.empty()) {
+    const auto answer = connection_->answer_state();
+    if (answer == Connection::Answer::kLost) return false;
+    if (answer == Connection::Answer::kOnItsWay) break;
+    if (!finish_flight(false)) return false;
   }
+  if (flights_.size() >= kFewFlights) return false;
+  if (flights_.empty() && !connection_->usable()) return false;
   return transmit(take_batch());
 }
 
@@ -158,10 +162,10 @@ void PeerLink::run() {
 void PeerLink::rest() {
   std::unique_lock lock(mutex_);
   if (stopping_ || !nothing_queued()) return;
-  sleep_ = flight_ ? Sleep::kLightly : Sleep::kDeeply;
+  sleep_ = flights_.empty() ? Sleep::kDeeply : Sleep::kLightly;
   const Duration quiet = clock_.now() - last_sent_;
   const Duration limit =
-      flight_ ? kDoze : std::max<Duration>(options_.ping_interval - quiet, Duration{0});
+      flights_.empty() ? std::max<Duration>(options_.ping_interval - quiet, Duration{0}) : kDoze;
   holder_ = Holder::kNobody;
   lock.unlock();
   await_call(limit);
@@ -189,11 +193,14 @@ void PeerLink::work() {
       queued = !nothing_queued();
     }
     const auto now = clock_.now();
-    if (flight_ && !queued && connection_->answer_state() == Connection::Answer::kOnItsWay) {
-      if (now - flight_->began >= options_.call_timeout) broken_ = "no answer in time";
-      break;
+    if (!flights_.empty()) {
+      if (!queued && connection_->answer_state() == Connection::Answer::kOnItsWay) {
+        if (now - flights_.front().began >= options_.call_timeout) broken_ = "no answer in time";
+        break;
+      }
+      finish_flight(queued);
+      continue;
     }
-    if (flight_ && !finish_flight(queued)) break;
     if (!connection_->usable()) {
       // Closed while idle: nothing was sent, so nothing is unknown.
       broken_ = "the peer closed the connection";
@@ -207,11 +214,14 @@ void PeerLink::work() {
 }
 
 void PeerLink::see_to_trouble() {
+  // Who is rejected once is sent again behind nobody who came later.
+  while (busy_ && !broken_ && !flights_.empty() && !stopping()) finish_flight(true);
   if (stopping()) return;
   if (broken_) {
     disconnect(*broken_);
     pause(kQuickRetry);  // the first retry is quick: most often the peer has just restarted
   } else if (std::exchange(busy_, false)) {
+    put_rejected_back();
     busy_backoff_ = std::clamp(busy_backoff_ * 2, options_.busy_backoff, kMaxBusyBackoff);
     pause(jittered(busy_backoff_));
   }
@@ -265,10 +275,12 @@ void PeerLink::disconnect(const std::string& why) {
   {
     std::lock_guard lock(mutex_);
     fd_ = -1;  // before the descriptor can be given to somebody else
-    if (flight_) status_.messages_dropped += flight_->batch.size();
+    for (const auto& flight : flights_) status_.messages_dropped += flight.batch.size();
+    for (const auto& batch : rejected_) status_.messages_dropped += batch.size();
   }
   report(false, why);
-  flight_.reset();
+  flights_.clear();
+  rejected_.clear();
   broken_.reset();
   busy_ = false;
   connection_.reset();
@@ -321,13 +333,13 @@ bool PeerLink::transmit(Batch batch) {
   v1::Peer_deliver_pargs args;
   args.request = &wire;
   last_sent_ = clock_.now();
-  flight_ = Flight{std::move(batch), batch_id_, last_sent_};
+  flights_.push_back({std::move(batch), batch_id_, last_sent_});
   const auto sent = connection_->send_call("Peer", "deliver", args, options_.call_timeout);
   if (!sent) broken_ = sent.error().context;
   return sent.has_value();
 }
 
-/// Reads the answer. False: broken_ or busy_ says what the sender has to see to.
+/// Reads the oldest answer. False: broken_ or busy_ says what the sender has to see to.
 bool PeerLink::finish_flight(bool waited) {
   v1::DeliverResponse answer;
   v1::Peer_deliver_presult result;
@@ -336,37 +348,42 @@ bool PeerLink::finish_flight(bool waited) {
   if (called) {
     if (auto declared = declared_error(result))
       called = fail(std::move(declared->error));
-    else if (answer.batch_id != flight_->id)
+    else if (answer.batch_id != flights_.front().id)
       called = fail(ErrorCode::kInternal, "answered about another batch");
   }
   if (!called) {
     broken_ = called.error().context;
     return false;
   }
-  auto flight = *std::exchange(flight_, std::nullopt);
-  busy_ = answer.status == v1::DeliverStatus::BUSY;
+  auto flight = std::move(flights_.front());
+  flights_.pop_front();
+  const bool busy = answer.status == v1::DeliverStatus::BUSY;
   {
     std::lock_guard lock(mutex_);
     ++status_.batches_sent;
-    if (!busy_) status_.messages_sent += flight.batch.size();
+    if (!busy) status_.messages_sent += flight.batch.size();
     // Of one that nobody waited for, nobody knows when it came.
     if (waited)
       status_.rtt_us =
           std::chrono::duration_cast<std::chrono::microseconds>(clock_.now() - flight.began)
               .count();
   }
-  if (busy_) {
-    put_back(std::move(flight.batch));
+  if (busy) {
+    rejected_.push_back(std::move(flight.batch));
+    busy_ = true;
     return false;
   }
   busy_backoff_ = Duration{0};
   return true;
 }
 
-void PeerLink::put_back(Batch batch) {
+void PeerLink::put_rejected_back() {
   std::lock_guard lock(mutex_);
-  urgent_.put_back(std::move(batch.urgent));
-  bulk_.put_back(std::move(batch.bulk));
+  for (auto batch = rejected_.rbegin(); batch != rejected_.rend(); ++batch) {
+    urgent_.put_back(std::move(batch->urgent));
+    bulk_.put_back(std::move(batch->bulk));
+  }
+  rejected_.clear();
 }
 
 void PeerLink::drop_queued() {

@@ -1,16 +1,18 @@
 #pragma once
 // One link to one peer: a bounded outbox and the thread that empties it. While that thread has
-// nothing to do, who flushes sends by itself, and reads the answer to the call before if it has
+// nothing to do, who flushes sends by itself, and reads the answers to earlier calls that have
 // come; the thread is for whatever might have to wait. Internal to PeerLinks.
 
 #include <troth_idl/Peer.h>
 
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <random>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "thrift/connection.h"
 #include "thrift/loop_waker.h"
@@ -79,7 +81,7 @@ class PeerLink {
   bool finish_flight(bool waited);
   void see_to_trouble();
   static void write_messages(v1::DeliverRequest& wire, const Batch& batch);
-  void put_back(Batch batch);
+  void put_rejected_back();
   void drop_queued();
   void report(bool connected, const std::string& error);
   /// Sleeps; wakes early when stopped or, while not connected, when the address changes.
@@ -111,9 +113,10 @@ class PeerLink {
 
   // The holder's.
   std::unique_ptr<Connection> connection_;  // made and destroyed by the sender
-  std::optional<Flight> flight_;
-  std::optional<std::string> broken_;  // why the connection is to be closed
-  bool busy_ = false;                  // the peer was; the sender pauses
+  std::deque<Flight> flights_;              // the oldest, which is answered first, in front
+  std::vector<Batch> rejected_;             // the peer was busy; in the order they were sent
+  std::optional<std::string> broken_;       // why the connection is to be closed
+  bool busy_ = false;                       // the peer was; the sender pauses
   Epoch receiver_epoch_;
   std::int64_t batch_id_ = 0;
   MonotonicTime last_sent_;

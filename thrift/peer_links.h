@@ -1,8 +1,9 @@
 #pragma once
-// Links to peers: one sender thread and one connection per peer. Everything queued while the
-// previous call was in flight goes out in the next one, so batches grow under load and an idle link
-// adds no latency (docs/design/rpc.md 1.3). A failed call means "unknown": its messages are dropped
-// and the connection closed, because the machines re-send what they still need.
+// Links to peers: one sender thread and one connection per peer. What is queued while calls are in
+// flight goes out in the next one, so batches grow under load; a little goes out at once, behind up
+// to three calls that are not answered yet. A failed call means "unknown": its messages are dropped
+// and the connection closed, because the machines re-send what they still need. Where a peer was
+// busy for one call and not for a later one, messages change their order, as they may anyway.
 
 #include <cstddef>
 #include <map>

@@ -39,7 +39,7 @@ void write_output(const char* message) {
 
 }  // namespace
 
-std::shared_ptr<att::TTransport> buffered(std::shared_ptr<att::TTransport> socket) {
+std::shared_ptr<att::TBufferedTransport> buffered(std::shared_ptr<att::TTransport> socket) {
   // Frames are written in one piece, past the buffer for writing.
   constexpr std::uint32_t kReadBytes = 32768;
   constexpr std::uint32_t kWriteBytes = 512;

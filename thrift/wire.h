@@ -20,7 +20,7 @@ struct WireLimits {
 };
 
 /// Below a framed transport: a frame and its length come in one system call.
-std::shared_ptr<apache::thrift::transport::TTransport> buffered(
+std::shared_ptr<apache::thrift::transport::TBufferedTransport> buffered(
     std::shared_ptr<apache::thrift::transport::TTransport> socket);
 
 /// A framed transport that does not die after 100 MB (THRIFT-5492: the message size counter of the

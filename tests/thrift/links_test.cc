@@ -92,7 +92,32 @@ TEST_CASE("hello first, then messages with the header as published") {
   CHECK(sender.status().since_unix_ms > 0);
 }
 
-TEST_CASE("what queues during a call travels together, decisions first, within the limits") {
+TEST_CASE("a few calls do not wait for the answer to the one before") {
+  Receiver receiver;
+  Sender sender(receiver.address());
+  REQUIRE(sender.links->start());
+  REQUIRE(sender.wait_connected(true));
+  bool together = false;
+  std::uint64_t n = 0;
+  // The link's own thread may be about just then; it waits for answers.
+  for (int attempt = 0; attempt < 100 && !together; ++attempt) {
+    const int before = receiver.peer.delivers;
+    const auto batches = receiver.peer.batch_sizes.size();
+    receiver.peer.set_hold(true);
+    for (int i = 0; i < 3; ++i) sender.send(++n);
+    REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.delivers > before; }));
+    const bool all_left = sender.status().queued == 0;  // and none is answered
+    receiver.peer.set_hold(false);
+    REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.messages.size() == n; }));
+    together = all_left && receiver.peer.batch_sizes.size() == batches + 3;
+  }
+  CHECK(together);
+  for (std::uint64_t i = 1; i <= n; ++i)
+    CHECK(protocol::gtid_of(receiver.peer.messages[i - 1]) == gtid_of(i));
+  CHECK(receiver.peer.hellos.size() == 1);
+}
+
+TEST_CASE("what queues during calls travels together, decisions first, within the limits") {
   Receiver receiver;
   PeerLinksOptions options;
   options.max_batch_messages = 100;
@@ -100,18 +125,23 @@ TEST_CASE("what queues during a call travels together, decisions first, within t
   REQUIRE(sender.links->start());
   REQUIRE(sender.wait_connected(true));
   receiver.peer.set_hold(true);
-  sender.send(1);
+  // More at once than who flushes sends by itself: the sender's, which waits for the answer.
+  for (std::uint64_t n = 1; n <= 20; ++n)
+    sender.links->send(name("db1"), protocol::Ack{gtid_of(n)});
+  sender.links->flush();
   REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.delivers == 1; }));
   protocol::Prepare prepare;
   prepare.gtid = gtid_of(1000);
   sender.links->send(name("db1"), prepare);
-  for (std::uint64_t n = 2; n <= 150; ++n) sender.send(n);
+  for (std::uint64_t n = 21; n <= 170; ++n)
+    sender.links->send(name("db1"), protocol::Ack{gtid_of(n)});
+  sender.links->flush();
   receiver.peer.set_hold(false);
-  REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.messages.size() == 151; }));
-  CHECK(receiver.peer.batch_sizes == std::vector<std::size_t>{1, 100, 50});
-  for (std::uint64_t n = 1; n <= 150; ++n)
+  REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.messages.size() == 171; }));
+  CHECK(receiver.peer.batch_sizes == std::vector<std::size_t>{20, 100, 51});
+  for (std::uint64_t n = 1; n <= 170; ++n)
     CHECK(protocol::gtid_of(receiver.peer.messages[n - 1]) == gtid_of(n));
-  CHECK(protocol::gtid_of(receiver.peer.messages[150]) == gtid_of(1000));
+  CHECK(protocol::gtid_of(receiver.peer.messages[170]) == gtid_of(1000));
 }
 
 TEST_CASE("large messages are cut by bytes and travel alone if need be") {
@@ -137,16 +167,27 @@ TEST_CASE("large messages are cut by bytes and travel alone if need be") {
   CHECK(receiver.peer.batch_sizes == std::vector<std::size_t>{1, 1, 1, 1});
 }
 
-TEST_CASE("BUSY keeps the messages and their order") {
+TEST_CASE("BUSY keeps the messages, and the order of those it was said of") {
   Receiver receiver;
-  receiver.peer.busy_times = 3;
   Sender sender(receiver.address());
   REQUIRE(sender.links->start());
   REQUIRE(sender.wait_connected(true));
+  {
+    std::lock_guard lock(receiver.peer.mutex);
+    receiver.peer.busy_times = 3;
+  }
+  receiver.peer.set_hold(true);  // so that several calls are under way
   for (std::uint64_t n = 1; n <= 20; ++n) sender.send(n);
+  receiver.peer.set_hold(false);
   REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.messages.size() == 20; }));
-  for (std::uint64_t n = 1; n <= 20; ++n)
-    CHECK(protocol::gtid_of(receiver.peer.messages[n - 1]) == gtid_of(n));
+  std::vector<std::size_t> position(21);
+  for (std::size_t i = 0; i < 20; ++i)
+    for (std::uint64_t n = 1; n <= 20; ++n)
+      if (protocol::gtid_of(receiver.peer.messages[i]) == gtid_of(n)) position[n] = i;
+  // The fourth call may have been taken before they came again.
+  CHECK(position[1] < position[2]);
+  CHECK(position[2] < position[3]);
+  for (std::uint64_t n = 5; n < 20; ++n) CHECK(position[n] < position[n + 1]);
   CHECK(receiver.peer.hellos.size() == 1);  // BUSY is no reason to reconnect
   CHECK(sender.status().messages_dropped == 0);
 }
