@@ -9,6 +9,5 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bash tests/install-packages.sh
 bash tests/install-packages.sh $(cat bench/packages.txt)
-cmake --preset release -B build-bench -DTROTH_BUILD_PEERS=ON >/dev/null
-cmake --build build-bench --target troth troth-coordinator troth-participant troth-peers >/dev/null
+TROTH_TARGETS="troth troth-coordinator troth-participant troth-peers" bash packaging/build.sh build-bench -DTROTH_BUILD_PEERS=ON
 exec python3 bench/report.py --bin build-bench/bin --out build-bench/report.json "$@"

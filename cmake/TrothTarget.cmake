@@ -4,7 +4,8 @@ function(troth_compile_rules target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 raises false alarms on std::string concatenation (PR105329, PR105651), others at each level of optimisation.
-    target_compile_options(${target} PRIVATE -Wno-restrict -Wno-error=stringop-overflow $<$<BOOL:${TROTH_SANITIZE}>:-Wno-error=array-bounds>)
+    target_compile_options(${target} PRIVATE -Wno-restrict -Wno-error=stringop-overflow $<$<BOOL:${TROTH_SANITIZE}>:-Wno-error=array-bounds>
+      $<$<BOOL:${TROTH_PROFILE}>:-Wno-error>)
   endif()
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<INSTALL_INTERFACE:include/troth>)
   if(TROTH_FAILPOINTS)

@@ -8,8 +8,7 @@ system=no
 bash tests/install-packages.sh
 bash tests/install-packages.sh lintian dpkg-dev fakeroot man-db
 build=$(realpath -m "${TROTH_PACKAGES_BUILD:-build-packages}")
-cmake -B "$build" --preset release -DCMAKE_INSTALL_PREFIX=/usr ${TROTH_CMAKE_FLAGS:-} >/dev/null
-nice cmake --build "$build" -j "${TROTH_JOBS:-$(nproc)}"
+nice bash packaging/build.sh "$build" -DCMAKE_INSTALL_PREFIX=/usr ${TROTH_CMAKE_FLAGS:-}
 rm -f "$build"/*.deb
 (cd "$build" && fakeroot cpack -G DEB >/dev/null)
 ls "$build"/*.deb
