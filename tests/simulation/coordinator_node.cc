@@ -61,10 +61,10 @@ void CoordinatorNode::commit(const Gtid& gtid, InteractivePort::SubmitDone done)
 }
 
 bool CoordinatorNode::quiet() const {
-  if (!engine_) return false;
+  if (!engine_ || log_->durable() != log_->appended()) return false;
   for (const auto& [name, value] : status().counters)
     if (name == "live" && value > 0) return false;
-  return log_->durable() == log_->appended();
+  return true;
 }
 
 }  // namespace troth::simulation

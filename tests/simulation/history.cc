@@ -134,12 +134,14 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
   const auto lost = [this] { return world_.random.percent(network_.faults.loss_percent); };
   world_.after(milliseconds(1500), [finish] { finish(nullptr); });
   if (lost()) return;
-  world_.after(world_.between(std::chrono::microseconds(50), milliseconds(2)), [=, this] {
+  const auto delay = [this] {
+    return world_.between(std::chrono::microseconds(50), milliseconds(2));
+  };
+  world_.after(delay(), [=, this, submit = std::move(submit)]() mutable {
     if (!coordinator->alive()) return finish(nullptr);
-    coordinator->submit(submit, [=, this](SubmitReply reply) {
+    coordinator->submit(std::move(submit), [=, this](SubmitReply reply) {
       if (lost()) return;
-      world_.after(world_.between(std::chrono::microseconds(50), milliseconds(2)),
-                   [finish, reply = std::move(reply)] { finish(&reply); });
+      world_.after(delay(), [finish, reply = std::move(reply)] { finish(&reply); });
     });
   });
 }

@@ -29,8 +29,8 @@ Station* Network::find(const NodeName& name) {
   return found == stations_.end() ? nullptr : found->second;
 }
 
-std::optional<Duration> Network::passage(const NodeName& from, const NodeName& to) {
-  if (cuts_.count({from, to}) != 0) return std::nullopt;
+std::optional<Duration> Network::passage(const Station* from, const Station* to) {
+  if (!cuts_.empty() && cuts_.count({from, to}) != 0) return std::nullopt;
   if (world_.random.percent(faults.loss_percent)) return std::nullopt;
   return world_.between(faults.delay_min, faults.delay_max);
 }
@@ -50,8 +50,10 @@ void Links::learn_address(const NodeName& peer, const std::string&) {
 }
 
 void Links::open(const NodeName& peer) {
-  links_[peer];
-  network_.world().after(Duration{0}, [self = shared_from_this(), peer] { self->connect(peer); });
+  auto& link = links_[peer];
+  link.peer = peer;
+  link.station = network_.find(peer);
+  network_.world().after(Duration{0}, [self = shared_from_this(), &link] { self->connect(link); });
 }
 
 void Links::send(const NodeName& peer, Message message) {
@@ -60,60 +62,54 @@ void Links::send(const NodeName& peer, Message message) {
   auto& link = found->second;
   (is_bulk(message) ? link.bulk : link.urgent).push_back(std::move(message));
   network_.world().after(std::chrono::microseconds(5),
-                         [self = shared_from_this(), peer] { self->pump(peer); });
+                         [self = shared_from_this(), &link] { self->pump(link); });
 }
 
-void Links::down(const NodeName& peer, const char* why) {
+void Links::down(Link& link, const char* why) {
   if (stopped_) return;
-  auto& link = links_.at(peer);
   link.phase = Phase::kDown;
   link.urgent.clear();
   link.bulk.clear();
   ++link.attempt;
   auto& world = network_.world();
-  world.trace("{} -> {} link down: {}", self_.name(), peer, why);
+  world.trace("{} -> {} link down: {}", self_.name(), link.peer, why);
   world.after(world.between(milliseconds(5), milliseconds(60)),
-              [self = shared_from_this(), peer] { self->connect(peer); });
+              [self = shared_from_this(), &link] { self->connect(link); });
 }
 
-void Links::connect(const NodeName& peer) {
-  if (stopped_) return;
-  auto& link = links_.at(peer);
-  if (link.phase != Phase::kDown) return;
-  auto* station = network_.find(peer);
-  const auto there = network_.passage(self_.name(), peer);
-  const auto back = network_.passage(peer, self_.name());
-  if (station == nullptr || station->incarnation() == 0 || !there) return down(peer, "unreachable");
+void Links::connect(Link& link) {
+  if (stopped_ || link.phase != Phase::kDown) return;
+  const auto* station = link.station;
+  const auto there = network_.passage(&self_, station);
+  const auto back = network_.passage(station, &self_);
+  if (station == nullptr || station->incarnation() == 0 || !there) return down(link, "unreachable");
   link.phase = Phase::kGreeting;
   const auto attempt = ++link.attempt;
-  auto hello = self_.handler().make_hello(peer);
-  const auto incarnation = station->incarnation();
   network_.world().after(
-      *there, [self = shared_from_this(), station, incarnation, hello, back, peer, attempt] {
-        if (station->incarnation() != incarnation) {
-          if (self->links_.at(peer).attempt == attempt)
-            self->down(peer, "peer died while greeting");
+      *there, [self = shared_from_this(), incarnation = station->incarnation(),
+               hello = self_.handler().make_hello(link.peer), back, &link, attempt] {
+        if (link.station->incarnation() != incarnation) {
+          if (link.attempt == attempt) self->down(link, "peer died while greeting");
           return;
         }
-        const auto reply = station->handler().hello(hello);
+        auto reply = link.station->handler().hello(hello);
         if (!back) {
-          if (self->links_.at(peer).attempt == attempt)
-            self->down(peer, "no answer to the greeting");
+          if (link.attempt == attempt) self->down(link, "no answer to the greeting");
           return;
         }
-        self->network_.world().after(*back, [self, peer, attempt, reply, incarnation] {
-          self->welcome(peer, attempt, reply, incarnation);
-        });
+        self->network_.world().after(*back,
+                                     [self, &link, attempt, reply = std::move(reply), incarnation] {
+                                       self->welcome(link, attempt, reply, incarnation);
+                                     });
       });
 }
 
-void Links::welcome(const NodeName& peer, std::uint64_t attempt, const HelloReply& reply,
+void Links::welcome(Link& link, std::uint64_t attempt, const HelloReply& reply,
                     std::uint64_t incarnation) {
   if (stopped_) return;
-  auto& link = links_.at(peer);
   if (link.attempt != attempt || link.phase != Phase::kGreeting) return;
-  if (!self_.handler().welcomed(peer, reply)) {
-    if (!stopped_) down(peer, "not welcome");
+  if (!self_.handler().welcomed(link.peer, reply)) {
+    if (!stopped_) down(link, "not welcome");
     return;
   }
   if (stopped_) return;
@@ -121,24 +117,23 @@ void Links::welcome(const NodeName& peer, std::uint64_t attempt, const HelloRepl
   link.receiver_epoch = reply.position.epoch;
   link.peer_incarnation = incarnation;
   LinkStatus status;
-  status.peer = peer;
+  status.peer = link.peer;
   status.connected = true;
   self_.handler().link_changed(status);
-  ping(peer);
+  ping(link);
 }
 
 // A batch now and then, be it empty, keeps the peer informed and notices a dead one.
-void Links::ping(const NodeName& peer) {
+void Links::ping(Link& link) {
   if (stopped_) return;
-  auto& link = links_.at(peer);
-  if (link.phase == Phase::kIdle) call(peer);
-  const auto attempt = link.attempt;
-  network_.world().after(milliseconds(300), [self = shared_from_this(), peer, attempt] {
-    if (!self->stopped_ && self->links_.at(peer).attempt == attempt) self->ping(peer);
-  });
+  if (link.phase == Phase::kIdle) call(link);
+  network_.world().after(milliseconds(300),
+                         [self = shared_from_this(), &link, attempt = link.attempt] {
+                           if (!self->stopped_ && link.attempt == attempt) self->ping(link);
+                         });
 }
 
-Batch Links::take(const NodeName&, Link& link) {
+Batch Links::take(Link& link) {
   Batch batch;
   batch.header = {self_.name(), published_.position, link.receiver_epoch, published_.ended_below,
                   kPeerProtocolVersion};
@@ -151,56 +146,52 @@ Batch Links::take(const NodeName&, Link& link) {
   return batch;
 }
 
-void Links::pump(const NodeName& peer) {
+void Links::pump(Link& link) {
   if (stopped_) return;
-  auto& link = links_.at(peer);
-  if (link.phase == Phase::kIdle && !(link.urgent.empty() && link.bulk.empty())) call(peer);
+  if (link.phase == Phase::kIdle && !(link.urgent.empty() && link.bulk.empty())) call(link);
 }
 
-void Links::call(const NodeName& peer) {
-  auto& link = links_.at(peer);
+void Links::call(Link& link) {
   auto& world = network_.world();
-  auto batch = take(peer, link);
-  if (network_.observer) network_.observer(batch, peer);
+  auto batch = take(link);
+  if (network_.observer) network_.observer(batch, link.peer);
   link.phase = Phase::kBusy;
   const auto attempt = link.attempt;
   const auto incarnation = link.peer_incarnation;
-  const auto there = network_.passage(self_.name(), peer);
-  const auto back = network_.passage(peer, self_.name());
-  const bool alive = network_.find(peer)->incarnation() == incarnation;
+  const auto there = network_.passage(&self_, link.station);
+  const auto back = network_.passage(link.station, &self_);
+  const bool alive = link.station->incarnation() == incarnation;
   if (there && alive) {
     if (world.random.percent(network_.faults.duplicate_percent))
-      carry(peer, batch, *there + world.between(Duration{1}, milliseconds(400)), incarnation);
+      carry(link, batch, *there + world.between(Duration{1}, milliseconds(400)), incarnation);
     const bool work = std::any_of(batch.messages.begin(), batch.messages.end(), is_work);
     const bool late = world.random.percent(network_.faults.late_percent) ||
                       (work && world.random.percent(network_.faults.late_work_percent));
-    carry(peer, std::move(batch), late ? *there + network_.lateness() : *there, incarnation);
+    carry(link, std::move(batch), late ? *there + network_.lateness() : *there, incarnation);
     if (!late && back) {
-      world.after(*there + *back, [self = shared_from_this(), peer, attempt] {
-        auto& answered = self->links_.at(peer);
-        if (self->stopped_ || answered.attempt != attempt) return;
-        answered.phase = Phase::kIdle;
-        self->pump(peer);
+      world.after(*there + *back, [self = shared_from_this(), &link, attempt] {
+        if (self->stopped_ || link.attempt != attempt) return;
+        link.phase = Phase::kIdle;
+        self->pump(link);
       });
       return;
     }
   }
-  world.after(milliseconds(40), [self = shared_from_this(), peer, attempt] {
-    if (!self->stopped_ && self->links_.at(peer).attempt == attempt)
-      self->down(peer, "a call was not answered");
+  world.after(milliseconds(40), [self = shared_from_this(), &link, attempt] {
+    if (!self->stopped_ && link.attempt == attempt) self->down(link, "a call was not answered");
   });
 }
 
-void Links::carry(const NodeName& peer, Batch batch, Duration delay, std::uint64_t incarnation) {
-  auto* station = network_.find(peer);
+void Links::carry(const Link& link, Batch batch, Duration delay, std::uint64_t incarnation) {
   auto* world = &network_.world();
-  const bool proxy = network_.faults.proxies;
-  world->after(delay, [station, world, batch = std::move(batch), incarnation, proxy] {
+  world->after(delay, [station = link.station, world, batch = std::move(batch), incarnation,
+                       proxy = network_.faults.proxies]() mutable {
     if (station->incarnation() != incarnation && (!proxy || station->incarnation() == 0)) return;
-    for (const auto& message : batch.messages)
-      world->trace("{} <- {} {} {}", station->name(), batch.header.sender, name_of(message),
-                   gtid_of(message));
-    static_cast<void>(station->handler().deliver(batch));
+    if (world->tracing())
+      for (const auto& message : batch.messages)
+        world->trace("{} <- {} {} {}", station->name(), batch.header.sender, name_of(message),
+                     gtid_of(message));
+    static_cast<void>(station->handler().deliver(std::move(batch)));
   });
 }
 

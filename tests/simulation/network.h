@@ -33,21 +33,22 @@ class Network {
  public:
   explicit Network(World& world) : world_(world) {}
 
+  /// Before anything is sent; a station stays for ever.
   void attach(Station& station) { stations_[station.name()] = &station; }
   Station* find(const NodeName& name);
 
   /// Nothing gets from `from` to `to` any more; the other direction may still work.
-  void cut(const NodeName& from, const NodeName& to) { cuts_.insert({from, to}); }
+  void cut(const NodeName& from, const NodeName& to) { cuts_.insert({find(from), find(to)}); }
   void heal() { cuts_.clear(); }
   /// Both directions between two.
   void heal(const NodeName& one, const NodeName& other) {
-    cuts_.erase({one, other});
-    cuts_.erase({other, one});
+    cuts_.erase({find(one), find(other)});
+    cuts_.erase({find(other), find(one)});
   }
   NetworkFaults faults;
 
   /// Whether something sent now arrives, and when.
-  std::optional<Duration> passage(const NodeName& from, const NodeName& to);
+  std::optional<Duration> passage(const Station* from, const Station* to);
   /// How much later than usual a late batch arrives.
   Duration lateness();
   World& world() { return world_; }
@@ -58,7 +59,7 @@ class Network {
  private:
   World& world_;
   std::map<NodeName, Station*> stations_;
-  std::set<std::pair<NodeName, NodeName>> cuts_;
+  std::set<std::pair<const Station*, const Station*>> cuts_;
 };
 
 /// The sending half of one process: dies with it.
@@ -75,6 +76,8 @@ class Links final : public protocol::Transport, public std::enable_shared_from_t
  private:
   enum class Phase { kDown, kGreeting, kIdle, kBusy };
   struct Link {
+    NodeName peer;
+    Station* station = nullptr;  // of the peer; nullptr: there is none
     Phase phase = Phase::kDown;
     std::uint64_t attempt = 0;  // answers to earlier ones are ignored
     Epoch receiver_epoch;
@@ -82,17 +85,17 @@ class Links final : public protocol::Transport, public std::enable_shared_from_t
     std::deque<protocol::Message> urgent, bulk;
   };
 
+  // Links stay where they are as long as this lives, which whatever is planned sees to.
   void open(const NodeName& peer);
-  void connect(const NodeName& peer);
-  void welcome(const NodeName& peer, std::uint64_t attempt, const protocol::HelloReply& reply,
+  void connect(Link& link);
+  void welcome(Link& link, std::uint64_t attempt, const protocol::HelloReply& reply,
                std::uint64_t incarnation);
-  void pump(const NodeName& peer);
-  void call(const NodeName& peer);
-  void ping(const NodeName& peer);
-  void down(const NodeName& peer, const char* why);
-  protocol::Batch take(const NodeName& peer, Link& link);
-  void carry(const NodeName& peer, protocol::Batch batch, Duration delay,
-             std::uint64_t incarnation);
+  void pump(Link& link);
+  void call(Link& link);
+  void ping(Link& link);
+  void down(Link& link, const char* why);
+  protocol::Batch take(Link& link);
+  void carry(const Link& link, protocol::Batch batch, Duration delay, std::uint64_t incarnation);
 
   Network& network_;
   Station& self_;

@@ -94,12 +94,6 @@ Node::~Node() {
   if (log_) log_->stop();
 }
 
-void Node::later(Duration delay, std::function<void()> event) {
-  world_.after(delay, [this, incarnation = incarnation_, event = std::move(event)] {
-    if (incarnation_current_ == incarnation) event();
-  });
-}
-
 void Node::cut_power_after(std::uint64_t steps) {
   const auto last = disk_.steps() + steps;
   disk_.set_fault([this, last](MemoryDisk::Step, std::uint64_t number) -> std::optional<Error> {
@@ -185,7 +179,7 @@ bool Node::start(std::optional<ErrorCode> expected) {
   links_ = std::make_shared<Links>(network_, *this);
   const auto opened = open();
   if (opened) {
-    world_.trace("{} ready, epoch {}", setup_.name, status().position.epoch);
+    if (world_.tracing()) world_.trace("{} ready, epoch {}", setup_.name, status().position.epoch);
     if (expected) world_.violation("damage is told", "{} starts on a damaged log", setup_.name);
     links_->start(setup_.peers);
     return true;

@@ -98,7 +98,12 @@ class Node : public Station, protected protocol::PeerHandler {
   virtual void drop() = 0;
   virtual void lose_power() {}
   /// Runs what was planned only if the same process still lives.
-  void later(Duration delay, std::function<void()> event);
+  template <class F>
+  void later(Duration delay, F event) {
+    world_.after(delay, [this, incarnation = incarnation_, event = std::move(event)]() mutable {
+      if (incarnation_current_ == incarnation) event();
+    });
+  }
   void fatal(const Error& error);
   void start_log(std::unique_ptr<wal::Writer> writer);
   void collect_alarms();

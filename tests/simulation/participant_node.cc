@@ -65,12 +65,12 @@ void ParticipantNode::work() {
     results.emplace_back(participant::WorkerFailed{done.error()});
   if (runner_->has_more() && !std::exchange(working_, true))
     later(microseconds(5), [this] { work(); });
-  auto shared = std::make_shared<std::vector<participant::WorkerResult>>(std::move(results));
-  later(world_.between(Duration{0}, microseconds(40)), [this, shared] {
-    call([&](participant::Engine& engine) {
-      for (auto& result : *shared) engine.on_worker(std::move(result), steady_->now());
-    });
-  });
+  later(world_.between(Duration{0}, microseconds(40)),
+        [this, results = std::move(results)]() mutable {
+          call([&](participant::Engine& engine) {
+            for (auto& result : results) engine.on_worker(std::move(result), steady_->now());
+          });
+        });
 }
 
 std::function<void()> ParticipantNode::snapshot() {
@@ -81,11 +81,10 @@ std::function<void()> ParticipantNode::snapshot() {
 }
 
 bool ParticipantNode::quiet() const {
-  if (!engine_) return false;
+  if (!engine_ || log_->durable() != log_->appended() || store_->unflushed() > 0) return false;
   const auto resources = store_->status();
   if (resources.branches_waiting + resources.branches_executed + resources.locks > 0) return false;
-  if (status().in_doubt > 0 || engine_->busy_branches() > 0) return false;
-  return log_->durable() == log_->appended() && store_->unflushed() == 0;
+  return engine_->busy_branches() == 0 && status().in_doubt == 0;
 }
 
 }  // namespace troth::simulation

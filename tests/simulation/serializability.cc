@@ -10,6 +10,9 @@ namespace troth::simulation {
 namespace {
 
 enum class Edge : std::uint8_t { kWrite, kRead, kAnti, kTime };
+constexpr unsigned bit(Edge edge) {
+  return 1U << static_cast<unsigned>(edge);
+}
 using ListKey = std::pair<NodeName, std::int64_t>;
 
 struct Graph {
@@ -25,9 +28,8 @@ struct Graph {
 };
 
 /// A cycle as indices of transactions with the edge that leaves each; empty if there is none among
-/// the edges that `allowed` admits.
-std::vector<std::pair<std::size_t, Edge>> find_cycle(const Graph& graph,
-                                                     const std::set<Edge>& allowed) {
+/// the edges that `allowed` admits, as bits.
+std::vector<std::pair<std::size_t, Edge>> find_cycle(const Graph& graph, unsigned allowed) {
   const auto size = graph.out.size();
   std::vector<int> color(size, 0);
   std::vector<std::pair<std::size_t, std::size_t>> stack;  // node, next arrow
@@ -43,7 +45,7 @@ std::vector<std::pair<std::size_t, Edge>> find_cycle(const Graph& graph,
         continue;
       }
       const auto arrow = graph.out[node][next++];
-      if (allowed.count(arrow.edge) == 0 || color[arrow.to] == 2) continue;
+      if ((allowed & bit(arrow.edge)) == 0 || color[arrow.to] == 2) continue;
       if (color[arrow.to] == 0) {
         color[arrow.to] = 1;
         stack.emplace_back(arrow.to, 0);
@@ -122,10 +124,13 @@ class Checker {
 
   // What was answered before another began came before it (strict serializability).
   void add_time() {
+    std::vector<const Request*> took;
+    for (const auto& request : requests_)
+      if (took_place(request)) took.push_back(&request);
     for (const auto& earlier : requests_)
-      for (const auto& later : requests_)
-        if (earlier.told == Told::kCommitted && earlier.ended < later.began && took_place(later))
-          graph_.add(earlier.number, later.number, Edge::kTime);
+      for (const auto* later : took)
+        if (earlier.told == Told::kCommitted && earlier.ended < later->began)
+          graph_.add(earlier.number, later->number, Edge::kTime);
   }
   bool took_place(const Request& request) const {
     if (request.told == Told::kCommitted) return true;
@@ -137,11 +142,13 @@ class Checker {
   }
 
   void report() {
-    const std::pair<const char*, std::set<Edge>> classes[] = {
-        {"G0", {Edge::kWrite}},
-        {"G1c", {Edge::kWrite, Edge::kRead}},
-        {"G2", {Edge::kWrite, Edge::kRead, Edge::kAnti}},
-        {"real time", {Edge::kWrite, Edge::kRead, Edge::kAnti, Edge::kTime}},
+    constexpr auto kG1 = bit(Edge::kWrite) | bit(Edge::kRead);
+    constexpr auto kG2 = kG1 | bit(Edge::kAnti);
+    constexpr std::pair<const char*, unsigned> classes[] = {
+        {"G0", bit(Edge::kWrite)},
+        {"G1c", kG1},
+        {"G2", kG2},
+        {"real time", kG2 | bit(Edge::kTime)},
     };
     for (const auto& [name, edges] : classes) {
       const auto cycle = find_cycle(graph_, edges);

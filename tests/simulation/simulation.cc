@@ -150,9 +150,10 @@ class Run {
   void converge(const Clients& clients) {
     for (int i = 0; i < 300 && world_.violations.empty(); ++i) {
       world_.run_until(world_.now() + milliseconds(100));
+      if (!clients.idle()) continue;
       const bool quiet =
           std::all_of(nodes_.begin(), nodes_.end(), [](const auto* node) { return node->quiet(); });
-      if (quiet && clients.idle()) return;
+      if (quiet) return;
     }
     if (!world_.violations.empty()) return;
     for (const auto* node : nodes_) {

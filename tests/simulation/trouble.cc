@@ -89,9 +89,10 @@ void Trouble::fill_disk(Node& node) {
 
 void Trouble::kill(Node& node, bool may_stay_away) {
   auto& random = world_.random;
-  const auto epoch = node.status().position.epoch;
+  const bool copy = backs_up_ && backup_.node == nullptr;
+  const auto epoch = copy ? node.status().position.epoch : Epoch();
   node.crash(random.percent(50), "killed");
-  if (backs_up_ && backup_.node == nullptr) backup_ = {&node, epoch, node.snapshot()};
+  if (copy) backup_ = {&node, epoch, node.snapshot()};
   // Who stays away for long leaves others in doubt, while they go on with other work and free
   // their logs.
   if (long_absence_ && may_stay_away && absent_ == nullptr) absent_ = &node;

@@ -5,13 +5,14 @@
 #include <fmt/format.h>
 
 #include <cstdint>
-#include <functional>
+#include <deque>
 #include <queue>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/engine_loop.h"
+#include "tests/simulation/event.h"
 #include "tests/support/random.h"
 
 namespace troth::simulation {
@@ -27,9 +28,19 @@ class World final : public Clock {
     return {1'700'000'000'000 + now_.since_start.count() / 1'000'000 + wall_jump_ms};
   }
 
-  /// Runs `event` after `delay`; events of the same instant run in the order they were planned.
-  void after(Duration delay, std::function<void()> event) {
-    events_.push({now_ + delay, ++planned_, std::move(event)});
+  /// Runs `what` after `delay`; events of the same instant run in the order they were planned.
+  template <class F>
+  void after(Duration delay, F&& what) {
+    std::uint32_t place = 0;
+    if (free_.empty()) {
+      place = static_cast<std::uint32_t>(events_.size());
+      events_.emplace_back(std::forward<F>(what));
+    } else {
+      place = free_.back();
+      free_.pop_back();
+      events_[place] = Event(std::forward<F>(what));
+    }
+    queue_.push({now_ + delay, ++count_, place});
   }
   /// Somewhere in [low, high).
   Duration between(Duration low, Duration high) {
@@ -38,16 +49,21 @@ class World final : public Clock {
   }
   /// Runs events until `until`, or until a violation was found.
   void run_until(MonotonicTime until) {
-    while (!events_.empty() && events_.top().at <= until && violations.empty()) {
-      auto next = std::move(const_cast<Event&>(events_.top()));  // popped at once
-      events_.pop();
+    while (!queue_.empty() && queue_.top().at <= until && violations.empty()) {
+      const auto next = queue_.top();
+      queue_.pop();
       now_ = next.at;
       ++events_run;
-      next.run();
+      auto& event = events_[next.place];  // stays where it is while it plans others
+      event();
+      event = Event();
+      free_.push_back(next.place);
     }
     if (violations.empty()) now_ = until;
   }
 
+  /// Whether anybody reads the trace.
+  bool tracing() const { return tracing_; }
   template <class... Args>
   void trace(fmt::format_string<Args...> format, Args&&... args) {
     if (!tracing_) return;
@@ -70,18 +86,20 @@ class World final : public Clock {
   std::uint64_t events_run = 0;
 
  private:
-  struct Event {
+  struct Planned {
     MonotonicTime at;
     std::uint64_t order;
-    std::function<void()> run;
-    bool operator<(const Event& other) const {  // the queue's top is the greatest: earliest first
-      return std::tie(other.at, other.order) < std::tie(at, order);
+    std::uint32_t place;                          // in events_
+    bool operator<(const Planned& other) const {  // the queue's top is the greatest: earliest first
+      return at != other.at ? other.at < at : other.order < order;
     }
   };
 
-  std::priority_queue<Event> events_;
+  std::priority_queue<Planned> queue_;
+  std::deque<Event> events_;
+  std::vector<std::uint32_t> free_;  // places in events_
   MonotonicTime now_{std::chrono::seconds(1)};
-  std::uint64_t planned_ = 0;
+  std::uint64_t count_ = 0;
   const bool tracing_;
 };
 

@@ -39,8 +39,7 @@ class MemoryDisk::MemoryFile final : public File {
   Result<std::string> read_at(std::uint64_t offset, std::size_t length) const override {
     std::lock_guard lock(disk_.mutex_);
     TROTH_TRY(alive());
-    if (offset >= inode_->now.size()) return std::string();
-    return inode_->now.substr(offset, length);
+    return inode_->now.read(offset, length);
   }
 
   Status sync() override {
@@ -59,9 +58,11 @@ class MemoryDisk::MemoryFile final : public File {
     TROTH_TRY(alive());
     auto& [now, forced, changes, number] = *inode_;
     if (!changes.empty()) return {};  // dirty pages stay
-    if (offset + length >= now.size()) now.resize(forced.size(), '\0');
-    const auto end = std::min<std::uint64_t>(offset + length, forced.size());
-    if (offset < end) now.replace(offset, end - offset, forced, offset, end - offset);
+    if (offset + length >= now.size()) now.resize(forced.size());
+    if (offset == 0 && length >= forced.size())
+      now = forced;
+    else
+      now.write(offset, forced.read(offset, length));
     return {};
   }
 
@@ -132,12 +133,15 @@ Status MemoryDisk::step(Step kind) {
 }
 
 Status MemoryDisk::reserve(std::uint64_t more) {
-  if (!space_) return {};
-  std::uint64_t occupied = 0;
-  for (const auto& [path, entries] : directories_)
-    for (const auto& [name, inode] : entries.now) occupied += inode->now.size();
-  if (occupied + more <= *space_) return {};
+  if (!space_ || occupied() + more <= *space_) return {};
   return fail(ErrorCode::kNoSpace, "no space left on device");
+}
+
+std::uint64_t MemoryDisk::occupied() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [path, entries] : directories_)
+    for (const auto& [name, inode] : entries.now) bytes += inode->now.size();
+  return bytes;
 }
 
 Result<MemoryDisk::Entries*> MemoryDisk::directory_of(const std::string& path, std::string& name) {
@@ -254,24 +258,19 @@ Result<FileIdentity> MemoryDisk::identity(const std::string& path) const {
   return FileIdentity{found->second.now.at(name_of(path))->number, 1};
 }
 
-void MemoryDisk::apply(std::string& bytes, const Change& change) {
+void MemoryDisk::apply(FileBytes& bytes, const Change& change) {
   switch (change.kind) {
     case Change::Kind::kWrite:
-      if (bytes.size() < change.offset + change.data.size())
-        bytes.resize(change.offset + change.data.size(), '\0');
-      bytes.replace(change.offset, change.data.size(), change.data);
-      return;
+      return bytes.write(change.offset, change.data);
     case Change::Kind::kTruncate:
-      bytes.resize(change.offset, '\0');
-      return;
+      return bytes.resize(change.offset);
     case Change::Kind::kGrow:
-      if (bytes.size() < change.offset) bytes.resize(change.offset, '\0');
-      return;
+      return bytes.resize(std::max(bytes.size(), change.offset));
   }
 }
 
 // Each sector of it arrives or not, in any order.
-void MemoryDisk::apply_torn(std::string& bytes, const Change& change, Random& random) {
+void MemoryDisk::apply_torn(FileBytes& bytes, const Change& change, Random& random) {
   if (change.kind != Change::Kind::kWrite) {
     if (random.below(2) == 0) apply(bytes, change);
     return;
@@ -331,9 +330,8 @@ std::uint64_t MemoryDisk::steps() const {
 }
 
 std::uint64_t MemoryDisk::used() const {
-  std::uint64_t bytes = 0;
-  for (const auto& [path, content] : contents()) bytes += content.size();
-  return bytes;
+  std::lock_guard lock(mutex_);
+  return occupied();
 }
 
 Status MemoryDisk::flip(const std::string& path, std::uint64_t offset, std::uint8_t mask) {
@@ -343,9 +341,8 @@ Status MemoryDisk::flip(const std::string& path, std::uint64_t offset, std::uint
   const auto found = directory->now.find(name);
   if (found == directory->now.end() || found->second->now.size() <= offset)
     return fail(ErrorCode::kNotFound, fmt::format("{} has no byte {}", path, offset));
-  for (auto* bytes : {&found->second->now, &found->second->forced})
-    if (offset < bytes->size())
-      (*bytes)[offset] = static_cast<char>(static_cast<std::uint8_t>((*bytes)[offset]) ^ mask);
+  found->second->now.flip(offset, mask);
+  found->second->forced.flip(offset, mask);
   return {};
 }
 
@@ -357,7 +354,7 @@ std::map<std::string, std::string> MemoryDisk::contents() const {
       auto file = path;
       file += '/';
       file += name;
-      out[file] = inode->now;
+      out[file] = inode->now.all();
     }
   return out;
 }
@@ -372,7 +369,7 @@ void MemoryDisk::restore(const std::map<std::string, std::string>& contents) {
   for (const auto& [path, bytes] : contents) {
     auto inode = std::make_shared<Inode>();
     inode->number = next_inode_++;
-    inode->now = inode->forced = bytes;
+    inode->now = inode->forced = FileBytes(bytes);
     directories_[parent_of(path)].now[name_of(path)] = std::move(inode);
   }
   for (auto& [path, entries] : directories_) entries.forced = entries.now;

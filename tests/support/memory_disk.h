@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "tests/support/file_bytes.h"
 #include "tests/support/random.h"
 
 namespace troth::tests {
@@ -78,7 +79,7 @@ class MemoryDisk final : public FileSystem {
     std::string data;
   };
   struct Inode {
-    std::string now, forced;
+    FileBytes now, forced;
     std::vector<Change> changes;
     std::uint64_t number = 0;
   };
@@ -95,9 +96,10 @@ class MemoryDisk final : public FileSystem {
 
   Status step(Step kind);
   Status reserve(std::uint64_t more);
+  std::uint64_t occupied() const;
   Result<Entries*> directory_of(const std::string& path, std::string& name);
-  static void apply(std::string& bytes, const Change& change);
-  static void apply_torn(std::string& bytes, const Change& change, Random& random);
+  static void apply(FileBytes& bytes, const Change& change);
+  static void apply_torn(FileBytes& bytes, const Change& change, Random& random);
 
   mutable std::mutex mutex_;
   std::map<std::string, Entries> directories_;
