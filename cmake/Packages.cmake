@@ -28,9 +28,10 @@ Submits transactions, shows what is stuck and why, and reads the logs of
 daemons that do not start.")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "client library and embeddable agent of troth - development files
 Static libraries, headers, CMake package and Thrift interface files.")
-# Whichever provides systemd-sysusers: with or without systemd as init.
-set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers | systemd-sysusers")
-set(CPACK_DEBIAN_PARTICIPANT_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers | systemd-sysusers")
+# Whichever provides systemd-sysusers. apt takes the first alternative where none is installed, as in a container: the small
+# one, which gives way if systemd comes later. Where systemd is, it provides the second.
+set(CPACK_DEBIAN_SERVER_PACKAGE_DEPENDS "systemd-standalone-sysusers | systemd-sysusers")
+set(CPACK_DEBIAN_PARTICIPANT_PACKAGE_DEPENDS "systemd-standalone-sysusers | systemd-sysusers")
 set(CPACK_DEBIAN_SERVER_PACKAGE_RECOMMENDS troth-cli)
 set(CPACK_DEBIAN_PARTICIPANT_PACKAGE_RECOMMENDS troth-cli)
 set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libthrift-dev, libboost-dev, libssl-dev, libspdlog-dev, libfmt-dev, libexpected-dev, libisal-dev, libsqlite3-dev")
