@@ -103,7 +103,7 @@ struct Verbs {
 };
 constexpr Verbs kVerbs[] = {
     {"txn", "list show watch retry resolve forget begin commit rollback"},
-    {"participant", "list show locks drain resume orphans"},
+    {"participant", "list show locks drain resume orphans lost"},
     {"log", "dump verify stats"},
     {"config", "show check example"},
     {"completion", "bash zsh fish"},

@@ -99,8 +99,8 @@ std::pair<Gtid, std::string> facts(const Record& record) {
           },
           [](const HeuristicRecord& r) {
             return Facts{r.gtid,
-                         fmt::format("{} by {} ({}), {} decided {}", to_string(r.decision),
-                                     r.by.name, r.by.reason, r.coordinator, to_string(r.truth))};
+                         fmt::format("{} by {} ({}); {}: {}", to_string(r.decision), r.by.name,
+                                     r.by.reason, r.coordinator, to_string(r.truth))};
           },
           [](const ForgetRecord& r) {
             return Facts{r.gtid, ""};

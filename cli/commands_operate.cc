@@ -19,10 +19,11 @@ namespace {
 struct Operation {
   std::string id, reason, confirm, revision;
   std::optional<Decision> decision;
-  bool dry_run = false;
+  bool dry_run = false, forget = false;
 };
 
-Result<Operation> parse_operation(const Words& words) {
+/// `subject`: what the one word without dashes is.
+Result<Operation> parse_operation(const Words& words, std::string_view subject = "transaction") {
   Operation out;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
@@ -37,6 +38,8 @@ Result<Operation> parse_operation(const Words& words) {
       out.decision = Decision::kAbort;
     } else if (word == "--dry-run") {
       out.dry_run = true;
+    } else if (word == "--forget" && subject == "participant") {
+      out.forget = true;
     } else if (word == "--reason") {
       TROTH_ASSIGN_OR_RETURN(out.reason, next());
     } else if (word == "--confirm") {
@@ -49,6 +52,8 @@ Result<Operation> parse_operation(const Words& words) {
       out.id = word;
     }
   }
+  if (out.id.empty() && subject == "participant")
+    return fail(ErrorCode::kInvalidArgument, "which participant? give its name");
   if (out.id.empty())
     return fail(ErrorCode::kInvalidArgument, "which transaction? give its id, or its end");
   return out;
@@ -88,7 +93,8 @@ int list_participants(const Arguments& arguments, const NodeStatus& status) {
          link.draining ? "yes" : "no",
          link.rtt_us < 0 ? "-" : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000),
          std::to_string(link.queued),
-         link.connected || link.last_error.empty() ? "-" : link.last_error});
+         link.connected || link.last_error.empty() ? "-"
+                                                   : short_error(link.peer, link.last_error)});
   print_list(arguments, http::participants_view(status), "participants", "troth.participant/1",
              table, "no participants are configured");
   return kOk;
@@ -151,6 +157,27 @@ int set_drain(const Arguments& arguments, thrift::Client& client, const std::str
   return kOk;
 }
 
+// What was decided COMMIT and waits for a participant that will never come back.
+int lost(const Arguments& arguments, const Words& words) {
+  const auto asked = parse_operation(words, "participant");
+  if (!asked) return report(arguments, asked.error());
+  const auto name = NodeName::parse(asked->id);
+  if (!name) return report(arguments, name.error());
+  const auto done = client_for(arguments).declare_lost(
+      {*name, asked->forget, {arguments.by, asked->reason}, asked->confirm, asked->dry_run});
+  if (!done && done.error().code == ErrorCode::kNotFound)
+    return report(arguments, done.error().context, "troth participant list", kNotFound);
+  if (!done && done.error().code == ErrorCode::kIllegalState)
+    return report(arguments, done.error().context, "troth txn list --in-doubt", kRefused);
+  if (!done) return report(arguments, done.error());
+  if (arguments.output != Output::kTable) {
+    print_view(arguments, http::lost_view(asked->id, *done));
+    return kOk;
+  }
+  for (const auto& line : done->lines) show_text(printable(line) + "\n");
+  return kOk;
+}
+
 }  // namespace
 
 int resolve(const Arguments& arguments, const Words& words) {
@@ -198,6 +225,7 @@ int audit(const Arguments& arguments, const Words& words) {
 int participant(const Arguments& arguments, const Words& words) {
   const std::string verb = words.empty() ? "" : words[0];
   if (verb == "locks") return locks(arguments, {words.begin() + 1, words.end()});
+  if (verb == "lost") return lost(arguments, {words.begin() + 1, words.end()});
   std::string name, reason;
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (words[i] == "--reason" && i + 1 < words.size()) {
@@ -208,13 +236,13 @@ int participant(const Arguments& arguments, const Words& words) {
   }
   const bool needs_name = verb == "show" || verb == "drain" || verb == "resume";
   if ((verb != "list" && verb != "orphans" && !needs_name) || needs_name == name.empty()) {
-    const auto near = did_you_mean(verb, {"list", "show", "locks", "drain", "resume", "orphans"});
-    return report(
-        arguments,
-        "participant needs list, orphans, show NAME, locks NAME, drain NAME or resume NAME",
-        near.empty() || near == verb ? "troth help participant"
-                                     : fmt::format("troth participant {}", near),
-        kUsage);
+    const auto near =
+        did_you_mean(verb, {"list", "show", "locks", "drain", "resume", "orphans", "lost"});
+    return report(arguments,
+                  "participant needs list, orphans, or show, locks, drain, resume, lost and a NAME",
+                  near.empty() || near == verb ? "troth help participant"
+                                               : fmt::format("troth participant {}", near),
+                  kUsage);
   }
   auto client = client_for(arguments);
   if (verb == "drain" || verb == "resume")

@@ -116,32 +116,10 @@ int list(const Arguments& arguments, const Words& words) {
   return kOk;
 }
 
-// Only participants know who waits for rows.
-void ask_who_waits(const Arguments& arguments, thrift::Client& client, TransactionDetail& detail) {
-  if (detail.branches.empty() || detail.summary.state == "committed" ||
-      detail.summary.state == "aborted")
-    return;
-  const auto status = client.status();
-  if (!status || status->role != Role::kCoordinator) return;
-  for (const auto& link : status->links) {
-    const bool takes_part =
-        std::any_of(detail.branches.begin(), detail.branches.end(),
-                    [&](const BranchDetail& branch) { return branch.participant == link.peer; });
-    if (!takes_part || !link.connected) continue;
-    const auto there =
-        client_at(arguments, link.address).show_transaction(detail.summary.gtid.text());
-    if (!there) continue;
-    detail.blocked.insert(detail.blocked.end(), there->blocked.begin(), there->blocked.end());
-    detail.blocked_total += there->blocked_total;
-    detail.gave_up += there->gave_up;
-  }
-}
-
 int show(const Arguments& arguments, const std::string& id) {
   auto client = client_for(arguments);
   auto found = client.show_transaction(id);
   if (!found) return report(arguments, found.error());
-  ask_who_waits(arguments, client, *found);
   if (arguments.output == Output::kTable) {
     show_text(describe(arguments, *found));
   } else {
@@ -217,8 +195,10 @@ std::vector<std::string> blockers_of(thrift::Client& client) {
   std::map<std::string, int> counts;
   const auto found = every_transaction(client, TransactionFilter::kInDoubt);
   if (!found) return {};
-  for (const auto& summary : *found)
+  for (const auto& summary : *found) {
+    if (summary.state.starts_with("heuristic")) continue;  // an alarm tells of it
     for (const auto& name : summary.waiting_for) --counts[name.text()];
+  }
   std::vector<std::pair<int, std::string>> sorted;
   for (const auto& [name, count] : counts) sorted.emplace_back(count, name);
   std::sort(sorted.begin(), sorted.end());

@@ -170,6 +170,15 @@ class Doctor {
                   "stop it and put the newest log back, if there is one; if not, decide each "
                   "branch that the participants name",
                   "lost-coordinator"});
+    if (alarm.find("never confirmed by") != std::string::npos)
+      return add({Level::kFail, who, alarm,
+                  "YES: what they were to write there may be in no database",
+                  fmt::format("troth txn list --in-doubt -e {}   which names them", address),
+                  "lost-participant"});
+    if (alarm.find("was precommitted before this log was adopted") != std::string::npos)
+      return add({Level::kFail, who, alarm,
+                  "none, as long as nobody decides by hand: a majority of them ends it",
+                  "start its participants, all of them; it ends by itself", "lost-coordinator"});
     const bool mixed = alarm.find("MIXED") != std::string::npos;
     const bool by_hand = alarm.find("was committed here by") != std::string::npos ||
                          alarm.find("was aborted here by") != std::string::npos;
@@ -178,7 +187,9 @@ class Doctor {
          : by_hand ? "possible: a decision by hand may differ from the true one"
                    : "YES: somebody forgot what it had promised",
          by_hand ? fmt::format("troth txn list --in-doubt -e {}", address)
-                 : "do not restart anything empty; compare the databases",
+                 : fmt::format("do not restart anything empty; compare the databases. It is shown "
+                               "until {} is started again: do that when all is repaired",
+                               who),
          mixed || by_hand ? "mixed-outcome" : "alarm"});
   }
 
@@ -247,8 +258,22 @@ class Doctor {
                              return is_unprovable(alarm) && alarm.starts_with(summary.gtid.text());
                            });
       });
+      std::erase_if(*list, [](const TransactionSummary& summary) {
+        return summary.state.starts_with("heuristic");
+      });
       if (list->empty()) return;  // each has a finding of its own
       id = list->front().gtid.text();
+      if (const auto* decider = undecided_at(status, *list)) {
+        blocked = whom_it_blocks(client, id);
+        return add(
+            {Level::kWarn, who,
+             fmt::format("{} voted yes up to {} ago; {} is connected and has not decided{}",
+                         in_doubt, age_text(status.oldest_in_doubt_ms), decider->peer, blocked),
+             "none: it waits for other votes until its deadline; rows stay locked so long",
+             fmt::format("troth txn show {} -e {}   which says whose vote is missing", id,
+                         decider->address),
+             "agent-slow"});
+      }
       std::vector<std::string> names;
       for (const auto& summary : *list)
         for (const auto& name : summary.waiting_for) names.push_back(name.text());
@@ -265,6 +290,20 @@ class Doctor {
          fmt::format("repair {}, then troth txn retry --all; details: troth txn show {} -e {}",
                      blockers.empty() ? "what is named" : blockers, id, address),
          "in-doubt-blocked"});
+  }
+
+  /// The one coordinator that a participant's branches in doubt all wait for, if it is there: it
+  /// would have told them a decision.
+  static const LinkStatus* undecided_at(const NodeStatus& status,
+                                        const std::vector<TransactionSummary>& in_doubt) {
+    if (status.role == Role::kCoordinator) return nullptr;
+    const LinkStatus* out = nullptr;
+    for (const auto& link : status.links)
+      if (link.connected && std::all_of(in_doubt.begin(), in_doubt.end(), [&](const auto& summary) {
+            return summary.waiting_for == std::vector<NodeName>{link.peer};
+          }))
+        out = &link;
+    return out;
   }
 
   static std::string whom_it_blocks(thrift::Client& client, const std::string& id) {
@@ -325,7 +364,8 @@ class Doctor {
     if (!link.connected)
       return add({Level::kFail, who,
                   fmt::format("{} cannot reach it at {}: {}", coordinator.name, link.address,
-                              link.last_error.empty() ? "not connected yet" : link.last_error),
+                              link.last_error.empty() ? "not connected yet"
+                                                      : short_error(link.peer, link.last_error)),
                   "none: transactions that touch it abort; what committed is delivered later",
                   is_silence(link.last_error)
                       ? fmt::format("see whether the process of {} is stopped, or its disk or the "

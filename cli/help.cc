@@ -120,7 +120,8 @@ troth txn resolve ID --commit|--abort --reason TEXT --confirm TAIL
                            you. R (of txn show): refused if it has moved on
                            since. Refused wherever somebody knows.
 troth txn forget ID --reason TEXT --confirm TAIL
-                           a decision by hand is shown until then
+                           a decision by hand is shown until then; at the
+                           coordinator, what a lost participant never confirmed
 )help"},
       {"sql", R"help(troth sql NAME "SQL" [--param V ...] [--expect "rows = 1"] ["SQL" ...]
 troth sql --txn ID NAME "SQL" ...
@@ -158,6 +159,16 @@ troth participant drain NAME [--reason TEXT]
 troth participant resume NAME
 troth participant orphans            branches in doubt that the coordinator does
                                      not work on; exits 6 if there are any
+
+At the coordinator, of a participant that will never come back:
+troth participant lost NAME --dry-run
+                           which committed transactions wait for it, and what
+                           would follow; changes nothing
+troth participant lost NAME --reason TEXT --confirm NAME
+                           they wait no longer, stay committed, and are shown as
+                           heuristic_hazard. Refused while it is connected.
+troth participant lost NAME --forget --reason TEXT --confirm NAME
+                           what it owed has been repaired: show it no longer
 )help"},
       {"demo", R"help(troth demo [--quick] [--keep]
 
@@ -280,6 +291,8 @@ fenced or data directory in use.
                acknowledged
   one_phase    a single participant decides
   uncertain    that participant has not answered; it is being asked
+  heuristic_hazard     committed, and never confirmed by a participant that was
+                       declared lost: what it was to write may be in no database
 
 Participant
   executing    running or waiting for locks

@@ -21,6 +21,8 @@ std::string describe(const protocol::TransactionOutcome& outcome, bool headers);
 std::string describe(const Arguments& arguments, const protocol::NodeStatus& status,
                      const std::vector<std::string>& blockers);
 std::string describe(const Arguments& arguments, const protocol::TransactionDetail& detail);
+/// Without the peer's name and address, which stand beside it.
+std::string short_error(const NodeName& peer, const std::string& error);
 /// Who holds what and who waits for it, one block for each table or row.
 std::string describe_resources(const std::vector<protocol::LockedResource>& resources);
 /// What a transaction holds, and who waits for it. "" = nothing is known of either.

@@ -31,13 +31,6 @@ std::string rtt(const LinkStatus& link) {
                          : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000.0);
 }
 
-/// Without the peer's name and address, which stand beside it.
-std::string last_error(const LinkStatus& link) {
-  const auto known = fmt::format("cannot reach {} at {}: ", link.peer, link.address);
-  return link.last_error.starts_with(known) ? link.last_error.substr(known.size())
-                                            : link.last_error;
-}
-
 std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
 }
@@ -58,7 +51,8 @@ std::string links_table(const Arguments& arguments, const NodeStatus& status) {
                       "ADDRESS", "HEALTH", "RTT", "QUEUED", "LAST ERROR"});
   for (const auto& link : status.links)
     table.add({link.peer.text(), or_dash(link.address), health(link), rtt(link),
-               std::to_string(link.queued), link.connected ? "-" : or_dash(last_error(link))});
+               std::to_string(link.queued),
+               link.connected ? "-" : or_dash(short_error(link.peer, link.last_error))});
   return table.empty() ? "" : table.print(arguments.headers, terminal_width()) + "\n";
 }
 
@@ -69,7 +63,7 @@ std::string verdict(const Arguments& arguments, const NodeStatus& status,
   for (const auto& alarm : status.alarms)
     out += warn_color(arguments, "ALARM") + "  " + printable(alarm) + "\n";
   if (!status.alarms.empty())
-    out += fmt::format("data may be at risk: see docs/runbooks/alarm.md.   next: troth doctor{}\n",
+    out += fmt::format("data may be at risk: see docs/runbooks/alarm.md\nnext: troth doctor{}\n",
                        at_endpoint(arguments));
   for (const auto& [name, value] : status.counters)
     if (name == "log_full" && value > 0)
@@ -94,6 +88,13 @@ std::string verdict(const Arguments& arguments, const NodeStatus& status,
 }
 
 }  // namespace
+
+std::string short_error(const NodeName& peer, const std::string& error) {
+  const auto colon = error.find(": ");
+  return error.starts_with(fmt::format("cannot reach {} at ", peer)) && colon != std::string::npos
+             ? error.substr(colon + 2)
+             : error;
+}
 
 std::string describe(const Arguments& arguments, const NodeStatus& status,
                      const std::vector<std::string>& blockers) {
@@ -134,11 +135,14 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
   if (!summary.comment.empty()) out += fmt::format("comment      {}\n", printable(summary.comment));
   if (!detail.revision.empty()) out += fmt::format("revision     {}\n", detail.revision);
   if (!detail.branches.empty()) {
-    TablePrinter table({"PARTICIPANT", "VOTE", "STATE", "LAST ERROR", "STATEMENTS"});
+    TablePrinter table({"PARTICIPANT", "VOTE", "STATE", "LAST ERROR"});
     for (const auto& branch : detail.branches)
       table.add({branch.participant.text(), or_dash(branch.vote), branch.state,
-                 or_dash(branch.last_error), joined(branch.statements)});
+                 or_dash(short_error(branch.participant, branch.last_error))});
     out += fmt::format("\n{}", table.print(arguments.headers, terminal_width()));
+    for (const auto& branch : detail.branches)
+      for (const auto& statement : branch.statements)
+        out += fmt::format("  at {}  {}\n", branch.participant, printable(statement));
   }
   if (!detail.events.empty()) out += "\n";
   for (const auto& event : detail.events) out += "  " + printable(event) + "\n";

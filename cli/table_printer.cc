@@ -145,9 +145,26 @@ TablePrinter::Layout TablePrinter::lay_out(bool with_headers, bool leave_out_emp
   return out;
 }
 
+// Half a number is a wrong number, and a few letters say nothing: a column that would be cut to
+// that is left out, with those behind it.
+std::size_t TablePrinter::fitting(const Layout& layout, std::size_t width) {
+  constexpr std::size_t kLeast = 6;
+  std::size_t used = 0;
+  for (std::size_t i = 0; i < layout.columns.size(); ++i) {
+    const auto begin = used + (i == 0 ? 0 : 2);
+    used = begin + layout.widths[i];
+    if (used <= width) continue;
+    return i == 0 || (!layout.right[i] && begin + kLeast <= width) ? i + 1 : i;
+  }
+  return layout.columns.size();
+}
+
 std::string TablePrinter::print(bool with_headers, std::size_t width) const {
   auto layout = lay_out(with_headers, false);
   if (width > 0 && layout.total > width) layout = lay_out(with_headers, true);
+  const auto shown = width == 0 ? layout.columns.size() : fitting(layout, width);
+  const bool all = shown == layout.columns.size();
+  layout.columns.resize(shown);
   const auto line = [&](const std::vector<std::string>& cells) {
     std::string out;
     for (std::size_t i = 0; i < layout.columns.size(); ++i) {
@@ -163,6 +180,8 @@ std::string TablePrinter::print(bool with_headers, std::size_t width) const {
   };
   std::string out;
   if (with_headers) out += line(headers_);
+  if (!all && !out.empty() && display_width(out) + 2 < width)
+    out.replace(out.size() - 1, 1, "  …\n");
   for (const auto& row : rows_) out += line(row);
   return out;
 }

@@ -26,6 +26,8 @@ class TablePrinter {
     std::size_t total = 0;
   };
   Layout lay_out(bool with_headers, bool leave_out_empty) const;
+  /// How many columns of it a terminal can show.
+  static std::size_t fitting(const Layout& layout, std::size_t width);
 
   std::vector<std::string> headers_;
   std::vector<std::vector<std::string>> rows_;

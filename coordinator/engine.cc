@@ -315,12 +315,15 @@ void Engine::append(const Record& record) {
   log_.append(type_of(record), encode(record), force);
 }
 
-void Engine::alarm(std::string what, const Gtid& gtid) {
+void Engine::alarm(const std::string& what, const Gtid& gtid, Alarms::Until until,
+                   const NodeName& from) {
   count("alarms");
-  logger_.error("alarm", {{"txn", gtid}, {"what", what}});
-  constexpr std::size_t kKept = 100;
-  if (std::find(alarms_.begin(), alarms_.end(), what) != alarms_.end()) return;
-  if (alarms_.size() < kKept) alarms_.push_back(std::move(what));
+  if (alarms_.raise(what, until, gtid, from))
+    logger_.error("alarm", {{"txn", gtid}, {"what", what}});
+}
+
+void Engine::end_alarm(const Gtid& gtid, const NodeName& from) {
+  if (alarms_.end(gtid, from)) logger_.info("the cause of an alarm has ended", {{"txn", gtid}});
 }
 
 void Engine::note(Transaction& txn, Event event, Now now) {
@@ -429,6 +432,9 @@ void Engine::publish() {
   if (!before_adoption_.empty())
     ended_below = std::min(ended_below, before_adoption_.begin()->first);
   if (!ending_.empty()) ended_below = std::min(ended_below, *ending_.begin());
+  // Not everywhere: a lost participant may come back and ask the others.
+  if (!operators_.unconfirmed().empty())
+    ended_below = std::min(ended_below, operators_.unconfirmed().begin()->first.first);
   state.ended_below = ended_below;
   if (state.position == published_.position && state.ended_below == published_.ended_below) return;
   published_ = state;

@@ -14,6 +14,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/alarms.h"
 #include "base/boxed.h"
 #include "base/counters.h"
 #include "base/engine_loop.h"
@@ -120,7 +121,11 @@ class Engine {
   Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
   Result<std::int64_t> retry(const std::string& id, const protocol::Operator& by, Now now);
   Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request, Now now);
-  Result<protocol::ResolveReply> forget(const protocol::ForgetRequest& request, Now now);
+  using ResolveDone = std::function<void(Result<protocol::ResolveReply>)>;
+  using LostDone = std::function<void(Result<protocol::LostReply>)>;
+  /// Of what a lost participant owed; both are answered when it is durable (engine_lost.cc).
+  void forget(const protocol::ForgetRequest& request, ResolveDone done, Now now);
+  void declare_lost(const protocol::LostRequest& request, LostDone done, Now now);
   using DrainDone = std::function<void(Status)>;
   /// Lasts until it is resumed, over restarts too.
   void drain_participant(const NodeName& name, bool drain, const protocol::Operator& by,
@@ -146,7 +151,16 @@ class Engine {
   using Timers = std::multimap<MonotonicTime, Gtid>;
   /// One line of a timeline; made into text only when somebody looks.
   struct Event {
-    enum class Kind : std::uint8_t { kState, kRecord, kVote, kReleased, kAck, kWound, kSays };
+    enum class Kind : std::uint8_t {
+      kState,
+      kRecord,
+      kVote,
+      kReleased,
+      kAck,
+      kWound,
+      kSays,
+      kLost
+    };
     Kind kind = Kind::kState;
     std::string_view what;           ///< a literal: the state, record type, vote or decision
     const NodeName* from = nullptr;  ///< one of options_.participants
@@ -296,7 +310,9 @@ class Engine {
                        std::optional<protocol::CommitProtocol> asked) const;
   void append_live(const protocol::TwoPhaseCommit& machine);
   void adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now);
-  void alarm(std::string what, const Gtid& gtid);
+  void alarm(const std::string& what, const Gtid& gtid,
+             Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {});
+  void end_alarm(const Gtid& gtid, const NodeName& from = {});
   void schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake);
   GtidMap<Transaction>::iterator erase(GtidMap<Transaction>::iterator at);
   void checkpoint_if_due(Now now);
@@ -312,6 +328,23 @@ class Engine {
   protocol::TransactionDetail show_open(const Gtid& gtid, const Open& open, Now now) const;
   void note(Transaction& txn, Event event, Now now);
   static std::string text_of(const Transaction& txn, const Event& event);
+  bool is_connected(const NodeName& peer) const;
+  std::vector<Gtid> owed_by(const NodeName& participant) const;
+  std::vector<Gtid> unconfirmed_by(const NodeName& participant) const;
+  std::vector<Gtid> unconfirmed() const;
+  Result<protocol::LostReply> plan_lost(const protocol::LostRequest& request,
+                                        const std::vector<Gtid>& gtids) const;
+  Result<protocol::LostReply> plan_forget_lost(const protocol::LostRequest& request,
+                                               const std::vector<Gtid>& gtids) const;
+  Result<protocol::ResolveReply> plan_forget(const protocol::ForgetRequest& request) const;
+  Status may_forget(const Gtid& gtid, const NodeName& participant) const;
+  void give_up(const Gtid& gtid, const NodeName& participant, Now now);
+  void give_up_again(Now now);
+  void tell_what_was_given_up(const NodeName& participant);
+  void confirmed_after_all(const NodeName& from, const Gtid& gtid, Now now);
+  protocol::TransactionSummary summary_of_unconfirmed(const Gtid& gtid, Now now) const;
+  protocol::TransactionDetail show_unconfirmed(const Gtid& gtid, Now now) const;
+  void show_lost(protocol::NodeStatus& status) const;
   tl::unexpected<Error> why_not(const std::string& id, Now now) const;
   void audit(const std::string& action, const std::string& subject, const std::string& result,
              const protocol::Operator& by, Now now);
@@ -351,7 +384,7 @@ class Engine {
   Meters meters_;
   recovery::OperatorBook operators_;
   std::multimap<Lsn, std::function<void()>> operators_waiting_;  // to be told when durable
-  std::vector<std::string> alarms_;
+  Alarms alarms_;
   std::uint64_t next_sequence_ = 1;
   bool draining_ = false;
   bool stopped_ = false;  // has lost its memory: promises nothing any more

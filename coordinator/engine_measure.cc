@@ -85,6 +85,10 @@ void Engine::measure(Measurements& out, Now now) const {
   for (const auto& [state, n] : states) out.add("active_transactions", {{"state", state}}, n);
   for (const auto& [name, n] : blockers)
     out.add("in_doubt_transactions", {{"participant", name.text()}}, n);
+  std::map<NodeName, std::uint64_t> unconfirmed;
+  for (const auto& [key, record] : operators_.unconfirmed()) ++unconfirmed[key.second];
+  for (const auto& [name, n] : unconfirmed)
+    out.add("unconfirmed_transactions", {{"participant", name.text()}}, n);
   out.add("oldest_in_doubt_age_seconds", {}, static_cast<double>(seen.oldest_in_doubt_ms) / 1000.0);
 }
 

@@ -63,6 +63,7 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
     }
   }
   for (const auto& gtid : waiting) poke(gtid, now);
+  tell_what_was_given_up(hello.name);
   return reply;
 }
 
@@ -104,13 +105,17 @@ void Engine::on_batch(Batch batch, Now now) {
 void Engine::handle(const NodeName& from, Message message, Now now) {
   if (const auto* alarmed = std::get_if<Alarm>(&message)) {
     count("amnesia_alarms");
-    return alarm(alarmed->what, alarmed->gtid);
+    return alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from);
   }
   if (const auto* result = std::get_if<OnePhaseResult>(&message))
     return on_one_phase_result(from, *result, now);
   if (const auto* executed = std::get_if<ExecuteResult>(&message))
     return on_execute_result(from, *executed, now);
   if (const auto* wound = std::get_if<Wound>(&message)) return on_wound(from, *wound, now);
+  if (std::holds_alternative<Ack>(message)) {
+    end_alarm(gtid_of(message), from);  // whatever it reported, somebody has repaired it there
+    confirmed_after_all(from, gtid_of(message), now);
+  }
   const auto found = live_.find(gtid_of(message));
   if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
     return on_unknown(from, message, now);
@@ -170,6 +175,8 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now now) {
   if (known != recent_.end())  // a recorded outcome needs no presumption
     knows = known->second.outcome == Outcome::kCommitted ? CoordinatorKnows::kEnded
                                                          : CoordinatorKnows::kNothing;
+  else if (operators_.was_committed(gtid))
+    knows = CoordinatorKnows::kEnded;
   auto says = ParticipantSays::kNothing;
   if (std::holds_alternative<Ack>(message)) says = ParticipantSays::kCommitted;
   if (std::holds_alternative<Inquire>(message)) says = ParticipantSays::kPrepared;
@@ -219,7 +226,7 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now now) {
 bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now now) {
   const Gtid gtid = gtid_of(message);
   const auto known = recent_.find(gtid);
-  const bool presumable = may_presume(gtid) && gtid >= horizon_;
+  const bool presumable = may_presume(gtid) && gtid >= horizon_ && !operators_.was_committed(gtid);
   if (const auto* decide = std::get_if<Decide>(&message)) {
     const bool commit = decide->decision == Decision::kCommit;
     const bool contradicts = known == recent_.end()
@@ -231,6 +238,7 @@ bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now
             gtid);
     } else if (before_adoption_.erase(gtid) > 0) {
       append(DecidedRecord{gtid, decide->decision, decide->reason});
+      end_alarm(gtid);
       TransactionOutcome outcome;
       outcome.gtid = gtid;
       outcome.outcome = commit ? Outcome::kCommitted : Outcome::kAborted;
@@ -242,7 +250,9 @@ bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now
   if (!ballot_message_of(message)) return false;
   if (!std::holds_alternative<Elect>(message) && !std::holds_alternative<PreDecide>(message))
     return true;  // an answer that comes late
-  if (known != recent_.end() && known->second.outcome != Outcome::kInDoubt) {
+  if (known == recent_.end() && operators_.was_committed(gtid)) {
+    send(from, Decide{gtid, Decision::kCommit, AnswerAt::kApplied, {}});
+  } else if (known != recent_.end() && known->second.outcome != Outcome::kInDoubt) {
     const bool commit = known->second.outcome == Outcome::kCommitted;
     send(from, Decide{gtid, commit ? Decision::kCommit : Decision::kAbort, AnswerAt::kApplied,
                       outcome_of(gtid, known->second).reason});
@@ -354,6 +364,10 @@ void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDo
   }
   if (!minted(gtid))
     return done(fail(ErrorCode::kNotFound, fmt::format("{} does not exist yet", gtid)));
+  if (operators_.was_committed(gtid)) {
+    outcome.outcome = Outcome::kCommitted;
+    return done(outcome);
+  }
   if (gtid < horizon_)
     return done(
         fail(ErrorCode::kNotFound,

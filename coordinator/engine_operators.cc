@@ -10,10 +10,6 @@ using namespace protocol;
 
 namespace {
 
-tl::unexpected<Error> refused(std::string why) {
-  return fail(ErrorCode::kIllegalState, "refused: " + std::move(why));
-}
-
 std::string joined(const std::vector<NodeName>& names) {
   std::string out;
   for (const auto& name : names) out += (out.empty() ? "" : ", ") + name.text();
@@ -47,18 +43,16 @@ tl::unexpected<Error> Engine::why_not(const std::string& id, Now now) const {
         joined(summary.waiting_for), summary.gtid));
   if (summary.state == "committed" || summary.state == "aborted")
     return refused(fmt::format("it is {}: there is nothing to decide", summary.state));
+  if (summary.state == "heuristic_hazard")
+    return refused(
+        fmt::format("it is committed, only {} never confirmed it: there is nothing to "
+                    "decide",
+                    joined(summary.waiting_for)));
   if (summary.state == "uncertain" || summary.protocol == "one_phase")
     return refused(fmt::format("only {} knows the outcome: troth txn retry {}",
                                joined(summary.waiting_for), summary.gtid));
   return refused(fmt::format("it is {} and decides by itself within its deadline; it waits for {}",
                              summary.state, joined(summary.waiting_for)));
-}
-
-Result<ResolveReply> Engine::forget(const ForgetRequest& request, Now now) {
-  if (!request.dry_run) audit("forget", request.id, "refused", request.by, now);
-  if (const auto detail = show(request.id, now); !detail) return fail(detail.error());
-  return refused(
-      "a coordinator decides nothing by hand; ask the participant that shows it (-e HOST:PORT)");
 }
 
 void Engine::drain_participant(const NodeName& name, bool drain, const Operator& by, DrainDone done,
@@ -69,6 +63,31 @@ void Engine::drain_participant(const NodeName& name, bool drain, const Operator&
     return done(fail(ErrorCode::kNotFound, fmt::format("no participant is called {}", name)));
   // It acts at once, and is confirmed when no crash can take it back.
   operators_waiting_.emplace(log_.appended(), [done = std::move(done)] { done({}); });
+}
+
+Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, Now now) {
+  std::vector<Gtid> gtids;
+  if (id.empty()) {
+    for (const auto& [gtid, txn] : live_) gtids.push_back(gtid);
+  } else {
+    std::string problem;
+    const auto* txn = find(id, problem);
+    if (txn == nullptr) return fail(ErrorCode::kNotFound, problem);
+    gtids.push_back(std::visit([](const auto& m) { return m.gtid(); }, txn->machine));
+  }
+  for (const auto& gtid : gtids) poke(gtid, now);
+  audit("retry", id, "ok", by, now);
+  return static_cast<std::int64_t>(gtids.size());
+}
+
+void Engine::poke(const Gtid& gtid, Now now) {
+  const auto found = live_.find(gtid);
+  if (found == live_.end()) return;
+  if (std::holds_alternative<TwoPhaseCommit>(found->second.machine)) {
+    step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RetryNow{}), now);
+  } else {
+    step(found->second, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{}), now);
+  }
 }
 
 void Engine::audit(const std::string& action, const std::string& subject, const std::string& result,

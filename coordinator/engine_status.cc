@@ -39,6 +39,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     note(txn, {Event::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
   }
   for (const auto& [gtid, undecided] : tables.undecided) adopt_undecided(undecided, now);
+  give_up_again(now);
 }
 
 void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now) {
@@ -48,7 +49,7 @@ void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now
     return alarm(fmt::format("{} was precommitted before this log was adopted: its participants "
                              "must end it without this node",
                              record.gtid),
-                 record.gtid);
+                 record.gtid, Alarms::Until::kEnded);
   }
   auto machine = TwoPhaseCommit::recovered(record, undecided.position, options_.name,
                                            options_.resend, options_.suspicion, now.monotonic);
@@ -138,7 +139,8 @@ NodeStatus Engine::status(Now now) const {
   status.appended = log_.appended();
   status.up_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - started_).count();
-  status.alarms = alarms_;
+  status.alarms = alarms_.texts();
+  show_lost(status);
   for (const auto& [name, address] : options_.participants) {
     const auto link = links_.find(name);
     LinkStatus shown = link == links_.end() ? LinkStatus{} : link->second;
@@ -212,16 +214,16 @@ namespace {
 
 /// Where a page ended. Live transactions come before the ended ones.
 struct Cursor {
-  enum class Phase : std::uint8_t { kStart, kOpen, kLive, kEnded };
+  enum class Phase : std::uint8_t { kStart, kOpen, kLive, kLost, kEnded };
   Phase phase = Phase::kStart;
   Gtid gtid;
 
-  static constexpr std::string_view kNames[] = {"", "open:", "live:", "ended:"};
+  static constexpr std::string_view kNames[] = {"", "open:", "live:", "lost:", "ended:"};
 
   static Result<Cursor> parse(const std::string& text) {
     Cursor out;
     if (text.empty()) return out;
-    for (const auto phase : {Phase::kOpen, Phase::kLive, Phase::kEnded}) {
+    for (const auto phase : {Phase::kOpen, Phase::kLive, Phase::kLost, Phase::kEnded}) {
       const auto name = kNames[static_cast<std::size_t>(phase)];
       if (!text.starts_with(name)) continue;
       const auto gtid = Gtid::parse(std::string_view(text).substr(name.size()));
@@ -281,13 +283,19 @@ Result<TransactionPage> Engine::list(const ListRequest& request, Now now) const 
         page.add(Phase::kLive, std::move(summary));
     }
   }
+  if ((all || filter == TransactionFilter::kInDoubt) && from.phase <= Phase::kLost) {
+    for (const auto& gtid : unconfirmed())
+      if ((from.phase < Phase::kLost || gtid > from.gtid) && !page.full())
+        page.add(Phase::kLost, summary_of_unconfirmed(gtid, now));
+  }
   if (all || filter == TransactionFilter::kRecent) {
     auto at = recent_order_.rbegin();
     if (from.phase == Phase::kEnded)
       at = std::find(recent_order_.rbegin(), recent_order_.rend(), from.gtid);
     if (from.phase == Phase::kEnded && at != recent_order_.rend()) ++at;
     for (; at != recent_order_.rend() && !page.full(); ++at)
-      if (live_.count(*at) == 0) page.add(Phase::kEnded, summary_of_ended(*at, now));
+      if (live_.count(*at) == 0 && !(all && operators_.is_unconfirmed(*at)))
+        page.add(Phase::kEnded, summary_of_ended(*at, now));
   }
   return page.take();
 }
@@ -305,6 +313,7 @@ TransactionSummary Engine::summary_of(const Gtid& gtid, const Open& open, Now no
 }
 
 TransactionSummary Engine::summary_of_ended(const Gtid& gtid, Now now) const {
+  if (operators_.is_unconfirmed(gtid)) return summary_of_unconfirmed(gtid, now);
   const auto& known = recent_.at(gtid);
   TransactionSummary summary;
   summary.gtid = gtid;
@@ -323,15 +332,6 @@ TransactionSummary Engine::summary_of_ended(const Gtid& gtid, Now now) const {
   return summary;
 }
 
-namespace {
-
-bool matches(const Gtid& gtid, const std::string& id) {
-  const auto text = gtid.text();
-  return text == id || (id.size() >= 6 && (text.starts_with(id) || text.ends_with(id)));
-}
-
-}  // namespace
-
 std::string Engine::text_of(const Transaction& txn, const Event& event) {
   const auto us = std::chrono::duration_cast<std::chrono::microseconds>(event.after).count();
   const auto from = event.from == nullptr ? std::string("a stranger") : event.from->text();
@@ -341,6 +341,7 @@ std::string Engine::text_of(const Transaction& txn, const Event& event) {
   if (event.kind == Event::Kind::kVote) what = fmt::format("vote {} from {}", event.what, from);
   if (event.kind == Event::Kind::kSays) what = fmt::format("{} says {}", from, event.what);
   if (event.kind == Event::Kind::kReleased) what = fmt::format("{} held its read locks", from);
+  if (event.kind == Event::Kind::kLost) what = fmt::format("{} was declared lost", from);
   if (event.kind == Event::Kind::kAck) what = fmt::format("ack from {}", from);
   if (event.kind == Event::Kind::kWound)
     what = fmt::format("wounded by {}, which waits at {}", *txn.gave_way_to, from);
@@ -355,7 +356,7 @@ const NodeName* Engine::participant(const NodeName& name) const {
 const Engine::Transaction* Engine::find(const std::string& id, std::string& problem) const {
   const Transaction* match = nullptr;
   for (const auto& [gtid, txn] : live_) {
-    if (!matches(gtid, id)) continue;
+    if (!names(id, gtid)) continue;
     if (match != nullptr) {
       problem = fmt::format("more than one transaction starts or ends with \"{}\"", id);
       return nullptr;
@@ -369,12 +370,20 @@ const Engine::Transaction* Engine::find(const std::string& id, std::string& prob
 Result<TransactionDetail> Engine::show_ended(const std::string& id, Now now) const {
   std::optional<Gtid> match;
   for (const auto& gtid : recent_order_) {
-    if (live_.count(gtid) != 0 || !matches(gtid, id)) continue;
+    if (live_.count(gtid) != 0 || !names(id, gtid)) continue;
     if (match)
       return fail(ErrorCode::kNotFound,
                   fmt::format("more than one transaction starts or ends with \"{}\"", id));
     match = gtid;
   }
+  for (const auto& gtid : unconfirmed()) {
+    if (!names(id, gtid) || match == gtid) continue;
+    if (match)
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("more than one transaction starts or ends with \"{}\"", id));
+    match = gtid;
+  }
+  if (match && operators_.is_unconfirmed(*match)) return show_unconfirmed(*match, now);
   if (!match)
     return fail(ErrorCode::kNotFound,
                 fmt::format("no transaction that is remembered starts or ends with \"{}\"", id));
@@ -391,7 +400,7 @@ Result<TransactionDetail> Engine::show_ended(const std::string& id, Now now) con
 const std::pair<const Gtid, Engine::Open>* Engine::find_open(const std::string& id) const {
   const std::pair<const Gtid, Open>* match = nullptr;
   for (const auto& item : open_)
-    if (matches(item.first, id)) match = &item;
+    if (names(id, item.first)) match = &item;
   return match;
 }
 
@@ -481,31 +490,6 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
     detail.explanation = fmt::format("Only {} knows the outcome; it is being asked.", waits);
   }
   return detail;
-}
-
-Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, Now now) {
-  std::vector<Gtid> gtids;
-  if (id.empty()) {
-    for (const auto& [gtid, txn] : live_) gtids.push_back(gtid);
-  } else {
-    std::string problem;
-    const auto* txn = find(id, problem);
-    if (txn == nullptr) return fail(ErrorCode::kNotFound, problem);
-    gtids.push_back(std::visit([](const auto& m) { return m.gtid(); }, txn->machine));
-  }
-  for (const auto& gtid : gtids) poke(gtid, now);
-  audit("retry", id, "ok", by, now);
-  return static_cast<std::int64_t>(gtids.size());
-}
-
-void Engine::poke(const Gtid& gtid, Now now) {
-  const auto found = live_.find(gtid);
-  if (found == live_.end()) return;
-  if (std::holds_alternative<TwoPhaseCommit>(found->second.machine)) {
-    step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RetryNow{}), now);
-  } else {
-    step(found->second, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{}), now);
-  }
 }
 
 }  // namespace troth::coordinator

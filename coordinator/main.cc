@@ -2,6 +2,8 @@
 // port, start the links, say ready.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <functional>
 #include <iostream>
@@ -16,6 +18,7 @@
 #include "base/version.h"
 #include "coordinator/node.h"
 #include "http/server.h"
+#include "thrift/client.h"
 #include "thrift/peer_links.h"
 #include "thrift/relay.h"
 #include "thrift/server.h"
@@ -92,6 +95,28 @@ Settings read(const SettingValues& values) {
   return out;
 }
 
+// Given up soon: a person waits for the view.
+void ask_who_waits(protocol::TransactionDetail& detail, const protocol::NodeStatus& seen) {
+  constexpr Duration kPatience = std::chrono::seconds(1);
+  thrift::ClientOptions options;
+  options.connect_timeout = options.call_timeout = kPatience;
+  options.client_name = "troth-coordinator";
+  options.target = "participant";
+  const auto until = std::chrono::steady_clock::now() + 2 * kPatience;
+  for (const auto& link : seen.links) {
+    const bool takes_part =
+        std::any_of(detail.branches.begin(), detail.branches.end(),
+                    [&](const auto& branch) { return branch.participant == link.peer; });
+    if (!takes_part || !link.connected || std::chrono::steady_clock::now() > until) continue;
+    options.endpoints = {link.address};
+    const auto there = thrift::Client(options).show_transaction(detail.summary.gtid.text());
+    if (!there) continue;
+    detail.blocked.insert(detail.blocked.end(), there->blocked.begin(), there->blocked.end());
+    detail.blocked_total += there->blocked_total;
+    detail.gave_up += there->gave_up;
+  }
+}
+
 Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
              const std::function<Reloader(const Logger&)>& make_reloader) {
   TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(files, data_dir));
@@ -113,6 +138,7 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   TROTH_ASSIGN_OR_RETURN(const auto self, NodeName::parse(identity.node));
   thrift::PeerRelay relay;
   settings.node.data_dir = data_dir;
+  settings.node.ask_participants = ask_who_waits;
   thrift::PeerLinksOptions link_options;
   link_options.self = self;
   link_options.addresses = settings.node.engine.participants;

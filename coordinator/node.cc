@@ -226,7 +226,10 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return ask<TransactionPage>([request](Engine& e, Now now) { return e.list(request, now); });
   }
   Result<TransactionDetail> show_transaction(const std::string& id) override {
-    return ask<TransactionDetail>([id](Engine& e, Now now) { return e.show(id, now); });
+    auto detail = ask<TransactionDetail>([id](Engine& e, Now now) { return e.show(id, now); });
+    if (!detail || !options_.ask_participants || detail->branches.empty()) return detail;
+    if (const auto seen = status()) options_.ask_participants(*detail, *seen);
+    return detail;
   }
   Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
     return ask<std::int64_t>([id, by](Engine& e, Now now) { return e.retry(id, by, now); });
@@ -235,23 +238,21 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return ask<ResolveReply>([request](Engine& e, Now now) { return e.resolve(request, now); });
   }
   Result<ResolveReply> forget(const ForgetRequest& request) override {
-    return ask<ResolveReply>([request](Engine& e, Now now) { return e.forget(request, now); });
+    return wait<ResolveReply>(
+        [request](Engine& e, auto done, Now now) { e.forget(request, std::move(done), now); });
+  }
+  Result<LostReply> declare_lost(const LostRequest& request) override {
+    return wait<LostReply>([request](Engine& e, auto done, Now now) {
+      e.declare_lost(request, std::move(done), now);
+    });
   }
   Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
     return ask<std::vector<AuditEntry>>([limit](Engine& e, Now) { return e.audit_trail(limit); });
   }
   Status drain_participant(const NodeName& name, bool drain, const Operator& by) override {
-    auto promise = std::make_shared<std::promise<Status>>();
-    auto future = promise->get_future();
-    const bool posted = loop_->post([=](Engine& e, Now now) {
-      e.drain_participant(
-          name, drain, by, [promise](Status status) { promise->set_value(std::move(status)); },
-          now);
+    return wait<void>([=](Engine& e, Engine::DrainDone done, Now now) {
+      e.drain_participant(name, drain, by, std::move(done), now);
     });
-    if (!posted) return fail(ErrorCode::kBusy, "the coordinator's inbox is full");
-    if (future.wait_for(kCallLimit) != std::future_status::ready)
-      return fail(ErrorCode::kTimeout, "not durable yet: look at it again before you repeat it");
-    return future.get();
   }
 
   Result<Measurements> measure() override {
@@ -328,6 +329,19 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
                                   std::chrono::milliseconds(50)}));
   }
 
+  template <class T>
+  Result<T> wait(std::function<void(Engine&, std::function<void(Result<T>)>, Now)> action) {
+    auto promise = std::make_shared<std::promise<Result<T>>>();
+    auto future = promise->get_future();
+    const bool posted = loop_->post([action = std::move(action), promise](Engine& e, Now now) {
+      action(
+          e, [promise](Result<T> result) { promise->set_value(std::move(result)); }, now);
+    });
+    if (!posted) return fail(ErrorCode::kBusy, "the coordinator's inbox is full");
+    if (future.wait_for(kCallLimit) != std::future_status::ready)
+      return fail(ErrorCode::kTimeout, "not durable yet: look at it again before you repeat it");
+    return future.get();
+  }
   template <class T>
   Result<T> ask(std::function<Result<T>(Engine&, Now)> question) {
     auto answer = loop_->call<Result<T>>(std::move(question), kCallLimit);

@@ -19,12 +19,13 @@ constexpr const char* kNoSuchAction = "nothing can be changed at this path; / li
 struct Asked {
   Operator by;
   std::string decision, revision, confirm;
-  bool dry_run = false;
+  bool dry_run = false, forget = false;
 };
 
 using Names = std::initializer_list<std::string_view>;
 
-/// `known` of operator and reason, decision, dry_run, revision, confirm; anything else is refused.
+/// `known` of operator and reason, decision, dry_run, forget, revision, confirm; anything else is
+/// refused.
 Result<Asked> parse(const std::string& body, Names known, const std::string& address) {
   TROTH_ASSIGN_OR_RETURN(const auto item, parse_object(body, "body"));
   Asked out;
@@ -37,8 +38,8 @@ Result<Asked> parse(const std::string& body, Names known, const std::string& add
     const auto text = std::find_if(std::begin(texts), std::end(texts),
                                    [name = key](const auto& row) { return row.first == name; });
     const bool expected = std::find(known.begin(), known.end(), key) != known.end();
-    if (expected && key == "dry_run" && value.is_boolean()) {
-      out.dry_run = value.template get<bool>();
+    if (expected && (key == "dry_run" || key == "forget") && value.is_boolean()) {
+      (key == "dry_run" ? out.dry_run : out.forget) = value.template get<bool>();
     } else if (expected && text != std::end(texts) && value.is_string()) {
       *text->second = value.template get<std::string>();
     } else {
@@ -82,6 +83,17 @@ Reply forget(AdminPort& port, const std::string& id, const std::string& body,
   return done ? json(resolve_view(*done)) : problem(done.error());
 }
 
+Reply lost(AdminPort& port, const std::string& participant, const std::string& body,
+           const std::string& address) {
+  const auto asked = parse(body, {"operator", "reason", "dry_run", "forget", "confirm"}, address);
+  if (!asked) return problem(asked.error());
+  const auto name = NodeName::parse(participant);
+  if (!name) return problem(name.error());
+  const auto done =
+      port.declare_lost({*name, asked->forget, asked->by, asked->confirm, asked->dry_run});
+  return done ? json(lost_view(participant, *done)) : problem(done.error());
+}
+
 Reply drain(AdminPort& port, const std::string& participant, bool drain, const std::string& body,
             const std::string& address) {
   const auto asked = parse(body, {"operator", "reason"}, address);
@@ -109,6 +121,7 @@ Reply act(AdminPort& port, const std::string& view, const std::string& body,
     if (verb == "resolve") return resolve(port, subject, body, address);
     if (verb == "forget") return forget(port, subject, body, address);
   }
+  if (collection == "participants" && verb == "lost") return lost(port, subject, body, address);
   if (collection == "participants" && (verb == "drain" || verb == "resume"))
     return drain(port, subject, verb == "drain", body, address);
   return problem({ErrorCode::kNotFound, kNoSuchAction});

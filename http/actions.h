@@ -10,8 +10,8 @@
 namespace troth::http {
 
 /// `view` is what follows /api/v1/: transactions/retry, transactions/ID/retry|resolve|forget,
-/// participants/NAME/drain|resume. 404 for any other. `address` of the caller joins the name in the
-/// audit trail.
+/// participants/NAME/drain|resume|lost. 404 for any other. `address` of the caller joins the name
+/// in the audit trail.
 Reply act(protocol::AdminPort& port, const std::string& view, const std::string& body,
           const std::string& address);
 

@@ -243,6 +243,13 @@ ordered_json retry_view(std::int64_t retried) {
   return with_schema("troth.txn.retry/1", {{"retried", retried}});
 }
 
+ordered_json lost_view(const std::string& participant, const LostReply& reply) {
+  return with_schema("troth.participant.lost/1", {{"participant", participant},
+                                                  {"applied", reply.applied},
+                                                  {"transactions", reply.transactions},
+                                                  {"lines", reply.lines}});
+}
+
 ordered_json drain_view(const std::string& participant, bool draining) {
   return with_schema("troth.participant.drain/1",
                      {{"participant", participant}, {"draining", draining}});

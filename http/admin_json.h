@@ -40,8 +40,9 @@ nlohmann::ordered_json resolve_view(const protocol::ResolveReply& reply);
 /// troth.submit/1 and troth.outcome/1.
 nlohmann::ordered_json submit_view(const protocol::SubmitReply& reply);
 nlohmann::ordered_json outcome_view(const protocol::TransactionOutcome& outcome);
-/// troth.txn.retry/1 and troth.participant.drain/1.
+/// troth.txn.retry/1, troth.participant.lost/1 and troth.participant.drain/1.
 nlohmann::ordered_json retry_view(std::int64_t retried);
+nlohmann::ordered_json lost_view(const std::string& participant, const protocol::LostReply& reply);
 nlohmann::ordered_json drain_view(const std::string& participant, bool draining);
 
 /// troth.error/1. `code` (a name that stays) and `hint` may be empty.

@@ -161,6 +161,8 @@ const std::vector<MetricInfo>& metric_table() {
        "prepare: request to last vote; log_decision: forcing COMMIT; commit: until all "
        "acknowledged"},
       {"active_transactions", gauge, "Live transactions by state"},
+      {"unconfirmed_transactions", gauge,
+       "Committed, and never confirmed by a participant that was declared lost"},
       {"in_doubt_transactions", gauge,
        "Decided or uncertain and not confirmed, by who is waited for"},
       {"oldest_in_doubt_age_seconds", gauge, "Age of the oldest of them, 0 if there is none"},

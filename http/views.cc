@@ -42,7 +42,9 @@ constexpr const char* kIndex =
     "/api/v1/transactions/ID/resolve    {\"decision\", \"dry_run\" or \"revision\", \"confirm\", "
     "\"reason\", \"operator\"}\n"
     "/api/v1/transactions/ID/forget     {\"dry_run\" or \"confirm\", \"reason\", \"operator\"}\n"
-    "/api/v1/participants/NAME/drain, and .../resume (a coordinator's)\n";
+    "/api/v1/participants/NAME/drain, and .../resume (a coordinator's)\n"
+    "/api/v1/participants/NAME/lost     {\"dry_run\" or \"confirm\", \"forget\", \"reason\", "
+    "\"operator\"}\n";
 
 Result<TransactionFilter> parse_filter(const std::string& text) {
   if (text.empty() || text == "all") return TransactionFilter::kAll;

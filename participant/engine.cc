@@ -81,6 +81,7 @@ void Engine::count_transition(Entry& entry, Branch::State before) {
     --live_;
   }
   if (after == before) return;
+  if (before == Branch::State::kPrepared) end_alarm(entry.branch.gtid());
   switch (after) {
     case Branch::State::kPreparing:
       return count("prepared");
@@ -263,11 +264,15 @@ void Engine::schedule(Entry& entry) {
   timers_.set(entry, entry.branch.gtid(), wake);
 }
 
-void Engine::alarm(std::string what, const Gtid& gtid) {
+void Engine::alarm(const std::string& what, const Gtid& gtid, Alarms::Until until,
+                   const NodeName& from) {
   count("alarms");
-  logger_.error("alarm", {{"txn", gtid}, {"what", what}});
-  constexpr std::size_t kKept = 100;
-  if (alarms_.size() < kKept) alarms_.push_back(std::move(what));
+  if (alarms_.raise(what, until, gtid, from))
+    logger_.error("alarm", {{"txn", gtid}, {"what", what}});
+}
+
+void Engine::end_alarm(const Gtid& gtid, const NodeName& from) {
+  if (alarms_.end(gtid, from)) logger_.info("the cause of an alarm has ended", {{"txn", gtid}});
 }
 
 // ---- the worker's answers

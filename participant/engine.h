@@ -17,6 +17,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/alarms.h"
 #include "base/boxed.h"
 #include "base/counters.h"
 #include "base/engine_loop.h"
@@ -223,7 +224,9 @@ class Engine {
     return alone() || (log_.forces_quickly() && live_ <= unflushed_.size() + kFew);
   }
   void append(const protocol::Record& record);
-  void alarm(std::string what, const Gtid& gtid);
+  void alarm(const std::string& what, const Gtid& gtid,
+             Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {});
+  void end_alarm(const Gtid& gtid, const NodeName& from = {});
   void forget_below(const Gtid& ended_below);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
   void schedule(Entry& entry);
@@ -232,7 +235,6 @@ class Engine {
   void settle_checkpoint();
   void checkpoint_if_due(Now now);
   const Entry* find(const std::string& id, std::string& problem) const;
-  static bool matches(const Gtid& gtid, const std::string& id);
 
   // decisions by hand (engine_operators.cc)
   Result<protocol::ResolveReply> plan_resolve(const protocol::ResolveRequest& request,
@@ -280,7 +282,7 @@ class Engine {
   std::unordered_map<Gtid, std::string> redirected_;  // answered by the key of an earlier request
   std::map<NodeName, protocol::LinkStatus> links_;
   Counters counters_;
-  std::vector<std::string> alarms_;
+  Alarms alarms_;
   std::uint64_t next_local_ = 1;
   std::size_t live_ = 0;          // branches that are not over
   std::vector<Gtid> local_over_;  // embedded transactions, to be forgotten at the end of the round

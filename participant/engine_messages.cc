@@ -128,7 +128,8 @@ void Engine::on_inquiry_reply(const NodeName& from, const InquiryReply& reply, N
     alarm(fmt::format("{} is prepared here and its coordinator {} cannot prove what it decided: "
                       "an operator must decide",
                       reply.gtid, from),
-          reply.gtid);
+          reply.gtid, Alarms::Until::kEnded);
+  if (before && !entry.branch.continuity_not_proven()) end_alarm(reply.gtid);
 }
 
 std::optional<AbortReason> Engine::admission(const NodeName& from, const Gtid& gtid) const {

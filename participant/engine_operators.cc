@@ -13,26 +13,6 @@ using namespace protocol;
 namespace {
 
 constexpr auto kAskForTruth = std::chrono::seconds(5);
-constexpr std::size_t kTail = 6;
-
-tl::unexpected<Error> refused(std::string why) {
-  return fail(ErrorCode::kIllegalState, "refused: " + std::move(why));
-}
-
-std::string tail_of(const Gtid& gtid) {
-  const auto text = gtid.text();
-  return text.substr(text.size() - kTail);
-}
-
-Status check_typed(const Operator& by, const std::string& confirm, const Gtid& gtid) {
-  if (by.reason.empty())
-    return fail(ErrorCode::kInvalidArgument, "a reason is needed: it is stored with the action");
-  if (confirm != tail_of(gtid))
-    return fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format("confirm it with the last {} characters of the transaction's id", kTail));
-  return {};
-}
 
 bool is_mixed(const HeuristicRecord& record) {
   if (record.truth != Outcome::kCommitted && record.truth != Outcome::kAborted) return false;
@@ -214,7 +194,7 @@ void Engine::forget(const ForgetRequest& request, ResolveDone done, Now now) {
 Result<ResolveReply> Engine::plan_forget(const ForgetRequest& request) const {
   const HeuristicRecord* record = nullptr;
   for (const auto& [gtid, known] : operators_.heuristics())
-    if (matches(gtid, request.id)) {
+    if (names(request.id, gtid)) {
       if (record != nullptr)
         return fail(ErrorCode::kNotFound,
                     fmt::format("more than one of them starts or ends with \"{}\"", request.id));
@@ -312,7 +292,7 @@ std::vector<std::string> Engine::timeline(const Entry& entry) {
 
 Result<TransactionDetail> Engine::show_heuristic(const std::string& id, Now now) const {
   for (const auto& [gtid, record] : operators_.heuristics()) {
-    if (!matches(gtid, id)) continue;
+    if (!names(id, gtid)) continue;
     TransactionDetail detail;
     detail.summary = summary_of(record, now);
     detail.explanation = describe_heuristic(record);

@@ -122,7 +122,7 @@ NodeStatus Engine::status(Now now) const {
   status.appended = log_.appended();
   status.up_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - started_).count();
-  status.alarms = alarms_;
+  status.alarms = alarms_.texts();
   show_heuristics(status);
   // Who was never met may be known from a branch.
   const auto role_of = [&](const NodeName& peer) -> std::optional<Role> {
@@ -223,15 +223,10 @@ Result<TransactionPage> Engine::list(const ListRequest& request, Now now) const 
   return page;
 }
 
-bool Engine::matches(const Gtid& gtid, const std::string& id) {
-  const auto text = gtid.text();
-  return text == id || (id.size() >= 6 && (text.starts_with(id) || text.ends_with(id)));
-}
-
 const Engine::Entry* Engine::find(const std::string& id, std::string& problem) const {
   const Entry* match = nullptr;
   for (const auto& [gtid, entry] : branches_) {
-    if (!matches(gtid, id)) continue;
+    if (!names(id, gtid)) continue;
     if (match != nullptr) {
       problem = fmt::format("more than one transaction starts or ends with \"{}\"", id);
       return nullptr;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "protocol/outcome.h"
 
@@ -35,6 +36,21 @@ struct ForgetRequest {
   bool dry_run = false;
 };
 
+/// "That participant will never come back: do not wait for it any more." Of what was decided COMMIT
+/// and not confirmed by it; no decision changes.
+struct LostRequest {
+  NodeName participant;
+  bool forget = false;  ///< the second half: what it owed has been repaired, show it no longer
+  Operator by;
+  std::string confirm;  ///< the participant's name, typed; not with dry_run
+  bool dry_run = false;
+};
+struct LostReply {
+  bool applied = false;            ///< false: this was a dry run
+  std::int64_t transactions = 0;   ///< how many it is about
+  std::vector<std::string> lines;  ///< what was, or would be, done and what follows from it
+};
+
 struct ResolveReply {
   Gtid gtid;
   bool applied = false;            ///< false: this was a dry run
@@ -45,10 +61,21 @@ struct ResolveReply {
 /// One line of the audit trail.
 struct AuditEntry {
   WallTime when;
-  std::string action;   ///< retry, resolve_commit, resolve_abort, forget, drain, resume, truth
+  std::string action;   ///< retry, resolve_commit, resolve_abort, forget, drain, resume, lost,
+                        ///< lost_forget, truth
   std::string result;   ///< ok, refused, confirmed or mixed
   std::string subject;  ///< a gtid or a participant's name; "" = everything
   Operator by;
 };
+
+/// How a guard says no: kIllegalState "refused: ...".
+tl::unexpected<Error> refused(const std::string& why);
+/// What an operator may call a transaction: its gtid, or a start or end of it of 6 or more
+/// characters.
+bool names(const std::string& id, const Gtid& gtid);
+/// A reason was given and `confirm` is `name`; kInvalidArgument otherwise.
+Status check_typed(const Operator& by, const std::string& confirm, const NodeName& name);
+/// Likewise with the end of the gtid.
+Status check_typed(const Operator& by, const std::string& confirm, const Gtid& gtid);
 
 }  // namespace troth::protocol

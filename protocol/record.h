@@ -165,6 +165,8 @@ struct HeuristicRecord {
   Gtid gtid;
   Decision decision = Decision::kAbort;
   Outcome truth = Outcome::kPending;  ///< kInDoubt: the coordinator cannot prove it any more
+  /// At a coordinator: the participant that was declared lost. `decision` is COMMIT, the true one;
+  /// `truth` is kInDoubt until that participant confirms it after all (kCommitted).
   NodeName coordinator;
   WallTime when;
   Operator by;

@@ -210,6 +210,11 @@ class AdminPort {
   /// A coordinator: no new transaction touches the participant while it drains. Lasts until
   /// resumed, over restarts too; answered when it is durable.
   virtual Status drain_participant(const NodeName& name, bool drain, const Operator& by) = 0;
+  /// A coordinator: stops waiting for a participant that will never come back, or stops showing
+  /// what it owed. Answered when it is durable. Errors as of resolve.
+  virtual Result<LostReply> declare_lost(const LostRequest&) {
+    return fail(ErrorCode::kUnsupported, "nobody waits here for participants: ask a coordinator");
+  }
   /// A participant: who holds the locks of its database, and who waits for them.
   virtual Result<LockPage> locks(const LockQuery&) {
     return fail(ErrorCode::kUnsupported, "a coordinator holds no locks: ask its participants");

@@ -90,6 +90,7 @@ CommitEffects TwoPhaseCommit::step(Event event, MonotonicTime now) {
                  [&](const RetryNow&) { on_retry(out, now); },
                  [&](const BallotArrived& e) { on_ballot(e, out, now); },
                  [&](const DecideArrived& e) { on_decide(e, out, now); },
+                 [&](const GivenUp& e) { on_given_up(e, out); },
              },
              event);
   assert_invariants();
@@ -264,7 +265,16 @@ void TwoPhaseCommit::on_ack(const AckArrived& event, CommitEffects& out, Monoton
           fmt::format("{} acknowledged {} in state {}", event.from, gtid(), to_string(state_));
     return;
   }
-  std::erase(unacked_, event.from);
+  no_longer_owed_by(event.from, out);
+}
+
+// Only what is decided can be given up: before that, a deadline or a quorum ends it.
+void TwoPhaseCommit::on_given_up(const GivenUp& event, CommitEffects& out) {
+  if (state_ == State::kCommitting) no_longer_owed_by(event.participant, out);
+}
+
+void TwoPhaseCommit::no_longer_owed_by(const NodeName& writer, CommitEffects& out) {
+  std::erase(unacked_, writer);
   if (!unacked_.empty()) return;
   if (setup_.answer_at == AnswerAt::kApplied && (!recovered_ || quorum_))
     out.answer = outcome(Outcome::kCommitted);

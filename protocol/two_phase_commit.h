@@ -32,7 +32,7 @@
 // PREPARING | RELEASING -> ABORTING | ENDED [on_vote, on_released, on_tick, on_cancel,
 //                                            on_member_restarted, on_decide]
 // DECIDING   -> COMMITTING [on_durable]   ABORTING -> ENDED [on_durable]
-// COMMITTING -> ENDED      [on_ack]
+// COMMITTING -> ENDED      [on_ack, on_given_up]
 //
 // With `protocol = three_phase` a quorum takes the place of DECIDING (three_phase_commit.h):
 //
@@ -108,6 +108,10 @@ class TwoPhaseCommit {
   struct AckArrived {
     NodeName from;
   };
+  /// An operator says that it will never answer again. What was decided stays decided.
+  struct GivenUp {
+    NodeName participant;
+  };
   struct ReleasedArrived {
     NodeName from;
     Epoch epoch;  ///< in which it says so
@@ -135,9 +139,9 @@ class TwoPhaseCommit {
     NodeName from;
     Decide decide;
   };  ///< a member knows, or refused to vote
-  using Event =
-      std::variant<Start, VoteArrived, AckArrived, Inquired, RecordDurable, Tick, Cancel,
-                   MemberRestarted, RetryNow, BallotArrived, DecideArrived, ReleasedArrived>;
+  using Event = std::variant<Start, VoteArrived, AckArrived, Inquired, RecordDurable, Tick, Cancel,
+                             MemberRestarted, RetryNow, BallotArrived, DecideArrived,
+                             ReleasedArrived, GivenUp>;
 
   explicit TwoPhaseCommit(Setup setup);
   /// After a restart: a COMMIT record without END. Goes on in COMMITTING through the same code as
@@ -176,6 +180,8 @@ class TwoPhaseCommit {
   void on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime now);
   void on_released(const ReleasedArrived& event, CommitEffects& out);
   void on_ack(const AckArrived& event, CommitEffects& out, MonotonicTime now);
+  void on_given_up(const GivenUp& event, CommitEffects& out);
+  void no_longer_owed_by(const NodeName& writer, CommitEffects& out);
   void on_inquiry(const Inquired& event, CommitEffects& out);
   void on_durable(CommitEffects& out, MonotonicTime now);
   void on_tick(const Tick& event, CommitEffects& out, MonotonicTime now);

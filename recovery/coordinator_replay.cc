@@ -103,6 +103,8 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     remember_outcome(tables, key->gtid, key->outcome, key->reason);
   } else if (const auto* horizon = std::get_if<HorizonRecord>(&*decoded)) {
     tables.horizon = std::max(tables.horizon, horizon->forgotten_below);
+  } else if (const auto* lost = std::get_if<HeuristicRecord>(&*decoded)) {
+    replay_unconfirmed(tables.operators, *lost);
   } else if (!replay_ballot(tables, *decoded) && !replay(tables.operators, *decoded)) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("record at LSN {} is a {} record: this is not a coordinator's log",

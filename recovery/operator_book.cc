@@ -31,11 +31,17 @@ bool is_copy(const std::deque<AuditEntry>& audit, const AuditEntry& entry) {
 
 }  // namespace
 
+void replay_unconfirmed(OperatorTables& tables, const HeuristicRecord& record) {
+  tables.unconfirmed[{record.gtid, record.coordinator}] = record;
+}
+
 bool replay(OperatorTables& tables, const Record& record) {
   if (const auto* heuristic = std::get_if<HeuristicRecord>(&record)) {
     tables.heuristics[heuristic->gtid] = *heuristic;
   } else if (const auto* forget = std::get_if<ForgetRecord>(&record)) {
     tables.heuristics.erase(forget->gtid);
+    std::erase_if(tables.unconfirmed,
+                  [&](const auto& item) { return item.first.first == forget->gtid; });
     tables.forgotten.insert(forget->gtid);
   } else if (const auto* audit = std::get_if<AuditRecord>(&record)) {
     take(tables, audit->entry);
@@ -75,6 +81,27 @@ Lsn OperatorBook::forget(const Gtid& gtid) {
   return append(ForgetRecord{gtid});
 }
 
+bool OperatorBook::is_unconfirmed(const Gtid& gtid) const {
+  const auto at = tables_.unconfirmed.lower_bound({gtid, NodeName()});
+  return at != tables_.unconfirmed.end() && at->first.first == gtid;
+}
+
+Lsn OperatorBook::write_unconfirmed(HeuristicRecord record) {
+  const Lsn lsn = append(record);
+  replay_unconfirmed(tables_, record);
+  return lsn;
+}
+
+// FORGET names the transaction alone; whoever else is lost of it is written down again behind it.
+Lsn OperatorBook::forget_unconfirmed(const Gtid& gtid, const NodeName& participant) {
+  tables_.forgotten.insert(gtid);
+  tables_.unconfirmed.erase({gtid, participant});
+  Lsn last = append(ForgetRecord{gtid});
+  for (const auto& [key, record] : tables_.unconfirmed)
+    if (key.first == gtid) last = append(record);
+  return last;
+}
+
 void OperatorBook::note(AuditEntry entry) {
   append(AuditRecord{entry});
   take(tables_, entry);
@@ -85,8 +112,9 @@ void OperatorBook::copy_forward() {
   // Before the trail, which may have forgotten it: the newest action on a participant comes last.
   for (const auto& [participant, entry] : tables_.drained) append(AuditRecord{entry});
   for (const auto& entry : tables_.audit) append(AuditRecord{entry});
-  for (const auto& [gtid, record] : tables_.heuristics) append(record);
   for (const auto& gtid : tables_.forgotten) append(ForgetRecord{gtid});
+  for (const auto& [gtid, record] : tables_.heuristics) append(record);
+  for (const auto& [key, record] : tables_.unconfirmed) append(record);
 }
 
 }  // namespace troth::recovery

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "protocol/record_log.h"
@@ -13,11 +14,15 @@ namespace troth::recovery {
 
 struct OperatorTables {
   std::map<Gtid, protocol::HeuristicRecord> heuristics;
+  /// A coordinator's: COMMIT that a lost participant has not confirmed.
+  std::map<std::pair<Gtid, NodeName>, protocol::HeuristicRecord> unconfirmed;
   std::set<Gtid> forgotten;  ///< their decisions are acknowledged without being carried out
   std::deque<protocol::AuditEntry> audit;               ///< oldest first, bounded
   std::map<std::string, protocol::AuditEntry> drained;  ///< by participant: what drained it
 };
 
+/// A coordinator's log keeps its HEURISTIC records here.
+void replay_unconfirmed(OperatorTables& tables, const protocol::HeuristicRecord& record);
 /// True if the record was one of operators.
 bool replay(OperatorTables& tables, const protocol::Record& record);
 
@@ -32,6 +37,13 @@ class OperatorBook {
   bool is_drained(const NodeName& participant) const {
     return tables_.drained.count(participant.text()) != 0;
   }
+  const std::map<std::pair<Gtid, NodeName>, protocol::HeuristicRecord>& unconfirmed() const {
+    return tables_.unconfirmed;
+  }
+  bool is_unconfirmed(const Gtid& gtid) const;
+  /// A coordinator's: it was decided COMMIT, though its record may be gone. Its participants were
+  /// not all heard, so nothing may be presumed of it.
+  bool was_committed(const Gtid& gtid) const { return is_unconfirmed(gtid) || was_forgotten(gtid); }
   /// Newest first.
   std::vector<protocol::AuditEntry> audit(std::size_t limit) const;
 
@@ -39,6 +51,10 @@ class OperatorBook {
   Lsn write(protocol::HeuristicRecord record);
   /// Forced.
   Lsn forget(const Gtid& gtid);
+  /// Forced; also replaces an earlier one of the same transaction and participant.
+  Lsn write_unconfirmed(protocol::HeuristicRecord record);
+  /// Forced. What other lost participants owe of the transaction stays shown.
+  Lsn forget_unconfirmed(const Gtid& gtid, const NodeName& participant);
   void note(protocol::AuditEntry entry);
   /// For a checkpoint.
   void copy_forward();

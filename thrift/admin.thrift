@@ -312,7 +312,7 @@ struct ResolveTransactionResponse {
 struct AuditEntry {
   /** When, by the wall clock of the node. */
   1: optional i64 when_unix_ms
-  /** retry, resolve_commit, resolve_abort, forget, drain, resume, or truth. */
+  /** retry, resolve_commit, resolve_abort, forget, drain, resume, lost, lost_forget, or truth. */
   2: optional string action
   /** ok, refused, confirmed or mixed. */
   3: optional string result
@@ -380,6 +380,32 @@ struct DrainParticipantResponse {
   1: optional bool draining
 }
 
+/** Request of declareLost. */
+struct DeclareLostRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** Name of the participant that will never come back. */
+  2: optional string participant
+  /** True: what it owed has been repaired, show it no longer. */
+  3: optional bool forget
+  /** Who asks, and why. */
+  4: optional Operator by
+  /** The participant's name, typed by a person; not needed for a dry run. */
+  5: optional string confirm
+  /** Say what would be done; do nothing. */
+  6: optional bool dry_run
+}
+
+/** Answer of declareLost. */
+struct DeclareLostResponse {
+  /** False: this was a dry run. */
+  1: optional bool applied
+  /** How many transactions it is about. */
+  2: optional i64 transactions
+  /** What was or would be done, and what follows from it. */
+  3: optional list<string> lines
+}
+
 /** For operators; offered by coordinators and participants alike. */
 service Admin {
   /** State of the daemon, its links and counters. */
@@ -432,6 +458,12 @@ service Admin {
 
   /** Keeps new transactions away from a participant; a coordinator's. */
   DrainParticipantResponse drainParticipant(1: DrainParticipantRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** Stops waiting for a participant that will never come back to confirm what was decided COMMIT; a coordinator's. No decision changes. FailedPrecondition while it is connected. */
+  DeclareLostResponse declareLost(1: DeclareLostRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)

@@ -100,4 +100,12 @@ void AdminService::drainParticipant(v1::DrainParticipantResponse& out,
   });
 }
 
+void AdminService::declareLost(v1::DeclareLostResponse& out,
+                               const v1::DeclareLostRequest& request) {
+  guarded(logger_, "declareLost", [&] {
+    out = to_wire(value_or_throw(
+        port_.declare_lost(value_or_throw(from_wire(v1::DeclareLostRequest(request), Where())))));
+  });
+}
+
 }  // namespace troth::thrift

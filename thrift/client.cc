@@ -53,6 +53,9 @@ constexpr Method<v1::Admin_resolveTransaction_pargs, v1::Admin_resolveTransactio
 constexpr Method<v1::Admin_forgetTransaction_pargs, v1::Admin_forgetTransaction_presult,
                  v1::ResolveTransactionResponse>
     kForgetTransaction{"Admin", "forgetTransaction"};
+constexpr Method<v1::Admin_declareLost_pargs, v1::Admin_declareLost_presult,
+                 v1::DeclareLostResponse>
+    kDeclareLost{"Admin", "declareLost"};
 constexpr Method<v1::Admin_listAudit_pargs, v1::Admin_listAudit_presult, v1::ListAuditResponse>
     kListAudit{"Admin", "listAudit"};
 constexpr Method<v1::Admin_listLocks_pargs, v1::Admin_listLocks_presult, v1::ListLocksResponse>
@@ -290,6 +293,14 @@ Result<protocol::ResolveReply> Client::forget(const protocol::ForgetRequest& req
   TROTH_ASSIGN_OR_RETURN(auto response,
                          impl_->ask(kForgetTransaction, wire, impl_->options_.call_timeout));
   return from_wire(std::move(response), Where());
+}
+
+Result<protocol::LostReply> Client::declare_lost(const protocol::LostRequest& request) {
+  auto wire = to_wire(request);
+  wire.__set_context(impl_->context());
+  TROTH_ASSIGN_OR_RETURN(auto response,
+                         impl_->ask(kDeclareLost, wire, impl_->options_.call_timeout));
+  return from_wire(std::move(response));
 }
 
 Result<std::vector<protocol::AuditEntry>> Client::audit(std::size_t limit) {

@@ -83,6 +83,9 @@ class Client {
   /// decision, or the state has moved on.
   Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request);
   Result<protocol::ResolveReply> forget(const protocol::ForgetRequest& request);
+  /// A coordinator stops waiting for a participant that will never come back, or stops showing what
+  /// it owed.
+  Result<protocol::LostReply> declare_lost(const protocol::LostRequest& request);
   /// Newest first.
   Result<std::vector<protocol::AuditEntry>> audit(std::size_t limit);
   /// Of a participant; kUnsupported from a coordinator.

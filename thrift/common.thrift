@@ -8,7 +8,7 @@ namespace js troth.v1
 namespace py troth.v1.common
 
 /** Version of these files: the minor number rises with every addition. */
-const string IDL_VERSION = "1.1"
+const string IDL_VERSION = "1.2"
 
 /** What became of a transaction. */
 enum Outcome {

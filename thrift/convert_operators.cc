@@ -39,6 +39,24 @@ v1::ResolveTransactionResponse to_wire(const protocol::ResolveReply& reply) {
   return out;
 }
 
+v1::DeclareLostRequest to_wire(const protocol::LostRequest& request) {
+  v1::DeclareLostRequest out;
+  out.__set_participant(request.participant.text());
+  out.__set_forget(request.forget);
+  out.__set_by(to_wire(request.by));
+  out.__set_confirm(request.confirm);
+  out.__set_dry_run(request.dry_run);
+  return out;
+}
+
+v1::DeclareLostResponse to_wire(const protocol::LostReply& reply) {
+  v1::DeclareLostResponse out;
+  out.__set_applied(reply.applied);
+  out.__set_transactions(reply.transactions);
+  out.__set_lines(reply.lines);
+  return out;
+}
+
 v1::AuditEntry to_wire(const protocol::AuditEntry& entry) {
   v1::AuditEntry out;
   out.__set_when_unix_ms(entry.when.unix_ms);
@@ -87,6 +105,21 @@ Result<protocol::ResolveReply> from_wire(v1::ResolveTransactionResponse&& w, con
   out.revision = std::move(w.revision);
   out.lines = std::move(w.lines);
   return out;
+}
+
+Result<protocol::LostRequest> from_wire(v1::DeclareLostRequest&& w, const Where& where) {
+  protocol::LostRequest out;
+  TROTH_ASSIGN_OR_RETURN(
+      out.participant, name_from_wire(w.__isset.participant, w.participant, where, "participant"));
+  out.forget = w.forget;
+  out.by = from_wire(std::move(w.by));
+  out.confirm = std::move(w.confirm);
+  out.dry_run = w.dry_run;
+  return out;
+}
+
+protocol::LostReply from_wire(v1::DeclareLostResponse&& w) {
+  return {w.applied, w.transactions, std::move(w.lines)};
 }
 
 protocol::AuditEntry from_wire(v1::AuditEntry&& w) {

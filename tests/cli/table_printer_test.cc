@@ -69,6 +69,19 @@ TEST_CASE("a table that does not fit leaves out columns that say nothing, and is
   CHECK(table.print(false, 20) == "7  prepared  cannot…\n8  prepared  -\n");
 }
 
+TEST_CASE(
+    "a number is never cut, nor a column to a few letters: they are left out, and that is shown") {
+  TablePrinter table({"TXN", "STATE", "TRIES", "COMMENT"});
+  table.add({"7", "committing", "12", "checkout #88121"});
+  CHECK(table.print(true, 80).find("…") == std::string::npos);
+  CHECK(table.print(true, 30) ==
+        "TXN  STATE       TRIES  COMME…\n  7  committing     12  check…\n");
+  CHECK(table.print(true, 27) == "TXN  STATE       TRIES  …\n  7  committing     12\n");
+  CHECK(table.print(true, 20) == "TXN  STATE  …\n  7  committing\n");
+  CHECK(table.print(true, 10) == "TXN  …\n  7\n");
+  CHECK(table.print(false, 20) == "7  committing  12\n");
+}
+
 TEST_CASE("dashes alone make no column of numbers") {
   TablePrinter table({"LAST ERROR", "N"});
   table.add({"-", "-"});

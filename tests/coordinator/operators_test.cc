@@ -52,9 +52,26 @@ TEST_CASE("every state has its reason why an operator must not decide") {
   world.deliver("p2", Ack{gtid});
   CHECK(contains(refusal(world, gtid), "it is committed: there is nothing to decide"));
   CHECK(contains(refusal(world, Gtid({9}, {1}, 9, Decider::kCoordinator)), "no transaction"));
-  CHECK(contains(world.engine->forget({gtid.text(), {}, "", true}, world.now()).error().context,
-                 "decides nothing by hand"));
+  std::optional<Result<ResolveReply>> forgot;
+  world.engine->forget(
+      {gtid.text(), {}, "", true}, [&](Result<ResolveReply> reply) { forgot = std::move(reply); },
+      world.now());
+  REQUIRE(forgot);
+  CHECK(contains(forgot->error().context, "decides nothing by hand"));
   CHECK(world.transport.sent.size() == 4);  // PREPARE and COMMIT, nothing else
+}
+
+TEST_CASE("what a participant reported ends when it acknowledges; other alarms stay") {
+  CoordinatorWorld world;
+  const auto gtid = world.committing();
+  for (int i = 0; i < 2; ++i) world.deliver("p2", Alarm{gtid, "p2: aborted by hand: MIXED"});
+  world.deliver("p1", Inquire{world.minted(77)});  // never begun
+  CHECK(world.alarms() == 2);
+  world.deliver("p1", Ack{gtid});
+  CHECK(world.alarms() == 2);
+  world.deliver("p2", Ack{gtid});
+  REQUIRE(world.alarms() == 1);
+  CHECK_FALSE(contains(world.engine->status(world.now()).alarms[0], "MIXED"));
 }
 
 TEST_CASE("a drained participant gets nothing new; what runs goes on") {

@@ -54,6 +54,10 @@ class FakeAdmin final : public AdminPort {
     if (refuse) return fail(*refuse);
     return {};
   }
+  Result<LostReply> declare_lost(const LostRequest& r) override {
+    note(fmt::format("lost {} {} {} {}", r.participant, r.forget, r.confirm, r.dry_run), r.by);
+    return LostReply{!r.dry_run, 4, {"done"}};
+  }
 
  private:
   void note(const std::string& what, const Operator& by) {
@@ -144,15 +148,21 @@ TEST_CASE("actions reach the admin port with who, why and every guard's words") 
             .status == 200);
   CHECK(body_of(port.post("participants/stock/drain", "{}"))["draining"] == true);
   CHECK(body_of(port.post("participants/stock/resume", "{}"))["draining"] == false);
-  CHECK(port.admin.calls ==
-        std::vector<std::string>{"retry  | over HTTP from 192.0.2.7 | ",
-                                 "retry ABCDEF | ann, over HTTP from 192.0.2.7 | x",
-                                 "abort ABCDEF 1.p.2 ABCDEF false | ann, over HTTP from 192.0.2.7 "
-                                 "| lost",
-                                 "commit ABCDEF   true | over HTTP from 192.0.2.7 | ",
-                                 "forget ABCDEF ABCDEF false | over HTTP from 192.0.2.7 | mended",
-                                 "drain stock | over HTTP from 192.0.2.7 | ",
-                                 "resume stock | over HTTP from 192.0.2.7 | "});
+  CHECK(body_of(port.post("participants/stock/lost", R"({"dry_run": true})"))["applied"] == false);
+  CHECK(body_of(port.post(
+            "participants/stock/lost",
+            R"({"forget": true, "confirm": "stock", "reason": "mended"})"))["transactions"] == 4);
+  CHECK(port.admin.calls == std::vector<std::string>{
+                                "retry  | over HTTP from 192.0.2.7 | ",
+                                "retry ABCDEF | ann, over HTTP from 192.0.2.7 | x",
+                                "abort ABCDEF 1.p.2 ABCDEF false | ann, over HTTP from 192.0.2.7 "
+                                "| lost",
+                                "commit ABCDEF   true | over HTTP from 192.0.2.7 | ",
+                                "forget ABCDEF ABCDEF false | over HTTP from 192.0.2.7 | mended",
+                                "drain stock | over HTTP from 192.0.2.7 | ",
+                                "resume stock | over HTTP from 192.0.2.7 | ",
+                                "lost stock false  true | over HTTP from 192.0.2.7 | ",
+                                "lost stock true stock false | over HTTP from 192.0.2.7 | mended"});
 }
 
 TEST_CASE("what is wrong with an action is said, and nothing is done") {
@@ -175,6 +185,10 @@ TEST_CASE("what is wrong with an action is said, and nothing is done") {
         Row{"transactions/ABCDEF/forget", "", 400, "INVALID_ARGUMENT", "not JSON"},
         Row{"transactions/ABCDEF/forget", "[]", 400, "INVALID_ARGUMENT", "one JSON object"},
         Row{"participants/no such/drain", "{}", 400, "INVALID_ARGUMENT", ""},
+        Row{"participants/stock/drain", R"({"forget": true})", 400, "INVALID_ARGUMENT",
+            "body.forget is not known"},
+        Row{"participants/stock/lost", R"({"dry_run": "yes"})", 400, "INVALID_ARGUMENT",
+            "body.dry_run"},
         Row{"transactions//retry", "{}", 404, "NOT_FOUND", "/ lists what can"},
         Row{"transactions/ABCDEF", "{}", 404, "NOT_FOUND", "/ lists what can"},
         Row{"status", "{}", 404, "NOT_FOUND", "/ lists what can"}}) {

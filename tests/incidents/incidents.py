@@ -167,10 +167,9 @@ def restored_participant(stage):
     copies = [(path, path + ".copy") for path in (p2.data, c.database("p2"))]
     for path, copy in copies:
         (shutil.copytree if os.path.isdir(path) else shutil.copy)(path, copy)
-    p2.start()
+    p2.start(failpoints="participant.commit.received=kill")
     c.transfer("t2")
-    c.settle()
-    p2.terminate()
+    p2.wait()
     shutil.rmtree(p2.data)
     for path in (c.database("p2"), c.database("p2") + "-wal", c.database("p2") + "-shm"):
         pathlib.Path(path).unlink(missing_ok=True)
@@ -195,6 +194,12 @@ def restored_participant(stage):
     until("the file holds it", lambda: len(c.read("p2", "SELECT gid FROM did")) == 2)
     if [row[0] for row in c.read("p2", "SELECT gid FROM did ORDER BY gid")] != ["t1", "t3"]:
         raise AssertionError("not what the copy held and the new transaction")
+    for words in (["--dry-run"], ["--reason", "restored from a copy", "--confirm", "p2"], ["--forget", "--reason", "t2 repeated by hand", "--confirm", "p2"]):
+        reply = c.cli("participant", "lost", "p2", *words)
+        if reply.returncode != 0:
+            raise AssertionError(f"participant lost p2 {words}: {reply.stderr}")
+    if c.status()["in_doubt"] != 0 or c.status()["alarms"]:
+        raise AssertionError("p2 is still waited for, or shown")
     return (*found, "refused: the log of p2 was seen at LSN", "YES: what only its newest log held", "put the newest log of p2 back")
 
 

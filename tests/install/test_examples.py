@@ -59,7 +59,7 @@ class Examples(Case):
             self.assertIn(expected, reply.stdout, words)
         self.assertEqual(troth("txn", "show", "nobody").returncode, 4)
         self.assertIn("coordinator c0", troth("doctor").stdout)
-        for words in ("audit", "txn begin", "participant drain stock", "txn resolve 00001F --abort --reason x --confirm 00001F", "txn forget 00001F --reason x --confirm 00001F"):
+        for words in ("audit", "txn begin", "participant drain stock", "participant lost stock --dry-run", "txn resolve 00001F --abort --reason x --confirm 00001F", "txn forget 00001F --reason x --confirm 00001F"):
             reply = troth(*words.split())
             self.assertEqual(reply.returncode, 5, (words, reply.stderr))
             self.assertIn("is older than this program", reply.stderr, words)

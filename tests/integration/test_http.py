@@ -84,6 +84,21 @@ class Http(Case):
             daemon.arguments = lambda base=base: [*base(), *HTTP]
         return cluster.start(**failpoints)
 
+    def test_who_waits_is_in_the_view_of_the_coordinator(self):
+        cluster = self.http_cluster()
+        holder = cluster.cli("txn", "begin").stdout.split()[0]
+        self.assertEqual(cluster.cli("sql", "--txn", holder, "p1", "UPDATE a SET v = v + 1 WHERE id = 7").returncode, 0)
+        waiter = cluster.transfer_in_background("t1", row=7)
+        view = {}
+        while not view.get("blocked") and waiter.poll() is None:
+            view = json.loads(get(cluster.coordinator.http, f"/api/v1/transactions/{holder}")[2])
+        self.assertEqual([(row["participant"], row["resource"]) for row in view["blocked"]], [("p1", "a row of a (7)")])
+        waiter.communicate(timeout=20)
+        over = json.loads(get(cluster.coordinator.http, f"/api/v1/transactions/{holder}")[2])
+        self.assertEqual((over["gave_up"], over["blocked_total"]), (1, 0))
+        self.assertEqual(json.loads(cluster.cli("txn", "show", holder, "-o", "json").stdout).keys(), over.keys())
+        self.assertEqual(cluster.cli("txn", "rollback", holder).returncode, 0)
+
     def test_health_and_views(self):
         cluster = self.http_cluster()
         self.assertEqual(cluster.transfer("t1").returncode, 0)
@@ -208,7 +223,7 @@ class Http(Case):
     def check_monitoring(self, exist):
         documented = set(re.findall(r"^\| `([^`]+)` \|", (ROOT / "docs/reference/metrics.md").read_text(), re.M))
         # Present only after an event that this test does not stage.
-        rare = {"troth_rejected_total", "troth_peer_refused_total", "troth_amnesia_alarms_total"}
+        rare = {"troth_rejected_total", "troth_unconfirmed_transactions", "troth_peer_refused_total", "troth_amnesia_alarms_total"}
         self.assertLessEqual(exist, documented)
         self.assertLessEqual(documented - exist, rare, "documented metrics that no live daemon shows")
         rules = (ROOT / "monitoring/prometheus/rules.yml").read_text()

@@ -140,15 +140,35 @@ class Operators(Case):
         self.assertEqual(cluster.gids("p2"), {"t1"})
         actions = [(e["action"], e["result"]) for e in json.loads(cluster.cli_at(p2, "audit", "-o", "json").stdout)["entries"]]
         self.assertEqual(actions, [("forget", "ok"), ("truth", "mixed"), ("resolve_abort", "ok")])
-        # The coordinator's alarm lasts until its next start.
-        cluster.coordinator.terminate()
-        cluster.coordinator.start()
-        cluster.settle()
+        self.assertEqual(cluster.status()["alarms"], [])  # the acknowledgement has ended it
         # The logs differ for ever: that is what happened. The files agree again.
         self.assertEqual([cluster.gids(n) for n in ("p1", "p2")], [{"t1"}, {"t1"}])
         self.assertEqual(sum(cluster.read(n, "SELECT sum(v) FROM a")[0][0] for n in ("p1", "p2")), 2 * 2000 * 1000)
         for daemon in cluster.daemons():
             self.assertEqual(cluster.status(daemon)["alarms"], [])
+
+    def test_the_list_narrowed_down(self):
+        cluster = self.cluster().start(p2="participant.commit.received=kill@2")
+        for gid in ("t0", "t1"):
+            self.assertEqual(cluster.transfer(gid).returncode, 0)
+        cluster.participants["p2"].wait()
+        self.assertEqual(cluster.transfer("t2", amount=10**9, names=("p1",)).returncode, 1)
+
+        def listed(*words):
+            page = json.loads(cluster.cli("txn", "list", *words, "-o", "json").stdout)
+            return [row["state"] for row in page["transactions"]], page["next_after"]
+        self.assertEqual(sorted(listed()[0]), ["aborted", "committed", "committing"])
+        for words, states in ((("--participant", "p2"), ["committing"]), (("--participant", "p1"), []), (("--state", "committed"), ["committed"]), (("--state", "open"), []),
+                              (("--in-doubt",), ["committing"]), (("--active",), ["committing"]), (("--recent",), ["aborted", "committed"]), (("--older-than", "1h"), []),
+                              (("--state", "aborted", "--participant", "p2"), []), (("--older-than", "1ms"), ["committing", "aborted", "committed"])):
+            self.assertEqual(listed(*words)[0], states, words)
+        seen, after = [], ""
+        while True:
+            states, after = listed("--limit", "1", "--after", after)
+            seen += states
+            if not after:
+                break
+        self.assertEqual(seen, listed()[0])
 
     def test_refused_where_somebody_knows(self):
         cluster = self.cluster().start(p2="participant.commit.received=kill")
@@ -193,6 +213,58 @@ class Operators(Case):
         p2.start()
         cluster.coordinator.start()
         self.audit(cluster)
+
+    def lost(self, cluster, name, *words):
+        return cluster.cli("participant", "lost", name, "--operator", "ann", "--reason", "disk burnt", "--confirm", name, *words)
+
+    def lose_p2(self):
+        """COMMIT is durable and acknowledged by p1; p2 is gone with its yes vote."""
+        cluster = self.cluster().start(p2="participant.commit.received=kill")
+        self.assertEqual(cluster.transfer("t1").returncode, 0)
+        cluster.participants["p2"].wait()
+        deadline = time.monotonic() + 15
+        while (reply := self.lost(cluster, "p2", "--dry-run")).returncode == 5:  # still connected, as far as the coordinator knows
+            self.assertLess(time.monotonic(), deadline, reply.stderr)
+        self.assertIn("1 transaction decided COMMIT and not confirmed by p2", reply.stdout)
+        return cluster, json.loads(cluster.cli("txn", "list", "--in-doubt", "-o", "json").stdout)["transactions"][0]["txn_id"]
+
+    def test_a_participant_that_never_comes_back(self):
+        cluster, gtid = self.lose_p2()
+        self.assertEqual(self.lost(cluster, "p1").returncode, 5)
+        self.assertEqual(self.lost(cluster, "nobody").returncode, 4)
+        self.assertEqual(cluster.cli("participant", "lost", "p2", "--reason", "x", "--confirm", "p1").returncode, 2)
+        self.assertEqual(cluster.cli("participant", "lost", "p2", "--confirm", "p2").returncode, 2)
+        self.assertEqual(cluster.status()["in_doubt"], 1)
+        self.assertEqual(self.lost(cluster, "p2").returncode, 0)
+        for restarted in (False, True):
+            if restarted:
+                cluster.coordinator.kill()
+                cluster.coordinator.start()
+            self.wait_for_state(cluster, cluster.coordinator, gtid, "heuristic_hazard")
+            self.assertEqual(cluster.status()["in_doubt"], 0)
+            doctor = cluster.cli("doctor").stdout
+            self.assertIn("1 transaction committed and never confirmed by p2, which ann declared lost", doctor)
+            self.assertIn("YES: what they were to write there may be in no database", doctor)
+            self.assertIn("lost-participant.md", doctor)
+            self.assertEqual(json.loads(cluster.cli("outcome", gtid, "-o", "json").stdout)["outcome"], "COMMITTED")
+        self.assertEqual(cluster.cli("txn", "resolve", gtid, "--abort", "--reason", "x", "--confirm", gtid[-6:]).returncode, 5)
+        self.assertEqual(self.lost(cluster, "p2", "--forget").returncode, 0)
+        self.assertEqual(json.loads(cluster.cli("txn", "list", "--in-doubt", "-o", "json").stdout)["transactions"], [])
+        self.assertEqual(cluster.status()["alarms"], [])
+        trail = [(e["action"], e["result"], e["subject"]) for e in json.loads(cluster.cli("audit", "-o", "json").stdout)["entries"]]
+        self.assertEqual([entry for entry in trail if entry[1] == "ok"], [("lost_forget", "ok", "p2"), ("lost", "ok", "p2")])
+
+    def test_a_lost_participant_that_comes_back_is_told(self):
+        for forgotten in (False, True):
+            cluster, gtid = self.lose_p2()
+            self.assertEqual(self.lost(cluster, "p2").returncode, 0)
+            if forgotten:
+                self.assertEqual(cluster.cli("txn", "forget", gtid[-6:], "--reason", "mended", "--confirm", gtid[-6:]).returncode, 0)
+            cluster.participants["p2"].start()
+            deadline = time.monotonic() + 15
+            while cluster.status()["alarms"] or cluster.gids("p2") != {"t1"}:
+                self.assertLess(time.monotonic(), deadline, cluster.status()["alarms"])
+            self.audit(cluster, committed=["t1"])
 
     def test_drain_and_resume(self):
         cluster = self.cluster().start()

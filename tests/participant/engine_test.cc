@@ -296,6 +296,7 @@ TEST_CASE(
   CHECK(world.engine->status(world.now()).alarms.size() == 1);
   world.deliver(world.abort(world.two_phase(1)));
   CHECK(world.worker.names() == "discard");
+  CHECK(world.engine->status(world.now()).alarms.empty());
 }
 
 TEST_CASE("one-phase: the answer is the record's durability") {

@@ -373,7 +373,7 @@ TEST_CASE("a participant offers information and admin, and says whom to ask") {
   const auto info = client.server_info();
   REQUIRE(info);
   CHECK(info->version == "1.2.3");
-  CHECK(info->idl_version == "1.1");
+  CHECK(info->idl_version == "1.2");
   CHECK(info->features == std::vector<std::string>{"two_phase"});
   const auto reply = client.submit(request_of());
   REQUIRE(reply);

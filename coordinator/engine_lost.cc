@@ -1,0 +1,276 @@
+// A participant that is gone for good owes acknowledgements that will never come. Nobody decides
+// anything here: COMMIT stays COMMIT. An operator says that it need not be waited for, that is
+// written down before it acts, and what the participant owed is shown until somebody has repaired
+// it (protocol.md section 8).
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "coordinator/engine.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+
+namespace {
+
+std::string counted(std::size_t n) {
+  return n == 1 ? "1 transaction" : fmt::format("{} transactions", n);
+}
+
+std::string some_of(const std::vector<Gtid>& gtids) {
+  constexpr std::size_t kShown = 3;
+  std::string out;
+  for (std::size_t i = 0; i < gtids.size() && i < kShown; ++i)
+    out += (i == 0 ? "" : ", ") + gtids[i].text();
+  if (gtids.size() > kShown) out += fmt::format(" and {} more", gtids.size() - kShown);
+  return out;
+}
+
+std::string describe(const HeuristicRecord& record) {
+  return fmt::format("{}, which {} declared lost (\"{}\")", record.coordinator, record.by.name,
+                     record.by.reason);
+}
+
+}  // namespace
+
+bool Engine::is_connected(const NodeName& peer) const {
+  const auto link = links_.find(peer);
+  return link != links_.end() && link->second.connected;
+}
+
+std::vector<Gtid> Engine::owed_by(const NodeName& participant) const {
+  std::vector<Gtid> out;
+  for (const auto& [gtid, txn] : live_) {
+    const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
+    if (two == nullptr || two->state() != TwoPhaseCommit::State::kCommitting) continue;
+    const auto& owes = two->unacked();
+    if (std::find(owes.begin(), owes.end(), participant) != owes.end()) out.push_back(gtid);
+  }
+  return out;
+}
+
+std::vector<Gtid> Engine::unconfirmed_by(const NodeName& participant) const {
+  std::vector<Gtid> out;
+  for (const auto& [key, record] : operators_.unconfirmed())
+    if (key.second == participant) out.push_back(key.first);
+  return out;
+}
+
+Result<LostReply> Engine::plan_lost(const LostRequest& request,
+                                    const std::vector<Gtid>& gtids) const {
+  const auto& name = request.participant;
+  if (is_connected(name))
+    return refused(
+        fmt::format("{} is connected and confirms by itself: troth txn retry --all", name));
+  if (gtids.empty() && participant(name) == nullptr && unconfirmed_by(name).empty())
+    return fail(ErrorCode::kNotFound, fmt::format("no participant is called {}", name));
+  if (gtids.empty())
+    return refused(fmt::format("nothing that was decided COMMIT waits for {}", name));
+  LostReply reply;
+  reply.transactions = static_cast<std::int64_t>(gtids.size());
+  reply.lines = {
+      fmt::format("{} decided COMMIT and not confirmed by {}: {}", counted(gtids.size()), name,
+                  some_of(gtids)),
+      "They stay committed, and the other participants carry them out.",
+      fmt::format("Nobody will wait for {} any more. What they were to write there may be in no "
+                  "database: note it first (troth txn show ID).",
+                  name),
+      "Each will be shown as heuristic_hazard until you have repaired it and say --forget.",
+      fmt::format("If {} comes back with its own log after all, it is told COMMIT and the hazard "
+                  "ends by itself.",
+                  name),
+      fmt::format("next: troth participant lost {} --reason TEXT --confirm {}", name, name)};
+  if (!request.dry_run) TROTH_TRY(check_typed(request.by, request.confirm, name));
+  return reply;
+}
+
+Result<LostReply> Engine::plan_forget_lost(const LostRequest& request,
+                                           const std::vector<Gtid>& gtids) const {
+  const auto& name = request.participant;
+  if (gtids.empty())
+    return fail(ErrorCode::kNotFound,
+                fmt::format("nothing is shown that {} owed when it was declared lost", name));
+  for (const auto& gtid : gtids) TROTH_TRY(may_forget(gtid, name));
+  LostReply reply;
+  reply.transactions = static_cast<std::int64_t>(gtids.size());
+  reply.lines = {fmt::format("{} that {} never confirmed: no longer shown ({})",
+                             counted(gtids.size()), name, some_of(gtids))};
+  if (!request.dry_run) TROTH_TRY(check_typed(request.by, request.confirm, name));
+  return reply;
+}
+
+// While others must still confirm it, its COMMIT record names the lost one too, and only the
+// HEURISTIC record says that it is not waited for.
+Status Engine::may_forget(const Gtid& gtid, const NodeName& participant) const {
+  if (live_.count(gtid) != 0)
+    return refused(fmt::format("others must still confirm {}: troth txn show {}", gtid, gtid));
+  if (is_connected(participant))
+    return refused(fmt::format("{} is connected and will confirm it", participant));
+  return {};
+}
+
+void Engine::declare_lost(const LostRequest& request, LostDone done, Now now) {
+  const auto gtids =
+      request.forget ? unconfirmed_by(request.participant) : owed_by(request.participant);
+  auto reply = request.forget ? plan_forget_lost(request, gtids) : plan_lost(request, gtids);
+  if (request.dry_run) return done(std::move(reply));
+  audit(request.forget ? "lost_forget" : "lost", request.participant.text(),
+        reply ? "ok" : "refused", request.by, now);
+  if (!reply) return done(std::move(reply));
+  Lsn last;
+  for (const auto& gtid : gtids) {
+    count("forced_writes");
+    if (request.forget) {
+      last = operators_.forget_unconfirmed(gtid, request.participant);
+      continue;
+    }
+    last = operators_.write_unconfirmed(
+        {gtid, Decision::kCommit, Outcome::kInDoubt, request.participant, now.wall, request.by});
+    give_up(gtid, request.participant, now);
+  }
+  reply->applied = true;
+  if (!request.forget)
+    reply->lines = {
+        fmt::format("{} no longer wait{} for {}: shown as heuristic_hazard until forgotten",
+                    counted(gtids.size()), gtids.size() == 1 ? "s" : "", request.participant),
+        "Repair what they were to write there, then",
+        fmt::format("next: troth participant lost {} --forget --reason TEXT --confirm {}",
+                    request.participant, request.participant)};
+  operators_waiting_.emplace(last, [done = std::move(done), reply] { done(reply); });
+}
+
+void Engine::give_up(const Gtid& gtid, const NodeName& participant, Now now) {
+  const auto found = live_.find(gtid);
+  if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
+    return;
+  note(found->second, {Event::Kind::kLost, {}, this->participant(participant), {}, {}}, now);
+  step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::GivenUp{participant}), now);
+}
+
+// The COMMIT record found in the log still names it, and END was lost or is not due yet.
+void Engine::give_up_again(Now now) {
+  for (const auto& [key, record] : operators_.unconfirmed()) give_up(key.first, key.second, now);
+}
+
+// It was not lost after all, and will answer.
+void Engine::tell_what_was_given_up(const NodeName& participant) {
+  for (const auto& gtid : unconfirmed_by(participant))
+    send(participant, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
+}
+
+void Engine::confirmed_after_all(const NodeName& from, const Gtid& gtid, Now now) {
+  if (operators_.unconfirmed().count({gtid, from}) == 0) return;
+  count("forced_writes");
+  operators_.forget_unconfirmed(gtid, from);
+  logger_.info("confirmed by a participant that was declared lost",
+               {{"txn", gtid}, {"participant", from}});
+  audit("truth", gtid.text(), "confirmed", {from.text(), ""}, now);
+}
+
+Result<ResolveReply> Engine::plan_forget(const ForgetRequest& request) const {
+  std::optional<Gtid> match;
+  for (const auto& [key, record] : operators_.unconfirmed()) {
+    if (!names(request.id, key.first)) continue;
+    if (match && *match != key.first)
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("more than one of them starts or ends with \"{}\"", request.id));
+    match = key.first;
+  }
+  if (!match)
+    return refused(
+        "a coordinator decides nothing by hand; ask the participant that shows it (-e HOST:PORT)");
+  ResolveReply reply;
+  reply.gtid = *match;
+  for (const auto& [key, record] : operators_.unconfirmed()) {
+    if (key.first != *match) continue;
+    TROTH_TRY(may_forget(*match, key.second));
+    reply.lines.push_back(fmt::format("{} is committed; never confirmed by {}: no longer shown",
+                                      *match, describe(record)));
+  }
+  if (!request.dry_run) TROTH_TRY(check_typed(request.by, request.confirm, *match));
+  return reply;
+}
+
+void Engine::forget(const ForgetRequest& request, ResolveDone done, Now now) {
+  auto reply = plan_forget(request);
+  if (const auto detail = show(request.id, now); !reply && !detail) reply = fail(detail.error());
+  if (request.dry_run) return done(std::move(reply));
+  audit("forget", reply ? reply->gtid.text() : request.id, reply ? "ok" : "refused", request.by,
+        now);
+  if (!reply) return done(std::move(reply));
+  std::vector<NodeName> names;
+  for (const auto& [key, record] : operators_.unconfirmed())
+    if (key.first == reply->gtid) names.push_back(key.second);
+  Lsn last;
+  for (const auto& name : names) {
+    count("forced_writes");
+    last = operators_.forget_unconfirmed(reply->gtid, name);
+  }
+  reply->applied = true;
+  operators_waiting_.emplace(last, [done = std::move(done), reply] { done(reply); });
+}
+
+// ---- what is shown
+
+TransactionSummary Engine::summary_of_unconfirmed(const Gtid& gtid, Now now) const {
+  TransactionSummary summary;
+  summary.gtid = gtid;
+  summary.state = "heuristic_hazard";
+  summary.decision = "commit";
+  summary.protocol = "two_phase";
+  if (const auto known = recent_.find(gtid); known != recent_.end() && known->second.three_phase)
+    summary.protocol = "three_phase";
+  for (const auto& [key, record] : operators_.unconfirmed()) {
+    if (key.first != gtid) continue;
+    summary.waiting_for.push_back(key.second);
+    summary.age_ms = std::max(summary.age_ms, now.wall.unix_ms - record.when.unix_ms);
+    summary.comment += (summary.comment.empty() ? "" : "; ") +
+                       fmt::format("{} lost: {}", key.second, record.by.reason);
+  }
+  return summary;
+}
+
+std::vector<Gtid> Engine::unconfirmed() const {
+  std::vector<Gtid> out;
+  for (const auto& [key, record] : operators_.unconfirmed())
+    if ((out.empty() || out.back() != key.first) && live_.count(key.first) == 0)
+      out.push_back(key.first);
+  return out;
+}
+
+TransactionDetail Engine::show_unconfirmed(const Gtid& gtid, Now now) const {
+  TransactionDetail detail;
+  detail.summary = summary_of_unconfirmed(gtid, now);
+  std::string who;
+  for (const auto& [key, record] : operators_.unconfirmed()) {
+    if (key.first != gtid) continue;
+    who += (who.empty() ? "" : ", and by ") + describe(record);
+    BranchDetail branch;
+    branch.participant = key.second;
+    branch.vote = "yes";
+    branch.state = "never confirmed";
+    detail.branches.push_back(std::move(branch));
+  }
+  detail.explanation = fmt::format(
+      "It is committed, and was never confirmed by {}. What it was to write there may be in no "
+      "database: repair it, then troth txn forget {}",
+      who, gtid);
+  return detail;
+}
+
+void Engine::show_lost(NodeStatus& status) const {
+  std::map<NodeName, std::pair<std::size_t, const HeuristicRecord*>> lost;
+  for (const auto& [key, record] : operators_.unconfirmed()) {
+    auto& [n, newest] = lost[key.second];
+    ++n;
+    newest = &record;
+  }
+  for (const auto& [name, seen] : lost)
+    status.alarms.push_back(
+        fmt::format("{} committed and never confirmed by {}: HAZARD, what they were to write there "
+                    "may be in no database. Repair it, then troth participant lost {} --forget",
+                    counted(seen.first), describe(*seen.second), name));
+}
+
+}  // namespace troth::coordinator
