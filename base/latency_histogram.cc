@@ -33,13 +33,14 @@ std::uint64_t highest_in(std::size_t bucket) {
 
 LatencyHistogram::LatencyHistogram() : buckets_(bucket_of(kMaxValue) + 1) {}
 
-void LatencyHistogram::record(std::uint64_t value) {
+void LatencyHistogram::record(std::uint64_t value, std::uint64_t times) {
+  if (times == 0) return;
   value = std::min(value, kMaxValue);
-  ++buckets_[bucket_of(value)];
-  ++count_;
+  buckets_[bucket_of(value)] += times;
+  count_ += times;
   min_ = std::min(min_, value);
   max_ = std::max(max_, value);
-  sum_ += static_cast<double>(value);
+  sum_ += static_cast<double>(value) * static_cast<double>(times);
 }
 
 void LatencyHistogram::add(const LatencyHistogram& other) {
@@ -64,6 +65,13 @@ std::uint64_t LatencyHistogram::quantile(double fraction) const {
     if (seen >= wanted) return std::min(highest_in(i), max_);
   }
   return max_;
+}
+
+std::vector<std::pair<std::uint64_t, std::uint64_t>> LatencyHistogram::buckets() const {
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> out;
+  for (std::size_t i = 0; i < buckets_.size(); ++i)
+    if (buckets_[i] > 0) out.emplace_back(highest_in(i), buckets_[i]);
+  return out;
 }
 
 std::string LatencyHistogram::percentile_text(double unit) const {

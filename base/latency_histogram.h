@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace troth {
@@ -14,7 +15,7 @@ class LatencyHistogram {
   LatencyHistogram();
 
   /// Values from 2^42 on count as 2^42 - 1 (73 minutes of nanoseconds).
-  void record(std::uint64_t value);
+  void record(std::uint64_t value, std::uint64_t times = 1);
   void add(const LatencyHistogram& other);
 
   std::uint64_t count() const { return count_; }
@@ -22,9 +23,14 @@ class LatencyHistogram {
   std::uint64_t min() const { return count_ == 0 ? 0 : min_; }
   std::uint64_t max() const { return max_; }
   double mean() const;
+  double sum() const { return sum_; }
   /// The smallest recorded value that at least `fraction` (0 to 1) of all values do not exceed,
   /// rounded up by less than 1/128; never above max(). 0 when empty.
   std::uint64_t quantile(double fraction) const;
+
+  /// What is not empty, by the largest value that it counts: record() of these makes a histogram
+  /// with the same quantiles.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets() const;
 
   /// The percentile distribution as text in the format that HdrHistogram's plotters read, values
   /// divided by `unit`.

@@ -163,6 +163,7 @@ Result<NodeSample> sample(const BenchNode& node) {
   TROTH_ASSIGN_OR_RETURN(const auto status, client_at({node.address}).status());
   NodeSample out;
   for (const auto& [name, value] : status.counters) out.counters[name] = value;
+  out.phases = status.phases;
   if (node.pid > 0) {
     out.cpu_seconds = cpu_seconds_of(node.pid);
     out.resident_bytes = resident_bytes_of(node.pid);

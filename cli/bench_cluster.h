@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "cli/bench_options.h"
+#include "protocol/service.h"
 
 namespace troth::cli {
 
@@ -27,6 +28,7 @@ using BenchNodes = std::vector<BenchNode>;
 /// One look at a node.
 struct NodeSample {
   std::map<std::string, std::uint64_t> counters;
+  std::vector<protocol::PhaseLatency> phases;
   double cpu_seconds = 0;
   std::uint64_t resident_bytes = 0;
 };

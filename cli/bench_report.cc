@@ -2,16 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+
 #include "cli/table_printer.h"
 
 namespace troth::cli {
 
 using nlohmann::ordered_json;
+using protocol::PhaseLatency;
 
 namespace {
 
 constexpr double kMicrosecond = 1000;
 constexpr double kMiB = 1024.0 * 1024.0;
+constexpr const char* kCounters[] = {"forced_writes", "fsyncs",        "messages_sent",
+                                     "records",       "message_bytes", "log_bytes"};
 
 const char* name_of(Workload workload) {
   switch (workload) {
@@ -45,6 +52,11 @@ double counter_per_transaction(const BenchReport& report, const NodeReport& node
                                       : per_transaction(report, static_cast<double>(found->second));
 }
 
+/// Of a counter, which begins anew when its daemon does.
+std::uint64_t growth(std::uint64_t before, std::uint64_t after) {
+  return after >= before ? after - before : after;
+}
+
 ordered_json latency_json(const LatencyHistogram& latency) {
   const auto at = [&](double q) {
     return rounded(static_cast<double>(latency.quantile(q)) / kMicrosecond, 10);
@@ -57,9 +69,38 @@ ordered_json latency_json(const LatencyHistogram& latency) {
           {"max", at(1)}};
 }
 
+ordered_json phases_json(const BenchReport& report) {
+  auto out = ordered_json::object();
+  for (const auto& phase : report.phases) {
+    const auto at = [&](double q) {
+      return rounded(static_cast<double>(phase.nanoseconds.quantile(q)) / kMicrosecond, 10);
+    };
+    out[phase.name] = {{"count", phase.nanoseconds.count()},
+                       {"mean", rounded(phase.mean / kMicrosecond, 10)},
+                       {"p50", at(0.5)},
+                       {"p99", at(0.99)}};
+  }
+  return out;
+}
+
+std::string phases_text(const BenchReport& report, bool headers) {
+  if (report.phases.empty()) return {};
+  TablePrinter table({"PHASE", "MEAN MS", "P50 MS", "P99 MS", "TRANSACTIONS"});
+  for (const auto& phase : report.phases) {
+    const bool seen = phase.nanoseconds.count() > 0;
+    const auto ms = [&](double nanoseconds) {
+      return seen ? fmt::format("{:.3f}", nanoseconds / 1e6) : "-";
+    };
+    const auto at = [&](double q) { return static_cast<double>(phase.nanoseconds.quantile(q)); };
+    table.add({phase.name, ms(phase.mean), ms(at(0.5)), ms(at(0.99)),
+               std::to_string(phase.nanoseconds.count())});
+  }
+  return table.print(headers, 0);
+}
+
 ordered_json node_json(const BenchReport& report, const NodeReport& node) {
   ordered_json out = {{"name", node.node.name}, {"address", node.node.address}};
-  for (const char* counter : {"forced_writes", "fsyncs", "messages_sent", "records"})
+  for (const char* counter : kCounters)
     out[fmt::format("{}_per_txn", counter)] =
         rounded(counter_per_transaction(report, node, counter), 1e4);
   if (node.node.pid > 0) {
@@ -94,6 +135,30 @@ std::string load_text(const BenchReport& report) {
 
 }  // namespace
 
+std::vector<PhaseReport> phases_between(const std::vector<PhaseLatency>& before,
+                                        const std::vector<PhaseLatency>& after) {
+  static constexpr std::pair<std::string_view, const char*> kNames[] = {
+      {"queue", "queue"}, {"prepare", "prepare"}, {"log_decision", "log"}, {"commit", "commit"}};
+  std::vector<PhaseReport> out;
+  for (const auto& phase : after) {
+    const auto name = std::find_if(std::begin(kNames), std::end(kNames),
+                                   [&](const auto& n) { return n.first == phase.phase; });
+    if (name == std::end(kNames)) continue;
+    const auto first = std::find_if(before.begin(), before.end(),
+                                    [&](const auto& p) { return p.phase == phase.phase; });
+    std::map<std::uint64_t, std::uint64_t> seen;
+    if (first != before.end()) seen = {first->buckets_ns.begin(), first->buckets_ns.end()};
+    PhaseReport grown{name->second, {}, 0};
+    for (const auto& [value, times] : phase.buckets_ns)
+      grown.nanoseconds.record(value, growth(seen[value], times));
+    const auto sum = growth(first == before.end() ? 0 : first->sum_ns, phase.sum_ns);
+    if (grown.nanoseconds.count() > 0)
+      grown.mean = static_cast<double>(sum) / static_cast<double>(grown.nanoseconds.count());
+    out.push_back(std::move(grown));
+  }
+  return out;
+}
+
 ordered_json to_json(const BenchOptions& options, const BenchReport& report) {
   const auto& load = report.load;
   ordered_json out = {
@@ -115,7 +180,8 @@ ordered_json to_json(const BenchOptions& options, const BenchReport& report) {
       {"unknown", load.unknown},
       {"wrong", load.wrong},
       {"conserved", report.conserved},
-      {"latency_us", latency_json(load.latency)}};
+      {"latency_us", latency_json(load.latency)},
+      {"phases_us", phases_json(report)}};
   if (!load.reasons.empty()) out["reasons"] = load.reasons;
   out["client_cpu_us_per_txn"] =
       rounded(per_transaction(report, report.client_cpu_seconds * 1e6), 100);
@@ -140,15 +206,21 @@ std::string describe(const BenchOptions& options, const BenchReport& report, boo
                             : fmt::format("{} clients", options.clients),
       options.rate > 0 ? fmt::format(", {:.0f}/s from the intended start", options.rate) : "");
   out += load_text(report);
+  out += phases_text(report, headers);
+  out += "each transaction at each node (B: bytes, US: CPU time), and its memory:\n";
   TablePrinter table(
-      {"NODE", "FORCED/TXN", "FSYNCS/TXN", "MSGS/TXN", "RECORDS/TXN", "US/TXN", "MIB", "PEAK MIB"});
+      {"NODE", "FORCED", "FSYNCS", "MSGS", "MSG B", "RECORDS", "LOG B", "US", "MIB", "PEAK MIB"});
   for (const auto& node : report.nodes) {
     const auto counter = [&](const char* name) {
       return fmt::format("{:.3f}", counter_per_transaction(report, node, name));
     };
+    const auto bytes = [&](const char* name) {
+      return fmt::format("{:.0f}", counter_per_transaction(report, node, name));
+    };
     const bool ours = node.node.pid > 0;
     table.add({node.node.name, counter("forced_writes"), counter("fsyncs"),
-               counter("messages_sent"), counter("records"),
+               counter("messages_sent"), bytes("message_bytes"), counter("records"),
+               bytes("log_bytes"),
                ours ? fmt::format("{:.1f}", per_transaction(report, node.cpu_seconds * 1e6)) : "-",
                ours ? fmt::format("{:.1f}", static_cast<double>(node.resident_before) / kMiB) : "-",
                ours ? fmt::format("{:.1f}", static_cast<double>(node.resident_peak) / kMiB) : "-"});

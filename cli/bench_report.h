@@ -19,6 +19,16 @@ struct NodeReport {
   std::uint64_t resident_peak = 0;    ///< looked at once a second
 };
 
+/// How long a phase took for the transactions of the window, as the coordinator measured it.
+struct PhaseReport {
+  std::string name;  ///< queue, prepare, log, commit
+  LatencyHistogram nanoseconds;
+  double mean = 0;  ///< of the exact sum
+};
+/// What happened between two looks at a coordinator. Phases that it does not know are left out.
+std::vector<PhaseReport> phases_between(const std::vector<protocol::PhaseLatency>& before,
+                                        const std::vector<protocol::PhaseLatency>& after);
+
 /// One daemon after kill -9.
 struct RecoveryReport {
   std::string name;
@@ -31,6 +41,7 @@ struct BenchReport {
   double seconds = 0;
   LoadResult load;
   std::vector<NodeReport> nodes;
+  std::vector<PhaseReport> phases;
   double client_cpu_seconds = 0;
   std::vector<std::uint64_t> each_second;  ///< finished, from the start of the warm-up
   bool conserved = true;                   ///< the sum of all balances did not change

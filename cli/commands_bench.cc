@@ -80,6 +80,7 @@ class Run {
     report_.client_cpu_seconds = own_cpu_seconds() - cpu_before;
     TROTH_ASSIGN_OR_RETURN(const auto after, sample_all());
     report_.load = load.stop();
+    report_.phases = phases_between(before[0].phases, after[0].phases);
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       auto& node = report_.nodes[i];
       node.cpu_seconds = after[i].cpu_seconds - before[i].cpu_seconds;

@@ -112,6 +112,8 @@ void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now
     return done(std::move(reply));
   }
   count("submitted");
+  if (request.arrived != MonotonicTime{})
+    meters_.observe(Meters::Phase::kQueue, now.monotonic - request.arrived);
   if (request.deadline.count() == 0) request.deadline = options_.prepare_timeout;
   if (request.branches.size() == 1)
     return start_one_phase(std::move(request), std::move(digest), std::move(done), now);

@@ -40,6 +40,11 @@ void Engine::measure_answer(const Transaction& txn, const TransactionOutcome& ou
   if (outcome.outcome == Outcome::kInDoubt || txn.answered) return;
   meters_.observe_end(label_of(txn), outcome.outcome == Outcome::kCommitted,
                       now.monotonic - txn.since);
+  // Nobody wrote, so there is no record that would have ended the phase.
+  const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
+  if (two != nullptr && !two->recovered_from_log() && outcome.outcome == Outcome::kCommitted &&
+      txn.decided == MonotonicTime{})
+    meters_.observe(Meters::Phase::kPrepare, now.monotonic - txn.since);
   if (outcome.outcome == Outcome::kAborted) ++meters_.aborts[lower(to_string(outcome.reason.code))];
 }
 

@@ -176,6 +176,7 @@ NodeStatus Engine::status(Now now) const {
   status.counters.emplace_back("log_full", log_.has_room() ? 0 : 1);
   status.counters.emplace_back("wall_clock_unix_ms", now.wall.unix_ms);
   status.counters.emplace_back("in_doubt", status.in_doubt);
+  status.phases = meters_.phases();
   return status;
 }
 

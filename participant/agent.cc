@@ -158,7 +158,9 @@ class AgentImpl final : public Agent, PeerHandler, AdminPort {
     const auto stats = wal_->stats();
     status->counters.emplace_back("fsyncs", stats.syncs);
     status->counters.emplace_back("records", stats.records);
+    status->counters.emplace_back("log_bytes", stats.bytes);
     status->counters.emplace_back("log_segments", stats.segments);
+    status->counters.emplace_back("message_bytes", status->bytes_sent());
     return status;
   }
   Result<TransactionPage> list_transactions(const ListRequest& request) override {

@@ -35,7 +35,8 @@ struct SubmitRequest {
   std::string client_name;
   std::string comment;
   std::uint32_t retries =
-      0;  ///< how often it is started again, with its age, after a lost conflict
+      0;                  ///< how often it is started again, with its age, after a lost conflict
+  MonotonicTime arrived;  ///< at this process; {} = nobody looked
 };
 
 struct BranchResult {
@@ -98,6 +99,14 @@ struct TransactionDetail {
   std::uint64_t gave_up = 0;  ///< who waited for it and voted no, since the start
 };
 
+/// How long one phase took for the transactions since the start.
+struct PhaseLatency {
+  std::string phase;  ///< queue, prepare, log_decision, commit
+  std::uint64_t sum_ns = 0;
+  /// Largest value of a bucket (LatencyHistogram) -> how many.
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets_ns;
+};
+
 struct NodeStatus {
   NodeName name;
   Role role = Role::kCoordinator;
@@ -111,7 +120,15 @@ struct NodeStatus {
       counters;  ///< stable names: forced_writes, messages_sent, committed, ...
   std::uint64_t in_doubt = 0;
   std::int64_t oldest_in_doubt_ms = 0;
-  std::vector<std::string> alarms;  ///< sentences; not empty = a human is needed
+  std::vector<std::string> alarms;   ///< sentences; not empty = a human is needed
+  std::vector<PhaseLatency> phases;  ///< a coordinator's
+
+  /// To all peers.
+  std::uint64_t bytes_sent() const {
+    std::uint64_t sum = 0;
+    for (const auto& link : links) sum += link.bytes_sent;
+    return sum;
+  }
 };
 
 /// Opens an interactive transaction.

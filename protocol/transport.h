@@ -27,9 +27,10 @@ struct LinkStatus {
   std::string last_error;
   std::string refusal;  ///< why its last greeting was not welcome here; "" = it was
   std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
-  std::int64_t rtt_us = -1;  ///< of the last call, -1 unknown
-  std::optional<Role> role;  ///< of the peer, once it is known
-  bool draining = false;     ///< no new transaction touches it; a coordinator's view
+  std::int64_t rtt_us = -1;      ///< of the last call, -1 unknown
+  std::optional<Role> role;      ///< of the peer, once it is known
+  bool draining = false;         ///< no new transaction touches it; a coordinator's view
+  std::uint64_t bytes_sent = 0;  ///< by the calls that were answered; does not travel
 };
 
 /// Downwards. Implementations are thread-safe and never block.

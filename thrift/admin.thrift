@@ -48,6 +48,16 @@ struct LinkStatus {
   12: optional common.Role role
 }
 
+/** How long one phase took, over all transactions since the start. */
+struct PhaseLatency {
+  /** queue, prepare, log_decision or commit. */
+  1: optional string phase
+  /** All of them together. */
+  2: optional i64 sum_ns
+  /** Largest value of a bucket in nanoseconds: how many. Empty buckets are left out; values are at most 1/128 below it. */
+  3: optional map<i64, i64> buckets_ns
+}
+
 /** State of a daemon. */
 struct NodeStatus {
   /** Logical name. */
@@ -76,6 +86,8 @@ struct NodeStatus {
   12: optional list<string> alarms
   /** Names of the counters in the order the daemon shows them. */
   13: optional list<string> counter_order
+  /** A coordinator's: how long the phases of its transactions took. */
+  14: optional list<PhaseLatency> phases
 }
 
 /** One line of a list. */

@@ -48,6 +48,8 @@ class Connection {
   /// arrived that nobody asked for.
   bool usable() const;
   int fd() const { return fd_; }
+  /// Of the last call's frame, its length included.
+  std::uint32_t bytes_sent() const { return bytes_sent_; }
   const Endpoint& endpoint() const { return endpoint_; }
 
  private:
@@ -67,7 +69,8 @@ class Connection {
   std::shared_ptr<WireProtocol> protocol_;
   std::int32_t last_seqid_ = 0;      // of what was sent
   std::int32_t answered_seqid_ = 0;  // of what was answered
-  int timeout_ms_ = 0;               ///< as set on the socket
+  std::uint32_t bytes_sent_ = 0;
+  int timeout_ms_ = 0;  ///< as set on the socket
   bool broken_ = false;
 };
 
@@ -88,7 +91,7 @@ Status Connection::send_call(std::string_view service, const std::string& method
                                  apache::thrift::protocol::T_CALL, seqid);
     args.write(protocol_.get());
     protocol_->writeMessageEnd();
-    transport_->writeEnd();
+    bytes_sent_ = transport_->writeEnd();
     transport_->flush();
     return {};
   } catch (const std::exception& e) {

@@ -58,6 +58,22 @@ void counters_from_wire(v1::NodeStatus& w, protocol::NodeStatus& out) {
   for (const auto& [name, value] : w.counters) out.counters.emplace_back(name, count(value));
 }
 
+v1::PhaseLatency phase_to_wire(const protocol::PhaseLatency& phase) {
+  v1::PhaseLatency out;
+  out.__set_phase(phase.phase);
+  out.__set_sum_ns(to_i64(phase.sum_ns));
+  out.__isset.buckets_ns = true;
+  for (const auto& [value, times] : phase.buckets_ns) out.buckets_ns[to_i64(value)] = to_i64(times);
+  return out;
+}
+
+protocol::PhaseLatency phase_from_wire(v1::PhaseLatency&& w) {
+  protocol::PhaseLatency out{std::move(w.phase), count(w.sum_ns), {}};
+  for (const auto& [value, times] : w.buckets_ns)
+    out.buckets_ns.emplace_back(count(value), count(times));
+  return out;
+}
+
 v1::BranchDetail branch_to_wire(const protocol::BranchDetail& branch) {
   v1::BranchDetail out;
   out.__set_participant(branch.participant.text());
@@ -102,6 +118,8 @@ v1::NodeStatus to_wire(const protocol::NodeStatus& status) {
   out.__set_in_doubt(to_i64(status.in_doubt));
   out.__set_oldest_in_doubt_ms(status.oldest_in_doubt_ms);
   out.__set_alarms(status.alarms);
+  out.__isset.phases = !status.phases.empty();
+  for (const auto& phase : status.phases) out.phases.push_back(phase_to_wire(phase));
   return out;
 }
 
@@ -123,6 +141,7 @@ Result<protocol::NodeStatus> from_wire(v1::NodeStatus&& w, const Where& where) {
   out.in_doubt = count(w.in_doubt);
   out.oldest_in_doubt_ms = w.oldest_in_doubt_ms;
   out.alarms = std::move(w.alarms);
+  for (auto& phase : w.phases) out.phases.push_back(phase_from_wire(std::move(phase)));
   return out;
 }
 

@@ -113,6 +113,7 @@ void CoordinatorService::name_pending(const std::vector<std::string>& keys,
 
 void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
                                      const v1::SubmitBatchRequest& request) {
+  const auto arrived = monotonic(std::chrono::steady_clock::now());
   guarded(logger_, "submitBatch", [&] {
     auto& engine = port();
     const std::size_t n = request.transactions.size();
@@ -129,6 +130,7 @@ void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
     const auto answers = std::make_shared<Gather<protocol::SubmitReply>>(n);
     for (std::size_t i = 0; i < n; ++i) {
       keys[i] = parsed[i].idempotency_key;
+      parsed[i].arrived = arrived;
       engine.submit(std::move(parsed[i]), [answers, i](protocol::SubmitReply reply) {
         answers->set(i, std::move(reply));
       });

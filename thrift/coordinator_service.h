@@ -39,6 +39,10 @@ class CoordinatorService final : public v1::CoordinatorIf {
   [[noreturn]] static void throw_pending(const Gtid& gtid);
   Duration patience(const protocol::SubmitRequest& request) const;
   protocol::CoordinatorPort& port() const;  ///< throws for a participant
+  /// As engines measure time.
+  static MonotonicTime monotonic(std::chrono::steady_clock::time_point at) {
+    return {std::chrono::duration_cast<Duration>(at.time_since_epoch())};
+  }
   /// What was submitted quietly.
   void settle() const {
     if (port_ != nullptr) port_->settle();

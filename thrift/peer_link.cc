@@ -335,6 +335,7 @@ bool PeerLink::transmit(Batch batch) {
   last_sent_ = clock_.now();
   flights_.push_back({std::move(batch), batch_id_, last_sent_});
   const auto sent = connection_->send_call("Peer", "deliver", args, options_.call_timeout);
+  flights_.back().bytes = connection_->bytes_sent();
   if (!sent) broken_ = sent.error().context;
   return sent.has_value();
 }
@@ -361,6 +362,7 @@ bool PeerLink::finish_flight(bool waited) {
   {
     std::lock_guard lock(mutex_);
     ++status_.batches_sent;
+    status_.bytes_sent += flight.bytes;
     if (!busy) status_.messages_sent += flight.batch.size();
     // Of one that nobody waited for, nobody knows when it came.
     if (waited)

@@ -69,6 +69,7 @@ class PeerLink {
     Batch batch;
     std::int64_t id = 0;
     MonotonicTime began;
+    std::uint64_t bytes = 0;
   };
   bool nothing_queued() const { return urgent_.empty() && bulk_.empty(); }
   Batch take_batch();

@@ -125,6 +125,7 @@ FrameVerdict SubmitCalls::server_info(std::uint64_t connection, std::int32_t seq
 }
 
 FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
+  const auto arrived = Clock::now();
   v1::Coordinator_submit_args args;
   args.read(reader_.get());
   const auto refused = [&](auto why) {
@@ -136,12 +137,13 @@ FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
   try {
     auto& port = service_->port();
     auto parsed = service_->parse_submit(args.request);
+    parsed.arrived = CoordinatorService::monotonic(arrived);
     auto& call = calls_[id];
     call.connection = connection;
     call.seqid = seqid;
     call.key = parsed.idempotency_key;
     call.deadline = deadlines_.end();
-    set_deadline(id, call, service_->patience(parsed));
+    set_deadline(id, call, arrived + service_->patience(parsed));
     mailbox_->under_way = calls_.size();
     port.submit_quietly(std::move(parsed), [mailbox = mailbox_, id](protocol::SubmitReply reply) {
       mailbox->put({id, false, std::move(reply)});
@@ -160,9 +162,8 @@ void SubmitCalls::settle() {
   service_->settle();
 }
 
-void SubmitCalls::set_deadline(std::uint64_t id, Call& call, Duration from_now) {
+void SubmitCalls::set_deadline(std::uint64_t id, Call& call, Clock::time_point at) {
   if (call.deadline != deadlines_.end()) deadlines_.erase(call.deadline);
-  const auto at = Clock::now() + std::chrono::duration_cast<Clock::duration>(from_now);
   call.deadline = deadlines_.emplace_hint(deadlines_.end(), at, id);
 }
 
@@ -189,7 +190,7 @@ void SubmitCalls::on_deadline(std::uint64_t id, FrameLoop& loop) {
   auto& call = calls_.at(id);
   if (call.key.empty() || call.asked_by_key) return finish(id, loop, nullptr);
   call.asked_by_key = true;
-  set_deadline(id, call, kLookUpWait);
+  set_deadline(id, call, Clock::now() + kLookUpWait);
   try {
     service_->port().get_outcome_by_key(
         call.key, [mailbox = mailbox_, id](Result<protocol::TransactionOutcome> outcome) {

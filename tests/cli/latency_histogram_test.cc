@@ -74,6 +74,23 @@ TEST_CASE("two histograms added are one of all values") {
   CHECK(low.max() == 100'000);
 }
 
+TEST_CASE("what its buckets say makes a histogram with the same quantiles") {
+  LatencyHistogram histogram, copy;
+  for (std::uint64_t i = 1; i <= 1000; ++i) histogram.record(i * i * 37);
+  CHECK(histogram.sum() == 37.0 * 1000 * 1001 * 2001 / 6);
+  std::uint64_t total = 0;
+  for (const auto& [value, times] : histogram.buckets()) {
+    copy.record(value, times);
+    total += times;
+  }
+  CHECK(total == 1000);
+  CHECK(copy.count() == 1000);
+  for (const double q : {0.01, 0.5, 0.9, 0.99}) CHECK(copy.quantile(q) == histogram.quantile(q));
+  CHECK(copy.buckets() == histogram.buckets());
+  copy.record(5, 0);
+  CHECK(copy.count() == 1000);
+}
+
 TEST_CASE("the percentile text begins with the median's half and ends with all values") {
   LatencyHistogram histogram;
   for (std::uint64_t i = 1; i <= 64; ++i) histogram.record(1000 * i);

@@ -34,6 +34,63 @@ TEST_CASE("nobody hears COMMIT before its record is durable; END follows the las
   CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
 }
 
+namespace {
+/// Mean milliseconds and how many, of each phase that was seen.
+std::string phases_of(const CoordinatorWorld& world) {
+  std::string out;
+  for (const auto& phase : world.engine->status(world.now()).phases) {
+    std::uint64_t times = 0;
+    for (const auto& [value, n] : phase.buckets_ns) times += n;
+    if (times == 0) continue;
+    out += out.empty() ? "" : ", ";
+    out += phase.phase + " " + std::to_string(phase.sum_ns / times / 1'000'000) + " x " +
+           std::to_string(times);
+  }
+  return out;
+}
+}  // namespace
+
+TEST_CASE("the phases of a transaction follow each other without a gap") {
+  CoordinatorWorld world;
+  auto request = CoordinatorWorld::request({"p1", "p2"});
+  request.arrived = world.clock;
+  world.clock = world.clock + milliseconds(3);
+  world.submit(request);
+  const auto gtid = world.last_gtid();
+  CHECK(phases_of(world) == "queue 3 x 1");
+  world.clock = world.clock + milliseconds(5);
+  world.vote("p1", gtid);
+  world.clock = world.clock + milliseconds(2);
+  world.vote("p2", gtid);
+  CHECK(phases_of(world) == "queue 3 x 1, prepare 7 x 1");
+  world.clock = world.clock + milliseconds(11);
+  world.sync();
+  CHECK(phases_of(world) == "queue 3 x 1, prepare 7 x 1, log_decision 11 x 1");
+  world.clock = world.clock + milliseconds(13);
+  world.deliver("p1", Ack{gtid});
+  world.deliver("p2", Ack{gtid});
+  CHECK(phases_of(world) == "queue 3 x 1, prepare 7 x 1, log_decision 11 x 1, commit 13 x 1");
+}
+
+TEST_CASE("who only reads has a queue and votes; who aborts a queue") {
+  CoordinatorWorld world;
+  world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  auto gtid = world.last_gtid();
+  world.clock = world.clock + milliseconds(4);
+  world.vote("p1", gtid, Vote::kReadOnly);
+  world.vote("p2", gtid, Vote::kReadOnly);
+  world.clock = world.clock + milliseconds(2);
+  world.deliver("p1", Released{gtid});
+  world.deliver("p2", Released{gtid});
+  CHECK(phases_of(world) == "prepare 6 x 1");
+  auto request = CoordinatorWorld::request({"p1", "p2"});
+  request.arrived = world.clock;
+  world.submit(request);
+  gtid = world.last_gtid();
+  world.vote("p1", gtid, Vote::kAbort);
+  CHECK(phases_of(world) == "queue 0 x 1, prepare 6 x 1");
+}
+
 TEST_CASE("presumed abort: a NO is answered at once and forces nothing") {
   CoordinatorWorld world;
   const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));

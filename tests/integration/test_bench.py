@@ -37,11 +37,20 @@ class Bench(unittest.TestCase):
             self.assertGreater(report["aborted"], 0)
             self.assertEqual(report["unknown"], 0, report)
             self.assertGreater(report["latency_us"]["p50"], 0)
+            phases = report["phases_us"]
+            self.assertEqual(list(phases), ["queue", "prepare", "log", "commit"])
+            for phase in phases.values():
+                self.assertGreater(phase["count"], 0)
+                self.assertGreater(phase["p99"], 0)
+            ours = sum(phases[p]["p50"] for p in ("prepare", "log"))
+            self.assertLess(ours, 2 * report["latency_us"]["p99"], "what the coordinator sees is a part of what the client sees")
             self.assertEqual([n["name"] for n in report["nodes"]], ["c1", "p1", "p2"])
             for node in report["nodes"]:
                 self.assertGreater(node["forced_writes_per_txn"], 0)
                 self.assertGreater(node["fsyncs_per_txn"], 0)
                 self.assertGreater(node["messages_sent_per_txn"], 0)
+                self.assertGreater(node["message_bytes_per_txn"], 20 * node["messages_sent_per_txn"])
+                self.assertGreater(node["log_bytes_per_txn"], 20 * node["records_per_txn"])
                 self.assertGreater(node["resident_peak_bytes"], 0)
             self.assertTrue(open(files["csv"]).read().startswith("second,finished\n1,"))
             self.assertEqual(json.load(open(files["json"]))["committed"], report["committed"])

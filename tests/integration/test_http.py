@@ -204,6 +204,7 @@ class Http(Case):
                      'troth_oldest_in_doubt_age_seconds 0', 'troth_transaction_aborts_total{reason="constraint"} 1',
                      'troth_operator_actions_total{action="retry",result="ok"} 1', 'troth_phase_duration_seconds_count{phase="commit"} 1'):
             self.assertIn(line + "\n", c1)
+        self.assertIn('troth_phase_duration_seconds_count{phase="queue"} 3\n', c1)
         for phase in ("prepare", "log_decision", "commit"):
             self.assertIn(f'troth_phase_duration_seconds_count{{phase="{phase}"}} 1', c1)
         self.assertIn('troth_agent_prepared_branches{database="p1"} 0', texts[0])

@@ -276,6 +276,7 @@ TEST_CASE("admin calls") {
   status.appended = Lsn{80};
   status.counters = {{"zeta", 1}, {"alpha", 2}};
   status.alarms = {"look"};
+  status.phases = {{"queue", 12, {{3, 4}}}, {"prepare", 0, {}}};
   status.links = {
       {name("db1"), "h:1", true, 5, "", "", 1, 2, 3, 4, -1, protocol::Role::kParticipant}};
   auto client = world.client();
@@ -286,6 +287,11 @@ TEST_CASE("admin calls") {
   CHECK(got->appended == status.appended);
   CHECK(got->counters == status.counters);
   CHECK(got->alarms == status.alarms);
+  REQUIRE(got->phases.size() == 2);
+  CHECK(got->phases[0].phase == "queue");
+  CHECK(got->phases[0].sum_ns == 12);
+  CHECK(got->phases[0].buckets_ns == status.phases[0].buckets_ns);
+  CHECK(got->phases[1].buckets_ns.empty());
   REQUIRE(got->links.size() == 1);
   CHECK(got->links[0].messages_dropped == 3);
   CHECK(got->links[0].rtt_us == -1);
