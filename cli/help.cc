@@ -25,7 +25,7 @@ Commands
   shell        the same, line by line
   query        one SELECT over many participants, merged by another
   participant  list | show NAME | locks NAME | drain NAME | resume NAME |
-               orphans
+               orphans | lost NAME
   audit        what operators did, when and why
   log          dump | verify | stats DIR   (offline, read-only)
   bench        transfer | read-only | recovery | smallbank | tpcc

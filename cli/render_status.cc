@@ -41,6 +41,20 @@ std::string joined(const std::vector<std::string>& words) {
   return out;
 }
 
+// "+12.352 ms  committing": the times stand to the right.
+std::string timeline(const std::vector<std::string>& events) {
+  const auto time_of = [](const std::string& event) {
+    const auto end = event.find("  ");
+    return end == std::string::npos ? 0 : end;
+  };
+  std::size_t widest = 0;
+  for (const auto& event : events) widest = std::max(widest, time_of(event));
+  std::string out;
+  for (const auto& event : events)
+    out += std::string(2 + widest - time_of(event), ' ') + printable(event) + "\n";
+  return out;
+}
+
 std::string links_table(const Arguments& arguments, const NodeStatus& status) {
   const bool all_coordinators =
       std::all_of(status.links.begin(), status.links.end(),
@@ -107,9 +121,9 @@ std::string describe(const Arguments& arguments, const NodeStatus& status,
   std::string out = fmt::format(
       "{}  {}   {}   v{}   up {}   epoch {}\n", coordinator ? "COORDINATOR" : "PARTICIPANT",
       status.name, status.state, status.version, age_text(status.up_ms), status.position.epoch);
-  out += fmt::format("LOG  durable through LSN {}   {} records, {} fsyncs, {} segments\n",
+  out += fmt::format("LOG  durable through LSN {}   {} records, {} fsyncs, {} segment{}\n",
                      status.position.durable, counter("records"), counter("fsyncs"),
-                     counter("log_segments"));
+                     counter("log_segments"), counter("log_segments") == 1 ? "" : "s");
   out += coordinator ? fmt::format("TRANSACTIONS  {} committed   {} aborted   {} live\n\n",
                                    counter("committed"), counter("aborted"), counter("live"))
                      : fmt::format(
@@ -145,7 +159,7 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
         out += fmt::format("  at {}  {}\n", branch.participant, printable(statement));
   }
   if (!detail.events.empty()) out += "\n";
-  for (const auto& event : detail.events) out += "  " + printable(event) + "\n";
+  out += timeline(detail.events);
   out += describe_locks(detail);
   out += "\n" + printable(detail.explanation) + "\n";
   // Nobody will answer: the explanation says what to type.
@@ -153,7 +167,7 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
   if (summary.next_retry_ms < 0 || summary.waiting_for.empty()) return out;
   std::string names;
   for (const auto& name : summary.waiting_for) names += (names.empty() ? "" : ", ") + name.text();
-  return out + fmt::format("next: see that {} {}; then troth txn retry {}{}\n", names,
+  return out + fmt::format("next: see that {} {}, then\n  troth txn retry {}{}\n", names,
                            summary.waiting_for.size() == 1 ? "answers" : "answer", summary.gtid,
                            at_endpoint(arguments));
 }

@@ -76,7 +76,7 @@ Result<LostReply> Engine::plan_lost(const LostRequest& request,
       fmt::format("Nobody will wait for {} any more. What they were to write there may be in no "
                   "database: note it first (troth txn show ID).",
                   name),
-      "Each will be shown as heuristic_hazard until you have repaired it and say --forget.",
+      "Each will be shown as heuristic_hazard until you say --forget.",
       fmt::format("If {} comes back with its own log after all, it is told COMMIT and the hazard "
                   "ends by itself.",
                   name),

@@ -30,7 +30,7 @@ def normal(text, cluster):
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME", text)
     text = re.sub(r"\b\d+d \d+h\b|\b\d+h \d+m\b|\b\d+m \d+s\b|\b\d+(\.\d+)? (ms|s)\b", "AGE", text)
     text = re.sub(r"(?<![A-Za-z])-?\d+(\.\d+)*", "#", text)
-    return "".join(re.sub(r"^ +#", "#", re.sub(r"(?<=\S) {2,}", "  ", line)).rstrip() + "\n" for line in text.splitlines())
+    return "".join(re.sub(r"^ +(#|\+AGE)", r"\1", re.sub(r"(?<=\S) {2,}", "  ", line)).rstrip() + "\n" for line in text.splitlines())
 
 
 class CommandLine(Case):
