@@ -428,7 +428,9 @@ void Engine::flush_if_due(Now now) {
   } else if (!quiet_at_) {
     quiet_at_ = now.monotonic + options_.quiet_interval;
   }
-  if (applies_since_flush_ >= options_.flush_applies ||
+  // A little now and then, rather than all of it when the interval is over and somebody waits.
+  const bool worth_it = quiet && applies_since_flush_ >= options_.quiet_applies;
+  if (applies_since_flush_ >= options_.flush_applies || worth_it ||
       (quiet_at_ && *quiet_at_ <= now.monotonic) || (flush_at_ && *flush_at_ <= now.monotonic))
     flush_wanted_ = true;
   if (!flush_wanted_ || log_.durable() < highest_apply_) return;

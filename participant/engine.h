@@ -56,6 +56,7 @@ struct EngineOptions {
   /// expected.
   Duration quiet_interval{0};
   std::size_t flush_applies = 2000;  ///< or after so many
+  std::size_t quiet_applies = 16;    ///< or after so many, when nothing is executing or undecided
   Duration durable_interval{
       std::chrono::seconds(1)};      ///< fsync of the file's own -wal, which frees log segments
   std::size_t max_branches = 20000;  ///< live ones; more are refused with BUSY

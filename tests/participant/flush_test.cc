@@ -35,6 +35,27 @@ TEST_CASE("what comes within quiet_interval shares the commit of the file") {
   CHECK(world.worker.names() == "apply, flush");  // somebody waits for it
 }
 
+TEST_CASE("many small commits follow each other without a pause: the file does not wait for one") {
+  participant::EngineOptions options;
+  options.quiet_interval = milliseconds(5);
+  options.quiet_applies = 3;
+  EngineWorld world(options);
+  for (std::uint64_t n = 1; n <= 2; ++n) {
+    world.bring_to_prepared(world.two_phase(n));
+    world.deliver(world.commit(world.two_phase(n)));
+    world.sync();
+    CHECK(world.worker.names() == "apply");
+  }
+  world.bring_to_prepared(world.two_phase(3));
+  world.bring_to_prepared(world.two_phase(4));
+  world.deliver(world.commit(world.two_phase(3)));
+  world.sync();
+  CHECK(world.worker.names() == "apply");  // enough, but more is undecided
+  world.deliver(world.commit(world.two_phase(4)));
+  world.sync();
+  CHECK(world.worker.names() == "apply, flush");
+}
+
 TEST_CASE("COMMITTED waits for the next forced record, unless somebody waits for the file") {
   EngineWorld world;
   const auto patient = [&] {
