@@ -97,7 +97,7 @@ Connection::Answer Connection::answer_state() const {
   std::array<std::uint8_t, 512> bytes;  // far more than any answer to a peer
   const auto read = read_already();
   auto size = std::min(read.size(), bytes.size());
-  std::memcpy(bytes.data(), read.data(), size);
+  std::copy_n(read.begin(), size, bytes.begin());
   if (is_whole({bytes.data(), size})) return Answer::kHere;
   const auto n = ::recv(fd_, bytes.data() + size, bytes.size() - size, MSG_PEEK | MSG_DONTWAIT);
   if (n == 0) return Answer::kLost;
