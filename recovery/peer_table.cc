@@ -141,7 +141,8 @@ PeerTable::Judgement PeerTable::on_reply(const NodeName& peer, const HelloReply&
 
 PeerTable::Judgement PeerTable::on_batch(const BatchHeader& header) {
   Judgement judgement;
-  const NodePosition seen = position_of(header.sender);
+  const auto known = peers_.find(header.sender);
+  const NodePosition seen = known == peers_.end() ? NodePosition{} : known->second.position;
   if (known_only_ && allowed_.count(header.sender) == 0) {
     judgement.refusal = fmt::format("{} is not configured here", header.sender);
   } else if (seen.log_id.is_nil()) {
@@ -155,7 +156,7 @@ PeerTable::Judgement PeerTable::on_batch(const BatchHeader& header) {
   } else if (header.receiver_epoch != own_.epoch) {
     judgement.refusal = fmt::format("meant for epoch {} of {}", header.receiver_epoch, self_);
   } else {
-    learn(judgement, header.sender, role_of(header.sender), header.position, {});
+    learn_position(judgement, known->second, header.position);
   }
   return judgement;
 }
@@ -163,18 +164,23 @@ PeerTable::Judgement PeerTable::on_batch(const BatchHeader& header) {
 void PeerTable::learn(Judgement& judgement, const NodeName& peer, Role role,
                       const NodePosition& position, const std::string& address) {
   auto& known = peers_[peer];
-  const bool news = known.position.log_id != position.log_id ||
-                    known.position.epoch != position.epoch ||
-                    (!address.empty() && allowed_.count(peer) == 0 && known.address != address);
-  judgement.restarted = !known.position.log_id.is_nil() && position.epoch > known.position.epoch;
   known.name = peer;
   known.role = role;
-  const Lsn highest = known.position.log_id == position.log_id
-                          ? std::max(known.position.durable, position.durable)
-                          : position.durable;
+  const bool moved = !address.empty() && allowed_.count(peer) == 0 && known.address != address;
+  if (moved) known.address = address;
+  learn_position(judgement, known, position);
+  if (moved) judgement.to_append = known;
+}
+
+void PeerTable::learn_position(Judgement& judgement, PeerRecord& known,
+                               const NodePosition& position) {
+  const bool same_log = known.position.log_id == position.log_id;
+  const bool news = !same_log || known.position.epoch != position.epoch;
+  judgement.restarted = !known.position.log_id.is_nil() && position.epoch > known.position.epoch;
+  const Lsn highest =
+      same_log ? std::max(known.position.durable, position.durable) : position.durable;
   known.position = position;
   known.position.durable = highest;
-  if (!address.empty() && allowed_.count(peer) == 0) known.address = address;
   if (news) judgement.to_append = known;
 }
 

@@ -59,6 +59,8 @@ class PeerTable {
   void note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting);
   void learn(Judgement& judgement, const NodeName& peer, protocol::Role role,
              const protocol::NodePosition& position, const std::string& address);
+  static void learn_position(Judgement& judgement, protocol::PeerRecord& known,
+                             const protocol::NodePosition& position);
 
   NodeName self_;
   protocol::Role role_;

@@ -79,6 +79,7 @@ std::string encode_batch(BatchHeader& header, std::uint32_t seed, std::string_vi
 void encode_batch(BatchHeader& header, std::uint32_t seed, std::string_view records,
                   std::string& bytes) {
   ByteWriter out;
+  out.reserve(kBatchHeaderBytes);
   out.u32(kBatchMagic);
   out.u32(header.length);
   out.u32(header.count);

@@ -17,7 +17,13 @@ namespace troth::simulation {
 template <class Engine>
 class EngineNode : public Node {
  public:
-  using Node::Node;
+  EngineNode(World& world, Network& network, NodeSetup setup, const char* role)
+      : Node(world, network, std::move(setup), role) {
+    wake_.ring = [this] {
+      if (incarnation() == wakes_) call([](Engine&) {});
+    };
+    world_.add(wake_);
+  }
   protocol::NodeStatus status() const override {
     return engine_ ? engine_->status(steady_->now()) : protocol::NodeStatus{};
   }
@@ -75,13 +81,12 @@ class EngineNode : public Node {
     engine_->end_of_round(steady_->now());
     const auto wake = engine_->next_wake();
     if (!wake) return;
-    const auto number = ++wake_planned_;
-    later(std::max(Duration{0}, *wake - world_.now()), [this, number] {
-      if (number == wake_planned_) call([](Engine&) {});
-    });
+    wakes_ = incarnation();
+    world_.set(wake_, std::max(Duration{0}, *wake - world_.now()));
   }
 
-  std::uint64_t wake_planned_ = 0;
+  World::Alarm wake_;
+  std::uint64_t wakes_ = 0;  // which incarnation
 };
 
 class CoordinatorNode final : public EngineNode<coordinator::Engine> {

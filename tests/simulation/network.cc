@@ -137,6 +137,7 @@ Batch Links::take(Link& link) {
   Batch batch;
   batch.header = {self_.name(), published_.position, link.receiver_epoch, published_.ended_below,
                   kPeerProtocolVersion};
+  batch.messages.reserve(std::min(kBatch, link.urgent.size() + link.bulk.size()));
   for (auto* lane : {&link.urgent, &link.bulk}) {
     while (!lane->empty() && batch.messages.size() < kBatch) {
       batch.messages.push_back(std::move(lane->front()));
@@ -163,7 +164,8 @@ void Links::call(Link& link) {
   const bool alive = link.station->incarnation() == incarnation;
   if (there && alive) {
     if (world.random.percent(network_.faults.duplicate_percent))
-      carry(link, batch, *there + world.between(Duration{1}, milliseconds(400)), incarnation);
+      carry(link, Batch(batch), *there + world.between(Duration{1}, milliseconds(400)),
+            incarnation);
     const bool work = std::any_of(batch.messages.begin(), batch.messages.end(), is_work);
     const bool late = world.random.percent(network_.faults.late_percent) ||
                       (work && world.random.percent(network_.faults.late_work_percent));
@@ -182,7 +184,7 @@ void Links::call(Link& link) {
   });
 }
 
-void Links::carry(const Link& link, Batch batch, Duration delay, std::uint64_t incarnation) {
+void Links::carry(const Link& link, Batch&& batch, Duration delay, std::uint64_t incarnation) {
   auto* world = &network_.world();
   world->after(delay, [station = link.station, world, batch = std::move(batch), incarnation,
                        proxy = network_.faults.proxies]() mutable {

@@ -95,7 +95,7 @@ class Links final : public protocol::Transport, public std::enable_shared_from_t
   void ping(Link& link);
   void down(Link& link, const char* why);
   protocol::Batch take(Link& link);
-  void carry(const Link& link, protocol::Batch batch, Duration delay, std::uint64_t incarnation);
+  void carry(const Link& link, protocol::Batch&& batch, Duration delay, std::uint64_t incarnation);
 
   Network& network_;
   Station& self_;

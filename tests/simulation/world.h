@@ -6,13 +6,14 @@
 
 #include <cstdint>
 #include <deque>
-#include <queue>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/engine_loop.h"
-#include "tests/simulation/event.h"
+#include "tests/simulation/event_queue.h"
 #include "tests/support/random.h"
 
 namespace troth::simulation {
@@ -31,16 +32,32 @@ class World final : public Clock {
   /// Runs `what` after `delay`; events of the same instant run in the order they were planned.
   template <class F>
   void after(Duration delay, F&& what) {
-    std::uint32_t place = 0;
+    Event* event = nullptr;
     if (free_.empty()) {
-      place = static_cast<std::uint32_t>(events_.size());
-      events_.emplace_back(std::forward<F>(what));
+      event = &events_.emplace_back(std::forward<F>(what));
     } else {
-      place = free_.back();
+      event = free_.back();
       free_.pop_back();
-      events_[place] = Event(std::forward<F>(what));
+      *event = Event(std::forward<F>(what));
     }
-    queue_.push({now_ + delay, ++count_, place});
+    queue_.push({now_ + delay, ++count_, event});
+  }
+  /// An alarm clock: it rings once after `delay`, in its turn among the events, unless it is set
+  /// anew before. Every round of an engine sets one, hardly any rings.
+  struct Alarm {
+    std::optional<MonotonicTime> at;
+    std::uint64_t order = 0;
+    std::function<void()> ring;
+  };
+  /// Stays for ever.
+  void add(Alarm& alarm) { alarms_.push_back(&alarm); }
+  void set(Alarm& alarm, Duration delay) {
+    alarm.at = now_ + delay;
+    alarm.order = ++count_;
+    if (&alarm == first_)
+      find_first();
+    else
+      first_ = earlier(alarm);
   }
   /// Somewhere in [low, high).
   Duration between(Duration low, Duration high) {
@@ -49,16 +66,7 @@ class World final : public Clock {
   }
   /// Runs events until `until`, or until a violation was found.
   void run_until(MonotonicTime until) {
-    while (!queue_.empty() && queue_.top().at <= until && violations.empty()) {
-      const auto next = queue_.top();
-      queue_.pop();
-      now_ = next.at;
-      ++events_run;
-      auto& event = events_[next.place];  // stays where it is while it plans others
-      event();
-      event = Event();
-      free_.push_back(next.place);
-    }
+    while (violations.empty() && run_next(until)) ++events_run;
     if (violations.empty()) now_ = until;
   }
 
@@ -86,18 +94,41 @@ class World final : public Clock {
   std::uint64_t events_run = 0;
 
  private:
-  struct Planned {
-    MonotonicTime at;
-    std::uint64_t order;
-    std::uint32_t place;                          // in events_
-    bool operator<(const Planned& other) const {  // the queue's top is the greatest: earliest first
-      return at != other.at ? other.at < at : other.order < order;
+  bool run_next(MonotonicTime until) {
+    if (first_ != nullptr &&
+        (queue_.empty() || EventQueue::earlier(*first_->at, first_->order, queue_.first()))) {
+      if (until < *first_->at) return false;
+      auto& alarm = *first_;
+      now_ = *std::exchange(alarm.at, std::nullopt);
+      find_first();
+      alarm.ring();
+      return true;
     }
-  };
+    if (queue_.empty() || until < queue_.first().at) return false;
+    const auto next = queue_.first();
+    queue_.pop();
+    now_ = next.at;
+    (*next.event)();  // stays where it is while it plans others
+    *next.event = Event();
+    free_.push_back(next.event);
+    return true;
+  }
+  void find_first() {
+    first_ = nullptr;
+    for (auto* alarm : alarms_)
+      if (alarm->at) first_ = earlier(*alarm);
+  }
+  Alarm* earlier(Alarm& alarm) const {
+    const bool is = first_ == nullptr || *alarm.at < *first_->at ||
+                    (*alarm.at == *first_->at && alarm.order < first_->order);
+    return is ? &alarm : first_;
+  }
 
-  std::priority_queue<Planned> queue_;
-  std::deque<Event> events_;
-  std::vector<std::uint32_t> free_;  // places in events_
+  EventQueue queue_;
+  std::deque<Event> events_;  // of the queue, and free ones
+  std::vector<Event*> free_;
+  std::vector<Alarm*> alarms_;
+  Alarm* first_ = nullptr;  // that rings
   MonotonicTime now_{std::chrono::seconds(1)};
   std::uint64_t count_ = 0;
   const bool tracing_;

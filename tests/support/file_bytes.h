@@ -21,6 +21,9 @@ class FileBytes {
     size_ = size;
   }
   void write(std::uint64_t offset, std::string_view data) {
+    // Whoever writes behind the end writes there again.
+    if (offset + data.size() > written_.capacity())
+      written_.reserve(std::max<std::uint64_t>(2 * (offset + data.size()), kAtLeast));
     if (written_.size() < offset) written_.resize(offset, '\0');
     const auto over = std::min<std::uint64_t>(data.size(), written_.size() - offset);
     written_.replace(offset, over, data);
@@ -44,6 +47,7 @@ class FileBytes {
   }
 
  private:
+  static constexpr std::uint64_t kAtLeast = 2048;
   std::string written_;  // at most size_; zeros follow
   std::uint64_t size_ = 0;
 };
