@@ -16,11 +16,13 @@ constexpr std::uint64_t kFine = std::uint64_t{1} << kFineBits;
 constexpr std::uint64_t kMaxValue = (std::uint64_t{1} << kMaxBits) - 1;
 
 // Below 256 a bucket is one value; above, bucket widths double with every power of two.
-std::size_t bucket_of(std::uint64_t value) {
+constexpr std::size_t bucket_of(std::uint64_t value) {
   if (value < kFine) return static_cast<std::size_t>(value);
   const int shift = static_cast<int>(std::bit_width(value)) - 1 - kFineBits;
   return static_cast<std::size_t>(static_cast<std::uint64_t>(shift) * kFine + (value >> shift));
 }
+
+constexpr std::size_t kBuckets = bucket_of(kMaxValue) + 1;
 
 std::uint64_t highest_in(std::size_t bucket) {
   if (bucket < kFine) return bucket;
@@ -31,11 +33,10 @@ std::uint64_t highest_in(std::size_t bucket) {
 
 }  // namespace
 
-LatencyHistogram::LatencyHistogram() : buckets_(bucket_of(kMaxValue) + 1) {}
-
 void LatencyHistogram::record(std::uint64_t value, std::uint64_t times) {
   if (times == 0) return;
   value = std::min(value, kMaxValue);
+  if (buckets_.empty()) buckets_.resize(kBuckets);
   buckets_[bucket_of(value)] += times;
   count_ += times;
   min_ = std::min(min_, value);
@@ -44,7 +45,10 @@ void LatencyHistogram::record(std::uint64_t value, std::uint64_t times) {
 }
 
 void LatencyHistogram::add(const LatencyHistogram& other) {
-  for (std::size_t i = 0; i < buckets_.size(); ++i) buckets_[i] += other.buckets_[i];
+  if (other.count_ == 0) return;
+  if (buckets_.empty()) buckets_.resize(kBuckets);
+  for (auto i = bucket_of(other.min_); i <= bucket_of(other.max_); ++i)
+    buckets_[i] += other.buckets_[i];
   count_ += other.count_;
   min_ = std::min(min_, other.min_);
   max_ = std::max(max_, other.max_);
@@ -60,7 +64,7 @@ std::uint64_t LatencyHistogram::quantile(double fraction) const {
       1, static_cast<std::uint64_t>(
              std::ceil(std::clamp(fraction, 0.0, 1.0) * static_cast<double>(count_))));
   std::uint64_t seen = 0;
-  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+  for (auto i = bucket_of(min()); i < buckets_.size(); ++i) {
     seen += buckets_[i];
     if (seen >= wanted) return std::min(highest_in(i), max_);
   }
@@ -69,7 +73,8 @@ std::uint64_t LatencyHistogram::quantile(double fraction) const {
 
 std::vector<std::pair<std::uint64_t, std::uint64_t>> LatencyHistogram::buckets() const {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> out;
-  for (std::size_t i = 0; i < buckets_.size(); ++i)
+  if (count_ == 0) return out;
+  for (auto i = bucket_of(min_); i <= bucket_of(max_); ++i)
     if (buckets_[i] > 0) out.emplace_back(highest_in(i), buckets_[i]);
   return out;
 }

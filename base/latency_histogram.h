@@ -1,6 +1,6 @@
 #pragma once
-// Counts values in log-linear buckets (as HdrHistogram does): constant memory, constant time, and
-// every quantile within 1/128 of the truth, from nanoseconds to minutes. Pure.
+// Counts values in log-linear buckets (as HdrHistogram does): constant memory (none at first),
+// constant time, and every quantile within 1/128 of the truth, from nanoseconds to minutes. Pure.
 
 #include <cstdint>
 #include <string>
@@ -12,8 +12,6 @@ namespace troth {
 /// Not thread-safe: one per thread, added up at the end.
 class LatencyHistogram {
  public:
-  LatencyHistogram();
-
   /// Values from 2^42 on count as 2^42 - 1 (73 minutes of nanoseconds).
   void record(std::uint64_t value, std::uint64_t times = 1);
   void add(const LatencyHistogram& other);
@@ -37,7 +35,7 @@ class LatencyHistogram {
   std::string percentile_text(double unit) const;
 
  private:
-  std::vector<std::uint64_t> buckets_;
+  std::vector<std::uint64_t> buckets_;  // empty until the first value
   std::uint64_t count_ = 0;
   std::uint64_t min_ = ~std::uint64_t{0};
   std::uint64_t max_ = 0;
