@@ -97,7 +97,8 @@ Settings read(const SettingValues& values) {
 
 // Given up soon: a person waits for the view.
 void ask_who_waits(protocol::TransactionDetail& detail, const protocol::NodeStatus& seen) {
-  constexpr Duration kPatience = std::chrono::seconds(1);
+  // A participant takes up to a second when its worker is busy, which is when one wants to know.
+  constexpr Duration kPatience = std::chrono::seconds(3);
   thrift::ClientOptions options;
   options.connect_timeout = options.call_timeout = kPatience;
   options.client_name = "troth-coordinator";
