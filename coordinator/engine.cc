@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "base/assert.h"
 #include "base/failpoint.h"
@@ -225,7 +226,7 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
       if (!results.empty()) reply.outcome.results = std::move(results);
       clients.back()(std::move(reply));
     }
-    const auto& key = found->second.key;
+    const auto& key = found->second.key();
     if (!key.empty() && outcome.outcome != Outcome::kInDoubt &&
         gtid.decider() == Decider::kCoordinator)
       keys_[key] = {key,     keys_in_flight_[key].second, gtid, outcome.outcome, outcome.reason,
@@ -240,10 +241,9 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
   remember(std::move(outcome), now.monotonic);
 }
 
-std::unique_ptr<const std::string> Engine::kept_comment(const std::string& comment) {
+std::string Engine::kept_comment(const std::string& comment) {
   constexpr std::size_t kKept = 80;
-  if (comment.empty()) return nullptr;
-  return std::make_unique<const std::string>(comment.substr(0, kKept));
+  return comment.substr(0, kKept);
 }
 
 void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
@@ -253,34 +253,36 @@ void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
       live == live_.end() ? nullptr : std::get_if<TwoPhaseCommit>(&live->second.machine);
   const bool three_phase =
       machine != nullptr && machine->setup().protocol == CommitProtocol::kThreePhase;
-  Known known{outcome.outcome, outcome.replayed, three_phase, outcome.attempts, now,
-              nullptr,         nullptr};
+  RememberedOutcomes::Entry known{outcome.outcome,
+                                  outcome.replayed,
+                                  three_phase,
+                                  outcome.attempts,
+                                  now,
+                                  std::move(outcome.reason),
+                                  {}};
   if (live != live_.end()) {
     const auto& comment =
         std::visit([](const auto& m) -> const std::string& { return m.setup().comment; },
                    live->second.machine);
     known.comment = kept_comment(comment);
   }
-  if (outcome.reason != AbortReason{})
-    known.reason = std::make_unique<const AbortReason>(std::move(outcome.reason));
-  if (recent_.insert_or_assign(gtid, std::move(known)).second) recent_order_.push_back(gtid);
-  while (recent_order_.size() > options_.max_recent) {
-    const Gtid& oldest = recent_order_.front();
+  recent_.add(gtid, std::move(known));
+  while (recent_.size() > options_.max_recent) {
+    const Gtid oldest = recent_.gtid_at(0);
     // One above it: what is forgotten must never be taken for "no record, hence aborted".
     horizon_ = std::max(
         horizon_, Gtid(oldest.tag(), oldest.epoch(), oldest.sequence() + 1, Decider::kCoordinator));
-    recent_.erase(recent_order_.front());
-    recent_order_.pop_front();
+    recent_.forget_oldest();
   }
 }
 
-TransactionOutcome Engine::outcome_of(const Gtid& gtid, const Known& known) const {
+TransactionOutcome Engine::outcome_of(const Gtid& gtid, const RememberedOutcomes::View& known) {
   TransactionOutcome outcome;
   outcome.gtid = gtid;
   outcome.outcome = known.outcome;
   outcome.replayed = known.replayed;
   outcome.attempts = known.attempts;
-  if (known.reason) outcome.reason = *known.reason;
+  if (known.reason != nullptr) outcome.reason = *known.reason;
   return outcome;
 }
 
@@ -297,7 +299,7 @@ void Engine::finish_if_ended(const Gtid& gtid, Now now) {
       [](const auto& m) { return m.state() == std::decay_t<decltype(m)>::State::kEnded; },
       found->second.machine);
   if (!ended) return;
-  if (!found->second.key.empty()) keys_in_flight_.erase(found->second.key);
+  if (found->second.owns_key) keys_in_flight_.erase(found->second.key());
   if (const auto* two = std::get_if<TwoPhaseCommit>(&found->second.machine))
     end_recovered_span(*two, found->second.since, now);
   erase(found);
@@ -332,7 +334,34 @@ void Engine::note(Transaction& txn, Event event, Now now) {
   if (txn.events.size() >= kKept) return;
   if (txn.events.empty()) txn.events.reserve(kUsual);
   event.after = now.monotonic - txn.since;
-  txn.events.push_back(event);
+  txn.events.emplace_back(event);
+}
+
+Engine::PackedEvent::PackedEvent(const Event& event)
+    : what_(event.what.data()),
+      about_(event.kind == Event::Kind::kRecord ? event.lsn.value
+                                                : reinterpret_cast<std::uintptr_t>(event.from)),
+      after_us_(static_cast<std::uint32_t>(std::clamp<std::int64_t>(
+          std::chrono::duration_cast<std::chrono::microseconds>(event.after).count(), 0,
+          std::numeric_limits<std::uint32_t>::max()))),
+      what_size_(static_cast<std::uint8_t>(event.what.size())),
+      kind_(event.kind) {}
+
+Engine::Event Engine::PackedEvent::unpack() const {
+  Event out{kind_, {what_, what_size_}, nullptr, {}, std::chrono::microseconds(after_us_)};
+  if (kind_ == Event::Kind::kRecord)
+    out.lsn = {about_};
+  else
+    out.from = reinterpret_cast<const NodeName*>(about_);
+  return out;
+}
+
+const std::string& Engine::Transaction::key() const {
+  static const std::string kNone;
+  if (!owns_key) return kNone;
+  if (const auto* one = std::get_if<OnePhaseCommit>(&machine))
+    return one->setup().request.idempotency_key;
+  return std::get<TwoPhaseCommit>(machine).setup().idempotency_key;
 }
 
 // ---- timers

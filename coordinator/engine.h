@@ -22,6 +22,7 @@
 #include "base/logging.h"
 #include "base/trace.h"
 #include "coordinator/meters.h"
+#include "coordinator/remembered_outcomes.h"
 #include "protocol/held_by_lsn.h"
 #include "protocol/one_phase_commit.h"
 #include "protocol/record_log.h"
@@ -164,25 +165,41 @@ class Engine {
     Kind kind = Kind::kState;
     std::string_view what;           ///< a literal: the state, record type, vote or decision
     const NodeName* from = nullptr;  ///< one of options_.participants
-    Lsn lsn;
+    Lsn lsn;                         ///< of a record
     Duration after{0};
+  };
+  /// The same in half the bytes: nearly every transaction in flight has several.
+  class PackedEvent {
+   public:
+    explicit PackedEvent(const Event& event);
+    Event unpack() const;
+
+   private:
+    const char* what_;
+    std::uint64_t about_;     // the LSN of a record, otherwise whom it is from
+    std::uint32_t after_us_;  // at most 71 minutes
+    std::uint8_t what_size_;
+    Event::Kind kind_;
   };
   struct Transaction {
     explicit Transaction(Machine m) : machine(std::move(m)) {}
     Machine machine;
     Lsn promise_lsn;  // its last forced record
     MonotonicTime since;
-    std::string key;
     std::vector<protocol::CoordinatorPort::SubmitDone> clients;
-    std::vector<Event> events;              // timeline, bounded
+    std::vector<PackedEvent> events;        // timeline, bounded
     Boxed<Gtid> gave_way_to;                // of the event kWound
     std::optional<Timers::iterator> timer;  // its entry in timers_, never later than it wants
     bool answered = false;
+    bool owns_key = false;                   // its idempotency key is in flight for it
     MonotonicTime decided, decided_durably;  // {} = not in this incarnation
     std::uint32_t attempt = 1;
     std::unique_ptr<Attempt> again;       // what to start anew if it loses a conflict
     Boxed<Priority> age;                  // of an interactive one, for its client's next try
     std::unique_ptr<TraceContext> trace;  // its client's, if a span is to be written
+
+    /// "" unless owns_key.
+    const std::string& key() const;
   };
   /// An interactive transaction before its commit is asked for: nothing of it is in any log.
   struct Open {
@@ -221,16 +238,6 @@ class Engine {
     std::vector<protocol::Outgoing> promises;
     std::optional<protocol::TransactionOutcome> answer;
     std::optional<protocol::RecordType> record;
-  };
-  /// Hundreds of thousands are kept: small.
-  struct Known {
-    protocol::Outcome outcome = protocol::Outcome::kInDoubt;
-    bool replayed = false;
-    bool three_phase = false;  // as far as this process saw it
-    std::uint32_t attempts = 1;
-    MonotonicTime ended;
-    std::unique_ptr<const protocol::AbortReason> reason;  ///< none for a commit
-    std::unique_ptr<const std::string> comment;  ///< the client's, cut; none if it gave none
   };
   /// A one-phase transaction of an earlier epoch that somebody asks about: every participant is
   /// asked.
@@ -297,7 +304,7 @@ class Engine {
   static Meters::Protocol label_of(const Transaction& txn);
   void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
-  static std::unique_ptr<const std::string> kept_comment(const std::string& comment);
+  static std::string kept_comment(const std::string& comment);
   void send(const NodeName& to, protocol::Message message);
   void publish();
   /// Nobody else would be served sooner if another thread forced the log, or only a little.
@@ -321,7 +328,9 @@ class Engine {
   std::vector<NodeName> unreachable() const;
   const Transaction* find(const std::string& id, std::string& problem) const;
   protocol::TransactionSummary summary_of(const Gtid& gtid, const Open& open, Now now) const;
-  protocol::TransactionSummary summary_of_ended(const Gtid& gtid, Now now) const;
+  protocol::TransactionSummary summary_of_ended(const Gtid& gtid,
+                                                const RememberedOutcomes::View& known,
+                                                Now now) const;
   protocol::TransactionSummary summary_of(const Transaction& txn, Now now) const;
   Result<protocol::TransactionDetail> show_ended(const std::string& id, Now now) const;
   const std::pair<const Gtid, Open>* find_open(const std::string& id) const;
@@ -349,7 +358,8 @@ class Engine {
   void audit(const std::string& action, const std::string& subject, const std::string& result,
              const protocol::Operator& by, Now now);
   const NodeName* participant(const NodeName& name) const;
-  protocol::TransactionOutcome outcome_of(const Gtid& gtid, const Known& known) const;
+  static protocol::TransactionOutcome outcome_of(const Gtid& gtid,
+                                                 const RememberedOutcomes::View& known);
   protocol::RetryPolicy resend() const;
   void count(const char* name, std::uint64_t n = 1) { counters_.add(name, n); }
 
@@ -363,8 +373,7 @@ class Engine {
   std::map<Gtid, Open> open_;
   std::unordered_map<Gtid, Priority> ages_;  // of interactive ones that lost a conflict, bounded
   std::deque<Gtid> ages_order_;
-  std::unordered_map<Gtid, Known> recent_;
-  std::deque<Gtid> recent_order_;
+  RememberedOutcomes recent_;
   Gtid horizon_;  // outcomes of ended gtids below it are forgotten
   std::unordered_map<std::string, protocol::KeyRecord> keys_;  // finished ones
   std::unordered_map<std::string, std::pair<Gtid, std::string>>

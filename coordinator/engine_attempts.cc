@@ -32,9 +32,9 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
   if (attempt.number == 1) ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
-  txn.key = request.idempotency_key;
+  txn.owns_key = !request.idempotency_key.empty();
   txn.clients = std::move(clients);
-  if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, attempt.digest};
+  if (txn.owns_key) keys_in_flight_[txn.key()] = {gtid, attempt.digest};
   txn.attempt = attempt.number;
   txn.trace = std::move(trace);
   if (request.retries > 0) txn.again = std::make_unique<Attempt>(std::move(attempt));
@@ -73,7 +73,7 @@ bool Engine::lost_a_conflict(Transaction& txn, const TransactionOutcome& outcome
     return false;
   count("retried");
   txn.answered = true;
-  txn.key.clear();  // it stays in flight, for the next attempt
+  txn.owns_key = false;  // it stays in flight, for the next attempt
   auto next = std::move(*txn.again);
   txn.again.reset();
   --next.request.retries;

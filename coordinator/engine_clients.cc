@@ -196,10 +196,10 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
   ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
-  txn.key = request.idempotency_key;
+  txn.owns_key = !request.idempotency_key.empty();
   txn.clients.push_back(std::move(done));
   txn.trace = std::move(trace);
-  if (!txn.key.empty()) keys_in_flight_[txn.key] = {gtid, std::move(digest)};
+  if (txn.owns_key) keys_in_flight_[txn.key()] = {gtid, std::move(digest)};
   TROTH_FAILPOINT("coordinator.submit.accepted");
   step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{}), now);
 }
@@ -211,8 +211,9 @@ void Engine::choose_protocol(TwoPhaseCommit::Setup& setup,
   // majority without this node: three-phase would only cost more.
   if (setup.protocol == CommitProtocol::kOnePhase || setup.members.size() < 2)
     setup.protocol = CommitProtocol::kTwoPhase;
-  setup.coordinator = {options_.name, options_.log_id, options_.epoch, own_address_};
-  setup.suspicion = options_.suspicion;
+  if (setup.protocol == CommitProtocol::kThreePhase)
+    setup.quorum = TwoPhaseCommit::Quorum{
+        {options_.name, options_.log_id, options_.epoch, own_address_}, options_.suspicion};
 }
 
 void Engine::cancel_undecided(Now now) {

@@ -64,8 +64,8 @@ std::optional<Refusal> Engine::not_open(const Gtid& gtid, bool may_run,
                     fmt::format("a statement of {} is still running", gtid));
     return std::nullopt;
   }
-  if (const auto known = recent_.find(gtid); known != recent_.end()) {
-    ended = outcome_of(gtid, known->second);
+  if (const auto known = recent_.find(gtid); known) {
+    ended = outcome_of(gtid, *known);
     return std::nullopt;
   }
   if (live_.count(gtid) != 0)

@@ -219,7 +219,7 @@ TransactionSummary Engine::summary_of_unconfirmed(const Gtid& gtid, Now now) con
   summary.state = "heuristic_hazard";
   summary.decision = "commit";
   summary.protocol = "two_phase";
-  if (const auto known = recent_.find(gtid); known != recent_.end() && known->second.three_phase)
+  if (const auto known = recent_.find(gtid); known && known->three_phase)
     summary.protocol = "three_phase";
   for (const auto& [key, record] : operators_.unconfirmed()) {
     if (key.first != gtid) continue;

@@ -172,9 +172,9 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now now) {
   if (on_unknown_member(from, message, now)) return;
   const auto known = recent_.find(gtid);
   auto knows = may_presume(gtid) ? CoordinatorKnows::kNothing : CoordinatorKnows::kNothingUnproven;
-  if (known != recent_.end())  // a recorded outcome needs no presumption
-    knows = known->second.outcome == Outcome::kCommitted ? CoordinatorKnows::kEnded
-                                                         : CoordinatorKnows::kNothing;
+  if (known)  // a recorded outcome needs no presumption
+    knows = known->outcome == Outcome::kCommitted ? CoordinatorKnows::kEnded
+                                                  : CoordinatorKnows::kNothing;
   else if (operators_.was_committed(gtid))
     knows = CoordinatorKnows::kEnded;
   auto says = ParticipantSays::kNothing;
@@ -208,7 +208,7 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now now) {
       return;
     case Action::kMixedAlarm:
       // An ack for something that ended and is no longer remembered is no contradiction.
-      if (known == recent_.end() && gtid < horizon_) return;
+      if (!known && gtid < horizon_) return;
       alarm(fmt::format("{} reports {} as committed, which this coordinator never committed", from,
                         gtid),
             gtid);
@@ -229,9 +229,8 @@ bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now
   const bool presumable = may_presume(gtid) && gtid >= horizon_ && !operators_.was_committed(gtid);
   if (const auto* decide = std::get_if<Decide>(&message)) {
     const bool commit = decide->decision == Decision::kCommit;
-    const bool contradicts = known == recent_.end()
-                                 ? commit && presumable
-                                 : (known->second.outcome == Outcome::kCommitted) != commit;
+    const bool contradicts =
+        known ? (known->outcome == Outcome::kCommitted) != commit : commit && presumable;
     if (contradicts) {
       alarm(fmt::format("{} says {} of {}, which is not what this coordinator knows", from,
                         to_string(decide->decision), gtid),
@@ -250,12 +249,12 @@ bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now
   if (!ballot_message_of(message)) return false;
   if (!std::holds_alternative<Elect>(message) && !std::holds_alternative<PreDecide>(message))
     return true;  // an answer that comes late
-  if (known == recent_.end() && operators_.was_committed(gtid)) {
+  if (!known && operators_.was_committed(gtid)) {
     send(from, Decide{gtid, Decision::kCommit, AnswerAt::kApplied, {}});
-  } else if (known != recent_.end() && known->second.outcome != Outcome::kInDoubt) {
-    const bool commit = known->second.outcome == Outcome::kCommitted;
+  } else if (known && known->outcome != Outcome::kInDoubt) {
+    const bool commit = known->outcome == Outcome::kCommitted;
     send(from, Decide{gtid, commit ? Decision::kCommit : Decision::kAbort, AnswerAt::kApplied,
-                      outcome_of(gtid, known->second).reason});
+                      outcome_of(gtid, *known).reason});
   } else if (presumable) {
     count("presumed_aborts");
     send(from,
@@ -286,7 +285,7 @@ void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& res
                 {}};
     count("refused");
     for (auto& client : std::exchange(found->second.clients, {})) client(reply);
-    keys_in_flight_.erase(found->second.key);
+    keys_in_flight_.erase(found->second.key());
     erase(found);
     TransactionOutcome outcome;
     outcome.gtid = result.gtid;
@@ -344,8 +343,7 @@ void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDo
   if (gtid.tag() != CoordinatorTag::of(options_.log_id))
     return done(
         fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));
-  if (const auto known = recent_.find(gtid); known != recent_.end())
-    return done(outcome_of(gtid, known->second));
+  if (const auto known = recent_.find(gtid); known) return done(outcome_of(gtid, *known));
   if (const auto live = live_.find(gtid); live != live_.end()) {
     const auto* two = std::get_if<TwoPhaseCommit>(&live->second.machine);
     outcome.outcome = Outcome::kPending;

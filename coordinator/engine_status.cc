@@ -34,8 +34,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     schedule(txn, gtid, wake);
     txn.since = now.monotonic;
     txn.answered = true;
-    if (const auto known = recent_.find(gtid); known != recent_.end())
-      known->second.comment = kept_comment(record.comment);
+    recent_.set_comment(gtid, kept_comment(record.comment));
     note(txn, {Event::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
   }
   for (const auto& [gtid, undecided] : tables.undecided) adopt_undecided(undecided, now);
@@ -57,8 +56,8 @@ void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now
   auto& txn = live_.emplace(record.gtid, Transaction(std::move(machine))).first->second;
   schedule(txn, record.gtid, wake);
   txn.since = now.monotonic;
-  txn.key = record.idempotency_key;
-  if (!txn.key.empty()) keys_in_flight_[txn.key] = {record.gtid, record.body_digest};
+  txn.owns_key = !record.idempotency_key.empty();
+  if (txn.owns_key) keys_in_flight_[txn.key()] = {record.gtid, record.body_digest};
   note(txn,
        {Event::Kind::kState,
         "found in the log: PRECOMMITTED without a decision; the members are asked",
@@ -169,8 +168,8 @@ NodeStatus Engine::status(Now now) const {
   status.counters.emplace_back("open", open_.size());
   constexpr std::size_t kLately = 100;
   std::size_t seen = 0, aborted = 0;
-  for (auto at = recent_order_.rbegin(); at != recent_order_.rend() && seen < kLately; ++at, ++seen)
-    aborted += recent_.at(*at).outcome == Outcome::kAborted ? 1 : 0;
+  for (auto at = recent_.size(); at > 0 && seen < kLately; --at, ++seen)
+    aborted += recent_.at(at - 1).outcome == Outcome::kAborted ? 1 : 0;
   status.counters.emplace_back("recent_committed", seen - aborted);
   status.counters.emplace_back("recent_aborted", aborted);
   status.counters.emplace_back("log_full", log_.has_room() ? 0 : 1);
@@ -290,13 +289,13 @@ Result<TransactionPage> Engine::list(const ListRequest& request, Now now) const 
         page.add(Phase::kLost, summary_of_unconfirmed(gtid, now));
   }
   if (all || filter == TransactionFilter::kRecent) {
-    auto at = recent_order_.rbegin();
-    if (from.phase == Phase::kEnded)
-      at = std::find(recent_order_.rbegin(), recent_order_.rend(), from.gtid);
-    if (from.phase == Phase::kEnded && at != recent_order_.rend()) ++at;
-    for (; at != recent_order_.rend() && !page.full(); ++at)
-      if (live_.count(*at) == 0 && !(all && operators_.is_unconfirmed(*at)))
-        page.add(Phase::kEnded, summary_of_ended(*at, now));
+    auto left = recent_.size();
+    if (from.phase == Phase::kEnded) left = recent_.place_of(from.gtid).value_or(0);
+    for (; left > 0 && !page.full(); --left) {
+      const auto gtid = recent_.gtid_at(left - 1);
+      if (live_.count(gtid) == 0 && !(all && operators_.is_unconfirmed(gtid)))
+        page.add(Phase::kEnded, summary_of_ended(gtid, recent_.at(left - 1), now));
+    }
   }
   return page.take();
 }
@@ -313,9 +312,9 @@ TransactionSummary Engine::summary_of(const Gtid& gtid, const Open& open, Now no
   return summary;
 }
 
-TransactionSummary Engine::summary_of_ended(const Gtid& gtid, Now now) const {
+TransactionSummary Engine::summary_of_ended(const Gtid& gtid, const RememberedOutcomes::View& known,
+                                            Now now) const {
   if (operators_.is_unconfirmed(gtid)) return summary_of_unconfirmed(gtid, now);
-  const auto& known = recent_.at(gtid);
   TransactionSummary summary;
   summary.gtid = gtid;
   summary.state = known.outcome == Outcome::kCommitted ? "committed" : "aborted";
@@ -325,8 +324,8 @@ TransactionSummary Engine::summary_of_ended(const Gtid& gtid, Now now) const {
                                                              : "two_phase";
   summary.age_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - known.ended).count();
-  if (known.reason) summary.comment = known.reason->detail;
-  if (known.comment)
+  if (known.reason != nullptr) summary.comment = known.reason->detail;
+  if (known.comment != nullptr)
     summary.comment = summary.comment.empty()
                           ? *known.comment
                           : fmt::format("{} [{}]", summary.comment, *known.comment);
@@ -370,7 +369,8 @@ const Engine::Transaction* Engine::find(const std::string& id, std::string& prob
 
 Result<TransactionDetail> Engine::show_ended(const std::string& id, Now now) const {
   std::optional<Gtid> match;
-  for (const auto& gtid : recent_order_) {
+  for (std::size_t place = 0; place < recent_.size(); ++place) {
+    const auto gtid = recent_.gtid_at(place);
     if (live_.count(gtid) != 0 || !names(id, gtid)) continue;
     if (match)
       return fail(ErrorCode::kNotFound,
@@ -388,10 +388,11 @@ Result<TransactionDetail> Engine::show_ended(const std::string& id, Now now) con
   if (!match)
     return fail(ErrorCode::kNotFound,
                 fmt::format("no transaction that is remembered starts or ends with \"{}\"", id));
-  const auto outcome = outcome_of(*match, recent_.at(*match));
+  const auto known = *recent_.find(*match);
+  const auto outcome = outcome_of(*match, known);
   const bool committed = outcome.outcome == Outcome::kCommitted;
   TransactionDetail detail;
-  detail.summary = summary_of_ended(*match, now);
+  detail.summary = summary_of_ended(*match, known, now);
   detail.explanation = committed ? "It is committed and every participant has acknowledged it."
                                  : fmt::format("It was aborted: {} ({}).", outcome.reason.detail,
                                                to_string(outcome.reason.code));
@@ -442,7 +443,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   if (open != nullptr) return show_open(open->first, open->second, now);
   TransactionDetail detail;
   detail.summary = summary_of(*txn, now);
-  for (const auto& event : txn->events) detail.events.push_back(text_of(*txn, event));
+  for (const auto& event : txn->events) detail.events.push_back(text_of(*txn, event.unpack()));
   std::string waits;
   for (const auto& name : detail.summary.waiting_for)
     waits += (waits.empty() ? "" : ", ") + name.text();

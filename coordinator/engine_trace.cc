@@ -101,8 +101,8 @@ void Engine::end_recovered_span(const TwoPhaseCommit& machine, MonotonicTime sin
   span.ended = now.wall;
   span.lasted = now.monotonic - since;
   span.attributes = {{"troth.txn.id", setup.gtid.text()}, {"troth.recovered", "true"}};
-  if (const auto known = recent_.find(setup.gtid); known != recent_.end())
-    span.attributes.emplace_back("troth.outcome", std::string(to_string(known->second.outcome)));
+  if (const auto known = recent_.find(setup.gtid); known)
+    span.attributes.emplace_back("troth.outcome", std::string(to_string(known->outcome)));
   options_.spans->finish(std::move(span));
 }
 

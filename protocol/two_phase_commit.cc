@@ -50,7 +50,8 @@ std::string_view to_string(TwoPhaseCommit::State state) {
 
 TwoPhaseCommit::TwoPhaseCommit(Setup setup)
     : setup_(std::move(setup)), tally_(names_of(setup_.members)) {
-  for (const auto& branch : setup_.branches) results_.push_back({branch.participant, {}});
+  TROTH_ASSERT(setup_.protocol != CommitProtocol::kThreePhase || setup_.quorum,
+               "gtid {} has no quorum", gtid());
 }
 
 TwoPhaseCommit TwoPhaseCommit::recovered(const CommitRecord& record, RetryPolicy resend,
@@ -155,6 +156,10 @@ void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTi
     reason.participant = event.from;
     return abort(std::move(reason), out);
   }
+  if (results_.empty()) {
+    results_.reserve(setup_.branches.size());
+    for (const auto& branch : setup_.branches) results_.push_back({branch.participant, {}});
+  }
   for (std::size_t i = 0; i < setup_.branches.size(); ++i) {
     if (setup_.branches[i].participant != event.from) continue;
     // An interactive branch does not survive a restart, nor do its read locks.
@@ -169,6 +174,9 @@ void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTi
     results_[i].results = std::move(event.vote.results);
   }
   if (!tally_.all_in()) return;
+  // No PREPARE is sent again. Texts stay, for whoever looks at it.
+  for (auto& branch : setup_.branches)
+    for (auto& statement : branch.statements) std::vector<Value>().swap(statement.params);
   if (setup_.protocol == CommitProtocol::kThreePhase) return precommit(out, now);
   release(out, now);
 }

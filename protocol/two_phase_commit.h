@@ -79,6 +79,11 @@ class TwoPhaseCommit {
     kEnded
   };
 
+  /// What three-phase needs besides.
+  struct Quorum {
+    Member coordinator;  ///< this node, as a member
+    SuspicionPolicy suspicion;
+  };
   struct Setup {
     Gtid gtid;
     Priority priority;
@@ -95,8 +100,7 @@ class TwoPhaseCommit {
     /// A lost conflict is not this request's last word: such an abort leaves its key free.
     bool tried_again = false;
     CommitProtocol protocol = CommitProtocol::kTwoPhase;
-    Member coordinator;         ///< this node, as a member of the quorum; three-phase only
-    SuspicionPolicy suspicion;  ///< likewise
+    Boxed<Quorum> quorum;  ///< three-phase only
   };
 
   // events
@@ -210,7 +214,7 @@ class TwoPhaseCommit {
   Setup setup_;
   State state_ = State::kPreparing;
   VoteTally tally_;
-  std::vector<BranchResult> results_;
+  std::vector<BranchResult> results_;  // from the first vote on; one per branch, same order
   std::vector<NodeName> unacked_;  // RELEASING: readers that owe RELEASED; decided: writers that
                                    // owe an ACK
   std::uint32_t attempts_ = 0;     // of the message being repeated (PREPARE, RELEASE, COMMIT)

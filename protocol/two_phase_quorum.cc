@@ -11,11 +11,11 @@ namespace {
 ThreePhaseCommit::Setup quorum_setup(const TwoPhaseCommit::Setup& setup) {
   ThreePhaseCommit::Setup out;
   out.gtid = setup.gtid;
-  out.self = setup.coordinator.name;
-  out.members.push_back(setup.coordinator);
+  out.self = setup.quorum->coordinator.name;
+  out.members.push_back(setup.quorum->coordinator);
   out.members.insert(out.members.end(), setup.members.begin(), setup.members.end());
   out.ack_at = setup.answer_at;
-  out.suspicion = setup.suspicion;
+  out.suspicion = setup.quorum->suspicion;
   return out;
 }
 
@@ -26,9 +26,10 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const PrecommittedRecord& record, Quoru
                                          SuspicionPolicy suspicion, MonotonicTime now) {
   Setup setup;
   setup.gtid = record.gtid;
+  setup.quorum = Quorum{{}, suspicion};
   for (const auto& member : record.members) {
     if (member.name == self) {
-      setup.coordinator = member;
+      setup.quorum->coordinator = member;
     } else {
       setup.members.push_back(member);
     }
@@ -41,7 +42,6 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const PrecommittedRecord& record, Quoru
   setup.submitted = record.decided;
   setup.resend = resend;
   setup.protocol = CommitProtocol::kThreePhase;
-  setup.suspicion = suspicion;
   TwoPhaseCommit machine(std::move(setup));
   machine.recovered_ = true;
   machine.state_ = State::kPrecommitting;
@@ -57,7 +57,7 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const PrecommittedRecord& record, Quoru
 PrecommittedRecord TwoPhaseCommit::precommitted_record() const {
   PrecommittedRecord record;
   record.gtid = setup_.gtid;
-  record.ballot = {1, setup_.coordinator.name};
+  record.ballot = {1, setup_.quorum->coordinator.name};
   record.members = quorum_setup(setup_).members;
   record.ack_at = setup_.answer_at;
   record.idempotency_key = setup_.idempotency_key;
@@ -72,7 +72,7 @@ PrecommittedRecord TwoPhaseCommit::precommitted_record() const {
 void TwoPhaseCommit::precommit(CommitEffects& out, MonotonicTime now) {
   state_ = State::kPrecommitting;
   quorum_.emplace(quorum_setup(setup_), now);
-  doubt_at_ = std::max(setup_.deadline, now + 2 * setup_.suspicion.timeout);
+  doubt_at_ = std::max(setup_.deadline, now + 2 * setup_.quorum->suspicion.timeout);
   step_quorum(ThreePhaseCommit::Lead{precommitted_record()}, out, now);
 }
 

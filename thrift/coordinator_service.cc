@@ -124,24 +124,30 @@ void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
     parsed.reserve(n);
     for (std::size_t i = 0; i < n; ++i)
       parsed.push_back(parse(request.transactions[i], request.context, "transactions", i));
-    // What is left of them would wait here as long as the outcomes do.
-    const_cast<std::vector<v1::Transaction>&>(request.transactions) = {};
-    std::vector<std::string> keys(n);
+    // What is left of them would wait here as long as the outcomes do; so would `parsed` below.
+    std::vector<v1::Transaction>().swap(
+        const_cast<std::vector<v1::Transaction>&>(request.transactions));
+    std::vector<std::string> keys;  // of none if none has one
+    for (std::size_t i = 0; i < n; ++i) {
+      if (parsed[i].idempotency_key.empty()) continue;
+      keys.resize(n);
+      keys[i] = parsed[i].idempotency_key;
+    }
     const auto answers = std::make_shared<Gather<protocol::SubmitReply>>(n);
     for (std::size_t i = 0; i < n; ++i) {
-      keys[i] = parsed[i].idempotency_key;
       parsed[i].arrived = arrived;
       engine.submit(std::move(parsed[i]), [answers, i](protocol::SubmitReply reply) {
         answers->set(i, std::move(reply));
       });
     }
+    std::vector<protocol::SubmitRequest>().swap(parsed);
     auto found = answers->wait(stop_, bounded_ms(request.wait_ms));
     std::vector<protocol::SubmitReply> replies(n);
     for (std::size_t i = 0; i < n; ++i) {
       replies[i].outcome.outcome = protocol::Outcome::kPending;
       if (!found[i]) continue;
       replies[i] = std::move(*found[i]);
-      keys[i].clear();
+      if (!keys.empty()) keys[i].clear();
     }
     name_pending(keys, replies);
     out.__isset.items = true;
