@@ -82,16 +82,20 @@ void print(const Report& report) {
     fmt::print("seed {}: {}: {}\n", report.seed, violation.invariant, violation.what);
 }
 
-// What the shares of one run tell each other while they run.
+// What the shares of one run tell each other while they run. Who is done with a seed takes the
+// next: some seeds take fifty times as long as others, and some processors are busy elsewhere.
 struct Board {
   std::atomic<bool> found{false};
-  std::atomic<std::uint64_t> seed{0};  // of one share: the one it is running
+  std::atomic<std::uint64_t> taken{0};  // seeds, by all; of the first share
+  std::atomic<std::uint64_t> seed{0};   // of one share: the one it is running
 };
 
 Totals run_share(const Task& task, unsigned job, Board* boards) {
   Totals out;
-  for (auto seed = task.first + job; seed < task.first + task.seeds; seed += task.jobs) {
-    if (task.stop_at_first && boards[0].found) break;
+  while (!task.stop_at_first || !boards[0].found) {
+    const auto number = boards[0].taken.fetch_add(1);
+    if (number >= task.seeds) break;
+    const auto seed = task.first + number;
     boards[job].seed = seed;
     const auto report = run(seed, task.options, false);
     add(out, totals_of(report));
