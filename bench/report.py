@@ -155,6 +155,7 @@ def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", required=True)
     parser.add_argument("--out", required=True)
+    parser.add_argument("--build", default="release", help="what the programs were built as, for the report")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--dir")
     parser.add_argument("--only", default="")
@@ -167,7 +168,7 @@ def main():
     began = time.monotonic()
     directory = tempfile.mkdtemp(prefix="troth-bench-", dir=options.dir)
     os.chmod(directory, 0o755)  # the servers' own users must find their directories in it
-    facts = machine(directory)
+    facts = {"build": options.build, **machine(directory)}
     bench = Bench(options, directory)
     try:
         with contextlib.ExitStack() as stack:
