@@ -214,7 +214,7 @@ void PeerLink::work() {
 }
 
 void PeerLink::see_to_trouble() {
-  // Who is rejected once is sent again behind nobody who came later.
+  // All answers first: those who were rejected go back together, in the order they were sent.
   while (busy_ && !broken_ && !flights_.empty() && !stopping()) finish_flight(true);
   if (stopping()) return;
   if (broken_) {
