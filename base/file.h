@@ -34,6 +34,10 @@ class File {
   /// fdatasync: data and the size needed to read it back are on stable storage when this returns
   /// success.
   virtual Status sync() = 0;
+  /// A hint: what was written begins to travel to the device, so that a later sync() waits for
+  /// less. Waits for nothing itself, promises nothing and reports nothing; an error shows at that
+  /// sync().
+  virtual void start_writeback() {}
   /// After a sync(): the next reads of this range come from the device. Needed at a start, because
   /// after a failed sync the kernel goes on showing what it never wrote, marked clean, and neither
   /// another sync nor (on ext4) writing the same again makes that durable.

@@ -85,6 +85,10 @@ class PosixFile final : public File {
     return {};
   }
 
+  void start_writeback() override {
+    static_cast<void>(::sync_file_range(fd_.get(), 0, 0, SYNC_FILE_RANGE_WRITE));
+  }
+
   Status forget_cache(std::uint64_t offset, std::uint64_t length) override {
     const int error = ::posix_fadvise(fd_.get(), static_cast<off_t>(offset),
                                       static_cast<off_t>(length), POSIX_FADV_DONTNEED);

@@ -166,7 +166,19 @@ Status Database::commit(Lsn marker) {
   TROTH_FAILPOINT_STATUS("sqlite.commit.before");
   TROTH_TRY(connection_->execute("COMMIT"));
   TROTH_FAILPOINT_STATUS("sqlite.commit.after");
+  start_writeback();
   return {};
+}
+
+// Or sync_wal() would find a second's work in the cache and keep this thread, and whoever forces a
+// log on the same device, waiting for tens of milliseconds.
+void Database::start_writeback() {
+  if (wal_ == nullptr) {
+    auto opened = files_->open(wal_path(), OpenMode::kReadOnly);
+    if (!opened) return;
+    wal_ = std::move(*opened);
+  }
+  wal_->start_writeback();
 }
 
 Status Database::rollback() {

@@ -49,6 +49,7 @@ class Database {
   Status configure();
   Result<sqlite3_file*> wal_file();
   std::uint64_t size_of(int which) const;
+  void start_writeback();
   std::string wal_path() const;
 
   SqliteOptions options_;
@@ -56,6 +57,7 @@ class Database {
   std::unique_ptr<Connection> connection_;
   PreparedStatement set_marker_;
   FileIdentity identity_;
+  std::unique_ptr<File> wal_;  // for hints to the kernel only
 };
 
 }  // namespace troth::participant::sqlite
