@@ -166,7 +166,8 @@ struct HeuristicRecord {
   Decision decision = Decision::kAbort;
   Outcome truth = Outcome::kPending;  ///< kInDoubt: the coordinator cannot prove it any more
   /// At a coordinator: the participant that was declared lost. `decision` is COMMIT, the true one;
-  /// `truth` is kInDoubt until that participant confirms it after all (kCommitted).
+  /// `truth` is kInDoubt until that participant confirms it after all, or an operator has repaired
+  /// what it owed and says so (kCommitted).
   NodeName coordinator;
   WallTime when;
   Operator by;

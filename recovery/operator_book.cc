@@ -1,5 +1,7 @@
 #include "recovery/operator_book.h"
 
+#include "base/assert.h"
+
 namespace troth::recovery {
 
 using namespace protocol;
@@ -32,7 +34,13 @@ bool is_copy(const std::deque<AuditEntry>& audit, const AuditEntry& entry) {
 }  // namespace
 
 void replay_unconfirmed(OperatorTables& tables, const HeuristicRecord& record) {
-  tables.unconfirmed[{record.gtid, record.coordinator}] = record;
+  const std::pair key(record.gtid, record.coordinator);
+  if (record.truth == Outcome::kInDoubt) {
+    tables.unconfirmed[key] = record;
+  } else {
+    tables.unconfirmed.erase(key);
+    tables.forgotten.insert(record.gtid);
+  }
 }
 
 bool replay(OperatorTables& tables, const Record& record) {
@@ -40,8 +48,6 @@ bool replay(OperatorTables& tables, const Record& record) {
     tables.heuristics[heuristic->gtid] = *heuristic;
   } else if (const auto* forget = std::get_if<ForgetRecord>(&record)) {
     tables.heuristics.erase(forget->gtid);
-    std::erase_if(tables.unconfirmed,
-                  [&](const auto& item) { return item.first.first == forget->gtid; });
     tables.forgotten.insert(forget->gtid);
   } else if (const auto* audit = std::get_if<AuditRecord>(&record)) {
     take(tables, audit->entry);
@@ -92,14 +98,12 @@ Lsn OperatorBook::write_unconfirmed(HeuristicRecord record) {
   return lsn;
 }
 
-// FORGET names the transaction alone; whoever else is lost of it is written down again behind it.
 Lsn OperatorBook::forget_unconfirmed(const Gtid& gtid, const NodeName& participant) {
-  tables_.forgotten.insert(gtid);
-  tables_.unconfirmed.erase({gtid, participant});
-  Lsn last = append(ForgetRecord{gtid});
-  for (const auto& [key, record] : tables_.unconfirmed)
-    if (key.first == gtid) last = append(record);
-  return last;
+  const auto found = tables_.unconfirmed.find({gtid, participant});
+  TROTH_ASSERT(found != tables_.unconfirmed.end(), "gtid {}: {} owes nothing", gtid, participant);
+  auto settled = found->second;
+  settled.truth = Outcome::kCommitted;
+  return write_unconfirmed(std::move(settled));
 }
 
 void OperatorBook::note(AuditEntry entry) {

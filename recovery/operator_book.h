@@ -21,7 +21,8 @@ struct OperatorTables {
   std::map<std::string, protocol::AuditEntry> drained;  ///< by participant: what drained it
 };
 
-/// A coordinator's log keeps its HEURISTIC records here.
+/// A coordinator's log keeps its HEURISTIC records here. One whose truth is known settles what this
+/// participant owed, and nobody else's.
 void replay_unconfirmed(OperatorTables& tables, const protocol::HeuristicRecord& record);
 /// True if the record was one of operators.
 bool replay(OperatorTables& tables, const protocol::Record& record);
@@ -53,7 +54,8 @@ class OperatorBook {
   Lsn forget(const Gtid& gtid);
   /// Forced; also replaces an earlier one of the same transaction and participant.
   Lsn write_unconfirmed(protocol::HeuristicRecord record);
-  /// Forced. What other lost participants owe of the transaction stays shown.
+  /// Forced, as a record of this participant alone: what other lost participants owe of the
+  /// transaction stays shown, whatever a crash leaves of the log. It must be unconfirmed.
   Lsn forget_unconfirmed(const Gtid& gtid, const NodeName& participant);
   void note(protocol::AuditEntry entry);
   /// For a checkpoint.

@@ -2,6 +2,8 @@
 // once an operator says so, and is never taken for "no record, hence aborted".
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "tests/coordinator/coordinator_world.h"
 
 using namespace troth;
@@ -241,6 +243,43 @@ TEST_CASE("two are lost of one transaction: each is forgotten alone") {
   CHECK(world.in_doubt().empty());
   world.restart();
   CHECK(world.in_doubt().empty());
+}
+
+TEST_CASE("one of two is settled: a crash at any record keeps the other's hazard") {
+  LostWorld world(small_log());
+  world.submit(CoordinatorWorld::request({"p1", "p2", "p3"}));
+  const auto gtid = world.last_gtid();
+  for (const char* name : {"p1", "p2", "p3"}) world.vote(name, gtid);
+  world.sync();
+  world.deliver("p1", Ack{gtid});
+  REQUIRE(world.lose(kP2));
+  REQUIRE(world.lose(kP3));
+  const auto settled_from = world.log.entries.back().lsn;
+  REQUIRE(world.lose(kP2, true));
+  for (int i = 0; i < 4; ++i) {  // and is copied by checkpoints
+    REQUIRE(world.engine->retry("", {"bob", "grow the log"}, world.now()));
+    world.pass(std::chrono::seconds(1));
+    world.sync();
+  }
+  REQUIRE(world.counter("checkpoints") >= 1);
+  const auto written = world.log.entries;
+  for (std::size_t kept = written.size(); kept > 0 && written[kept - 1].lsn >= settled_from;
+       --kept) {
+    world.log.entries.assign(written.begin(), written.begin() + static_cast<std::ptrdiff_t>(kept));
+    world.restart();
+    CAPTURE(kept);
+    REQUIRE(world.in_doubt().size() == 1);
+    const auto waiting = world.in_doubt()[0].waiting_for;
+    CHECK(std::find(waiting.begin(), waiting.end(), kP3) != waiting.end());
+    CHECK(world.told("p3", gtid) == Decision::kCommit);
+  }
+  world.log.entries = written;
+  std::erase_if(world.log.entries,
+                [&](const auto& entry) { return entry.lsn <= world.log.released; });
+  world.restart();
+  REQUIRE(world.in_doubt().size() == 1);
+  CHECK(world.in_doubt()[0].waiting_for == std::vector<NodeName>{kP3});
+  CHECK(world.told("p2", gtid) == Decision::kCommit);
 }
 
 TEST_CASE("who comes back after all is told, and ends the hazard by confirming") {
