@@ -44,17 +44,18 @@ Status check_pair(const OpenedDatabase& database, const recovery::OpenedNode& no
 Status bring_up_to_date(ResourceManager& manager, const OpenedDatabase& database,
                         const Recovered& recovered, const Logger& logger) {
   if (database.is_new) return manager.adopt(recovered.node.identity.log_id, recovered.node.name);
+  // The log is durable: it was just read. What is replayed stays in memory until the file's commit.
+  constexpr std::size_t kPerCommit = 2000;
   std::size_t replayed = 0;
   for (const auto& entry : recovered.tables.redo) {
     if (entry.redo.empty()) continue;  // it only read
     if (entry.committed <= database.applied) continue;
     TROTH_TRY(manager.replay(entry.gtid, entry.committed, entry.redo));
-    ++replayed;
+    if (++replayed % kPerCommit == 0) TROTH_TRY(manager.flush({}));
   }
   if (replayed == 0) return {};
   logger.info("replayed committed work into the database", {{"transactions", replayed}});
-  // The log is durable: it was just read.
-  TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const Lsn marker, manager.flush({}));
+  TROTH_TRY(manager.flush({}));
   return manager.make_durable();
 }
 

@@ -167,6 +167,32 @@ TEST_CASE("a copy of the file and its -wal, taken at any moment, and the log giv
   }
 }
 
+TEST_CASE("a branch that outgrows the page cache leaves a -wal that can be followed to its end") {
+  SqliteOptions options;
+  options.cache_bytes = 80 << 10;
+  SqliteWorld w(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, v INT, pad);"
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000)"
+      "INSERT INTO t SELECT i, 0, zeroblob(500) FROM n",
+      options);
+  const Statement again{"UPDATE t SET v = v + 1 WHERE id BETWEEN 2000 AND 3000", {}, {}};
+  for (int i = 1; i <= 3; ++i) {
+    const auto large =
+        w.start({Statement{"UPDATE t SET v = 1 WHERE id BETWEEN 1000 AND 2000", {}, {}}, again,
+                 again, again});
+    REQUIRE(w.votes_commit(large));
+    w.discard(large);
+    w.commit(fmt::format("UPDATE t SET v = {} WHERE id = 7", i));
+  }
+  tests::TempDir copy;  // the machine stops here
+  for (const char* part : {"", "-wal"})
+    std::filesystem::copy(w.options.path + part, copy.path() + "/data.db" + part);
+  auto db = std::move(*participant::sqlite::Connection::open(copy.path() + "/data.db",
+                                                             SQLITE_OPEN_READWRITE, nullptr));
+  CHECK(*db->integer("SELECT v FROM t WHERE id = 7") == 3);
+  CHECK(*db->integer("SELECT lsn FROM troth_applied") == static_cast<std::int64_t>(w.lsn));
+}
+
 TEST_CASE("the -wal stays small under constant load, and readers cost only disk") {
   SqliteOptions options;
   options.checkpoint_wal_bytes = 1 << 18;
