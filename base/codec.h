@@ -8,6 +8,7 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "base/ids.h"
 #include "base/result.h"
@@ -16,38 +17,71 @@ namespace troth {
 
 class ByteWriter {
  public:
-  void u8(std::uint8_t v) { out_.push_back(static_cast<char>(v)); }
+  ByteWriter() = default;
+  ByteWriter(const ByteWriter&) = delete;
+  ByteWriter& operator=(const ByteWriter&) = delete;
+  void u8(std::uint8_t v) { fixed(v); }
   void u32(std::uint32_t v) { fixed(v); }
   void u64(std::uint64_t v) { fixed(v); }
   void varint(std::uint64_t v) {
+    char* at = room(kLongestVarint);
     while (v >= 0x80) {
-      out_.push_back(static_cast<char>((v & 0x7f) | 0x80));
+      *at++ = static_cast<char>((v & 0x7f) | 0x80);
       v >>= 7;
     }
-    out_.push_back(static_cast<char>(v));
+    *at++ = static_cast<char>(v);
+    used_ = static_cast<std::size_t>(at - buffer_.data());
   }
-  void signed_varint(std::int64_t v);
-  void f64(double v);
-  void bytes(std::string_view v);  ///< varint length, then the bytes
-  void gtid(const Gtid& g);
-  void log_id(const LogId& id);
+  void signed_varint(std::int64_t v) {
+    varint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63));
+  }
+  void f64(double v) { u64(std::bit_cast<std::uint64_t>(v)); }
+  /// varint length, then the bytes
+  void bytes(std::string_view v) {
+    varint(v.size());
+    append(v.data(), v.size());
+  }
+  void gtid(const Gtid& g) {
+    u64(g.high());
+    u64(g.low());
+  }
+  void log_id(const LogId& id) { append(id.bytes.data(), id.bytes.size()); }
   void name(const NodeName& n) { bytes(n.text()); }
 
-  const std::string& view() const { return out_; }
-  std::string take() { return std::move(out_); }
-  void clear() { out_.clear(); }
+  /// Valid until the next write.
+  std::string_view view() const { return {buffer_.data(), used_}; }
+  std::string take() {
+    buffer_.resize(std::exchange(used_, 0));
+    return std::move(buffer_);
+  }
+  void clear() { used_ = 0; }
   /// Room for so many bytes in all: what is written up to there allocates nothing.
-  void reserve(std::size_t bytes) { out_.reserve(bytes); }
+  void reserve(std::size_t bytes) {
+    if (bytes > buffer_.size()) buffer_.resize(bytes);
+  }
 
  private:
+  static constexpr std::size_t kLongestVarint = 10;
+
   template <class Unsigned>
   void fixed(Unsigned v) {
     static_assert(std::endian::native == std::endian::little, "the format is little-endian");
-    char bytes[sizeof v];
-    std::memcpy(bytes, &v, sizeof v);
-    out_.append(bytes, sizeof v);
+    append(&v, sizeof v);
   }
-  std::string out_;
+  void append(const void* data, std::size_t size) {
+    char* at = room(size);
+    if (size > 0) std::memcpy(at, data, size);
+    used_ += size;
+  }
+  /// Where the next bytes go; there is space for `more` of them.
+  char* room(std::size_t more) {
+    if (buffer_.size() - used_ < more) grow(more);
+    return buffer_.data() + used_;
+  }
+  void grow(std::size_t more);
+
+  std::string buffer_;  // written up to used_
+  std::size_t used_ = 0;
 };
 
 /// Reads what ByteWriter wrote. The first failed read makes ok() false for good and later reads
@@ -58,11 +92,30 @@ class ByteReader {
   std::uint8_t u8() { return fixed<std::uint8_t>(); }
   std::uint32_t u32() { return fixed<std::uint32_t>(); }
   std::uint64_t u64() { return fixed<std::uint64_t>(); }
-  std::uint64_t varint();
-  std::int64_t signed_varint();
-  double f64();
-  std::string_view bytes();  ///< valid as long as the input is
-  Gtid gtid();
+  std::uint64_t varint() {
+    if (!in_.empty() && static_cast<std::uint8_t>(in_.front()) < 0x80) return u8();
+    return long_varint();
+  }
+  std::int64_t signed_varint() {
+    const std::uint64_t v = varint();
+    return static_cast<std::int64_t>(v >> 1) ^ -static_cast<std::int64_t>(v & 1);
+  }
+  double f64() { return std::bit_cast<double>(u64()); }
+  /// Valid as long as the input is.
+  std::string_view bytes() {
+    const std::uint64_t length = varint();
+    if (length > in_.size()) {
+      fail_here();
+      return {};
+    }
+    const std::string_view out(in_.data(), static_cast<std::size_t>(length));
+    in_.remove_prefix(out.size());
+    return out;
+  }
+  Gtid gtid() {
+    const std::uint64_t high = u64();
+    return Gtid::from_words(high, u64());
+  }
   LogId log_id();
   NodeName name();
   /// A count of elements that each take at least `min_bytes_each`: fails if they cannot fit in what
@@ -91,6 +144,8 @@ class ByteReader {
     in_.remove_prefix(sizeof v);
     return v;
   }
+  std::uint64_t long_varint();
+
   std::string_view in_;
   bool ok_ = true;
 };

@@ -83,13 +83,6 @@ Gtid::Gtid(CoordinatorTag tag, Epoch epoch, std::uint64_t sequence, Decider deci
   TROTH_ASSERT(sequence < (std::uint64_t{1} << 47), "epoch {} ran out of sequence numbers", epoch);
 }
 
-Gtid Gtid::from_words(std::uint64_t high, std::uint64_t low) {
-  Gtid g;
-  g.high_ = high;
-  g.low_ = low;
-  return g;
-}
-
 std::string Gtid::text() const {
   std::string out(kGtidTextLength, '0');
   std::uint64_t high = high_;
@@ -121,18 +114,21 @@ Result<Gtid> Gtid::parse(std::string_view text) {
   return from_words(high, low);
 }
 
-Result<NodeName> NodeName::parse(std::string_view text) {
+bool NodeName::assign(std::string_view text) {
   const bool valid = !text.empty() && text.size() <= 64 && text[0] != '_' && text[0] != '-' &&
                      std::all_of(text.begin(), text.end(), is_name_char);
-  if (!valid)
-    return fail(
-        ErrorCode::kInvalidArgument,
-        fmt::format(
-            "name \"{}\" must be 1-64 characters of a-z 0-9 _ - and start with a letter or digit",
-            text));
+  if (valid) text_ = text;
+  return valid;
+}
+
+Result<NodeName> NodeName::parse(std::string_view text) {
   NodeName name;
-  name.text_ = std::string(text);
-  return name;
+  if (name.assign(text)) return name;
+  return fail(
+      ErrorCode::kInvalidArgument,
+      fmt::format(
+          "name \"{}\" must be 1-64 characters of a-z 0-9 _ - and start with a letter or digit",
+          text));
 }
 
 NodeName NodeName::from_trusted(std::string_view text) {

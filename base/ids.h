@@ -71,7 +71,12 @@ class Gtid {
 
   std::uint64_t high() const { return high_; }
   std::uint64_t low() const { return low_; }
-  static Gtid from_words(std::uint64_t high, std::uint64_t low);
+  static Gtid from_words(std::uint64_t high, std::uint64_t low) {
+    Gtid g;
+    g.high_ = high;
+    g.low_ = low;
+    return g;
+  }
 
   std::string text() const;
   /// Accepts the 26-character form only. Error: kInvalidArgument naming the offending character.
@@ -93,6 +98,8 @@ class NodeName {
   static Result<NodeName> parse(std::string_view text);
   /// For names already validated (read back from our own log, literals in tests). Asserts validity.
   static NodeName from_trusted(std::string_view text);
+  /// False, and nothing changes, if `text` is no name.
+  bool assign(std::string_view text);
   const std::string& text() const { return text_; }
   bool empty() const { return text_.empty(); }
   friend auto operator<=>(const NodeName&, const NodeName&) = default;

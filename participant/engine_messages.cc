@@ -86,7 +86,7 @@ void Engine::on_batch(Batch batch, Now now) {
   }
   const BatchHeader header = std::move(batch.header);
   take_messages(
-      std::move(batch), [&](Message message) { handle(header.sender, std::move(message), now); },
+      std::move(batch), [&](Message&& message) { handle(header.sender, std::move(message), now); },
       [&](const Error& why) {
         count("messages_damaged");
         logger_.warn("dropped a message of a peer",

@@ -1,5 +1,6 @@
 #pragma once
-#include <string>
+#include <algorithm>
+#include <vector>
 
 #include "base/codec.h"
 #include "protocol/message.h"
@@ -13,13 +14,18 @@ inline void put(ByteWriter& out, const Member& m) {
   out.u32(m.epoch.value);
   out.bytes(m.address);
 }
-inline Member get_member(ByteReader& in) {
-  Member m;
+/// Into an empty one.
+inline void get_member(ByteReader& in, Member& m) {
   m.name = in.name();
   m.log_id = in.log_id();
   m.epoch = {in.u32()};
-  m.address = std::string(in.bytes());
-  return m;
+  m.address = in.bytes();
+}
+inline void get_members(ByteReader& in, std::vector<Member>& members) {
+  constexpr std::size_t kUsual = 16;
+  const std::size_t n = in.count(22);
+  members.reserve(std::min(n, kUsual));
+  for (std::size_t i = 0; i < n && in.ok(); ++i) get_member(in, members.emplace_back());
 }
 
 }  // namespace troth::protocol

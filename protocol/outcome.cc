@@ -153,13 +153,11 @@ void encode(ByteWriter& out, const AbortReason& reason) {
   out.signed_varint(reason.statement);
 }
 
-AbortReason decode_abort_reason(ByteReader& in) {
-  AbortReason reason;
+void decode(ByteReader& in, AbortReason& reason) {
   reason.code = static_cast<AbortCode>(in.u8());
-  reason.detail = std::string(in.bytes());
+  reason.detail = in.bytes();
   reason.participant = in.name();
   reason.statement = static_cast<std::int32_t>(in.signed_varint());
-  return reason;
 }
 
 }  // namespace troth::protocol

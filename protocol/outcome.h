@@ -96,6 +96,7 @@ struct AbortReason {
 };
 
 void encode(ByteWriter& out, const AbortReason& reason);
-AbortReason decode_abort_reason(ByteReader& in);
+/// Into an empty one.
+void decode(ByteReader& in, AbortReason& reason);
 
 }  // namespace troth::protocol

@@ -33,8 +33,7 @@ void put(ByteWriter& out, const StatementResult& result) {
   }
   out.signed_varint(result.changes);
 }
-StatementResult get_result(ByteReader& in) {
-  StatementResult result;
+void get(ByteReader& in, StatementResult& result) {
   const auto columns = in.count(1);
   for (std::size_t i = 0; i < columns && in.ok(); ++i) result.columns.emplace_back(in.bytes());
   const auto rows = in.count(1);
@@ -44,7 +43,6 @@ StatementResult get_result(ByteReader& in) {
     for (std::size_t v = 0; v < values && in.ok(); ++v) row.push_back(decode_value(in));
   }
   result.changes = in.signed_varint();
-  return result;
 }
 
 void body(ByteWriter& out, const Prepare& m) {
@@ -59,8 +57,7 @@ void body(ByteWriter& out, const Prepare& m) {
   out.varint(m.statements.size());
   for (const auto& statement : m.statements) encode(out, statement);
 }
-Prepare get_prepare(ByteReader& in) {
-  Prepare m;
+void get(ByteReader& in, Prepare& m) {
   m.protocol = get_enum(in, CommitProtocol::kOnePhase, CommitProtocol::kThreePhase);
   m.priority.start_unix_ms = in.signed_varint();
   m.priority.gtid = in.gtid();
@@ -71,12 +68,11 @@ Prepare get_prepare(ByteReader& in) {
   if (executed > UINT32_MAX) in.fail_here();
   m.executed = static_cast<std::uint32_t>(executed);
   m.traceparent = in.bytes();
-  const auto members = in.count(22);
-  for (std::size_t i = 0; i < members && in.ok(); ++i) m.members.push_back(get_member(in));
+  get_members(in, m.members);
+  constexpr std::size_t kUsual = 16;
   const auto statements = in.count(3);
-  for (std::size_t i = 0; i < statements && in.ok(); ++i)
-    m.statements.push_back(decode_statement(in));
-  return m;
+  m.statements.reserve(std::min(statements, kUsual));
+  for (std::size_t i = 0; i < statements && in.ok(); ++i) decode(in, m.statements.emplace_back());
 }
 
 void body(ByteWriter& out, const VoteMessage& m) {
@@ -88,16 +84,16 @@ void body(ByteWriter& out, const VoteMessage& m) {
   out.u32(m.voter.epoch.value);
   out.u64(m.voter.durable.value);
 }
-VoteMessage get_vote(ByteReader& in) {
-  VoteMessage m;
+void get(ByteReader& in, VoteMessage& m) {
   m.vote = get_enum(in, Vote::kCommit, Vote::kReadOnly);
-  m.reason = decode_abort_reason(in);
+  decode(in, m.reason);
+  constexpr std::size_t kUsual = 16;
   const auto results = in.count(3);
-  for (std::size_t i = 0; i < results && in.ok(); ++i) m.results.push_back(get_result(in));
+  m.results.reserve(std::min(results, kUsual));
+  for (std::size_t i = 0; i < results && in.ok(); ++i) get(in, m.results.emplace_back());
   m.voter.log_id = in.log_id();
   m.voter.epoch = {in.u32()};
   m.voter.durable = {in.u64()};
-  return m;
 }
 
 void body(ByteWriter& out, const Decide& m) {
@@ -105,12 +101,10 @@ void body(ByteWriter& out, const Decide& m) {
   put(out, m.ack_at);
   encode(out, m.reason);
 }
-Decide get_decide(ByteReader& in) {
-  Decide m;
+void get(ByteReader& in, Decide& m) {
   m.decision = get_enum(in, Decision::kCommit, Decision::kAbort);
   m.ack_at = get_enum(in, AnswerAt::kDecided, AnswerAt::kApplied);
-  m.reason = decode_abort_reason(in);
-  return m;
+  decode(in, m.reason);
 }
 
 template <class M>
@@ -118,6 +112,12 @@ void put(ByteWriter& out, Kind kind, const M& m) {
   put(out, kind);
   out.gtid(m.gtid);
   if constexpr (!std::is_same_v<M, Ack>) body(out, m);
+}
+template <class M>
+void get(ByteReader& in, const Gtid& gtid, Message& message) {
+  auto& m = message.emplace<M>();
+  m.gtid = gtid;
+  if constexpr (!std::is_same_v<M, Ack>) get(in, m);
 }
 
 }  // namespace
@@ -137,36 +137,33 @@ void pack(ByteWriter& out, const Message& message) {
   put(out, Kind::kAck, *ack);
 }
 
-Result<Message> unpack(std::string_view packed) {
+Status unpack(std::string_view packed, Message& message) {
   ByteReader in(packed);
   const auto kind = get_enum(in, Kind::kPrepare, Kind::kAck);
   const Gtid gtid = in.gtid();
   if (gtid.is_nil()) in.fail_here();
-  Message message;
   switch (in.ok() ? kind : Kind::kAck) {
     case Kind::kPrepare:
-      message = get_prepare(in);
+      get<Prepare>(in, gtid, message);
       break;
     case Kind::kVote:
-      message = get_vote(in);
+      get<VoteMessage>(in, gtid, message);
       break;
     case Kind::kDecide:
-      message = get_decide(in);
+      get<Decide>(in, gtid, message);
       break;
     case Kind::kAck:
-      message = Ack{};
+      get<Ack>(in, gtid, message);
       break;
   }
-  TROTH_TRY(in.finish("packed message"));
-  std::visit([&](auto& m) { m.gtid = gtid; }, message);
-  return message;
+  return in.finish("packed message");
 }
 
-std::optional<Result<Message>> PackedMessages::next() {
+std::optional<Status> PackedMessages::next(Message& message) {
   if (in_.left() == 0) return std::nullopt;
   const auto one = in_.bytes();
   if (!in_.ok()) return fail(ErrorCode::kCorruption, "a packed message is cut off");
-  return unpack(one);
+  return unpack(one, message);
 }
 
 }  // namespace troth::protocol

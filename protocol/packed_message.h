@@ -16,17 +16,17 @@ namespace troth::protocol {
 bool is_packable(const Message& message);
 /// Appends one packable message.
 void pack(ByteWriter& out, const Message& message);
-/// kCorruption says what does not fit.
-Result<Message> unpack(std::string_view packed);
+/// kCorruption says what does not fit; `message` is nothing to go by then.
+Status unpack(std::string_view packed, Message& message);
 
 /// Packed messages in a row, each behind its length.
 class PackedMessages {
  public:
   /// `packed` outlives this.
   explicit PackedMessages(std::string_view packed) : in_(packed) {}
-  /// The next one, or what is wrong with it: that costs none of the others, unless its length is
-  /// wrong. Nothing at the end.
-  std::optional<Result<Message>> next();
+  /// The next one into `message`, or what is wrong with it: that costs none of the others, unless
+  /// its length is wrong. Nothing at the end.
+  std::optional<Status> next(Message& message);
 
  private:
   ByteReader in_;
@@ -37,14 +37,15 @@ class PackedMessages {
 template <class Handle, class Damaged>
 void take_messages(Batch&& batch, Handle&& handle, Damaged&& damaged) {
   PackedMessages packed(batch.packed);
-  while (auto message = packed.next()) {
-    if (*message) {
-      handle(std::move(**message));
+  Message message;
+  while (const auto read = packed.next(message)) {
+    if (*read) {
+      handle(std::move(message));
     } else {
-      damaged(message->error());
+      damaged(read->error());
     }
   }
-  for (auto& message : batch.messages) handle(std::move(message));
+  for (auto& plain : batch.messages) handle(std::move(plain));
 }
 
 }  // namespace troth::protocol

@@ -17,8 +17,7 @@ void put(ByteWriter& out, const std::vector<Member>& members) {
 }
 std::vector<Member> get_members(ByteReader& in) {
   std::vector<Member> members;
-  const std::size_t n = in.count(22);
-  for (std::size_t i = 0; i < n && in.ok(); ++i) members.push_back(get_member(in));
+  get_members(in, members);
   return members;
 }
 void put(ByteWriter& out, const Priority& p) {
@@ -208,7 +207,7 @@ CommitRecord get_commit(ByteReader& in) {
 AbortRecord get_abort(ByteReader& in) {
   AbortRecord r;
   r.gtid = in.gtid();
-  r.reason = decode_abort_reason(in);
+  decode(in, r.reason);
   r.idempotency_key = std::string(in.bytes());
   r.body_digest = std::string(in.bytes());
   r.decided = {in.signed_varint()};
@@ -220,7 +219,7 @@ KeyRecord get_key(ByteReader& in) {
   r.body_digest = std::string(in.bytes());
   r.gtid = in.gtid();
   r.outcome = get_enum<Outcome>(in, 1, 2);
-  r.reason = decode_abort_reason(in);
+  decode(in, r.reason);
   r.decided = {in.signed_varint()};
   return r;
 }
@@ -228,7 +227,7 @@ PreparedRecord get_prepared(ByteReader& in) {
   PreparedRecord r;
   r.gtid = in.gtid();
   r.protocol = get_enum<CommitProtocol>(in, 1, 3);
-  r.coordinator = get_member(in);
+  get_member(in, r.coordinator);
   r.coordinator_durable = {in.u64()};
   r.members = get_members(in);
   r.priority = get_priority(in);
@@ -250,7 +249,7 @@ RememberedRecord get_remembered(ByteReader& in) {
   RememberedRecord r;
   r.gtid = in.gtid();
   r.outcome = get_enum<Outcome>(in, 1, 2);
-  r.reason = decode_abort_reason(in);
+  decode(in, r.reason);
   r.idempotency_key = std::string(in.bytes());
   r.body_digest = std::string(in.bytes());
   r.decided = {in.signed_varint()};
@@ -273,7 +272,7 @@ DecidedRecord get_decided(ByteReader& in) {
   DecidedRecord r;
   r.gtid = in.gtid();
   r.decision = get_enum<Decision>(in, 1, 2);
-  r.reason = decode_abort_reason(in);
+  decode(in, r.reason);
   return r;
 }
 
@@ -335,7 +334,7 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
     case RecordType::kAborted: {
       AbortedRecord r;
       r.gtid = in.gtid();
-      r.reason = decode_abort_reason(in);
+      decode(in, r.reason);
       return Record(std::move(r));
     }
     case RecordType::kRefused:

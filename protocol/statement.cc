@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace troth::protocol {
 
 namespace {
@@ -54,16 +56,16 @@ void encode(ByteWriter& out, const Statement& statement) {
   if (statement.expect) out.signed_varint(statement.expect->rows);
 }
 
-Statement decode_statement(ByteReader& in) {
-  Statement statement;
-  statement.sql = std::string(in.bytes());
+void decode(ByteReader& in, Statement& statement) {
+  statement.sql = in.bytes();
+  constexpr std::size_t kUsualParams = 16;
   const std::size_t params = in.count(1);
+  statement.params.reserve(std::min(params, kUsualParams));
   for (std::size_t i = 0; i < params && in.ok(); ++i) statement.params.push_back(decode_value(in));
   const std::uint8_t expect = in.u8();
   if (expect > 2) in.fail_here();
   if (expect != 0)
     statement.expect = Expectation{static_cast<RowCount>(expect - 1), in.signed_varint()};
-  return statement;
 }
 
 std::string body_digest(std::string_view encoded_body) {

@@ -47,7 +47,8 @@ struct StatementResult {
 void encode(ByteWriter& out, const Value& value);
 Value decode_value(ByteReader& in);
 void encode(ByteWriter& out, const Statement& statement);
-Statement decode_statement(ByteReader& in);
+/// Into an empty one.
+void decode(ByteReader& in, Statement& statement);
 
 /// 128-bit FNV-1a digest (32 hex digits) of a request body, to tell "same key, same body" from
 /// "same key, other body". Not cryptographic: a client that forges collisions only fools itself.

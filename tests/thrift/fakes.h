@@ -192,8 +192,9 @@ class FakePeer : public protocol::PeerHandler {
     }
     const auto before = messages.size();
     protocol::PackedMessages packed(batch.packed);
-    while (auto message = packed.next())
-      if (*message) messages.push_back(std::move(**message));
+    protocol::Message one;
+    while (const auto read = packed.next(one))
+      if (*read) messages.push_back(std::move(one));
     for (auto& message : batch.messages) messages.push_back(std::move(message));
     batch_sizes.push_back(messages.size() - before);
     headers.push_back(batch.header);
