@@ -4,6 +4,8 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
+
 namespace troth::participant::sqlite {
 
 /// The default VFS's own file. It lies right behind ours, in the memory SQLite allocates for us.
@@ -83,14 +85,14 @@ constexpr sqlite3_io_methods forwarding_methods() {
   };
 }
 
-/// The default VFS under another name, with room for a File before each of its files. What opens is
-/// up to the caller: set xOpen, which finds the default VFS in pAppData.
-template <typename File>
+/// The default VFS under another name, with room for one of Files before each of its files. What
+/// opens is up to the caller: set xOpen, which finds the default VFS in pAppData.
+template <typename... Files>
 sqlite3_vfs vfs_over_default(const char* name) {
   sqlite3_vfs* const base = sqlite3_vfs_find(nullptr);
   sqlite3_vfs vfs = *base;
   vfs.zName = name;
-  vfs.szOsFile = static_cast<int>(sizeof(File)) + base->szOsFile;
+  vfs.szOsFile = static_cast<int>(std::max({sizeof(Files)...})) + base->szOsFile;
   vfs.pAppData = base;
   vfs.pNext = nullptr;
   return vfs;

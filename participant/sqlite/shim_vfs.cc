@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "participant/sqlite/forwarding_vfs.h"
+#include "participant/sqlite/wal_file.h"
 
 namespace troth::participant::sqlite {
 
@@ -52,6 +53,7 @@ constexpr auto kMethods = make_methods();
 
 int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, int* out_flags) {
   auto* base = default_below(vfs);
+  if ((flags & SQLITE_OPEN_WAL) != 0) return open_wal_file(base, name, f, flags, out_flags);
   if ((flags & SQLITE_OPEN_MAIN_DB) == 0) return base->xOpen(base, name, f, flags, out_flags);
   auto* file = new (f) HoldingFile{};
   const int rc = base->xOpen(base, name, below<HoldingFile>(f), flags, out_flags);
@@ -60,7 +62,7 @@ int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* f, int flags, in
 }
 
 sqlite3_vfs make_vfs() {
-  auto vfs = vfs_over_default<HoldingFile>("troth-holding");
+  auto vfs = vfs_over_default<HoldingFile, WalFile>("troth-holding");
   vfs.xOpen = open_file;
   return vfs;
 }
