@@ -12,33 +12,55 @@ namespace troth::participant::sqlite {
 
 namespace {
 
-constexpr int kWalWriteLock = 0;  // the first of SQLite's eight shm locks (wal.c, WAL_WRITE_LOCK)
+// The first of SQLite's eight shm locks (wal.c, WAL_WRITE_LOCK and WAL_CKPT_LOCK).
+constexpr int kWriteLock = 0, kCheckpointLock = 1;
+constexpr int kTake = SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE;
+constexpr int kGive = SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE;
 
 struct HoldingFile : sqlite3_file {
-  bool holds = false;
+  bool holds_write = false;
+  bool holds_checkpoint = false;
 };
 
 constexpr auto kForwarding = forwarding_methods<HoldingFile>();
 
-int shm_lock(sqlite3_file* f, int offset, int n, int flags) {
-  auto* file = static_cast<HoldingFile*>(f);
-  const bool write_lock = offset == kWalWriteLock && n == 1 && (flags & SQLITE_SHM_EXCLUSIVE) != 0;
-  if (write_lock && file->holds) return SQLITE_OK;  // LOCK: we have it already; UNLOCK: we keep it
-  const int rc = kForwarding.xShmLock(f, offset, n, flags);
-  if (write_lock && rc == SQLITE_OK && (flags & SQLITE_SHM_LOCK) != 0) file->holds = true;
-  return rc;
+// Somebody else may be checkpointing just now; the next transaction asks again.
+void take_checkpoint_lock(HoldingFile& file) {
+  if (!file.holds_checkpoint)
+    file.holds_checkpoint = kForwarding.xShmLock(&file, kCheckpointLock, 1, kTake) == SQLITE_OK;
 }
 
-// The lock lives in memory that this process may share with connections of an embedding
-// application: unmapping alone would leave it there, held by nobody.
+int shm_lock(sqlite3_file* f, int offset, int n, int flags) {
+  auto& file = *static_cast<HoldingFile*>(f);
+  const bool write_lock = offset == kWriteLock && n == 1 && (flags & SQLITE_SHM_EXCLUSIVE) != 0;
+  const bool checkpoint_lock = offset == kCheckpointLock && n == 1;
+  const bool held = write_lock ? file.holds_write : checkpoint_lock && file.holds_checkpoint;
+  // LOCK: we have it already; UNLOCK: we keep it.
+  const int rc = held ? SQLITE_OK : kForwarding.xShmLock(f, offset, n, flags);
+  if (rc != SQLITE_OK) return rc;
+  if (flags == kTake) {
+    if (write_lock) file.holds_write = true;
+    if (checkpoint_lock) file.holds_checkpoint = true;
+    if (write_lock) take_checkpoint_lock(file);
+  } else if (flags == kGive && !held && offset <= kCheckpointLock && offset + n > kCheckpointLock) {
+    file.holds_checkpoint = false;  // with others, after the wal-index was built anew
+  }
+  return SQLITE_OK;
+}
+
+// The locks live in memory that this process may share with connections of an embedding
+// application: unmapping alone would leave them there, held by nobody.
 int shm_unmap(sqlite3_file* f, int remove) {
-  if (std::exchange(static_cast<HoldingFile*>(f)->holds, false))
-    kForwarding.xShmLock(f, kWalWriteLock, 1, SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+  auto& file = *static_cast<HoldingFile*>(f);
+  if (std::exchange(file.holds_checkpoint, false))
+    kForwarding.xShmLock(f, kCheckpointLock, 1, kGive);
+  if (std::exchange(file.holds_write, false)) kForwarding.xShmLock(f, kWriteLock, 1, kGive);
   return kForwarding.xShmUnmap(f, remove);
 }
 
 int close_file(sqlite3_file* f) {
-  static_cast<HoldingFile*>(f)->holds = false;
+  auto& file = *static_cast<HoldingFile*>(f);
+  file.holds_write = file.holds_checkpoint = false;
   return kForwarding.xClose(f);
 }
 

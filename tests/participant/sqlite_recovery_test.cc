@@ -1,4 +1,7 @@
 // The SQLite resource manager over time: redo, copies of the file, checkpoints, refusals to open.
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <filesystem>
 
 #include "base/file.h"
@@ -191,6 +194,52 @@ TEST_CASE("a branch that outgrows the page cache leaves a -wal that can be follo
                                                              SQLITE_OPEN_READWRITE, nullptr));
   CHECK(*db->integer("SELECT v FROM t WHERE id = 7") == 3);
   CHECK(*db->integer("SELECT lsn FROM troth_applied") == static_cast<std::int64_t>(w.lsn));
+}
+
+TEST_CASE("while the agent runs nobody else checkpoints, even if they were first") {
+  SqliteWorld w(kAccounts);
+  const auto checkpoint = [&](int mode) {
+    sqlite3* db = nullptr;
+    REQUIRE(sqlite3_open(w.options.path.c_str(), &db) == SQLITE_OK);
+    REQUIRE(sqlite3_exec(db, "SELECT * FROM a", nullptr, nullptr, nullptr) == SQLITE_OK);
+    const int rc = sqlite3_wal_checkpoint_v2(db, "main", mode, nullptr, nullptr);
+    sqlite3_close(db);
+    return rc;
+  };
+  for (int i = 0; i < 3; ++i) {
+    CHECK(checkpoint(SQLITE_CHECKPOINT_PASSIVE) == SQLITE_BUSY);
+    CHECK(checkpoint(SQLITE_CHECKPOINT_TRUNCATE) == SQLITE_BUSY);
+    w.commit("UPDATE a SET v = v + 1 WHERE id = 1");
+    REQUIRE(w.manager->make_durable().has_value());  // its own go on
+  }
+  sqlite3* reader = nullptr;  // or the last one to close deletes the -wal
+  REQUIRE(sqlite3_open(w.options.path.c_str(), &reader) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(reader, "SELECT * FROM a", nullptr, nullptr, nullptr) == SQLITE_OK);
+  w.manager->close();
+  CHECK(checkpoint(SQLITE_CHECKPOINT_PASSIVE) == SQLITE_OK);
+
+  // Another program has the lock when the agent comes, and lets go of it later.
+  const int shm = ::open((w.options.path + "-shm").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  REQUIRE(shm >= 0);
+  const auto other = [&](bool holds) {
+    struct flock lock {};
+    lock.l_type = holds ? F_WRLCK : F_UNLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = 121;  // SQLite's second lock byte of the -shm file
+    lock.l_len = 1;
+    return ::fcntl(shm, F_OFD_SETLK, &lock) == 0;
+  };
+  REQUIRE(other(true));
+  w.crash();
+  w.commit("UPDATE a SET v = v + 1 WHERE id = 1");
+  REQUIRE(other(false));
+  w.commit("UPDATE a SET v = v + 1 WHERE id = 1");
+  CHECK_FALSE(other(true));
+  CHECK(checkpoint(SQLITE_CHECKPOINT_PASSIVE) == SQLITE_BUSY);
+  w.manager->close();
+  CHECK(other(true));
+  sqlite3_close(reader);
+  ::close(shm);
 }
 
 TEST_CASE("the -wal stays small under constant load, and readers cost only disk") {
