@@ -57,7 +57,7 @@ Member Engine::member(const NodeName& name) const {
 // ---- steps and their effects
 // ---------------------------------------------------------------------------------------
 
-void Engine::step(Transaction& txn, TwoPhaseCommit::Event event, Now now) {
+void Engine::step(Transaction& txn, TwoPhaseCommit::Event&& event, Now now) {
   auto& machine = std::get<TwoPhaseCommit>(txn.machine);
   const Gtid gtid = machine.gtid();
   const auto before = machine.state();
@@ -78,8 +78,9 @@ void Engine::step(Transaction& txn, TwoPhaseCommit::Event event, Now now) {
   if (effects.append && type_of(*effects.append) == RecordType::kEnd)
     TROTH_FAILPOINT("coordinator.acks.all_in");
   schedule(txn, gtid, machine.next_wake());
+  const bool ended = machine.state() == TwoPhaseCommit::State::kEnded;
   carry_out(txn, std::move(effects), now);
-  finish_if_ended(gtid, now);
+  if (ended) finish(gtid, now);
   start_again(now);
 }
 
@@ -88,11 +89,12 @@ void Engine::step(Transaction& txn, const OnePhaseCommit::Event& event, Now now)
   const Gtid gtid = machine.gtid();
   auto effects = machine.step(event, now.monotonic);
   schedule(txn, gtid, machine.next_wake());
+  const bool ended = machine.state() == OnePhaseCommit::State::kEnded;
   carry_out(txn, std::move(effects), now);
-  finish_if_ended(gtid, now);
+  if (ended) finish(gtid, now);
 }
 
-void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
+void Engine::carry_out(Transaction& txn, CommitEffects&& effects, Now now) {
   const Gtid gtid = std::visit([](const auto& m) { return m.gtid(); }, txn.machine);
   if (effects.alarm) alarm(*effects.alarm, gtid);
   bool first_prepare = true;
@@ -106,8 +108,7 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
     if (std::exchange(first_prepare, false)) SENT_FAILPOINT("coordinator.prepare.sent_one");
   }
   if (prepares) SENT_FAILPOINT("coordinator.prepare.sent_all");
-  Held held;
-  held.gtid = gtid;
+  std::optional<RecordType> forced;
   if (effects.append) {
     const auto type = type_of(*effects.append);
     const auto force = force_of(*effects.append);
@@ -121,7 +122,7 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
         txn.decided = now.monotonic;
         meters_.observe(Meters::Phase::kPrepare, now.monotonic - txn.since);
       }
-      held.record = type;
+      forced = type;
     }
     if (type == RecordType::kCommit) TROTH_FAILPOINT("coordinator.commit.appended");
     const auto* decided = std::get_if<DecidedRecord>(&*effects.append);
@@ -135,9 +136,10 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
       if (type == RecordType::kEnd) TROTH_FAILPOINT("coordinator.end.appended");
     }
   }
+  if (effects.promises.empty() && !effects.answer && !forced) return;
+  Held held{gtid, {}, {}, forced};
   held.promises = std::move(effects.promises);
   held.answer = std::move(effects.answer);
-  if (held.promises.empty() && !held.answer && !held.record) return;
   // A record of this very step always goes through on_durable, even if the disk was quicker than
   // this line: the machine must be told as well, or it would stay DECIDING for ever.
   // What a majority has decided waits for no promise of this node, which may still be on its way.
@@ -153,7 +155,7 @@ void Engine::carry_out(Transaction& txn, CommitEffects effects, Now now) {
 
 // The only way out for decisions and answers. When the record is COMMIT, its durability was THE
 // COMMIT POINT: nothing from here on can change the outcome.
-void Engine::release(Held held, Now now) {
+void Engine::release(Held&& held, Now now) {
   const bool commit = held.record == RecordType::kCommit;
   const bool precommit = held.record == RecordType::kPrecommitted;
   if (precommit) TROTH_FAILPOINT("coordinator.precommit.durable");
@@ -292,20 +294,17 @@ GtidMap<Engine::Transaction>::iterator Engine::erase(GtidMap<Transaction>::itera
   return live_.erase(at);
 }
 
-void Engine::finish_if_ended(const Gtid& gtid, Now now) {
+// Of a machine that has ended.
+void Engine::finish(const Gtid& gtid, Now now) {
   const auto found = live_.find(gtid);
   if (found == live_.end()) return;
-  const bool ended = std::visit(
-      [](const auto& m) { return m.state() == std::decay_t<decltype(m)>::State::kEnded; },
-      found->second.machine);
-  if (!ended) return;
   if (found->second.owns_key) keys_in_flight_.erase(found->second.key());
   if (const auto* two = std::get_if<TwoPhaseCommit>(&found->second.machine))
     end_recovered_span(*two, found->second.since, now);
   erase(found);
 }
 
-void Engine::send(const NodeName& to, Message message) {
+void Engine::send(const NodeName& to, Message&& message) {
   if (stopped_) return;
   count("messages_sent");
   transport_.send(to, std::move(message));

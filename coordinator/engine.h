@@ -64,7 +64,8 @@ class Engine {
   void adopt(recovery::CoordinatorTables tables, Now now);
 
   // clients
-  void submit(protocol::SubmitRequest request, protocol::CoordinatorPort::SubmitDone done, Now now);
+  void submit(protocol::SubmitRequest&& request, protocol::CoordinatorPort::SubmitDone&& done,
+              Now now);
   void get_outcome(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done,
                    Now now);
   void get_outcome_by_key(const std::string& key, protocol::CoordinatorPort::OutcomeDone done,
@@ -183,6 +184,10 @@ class Engine {
   };
   struct Transaction {
     explicit Transaction(Machine m) : machine(std::move(m)) {}
+    /// Made where it stays.
+    template <class M>
+    Transaction(std::in_place_type_t<M> kind, typename M::Setup&& setup)
+        : machine(kind, std::move(setup)) {}
     Machine machine;
     Lsn promise_lsn;  // its last forced record
     MonotonicTime since;
@@ -254,7 +259,7 @@ class Engine {
   bool answered_by_key(const protocol::SubmitRequest& request, const std::string& digest,
                        protocol::CoordinatorPort::SubmitDone& done, Now now);
   using SubmitDone = protocol::CoordinatorPort::SubmitDone;
-  void start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, Now now);
+  void start_two_phase(Attempt&& attempt, std::vector<SubmitDone>&& clients, Now now);
   std::optional<protocol::Refusal> not_open(const Gtid& gtid, bool may_run,
                                             std::optional<protocol::TransactionOutcome>& ended);
   void send_execute(const Gtid& gtid, Open& open, Now now);
@@ -272,7 +277,7 @@ class Engine {
   Gtid mint(Decider decider);
   protocol::Member member(const NodeName& name) const;
 
-  void handle(const NodeName& from, protocol::Message message, Now now);
+  void handle(const NodeName& from, protocol::Message&& message, Now now);
   bool on_unknown_member(const NodeName& from, const protocol::Message& message, Now now);
   void on_unknown(const NodeName& from, const protocol::Message& message, Now now);
   void on_one_phase_result(const NodeName& from, const protocol::OnePhaseResult& result, Now now);
@@ -282,12 +287,12 @@ class Engine {
   void ask_again(const Gtid& gtid, Search& search, Now now);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
 
-  void step(Transaction& txn, protocol::TwoPhaseCommit::Event event, Now now);
+  void step(Transaction& txn, protocol::TwoPhaseCommit::Event&& event, Now now);
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
-  void carry_out(Transaction& txn, protocol::CommitEffects effects, Now now);
-  void release(Held held, Now now);
+  void carry_out(Transaction& txn, protocol::CommitEffects&& effects, Now now);
+  void release(Held&& held, Now now);
   void answer(const Gtid& gtid, protocol::TransactionOutcome outcome, Now now);
-  void finish_if_ended(const Gtid& gtid, Now now);
+  void finish(const Gtid& gtid, Now now);
   void measure_decided(Transaction& txn, Now now);
   /// A call of a traced transaction: its message names the span that will be written when the
   /// answer is there.
@@ -305,7 +310,7 @@ class Engine {
   void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
   void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
   static std::string kept_comment(const std::string& comment);
-  void send(const NodeName& to, protocol::Message message);
+  void send(const NodeName& to, protocol::Message&& message);
   void publish();
   /// Nobody else would be served sooner if another thread forced the log, or only a little.
   bool may_force_here() const {

@@ -9,12 +9,13 @@ namespace troth::coordinator {
 
 using namespace protocol;
 
-void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, Now now) {
+void Engine::start_two_phase(Attempt&& attempt, std::vector<SubmitDone>&& clients, Now now) {
   auto& request = attempt.request;
   TwoPhaseCommit::Setup setup;
   setup.gtid = mint(Decider::kCoordinator);
   if (attempt.priority.gtid.is_nil()) attempt.priority = {now.wall.unix_ms, setup.gtid};
   setup.priority = attempt.priority;
+  setup.members.reserve(request.branches.size());
   for (const auto& branch : request.branches) setup.members.push_back(member(branch.participant));
   setup.tried_again = request.retries > 0;
   setup.branches = setup.tried_again ? request.branches : std::move(request.branches);
@@ -29,7 +30,8 @@ void Engine::start_two_phase(Attempt attempt, std::vector<SubmitDone> clients, N
   setup.resend = resend();
   choose_protocol(setup, request.protocol);
   const Gtid gtid = setup.gtid;
-  auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
+  auto& txn =
+      live_.emplace(gtid, std::in_place_type<TwoPhaseCommit>, std::move(setup)).first->second;
   if (attempt.number == 1) ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();

@@ -30,8 +30,8 @@ std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
   using std::chrono::milliseconds;
   if (request.branches.empty())
     return refuse(ErrorCode::kInvalidArgument, "the transaction names no participant");
-  std::vector<NodeName> seen;
-  for (const auto& branch : request.branches) {
+  for (auto at = request.branches.begin(); at != request.branches.end(); ++at) {
+    const auto& branch = *at;
     if (options_.participants.count(branch.participant) == 0) {
       std::string known;
       for (const auto& [name, address] : options_.participants)
@@ -46,11 +46,11 @@ std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
           ErrorCode::kBusy,
           fmt::format("{} is drained by an operator: nothing new touches it", branch.participant),
           AbortCode::kDraining);
-    if (std::find(seen.begin(), seen.end(), branch.participant) != seen.end())
+    const auto same = [&](const BranchRequest& b) { return b.participant == branch.participant; };
+    if (std::any_of(request.branches.begin(), at, same))
       return refuse(
           ErrorCode::kInvalidArgument,
           fmt::format("{} is named twice; put its statements into one branch", branch.participant));
-    seen.push_back(branch.participant);
     if (branch.statements.empty())
       return refuse(ErrorCode::kInvalidArgument,
                     fmt::format("the branch on {} has no statement", branch.participant));
@@ -84,7 +84,7 @@ std::optional<Refusal> Engine::admit() const {
   return std::nullopt;
 }
 
-void Engine::submit(SubmitRequest request, CoordinatorPort::SubmitDone done, Now now) {
+void Engine::submit(SubmitRequest&& request, CoordinatorPort::SubmitDone&& done, Now now) {
   auto refusal = validate(request);
   if (!refusal && stopped_)
     refusal = Refusal{{ErrorCode::kUnavailable, "the coordinator has lost its memory and stops"},
@@ -193,7 +193,8 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   setup.deadline = now.monotonic + request.deadline;
   setup.resend = resend();
   const Gtid gtid = setup.request.gtid;
-  auto& txn = live_.emplace(gtid, Transaction(OnePhaseCommit(std::move(setup)))).first->second;
+  auto& txn =
+      live_.emplace(gtid, std::in_place_type<OnePhaseCommit>, std::move(setup)).first->second;
   ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();

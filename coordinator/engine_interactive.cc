@@ -184,7 +184,8 @@ void Engine::commit(const Gtid& gtid, InteractivePort::SubmitDone done, Now now)
   setup.submitted = now.wall;
   setup.resend = resend();
   choose_protocol(setup, open.request.protocol);
-  auto& txn = live_.emplace(gtid, Transaction(TwoPhaseCommit(std::move(setup)))).first->second;
+  auto& txn =
+      live_.emplace(gtid, std::in_place_type<TwoPhaseCommit>, std::move(setup)).first->second;
   ++meters_.begun_of(label_of(txn));
   txn.since = open.since;
   txn.clients.push_back(std::move(done));

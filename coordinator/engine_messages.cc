@@ -94,7 +94,7 @@ void Engine::on_batch(Batch batch, Now now) {
   }
   const BatchHeader header = std::move(batch.header);
   take_messages(
-      std::move(batch), [&](Message message) { handle(header.sender, std::move(message), now); },
+      std::move(batch), [&](Message&& message) { handle(header.sender, std::move(message), now); },
       [&](const Error& why) {
         count("messages_damaged");
         logger_.warn("dropped a message of a peer",
@@ -102,7 +102,7 @@ void Engine::on_batch(Batch batch, Now now) {
       });
 }
 
-void Engine::handle(const NodeName& from, Message message, Now now) {
+void Engine::handle(const NodeName& from, Message&& message, Now now) {
   if (const auto* alarmed = std::get_if<Alarm>(&message)) {
     count("amnesia_alarms");
     return alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from);

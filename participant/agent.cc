@@ -19,7 +19,7 @@ namespace {
 /// For agents without peers.
 class NoTransport final : public Transport {
  public:
-  void send(const NodeName&, Message) override {}
+  void send(const NodeName&, Message&&) override {}
   void publish(const LinkState&) override {}
   void learn_address(const NodeName&, const std::string&) override {}
 };

@@ -15,6 +15,10 @@
 namespace troth::protocol {
 
 struct Outgoing {
+  /// `content`: a Message, or what it holds, which is then made in its place.
+  template <class Content>
+  Outgoing(const NodeName& receiver, Content&& content)
+      : to(receiver), message(std::forward<Content>(content)) {}
   NodeName to;
   Message message;
 };
@@ -29,14 +33,16 @@ struct EffectsOf {
   std::optional<std::string> alarm;  ///< a contradiction that a human must see; nothing was changed
 
   template <class M>
-  void send(NodeName to, M message) {
-    static_assert(!is_promise_v<M>, "a promise must wait for its record: use promise()");
-    now.push_back({std::move(to), Message(std::move(message))});
+  void send(const NodeName& to, M&& message) {
+    static_assert(!is_promise_v<std::remove_cvref_t<M>>,
+                  "a promise must wait for its record: use promise()");
+    now.emplace_back(to, std::forward<M>(message));
   }
   template <class M>
-  void promise(NodeName to, M message) {
-    static_assert(is_promise_v<M>, "only promises wait for durability: use send()");
-    promises.push_back({std::move(to), Message(std::move(message))});
+  void promise(const NodeName& to, M&& message) {
+    static_assert(is_promise_v<std::remove_cvref_t<M>>,
+                  "only promises wait for durability: use send()");
+    promises.emplace_back(to, std::forward<M>(message));
   }
 };
 

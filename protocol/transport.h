@@ -39,7 +39,7 @@ class Transport {
   virtual ~Transport() = default;
   /// Queues `message` for `peer`. A full or missing link drops it (and counts): the machines
   /// re-send what they need.
-  virtual void send(const NodeName& peer, Message message) = 0;
+  virtual void send(const NodeName& peer, Message&& message) = 0;
   /// The engine's round is over: what it sent should leave now, together. An implementation may
   /// start earlier, never later.
   virtual void flush() {}

@@ -48,8 +48,7 @@ std::string_view to_string(TwoPhaseCommit::State state) {
   return "?";
 }
 
-TwoPhaseCommit::TwoPhaseCommit(Setup setup)
-    : setup_(std::move(setup)), tally_(names_of(setup_.members)) {
+TwoPhaseCommit::TwoPhaseCommit(Setup&& setup) : setup_(std::move(setup)), tally_(setup_.members) {
   TROTH_ASSERT(setup_.protocol != CommitProtocol::kThreePhase || setup_.quorum,
                "gtid {} has no quorum", gtid());
 }
@@ -76,7 +75,7 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const CommitRecord& record, RetryPolicy
   return machine;
 }
 
-CommitEffects TwoPhaseCommit::step(Event event, MonotonicTime now) {
+CommitEffects TwoPhaseCommit::step(Event&& event, MonotonicTime now) {
   CommitEffects out;
   std::visit(Overloaded{
                  [&](const Start&) { on_start(out, now); },
@@ -101,15 +100,16 @@ CommitEffects TwoPhaseCommit::step(Event event, MonotonicTime now) {
 void TwoPhaseCommit::on_start(CommitEffects& out, MonotonicTime now) {
   TROTH_ASSERT(state_ == State::kPreparing && attempts_ == 0, "gtid {} state {}", gtid(),
                to_string(state_));
-  send_prepares(tally_.missing(), out, now);
+  send_prepares(out, now);
 }
 
-void TwoPhaseCommit::send_prepares(const std::vector<NodeName>& to, CommitEffects& out,
-                                   MonotonicTime now) {
+// To whoever has not voted.
+void TwoPhaseCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
   ++attempts_;
+  out.now.reserve(setup_.branches.size());
   for (std::size_t i = 0; i < setup_.branches.size(); ++i) {
     const auto& branch = setup_.branches[i];
-    if (!contains(to, branch.participant)) continue;
+    if (tally_.has_voted(branch.participant)) continue;
     Prepare prepare;
     prepare.gtid = setup_.gtid;
     prepare.protocol = setup_.protocol;
@@ -152,7 +152,7 @@ void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTi
   TROTH_ASSERT(state_ == State::kPreparing, "gtid {} took a new vote in state {}", gtid(),
                to_string(state_));
   if (event.vote.vote == Vote::kAbort) {
-    auto reason = event.vote.reason;
+    auto reason = std::move(event.vote.reason);
     reason.participant = event.from;
     return abort(std::move(reason), out);
   }
@@ -225,19 +225,20 @@ void TwoPhaseCommit::decide_commit(CommitEffects& out) {
     out.answer = outcome(Outcome::kCommitted);
     return end(out);
   }
-  CommitRecord record;
+  auto& record = std::get<CommitRecord>(out.append.emplace(std::in_place_type<CommitRecord>));
   record.gtid = setup_.gtid;
+  record.members.reserve(unacked_.size());
   for (const auto& member : setup_.members)
-    if (contains(unacked_, member.name)) record.members.push_back(member);
+    if (tally_.has_voted(member.name, Vote::kCommit)) record.members.push_back(member);
   record.ack_at = setup_.answer_at;
   record.idempotency_key = setup_.idempotency_key;
   record.body_digest = setup_.body_digest;
   record.decided = setup_.submitted;
   record.comment = setup_.comment;
   record.traceparent = setup_.traceparent;
-  out.append =
-      Record(std::move(record));  // durable = THE COMMIT POINT; from here on nothing may abort it
+  // That it is durable = THE COMMIT POINT; from here on nothing may abort it.
   if (setup_.answer_at == AnswerAt::kDecided) out.answer = outcome(Outcome::kCommitted);
+  out.promises.reserve(unacked_.size());
   for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));
   state_ = State::kDeciding;
   attempts_ = 0;
@@ -329,7 +330,7 @@ void TwoPhaseCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTim
 void TwoPhaseCommit::on_retry(CommitEffects& out, MonotonicTime now) {
   switch (state_) {
     case State::kPreparing:
-      return send_prepares(tally_.missing(), out, now);
+      return send_prepares(out, now);
     case State::kReleasing:
       return send_releases(out, now);
     case State::kCommitting:

@@ -147,7 +147,7 @@ class TwoPhaseCommit {
                              MemberRestarted, RetryNow, BallotArrived, DecideArrived,
                              ReleasedArrived, GivenUp>;
 
-  explicit TwoPhaseCommit(Setup setup);
+  explicit TwoPhaseCommit(Setup&& setup);
   /// After a restart: a COMMIT record without END. Goes on in COMMITTING through the same code as
   /// the live path.
   static TwoPhaseCommit recovered(const CommitRecord& record, RetryPolicy resend,
@@ -158,7 +158,8 @@ class TwoPhaseCommit {
                                   NodeName self, RetryPolicy resend, SuspicionPolicy suspicion,
                                   MonotonicTime now);
 
-  CommitEffects step(Event event, MonotonicTime now);
+  /// Takes from `event` what it needs.
+  CommitEffects step(Event&& event, MonotonicTime now);
 
   /// When the next Tick is due; none = nothing to do until a message comes.
   std::optional<MonotonicTime> next_wake() const { return next_wake_; }
@@ -195,7 +196,7 @@ class TwoPhaseCommit {
   void on_ballot(const BallotArrived& event, CommitEffects& out, MonotonicTime now);
   void on_decide(const DecideArrived& event, CommitEffects& out, MonotonicTime now);
 
-  void send_prepares(const std::vector<NodeName>& to, CommitEffects& out, MonotonicTime now);
+  void send_prepares(CommitEffects& out, MonotonicTime now);
   bool locks_need_confirmation() const;
   void release(CommitEffects& out, MonotonicTime now);
   void send_releases(CommitEffects& out, MonotonicTime now);

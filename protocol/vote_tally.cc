@@ -4,9 +4,9 @@
 
 namespace troth::protocol {
 
-VoteTally::VoteTally(std::vector<NodeName> members) : missing_(members.size()) {
+VoteTally::VoteTally(const std::vector<Member>& members) : missing_(members.size()) {
   entries_.reserve(members.size());
-  for (auto& member : members) entries_.push_back({std::move(member), false, Vote::kAbort, {}});
+  for (const auto& member : members) entries_.push_back({member.name, false, Vote::kAbort, {}});
 }
 
 const VoteTally::Entry* VoteTally::find(const NodeName& member) const {
@@ -30,7 +30,10 @@ VoteTally::Counted VoteTally::count(const NodeName& from, Vote vote, Epoch epoch
 std::vector<NodeName> VoteTally::voted(Vote vote) const {
   std::vector<NodeName> out;
   for (const auto& entry : entries_)
-    if (entry.in && entry.vote == vote) out.push_back(entry.member);
+    if (entry.in && entry.vote == vote) {
+      if (out.empty()) out.reserve(entries_.size());
+      out.push_back(entry.member);
+    }
   return out;
 }
 
@@ -49,6 +52,11 @@ Epoch VoteTally::epoch_of(const NodeName& member) const {
 bool VoteTally::has_voted(const NodeName& member) const {
   const auto* entry = find(member);
   return entry != nullptr && entry->in;
+}
+
+bool VoteTally::has_voted(const NodeName& member, Vote vote) const {
+  const auto* entry = find(member);
+  return entry != nullptr && entry->in && entry->vote == vote;
 }
 
 }  // namespace troth::protocol

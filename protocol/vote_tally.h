@@ -11,7 +11,7 @@ namespace troth::protocol {
 
 class VoteTally {
  public:
-  explicit VoteTally(std::vector<NodeName> members);
+  explicit VoteTally(const std::vector<Member>& members);
 
   enum class Counted { kNew, kDuplicate, kChanged, kStranger };
   Counted count(const NodeName& from, Vote vote, Epoch epoch);
@@ -23,6 +23,7 @@ class VoteTally {
   /// The epoch in which `member` voted; zero if it has not.
   Epoch epoch_of(const NodeName& member) const;
   bool has_voted(const NodeName& member) const;
+  bool has_voted(const NodeName& member, Vote vote) const;
 
  private:
   struct Entry {

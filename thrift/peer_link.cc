@@ -74,7 +74,7 @@ bool PeerLink::stopping() const {
   return stopping_;
 }
 
-void PeerLink::send(protocol::Message message) {
+void PeerLink::send(protocol::Message&& message) {
   const bool packable = protocol::is_packable(message);
   std::unique_lock lock(mutex_);
   scratch_.clear();

@@ -48,7 +48,7 @@ class PeerLink {
   void start();
   void stop();
   /// The sender starts at flush(), or when there is enough for a good batch.
-  void send(protocol::Message message);
+  void send(protocol::Message&& message);
   void flush();
   void set_address(const std::string& address);
   protocol::LinkStatus status() const;

@@ -39,7 +39,7 @@ class PeerLinks::Impl {
     for (auto& [peer, link] : links_) link->stop();
   }
 
-  void send(const NodeName& peer, protocol::Message message) {
+  void send(const NodeName& peer, protocol::Message&& message) {
     std::lock_guard lock(mutex_);
     const auto it = links_.find(peer);
     if (it != links_.end() && !stopped_) it->second->send(std::move(message));
@@ -144,7 +144,7 @@ Status PeerLinks::set_addresses(const std::map<NodeName, std::string>& addresses
   return impl_->set_addresses(addresses);
 }
 
-void PeerLinks::send(const NodeName& peer, protocol::Message message) {
+void PeerLinks::send(const NodeName& peer, protocol::Message&& message) {
   impl_->send(peer, std::move(message));
 }
 

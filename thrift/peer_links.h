@@ -50,7 +50,7 @@ class PeerLinks final : public protocol::Transport {
   /// that is not host:port: then nothing has changed.
   Status set_addresses(const std::map<NodeName, std::string>& addresses);
 
-  void send(const NodeName& peer, protocol::Message message) override;
+  void send(const NodeName& peer, protocol::Message&& message) override;
   void flush() override;
   void publish(const protocol::LinkState& state) override;
   void learn_address(const NodeName& peer, const std::string& address) override;

@@ -55,8 +55,8 @@ class CoordinatorWorld {
     const auto number = answers.size();
     answers.emplace_back();
     engine->submit(
-        request, [this, number](protocol::SubmitReply reply) { answers.at(number) = reply; },
-        now());
+        protocol::SubmitRequest(request),
+        [this, number](protocol::SubmitReply reply) { answers.at(number) = reply; }, now());
     engine->end_of_round(now());
     return number;
   }

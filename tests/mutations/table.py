@@ -53,7 +53,7 @@ MUTATIONS = [
          "  held.promises = std::move(effects.promises);")]),
     ("commit-before-durable", "COMMIT leaves after the commit point", "", [
         ("coordinator/engine.cc", "held.promises = std::move(effects.promises);",
-         "for (const auto& out : effects.promises) send(out.to, out.message);")]),
+         "for (auto& out : effects.promises) send(out.to, std::move(out.message));")]),
     ("answer-before-durable", "a client hears COMMITTED after the commit point", "", [
         ("coordinator/engine.cc", "held.answer = std::move(effects.answer);",
          "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),

@@ -21,7 +21,7 @@ namespace {
 /// Keeps what the agent sends and lets the test wait for it.
 class Mailbox final : public Transport {
  public:
-  void send(const NodeName&, Message message) override {
+  void send(const NodeName&, Message&& message) override {
     std::lock_guard lock(mutex_);
     messages_.push_back(std::move(message));
     arrived_.notify_all();

@@ -51,7 +51,7 @@ TEST_CASE("names are safe in shells, files and metrics") {
 TEST_CASE("a tally counts once, and tells a duplicate from a contradiction") {
   const auto a = NodeName::from_trusted("a");
   const auto b = NodeName::from_trusted("b");
-  VoteTally tally({a, b});
+  VoteTally tally({{a, {}, {}, {}}, {b, {}, {}, {}}});
   CHECK(tally.count(a, Vote::kCommit, {1}) == VoteTally::Counted::kNew);
   CHECK(tally.count(a, Vote::kCommit, {1}) == VoteTally::Counted::kDuplicate);
   CHECK(tally.count(a, Vote::kAbort, {1}) == VoteTally::Counted::kChanged);
@@ -72,14 +72,15 @@ TEST_CASE("a tally agrees with counting by hand for every combination up to four
     std::size_t combinations = 1;
     for (std::size_t i = 0; i < members; ++i) combinations *= 4;  // 3 votes or none yet
     for (std::size_t code = 0; code < combinations; ++code) {
-      std::vector<NodeName> names;
+      std::vector<Member> all;
       for (std::size_t i = 0; i < members; ++i)
-        names.push_back(NodeName::from_trusted(std::string(1, static_cast<char>('a' + i))));
-      VoteTally tally(names);
+        all.push_back(
+            {NodeName::from_trusted(std::string(1, static_cast<char>('a' + i))), {}, {}, {}});
+      VoteTally tally(all);
       std::size_t in = 0, aborts = 0, rest = code;
       for (std::size_t i = 0; i < members; ++i, rest /= 4) {
         if (rest % 4 == 3) continue;
-        tally.count(names[i], votes[rest % 4], {1});
+        tally.count(all[i].name, votes[rest % 4], {1});
         ++in;
         if (votes[rest % 4] == Vote::kAbort) ++aborts;
       }

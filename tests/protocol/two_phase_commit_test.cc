@@ -97,7 +97,7 @@ TEST_CASE("what aborts a preparing transaction, and what the client hears") {
     CAPTURE(row.what);
     auto m = started();
     m.step(vote("p1", Vote::kCommit), kStart);
-    const auto out = m.step(row.event, row.at);
+    const auto out = m.step(Machine::Event(row.event), row.at);
     REQUIRE(out.answer.has_value());
     CHECK(out.answer->outcome == Outcome::kAborted);
     CHECK(out.answer->reason.code == row.code);
@@ -202,7 +202,7 @@ TEST_CASE("what aborts a transaction that waits for its readers") {
     auto m = started();
     m.step(vote("p1", Vote::kReadOnly), kStart);
     m.step(vote("p2", Vote::kCommit), kStart);
-    const auto out = m.step(row.event, row.at);
+    const auto out = m.step(Machine::Event(row.event), row.at);
     REQUIRE(out.answer.has_value());
     CHECK(out.answer->outcome == Outcome::kAborted);
     CHECK(out.answer->reason.code == row.code);

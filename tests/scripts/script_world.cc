@@ -123,7 +123,7 @@ void World::release(const std::string& node_name) {
 }
 
 void World::step_coordinator(const TwoPhaseCommit::Event& event) {
-  carry_out("c", coordinator_->step(event, now_));
+  carry_out("c", coordinator_->step(TwoPhaseCommit::Event(event), now_));
 }
 
 void World::step_branch(const std::string& node, const Branch::Event& event) {

@@ -56,7 +56,7 @@ void Links::open(const NodeName& peer) {
   network_.world().after(Duration{0}, [self = shared_from_this(), &link] { self->connect(link); });
 }
 
-void Links::send(const NodeName& peer, Message message) {
+void Links::send(const NodeName& peer, Message&& message) {
   const auto found = links_.find(peer);
   if (stopped_ || found == links_.end() || found->second.phase == Phase::kDown) return;
   auto& link = found->second;

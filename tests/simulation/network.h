@@ -69,7 +69,7 @@ class Links final : public protocol::Transport, public std::enable_shared_from_t
 
   void start(const std::vector<NodeName>& peers);
   void stop() { stopped_ = true; }
-  void send(const NodeName& peer, protocol::Message message) override;
+  void send(const NodeName& peer, protocol::Message&& message) override;
   void publish(const protocol::LinkState& state) override { published_ = state; }
   void learn_address(const NodeName& peer, const std::string& address) override;
 

@@ -12,7 +12,7 @@ namespace troth::tests {
 
 class RecordingTransport final : public protocol::Transport {
  public:
-  void send(const NodeName& peer, protocol::Message message) override {
+  void send(const NodeName& peer, protocol::Message&& message) override {
     sent.push_back({peer, std::move(message)});
   }
   void publish(const protocol::LinkState& state) override { published.push_back(state); }
