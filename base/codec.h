@@ -15,6 +15,15 @@
 
 namespace troth {
 
+inline constexpr std::size_t kLongestVarint = 10;
+/// Writes to where there is room for the longest; returns how many bytes it took.
+inline std::size_t put_varint(char* to, std::uint64_t v) {
+  std::size_t n = 0;
+  for (; v >= 0x80; v >>= 7) to[n++] = static_cast<char>((v & 0x7f) | 0x80);
+  to[n++] = static_cast<char>(v);
+  return n;
+}
+
 class ByteWriter {
  public:
   ByteWriter() = default;
@@ -23,15 +32,7 @@ class ByteWriter {
   void u8(std::uint8_t v) { fixed(v); }
   void u32(std::uint32_t v) { fixed(v); }
   void u64(std::uint64_t v) { fixed(v); }
-  void varint(std::uint64_t v) {
-    char* at = room(kLongestVarint);
-    while (v >= 0x80) {
-      *at++ = static_cast<char>((v & 0x7f) | 0x80);
-      v >>= 7;
-    }
-    *at++ = static_cast<char>(v);
-    used_ = static_cast<std::size_t>(at - buffer_.data());
-  }
+  void varint(std::uint64_t v) { used_ += put_varint(room(kLongestVarint), v); }
   void signed_varint(std::int64_t v) {
     varint((static_cast<std::uint64_t>(v) << 1) ^ static_cast<std::uint64_t>(v >> 63));
   }
@@ -61,8 +62,6 @@ class ByteWriter {
   }
 
  private:
-  static constexpr std::size_t kLongestVarint = 10;
-
   template <class Unsigned>
   void fixed(Unsigned v) {
     static_assert(std::endian::native == std::endian::little, "the format is little-endian");

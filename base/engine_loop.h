@@ -64,6 +64,10 @@ class EngineLoop {
   }
   /// Thread-safe. False when the inbox is full or closed: refuse at the edge.
   bool post(Task task) { return push(std::move(task), capacity_, true); }
+  /// The same for one that stands for several.
+  bool post(Task task, std::size_t several) {
+    return push(std::move(task), capacity_, true, several);
+  }
   /// For what the engine itself asked for (durability, job results): never refused while running.
   bool post_reserved(Task task) { return push(std::move(task), kNoLimit, true); }
   /// post() for a thread that calls help() as soon as it has brought everything and has done what
@@ -78,7 +82,7 @@ class EngineLoop {
     constexpr int kRounds = 4;  // then the thread is needed for its own work
     std::unique_lock lock(mutex_);
     if (running_ || tasks_.empty()) return;  // whoever runs looks again before it rests
-    if (tasks_.size() <= kLittle)
+    if (queued_ <= kLittle)
       for (int i = 0; i < kRounds && !tasks_.empty(); ++i) round(lock);
     if (is_due_earlier()) wake(std::move(lock));
   }
@@ -113,10 +117,11 @@ class EngineLoop {
  private:
   static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
-  bool push(Task task, std::size_t limit, bool loud) {
+  bool push(Task task, std::size_t limit, bool loud, std::size_t weight = 1) {
     std::unique_lock lock(mutex_);
-    if (closed_ || tasks_.size() >= limit) return false;
+    if (closed_ || queued_ >= limit) return false;
     tasks_.push_back(std::move(task));
+    queued_ += weight;
     if (loud && !running_) wake(std::move(lock));
     return true;
   }
@@ -167,6 +172,7 @@ class EngineLoop {
     running_ = true;
     std::deque<Task> tasks;
     tasks.swap(tasks_);
+    queued_ = 0;
     lock.unlock();
     Now now = clock_.now();
     for (auto& task : tasks) task(engine_, now);
@@ -189,6 +195,7 @@ class EngineLoop {
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Task> tasks_;                     // guarded by mutex_
+  std::size_t queued_ = 0;                     // guarded by mutex_; what tasks_ stand for
   bool running_ = false;                       // guarded by mutex_; a round is under way
   bool sleeps_ = false;                        // guarded by mutex_; the thread waits for changed_
   std::optional<MonotonicTime> sleeps_until_;  // guarded by mutex_; as long as it sleeps

@@ -19,7 +19,7 @@ class Gather {
   explicit Gather(std::size_t slots) : slots_(slots), open_(slots) {}
 
   /// The first answer of a slot counts. Never blocks for long; any thread.
-  void set(std::size_t slot, T value) {
+  void set(std::size_t slot, T&& value) {
     {
       std::lock_guard lock(mutex_);
       if (left_ || slots_[slot]) return;

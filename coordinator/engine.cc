@@ -32,10 +32,10 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       checkpoint_start_(log.appended()) {
   for (const auto& [name, address] : options_.participants) peers_.allow(name, address);
   for (const char* name :
-       {"submitted", "committed", "aborted", "answered_in_doubt", "replayed", "refused",
-        "refused_busy", "presumed_aborts", "stale_refused", "hello_refused", "alarms",
-        "amnesia_alarms", "forced_writes", "messages_sent", "checkpoints"})
-    count(name, 0);  // a counter that is not there yet cannot be watched
+       {"messages_sent", "forced_writes", "submitted", "committed", "aborted", "answered_in_doubt",
+        "replayed", "refused", "refused_busy", "presumed_aborts", "stale_refused", "hello_refused",
+        "alarms", "amnesia_alarms", "checkpoints"})
+    count(name, 0);  // a counter that is not there yet cannot be watched; the usual ones first
 }
 
 void Engine::set_participants(const std::map<NodeName, std::string>& participants) {
@@ -50,8 +50,7 @@ Gtid Engine::mint(Decider decider) {
 }
 
 Member Engine::member(const NodeName& name) const {
-  const auto position = peers_.position_of(name);
-  return {name, position.log_id, position.epoch, peers_.address_of(name)};
+  return peers_.member_of(name);
 }
 
 // ---- steps and their effects
@@ -129,10 +128,10 @@ void Engine::carry_out(Transaction& txn, CommitEffects&& effects, Now now) {
     const bool ends =
         type == RecordType::kEnd || (decided != nullptr && decided->decision == Decision::kAbort);
     if (ends) {
+      while (!ends_.empty() && ends_.back().second >= gtid) ends_.pop_back();
       ends_.emplace_back(lsn, gtid);
       if (txn.decided_durably != MonotonicTime{})
         meters_.observe(Meters::Phase::kCommit, now.monotonic - txn.decided_durably);
-      ending_.insert(gtid);
       if (type == RecordType::kEnd) TROTH_FAILPOINT("coordinator.end.appended");
     }
   }
@@ -196,7 +195,8 @@ void Engine::on_durable(Lsn durable, Now now) {
   start_again(now);
 }
 
-void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
+// It is known before anybody is told. The last one who is told gets the results themselves.
+void Engine::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now now) {
   count(outcome.outcome == Outcome::kCommitted ? "committed"
         : outcome.outcome == Outcome::kAborted ? "aborted"
                                                : "answered_in_doubt");
@@ -206,6 +206,7 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
                               {"reason", outcome.reason.detail}});
   if (!calls_.empty() && outcome.outcome == Outcome::kAborted)
     end_calls(gtid, std::string(to_string(outcome.reason.code)), now);
+  std::vector<SubmitDone> clients;
   const auto found = live_.find(gtid);
   if (found != live_.end() && !lost_a_conflict(found->second, outcome, now)) {
     measure_answer(found->second, outcome, now);
@@ -217,30 +218,25 @@ void Engine::answer(const Gtid& gtid, TransactionOutcome outcome, Now now) {
                found->second.age ? "troth.v1.Coordinator/beginTransaction"
                                  : "troth.v1.Coordinator/submit",
                outcome, now.monotonic - found->second.since, now);
-    const auto clients = std::exchange(found->second.clients, {});
+    clients = std::exchange(found->second.clients, {});
     found->second.answered = true;
-    for (std::size_t i = 0; i + 1 < clients.size(); ++i)
-      clients[i](SubmitReply{std::nullopt, outcome});
-    if (!clients.empty()) {
-      std::vector<BranchResult> results;
-      if (awaiting_.count(gtid) == 0) results.swap(outcome.results);  // nobody else wants them
-      SubmitReply reply{std::nullopt, outcome};
-      if (!results.empty()) reply.outcome.results = std::move(results);
-      clients.back()(std::move(reply));
-    }
     const auto& key = found->second.key();
     if (!key.empty() && outcome.outcome != Outcome::kInDoubt &&
         gtid.decider() == Decider::kCoordinator)
       keys_[key] = {key,     keys_in_flight_[key].second, gtid, outcome.outcome, outcome.reason,
                     now.wall};
   }
-  if (outcome.outcome == Outcome::kInDoubt) return;
-  if (const auto waiting = awaiting_.find(gtid); waiting != awaiting_.end()) {
+  const bool definite = outcome.outcome != Outcome::kInDoubt;
+  if (definite) remember(outcome, now.monotonic);
+  for (std::size_t i = 0; i + 1 < clients.size(); ++i)
+    clients[i](SubmitReply{std::nullopt, outcome});
+  const auto waiting = definite ? awaiting_.find(gtid) : awaiting_.end();
+  if (waiting != awaiting_.end()) {
     auto callbacks = std::move(waiting->second);
     awaiting_.erase(waiting);
     for (auto& callback : callbacks) callback(outcome);
   }
-  remember(std::move(outcome), now.monotonic);
+  if (!clients.empty()) clients.back()(SubmitReply{std::nullopt, std::move(outcome)});
 }
 
 std::string Engine::kept_comment(const std::string& comment) {
@@ -248,25 +244,21 @@ std::string Engine::kept_comment(const std::string& comment) {
   return comment.substr(0, kKept);
 }
 
-void Engine::remember(TransactionOutcome outcome, MonotonicTime now) {
-  const Gtid gtid = outcome.gtid;
-  const auto live = live_.find(gtid);
-  const auto* machine =
-      live == live_.end() ? nullptr : std::get_if<TwoPhaseCommit>(&live->second.machine);
-  const bool three_phase =
-      machine != nullptr && machine->setup().protocol == CommitProtocol::kThreePhase;
-  RememberedOutcomes::Entry known{outcome.outcome,
-                                  outcome.replayed,
-                                  three_phase,
-                                  outcome.attempts,
-                                  now,
-                                  std::move(outcome.reason),
-                                  {}};
-  if (live != live_.end()) {
-    const auto& comment =
-        std::visit([](const auto& m) -> const std::string& { return m.setup().comment; },
-                   live->second.machine);
-    known.comment = kept_comment(comment);
+void Engine::remember(const TransactionOutcome& outcome, MonotonicTime now) {
+  const Gtid& gtid = outcome.gtid;
+  RememberedOutcomes::Entry known;
+  known.outcome = outcome.outcome;
+  known.replayed = outcome.replayed;
+  known.attempts = outcome.attempts;
+  known.ended = now;
+  if (outcome.outcome != Outcome::kCommitted) known.reason = outcome.reason;
+  if (const auto live = live_.find(gtid); live != live_.end()) {
+    const auto* two = std::get_if<TwoPhaseCommit>(&live->second.machine);
+    known.three_phase = two != nullptr && two->setup().protocol == CommitProtocol::kThreePhase;
+    const auto& comment = two != nullptr
+                              ? two->setup().comment
+                              : std::get<OnePhaseCommit>(live->second.machine).setup().comment;
+    if (!comment.empty()) known.comment = kept_comment(comment);
   }
   recent_.add(gtid, std::move(known));
   while (recent_.size() > options_.max_recent) {
@@ -289,7 +281,7 @@ TransactionOutcome Engine::outcome_of(const Gtid& gtid, const RememberedOutcomes
 }
 
 GtidMap<Engine::Transaction>::iterator Engine::erase(GtidMap<Transaction>::iterator at) {
-  if (at->second.timer) timers_.erase(*at->second.timer);
+  timers_.clear(at->second);
   if (!calls_.empty()) calls_.erase(at->first);
   return live_.erase(at);
 }
@@ -369,9 +361,8 @@ const std::string& Engine::Transaction::key() const {
 // A timer that rings too early asks again; most transactions end before theirs rings at all.
 void Engine::schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake) {
   if (!wake) return;
-  if (txn.timer && (*txn.timer)->first <= *wake) return;
-  if (txn.timer) timers_.erase(*txn.timer);
-  txn.timer = timers_.emplace_hint(timers_.end(), *wake, gtid);
+  if (const auto set = timers_.of(txn); set && *set <= *wake) return;
+  timers_.set(txn, gtid, wake);
 }
 
 // The longer the queue, the longer an answer may honestly take: repeating what is merely waiting
@@ -385,7 +376,10 @@ RetryPolicy Engine::resend() const {
 }
 
 std::optional<MonotonicTime> Engine::next_wake() const {
-  return timers_.empty() || stopped_ ? std::nullopt : std::optional(timers_.begin()->first);
+  if (stopped_ || (timers_.empty() && other_timers_.empty())) return std::nullopt;
+  if (timers_.empty()) return other_timers_.begin()->first;
+  if (other_timers_.empty()) return timers_.first();
+  return std::min(timers_.first(), other_timers_.begin()->first);
 }
 
 std::vector<NodeName> Engine::unreachable() const {
@@ -399,33 +393,29 @@ std::vector<NodeName> Engine::unreachable() const {
 
 void Engine::tick(Now now) {
   if (stopped_) return;
-  while (!timers_.empty() && timers_.begin()->first <= now.monotonic) {
-    const auto rings = timers_.begin();
-    const Gtid gtid = rings->second;
-    const auto found = live_.find(gtid);
-    // While it was open it had timers of its own, which may still ring.
-    if (found != live_.end() && found->second.timer == rings) found->second.timer.reset();
-    timers_.erase(rings);
-    if (found == live_.end()) {
-      if (open_.count(gtid) != 0) tick_open(gtid, now);
-      const auto asked = searches_.find(gtid);
-      if (asked != searches_.end() && asked->second.next_ask <= now.monotonic)
-        ask_again(gtid, asked->second, now);
-      continue;
-    }
-    const auto wake =
-        std::visit([](const auto& m) { return m.next_wake(); }, found->second.machine);
+  while (!other_timers_.empty() && other_timers_.begin()->first <= now.monotonic) {
+    const Gtid gtid = other_timers_.begin()->second;
+    other_timers_.erase(other_timers_.begin());
+    if (open_.count(gtid) != 0) tick_open(gtid, now);
+    const auto asked = searches_.find(gtid);
+    if (asked != searches_.end() && asked->second.next_ask <= now.monotonic)
+      ask_again(gtid, asked->second, now);
+  }
+  while (!timers_.empty() && timers_.first() <= now.monotonic) {
+    Transaction& txn = timers_.pop();
+    const auto [gtid, wake] =
+        std::visit([](const auto& m) { return std::pair(m.gtid(), m.next_wake()); }, txn.machine);
     if (!wake || *wake > now.monotonic) {
-      schedule(found->second, gtid, wake);
+      schedule(txn, gtid, wake);
       continue;
     }
     const auto cut_off = unreachable();
-    if (const auto* one = std::get_if<OnePhaseCommit>(&found->second.machine)) {
+    if (const auto* one = std::get_if<OnePhaseCommit>(&txn.machine)) {
       const bool down =
           std::find(cut_off.begin(), cut_off.end(), one->setup().participant) != cut_off.end();
-      step(found->second, OnePhaseCommit::Event(OnePhaseCommit::Tick{down}), now);
+      step(txn, OnePhaseCommit::Event(OnePhaseCommit::Tick{down}), now);
     } else {
-      step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::Tick{cut_off}), now);
+      step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Tick{cut_off}), now);
     }
   }
 }
@@ -451,15 +441,14 @@ void Engine::publish() {
   // Every gtid below is ended everywhere, and this log knows it durably: participants may forget
   // theirs. Were an END lost that they had acted on, the next start would ask for an ack of what
   // nobody remembers.
-  for (; !ends_.empty() && ends_.front().first <= state.position.durable; ends_.pop_front())
-    ending_.erase(ends_.front().second);
+  while (!ends_.empty() && ends_.front().first <= state.position.durable) ends_.pop_front();
   auto ended_below = Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_,
                           Decider::kCoordinator);
   if (!live_.empty()) ended_below = std::min(ended_below, live_.begin()->first);
   if (!open_.empty()) ended_below = std::min(ended_below, open_.begin()->first);
   if (!before_adoption_.empty())
     ended_below = std::min(ended_below, before_adoption_.begin()->first);
-  if (!ending_.empty()) ended_below = std::min(ended_below, *ending_.begin());
+  if (!ends_.empty()) ended_below = std::min(ended_below, ends_.front().second);
   // Not everywhere: a lost participant may come back and ask the others.
   if (!operators_.unconfirmed().empty())
     ended_below = std::min(ended_below, operators_.unconfirmed().begin()->first.first);

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -20,6 +19,7 @@
 #include "base/engine_loop.h"
 #include "base/gtid_map.h"
 #include "base/logging.h"
+#include "base/timer_heap.h"
 #include "base/trace.h"
 #include "coordinator/meters.h"
 #include "coordinator/remembered_outcomes.h"
@@ -150,7 +150,6 @@ class Engine {
     MonotonicTime deadline;
     std::uint32_t number = 1;
   };
-  using Timers = std::multimap<MonotonicTime, Gtid>;
   /// One line of a timeline; made into text only when somebody looks.
   struct Event {
     enum class Kind : std::uint8_t {
@@ -192,9 +191,9 @@ class Engine {
     Lsn promise_lsn;  // its last forced record
     MonotonicTime since;
     std::vector<protocol::CoordinatorPort::SubmitDone> clients;
-    std::vector<PackedEvent> events;        // timeline, bounded
-    Boxed<Gtid> gave_way_to;                // of the event kWound
-    std::optional<Timers::iterator> timer;  // its entry in timers_, never later than it wants
+    std::vector<PackedEvent> events;  // timeline, bounded
+    Boxed<Gtid> gave_way_to;          // of the event kWound
+    TimerPlace timer;                 // in timers_; never later than it wants
     bool answered = false;
     bool owns_key = false;                   // its idempotency key is in flight for it
     MonotonicTime decided, decided_durably;  // {} = not in this incarnation
@@ -258,7 +257,7 @@ class Engine {
   std::optional<protocol::Refusal> admit() const;
   bool answered_by_key(const protocol::SubmitRequest& request, const std::string& digest,
                        protocol::CoordinatorPort::SubmitDone& done, Now now);
-  using SubmitDone = protocol::CoordinatorPort::SubmitDone;
+  using SubmitDone = protocol::SubmitDone;
   void start_two_phase(Attempt&& attempt, std::vector<SubmitDone>&& clients, Now now);
   std::optional<protocol::Refusal> not_open(const Gtid& gtid, bool may_run,
                                             std::optional<protocol::TransactionOutcome>& ended);
@@ -277,7 +276,8 @@ class Engine {
   Gtid mint(Decider decider);
   protocol::Member member(const NodeName& name) const;
 
-  void handle(const NodeName& from, protocol::Message&& message, Now now);
+  /// `known`: the same name as this node knows it; nullptr: it does not.
+  void handle(const NodeName& from, const NodeName* known, protocol::Message&& message, Now now);
   bool on_unknown_member(const NodeName& from, const protocol::Message& message, Now now);
   void on_unknown(const NodeName& from, const protocol::Message& message, Now now);
   void on_one_phase_result(const NodeName& from, const protocol::OnePhaseResult& result, Now now);
@@ -291,7 +291,7 @@ class Engine {
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
   void carry_out(Transaction& txn, protocol::CommitEffects&& effects, Now now);
   void release(Held&& held, Now now);
-  void answer(const Gtid& gtid, protocol::TransactionOutcome outcome, Now now);
+  void answer(const Gtid& gtid, protocol::TransactionOutcome&& outcome, Now now);
   void finish(const Gtid& gtid, Now now);
   void measure_decided(Transaction& txn, Now now);
   /// A call of a traced transaction: its message names the span that will be written when the
@@ -308,7 +308,7 @@ class Engine {
                 const protocol::TransactionOutcome& outcome, Duration lasted, Now now) const;
   static Meters::Protocol label_of(const Transaction& txn);
   void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
-  void remember(protocol::TransactionOutcome outcome, MonotonicTime now);
+  void remember(const protocol::TransactionOutcome& outcome, MonotonicTime now);
   static std::string kept_comment(const std::string& comment);
   void send(const NodeName& to, protocol::Message&& message);
   void publish();
@@ -391,8 +391,9 @@ class Engine {
   /// takes no part in their ballots.
   std::map<Gtid, recovery::UndecidedQuorum> before_adoption_;
   protocol::HeldByLsn<Held> held_;
-  Timers timers_;
-  std::unordered_map<Gtid, Calls> calls_;  // empty unless somebody traces
+  TimerHeap<Transaction> timers_;
+  std::multimap<MonotonicTime, Gtid> other_timers_;  // of open ones and searches; never taken back
+  std::unordered_map<Gtid, Calls> calls_;            // empty unless somebody traces
   std::map<NodeName, protocol::LinkStatus> links_;
   Counters counters_;
   Meters meters_;
@@ -404,8 +405,9 @@ class Engine {
   bool stopped_ = false;  // has lost its memory: promises nothing any more
   std::string own_address_;
   protocol::LinkState published_;
-  std::deque<std::pair<Lsn, Gtid>> ends_;  // END records that are not durable yet
-  std::set<Gtid> ending_;                  // their gtids
+  /// END records that are not durable yet, without those behind which a smaller gtid has ended:
+  /// the first gtid is the smallest of all.
+  std::deque<std::pair<Lsn, Gtid>> ends_;
   Lsn told_;  // everything at or below it is durable and has been acted on
   Lsn checkpoint_start_, checkpoint_end_, released_;
   MonotonicTime started_;

@@ -249,7 +249,7 @@ void Engine::abort_open_at(const NodeName& peer, Epoch epoch, Now now) {
 
 void Engine::schedule_open(const Gtid& gtid, const Open& open) {
   auto wake = open.running ? open.running->next_resend : open.last_use + open.request.idle_timeout;
-  timers_.emplace(std::min(wake, open.deadline), gtid);
+  other_timers_.emplace(std::min(wake, open.deadline), gtid);
 }
 
 void Engine::tick_open(const Gtid& gtid, Now now) {

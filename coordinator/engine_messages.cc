@@ -93,8 +93,10 @@ void Engine::on_batch(Batch batch, Now now) {
                          {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
   const BatchHeader header = std::move(batch.header);
+  const NodeName* const known = participant(header.sender);
   take_messages(
-      std::move(batch), [&](Message&& message) { handle(header.sender, std::move(message), now); },
+      std::move(batch),
+      [&](Message&& message) { handle(header.sender, known, std::move(message), now); },
       [&](const Error& why) {
         count("messages_damaged");
         logger_.warn("dropped a message of a peer",
@@ -102,7 +104,7 @@ void Engine::on_batch(Batch batch, Now now) {
       });
 }
 
-void Engine::handle(const NodeName& from, Message&& message, Now now) {
+void Engine::handle(const NodeName& from, const NodeName* known, Message&& message, Now now) {
   if (const auto* alarmed = std::get_if<Alarm>(&message)) {
     count("amnesia_alarms");
     return alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from);
@@ -121,19 +123,19 @@ void Engine::handle(const NodeName& from, Message&& message, Now now) {
     return on_unknown(from, message, now);
   Transaction& txn = found->second;
   if (auto* vote = std::get_if<VoteMessage>(&message)) {
-    note(txn, {Event::Kind::kVote, to_string(vote->vote), participant(from), {}, {}}, now);
+    note(txn, {Event::Kind::kVote, to_string(vote->vote), known, {}, {}}, now);
     if (!calls_.empty())
       end_call(vote->gtid, from, "prepare",
                vote->vote == Vote::kAbort ? std::string(to_string(vote->reason.code)) : "", now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::VoteArrived{from, std::move(*vote)}), now);
   } else if (std::holds_alternative<Released>(message)) {
-    note(txn, {Event::Kind::kReleased, {}, participant(from), {}, {}}, now);
+    note(txn, {Event::Kind::kReleased, {}, known, {}, {}}, now);
     step(txn,
          TwoPhaseCommit::Event(
              TwoPhaseCommit::ReleasedArrived{from, peers_.position_of(from).epoch}),
          now);
   } else if (std::holds_alternative<Ack>(message)) {
-    note(txn, {Event::Kind::kAck, {}, participant(from), {}, {}}, now);
+    note(txn, {Event::Kind::kAck, {}, known, {}, {}}, now);
     if (!calls_.empty()) end_call(gtid_of(message), from, "commit", "", now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::AckArrived{from}), now);
   } else if (std::holds_alternative<Inquire>(message)) {
@@ -141,7 +143,7 @@ void Engine::handle(const NodeName& from, Message&& message, Now now) {
   } else if (auto ballot = ballot_message_of(message)) {
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::BallotArrived{from, std::move(*ballot)}), now);
   } else if (const auto* decide = std::get_if<Decide>(&message)) {
-    note(txn, {Event::Kind::kSays, to_string(decide->decision), participant(from), {}, {}}, now);
+    note(txn, {Event::Kind::kSays, to_string(decide->decision), known, {}, {}}, now);
     step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::DecideArrived{from, *decide}), now);
   } else {
     count("misdirected");
@@ -242,7 +244,7 @@ bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now
       outcome.gtid = gtid;
       outcome.outcome = commit ? Outcome::kCommitted : Outcome::kAborted;
       outcome.reason = decide->reason;
-      remember(std::move(outcome), now.monotonic);
+      remember(outcome, now.monotonic);
     }
     return true;
   }
@@ -284,7 +286,7 @@ void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& res
                 AbortCode::kNone,
                 {}};
     count("refused");
-    for (auto& client : std::exchange(found->second.clients, {})) client(reply);
+    for (auto& client : std::exchange(found->second.clients, {})) client(SubmitReply(reply));
     keys_in_flight_.erase(found->second.key());
     erase(found);
     TransactionOutcome outcome;
@@ -333,7 +335,7 @@ void Engine::ask_again(const Gtid& gtid, Search& search, Now now) {
   }
   for (const auto& name : search.unanswered) send(name, InquireOnePhase{gtid});
   search.next_ask = now.monotonic + backoff(options_.resend, ++search.attempts, gtid);
-  timers_.emplace(search.next_ask, gtid);
+  other_timers_.emplace(search.next_ask, gtid);
 }
 
 void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done, Now now) {

@@ -21,7 +21,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     outcome.gtid = gtid;
     outcome.outcome = known.outcome;
     outcome.reason = known.reason;
-    remember(std::move(outcome), now.monotonic);
+    remember(outcome, now.monotonic);
   }
   for (auto& [key, record] : tables.keys) {
     const auto age = std::chrono::milliseconds(now.wall.unix_ms - record.decided.unix_ms);

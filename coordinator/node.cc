@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <future>
 
 #include "base/failpoint.h"
@@ -60,6 +61,22 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
   void submit_quietly(SubmitRequest request, SubmitDone done) override {
     submit(std::move(request), std::move(done), &EngineLoop<Engine>::post_quietly);
+  }
+  void submit_all(std::vector<SubmitRequest> requests,
+                  const std::shared_ptr<SubmitDone::Waiter>& waiter) override {
+    constexpr std::size_t kAtOnce = 64;  // the engine works on them while others are brought
+    const auto all = std::make_shared<std::vector<SubmitRequest>>(std::move(requests));
+    for (std::size_t first = 0; first < all->size(); first += kAtOnce) {
+      const auto end = std::min(first + kAtOnce, all->size());
+      if (loop_->post(
+              [all, waiter, first, end](Engine& e, Now now) {
+                for (auto i = first; i < end; ++i)
+                  e.submit(std::move((*all)[i]), SubmitDone(waiter, i), now);
+              },
+              end - first))
+        continue;
+      for (auto i = first; i < end; ++i) waiter->answer(i, inbox_is_full());
+    }
   }
   void settle() override { loop_->help(); }  // CoordinatorPort and PeerHandler
   void get_outcome(const Gtid& gtid, OutcomeDone done) override {
@@ -297,11 +314,14 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
           e.submit(std::move(shared->first), std::move(shared->second), now);
         }))
       return;
+    shared->second(inbox_is_full());
+  }
+  static SubmitReply inbox_is_full() {
     SubmitReply reply;
     reply.refusal = Refusal{{ErrorCode::kBusy, "the coordinator's inbox is full"},
                             AbortCode::kBusy,
                             std::chrono::milliseconds(50)};
-    shared->second(std::move(reply));
+    return reply;
   }
 
   Status deliver(Batch batch, Post post) {

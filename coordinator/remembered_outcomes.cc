@@ -30,7 +30,7 @@ void RememberedOutcomes::make_room() {
     index_[cell_of(gtid_at(place))] = number_of(place);
 }
 
-void RememberedOutcomes::add(const Gtid& gtid, Entry entry) {
+void RememberedOutcomes::add(const Gtid& gtid, Entry&& entry) {
   if (!std::exchange(any_, true)) usual_high_ = gtid.high();
   make_room();
   const auto cell = cell_of(gtid);
@@ -41,7 +41,7 @@ void RememberedOutcomes::add(const Gtid& gtid, Entry entry) {
   fill(place_of(index_[cell]), gtid, std::move(entry));
 }
 
-void RememberedOutcomes::fill(std::size_t place, const Gtid& gtid, Entry entry) {
+void RememberedOutcomes::fill(std::size_t place, const Gtid& gtid, Entry&& entry) {
   const auto ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(entry.ended.since_start).count();
   constexpr std::uint64_t kMostMs = (std::uint64_t{1} << 40) - 1;
@@ -52,8 +52,9 @@ void RememberedOutcomes::fill(std::size_t place, const Gtid& gtid, Entry entry) 
   slot.outcome = static_cast<std::uint8_t>(entry.outcome);
   slot.replayed = entry.replayed ? 1 : 0;
   slot.three_phase = entry.three_phase ? 1 : 0;
-  const bool has_more = gtid.high() != usual_high_ || entry.attempts != 1 ||
-                        entry.reason != AbortReason{} || !entry.comment.empty();
+  const bool has_reason = entry.reason != AbortReason{};
+  const bool has_more =
+      gtid.high() != usual_high_ || entry.attempts != 1 || has_reason || !entry.comment.empty();
   slot.has_more = has_more ? 1 : 0;
   if (!has_more) {
     if (had_more) more_.erase(number_of(place));
@@ -62,9 +63,7 @@ void RememberedOutcomes::fill(std::size_t place, const Gtid& gtid, Entry entry) 
   auto& more = more_[number_of(place)];
   more.high = gtid.high();
   more.attempts = entry.attempts;
-  more.reason = entry.reason == AbortReason{}
-                    ? nullptr
-                    : std::make_unique<const AbortReason>(std::move(entry.reason));
+  more.reason = has_reason ? std::make_unique<const AbortReason>(std::move(entry.reason)) : nullptr;
   more.comment = std::move(entry.comment);
 }
 

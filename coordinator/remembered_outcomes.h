@@ -43,7 +43,7 @@ class RememberedOutcomes {
   /// How many of them take more than 16 bytes.
   std::size_t larger() const { return more_.size(); }
   /// Behind all others; one that is known already changes and stays where it is.
-  void add(const Gtid& gtid, Entry entry);
+  void add(const Gtid& gtid, Entry&& entry);
   std::optional<View> find(const Gtid& gtid) const;
   /// Does nothing if it is not known.
   void set_comment(const Gtid& gtid, std::string comment);
@@ -85,7 +85,7 @@ class RememberedOutcomes {
   }
   std::size_t mask() const { return index_.size() - 1; }
   std::size_t cell_of(const Gtid& gtid) const;
-  void fill(std::size_t place, const Gtid& gtid, Entry entry);
+  void fill(std::size_t place, const Gtid& gtid, Entry&& entry);
   void make_room();
   void empty_cell(std::size_t cell);
 

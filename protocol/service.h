@@ -3,8 +3,11 @@
 // posted to the engine; answers come through a callback on an engine thread: it must not block.
 // Thread-safe.
 
+#include <concepts>
+#include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -154,12 +157,41 @@ struct ExecuteReply {
   std::vector<StatementResult> results;     ///< one per statement
 };
 
+/// Whom to tell what became of a request: a function, or one of the slots of whoever waits for
+/// many. Called once, on any thread; must not block.
+class SubmitDone {
+ public:
+  class Waiter {
+   public:
+    virtual ~Waiter() = default;
+    virtual void answer(std::uint64_t slot, SubmitReply&& reply) = 0;
+  };
+
+  SubmitDone(std::shared_ptr<Waiter> waiter, std::uint64_t slot)
+      : waiter_(std::move(waiter)), slot_(slot) {}
+  template <class Function>
+  requires std::invocable<Function&, SubmitReply> SubmitDone(
+      Function function)  // NOLINT(google-explicit-constructor): as std::function
+      : waiter_(std::make_shared<Called<Function>>(std::move(function))) {}
+  void operator()(SubmitReply&& reply) const { waiter_->answer(slot_, std::move(reply)); }
+
+ private:
+  template <class Function>
+  struct Called final : Waiter {
+    explicit Called(Function f) : function(std::move(f)) {}
+    void answer(std::uint64_t, SubmitReply&& reply) override { function(std::move(reply)); }
+    Function function;
+  };
+  std::shared_ptr<Waiter> waiter_;
+  std::uint64_t slot_ = 0;
+};
+
 /// Interactive transactions: what a statement writes is seen by the later ones of the same
 /// transaction and by nobody else before the commit.
 class InteractivePort {
  public:
   virtual ~InteractivePort() = default;
-  using SubmitDone = std::function<void(SubmitReply)>;
+  using SubmitDone = protocol::SubmitDone;
   using BeginDone = std::function<void(BeginReply)>;
   using ExecuteDone = std::function<void(ExecuteReply)>;
   virtual void begin(BeginRequest request, BeginDone done) = 0;
@@ -179,6 +211,12 @@ class CoordinatorPort : public InteractivePort {
   /// nobody need be woken.
   virtual void submit_quietly(SubmitRequest request, SubmitDone done) {
     submit(std::move(request), std::move(done));
+  }
+  /// Each as by submit(); slot i of `waiter` is told what became of requests[i].
+  virtual void submit_all(std::vector<SubmitRequest> requests,
+                          const std::shared_ptr<SubmitDone::Waiter>& waiter) {
+    for (std::size_t i = 0; i < requests.size(); ++i)
+      submit(std::move(requests[i]), SubmitDone(waiter, i));
   }
   /// Sees to what was brought quietly, perhaps on this thread. Does not wait for others.
   virtual void settle() {}

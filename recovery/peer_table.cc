@@ -194,6 +194,13 @@ NodePosition PeerTable::position_of(const NodeName& peer) const {
   return found == peers_.end() ? NodePosition{} : found->second.position;
 }
 
+Member PeerTable::member_of(const NodeName& peer) const {
+  const auto found = peers_.find(peer);
+  if (found == peers_.end()) return {peer, {}, {}, {}};
+  const auto& known = found->second;
+  return {peer, known.position.log_id, known.position.epoch, known.address};
+}
+
 std::string PeerTable::address_of(const NodeName& peer) const {
   const auto found = peers_.find(peer);
   return found == peers_.end() ? std::string() : found->second.address;

@@ -33,16 +33,18 @@ std::int64_t to_i64(std::uint64_t v) {
       std::min<std::uint64_t>(v, std::numeric_limits<std::int64_t>::max()));
 }
 
-v1::SqlValue to_wire(const protocol::Value& value) {
+v1::SqlValue to_wire(protocol::Value value) {
   v1::SqlValue out;
   if (const auto* i = std::get_if<std::int64_t>(&value)) {
     out.__set_int_value(*i);
   } else if (const auto* d = std::get_if<double>(&value)) {
     out.__set_real_value(*d);
-  } else if (const auto* s = std::get_if<std::string>(&value)) {
-    out.__set_text_value(*s);
-  } else if (const auto* b = std::get_if<protocol::Blob>(&value)) {
-    out.__set_blob_value(b->bytes);
+  } else if (auto* s = std::get_if<std::string>(&value)) {
+    out.text_value = std::move(*s);
+    out.__isset.text_value = true;
+  } else if (auto* b = std::get_if<protocol::Blob>(&value)) {
+    out.blob_value = std::move(b->bytes);
+    out.__isset.blob_value = true;
   } else {
     out.__set_null_value(true);
   }
@@ -68,19 +70,26 @@ v1::Statement to_wire(const protocol::Statement& statement) {
   return out;
 }
 
-v1::StatementResult to_wire(const protocol::StatementResult& result) {
-  v1::StatementResult out;
-  if (!result.columns.empty()) out.__set_columns(result.columns);
+void to_wire(protocol::StatementResult&& result, v1::StatementResult& out) {
+  if (!result.columns.empty()) {
+    out.columns = std::move(result.columns);
+    out.__isset.columns = true;
+  }
   if (!result.rows.empty()) {
     out.__isset.rows = true;
     out.rows.reserve(result.rows.size());
-    for (const auto& row : result.rows) {
+    for (auto& row : result.rows) {
       auto& wire_row = out.rows.emplace_back();
       wire_row.reserve(row.size());
-      for (const auto& value : row) wire_row.push_back(to_wire(value));
+      for (auto& value : row) wire_row.push_back(to_wire(std::move(value)));
     }
   }
   out.__set_changes(result.changes);
+}
+
+v1::StatementResult to_wire(protocol::StatementResult result) {
+  v1::StatementResult out;
+  to_wire(std::move(result), out);
   return out;
 }
 
@@ -182,7 +191,10 @@ std::vector<v1::StatementResult> to_wire(const std::vector<protocol::StatementRe
 
 Result<std::vector<protocol::Statement>> from_wire(std::vector<v1::Statement>&& statements,
                                                    const Where& where, std::string_view field) {
-  return list_from_wire<protocol::Statement>(std::move(statements), where, field);
+  std::vector<protocol::Statement> out(statements.size());
+  for (std::size_t i = 0; i < out.size(); ++i)
+    TROTH_TRY(from_wire(std::move(statements[i]), Where(where, field, i), out[i]));
+  return out;
 }
 
 Result<std::vector<protocol::StatementResult>> from_wire(std::vector<v1::StatementResult>&& results,
@@ -200,13 +212,12 @@ Result<protocol::Value> from_wire(v1::SqlValue&& value, const Where& where) {
   return where.invalid("", "is empty; NULL is null_value = true");
 }
 
-Result<protocol::Statement> from_wire(v1::Statement&& statement, const Where& where) {
+Status from_wire(v1::Statement&& statement, const Where& where, protocol::Statement& out) {
   if (!statement.__isset.sql || statement.sql.empty()) return where.missing("sql");
-  protocol::Statement out;
   out.sql = std::move(statement.sql);
   TROTH_ASSIGN_OR_RETURN(
       out.params, list_from_wire<protocol::Value>(std::move(statement.params), where, "params"));
-  if (!statement.__isset.expect) return out;
+  if (!statement.__isset.expect) return {};
   const Where inside(where, "expect");
   const auto& expect = statement.expect;
   if (!expect.__isset.kind) return inside.missing("kind");
@@ -217,7 +228,7 @@ Result<protocol::Statement> from_wire(v1::Statement&& statement, const Where& wh
   out.expect = {expect.kind == v1::RowCount::EXACTLY ? protocol::RowCount::kExactly
                                                      : protocol::RowCount::kAtLeast,
                 expect.rows};
-  return out;
+  return {};
 }
 
 Result<protocol::StatementResult> from_wire(v1::StatementResult&& result, const Where& where) {

@@ -42,9 +42,10 @@ std::int32_t to_ms(Duration d);
 /// An unsigned count as the wire's signed one; clamped.
 std::int64_t to_i64(std::uint64_t v);
 
-v1::SqlValue to_wire(const protocol::Value& value);
+v1::SqlValue to_wire(protocol::Value value);
 v1::Statement to_wire(const protocol::Statement& statement);
-v1::StatementResult to_wire(const protocol::StatementResult& result);
+v1::StatementResult to_wire(protocol::StatementResult result);
+void to_wire(protocol::StatementResult&& result, v1::StatementResult& out);
 v1::AbortReason to_wire(const protocol::AbortReason& reason);
 v1::NodePosition to_wire(const protocol::NodePosition& position);
 v1::Outcome::type to_wire(protocol::Outcome outcome);
@@ -55,7 +56,7 @@ std::vector<v1::Statement> to_wire(const std::vector<protocol::Statement>& state
 std::vector<v1::StatementResult> to_wire(const std::vector<protocol::StatementResult>& results);
 
 Result<protocol::Value> from_wire(v1::SqlValue&& value, const Where& where);
-Result<protocol::Statement> from_wire(v1::Statement&& statement, const Where& where);
+Status from_wire(v1::Statement&& statement, const Where& where, protocol::Statement& out);
 Result<protocol::StatementResult> from_wire(v1::StatementResult&& result, const Where& where);
 Result<protocol::AbortReason> from_wire(v1::AbortReason&& reason, const Where& where);
 Result<protocol::NodePosition> from_wire(const v1::NodePosition& position, const Where& where);

@@ -35,23 +35,31 @@ v1::Transaction to_wire(const protocol::SubmitRequest& request) {
   return out;
 }
 
-v1::TransactionOutcome to_wire(const protocol::TransactionOutcome& outcome) {
-  v1::TransactionOutcome out;
-  if (!outcome.gtid.is_nil()) out.__set_gtid(outcome.gtid.text());
+void to_wire(protocol::TransactionOutcome&& outcome, v1::TransactionOutcome& out) {
+  if (!outcome.gtid.is_nil()) {
+    out.gtid = outcome.gtid.text();
+    out.__isset.gtid = true;
+  }
   out.__set_outcome(to_wire(outcome.outcome));
   if (outcome.reason != protocol::AbortReason{}) out.__set_reason(to_wire(outcome.reason));
   if (!outcome.results.empty()) {
     out.__isset.results = true;
     out.results.reserve(outcome.results.size());
-    for (const auto& branch : outcome.results) {
+    for (auto& branch : outcome.results) {
       auto& wire = out.results.emplace_back();
       wire.__set_participant(branch.participant.text());
-      wire.results = to_wire(branch.results);
+      wire.results.reserve(branch.results.size());
+      for (auto& result : branch.results) to_wire(std::move(result), wire.results.emplace_back());
       wire.__isset.results = true;
     }
   }
   out.__set_replayed(outcome.replayed);
   out.__set_attempts(static_cast<std::int32_t>(outcome.attempts));
+}
+
+v1::TransactionOutcome to_wire(protocol::TransactionOutcome outcome) {
+  v1::TransactionOutcome out;
+  to_wire(std::move(outcome), out);
   return out;
 }
 
@@ -65,15 +73,10 @@ v1::Refusal to_wire(const protocol::Refusal& refusal) {
   return out;
 }
 
-v1::SubmitBatchItem to_wire(const protocol::SubmitReply& reply) {
-  v1::SubmitBatchItem out;
-  if (reply.refusal) {
-    out.__set_refusal(to_wire(*reply.refusal));
-  } else {
-    out.outcome = to_wire(reply.outcome);
-    out.__isset.outcome = true;
-  }
-  return out;
+void to_wire(protocol::SubmitReply&& reply, v1::SubmitBatchItem& out) {
+  if (reply.refusal) return out.__set_refusal(to_wire(*reply.refusal));
+  to_wire(std::move(reply.outcome), out.outcome);
+  out.__isset.outcome = true;
 }
 
 v1::BeginRequest to_wire(const protocol::BeginRequest& request) {
@@ -142,9 +145,8 @@ v1::GetServerInfoResponse to_wire(const ServerInfo& info) {
   return out;
 }
 
-Result<protocol::SubmitRequest> from_wire(v1::Transaction&& transaction,
-                                          const v1::CallContext& context, const Where& where) {
-  protocol::SubmitRequest out;
+Status from_wire(v1::Transaction&& transaction, const v1::CallContext& context, const Where& where,
+                 protocol::SubmitRequest& out) {
   if (transaction.branches.empty()) return where.missing("branches");
   out.branches.reserve(transaction.branches.size());
   for (std::size_t i = 0; i < transaction.branches.size(); ++i) {
@@ -177,7 +179,7 @@ Result<protocol::SubmitRequest> from_wire(v1::Transaction&& transaction,
   out.comment = std::move(transaction.comment);
   out.traceparent = context.traceparent;
   out.client_name = context.client_name;
-  return out;
+  return {};
 }
 
 Result<protocol::TransactionOutcome> from_wire(v1::TransactionOutcome&& outcome,

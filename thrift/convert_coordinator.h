@@ -12,13 +12,16 @@ namespace troth::thrift {
 /// client_name and traceparent travel in the CallContext.
 v1::CallContext context_to_wire(const protocol::SubmitRequest& request);
 v1::Transaction to_wire(const protocol::SubmitRequest& request);
-v1::TransactionOutcome to_wire(const protocol::TransactionOutcome& outcome);
+/// What a client is answered is moved: rows may be large.
+void to_wire(protocol::TransactionOutcome&& outcome, v1::TransactionOutcome& out);
+v1::TransactionOutcome to_wire(protocol::TransactionOutcome outcome);
 v1::Refusal to_wire(const protocol::Refusal& refusal);
-v1::SubmitBatchItem to_wire(const protocol::SubmitReply& reply);
+void to_wire(protocol::SubmitReply&& reply, v1::SubmitBatchItem& out);
 v1::GetServerInfoResponse to_wire(const ServerInfo& info);
 
-Result<protocol::SubmitRequest> from_wire(v1::Transaction&& transaction,
-                                          const v1::CallContext& context, const Where& where);
+/// `out` is empty before, and nothing to go by after an error.
+Status from_wire(v1::Transaction&& transaction, const v1::CallContext& context, const Where& where,
+                 protocol::SubmitRequest& out);
 Result<protocol::TransactionOutcome> from_wire(v1::TransactionOutcome&& outcome,
                                                const Where& where);
 protocol::Refusal from_wire(v1::Refusal&& refusal);

@@ -20,6 +20,15 @@ ServerInfo with_idl_version(ServerInfo info) {
   return info;
 }
 
+/// Where the answers to a batch come together.
+struct BatchAnswers final : protocol::SubmitDone::Waiter {
+  explicit BatchAnswers(std::size_t n) : gather(n) {}
+  void answer(std::uint64_t slot, protocol::SubmitReply&& reply) override {
+    gather.set(slot, std::move(reply));
+  }
+  Gather<protocol::SubmitReply> gather;
+};
+
 }  // namespace
 
 CoordinatorService::CoordinatorService(protocol::CoordinatorPort* port, ServerInfo info,
@@ -41,19 +50,19 @@ Duration CoordinatorService::bounded_ms(std::int32_t ms) const {
   return std::clamp<Duration>(std::chrono::milliseconds(ms), Duration{0}, limits_.max_wait);
 }
 
-protocol::SubmitRequest CoordinatorService::parse(const v1::Transaction& transaction,
-                                                  const v1::CallContext& context,
-                                                  std::string_view field, std::size_t index) const {
-  const Where root;
-  const Where item(root, field, index);
+void CoordinatorService::parse(const v1::Transaction& transaction, const v1::CallContext& context,
+                               const Where& where, protocol::SubmitRequest& out) {
   // The generated interface hands out a const reference to a local of the generated processor that
   // nobody else reads: it is taken, not copied.
-  return value_or_throw(from_wire(std::move(const_cast<v1::Transaction&>(transaction)), context,
-                                  field.empty() ? root : item));
+  const auto taken =
+      from_wire(std::move(const_cast<v1::Transaction&>(transaction)), context, where, out);
+  if (!taken) throw_error(taken.error());
 }
 
-protocol::SubmitRequest CoordinatorService::parse_submit(const v1::SubmitRequest& request) const {
-  return parse(request.transaction, request.context, {}, 0);
+protocol::SubmitRequest CoordinatorService::parse_submit(const v1::SubmitRequest& request) {
+  protocol::SubmitRequest out;
+  parse(request.transaction, request.context, Where(), out);
+  return out;
 }
 
 Duration CoordinatorService::patience(const protocol::SubmitRequest& request) const {
@@ -62,10 +71,10 @@ Duration CoordinatorService::patience(const protocol::SubmitRequest& request) co
   return std::min(deadline + limits_.grace, limits_.max_wait);
 }
 
-v1::SubmitResponse CoordinatorService::answer_of(const protocol::SubmitReply& reply) {
+v1::SubmitResponse CoordinatorService::answer_of(protocol::SubmitReply&& reply) {
   if (reply.refusal) throw_refusal(*reply.refusal);
   v1::SubmitResponse out;
-  out.outcome = to_wire(reply.outcome);
+  to_wire(std::move(reply.outcome), out.outcome);
   out.__isset.outcome = true;
   return out;
 }
@@ -86,16 +95,16 @@ void CoordinatorService::submit(v1::SubmitResponse& out, const v1::SubmitRequest
                   [answer](protocol::SubmitReply reply) { answer->set(0, std::move(reply)); });
     auto reply = answer->wait(stop_, limit);
     if (!reply[0]) {
-      std::vector<protocol::SubmitReply> pending(1);
-      name_pending({key}, pending);
-      throw_pending(pending[0].outcome.gtid);
+      reply[0].emplace();
+      name_pending({key}, reply);
+      throw_pending(reply[0]->outcome.gtid);
     }
-    out = answer_of(*reply[0]);
+    out = answer_of(std::move(*reply[0]));
   });
 }
 
 void CoordinatorService::name_pending(const std::vector<std::string>& keys,
-                                      std::vector<protocol::SubmitReply>& replies) {
+                                      std::vector<std::optional<protocol::SubmitReply>>& replies) {
   std::vector<std::size_t> wanted;
   for (std::size_t i = 0; i < keys.size(); ++i)
     if (!keys[i].empty()) wanted.push_back(i);
@@ -108,7 +117,7 @@ void CoordinatorService::name_pending(const std::vector<std::string>& keys,
                               });
   auto found = answers->wait(stop_, kLookUpWait);
   for (std::size_t n = 0; n < wanted.size(); ++n)
-    if (found[n] && *found[n]) replies[wanted[n]].outcome = std::move(**found[n]);
+    if (found[n] && *found[n]) replies[wanted[n]]->outcome = std::move(**found[n]);
 }
 
 void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
@@ -120,11 +129,13 @@ void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
     if (n > kMaxBatch)
       throw_error({ErrorCode::kInvalidArgument, "transactions: more than 4096 in one batch"});
     // All are checked before the first is started.
-    std::vector<protocol::SubmitRequest> parsed;
-    parsed.reserve(n);
-    for (std::size_t i = 0; i < n; ++i)
-      parsed.push_back(parse(request.transactions[i], request.context, "transactions", i));
-    // What is left of them would wait here as long as the outcomes do; so would `parsed` below.
+    std::vector<protocol::SubmitRequest> parsed(n);
+    const Where root;
+    for (std::size_t i = 0; i < n; ++i) {
+      parse(request.transactions[i], request.context, Where(root, "transactions", i), parsed[i]);
+      parsed[i].arrived = arrived;
+    }
+    // What is left of them would wait here as long as the outcomes do.
     std::vector<v1::Transaction>().swap(
         const_cast<std::vector<v1::Transaction>&>(request.transactions));
     std::vector<std::string> keys;  // of none if none has one
@@ -133,25 +144,20 @@ void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
       keys.resize(n);
       keys[i] = parsed[i].idempotency_key;
     }
-    const auto answers = std::make_shared<Gather<protocol::SubmitReply>>(n);
+    const auto answers = std::make_shared<BatchAnswers>(n);
+    engine.submit_all(std::move(parsed), answers);
+    auto replies = answers->gather.wait(stop_, bounded_ms(request.wait_ms));
     for (std::size_t i = 0; i < n; ++i) {
-      parsed[i].arrived = arrived;
-      engine.submit(std::move(parsed[i]), [answers, i](protocol::SubmitReply reply) {
-        answers->set(i, std::move(reply));
-      });
-    }
-    std::vector<protocol::SubmitRequest>().swap(parsed);
-    auto found = answers->wait(stop_, bounded_ms(request.wait_ms));
-    std::vector<protocol::SubmitReply> replies(n);
-    for (std::size_t i = 0; i < n; ++i) {
-      replies[i].outcome.outcome = protocol::Outcome::kPending;
-      if (!found[i]) continue;
-      replies[i] = std::move(*found[i]);
-      if (!keys.empty()) keys[i].clear();
+      if (replies[i]) {
+        if (!keys.empty()) keys[i].clear();
+      } else {
+        replies[i].emplace().outcome.outcome = protocol::Outcome::kPending;
+      }
     }
     name_pending(keys, replies);
     out.__isset.items = true;
-    for (const auto& reply : replies) out.items.push_back(to_wire(reply));
+    out.items.resize(n);
+    for (std::size_t i = 0; i < n; ++i) to_wire(std::move(*replies[i]), out.items[i]);
   });
 }
 

@@ -14,6 +14,7 @@
 #include "base/gather.h"
 #include "base/logging.h"
 #include "protocol/service.h"
+#include "thrift/convert_common.h"
 #include "thrift/server_info.h"
 
 namespace troth::thrift {
@@ -33,8 +34,8 @@ class CoordinatorService final : public v1::CoordinatorIf {
   void submit(v1::SubmitResponse& out, const v1::SubmitRequest& request) override;
   /// The two halves of submit(), for whoever does not wait on a thread: what is to be submitted,
   /// and what to answer. Both throw declared exceptions.
-  protocol::SubmitRequest parse_submit(const v1::SubmitRequest& request) const;
-  static v1::SubmitResponse answer_of(const protocol::SubmitReply& reply);
+  static protocol::SubmitRequest parse_submit(const v1::SubmitRequest& request);
+  static v1::SubmitResponse answer_of(protocol::SubmitReply&& reply);
   /// What is said when patience() has passed without an outcome. `gtid` may be nil.
   [[noreturn]] static void throw_pending(const Gtid& gtid);
   Duration patience(const protocol::SubmitRequest& request) const;
@@ -63,11 +64,11 @@ class CoordinatorService final : public v1::CoordinatorIf {
 
  private:
   using Outcomes = Gather<Result<protocol::TransactionOutcome>>;
-  protocol::SubmitRequest parse(const v1::Transaction& transaction, const v1::CallContext& context,
-                                std::string_view field, std::size_t index) const;
+  static void parse(const v1::Transaction& transaction, const v1::CallContext& context,
+                    const Where& where, protocol::SubmitRequest& out);
   /// Fills the gtids of replies that are still pending and have a key.
   void name_pending(const std::vector<std::string>& keys,
-                    std::vector<protocol::SubmitReply>& replies);
+                    std::vector<std::optional<protocol::SubmitReply>>& replies);
   Duration bounded_ms(std::int32_t ms) const;
   protocol::SubmitReply end(const Gtid& gtid, bool commit);
 

@@ -1,6 +1,7 @@
 #include "thrift/outbox.h"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -22,9 +23,9 @@ bool claim(Lane::Room& room, std::size_t bytes) {
 }  // namespace
 
 void Lane::push_packed(std::string_view message) {
-  ByteWriter length;
-  length.varint(message.size());
-  packed_.append(length.view());
+  if (packed_.empty()) packed_.reserve(usual_bytes_);
+  std::array<char, kLongestVarint> length;
+  packed_.append(length.data(), put_varint(length.data(), message.size()));
   packed_.append(message);
   ++packed_count_;
 }
@@ -52,6 +53,8 @@ bool Lane::take(Portion& out, Room& room) {
     room.empty = false;
     room.messages -= packed_count_;
     room.bytes -= packed_.size();
+    constexpr std::size_t kMostReserved = std::size_t{32} << 10;
+    usual_bytes_ = std::min(packed_.size(), kMostReserved);
     out.packed = std::exchange(packed_, {});
     out.packed_count = std::exchange(packed_count_, 0);
     return true;

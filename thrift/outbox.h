@@ -47,6 +47,7 @@ class Lane {
   std::string packed_;
   std::size_t taken_ = 0;  // bytes at the front of packed_ that are gone already
   std::size_t packed_count_ = 0;
+  std::size_t usual_bytes_ = 0;  // of the last call that took all
   std::deque<protocol::Message> plain_;
 };
 

@@ -15,10 +15,10 @@ namespace {
 constexpr Duration kLookUpWait = std::chrono::seconds(1);
 }
 
-struct SubmitCalls::Mailbox {
+struct SubmitCalls::Mailbox final : protocol::SubmitDone::Waiter {
   explicit Mailbox(std::shared_ptr<LoopWaker> loop) : waker(std::move(loop)) {}
 
-  void put(Answer answer) {
+  void put(Answer&& answer) {
     {
       std::lock_guard lock(mutex);
       answers.push_back(std::move(answer));
@@ -26,6 +26,9 @@ struct SubmitCalls::Mailbox {
     }
     // Many answers come together: the loop sends them while the engine goes on.
     if (under_way > kFew || !waker->run_here()) waker->wake();
+  }
+  void answer(std::uint64_t call, protocol::SubmitReply&& reply) override {
+    put({call, false, std::move(reply)});
   }
   std::vector<Answer> take() {
     std::lock_guard lock(mutex);
@@ -145,9 +148,7 @@ FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
     call.deadline = deadlines_.end();
     set_deadline(id, call, arrived + service_->patience(parsed));
     mailbox_->under_way = calls_.size();
-    port.submit_quietly(std::move(parsed), [mailbox = mailbox_, id](protocol::SubmitReply reply) {
-      mailbox->put({id, false, std::move(reply)});
-    });
+    port.submit_quietly(std::move(parsed), {mailbox_, id});
     return FrameVerdict::kTaken;
   } catch (...) {
     if (const auto call = calls_.find(id); call != calls_.end()) {
@@ -203,7 +204,7 @@ void SubmitCalls::on_deadline(std::uint64_t id, FrameLoop& loop) {
   }
 }
 
-void SubmitCalls::finish(std::uint64_t id, FrameLoop& loop, const protocol::SubmitReply* reply) {
+void SubmitCalls::finish(std::uint64_t id, FrameLoop& loop, protocol::SubmitReply* reply) {
   const auto found = calls_.find(id);
   if (found == calls_.end()) return;  // it has waited too long
   const auto connection = found->second.connection;
@@ -215,7 +216,7 @@ void SubmitCalls::finish(std::uint64_t id, FrameLoop& loop, const protocol::Subm
       reply != nullptr && (reply->refusal || reply->outcome.outcome != protocol::Outcome::kPending);
   try {
     loop.reply(connection, encode<v1::Coordinator_submit_result>("submit", seqid, [&] {
-                 if (known) return CoordinatorService::answer_of(*reply);
+                 if (known) return CoordinatorService::answer_of(std::move(*reply));
                  CoordinatorService::throw_pending(reply != nullptr ? reply->outcome.gtid : Gtid());
                }));
   } catch (const std::exception& e) {  // out of memory

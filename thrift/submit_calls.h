@@ -54,7 +54,7 @@ class SubmitCalls {
   FrameVerdict server_info(std::uint64_t connection, std::int32_t seqid);
   void on_deadline(std::uint64_t id, FrameLoop& loop);
   void set_deadline(std::uint64_t id, Call& call, Clock::time_point at);
-  void finish(std::uint64_t id, FrameLoop& loop, const protocol::SubmitReply* reply);
+  void finish(std::uint64_t id, FrameLoop& loop, protocol::SubmitReply* reply);
   template <class Result, class Fill>
   std::string_view encode(const char* method, std::int32_t seqid, Fill fill);
 

@@ -56,6 +56,18 @@ TEST_CASE("what was brought quietly is run by who brought it, and what that forc
   CHECK(w.engine.rounds == 2);
 }
 
+TEST_CASE("a task that stands for several takes their place in the inbox") {
+  World w;  // not started: everything stays queued
+  const auto nothing = [](FakeEngine&, Now) {};
+  CHECK(w.loop.post(nothing, 999));
+  CHECK(w.loop.post(nothing, 64));
+  CHECK_FALSE(w.loop.post(nothing));
+  CHECK(w.loop.post_reserved(nothing));
+  w.loop.start();
+  while (w.engine.rounds == 0) std::this_thread::yield();
+  CHECK(w.loop.post(nothing));
+}
+
 TEST_CASE("much work, and what comes while another thread runs, is for the loop's thread") {
   World w;
   w.loop.start();

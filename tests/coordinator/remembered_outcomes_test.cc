@@ -43,7 +43,7 @@ TEST_CASE("what is remembered comes back as it was") {
   three.three_phase = three.replayed = true;
   all.add(gtid(1), committed());
   all.add(gtid(2), aborted("row 7"));
-  all.add(gtid(3), three);
+  all.add(gtid(3), std::move(three));
   all.set_comment(gtid(1), "order 7");
   all.set_comment(gtid(9), "nobody");
   const auto first = all.find(gtid(1));
@@ -94,7 +94,7 @@ TEST_CASE("of any coordinator and epoch, found and forgotten as a map would") {
     const auto it = gtid(sequence, kind == 0 ? 70'000 : 3, kind == 1 ? 78 : 77);
     if (kind < 12) {
       const auto entry = kind % 3 == 0 ? aborted(std::to_string(step)) : committed();
-      all.add(it, entry);
+      all.add(it, RememberedOutcomes::Entry(entry));
       if (!first) first = it;
       if (!twin.contains(it)) order.push_back(it);
       twin[it] = entry;

@@ -124,7 +124,7 @@ MUTATIONS = [
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
         ("coordinator/engine_messages.cc", "return minted(gtid) && gtid.decider()", "return gtid.decider()")]),
     ("forgotten-before-end-is-durable", "participants forget only what the coordinator durably ended", "", [
-        ("coordinator/engine.cc", "if (!ending_.empty()) ended_below = std::min(ended_below, *ending_.begin());", "")]),
+        ("coordinator/engine.cc", "if (!ends_.empty()) ended_below = std::min(ended_below, ends_.front().second);", "")]),
     ("late-prepare-executed", "a PREPARE that arrives after the end leaves no trace", "", [
         ("participant/engine_messages.cc",
          'if (ended(message.gtid)) return count("late_duplicates");\n  auto found', "auto found")]),

@@ -239,7 +239,7 @@ TEST_CASE("a client that does not read its answer keeps nobody else waiting") {
     protocol::StatementResult rows;
     rows.rows = {{std::string(12'000'000, 'y')}};
     reply.outcome.results = {{name("db1"), {rows}}};
-    done(reply);
+    done(std::move(reply));
   };
   ClientOptions asks;
   asks.endpoints = {"127.0.0.1:" + std::to_string(world.server->port())};

@@ -27,6 +27,18 @@ Wire through_bytes(const Wire& in) {
   return out;
 }
 
+Result<protocol::SubmitRequest> request_of(v1::Transaction wire, const v1::CallContext& context) {
+  protocol::SubmitRequest out;
+  TROTH_TRY(from_wire(std::move(wire), context, Where(), out));
+  return out;
+}
+
+v1::SubmitBatchItem item_of(protocol::SubmitReply reply) {
+  v1::SubmitBatchItem out;
+  to_wire(std::move(reply), out);
+  return out;
+}
+
 template <class M>
 M message_round_trip(const M& in) {
   auto out = from_wire(through_bytes(to_wire(protocol::Message(in))), Where());
@@ -331,8 +343,7 @@ TEST_CASE("submissions") {
   in.traceparent = "00-cc";
   in.client_name = "me";
   in.comment = "why";
-  const auto out =
-      from_wire(through_bytes(to_wire(in)), through_bytes(context_to_wire(in)), Where());
+  const auto out = request_of(through_bytes(to_wire(in)), through_bytes(context_to_wire(in)));
   REQUIRE(out);
   REQUIRE(out->branches.size() == 2);
   CHECK(out->branches[1].participant == name("db2"));
@@ -366,7 +377,7 @@ TEST_CASE("submissions") {
   for (const auto& row : rows) {
     auto wire = to_wire(in);
     row.damage(wire);
-    const auto refused = from_wire(std::move(wire), {}, Where());
+    const auto refused = request_of(std::move(wire), {});
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code == ErrorCode::kInvalidArgument);
     CHECK(refused.error().context == row.error);
@@ -377,7 +388,7 @@ TEST_CASE("outcomes and refusals") {
   protocol::SubmitReply in;
   in.outcome = {
       gtid_of(3), protocol::Outcome::kCommitted, {}, {{name("db1"), some_results()}}, true};
-  auto out = from_wire(through_bytes(to_wire(in)), Where());
+  auto out = from_wire(through_bytes(item_of(in)), Where());
   REQUIRE(out);
   CHECK_FALSE(out->refusal);
   CHECK(out->outcome.gtid == in.outcome.gtid);
@@ -387,7 +398,7 @@ TEST_CASE("outcomes and refusals") {
   CHECK(out->outcome.replayed);
 
   in.refusal = protocol::Refusal{{ErrorCode::kBusy, "full"}, protocol::AbortCode::kBusy, 20ms};
-  out = from_wire(through_bytes(to_wire(in)), Where());
+  out = from_wire(through_bytes(item_of(in)), Where());
   REQUIRE(out);
   REQUIRE(out->refusal);
   CHECK(out->refusal->error.code == ErrorCode::kBusy);

@@ -81,7 +81,7 @@ TEST_CASE("an abort is an outcome, a refusal is a refusal, a bad field is named"
     reply.outcome.gtid = gtid_of(2);
     reply.outcome.outcome = protocol::Outcome::kAborted;
     reply.outcome.reason = {protocol::AbortCode::kConstraint, "UNIQUE", name("db1"), 0};
-    done(reply);
+    done(std::move(reply));
   };
   auto reply = client.submit(request_of());
   REQUIRE(reply);
@@ -93,7 +93,7 @@ TEST_CASE("an abort is an outcome, a refusal is a refusal, a bad field is named"
     world.coordinator.on_submit = [code](protocol::SubmitRequest, auto done) {
       protocol::SubmitReply refused;
       refused.refusal = protocol::Refusal{{code, "no"}, protocol::AbortCode::kBusy, 30ms};
-      done(refused);
+      done(std::move(refused));
     };
     reply = client.submit(request_of("k"));
     REQUIRE(reply);
@@ -188,7 +188,7 @@ TEST_CASE("with a key the client asks again until it knows") {
     if (++calls < 3) return;
     protocol::SubmitReply reply;
     reply.outcome = {gtid_of(8), protocol::Outcome::kCommitted, {}, {}, true};
-    done(reply);
+    done(std::move(reply));
   };
   auto request = request_of("key");
   request.deadline = 20ms;
@@ -227,7 +227,7 @@ TEST_CASE("batches and long polls") {
     if (request.idempotency_key == "refused")
       reply.refusal =
           protocol::Refusal{{ErrorCode::kBusy, "full"}, protocol::AbortCode::kBusy, 1ms};
-    done(reply);
+    done(std::move(reply));
   };
   world.coordinator.on_key = [](const std::string&, auto done) {
     protocol::TransactionOutcome pending;
@@ -464,7 +464,7 @@ TEST_CASE("one connection carries more than 100 MB both ways") {
     protocol::StatementResult rows;
     rows.rows = {{std::string(4'000'000, 'y')}};
     reply.outcome.results = {{name("db1"), {rows}}};
-    done(reply);
+    done(std::move(reply));
   };
   for (int i = 0; i < 35; ++i) {
     const auto reply = client.submit(request);
