@@ -10,13 +10,16 @@ void ByteWriter::grow(std::size_t more) {
 }
 
 std::uint64_t ByteReader::long_varint() {
+  constexpr std::size_t kLongest = 10;  // of which the last one has a single bit
+  const std::size_t most = std::min(in_.size(), kLongest);
   std::uint64_t v = 0;
-  for (int shift = 0; shift < 64; shift += 7) {
-    const std::uint8_t byte = u8();
-    if (!ok_) return 0;
-    if (shift == 63 && byte > 1) break;
-    v |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
-    if ((byte & 0x80) == 0) return v;
+  for (std::size_t i = 0; i < most; ++i) {
+    const auto byte = static_cast<std::uint8_t>(in_[i]);
+    if (i + 1 == kLongest && byte > 1) break;
+    v |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * i);
+    if ((byte & 0x80) != 0) continue;
+    in_.remove_prefix(i + 1);
+    return v;
   }
   fail_here();
   return 0;
@@ -33,11 +36,15 @@ LogId ByteReader::log_id() {
   return id;
 }
 
-NodeName ByteReader::name() {
+void ByteReader::name(NodeName& out) {
   const auto text = bytes();
-  NodeName name;
-  if (!text.empty() && !name.assign(text)) fail_here();
-  return name;
+  if (!text.empty() && !out.assign(text)) fail_here();
+}
+
+NodeName ByteReader::name() {
+  NodeName out;
+  name(out);
+  return out;
 }
 
 std::size_t ByteReader::count(std::size_t min_bytes_each) {

@@ -117,6 +117,10 @@ class ByteReader {
   }
   LogId log_id();
   NodeName name();
+  void name(NodeName& out);      ///< into an empty one
+  void text(std::string& out) {  ///< bytes(), into an empty one
+    if (const auto read = bytes(); !read.empty()) out = read;
+  }
   /// A count of elements that each take at least `min_bytes_each`: fails if they cannot fit in what
   /// is left.
   std::size_t count(std::size_t min_bytes_each);

@@ -17,6 +17,8 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       worker_(worker),
       logger_(std::move(logger)),
       peers_(options_.name, Role::kParticipant, options_.log_id, options_.epoch, false),
+      branch_settings_{
+          options_.name, {options_.log_id, options_.epoch, {}}, {}, options_.suspicion.timeout / 3},
       operators_(log),
       checkpoint_end_(log.appended()) {}
 
@@ -31,20 +33,26 @@ bool is_ballot_record(RecordType type) {
 
 // The more branches live, the longer a decision may honestly take: asking for what is merely on its
 // way would delay it further.
-BranchSettings Engine::settings() const {
+const BranchSettings& Engine::settings() {
   constexpr Duration kPerBranch = std::chrono::microseconds(200);
-  auto inquiry = options_.inquiry;
+  auto& inquiry = branch_settings_.inquiry;
+  inquiry = options_.inquiry;
   inquiry.first = std::min(inquiry.first + kPerBranch * static_cast<std::int64_t>(live_),
                            std::max(inquiry.max, inquiry.first));
-  return {options_.name,
-          {options_.log_id, options_.epoch, {}},
-          inquiry,
-          options_.suspicion.timeout / 3};
+  return branch_settings_;
 }
 
 Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch&& branch, Now now) {
-  const auto [at, is_new] = branches_.emplace(gtid, std::move(branch));
-  TROTH_ASSERT(is_new, "gtid {} is known already", gtid);
+  return started(branches_.emplace(gtid, std::move(branch)), now);
+}
+
+Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch::Kind kind, Now now) {
+  return started(branches_.emplace(gtid, settings(), gtid, kind), now);
+}
+
+Engine::Entry& Engine::started(std::pair<GtidMap<Entry>::iterator, bool> added, Now now) {
+  const auto [at, is_new] = added;
+  TROTH_ASSERT(is_new, "gtid {} is known already", at->first);
   at->second.since = now.monotonic;
   at->second.live = !at->second.branch.is_over();
   if (at->second.live) ++live_;
@@ -69,7 +77,7 @@ void Engine::step(Entry& entry, Branch::Event&& event, Now now,
   count_transition(entry, before);
   if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
     entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};
-  find_members(entry, effects.now);
+  if (!effects.now.empty()) find_members(entry, effects.now);
   carry_out(entry, std::move(effects), now, statements);
   if (entry.quorum) tell_quorum(entry, now);
 }
@@ -105,46 +113,57 @@ void Engine::carry_out(Entry& entry, BranchEffects&& effects, Now now,
   const Gtid gtid = entry.branch.gtid();
   if (effects.alarm) alarm(*effects.alarm, gtid);
   for (auto& out : effects.now) send(out.to, std::move(out.message));
-  Held held;
-  held.gtid = gtid;
-  if (effects.append) {
-    const auto type = type_of(*effects.append);
-    const auto force = force_of(*effects.append);
-    // Only the coordinator waits for this one, and only to forget the transaction.
-    const bool patiently = type == RecordType::kCommitted && !file_awaited_;
-    const Lsn lsn = patiently ? log_.append_patiently(type, encode(*effects.append))
-                              : log_.append(type, encode(*effects.append), force);
-    if (force == Force::kYes) {
-      count("forced_writes");
-      entry.promise_lsn = lsn;
-      held.record = type;
-    }
-    if (type == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.appended");
-    if (type == RecordType::kAborted) TROTH_FAILPOINT("participant.aborted.appended");
-    if (type == RecordType::kCommitted || type == RecordType::kOnePhase) {
-      entry.committed = lsn;
-      if (entry.branch.has_work()) unflushed_.emplace_back(lsn, gtid);
-    }
-    if (type == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.appended");
-    if (type == RecordType::kOnePhase) {
-      TROTH_FAILPOINT("participant.onephase.appended");
-      last_one_phase_ = lsn;
-    }
+  std::optional<RecordType> forced;
+  if (effects.prepared != nullptr) {
+    encode(*effects.prepared, encoded_);
+    forced = append_encoded(entry, RecordType::kPrepared, force_of(*effects.prepared));
+  } else if (effects.append) {
+    encode(*effects.append, encoded_);
+    forced = append_encoded(entry, type_of(*effects.append), force_of(*effects.append));
   }
   if (!entry.key.empty()) settle_key(entry);
-  held.promises = std::move(effects.promises);
-  if (effects.answer) held.answer.emplace(std::move(*effects.answer));
   start_job(entry, effects.job, now, statements);
   schedule(entry);
   if (entry.branch.kind() == Branch::Kind::kLocal && entry.branch.is_over())
     local_over_.push_back(gtid);
-  if (held.promises.empty() && !held.answer && !held.record) return;
+  if (effects.promises.empty() && !effects.answer && !forced) return;
+  Held held;
+  held.gtid = gtid;
+  held.promises = std::move(effects.promises);
+  if (effects.answer) held.answer.emplace(std::move(*effects.answer));
+  held.record = forced;
   hold(entry.promise_lsn, std::move(held));
+}
+
+// Says which record it was if something may wait for it.
+std::optional<RecordType> Engine::append_encoded(Entry& entry, RecordType type, Force force) {
+  // Only the coordinator waits for this one, and only to forget the transaction.
+  const bool patiently = type == RecordType::kCommitted && !file_awaited_;
+  const Lsn lsn = patiently ? log_.append_patiently(type, encoded_.view())
+                            : log_.append(type, encoded_.view(), force);
+  constexpr std::size_t kKept = std::size_t{1} << 20;
+  if (encoded_.view().size() > kKept) static_cast<void>(encoded_.take());
+  if (force == Force::kYes) {
+    count("forced_writes");
+    entry.promise_lsn = lsn;
+  }
+  if (type == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.appended");
+  if (type == RecordType::kAborted) TROTH_FAILPOINT("participant.aborted.appended");
+  if (type == RecordType::kCommitted || type == RecordType::kOnePhase) {
+    entry.committed = lsn;
+    if (entry.branch.has_work()) unflushed_.emplace_back(lsn, entry.branch.gtid());
+  }
+  if (type == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.appended");
+  if (type == RecordType::kOnePhase) {
+    TROTH_FAILPOINT("participant.onephase.appended");
+    last_one_phase_ = lsn;
+  }
+  return force == Force::kYes ? std::optional(type) : std::nullopt;
 }
 
 // What waits for its own record always goes through on_durable(), which also tells the branch: the
 // log may have become durable between the append and this line.
-void Engine::hold(Lsn until, Held held) {
+void Engine::hold(Lsn until, Held&& held) {
   if (!held.record && until <= log_.durable()) return release(std::move(held));
   held_.add(until, std::move(held));
 }
@@ -199,7 +218,7 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
 }
 
 // The only way out for votes, acks and answers. The record they wait for is durable.
-void Engine::release(Held held) {
+void Engine::release(Held&& held) {
   if (held.record == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.durable");
   if (held.record == RecordType::kPrecommitted) TROTH_FAILPOINT("participant.precommitted.durable");
   if (held.record == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.durable");
@@ -218,7 +237,7 @@ void Engine::release(Held held) {
   local_over_.push_back(held.gtid);
 }
 
-void Engine::send(const NodeName& to, Message message) {
+void Engine::send(const NodeName& to, Message&& message) {
   if (stopped_) return;
   count("messages_sent");
   transport_.send(to, std::move(message));
@@ -257,10 +276,12 @@ void Engine::on_durable(Lsn durable, Now now) {
 
 void Engine::schedule(Entry& entry) {
   auto wake = entry.branch.next_wake();
-  if (entry.quorum && entry.quorum->next_wake() && (!wake || *entry.quorum->next_wake() < *wake))
-    wake = entry.quorum->next_wake();
-  for (const auto& other : {entry.lock_deadline, entry.wound_at})
+  const auto consider = [&](const std::optional<MonotonicTime>& other) {
     if (other && (!wake || *other < *wake)) wake = other;
+  };
+  if (entry.quorum) consider(entry.quorum->next_wake());
+  consider(entry.lock_deadline);
+  consider(entry.wound_at);
   timers_.set(entry, entry.branch.gtid(), wake);
 }
 
@@ -308,10 +329,13 @@ void Engine::on_executed(Executed&& executed, Now now) {
   // too.
   entry.promise_lsn = std::max(entry.promise_lsn, last_one_phase_);
   if (executed.vote == Vote::kAbort) executed.reason.participant = options_.name;
-  step(entry,
-       Branch::Executed{executed.vote, std::move(executed.reason), std::move(executed.redo),
-                        std::move(executed.results)},
-       now);
+  Branch::Event event;
+  auto& news = event.emplace<Branch::Executed>();
+  news.vote = executed.vote;
+  if (executed.vote == Vote::kAbort) news.reason = std::move(executed.reason);
+  news.redo = std::move(executed.redo);
+  news.results = std::move(executed.results);
+  step(entry, std::move(event), now);
 }
 
 void Engine::on_flushed(Lsn marker, Now now) {
@@ -475,7 +499,7 @@ void Engine::transact(std::vector<Statement> statements, Duration deadline, Loca
                       Now now) {
   const Gtid gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_local_++,
                   Decider::kParticipant);
-  if (const auto refused = admission(options_.name, gtid)) {
+  if (const auto refused = admission(options_.name, options_.epoch, gtid)) {
     TransactionOutcome outcome;
     outcome.gtid = gtid;
     outcome.outcome = Outcome::kAborted;

@@ -19,6 +19,7 @@
 
 #include "base/alarms.h"
 #include "base/boxed.h"
+#include "base/codec.h"
 #include "base/counters.h"
 #include "base/engine_loop.h"
 #include "base/gtid_map.h"
@@ -125,6 +126,8 @@ class Engine {
  private:
   struct Entry {
     explicit Entry(protocol::Branch&& b) : branch(std::move(b)) {}
+    Entry(const protocol::BranchSettings& settings, const Gtid& gtid, protocol::Branch::Kind kind)
+        : branch(settings, gtid, kind) {}
     protocol::Branch branch;
     Boxed<protocol::ThreePhaseCommit> quorum;  // from PREPARED on, of a three-phase one
     bool before_adoption = false;  // takes part in no ballot: see recovery::PreparedEntry
@@ -163,18 +166,21 @@ class Engine {
     std::vector<std::pair<NodeName, Gtid>> waiters;  // later requests with the same key
   };
 
-  protocol::BranchSettings settings() const;
+  const protocol::BranchSettings& settings();
   Entry& start_entry(const Gtid& gtid, protocol::Branch&& branch, Now now);
+  Entry& start_entry(const Gtid& gtid, protocol::Branch::Kind kind, Now now);
+  Entry& started(std::pair<GtidMap<Entry>::iterator, bool> added, Now now);
+  protocol::Member member_of(const NodeName& peer, const protocol::PeerRecord* known) const;
   void handle(const NodeName& from, protocol::Message&& message, Now now);
   void on_prepare(const NodeName& from, protocol::Prepare&& message, Now now);
-  void on_execute(const NodeName& from, const protocol::Execute& message, Now now);
+  void on_execute(const NodeName& from, protocol::Execute&& message, Now now);
   void drop_open_branches(const NodeName& coordinator, Now now);
-  void on_one_phase(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
+  void on_one_phase(const NodeName& from, protocol::CommitOnePhase&& message, Now now);
   bool answered_by_key(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
   void answer_from_key(const NodeName& to, const Gtid& gtid, const Key& key);
   void settle_key(Entry& entry);
   void forget_old_keys(Now now);
-  void on_decide(const NodeName& from, const protocol::Decide& message, Now now);
+  void on_decide(const NodeName& from, protocol::Decide&& message, Now now);
   void on_inquiry_reply(const NodeName& from, const protocol::InquiryReply& reply, Now now);
   void on_inquire_one_phase(const NodeName& from, const protocol::InquireOnePhase& message,
                             Now now);
@@ -189,7 +195,8 @@ class Engine {
   std::int64_t waited_ms(const Entry& waiter, Now now) const;
   std::int64_t gives_up_ms(const Entry& waiter, Now now) const;
   void on_flushed(Lsn marker, Now now);
-  std::optional<protocol::AbortReason> admission(const NodeName& from, const Gtid& gtid) const;
+  std::optional<protocol::AbortReason> admission(const NodeName& from, Epoch of_coordinator,
+                                                 const Gtid& gtid) const;
   bool ended(const Gtid& gtid) const;
   void retry_in_doubt(const NodeName& peer, Now now);
 
@@ -212,12 +219,12 @@ class Engine {
                  std::vector<protocol::Statement>* statements);
   void start_job(Entry& entry, protocol::BranchJob job, Now now,
                  std::vector<protocol::Statement>* statements);
-  void hold(Lsn until, Held held);
-  void release(Held held);
+  void hold(Lsn until, Held&& held);
+  void release(Held&& held);
   void end_span(const Entry& entry, Now now) const;
   void count_transition(Entry& entry, protocol::Branch::State before);
   GtidMap<Entry>::iterator erase(GtidMap<Entry>::iterator at);
-  void send(const NodeName& to, protocol::Message message);
+  void send(const NodeName& to, protocol::Message&& message);
   void publish();
   /// Nobody else would be served sooner if another thread forced the log, or only a little.
   bool may_force_here() const {
@@ -225,6 +232,8 @@ class Engine {
     return alone() || (log_.forces_quickly() && live_ <= unflushed_.size() + kFew);
   }
   void append(const protocol::Record& record);
+  std::optional<protocol::RecordType> append_encoded(Entry& entry, protocol::RecordType type,
+                                                     protocol::Force force);
   void alarm(const std::string& what, const Gtid& gtid,
              Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {});
   void end_alarm(const Gtid& gtid, const NodeName& from = {});
@@ -269,6 +278,8 @@ class Engine {
   WorkerPort& worker_;
   Logger logger_;
   recovery::PeerTable peers_;
+  protocol::BranchSettings branch_settings_;  // see settings()
+  ByteWriter encoded_;                        // the record that is being appended
   protocol::AdoptedRecord adopted_;
   GtidMap<Entry> branches_;
   std::map<CoordinatorTag, Gtid> ended_below_;

@@ -90,21 +90,20 @@ void Engine::drop_open_branches(const NodeName& coordinator, Now now) {
          now);
 }
 
-void Engine::on_execute(const NodeName& from, const Execute& message, Now now) {
-  if (ended(message.gtid)) return count("late_duplicates");
-  auto found = branches_.find(message.gtid);
-  const auto position = peers_.position_of(from);
-  Branch::ExecuteArrived event{
-      from, message, Member{from, position.log_id, position.epoch, peers_.address_of(from)},
-      position.durable};
-  std::vector<Statement> statements = std::move(event.message.statements);
+void Engine::on_execute(const NodeName& from, Execute&& message, Now now) {
+  const Gtid gtid = message.gtid;
+  if (ended(gtid)) return count("late_duplicates");
+  const auto found = branches_.find(gtid);
+  const auto* known = peers_.find(from);
+  const Priority priority = message.priority;
+  std::vector<Statement> statements = std::move(message.statements);
+  Branch::ExecuteArrived event{std::move(message), member_of(from, known),
+                               known == nullptr ? Lsn{} : known->position.durable};
   if (found != branches_.end()) return step(found->second, std::move(event), now, &statements);
-  const auto refused = admission(from, message.gtid);
-  auto& entry = start_entry(message.gtid,
-                            refused ? Branch::tombstone(settings(), message.gtid, *refused)
-                                    : Branch(settings(), message.gtid, Branch::Kind::kTwoPhase),
-                            now);
-  entry.priority = message.priority;
+  const auto refused = admission(from, event.coordinator.epoch, gtid);
+  auto& entry = refused ? start_entry(gtid, Branch::tombstone(settings(), gtid, *refused), now)
+                        : start_entry(gtid, Branch::Kind::kTwoPhase, now);
+  entry.priority = priority;
   count("interactive");
   step(entry, std::move(event), now, &statements);
 }

@@ -98,10 +98,11 @@ void Engine::on_batch(Batch batch, Now now) {
 void Engine::handle(const NodeName& from, Message&& message, Now now) {
   if (auto* prepare = std::get_if<Prepare>(&message))
     return on_prepare(from, std::move(*prepare), now);
-  if (const auto* execute = std::get_if<Execute>(&message)) return on_execute(from, *execute, now);
-  if (const auto* one_phase = std::get_if<CommitOnePhase>(&message))
-    return on_one_phase(from, *one_phase, now);
-  if (const auto* decide = std::get_if<Decide>(&message)) return on_decide(from, *decide, now);
+  if (auto* decide = std::get_if<Decide>(&message)) return on_decide(from, std::move(*decide), now);
+  if (auto* execute = std::get_if<Execute>(&message))
+    return on_execute(from, std::move(*execute), now);
+  if (auto* one_phase = std::get_if<CommitOnePhase>(&message))
+    return on_one_phase(from, std::move(*one_phase), now);
   if (const auto* inquire = std::get_if<InquireOnePhase>(&message))
     return on_inquire_one_phase(from, *inquire, now);
   if (const auto* reply = std::get_if<InquiryReply>(&message))
@@ -132,10 +133,10 @@ void Engine::on_inquiry_reply(const NodeName& from, const InquiryReply& reply, N
   if (before && !entry.branch.continuity_not_proven()) end_alarm(reply.gtid);
 }
 
-std::optional<AbortReason> Engine::admission(const NodeName& from, const Gtid& gtid) const {
-  const auto known = peers_.position_of(from);
-  if (from != options_.name && CoordinatorTag::of(known.log_id) == gtid.tag() &&
-      gtid.epoch() < known.epoch)
+std::optional<AbortReason> Engine::admission(const NodeName& from, Epoch of_coordinator,
+                                             const Gtid& gtid) const {
+  if (gtid.epoch() < of_coordinator && from != options_.name &&
+      CoordinatorTag::of(peers_.position_of(from).log_id) == gtid.tag())
     return AbortReason{AbortCode::kStaleEpoch, fmt::format("{} has restarted since", from),
                        options_.name, -1};
   if (draining_)
@@ -159,26 +160,29 @@ void Engine::on_prepare(const NodeName& from, Prepare&& message, Now now) {
   // A late duplicate: nobody waits for the vote, and a tombstone would contradict the decision that
   // was carried out and forgotten.
   if (ended(message.gtid)) return count("late_duplicates");
-  auto found = branches_.find(message.gtid);
+  const auto found = branches_.find(message.gtid);
   const Gtid gtid = message.gtid;
   const Priority priority = message.priority;
-  const auto position = peers_.position_of(from);
   std::vector<Statement> statements = std::move(message.statements);
-  Branch::Prepared event{from, std::move(message),
-                         Member{from, position.log_id, position.epoch, peers_.address_of(from)},
-                         position.durable};
-  if (found == branches_.end()) {
-    auto branch = Branch(settings(), gtid, Branch::Kind::kTwoPhase);
-    if (auto refused = admission(from, gtid)) {
-      // A NO is remembered: the same PREPARE, repeated, must not suddenly be executed.
-      branch = Branch::tombstone(settings(), gtid, *refused);
-    }
-    auto& entry = start_entry(gtid, std::move(branch), now);
-    entry.priority = priority;
-    count("prepares");
-    return step(entry, std::move(event), now, &statements);
-  }
-  step(found->second, std::move(event), now, &statements);
+  const auto* known = peers_.find(from);
+  Branch::Event event;
+  auto& prepared = event.emplace<Branch::Prepared>();
+  prepared.message = std::move(message);
+  prepared.coordinator = member_of(from, known);
+  if (known != nullptr) prepared.coordinator_durable = known->position.durable;
+  if (found != branches_.end()) return step(found->second, std::move(event), now, &statements);
+  // A NO is remembered: the same PREPARE, repeated, must not suddenly be executed.
+  const auto refused = admission(from, prepared.coordinator.epoch, gtid);
+  auto& entry = refused ? start_entry(gtid, Branch::tombstone(settings(), gtid, *refused), now)
+                        : start_entry(gtid, Branch::Kind::kTwoPhase, now);
+  entry.priority = priority;
+  count("prepares");
+  step(entry, std::move(event), now, &statements);
+}
+
+Member Engine::member_of(const NodeName& peer, const PeerRecord* known) const {
+  if (known == nullptr) return {peer, {}, {}, {}};
+  return {peer, known->position.log_id, known->position.epoch, known->address};
 }
 
 bool Engine::answered_by_key(const NodeName& from, const CommitOnePhase& message, Now now) {
@@ -246,17 +250,18 @@ void Engine::settle_key(Entry& entry) {
   for (const auto& [from, gtid] : std::exchange(key.waiters, {})) answer_from_key(from, gtid, key);
 }
 
-void Engine::on_one_phase(const NodeName& from, const CommitOnePhase& message, Now now) {
-  auto found = branches_.find(message.gtid);
-  Branch::OnePhase event{from, message, now.wall};
-  std::vector<Statement> statements = std::move(event.message.statements);
-  if (found != branches_.end()) return step(found->second, std::move(event), now, &statements);
-  if (ended(message.gtid)) return count("late_duplicates");  // "aborted" could be a lie
+void Engine::on_one_phase(const NodeName& from, CommitOnePhase&& message, Now now) {
+  const Gtid gtid = message.gtid;
+  const auto found = branches_.find(gtid);
+  std::vector<Statement> statements = std::move(message.statements);
+  if (found != branches_.end())
+    return step(found->second, Branch::OnePhase{from, std::move(message), now.wall}, now,
+                &statements);
+  if (ended(gtid)) return count("late_duplicates");  // "aborted" could be a lie
   if (answered_by_key(from, message, now)) return;
-  auto branch = Branch(settings(), message.gtid, Branch::Kind::kOnePhase);
-  const auto refused = admission(from, message.gtid);
-  if (refused) branch = Branch::tombstone(settings(), message.gtid, *refused);
-  auto& entry = start_entry(message.gtid, std::move(branch), now);
+  const auto refused = admission(from, peers_.position_of(from).epoch, gtid);
+  auto& entry = refused ? start_entry(gtid, Branch::tombstone(settings(), gtid, *refused), now)
+                        : start_entry(gtid, Branch::Kind::kOnePhase, now);
   entry.priority = message.priority;
   if (!message.idempotency_key.empty() && !refused) {  // a refusal leaves the key free
     entry.key = message.idempotency_key;
@@ -268,10 +273,10 @@ void Engine::on_one_phase(const NodeName& from, const CommitOnePhase& message, N
     keys_[entry.key] = std::move(key);
   }
   count("one_phase");
-  step(entry, std::move(event), now, &statements);
+  step(entry, Branch::OnePhase{from, std::move(message), now.wall}, now, &statements);
 }
 
-void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
+void Engine::on_decide(const NodeName& from, Decide&& message, Now now) {
   const auto found = branches_.find(message.gtid);
   if (message.decision == Decision::kCommit) {
     TROTH_FAILPOINT("participant.commit.received");
@@ -281,7 +286,13 @@ void Engine::on_decide(const NodeName& from, const Decide& message, Now now) {
   if (found != branches_.end() && !genuine(found->second, from)) return;
   if (compare_with_truth(from, message, now)) return;
   if (message.ack_at == AnswerAt::kApplied) file_awaited_ = true;
-  if (found != branches_.end()) return step(found->second, Branch::Decided{from, message}, now);
+  if (found != branches_.end()) {
+    Branch::Event event;
+    auto& decided = event.emplace<Branch::Decided>();
+    decided.from = from;
+    decided.message = std::move(message);
+    return step(found->second, std::move(event), now);
+  }
   if (ended(message.gtid)) {
     // A late duplicate of something ended everywhere: every ack of it was durable before.
     if (message.decision == Decision::kCommit) send(from, Ack{message.gtid});

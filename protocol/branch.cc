@@ -1,7 +1,6 @@
 #include "protocol/branch.h"
 
 #include "base/assert.h"
-#include "base/overloaded.h"
 
 namespace troth::protocol {
 
@@ -30,7 +29,9 @@ std::string_view to_string(Branch::State state) {
 }
 
 Branch::Branch(const BranchSettings& settings, Gtid gtid, Kind kind)
-    : settings_(settings), gtid_(gtid), kind_(kind) {}
+    : settings_(settings), kind_(kind) {
+  prepared_.gtid = gtid;
+}
 
 Branch Branch::local(const BranchSettings& settings, Gtid gtid,
                      std::optional<MonotonicTime> deadline) {
@@ -58,13 +59,7 @@ Branch Branch::recovered_prepared(const BranchSettings& settings, const Prepared
   Branch branch(settings, record.gtid, Kind::kTwoPhase);
   branch.started_ = true;
   branch.state_ = State::kPrepared;
-  branch.protocol_ = record.protocol;
-  branch.coordinator_ = record.coordinator;
-  branch.coordinator_durable_ = record.coordinator_durable;
-  branch.priority_ = record.priority;
-  branch.members_ = record.members;
-  branch.traceparent_ = record.traceparent;
-  branch.redo_ = record.redo;
+  branch.prepared_ = record;
   branch.next_wake_ = now;  // in doubt from the first moment: ask at once
   return branch;
 }
@@ -77,53 +72,43 @@ Branch Branch::recovered_committed(const BranchSettings& settings, Gtid gtid, Ki
   return branch;
 }
 
-BranchEffects Branch::step(Event event, MonotonicTime now) {
+BranchEffects Branch::step(Event&& event, MonotonicTime now) {
   BranchEffects out;
-  std::visit(Overloaded{
-                 [&](Prepared& e) { on_prepare(e, out, now); },
-                 [&](const ExecuteArrived& e) { on_execute(e, out, now); },
-                 [&](const Dropped& e) {
-                   if (state_ == State::kExecuting || state_ == State::kOpen)
-                     abort_alone(e.reason, out);
-                 },
-                 [&](const OnePhase& e) { on_one_phase(e, out, now); },
-                 [&](Executed& e) { on_executed(e, out, now); },
-                 [&](const RecordDurable&) { on_durable(out, now); },
-                 [&](const Decided& e) { on_decide(e, out); },
-                 [&](const ReleaseArrived&) {
-                   on_release(out);
-                   if (state_ == State::kForgotten) out.send(coordinator_.name, Released{gtid_});
-                 },
-                 [&](const InquiryAnswered& e) { on_inquiry_answered(e); },
-                 [&](const OnePhaseInquired& e) { on_one_phase_inquiry(e, out); },
-                 [&](const MemberAsked& e) { on_member_asked(e, out); },
-                 [&](const MemberAnswered& e) { on_member_answered(e, out); },
-                 [&](const MemberReachable&) {
-                   if (asked_ && (state_ == State::kPrepared || state_ == State::kReadOnly))
-                     asked_->ask(out);
-                 },
-                 [&](const FileFlushed&) { on_file_flushed(out); },
-                 [&](const Tick&) { on_tick(out, now); },
-                 [&](const RetryNow&) {
-                   if (state_ == State::kPrepared || state_ == State::kReadOnly) inquire(out, now);
-                 },
-             },
-             event);
+  std::visit([&](auto& e) { take(e, out, now); }, event);
   assert_invariants();
   return out;
 }
 
+void Branch::take(ReleaseArrived, BranchEffects& out, MonotonicTime) {
+  on_release(out);
+  if (state_ == State::kForgotten) out.send(prepared_.coordinator.name, Released{prepared_.gtid});
+}
+
+void Branch::take(Dropped& event, BranchEffects& out, MonotonicTime) {
+  if (state_ == State::kExecuting || state_ == State::kOpen)
+    abort_alone(std::move(event.reason), out);
+}
+
+void Branch::take(MemberReachable, BranchEffects& out, MonotonicTime) {
+  if (asked_ && (state_ == State::kPrepared || state_ == State::kReadOnly)) asked_->ask(out);
+}
+
+void Branch::take(RetryNow, BranchEffects& out, MonotonicTime now) {
+  if (state_ == State::kPrepared || state_ == State::kReadOnly) inquire(out, now);
+}
+
 void Branch::on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now) {
   coordinator_guessed_ = false;
-  coordinator_ = std::move(event.coordinator);  // a restarted coordinator is still the one to ask
+  prepared_.coordinator =
+      std::move(event.coordinator);  // a restarted coordinator is still the one to ask
   if (interactive_ || event.message.executed > 0) return on_prepare_interactive(event, out, now);
   if (!started_) {
     started_ = true;
-    protocol_ = event.message.protocol;
-    coordinator_durable_ = event.coordinator_durable;
-    priority_ = event.message.priority;
-    members_ = std::move(event.message.members);
-    traceparent_ = std::move(event.message.traceparent);
+    prepared_.protocol = event.message.protocol;
+    prepared_.coordinator_durable = event.coordinator_durable;
+    prepared_.priority = event.message.priority;
+    prepared_.members = std::move(event.message.members);
+    prepared_.traceparent = std::move(event.message.traceparent);
     deadline_ = now + event.message.time_left;
     next_wake_ = deadline_;
     out.job = BranchJob::kExecute;
@@ -146,18 +131,18 @@ void Branch::on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now) 
   }
 }
 
-void Branch::on_one_phase(const OnePhase& event, BranchEffects& out, MonotonicTime now) {
-  coordinator_.name = event.from;
+void Branch::on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now) {
+  prepared_.coordinator.name = event.from;
   if (!started_) {
     started_ = true;
-    priority_ = event.message.priority;
-    traceparent_ = event.message.traceparent;
+    prepared_.priority = event.message.priority;
+    prepared_.traceparent = std::move(event.message.traceparent);
     deadline_ = now + event.message.time_left;
     next_wake_ = deadline_;
     ack_at_ = event.message.answer_at;
-    one_phase_.gtid = gtid_;
-    one_phase_.idempotency_key = event.message.idempotency_key;
-    one_phase_.body_digest = event.message.body_digest;
+    one_phase_.gtid = prepared_.gtid;
+    one_phase_.idempotency_key = std::move(event.message.idempotency_key);
+    one_phase_.body_digest = std::move(event.message.body_digest);
     one_phase_.decided = event.now;
     one_phase_.key_retention = event.message.key_retention;
     out.job = BranchJob::kExecute;
@@ -177,14 +162,14 @@ void Branch::on_executed(Executed& event, BranchEffects& out, MonotonicTime now)
   deadline_.reset();
   next_wake_.reset();
   if (kind_ == Kind::kTwoPhase) {
-    if (event.vote == Vote::kReadOnly && protocol_ != CommitProtocol::kThreePhase) {
+    if (event.vote == Vote::kReadOnly && prepared_.protocol != CommitProtocol::kThreePhase) {
       state_ = State::kReadOnly;
-      next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);  // when the RELEASE does not come
+      next_wake_ =
+          now + backoff(settings_.inquiry, 1, prepared_.gtid);  // when the RELEASE does not come
       return vote(out, Vote::kReadOnly);
     }
-    redo_ = std::move(event.redo);
-    PreparedRecord record = prepared_record();
-    out.append = Record(std::move(record));  // forced: the vote below waits for it
+    prepared_.redo = std::move(event.redo);
+    out.prepared = &prepared_;  // forced: the vote below waits for it
     state_ = State::kPreparing;
     return vote(out, Vote::kCommit);
   }
@@ -196,8 +181,8 @@ void Branch::on_executed(Executed& event, BranchEffects& out, MonotonicTime now)
     return answer_one_phase(out);
   }
   one_phase_.redo = std::move(event.redo);
-  out.append = Record(one_phase_);  // durable = the commit point of a one-phase transaction
-  one_phase_.redo.clear();
+  // durable = the commit point of a one-phase transaction
+  out.append.emplace(std::move(one_phase_));
   out.job = BranchJob::kApply;
   state_ = State::kCommitting;
   if (ack_at_ == AnswerAt::kDecided) answer_one_phase(out);
@@ -225,27 +210,27 @@ void Branch::on_durable(BranchEffects& out, MonotonicTime now) {
   }
 }
 
-void Branch::on_decide(const Decided& event, BranchEffects& out) {
+void Branch::on_decide(Decided& event, BranchEffects& out) {
   // After a restart COMMITTED names no coordinator; a member may be the first to say COMMIT, so
   // every sender is acked until the coordinator is among them.
-  if (coordinator_.name.empty()) coordinator_guessed_ = true;
-  if (coordinator_guessed_) coordinator_.name = event.from;
+  if (prepared_.coordinator.name.empty()) coordinator_guessed_ = true;
+  if (coordinator_guessed_) prepared_.coordinator.name = event.from;
   switch (event.message.decision) {
     case Decision::kCommit:
-      return on_decide_commit(event.message, out);
+      return on_decide_commit(event.message.ack_at, out);
     case Decision::kAbort:
-      return on_decide_abort(event.message, out);
+      return on_decide_abort(std::move(event.message), out);
   }
 }
 
-void Branch::on_decide_commit(const Decide& message, BranchEffects& out) {
-  ack_at_ = message.ack_at;
+void Branch::on_decide_commit(AnswerAt ack_at, BranchEffects& out) {
+  ack_at_ = ack_at;
   switch (state_) {
     case State::kPreparing:  // the coordinator cannot have our vote yet unless it came from an
                              // earlier life; treat as prepared
     case State::kPrepared:
-      out.append = Record(
-          CommittedRecord{gtid_});  // forced, grouped: the ack waits for it, the locks do not
+      // forced, grouped: the ack waits for it, the locks do not
+      out.append.emplace(CommittedRecord{prepared_.gtid});
       out.job = has_work() ? BranchJob::kApply : BranchJob::kDiscard;
       if (!has_work()) file_flushed_ = true;
       state_ = State::kCommitting;
@@ -267,19 +252,19 @@ void Branch::on_decide_commit(const Decide& message, BranchEffects& out) {
     case State::kOpen:
     case State::kAborted:
       out.alarm = fmt::format("told to COMMIT {} in state {}: this node never voted yes for it",
-                              gtid_, to_string(state_));
+                              prepared_.gtid, to_string(state_));
       return;
     case State::kForgotten:
       return;
   }
 }
 
-void Branch::on_decide_abort(const Decide& message, BranchEffects& out) {
+void Branch::on_decide_abort(Decide&& message, BranchEffects& out) {
   switch (state_) {
     case State::kExecuting:
     case State::kOpen:
       state_ = State::kAborted;
-      reason_ = message.reason;
+      reason_ = std::move(message.reason);
       deadline_.reset();
       next_wake_.reset();
       out.job = BranchJob::kDiscard;
@@ -288,18 +273,19 @@ void Branch::on_decide_abort(const Decide& message, BranchEffects& out) {
     case State::kPrepared:
       state_ = State::kAborted;
       refused_ = true;  // whoever decided has it durably, and it decides the same again
-      reason_ = message.reason;
+      reason_ = std::move(message.reason);
       next_wake_.reset();
       results_.clear();
-      redo_.clear();
-      out.append = Record(AbortedRecord{gtid_, reason_});
+      prepared_.redo.clear();
+      out.append = Record(AbortedRecord{prepared_.gtid, reason_});
       out.job = BranchJob::kDiscard;
       return;
     case State::kReadOnly:
       return on_release(out);
     case State::kCommitting:
     case State::kCommitted:
-      out.alarm = fmt::format("told to ABORT {}, which is committed here: mixed outcome", gtid_);
+      out.alarm =
+          fmt::format("told to ABORT {}, which is committed here: mixed outcome", prepared_.gtid);
       return;
     case State::kAborted:
     case State::kForgotten:
@@ -316,7 +302,7 @@ void Branch::on_release(BranchEffects& out) {
 }
 
 void Branch::on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& out) {
-  coordinator_.name = event.from;
+  prepared_.coordinator.name = event.from;
   switch (state_) {
     case State::kExecuting:
       return abort_alone({AbortCode::kTimeout, "the coordinator stopped waiting for it", {}, -1},
@@ -336,7 +322,7 @@ void Branch::on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& 
 
 void Branch::on_file_flushed(BranchEffects& out) {
   file_flushed_ = true;
-  redo_.clear();
+  prepared_.redo.clear();
   if (state_ != State::kCommitted || ack_at_ != AnswerAt::kApplied) return;
   acknowledge(out);
 }
@@ -367,8 +353,8 @@ void Branch::on_tick(BranchEffects& out, MonotonicTime now) {
 }
 
 void Branch::vote(BranchEffects& out, Vote value) {
-  VoteMessage message;
-  message.gtid = gtid_;
+  auto& message = out.promise<VoteMessage>(prepared_.coordinator.name);
+  message.gtid = prepared_.gtid;
   message.vote = value;
   message.voter = settings_.position;
   if (value == Vote::kAbort) {
@@ -376,13 +362,12 @@ void Branch::vote(BranchEffects& out, Vote value) {
   } else {
     message.results = results_;
   }
-  out.promise(coordinator_.name, std::move(message));
 }
 
 OnePhaseResult Branch::one_phase_result(Outcome outcome) const {
   OnePhaseResult result;
-  result.gtid = gtid_;
-  result.first_gtid = gtid_;
+  result.gtid = prepared_.gtid;
+  result.first_gtid = prepared_.gtid;
   result.outcome = outcome;
   if (outcome == Outcome::kAborted) {
     result.reason = reason_;
@@ -394,9 +379,10 @@ OnePhaseResult Branch::one_phase_result(Outcome outcome) const {
 
 void Branch::answer_one_phase(BranchEffects& out) {
   const Outcome value = state_ == State::kAborted ? Outcome::kAborted : Outcome::kCommitted;
-  if (kind_ == Kind::kOnePhase) return out.promise(coordinator_.name, one_phase_result(value));
+  if (kind_ == Kind::kOnePhase)
+    return out.promise(prepared_.coordinator.name, one_phase_result(value));
   TransactionOutcome answer;
-  answer.gtid = gtid_;
+  answer.gtid = prepared_.gtid;
   answer.outcome = value;
   answer.reason = reason_;
   if (value == Outcome::kCommitted) answer.results.push_back({settings_.self, results_});
@@ -407,22 +393,22 @@ void Branch::acknowledge(BranchEffects& out) {
   if (kind_ != Kind::kTwoPhase) return answer_one_phase(out);
   if (!ack_owed_) return;
   ack_owed_ = false;
-  out.promise(coordinator_.name, Ack{gtid_});
+  out.promise(prepared_.coordinator.name, Ack{prepared_.gtid});
 }
 
 void Branch::inquire(BranchEffects& out, MonotonicTime now) {
   ++attempts_;
-  out.send(coordinator_.name, Inquire{gtid_});
+  out.send(prepared_.coordinator.name, Inquire{prepared_.gtid});
   next_wake_ = next_inquiry(now);
   // Two questions were not answered: whoever else was in it may know (three-phase commit has its
   // ballots for that).
   const bool silent = !std::exchange(heard_, false) && attempts_ > 2;
-  if (silent && protocol_ != CommitProtocol::kThreePhase) ask_members(out);
+  if (silent && prepared_.protocol != CommitProtocol::kThreePhase) ask_members(out);
 }
 
 void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
   TROTH_ASSERT(state_ == State::kExecuting || state_ == State::kOpen,
-               "gtid {} aborts alone in state {}", gtid_, to_string(state_));
+               "gtid {} aborts alone in state {}", prepared_.gtid, to_string(state_));
   state_ = State::kAborted;
   reason_ = std::move(reason);
   deadline_.reset();
@@ -432,11 +418,6 @@ void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
   if (interactive()) return answer_execute(out);
   if (kind_ == Kind::kTwoPhase) return vote(out, Vote::kAbort);
   answer_one_phase(out);
-}
-
-PreparedRecord Branch::prepared_record() const {
-  return {gtid_,    protocol_, coordinator_, coordinator_durable_,
-          members_, priority_, redo_,        traceparent_};
 }
 
 bool Branch::is_over() const {
@@ -460,28 +441,30 @@ bool Branch::is_over() const {
 void Branch::assert_invariants() const {
   switch (state_) {
     case State::kPrepared:
-      TROTH_ASSERT(kind_ == Kind::kTwoPhase && !coordinator_.name.empty(),
-                   "gtid {} prepared for nobody", gtid_);
-      TROTH_ASSERT(next_wake_.has_value(), "gtid {} is prepared and would never ask", gtid_);
+      TROTH_ASSERT(kind_ == Kind::kTwoPhase && !prepared_.coordinator.name.empty(),
+                   "gtid {} prepared for nobody", prepared_.gtid);
+      TROTH_ASSERT(next_wake_.has_value(), "gtid {} is prepared and would never ask",
+                   prepared_.gtid);
       TROTH_ASSERT(!deadline_.has_value(), "gtid {} is prepared and would time out by itself",
-                   gtid_);
+                   prepared_.gtid);
       return;
     case State::kPreparing:
     case State::kCommitting:
     case State::kCommitted:
-      TROTH_ASSERT(!deadline_.has_value(), "gtid {} in state {} would time out", gtid_,
+      TROTH_ASSERT(!deadline_.has_value(), "gtid {} in state {} would time out", prepared_.gtid,
                    to_string(state_));
       return;
     case State::kReadOnly:
-      TROTH_ASSERT(kind_ == Kind::kTwoPhase && redo_.empty(), "gtid {} read-only with redo", gtid_);
+      TROTH_ASSERT(kind_ == Kind::kTwoPhase && prepared_.redo.empty(),
+                   "gtid {} read-only with redo", prepared_.gtid);
       return;
     case State::kAborted:
     case State::kForgotten:
-      TROTH_ASSERT(!next_wake_.has_value(), "gtid {} is over and has a timer", gtid_);
+      TROTH_ASSERT(!next_wake_.has_value(), "gtid {} is over and has a timer", prepared_.gtid);
       return;
     case State::kOpen:
       TROTH_ASSERT(interactive() && next_wake_.has_value() && deadline_.has_value(),
-                   "gtid {} is open for ever", gtid_);
+                   "gtid {} is open for ever", prepared_.gtid);
       return;
     case State::kExecuting:
       return;

@@ -58,6 +58,8 @@ enum class BranchJob : std::uint8_t { kNone, kExecute, kFinish, kApply, kDiscard
 struct BranchEffects : EffectsOf<TransactionOutcome> {
   BranchJob job =
       BranchJob::kNone;  ///< kApply: with the LSN of the record appended in the same step
+  /// Instead of `append`: PREPARED, which the branch keeps. Valid until its next step.
+  const PreparedRecord* prepared = nullptr;
 };
 
 struct BranchSettings {
@@ -86,13 +88,11 @@ class Branch {
 
   // events
   struct Prepared {
-    NodeName from;
     Prepare message;
     Member coordinator;
     Lsn coordinator_durable;
   };  ///< a PREPARE arrived
   struct ExecuteArrived {
-    NodeName from;
     Execute message;
     Member coordinator;
     Lsn coordinator_durable;
@@ -154,20 +154,21 @@ class Branch {
                                    MonotonicTime now);
   static Branch recovered_committed(const BranchSettings& settings, Gtid gtid, Kind kind);
 
-  BranchEffects step(Event event, MonotonicTime now);
+  /// Takes the event apart.
+  BranchEffects step(Event&& event, MonotonicTime now);
 
   std::optional<MonotonicTime> next_wake() const { return next_wake_; }
   State state() const { return state_; }
   Kind kind() const { return kind_; }
-  const Gtid& gtid() const { return gtid_; }
-  const NodeName& coordinator() const { return coordinator_.name; }
-  const Member& coordinator_member() const { return coordinator_; }
-  CommitProtocol protocol() const { return protocol_; }
+  const Gtid& gtid() const { return prepared_.gtid; }
+  const NodeName& coordinator() const { return prepared_.coordinator.name; }
+  const Member& coordinator_member() const { return prepared_.coordinator; }
+  CommitProtocol protocol() const { return prepared_.protocol; }
   /// Who was asked because the coordinator is silent; none while it is not.
   const Boxed<CooperativeTermination>& asked() const { return asked_; }
-  const std::string& redo() const { return redo_; }
-  const std::vector<Member>& members() const { return members_; }
-  const std::string& traceparent() const { return traceparent_; }
+  const std::string& redo() const { return prepared_.redo; }
+  const std::vector<Member>& members() const { return prepared_.members; }
+  const std::string& traceparent() const { return prepared_.traceparent; }
   const AbortReason& reason() const { return reason_; }
   std::uint32_t attempts() const { return attempts_; }
   /// Executed piece by piece, and has not begun to prepare.
@@ -178,24 +179,46 @@ class Branch {
   bool is_over() const;
   bool file_flushed() const { return file_flushed_; }
   /// A member of three-phase commit that only reads has a record, and nothing to apply.
-  bool has_work() const { return protocol_ != CommitProtocol::kThreePhase || !redo_.empty(); }
+  bool has_work() const {
+    return prepared_.protocol != CommitProtocol::kThreePhase || !prepared_.redo.empty();
+  }
   /// What its PREPARED record says, for a checkpoint. PREPARING and PREPARED only.
-  PreparedRecord prepared_record() const;
+  const PreparedRecord& prepared_record() const { return prepared_; }
 
  private:
+  // one for each event
+  void take(Prepared& e, BranchEffects& out, MonotonicTime now) { on_prepare(e, out, now); }
+  void take(ExecuteArrived& e, BranchEffects& out, MonotonicTime now) { on_execute(e, out, now); }
+  void take(Dropped& event, BranchEffects& out, MonotonicTime now);
+  void take(OnePhase& e, BranchEffects& out, MonotonicTime now) { on_one_phase(e, out, now); }
+  void take(Executed& e, BranchEffects& out, MonotonicTime now) { on_executed(e, out, now); }
+  void take(RecordDurable, BranchEffects& out, MonotonicTime now) { on_durable(out, now); }
+  void take(Decided& e, BranchEffects& out, MonotonicTime) { on_decide(e, out); }
+  void take(ReleaseArrived, BranchEffects& out, MonotonicTime now);
+  void take(InquiryAnswered e, BranchEffects&, MonotonicTime) { on_inquiry_answered(e); }
+  void take(OnePhaseInquired& e, BranchEffects& out, MonotonicTime) {
+    on_one_phase_inquiry(e, out);
+  }
+  void take(MemberAsked& e, BranchEffects& out, MonotonicTime) { on_member_asked(e, out); }
+  void take(MemberAnswered& e, BranchEffects& out, MonotonicTime) { on_member_answered(e, out); }
+  void take(MemberReachable, BranchEffects& out, MonotonicTime now);
+  void take(FileFlushed, BranchEffects& out, MonotonicTime) { on_file_flushed(out); }
+  void take(Tick, BranchEffects& out, MonotonicTime now) { on_tick(out, now); }
+  void take(RetryNow, BranchEffects& out, MonotonicTime now);
+
   void on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now);
-  void on_prepare_interactive(const Prepared& event, BranchEffects& out, MonotonicTime now);
-  void on_execute(const ExecuteArrived& event, BranchEffects& out, MonotonicTime now);
-  void on_executed_piece(const Executed& event, BranchEffects& out, MonotonicTime now);
+  void on_prepare_interactive(Prepared& event, BranchEffects& out, MonotonicTime now);
+  void on_execute(ExecuteArrived& event, BranchEffects& out, MonotonicTime now);
+  void on_executed_piece(Executed& event, BranchEffects& out, MonotonicTime now);
   void wake_while_open(MonotonicTime now);
   void on_tick_open(BranchEffects& out, MonotonicTime now);
   void answer_execute(BranchEffects& out);
-  void on_one_phase(const OnePhase& event, BranchEffects& out, MonotonicTime now);
+  void on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now);
   void on_executed(Executed& event, BranchEffects& out, MonotonicTime now);
   void on_durable(BranchEffects& out, MonotonicTime now);
-  void on_decide(const Decided& event, BranchEffects& out);
-  void on_decide_commit(const Decide& message, BranchEffects& out);
-  void on_decide_abort(const Decide& message, BranchEffects& out);
+  void on_decide(Decided& event, BranchEffects& out);
+  void on_decide_commit(AnswerAt ack_at, BranchEffects& out);
+  void on_decide_abort(Decide&& message, BranchEffects& out);
   void on_release(BranchEffects& out);
   void on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& out);
   void on_inquiry_answered(const InquiryAnswered& event);
@@ -216,16 +239,9 @@ class Branch {
   void assert_invariants() const;
 
   BranchSettings settings_;
-  Gtid gtid_;
+  PreparedRecord prepared_;  // as far as it is known; redo from execution until applied
   Kind kind_;
-  CommitProtocol protocol_ = CommitProtocol::kTwoPhase;
   State state_ = State::kExecuting;
-  Member coordinator_;
-  Lsn coordinator_durable_;
-  Priority priority_;
-  std::vector<Member> members_;
-  std::string traceparent_;
-  std::string redo_;                      // from execution until applied
   std::vector<StatementResult> results_;  // kept until over, so that a duplicate gets the same vote
   AbortReason reason_;
   OnePhaseRecord one_phase_;  // key, digest, retention of a one-phase request

@@ -18,15 +18,15 @@ AbortReason lost(std::uint32_t wanted, std::uint32_t held) {
 }
 }  // namespace
 
-void Branch::on_execute(const ExecuteArrived& event, BranchEffects& out, MonotonicTime now) {
-  const auto& message = event.message;
-  coordinator_ = event.coordinator;
+void Branch::on_execute(ExecuteArrived& event, BranchEffects& out, MonotonicTime now) {
+  auto& message = event.message;
+  prepared_.coordinator = std::move(event.coordinator);
   if (!started_) {
     started_ = true;
     interactive_ = true;
-    coordinator_durable_ = event.coordinator_durable;
-    priority_ = message.priority;
-    traceparent_ = message.traceparent;
+    prepared_.coordinator_durable = event.coordinator_durable;
+    prepared_.priority = message.priority;
+    prepared_.traceparent = std::move(message.traceparent);
     if (message.number != 1) return abort_alone(lost(message.number - 1, 0), out);
     state_ = State::kOpen;
   }
@@ -56,19 +56,20 @@ void Branch::on_execute(const ExecuteArrived& event, BranchEffects& out, Monoton
   }
 }
 
-void Branch::on_executed_piece(const Executed& event, BranchEffects& out, MonotonicTime now) {
-  if (event.vote == Vote::kAbort) return abort_alone(event.reason, out);
+void Branch::on_executed_piece(Executed& event, BranchEffects& out, MonotonicTime now) {
+  if (event.vote == Vote::kAbort) return abort_alone(std::move(event.reason), out);
   state_ = State::kOpen;
   attempts_ = 0;
   wake_while_open(now);
-  results_ = event.results;
+  results_ = std::move(event.results);
   answer_execute(out);
 }
 
 // Its ABORT may have been lost: after some silence it asks, and is told when nobody knows it any
 // more.
 void Branch::wake_while_open(MonotonicTime now) {
-  next_wake_ = std::min(*deadline_, now + backoff(settings_.inquiry, attempts_ + 1, gtid_));
+  next_wake_ =
+      std::min(*deadline_, now + backoff(settings_.inquiry, attempts_ + 1, prepared_.gtid));
 }
 
 void Branch::on_tick_open(BranchEffects& out, MonotonicTime now) {
@@ -81,7 +82,7 @@ void Branch::on_tick_open(BranchEffects& out, MonotonicTime now) {
 
 void Branch::answer_execute(BranchEffects& out) {
   ExecuteResult result;
-  result.gtid = gtid_;
+  result.gtid = prepared_.gtid;
   result.number = executed_;
   result.executor = settings_.position;
   if (state_ == State::kAborted) {
@@ -89,11 +90,11 @@ void Branch::answer_execute(BranchEffects& out) {
   } else {
     result.results = results_;
   }
-  out.promise(coordinator_.name, std::move(result));
+  out.promise(prepared_.coordinator.name, std::move(result));
 }
 
-void Branch::on_prepare_interactive(const Prepared& event, BranchEffects& out, MonotonicTime now) {
-  const auto& message = event.message;
+void Branch::on_prepare_interactive(Prepared& event, BranchEffects& out, MonotonicTime now) {
+  auto& message = event.message;
   if (!started_) {  // nothing of it is here: that is a NO, never an empty branch
     started_ = true;
     interactive_ = finishing_ = true;
@@ -103,9 +104,9 @@ void Branch::on_prepare_interactive(const Prepared& event, BranchEffects& out, M
     case State::kOpen:
       finishing_ = true;
       if (message.executed != executed_) return abort_alone(lost(message.executed, executed_), out);
-      coordinator_durable_ = event.coordinator_durable;
-      protocol_ = message.protocol;
-      members_ = message.members;
+      prepared_.coordinator_durable = event.coordinator_durable;
+      prepared_.protocol = message.protocol;
+      prepared_.members = std::move(message.members);
       deadline_ = now + message.time_left;
       next_wake_ = deadline_;
       state_ = State::kExecuting;

@@ -7,14 +7,14 @@ namespace troth::protocol {
 
 MonotonicTime Branch::next_inquiry(MonotonicTime now) const {
   RetryPolicy pace = settings_.inquiry;
-  if (protocol_ == CommitProtocol::kThreePhase)
+  if (prepared_.protocol == CommitProtocol::kThreePhase)
     pace.first = std::min(pace.first, settings_.heartbeat);
-  return now + backoff(pace, std::max<std::uint32_t>(attempts_, 1), gtid_);
+  return now + backoff(pace, std::max<std::uint32_t>(attempts_, 1), prepared_.gtid);
 }
 
 void Branch::ask_members(BranchEffects& out) {
-  if (members_.size() < 2) return;
-  if (!asked_) asked_.emplace(gtid_, settings_.self, members_);
+  if (prepared_.members.size() < 2) return;
+  if (!asked_) asked_.emplace(prepared_.gtid, settings_.self, prepared_.members);
   asked_->ask(out);
 }
 
@@ -23,7 +23,8 @@ void Branch::on_inquiry_answered(const InquiryAnswered& event) {
   if (continuity_not_proven_) return;  // as good as silent: the others are asked
   heard_ = true;
   asked_.reset();
-  if (protocol_ == CommitProtocol::kThreePhase) attempts_ = 0;  // it is alive: keep in touch
+  if (prepared_.protocol == CommitProtocol::kThreePhase)
+    attempts_ = 0;  // it is alive: keep in touch
 }
 
 // Whoever has voted yes decides nothing. Whoever has not may promise never to: that is an abort,
@@ -40,16 +41,19 @@ void Branch::on_member_asked(const MemberAsked& event, BranchEffects& out) {
       [[fallthrough]];
     case State::kAborted:
       refuse_for_ever(out);
-      return out.promise(event.from, Decide{gtid_, Decision::kAbort, {}, reason_});
+      return out.promise(event.from, Decide{prepared_.gtid, Decision::kAbort, {}, reason_});
     case State::kCommitting:
     case State::kCommitted:
-      return out.promise(event.from, Decide{gtid_, Decision::kCommit, AnswerAt::kApplied, {}});
+      return out.promise(event.from,
+                         Decide{prepared_.gtid, Decision::kCommit, AnswerAt::kApplied, {}});
     case State::kPrepared:
-      if (!event.ballot) out.send(event.from, MemberAnswer{gtid_, MemberAnswer::Knows::kPrepared});
+      if (!event.ballot)
+        out.send(event.from, MemberAnswer{prepared_.gtid, MemberAnswer::Knows::kPrepared});
       return;
     case State::kReadOnly:
     case State::kForgotten:
-      if (!event.ballot) out.send(event.from, MemberAnswer{gtid_, MemberAnswer::Knows::kReadOnly});
+      if (!event.ballot)
+        out.send(event.from, MemberAnswer{prepared_.gtid, MemberAnswer::Knows::kReadOnly});
       return;
     case State::kPreparing:  // neither is true yet; it asks again
       return;
@@ -59,7 +63,7 @@ void Branch::on_member_asked(const MemberAsked& event, BranchEffects& out) {
 void Branch::refuse_for_ever(BranchEffects& out) {
   if (refused_) return;
   refused_ = true;
-  out.append = Record(RefusedRecord{gtid_});
+  out.append = Record(RefusedRecord{prepared_.gtid});
 }
 
 void Branch::on_member_answered(const MemberAnswered& event, BranchEffects& out) {

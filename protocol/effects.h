@@ -15,7 +15,8 @@
 namespace troth::protocol {
 
 struct Outgoing {
-  /// `content`: a Message, or what it holds, which is then made in its place.
+  /// `content`: a Message, or what it holds, which is then made in its place, or which of its
+  /// kinds.
   template <class Content>
   Outgoing(const NodeName& receiver, Content&& content)
       : to(receiver), message(std::forward<Content>(content)) {}
@@ -43,6 +44,12 @@ struct EffectsOf {
     static_assert(is_promise_v<std::remove_cvref_t<M>>,
                   "only promises wait for durability: use send()");
     promises.emplace_back(to, std::forward<M>(message));
+  }
+  /// To be filled in, in its place.
+  template <class M>
+  M& promise(const NodeName& to) {
+    static_assert(is_promise_v<M>, "only promises wait for durability: use send()");
+    return std::get<M>(promises.emplace_back(to, std::in_place_type<M>).message);
   }
 };
 

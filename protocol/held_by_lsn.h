@@ -13,7 +13,7 @@ template <class T>
 class HeldByLsn {
  public:
   /// Behind everything that waits for the same LSN or a lower one.
-  void add(Lsn until, T held) {
+  void add(Lsn until, T&& held) {
     auto at = items_.end();
     while (at != items_.begin() && until < std::prev(at)->first) --at;
     items_.emplace(at, until, std::move(held));

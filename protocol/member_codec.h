@@ -16,10 +16,10 @@ inline void put(ByteWriter& out, const Member& m) {
 }
 /// Into an empty one.
 inline void get_member(ByteReader& in, Member& m) {
-  m.name = in.name();
+  in.name(m.name);
   m.log_id = in.log_id();
   m.epoch = {in.u32()};
-  m.address = in.bytes();
+  in.text(m.address);
 }
 inline void get_members(ByteReader& in, std::vector<Member>& members) {
   constexpr std::size_t kUsual = 16;

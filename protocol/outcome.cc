@@ -155,8 +155,8 @@ void encode(ByteWriter& out, const AbortReason& reason) {
 
 void decode(ByteReader& in, AbortReason& reason) {
   reason.code = static_cast<AbortCode>(in.u8());
-  reason.detail = in.bytes();
-  reason.participant = in.name();
+  in.text(reason.detail);
+  in.name(reason.participant);
   reason.statement = static_cast<std::int32_t>(in.signed_varint());
 }
 

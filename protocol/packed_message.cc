@@ -67,7 +67,7 @@ void get(ByteReader& in, Prepare& m) {
   const auto executed = in.varint();
   if (executed > UINT32_MAX) in.fail_here();
   m.executed = static_cast<std::uint32_t>(executed);
-  m.traceparent = in.bytes();
+  in.text(m.traceparent);
   get_members(in, m.members);
   constexpr std::size_t kUsual = 16;
   const auto statements = in.count(3);

@@ -370,17 +370,24 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
 
 }  // namespace
 
-std::string encode(const Record& record) {
-  constexpr std::size_t kUsualBytes = 128;
-  constexpr std::size_t kUsualBytesPrepared = 320;  // besides its redo
-  ByteWriter out;
-  const auto* prepared = std::get_if<PreparedRecord>(&record);
-  out.reserve(prepared == nullptr ? kUsualBytes : kUsualBytesPrepared + prepared->redo.size());
+void encode(const Record& record, ByteWriter& out) {
   const auto* traceparent = traceparent_of(record);
   const bool traced = traceparent != nullptr && !traceparent->empty();
+  out.clear();
   out.u8(traced ? kTracedFormat : kFormat);
   std::visit([&](const auto& r) { body(out, r); }, record);
   if (traced) out.bytes(*traceparent);
+}
+
+void encode(const PreparedRecord& record, ByteWriter& out) {
+  out.clear();
+  out.u8(kFormat);
+  body(out, record);
+}
+
+std::string encode(const Record& record) {
+  ByteWriter out;
+  encode(record, out);
   return out.take();
 }
 

@@ -187,11 +187,15 @@ using Record = std::variant<EpochRecord, PeerRecord, AdoptedRecord, CommitRecord
 
 RecordType type_of(const Record& record);
 std::string encode(const Record& record);
+/// In place of what `out` holds.
+void encode(const Record& record, ByteWriter& out);
+void encode(const PreparedRecord& record, ByteWriter& out);
 /// kCorruption if the payload does not decode exactly; kUnsupported for a record type or format
 /// byte of a newer version.
 Result<Record> decode(std::uint8_t type, std::string_view payload);
 
 /// THE force table: the one place that decides what must be on disk before anything is promised.
 Force force_of(const Record& record);
+Force force_of(const PreparedRecord& record);
 
 }  // namespace troth::protocol

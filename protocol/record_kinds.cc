@@ -80,6 +80,10 @@ RecordType type_of(const Record& record) {
                     record);
 }
 
+Force force_of(const PreparedRecord&) {
+  return Force::kYes;  // before the YES vote
+}
+
 Force force_of(const Record& record) {
   return std::visit(
       Overloaded{
@@ -94,8 +98,8 @@ Force force_of(const Record& record) {
             return Force::kNo;
           },  // losing it costs one more round of COMMIT and acks
           [](const KeyRecord&) { return Force::kNo; },  // durable before its segment goes (HORIZON)
-          [](const HorizonRecord&) { return Force::kYes; },    // before segments are removed
-          [](const PreparedRecord&) { return Force::kYes; },   // before the YES vote
+          [](const HorizonRecord&) { return Force::kYes; },  // before segments are removed
+          [](const PreparedRecord& r) { return force_of(r); },
           [](const CommittedRecord&) { return Force::kYes; },  // before the ack
           [](const AbortedRecord&) { return Force::kNo; },     // presumed abort
           [](const RefusedRecord&) { return Force::kYes; },    // a promise given to others

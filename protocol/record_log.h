@@ -4,8 +4,7 @@
 // hence the wider name.
 
 #include <optional>
-#include <string>
-#include <utility>
+#include <string_view>
 
 #include "base/ids.h"
 #include "protocol/record.h"
@@ -18,11 +17,11 @@ class RecordLog {
   virtual ~RecordLog() = default;
   /// Appends and returns the record's LSN at once. Force::kYes: becomes durable as soon as the disk
   /// allows (group commit).
-  virtual Lsn append(RecordType type, std::string payload, Force force) = 0;
+  virtual Lsn append(RecordType type, std::string_view payload, Force force) = 0;
   /// A record whose promise nobody is kept waiting by: it becomes durable with the next forced one,
   /// or by itself within milliseconds.
-  virtual Lsn append_patiently(RecordType type, std::string payload) {
-    return append(type, std::move(payload), Force::kYes);
+  virtual Lsn append_patiently(RecordType type, std::string_view payload) {
+    return append(type, payload, Force::kYes);
   }
   /// The engine's round is over: what it appended may go to the disk now, together. An
   /// implementation may start earlier; without this call a forced record may wait.

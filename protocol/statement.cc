@@ -57,7 +57,7 @@ void encode(ByteWriter& out, const Statement& statement) {
 }
 
 void decode(ByteReader& in, Statement& statement) {
-  statement.sql = in.bytes();
+  in.text(statement.sql);
   constexpr std::size_t kUsualParams = 16;
   const std::size_t params = in.count(1);
   statement.params.reserve(std::min(params, kUsualParams));

@@ -189,9 +189,14 @@ std::string PeerTable::refusal_of(const NodeName& peer) const {
   return found == refusals_.end() ? "" : found->second;
 }
 
-NodePosition PeerTable::position_of(const NodeName& peer) const {
+const PeerRecord* PeerTable::find(const NodeName& peer) const {
   const auto found = peers_.find(peer);
-  return found == peers_.end() ? NodePosition{} : found->second.position;
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+NodePosition PeerTable::position_of(const NodeName& peer) const {
+  const auto* known = find(peer);
+  return known == nullptr ? NodePosition{} : known->position;
 }
 
 Member PeerTable::member_of(const NodeName& peer) const {

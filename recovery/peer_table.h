@@ -39,6 +39,8 @@ class PeerTable {
   Judgement on_reply(const NodeName& peer, const protocol::HelloReply& reply, Lsn own_durable);
   Judgement on_batch(const protocol::BatchHeader& header);
 
+  /// What is known of a peer; nullptr if it was never met. Valid until anything is learnt.
+  const protocol::PeerRecord* find(const NodeName& peer) const;
   /// Position as last seen; nil log_id if never met.
   protocol::NodePosition position_of(const NodeName& peer) const;
   std::string address_of(const NodeName& peer) const;

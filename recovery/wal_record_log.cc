@@ -2,7 +2,8 @@
 
 namespace troth::recovery {
 
-Lsn WalRecordLog::append(protocol::RecordType type, std::string payload, protocol::Force force) {
+Lsn WalRecordLog::append(protocol::RecordType type, std::string_view payload,
+                         protocol::Force force) {
   const bool forced = force == protocol::Force::kYes;
   const Lsn lsn = log_.append_quietly(static_cast<std::uint8_t>(type), payload,
                                       forced ? wal::Force::kYes : wal::Force::kNo);

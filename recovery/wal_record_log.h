@@ -9,8 +9,8 @@ namespace troth::recovery {
 class WalRecordLog final : public protocol::RecordLog {
  public:
   explicit WalRecordLog(wal::Log& log) : log_(log) {}
-  Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override;
-  Lsn append_patiently(protocol::RecordType type, std::string payload) override {
+  Lsn append(protocol::RecordType type, std::string_view payload, protocol::Force force) override;
+  Lsn append_patiently(protocol::RecordType type, std::string_view payload) override {
     return log_.append_quietly(static_cast<std::uint8_t>(type), payload, wal::Force::kSoon);
   }
   void flush() override;

@@ -37,17 +37,17 @@ MUTATIONS = [
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
         ("participant/engine.cc", "held.promises = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
-         "    if (std::holds_alternative<VoteMessage>(out.message)) send(out.to, out.message);\n"
+         "    if (std::holds_alternative<VoteMessage>(out.message)) send(out.to, Message(out.message));\n"
          "  std::erase_if(effects.promises, [](const auto& out) {\n"
          "    return std::holds_alternative<VoteMessage>(out.message);\n  });\n"
          "  held.promises = std::move(effects.promises);")]),
     ("vote-without-record", "a YES has a PREPARED record", "", [
-        ("protocol/branch.cc", "out.append = Record(std::move(record));  // forced: the vote below waits for it",
-         "static_cast<void>(record);")]),
+        ("protocol/branch.cc", "out.prepared = &prepared_;  // forced: the vote below waits for it",
+         "")]),
     ("ack-before-durable", "an ack leaves after its COMMITTED record is durable", "", [
         ("participant/engine.cc", "held.promises = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
-         "    if (std::holds_alternative<Ack>(out.message)) send(out.to, out.message);\n"
+         "    if (std::holds_alternative<Ack>(out.message)) send(out.to, Message(out.message));\n"
          "  std::erase_if(effects.promises,\n"
          "                [](const auto& out) { return std::holds_alternative<Ack>(out.message); });\n"
          "  held.promises = std::move(effects.promises);")]),
@@ -94,8 +94,8 @@ MUTATIONS = [
         ("participant/lock_table.cc", "own = &holders_.add(owner, own, request, holders_.find(request.resource));",
          "static_cast<void>(request);\n  static_cast<void>(own);")]),
     ("read-locks-freed-at-vote", "read locks are held until every branch has executed", "", [
-        ("protocol/branch.cc", "next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);  // when the RELEASE does not come",
-         "next_wake_ = now + backoff(settings_.inquiry, 1, gtid_);\n      out.job = BranchJob::kDiscard;")]),
+        ("protocol/branch.cc", "now + backoff(settings_.inquiry, 1, prepared_.gtid);  // when the RELEASE does not come",
+         "now + backoff(settings_.inquiry, 1, prepared_.gtid);\n      out.job = BranchJob::kDiscard;")]),
     ("gtid-reused", "every start mints from a new epoch", "", [
         ("recovery/start_up.cc", "const Epoch epoch{previous.value + 1};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
     ("tombstone-missing", "what was refused once is never executed later", "--network hostile", [
@@ -127,7 +127,7 @@ MUTATIONS = [
         ("coordinator/engine.cc", "if (!ends_.empty()) ended_below = std::min(ended_below, ends_.front().second);", "")]),
     ("late-prepare-executed", "a PREPARE that arrives after the end leaves no trace", "", [
         ("participant/engine_messages.cc",
-         'if (ended(message.gtid)) return count("late_duplicates");\n  auto found', "auto found")]),
+         'if (ended(message.gtid)) return count("late_duplicates");\n  const auto found', "const auto found")]),
     ("minority-decides", "only a majority of the members decides a three-phase transaction", "", [
         ("protocol/termination.h", "return members / 2 + 1;", "return members / 2;")]),
     ("ballot-promise-forgotten", "what was promised in a ballot survives a restart", "--network hostile", [
@@ -138,6 +138,6 @@ MUTATIONS = [
          "  if (!ballot) return send(from, Decide{gtid, Decision::kAbort, {}, {}});\n  auto& entry =\n      start_entry(gtid,")]),
     ("prepared-member-refuses", "who has voted yes decides nothing", "", [
         ("protocol/branch_members.cc",
-         "out.send(event.from, MemberAnswer{gtid_, MemberAnswer::Knows::kPrepared});",
-         "out.promise(event.from, Decide{gtid_, Decision::kAbort, {}, {}});")]),
+         "out.send(event.from, MemberAnswer{prepared_.gtid, MemberAnswer::Knows::kPrepared});",
+         "out.promise(event.from, Decide{prepared_.gtid, Decision::kAbort, {}, {}});")]),
 ]

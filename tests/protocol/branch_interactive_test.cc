@@ -20,14 +20,14 @@ Branch::ExecuteArrived execute(std::uint32_t number) {
   message.gtid = kGtid;
   message.number = number;
   message.time_left = std::chrono::seconds(30);
-  return {kCoordinator, message, Member{kCoordinator, {}, {1}, ""}, {}};
+  return {message, Member{kCoordinator, {}, {1}, ""}, {}};
 }
 Branch::Prepared prepare(std::uint32_t executed) {
   Prepare message;
   message.gtid = kGtid;
   message.time_left = std::chrono::seconds(2);
   message.executed = executed;
-  return {kCoordinator, message, Member{kCoordinator, {}, {1}, ""}, {}};
+  return {message, Member{kCoordinator, {}, {1}, ""}, {}};
 }
 Branch::Executed piece(std::int64_t value) {
   return {Vote::kReadOnly, {}, {}, {StatementResult{{"v"}, {{value}}, 0}}};
@@ -74,7 +74,8 @@ TEST_CASE("pieces are executed once each, whatever is repeated, and prepared as 
   CHECK(branch.step(execute(2), kStart).promises.empty());
   const auto prepared = branch.step(Branch::Executed{Vote::kCommit, {}, "redo", {}}, kStart);
   CHECK(vote_of(prepared) == Vote::kCommit);
-  CHECK(std::get<PreparedRecord>(*prepared.append).redo == "redo");
+  REQUIRE(prepared.prepared != nullptr);
+  CHECK(prepared.prepared->redo == "redo");
   branch.step(Branch::RecordDurable{}, kStart);
   CHECK(vote_of(branch.step(prepare(2), kStart)) == Vote::kCommit);
   CHECK(branch.in_doubt());

@@ -21,7 +21,7 @@ Branch::Prepared prepare() {
   Prepare message;
   message.gtid = kGtid;
   message.time_left = std::chrono::seconds(2);
-  return {name("c1"), message, Member{name("c1"), {}, {1}, ""}, {}};
+  return {message, Member{name("c1"), {}, {1}, ""}, {}};
 }
 
 Branch::OnePhase one_phase(AnswerAt answer_at = AnswerAt::kDecided) {
@@ -59,8 +59,10 @@ Branch prepared() {
 TEST_CASE("the yes-vote is a promise of the step that appends PREPARED") {
   auto branch = executing();
   const auto out = branch.step(executed(Vote::kCommit), kStart);
-  REQUIRE(out.append.has_value());
-  CHECK(force_of(*out.append) == Force::kYes);
+  REQUIRE(out.prepared != nullptr);
+  CHECK(force_of(*out.prepared) == Force::kYes);
+  CHECK(out.prepared->redo == "redo");
+  CHECK_FALSE(out.append.has_value());
   CHECK(out.now.empty());
   REQUIRE(out.promises.size() == 1);
   CHECK(std::get<VoteMessage>(out.promises[0].message).vote == Vote::kCommit);

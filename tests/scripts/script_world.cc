@@ -128,7 +128,8 @@ void World::step_coordinator(const TwoPhaseCommit::Event& event) {
 
 void World::step_branch(const std::string& node, const Branch::Event& event) {
   auto& branch = branches_.at(node);
-  auto effects = branch.step(event, now_);
+  auto effects = branch.step(Branch::Event(event), now_);
+  if (effects.prepared != nullptr) effects.append = Record(*effects.prepared);
   const BranchJob job = effects.job;
   carry_out(node, EffectsOf<TransactionOutcome>(std::move(effects)));
   switch (job) {
@@ -216,7 +217,7 @@ void World::at_participant(const Wire& wire) {
   if (const auto* prepare = std::get_if<Prepare>(&wire.message)) {
     if (known == branches_.end())
       branches_.emplace(node, Branch(settings(node), gtid_, Branch::Kind::kTwoPhase));
-    step_branch(node, Branch::Prepared{name("c"), *prepare, Member{name("c"), {}, {1}, ""}, {}});
+    step_branch(node, Branch::Prepared{*prepare, Member{name("c"), {}, {1}, ""}, {}});
   } else if (const auto* decide = std::get_if<Decide>(&wire.message)) {
     if (known == branches_.end()) {
       if (decide->decision == Decision::kCommit)

@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 
 // ---- the log
 
-Lsn SimulatedLog::append(RecordType type, std::string payload, Force force) {
+Lsn SimulatedLog::append(RecordType type, std::string_view payload, Force force) {
   const Lsn lsn = writer_.append(static_cast<std::uint8_t>(type), payload);
   if (force == Force::kYes) {
     plan(world_.between(microseconds(1), microseconds(60)));
@@ -22,7 +22,7 @@ Lsn SimulatedLog::append(RecordType type, std::string payload, Force force) {
   return lsn;
 }
 
-Lsn SimulatedLog::append_patiently(RecordType type, std::string payload) {
+Lsn SimulatedLog::append_patiently(RecordType type, std::string_view payload) {
   const Lsn lsn = writer_.append(static_cast<std::uint8_t>(type), payload);
   world_.after(world_.between(microseconds(1), milliseconds(3)), [self = shared_from_this(), lsn] {
     if (self->durable_ < lsn) self->plan(microseconds(1));

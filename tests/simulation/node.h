@@ -22,8 +22,8 @@ class SimulatedLog final : public protocol::RecordLog,
  public:
   SimulatedLog(World& world, wal::Writer& writer, Duration slowest)
       : world_(world), writer_(writer), slowest_(slowest), durable_(writer.durable()) {}
-  Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override;
-  Lsn append_patiently(protocol::RecordType type, std::string payload) override;
+  Lsn append(protocol::RecordType type, std::string_view payload, protocol::Force force) override;
+  Lsn append_patiently(protocol::RecordType type, std::string_view payload) override;
   Lsn appended() const override { return writer_.appended(); }
   Lsn durable() const override { return durable_; }
   void release_below(Lsn lsn) override { release_ = std::max(release_, lsn); }

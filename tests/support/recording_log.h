@@ -18,14 +18,14 @@ class RecordingLog final : public protocol::RecordLog {
     bool patient = false;  ///< may wait a moment for company
   };
 
-  Lsn append(protocol::RecordType type, std::string payload, protocol::Force force) override {
+  Lsn append(protocol::RecordType type, std::string_view payload, protocol::Force force) override {
     appended_.value += 5 + payload.size();
-    entries.push_back({type, std::move(payload), force, appended_});
+    entries.push_back({type, std::string(payload), force, appended_});
     if (instant) durable_ = appended_;
     return appended_;
   }
-  Lsn append_patiently(protocol::RecordType type, std::string payload) override {
-    const Lsn lsn = append(type, std::move(payload), protocol::Force::kYes);
+  Lsn append_patiently(protocol::RecordType type, std::string_view payload) override {
+    const Lsn lsn = append(type, payload, protocol::Force::kYes);
     entries.back().patient = true;
     return lsn;
   }
