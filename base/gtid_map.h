@@ -1,10 +1,12 @@
 #pragma once
 // What a node knows by gtid, in gtid order. Most are found many times in their short lives: a hash
-// table finds what the map keeps in order.
+// table finds what the map keeps in order. It is one array (linear probing, at most half full):
+// who comes and goes allocates nothing there.
 
+#include <cstddef>
 #include <map>
-#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "base/ids.h"
@@ -31,15 +33,9 @@ class GtidMap {
   const_iterator begin() const { return map_.begin(); }
   const_iterator end() const { return map_.end(); }
 
-  iterator find(const Gtid& gtid) {
-    const auto place = places_.find(gtid);
-    return place == places_.end() ? map_.end() : place->second;
-  }
-  const_iterator find(const Gtid& gtid) const {
-    const auto place = places_.find(gtid);
-    return place == places_.end() ? map_.end() : const_iterator(place->second);
-  }
-  std::size_t count(const Gtid& gtid) const { return places_.count(gtid); }
+  iterator find(const Gtid& gtid) { return places_[place_of(gtid)].at; }
+  const_iterator find(const Gtid& gtid) const { return places_[place_of(gtid)].at; }
+  std::size_t count(const Gtid& gtid) const { return find(gtid) == end() ? 0 : 1; }
   /// It must be there.
   T& at(const Gtid& gtid) {
     const auto found = find(gtid);
@@ -58,21 +54,57 @@ class GtidMap {
   /// Made in its place of `arguments`. Leaves an element that is there already as it is.
   template <class... Arguments>
   std::pair<iterator, bool> emplace(const Gtid& gtid, Arguments&&... arguments) {
-    const auto [place, added] = places_.try_emplace(gtid);
+    if (const auto known = find(gtid); known != end()) return {known, false};
     // Nearly all come in ascending order.
-    if (added)
-      place->second = map_.try_emplace(map_.end(), gtid, std::forward<Arguments>(arguments)...);
-    return {place->second, added};
+    const auto made = map_.try_emplace(map_.end(), gtid, std::forward<Arguments>(arguments)...);
+    if (2 * map_.size() > places_.size()) {
+      spread();
+    } else {
+      places_[place_of(gtid)] = {gtid, made};
+    }
+    return {made, true};
   }
   /// The element behind it.
   iterator erase(iterator at) {
-    places_.erase(at->first);
+    vacate(place_of(at->first));
     return map_.erase(at);
   }
 
  private:
+  struct Place {
+    Gtid gtid;
+    iterator at;  // map_.end(): nobody is here
+  };
+  std::size_t home_of(const Gtid& gtid) const {
+    return std::hash<Gtid>{}(gtid) & (places_.size() - 1);
+  }
+  std::size_t behind(std::size_t place) const { return (place + 1) & (places_.size() - 1); }
+  bool is_free(std::size_t place) const { return places_[place].at == map_.end(); }
+  /// Where it is, or the free place where it would be.
+  std::size_t place_of(const Gtid& gtid) const {
+    auto place = home_of(gtid);
+    while (!is_free(place) && places_[place].gtid != gtid) place = behind(place);
+    return place;
+  }
+  /// Whoever would no longer be found because of the gap moves into it.
+  void vacate(std::size_t gap) {
+    const auto mask = places_.size() - 1;
+    for (auto next = behind(gap); !is_free(next); next = behind(next)) {
+      const auto from_home = (next - home_of(places_[next].gtid)) & mask;
+      if (from_home < ((next - gap) & mask)) continue;
+      places_[gap] = places_[next];
+      gap = next;
+    }
+    places_[gap].at = map_.end();
+  }
+  void spread() {
+    places_.assign(2 * places_.size(), {Gtid(), map_.end()});
+    for (auto at = map_.begin(); at != map_.end(); ++at)
+      places_[place_of(at->first)] = {at->first, at};
+  }
+
   Map map_;
-  std::unordered_map<Gtid, iterator> places_;
+  std::vector<Place> places_{16, Place{Gtid(), map_.end()}};  // a power of two of them
 };
 
 }  // namespace troth

@@ -185,9 +185,7 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
         TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);
         request.statements = std::move(*statements);
       }
-      constexpr std::size_t kShown = 100;
-      for (const auto& statement : request.statements)
-        if (entry.sql.size() < kShown) entry.sql.push_back(statement.sql);
+      entry.sql = sql_texts_.add(entry.sql, request.statements);
       entry.executing = true;
       ++jobs_out_;
       worker_.post(ExecuteJob{std::move(request)});

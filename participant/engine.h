@@ -26,6 +26,7 @@
 #include "base/logging.h"
 #include "base/timer_heap.h"
 #include "base/trace.h"
+#include "participant/sql_texts.h"
 #include "participant/worker_port.h"
 #include "protocol/branch.h"
 #include "protocol/held_by_lsn.h"
@@ -145,7 +146,7 @@ class Engine {
     bool recovered = false;                 // known from an earlier start
     MonotonicTime since;
     LocalDone done;
-    std::vector<std::string> sql;
+    SqlTexts::List sql;
     std::array<std::pair<MonotonicTime, protocol::Branch::State>, 6> steps;  // its first ones
     std::size_t steps_taken = 0;
   };
@@ -282,6 +283,7 @@ class Engine {
   ByteWriter encoded_;                        // the record that is being appended
   protocol::AdoptedRecord adopted_;
   GtidMap<Entry> branches_;
+  SqlTexts sql_texts_;
   std::map<CoordinatorTag, Gtid> ended_below_;
   std::map<CoordinatorTag, Gtid> horizon_logged_;  // of those, what the log says
   std::unordered_map<std::string, Key> keys_;

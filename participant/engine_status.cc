@@ -268,7 +268,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   branch.state = detail.summary.state;
   branch.vote = vote_of(*entry);
   branch.attempts = detail.summary.attempts;
-  branch.statements = entry->sql;
+  if (entry->sql) branch.statements = *entry->sql;
   detail.branches.push_back(std::move(branch));
   detail.revision = revision_of(*entry);
   detail.events = timeline(*entry);

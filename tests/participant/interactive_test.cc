@@ -138,3 +138,33 @@ TEST_CASE("the first statement may be refused like any other work") {
   CHECK(world.transport.last<ExecuteResult>().reason.code == AbortCode::kBusy);
   CHECK(world.worker.names() == "");
 }
+
+TEST_CASE("every branch shows what itself has executed, whatever it shares with others") {
+  EngineWorld world;
+  using Texts = std::vector<std::string>;
+  const auto shown = [&](const Gtid& gtid) {
+    return world.engine->show(gtid.text(), world.now())->branches.at(0).statements;
+  };
+  const auto prepare = [&](std::uint64_t sequence, const Texts& texts) {
+    auto message = world.prepare(world.two_phase(sequence));
+    message.statements.clear();
+    for (const auto& text : texts) message.statements.push_back({text, {}, {}});
+    world.deliver(message);
+    return message.gtid;
+  };
+  const Texts one{"UPDATE t SET v = 1"}, two{"UPDATE t SET v = 1", "DELETE FROM t"};
+  const auto first = prepare(1, one), same = prepare(2, one), longer = prepare(3, two);
+  const auto many = prepare(4, Texts(130, "SELECT 1")),
+             large = prepare(5, {Texts{std::string(5000, 'x')}});
+  const auto open = world.two_phase(6);
+  world.deliver(execute(open, 1));
+  world.executed(open, Vote::kReadOnly);
+  world.deliver(execute(open, 2));
+  CHECK(shown(first) == one);
+  CHECK(shown(same) == one);
+  CHECK(shown(longer) == two);
+  CHECK(shown(many) == Texts(100, "SELECT 1"));
+  CHECK(shown(large).at(0).size() == 5000);
+  CHECK(shown(open) == Texts(2, "UPDATE t SET v = 1"));
+  CHECK(shown(prepare(7, one)) == one);
+}
