@@ -4,6 +4,8 @@ namespace troth::participant {
 
 namespace {
 
+constexpr std::size_t kSpare = 4096, kShortKey = 64;
+
 bool writes(LockMode mode) {
   return mode == LockMode::kIX || mode == LockMode::kSIX || mode == LockMode::kX;
 }
@@ -65,21 +67,22 @@ LockHolders::Owned& LockHolders::add(const Gtid& owner, Owned* own, const LockRe
                                      LockHead* head) {
   const Gtid* named = own == nullptr || own->empty() ? nullptr : own->front().owner;
   if (named == nullptr) {
-    const auto at = owned_.try_emplace(owner).first;
-    own = &at->second;
-    named = &at->first;
+    auto& at = new_owner(owner);
+    own = &at.second;
+    named = &at.first;
   }
   if (head == nullptr) {
-    const auto at = heads_.try_emplace(request.resource).first;
-    head = &at->second;
-    head->resource = &at->first;
+    head = &new_head(request.resource);
   } else if (auto* grant = own_grant(*head, *own)) {
     --head->count(grant->mode);
     grant->mode = combined(grant->mode, request.mode);
     ++head->count(grant->mode);
     return *own;
   }
-  auto& grant = own->emplace_back(Grant{named, head, request.mode, nullptr, head->first});
+  if (spare_grants_.empty()) spare_grants_.emplace_back();
+  own->splice(own->end(), spare_grants_, spare_grants_.begin());
+  auto& grant = own->back();
+  grant = {named, head, request.mode, nullptr, head->first};
   if (head->first != nullptr) head->first->previous = &grant;
   head->first = &grant;
   ++head->count(request.mode);
@@ -96,10 +99,39 @@ void LockHolders::release(const Gtid& owner, std::vector<LockRequest>* freed) {
     --head.count(grant.mode);
     (grant.previous == nullptr ? head.first : grant.previous->next) = grant.next;
     if (grant.next != nullptr) grant.next->previous = grant.previous;
-    if (head.first == nullptr) heads_.erase(heads_.find(*head.resource));
+    if (head.first != nullptr) continue;
+    auto node = heads_.extract(heads_.find(*head.resource));
+    if (spare_heads_.size() < kSpare && node.key().key.capacity() <= kShortKey)
+      spare_heads_.push_back(std::move(node));
   }
   size_ -= found->second.size();
-  owned_.erase(found);
+  if (spare_grants_.size() + found->second.size() <= kSpare)
+    spare_grants_.splice(spare_grants_.end(), found->second);
+  found->second.clear();
+  auto node = owned_.extract(found);
+  if (spare_owners_.size() < kSpare) spare_owners_.push_back(std::move(node));
+}
+
+LockHead& LockHolders::new_head(const Resource& resource) {
+  auto at = heads_.end();
+  if (spare_heads_.empty()) {
+    at = heads_.try_emplace(resource).first;
+  } else {
+    auto node = std::move(spare_heads_.back());
+    spare_heads_.pop_back();
+    node.key() = resource;
+    at = heads_.insert(std::move(node)).position;
+  }
+  at->second.resource = &at->first;
+  return at->second;
+}
+
+LockHolders::Owners::value_type& LockHolders::new_owner(const Gtid& owner) {
+  if (spare_owners_.empty()) return *owned_.try_emplace(owner).first;
+  auto node = std::move(spare_owners_.back());
+  spare_owners_.pop_back();
+  node.key() = owner;
+  return *owned_.insert(std::move(node)).position;
 }
 
 std::vector<LockRequest> LockHolders::held(const Gtid& owner) const {

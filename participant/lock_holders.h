@@ -90,9 +90,20 @@ class LockHolders {
   std::size_t size() const { return size_; }
 
  private:
-  std::unordered_map<Resource, LockHead, ResourceHash> heads_;
-  std::unordered_map<Gtid, Owned> owned_;
+  using Heads = std::unordered_map<Resource, LockHead, ResourceHash>;
+  using Owners = std::unordered_map<Gtid, Owned>;
+
+  LockHead& new_head(const Resource& resource);
+  Owners::value_type& new_owner(const Gtid& owner);
+
+  Heads heads_;
+  Owners owned_;
   std::size_t size_ = 0;
+  // Of locks that have ended, for the next ones: nothing is allocated while their number is the
+  // same.
+  std::vector<Heads::node_type> spare_heads_;
+  std::vector<Owners::node_type> spare_owners_;
+  Owned spare_grants_;
 };
 
 }  // namespace troth::participant
