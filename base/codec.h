@@ -42,6 +42,8 @@ class ByteWriter {
     varint(v.size());
     append(v.data(), v.size());
   }
+  /// What another writer has written.
+  void raw(std::string_view v) { append(v.data(), v.size()); }
   void gtid(const Gtid& g) {
     u64(g.high());
     u64(g.low());

@@ -1,5 +1,7 @@
 #include <charconv>
 #include <cmath>
+#include <iterator>
+#include <limits>
 
 #include "participant/sqlite/schema.h"
 
@@ -49,11 +51,16 @@ std::string tagged(char tag, std::string_view bytes) {
   return out;
 }
 
+std::string canonical_integer(std::int64_t value) {
+  char bytes[1 + std::numeric_limits<std::int64_t>::digits10 + 2] = {'i'};  // 19 digits and a sign
+  return {bytes, std::to_chars(bytes + 1, std::end(bytes), value).ptr};
+}
+
 std::string canonical_real(double value) {
   // SQLite compares integers and reals exactly, so every whole REAL in the range is that integer.
   constexpr double kBeyondIntegers = 9223372036854775808.0;  // 2^63
   if (std::trunc(value) == value && std::fabs(value) < kBeyondIntegers)
-    return tagged('i', std::to_string(static_cast<std::int64_t>(value)));
+    return canonical_integer(static_cast<std::int64_t>(value));
   ByteWriter out;
   out.f64(value);
   return tagged('r', out.view());
@@ -81,7 +88,7 @@ std::optional<std::string> canonical(const Value& value, Affinity affinity, Coll
     if (affinity == Affinity::kText)
       return tagged('t', folded(std::to_string(*integer), collation));
     if (affinity == Affinity::kReal) return canonical_real(static_cast<double>(*integer));
-    return tagged('i', std::to_string(*integer));
+    return canonical_integer(*integer);
   }
   if (const auto* real = std::get_if<double>(&value)) {
     if (affinity == Affinity::kText)

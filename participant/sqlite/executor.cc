@@ -43,13 +43,15 @@ int Executor::progress(void* self) {
   return executor->clock_.now() >= executor->interrupt_at_ ? 1 : 0;
 }
 
-CachedStatement& Executor::lookup(const std::string& sql) {
-  if (last_ != nullptr && last_->first == sql) return last_->second;
+Executor::Cache::value_type* Executor::find(const std::string& sql) {
+  if (last_ != nullptr && last_->first == sql) return last_;
   const auto found = cache_.find(sql);
-  if (found != cache_.end()) {
-    last_ = &*found;
-    return found->second;
-  }
+  if (found == cache_.end()) return nullptr;
+  return last_ = &*found;
+}
+
+CachedStatement& Executor::lookup(const std::string& sql) {
+  if (auto* known = find(sql)) return known->second;
   if (cache_.size() >= kMaxCachedStatements || cached_text_ > kMaxCachedText) {
     last_ = nullptr;
     cache_.clear();
@@ -69,11 +71,11 @@ CachedStatement& Executor::lookup(const std::string& sql) {
   return cache_.emplace(sql, std::move(entry)).first->second;
 }
 
-bool Executor::is_quick(const std::vector<protocol::Statement>& statements) const {
+bool Executor::is_quick(const std::vector<protocol::Statement>& statements) {
   return std::all_of(statements.begin(), statements.end(), [&](const auto& statement) {
-    const auto found = cache_.find(statement.sql);
+    const auto* known = find(statement.sql);
     // What it took last says nothing about other parameters, unless it cannot take long.
-    return found != cache_.end() && found->second.quick && found->second.info.quick;
+    return known != nullptr && known->second.quick && known->second.info.quick;
   });
 }
 
@@ -82,6 +84,7 @@ Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& stat
                                     const PendingInserts& pending) {
   constexpr Duration kQuick = std::chrono::microseconds(200);
   const auto began = clock_.now();
+  interrupt_at_ = began + options_.statement_time_limit;
   auto ran = run_and_take_out(statements, before, complete, pending);
   const bool quick = clock_.now() - began < kQuick;
   for (const auto& statement : statements) lookup(statement.sql).quick = quick;
@@ -100,7 +103,7 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<protocol::Sta
   }
   const auto command = [&](PreparedStatement& stmt, const char* what) -> Status {
     const int rc = stmt.step();
-    stmt.reset();
+    sqlite3_reset(stmt.get());
     if (rc != SQLITE_DONE) return fail(error_of(db.get(), what));
     return {};
   };
@@ -157,7 +160,6 @@ bool Executor::overlay(const std::vector<protocol::Statement>& statements, const
 void Executor::run_statements(const std::vector<protocol::Statement>& statements,
                               const Before& before, bool complete, Ran& ran) {
   sqlite3* db = database_.connection().get();
-  interrupt_at_ = clock_.now() + options_.statement_time_limit;
   sqlite3_progress_handler(db, kProgressInstructions, &Executor::progress, this);
   sqlite3_set_last_insert_rowid(db, 0);
   capture_.begin(options_.max_redo_bytes, before.captured_bytes);
@@ -175,6 +177,7 @@ void Executor::run_statements(const std::vector<protocol::Statement>& statements
 
 // SQLite tells whether, not how many.
 bool Executor::foreign_keys_violated() const {
+  if (!schema_.has_foreign_keys()) return false;
   int violated = 0;
   int unused = 0;
   sqlite3_db_status(database_.connection().get(), SQLITE_DBSTATUS_DEFERRED_FKS, &violated, &unused,

@@ -35,7 +35,7 @@ class Executor {
   /// The analysed and compiled statement; its refusal is in the info.
   CachedStatement& lookup(const std::string& sql);
   /// Both have run before, and their branch was quick.
-  bool is_quick(const std::vector<protocol::Statement>& statements) const;
+  bool is_quick(const std::vector<protocol::Statement>& statements);
 
   struct Ran {
     protocol::AbortReason failure;  ///< code != kNone: the branch cannot go on
@@ -55,6 +55,9 @@ class Executor {
                   bool complete, const PendingInserts& pending);
 
  private:
+  using Cache = std::unordered_map<std::string, CachedStatement>;
+
+  Cache::value_type* find(const std::string& sql);
   Result<Ran> run_and_take_out(const std::vector<protocol::Statement>& statements,
                                const Before& before, bool complete, const PendingInserts& pending);
   Status put_in_place(const std::vector<protocol::Statement>& statements, const Before& before,
@@ -79,8 +82,8 @@ class Executor {
   const SqliteOptions& options_;
   const Clock& clock_;
   MonotonicTime interrupt_at_;
-  std::unordered_map<std::string, CachedStatement> cache_;
-  std::pair<const std::string, CachedStatement>* last_ = nullptr;  // what lookup() found last
+  Cache cache_;
+  Cache::value_type* last_ = nullptr;  // what find() found last
   std::size_t cached_text_ = 0;
   // Rows of other branches, in place for automatic ids; their parents need not be.
   std::vector<RowOp> overlaid_;

@@ -129,12 +129,7 @@ std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operatio
     if (std::find(tables.begin(), tables.end(), op.table) == tables.end())
       tables.push_back(op.table);
   out.varint(tables.size());
-  for (const auto number : tables) {
-    const auto& table = schema.table(number);
-    out.bytes(table.name);
-    out.varint(table.columns.size());
-    for (const auto& column : table.columns) out.bytes(column.name);
-  }
+  for (const auto number : tables) out.raw(schema.table(number).in_redo);
   out.varint(operations.size());
   for (const auto& op : operations) {
     out.u8(static_cast<std::uint8_t>(op.kind));
@@ -189,18 +184,34 @@ Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
   return redo;
 }
 
+namespace {
+
+// The locks of the old row are then among those of the new one.
+bool same_keys(const TableInfo& table, const RowOp& update) {
+  return update.old_rowid == update.new_rowid &&
+         std::all_of(table.unique.begin(), table.unique.end(), [&](const IndexInfo& index) {
+           return index.expression ||
+                  std::all_of(index.columns.begin(), index.columns.end(), [&](int column) {
+                    const auto at = static_cast<std::size_t>(column);
+                    return update.old_row[at] == update.new_row[at];
+                  });
+         });
+}
+
+}  // namespace
+
 std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>& operations) {
   std::vector<LockRequest> out;
   constexpr std::size_t kUsual = 4;
   out.reserve(kUsual);
   for (const auto& op : operations) {
     const auto& table = schema.table(op.table);
-    if (op.kind != RowOpKind::kInsert)
+    if (op.kind == RowOpKind::kDelete || (op.kind == RowOpKind::kUpdate && !same_keys(table, op)))
       schema.locks_for_row(table, op.old_rowid, op.old_row, false, out);
     if (op.kind != RowOpKind::kDelete)
       schema.locks_for_row(table, op.new_rowid, op.new_row, true, out);
   }
-  if (operations.size() == 1) drop_repeated(out);  // the old row and the new one are mostly alike
+  if (operations.size() == 1) drop_repeated(out);
   return out;
 }
 
@@ -210,7 +221,6 @@ Capture::Capture(sqlite3* db, const Schema& schema) : schema_(schema) {
 
 void Capture::begin(std::uint64_t max_bytes, std::uint64_t used) {
   operations_.clear();
-  last_name_.clear();  // the schema may have changed since
   bytes_ = used;
   max_bytes_ = max_bytes;
   failure_ = {};

@@ -43,6 +43,8 @@ class Capture {
   Capture(sqlite3* db, const Schema& schema);
   /// `used`: what the branch captured earlier; it counts towards the limit.
   void begin(std::uint64_t max_bytes, std::uint64_t used = 0);
+  /// To be called whenever the schema is loaded anew.
+  void schema_changed() { last_name_.clear(); }
   /// Until resume() nothing is noted.
   void pause() { active_ = false; }
   void resume() { active_ = true; }

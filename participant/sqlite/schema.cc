@@ -45,6 +45,14 @@ Collation collation_of(const std::string& name) {
   return Collation::kCustom;
 }
 
+std::string encoded(const TableInfo& table) {
+  ByteWriter out;
+  out.bytes(table.name);
+  out.varint(table.columns.size());
+  for (const auto& column : table.columns) out.bytes(column.name);
+  return out.take();
+}
+
 Status load_columns(Connection& db, OlderRows& older, TableInfo& table) {
   TROTH_ASSIGN_OR_RETURN(
       auto rows,
@@ -210,6 +218,7 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
   for (auto& table : schema.tables_) {
     if (table.is_virtual || table.is_gone) continue;
     TROTH_TRY(load_columns(db, older, table));
+    table.in_redo = encoded(table);
     TROTH_TRY(load_indexes(db, table));
     TROTH_TRY(load_foreign_keys(db, table));
     schema.has_foreign_keys_ |= !table.foreign_keys.empty();

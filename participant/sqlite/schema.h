@@ -68,6 +68,7 @@ struct TableInfo {
   bool is_gone = false;    ///< was dropped since the start; keeps its number
   bool has_triggers = false;
   bool reaches_deleting_trigger = false;  ///< perhaps: through triggers or foreign key actions
+  std::string in_redo;                    ///< name and columns, as encode_redo() writes them
 };
 
 struct RootPage {

@@ -71,6 +71,7 @@ Status SqliteResourceManager::prepare_to_work() {
 Status SqliteResourceManager::reload() {
   auto& db = database_->connection();
   TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db, &schema_));
+  capture_->schema_changed();
   ++generation_;
   TROTH_TRY(prepare_to_work());
   // The outer transaction may have begun when there was none.
@@ -182,15 +183,15 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
   for (std::size_t i = 0; i < branch.request.statements.size(); ++i) {
     const auto& statement = branch.request.statements[i];
     const auto& info = executor_->lookup(statement.sql).info;
+    const bool all_given = statement.params.size() == static_cast<std::size_t>(info.parameters);
+    if (info.refusal.code == AbortCode::kNone && all_given) continue;
     auto reason = info.refusal;
-    if (reason.code == AbortCode::kNone &&
-        statement.params.size() != static_cast<std::size_t>(info.parameters))
+    if (reason.code == AbortCode::kNone)
       reason = {AbortCode::kParameterCount,
                 fmt::format("the statement takes {} parameters, {} were given", info.parameters,
                             statement.params.size()),
                 {},
                 -1};
-    if (reason.code == AbortCode::kNone) continue;
     reason.statement = static_cast<std::int32_t>(i);
     refuse_vote(gtid, std::move(reason), events);
     return true;
@@ -209,6 +210,7 @@ bool SqliteResourceManager::changes_schema(const Branch& branch) {
 std::vector<LockRequest> SqliteResourceManager::locks_needed(const Branch& branch) {
   if (branch.change) return branch.change->locks;
   std::vector<LockRequest> wanted;
+  wanted.reserve(2 * branch.request.statements.size());  // mostly a table and a row
   for (const auto& statement : branch.request.statements)
     locks_before_execution(schema_, executor_->lookup(statement.sql).info, statement.params,
                            wanted);

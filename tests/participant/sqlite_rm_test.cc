@@ -364,6 +364,29 @@ TEST_CASE("keys that SQLite finds equal conflict") {
   }
 }
 
+TEST_CASE("an undecided update keeps readers from every key the row has, old and new") {
+  const char* table = "CREATE TABLE t(id INTEGER PRIMARY KEY, u TEXT UNIQUE, v)";
+  const auto waits_for = [&](const char* update, const char* read) {
+    SqliteWorld w(table);
+    w.commit("INSERT INTO t VALUES(1, 'old', 0)");
+    const auto writer = w.start(update);
+    REQUIRE(w.votes_commit(writer));
+    const auto reader = w.start(read);
+    const bool waits = w.waits(reader);
+    w.apply(writer);
+    CHECK_FALSE(w.waits(reader));
+    return waits;
+  };
+  for (const char* read : {"SELECT v FROM t WHERE id=1", "SELECT v FROM t WHERE u='old'"}) {
+    CHECK(waits_for("UPDATE t SET v=1 WHERE id=1", read));
+    CHECK(waits_for("UPDATE t SET u='new' WHERE id=1", read));
+    CHECK(waits_for("UPDATE t SET id=2 WHERE id=1", read));
+  }
+  CHECK(waits_for("UPDATE t SET u='new' WHERE id=1", "SELECT v FROM t WHERE u='new'"));
+  CHECK(waits_for("UPDATE t SET id=2 WHERE id=1", "SELECT v FROM t WHERE id=2"));
+  CHECK_FALSE(waits_for("UPDATE t SET v=1 WHERE id=1", "SELECT v FROM t WHERE id=2"));
+}
+
 TEST_CASE("limits: the branch fails by name and the rest goes on") {
   SqliteOptions options;
   options.max_redo_bytes = 1 << 16;
