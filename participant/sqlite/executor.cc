@@ -79,6 +79,11 @@ bool Executor::is_quick(const std::vector<protocol::Statement>& statements) {
   });
 }
 
+bool Executor::only_reads(const std::vector<protocol::Statement>& statements) {
+  return std::none_of(statements.begin(), statements.end(),
+                      [&](const auto& statement) { return lookup(statement.sql).info.writes; });
+}
+
 Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& statements,
                                     const Before& before, bool complete,
                                     const PendingInserts& pending) {
@@ -107,6 +112,10 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<protocol::Sta
     if (rc != SQLITE_DONE) return fail(error_of(db.get(), what));
     return {};
   };
+  if (before.operations.empty() && only_reads(statements)) {
+    run_statements(statements, before, complete, ran);
+    return ran;  // there is nothing to be taken out
+  }
   TROTH_TRY(command(savepoint_, "SAVEPOINT"));
   TROTH_TRY(put_in_place(statements, before, pending, ran));
   if (ran.failure.code == AbortCode::kNone) run_statements(statements, before, complete, ran);

@@ -58,6 +58,7 @@ class Executor {
   using Cache = std::unordered_map<std::string, CachedStatement>;
 
   Cache::value_type* find(const std::string& sql);
+  bool only_reads(const std::vector<protocol::Statement>& statements);
   Result<Ran> run_and_take_out(const std::vector<protocol::Statement>& statements,
                                const Before& before, bool complete, const PendingInserts& pending);
   Status put_in_place(const std::vector<protocol::Statement>& statements, const Before& before,
