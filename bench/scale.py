@@ -99,7 +99,8 @@ def by_idle_clients(options):
 def by_records(options):
     """Runs until the logs hold that many records each, kills every daemon and starts them again."""
     for share in (0.01, 0.1, 1):
-        seconds = max(1.0, options.records * share / 2 / options.rate)
+        # Longer than the last rate says: with larger logs it may be lower.
+        seconds = max(1.0, 1.2 * options.records * share / 2 / options.rate)
         result = bench(options, "--local", "--in-flight", 512, "--segment-bytes", "1GiB" if share == 1 else "256MiB", "--seconds", f"{int(seconds * 1000)}ms",
                        workload="recovery")
         for node in result["recovery"]:
