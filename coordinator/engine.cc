@@ -77,6 +77,7 @@ void Engine::step(Transaction& txn, TwoPhaseCommit::Event&& event, Now now) {
   if (effects.append && type_of(*effects.append) == RecordType::kEnd)
     TROTH_FAILPOINT("coordinator.acks.all_in");
   schedule(txn, gtid, machine.next_wake());
+  if (!effects.prepares.empty()) send_prepares(gtid, txn, effects.prepares, now);
   const bool ended = machine.state() == TwoPhaseCommit::State::kEnded;
   carry_out(txn, std::move(effects), now);
   if (ended) finish(gtid, now);
@@ -93,20 +94,13 @@ void Engine::step(Transaction& txn, const OnePhaseCommit::Event& event, Now now)
   if (ended) finish(gtid, now);
 }
 
-void Engine::carry_out(Transaction& txn, CommitEffects&& effects, Now now) {
+void Engine::carry_out(Transaction& txn, EffectsOf<TransactionOutcome>&& effects, Now now) {
   const Gtid gtid = std::visit([](const auto& m) { return m.gtid(); }, txn.machine);
   if (effects.alarm) alarm(*effects.alarm, gtid);
-  bool first_prepare = true;
-  bool prepares = false;
   for (auto& out : effects.now) {
-    const bool prepare = std::holds_alternative<Prepare>(out.message);
     if (options_.spans != nullptr) begin_call(gtid, &txn, out, now);
     send(out.to, std::move(out.message));
-    if (!prepare) continue;
-    prepares = true;
-    if (std::exchange(first_prepare, false)) SENT_FAILPOINT("coordinator.prepare.sent_one");
   }
-  if (prepares) SENT_FAILPOINT("coordinator.prepare.sent_all");
   std::optional<RecordType> forced;
   if (effects.append) {
     const auto type = type_of(*effects.append);
@@ -300,6 +294,23 @@ void Engine::send(const NodeName& to, Message&& message) {
   if (stopped_) return;
   count("messages_sent");
   transport_.send(to, std::move(message));
+}
+
+void Engine::send_prepares(const Gtid& gtid, const Transaction& txn,
+                           const std::vector<PrepareTo>& prepares, Now now) {
+  if (stopped_) return;
+  count("messages_sent", prepares.size());
+  for (const auto& [to, prepare] : prepares) {
+    if (options_.spans == nullptr) {
+      transport_.send_prepare(to, prepare);
+    } else {
+      Outgoing out(to, prepare.message());
+      begin_call(gtid, &txn, out, now);
+      transport_.send(to, std::move(out.message));
+    }
+    if (&to == &prepares.front().to) SENT_FAILPOINT("coordinator.prepare.sent_one");
+  }
+  SENT_FAILPOINT("coordinator.prepare.sent_all");
 }
 
 void Engine::append(const Record& record) {

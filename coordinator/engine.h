@@ -289,7 +289,8 @@ class Engine {
 
   void step(Transaction& txn, protocol::TwoPhaseCommit::Event&& event, Now now);
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
-  void carry_out(Transaction& txn, protocol::CommitEffects&& effects, Now now);
+  void carry_out(Transaction& txn, protocol::EffectsOf<protocol::TransactionOutcome>&& effects,
+                 Now now);
   void release(Held&& held, Now now);
   void answer(const Gtid& gtid, protocol::TransactionOutcome&& outcome, Now now);
   void finish(const Gtid& gtid, Now now);
@@ -311,6 +312,8 @@ class Engine {
   void remember(const protocol::TransactionOutcome& outcome, MonotonicTime now);
   static std::string kept_comment(const std::string& comment);
   void send(const NodeName& to, protocol::Message&& message);
+  void send_prepares(const Gtid& gtid, const Transaction& txn,
+                     const std::vector<protocol::PrepareTo>& prepares, Now now);
   void publish();
   /// Nobody else would be served sooner if another thread forced the log, or only a little.
   bool may_force_here() const {

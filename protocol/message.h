@@ -51,6 +51,21 @@ struct Prepare {
   /// Interactive: how many EXECUTEs the branch must hold, instead of statements. 0 = one-shot.
   std::uint32_t executed = 0;
 };
+/// A PREPARE as the machine of its transaction holds it: whoever writes it down at once copies
+/// nothing. Good until the machine's next step.
+struct PrepareView {
+  Gtid gtid;
+  CommitProtocol protocol;
+  Priority priority;
+  Duration time_left;
+  const std::vector<Statement>& statements;
+  const std::vector<Member>& members;
+  const std::string& traceparent;
+  std::uint32_t executed;
+  Prepare message() const {
+    return {gtid, protocol, priority, time_left, statements, members, traceparent, executed};
+  }
+};
 /// Interactive: the next statements of a branch, which stays open. Number 1 opens it. A repetition
 /// is answered with the same result.
 struct Execute {

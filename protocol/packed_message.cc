@@ -45,7 +45,7 @@ void get(ByteReader& in, StatementResult& result) {
   result.changes = in.signed_varint();
 }
 
-void body(ByteWriter& out, const Prepare& m) {
+void body(ByteWriter& out, const PrepareView& m) {
   put(out, m.protocol);
   out.signed_varint(m.priority.start_unix_ms);
   out.gtid(m.priority.gtid);
@@ -56,6 +56,10 @@ void body(ByteWriter& out, const Prepare& m) {
   for (const auto& member : m.members) put(out, member);
   out.varint(m.statements.size());
   for (const auto& statement : m.statements) encode(out, statement);
+}
+void body(ByteWriter& out, const Prepare& m) {
+  body(out, PrepareView{m.gtid, m.protocol, m.priority, m.time_left, m.statements, m.members,
+                        m.traceparent, m.executed});
 }
 void get(ByteReader& in, Prepare& m) {
   m.protocol = get_enum(in, CommitProtocol::kOnePhase, CommitProtocol::kThreePhase);
@@ -125,6 +129,10 @@ void get(ByteReader& in, const Gtid& gtid, Message& message) {
 bool is_packable(const Message& message) {
   return std::holds_alternative<Prepare>(message) || std::holds_alternative<VoteMessage>(message) ||
          std::holds_alternative<Decide>(message) || std::holds_alternative<Ack>(message);
+}
+
+void pack(ByteWriter& out, const PrepareView& prepare) {
+  put(out, Kind::kPrepare, prepare);
 }
 
 void pack(ByteWriter& out, const Message& message) {

@@ -16,6 +16,7 @@ namespace troth::protocol {
 bool is_packable(const Message& message);
 /// Appends one packable message.
 void pack(ByteWriter& out, const Message& message);
+void pack(ByteWriter& out, const PrepareView& prepare);
 /// kCorruption says what does not fit; `message` is nothing to go by then.
 Status unpack(std::string_view packed, Message& message);
 

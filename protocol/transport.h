@@ -40,6 +40,10 @@ class Transport {
   /// Queues `message` for `peer`. A full or missing link drops it (and counts): the machines
   /// re-send what they need.
   virtual void send(const NodeName& peer, Message&& message) = 0;
+  /// The same for a message that need not be made first.
+  virtual void send_prepare(const NodeName& peer, const PrepareView& prepare) {
+    send(peer, prepare.message());
+  }
   /// The engine's round is over: what it sent should leave now, together. An implementation may
   /// start earlier, never later.
   virtual void flush() {}

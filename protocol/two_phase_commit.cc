@@ -106,21 +106,14 @@ void TwoPhaseCommit::on_start(CommitEffects& out, MonotonicTime now) {
 // To whoever has not voted.
 void TwoPhaseCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
   ++attempts_;
-  out.now.reserve(setup_.branches.size());
-  for (std::size_t i = 0; i < setup_.branches.size(); ++i) {
-    const auto& branch = setup_.branches[i];
-    if (tally_.has_voted(branch.participant)) continue;
-    Prepare prepare;
-    prepare.gtid = setup_.gtid;
-    prepare.protocol = setup_.protocol;
-    prepare.priority = setup_.priority;
-    prepare.time_left = std::max(Duration{0}, setup_.deadline - now);
-    prepare.statements = branch.statements;
-    prepare.executed = branch.executed;
-    prepare.members = setup_.members;
-    prepare.traceparent = setup_.traceparent;
-    out.send(branch.participant, std::move(prepare));
-  }
+  out.prepares.reserve(setup_.branches.size());
+  const auto time_left = std::max(Duration{0}, setup_.deadline - now);
+  for (const auto& branch : setup_.branches)
+    if (!tally_.has_voted(branch.participant))
+      out.prepares.push_back(
+          {branch.participant,
+           {setup_.gtid, setup_.protocol, setup_.priority, time_left, branch.statements,
+            setup_.members, setup_.traceparent, branch.executed}});
   schedule_resend(now);
   next_wake_ = std::min(next_resend_, setup_.deadline);
 }

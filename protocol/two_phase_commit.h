@@ -65,7 +65,13 @@
 
 namespace troth::protocol {
 
-using CommitEffects = EffectsOf<TransactionOutcome>;
+struct PrepareTo {
+  const NodeName& to;
+  PrepareView prepare;
+};
+struct CommitEffects : EffectsOf<TransactionOutcome> {
+  std::vector<PrepareTo> prepares;  ///< may leave now, before all others
+};
 
 class TwoPhaseCommit {
  public:

@@ -80,16 +80,30 @@ void PeerLink::send(protocol::Message&& message) {
   scratch_.clear();
   if (packable) protocol::pack(scratch_, message);
   const auto bytes = packable ? scratch_.view().size() : approximate_bytes(message);
-  if (bytes > kMaxMessageBytes || urgent_.size() + bulk_.size() >= options_.outbox_limit) {
-    ++status_.messages_dropped;
-    return;
-  }
+  if (!takes(bytes)) return;
   auto& lane = is_bulk(message) ? bulk_ : urgent_;
   if (packable)
     lane.push_packed(scratch_.view());
   else
     lane.push(std::move(message));
   if (urgent_.size() + bulk_.size() >= kEnoughForABatch) call_sender(std::move(lock));
+}
+
+void PeerLink::send(const protocol::PrepareView& prepare) {
+  std::unique_lock lock(mutex_);
+  scratch_.clear();
+  protocol::pack(scratch_, prepare);
+  if (!takes(scratch_.view().size())) return;
+  bulk_.push_packed(scratch_.view());
+  if (urgent_.size() + bulk_.size() >= kEnoughForABatch) call_sender(std::move(lock));
+}
+
+/// One more message; otherwise it is dropped, and counted.
+bool PeerLink::takes(std::size_t bytes) {
+  const bool room =
+      bytes <= kMaxMessageBytes && urgent_.size() + bulk_.size() < options_.outbox_limit;
+  if (!room) ++status_.messages_dropped;
+  return room;
 }
 
 void PeerLink::flush() {

@@ -49,6 +49,7 @@ class PeerLink {
   void stop();
   /// The sender starts at flush(), or when there is enough for a good batch.
   void send(protocol::Message&& message);
+  void send(const protocol::PrepareView& prepare);
   void flush();
   void set_address(const std::string& address);
   protocol::LinkStatus status() const;
@@ -75,6 +76,7 @@ class PeerLink {
   Batch take_batch();
   void rest();
   void await_call(Duration limit);
+  bool takes(std::size_t bytes);
   void call_sender(std::unique_lock<std::mutex> lock);
   void work();
   bool send_here();

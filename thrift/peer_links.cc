@@ -39,10 +39,12 @@ class PeerLinks::Impl {
     for (auto& [peer, link] : links_) link->stop();
   }
 
-  void send(const NodeName& peer, protocol::Message&& message) {
+  /// A message, or a view of one.
+  template <class Content>
+  void send(const NodeName& peer, Content&& content) {
     std::lock_guard lock(mutex_);
     const auto it = links_.find(peer);
-    if (it != links_.end() && !stopped_) it->second->send(std::move(message));
+    if (it != links_.end() && !stopped_) it->second->send(std::forward<Content>(content));
   }
 
   void flush() {
@@ -146,6 +148,10 @@ Status PeerLinks::set_addresses(const std::map<NodeName, std::string>& addresses
 
 void PeerLinks::send(const NodeName& peer, protocol::Message&& message) {
   impl_->send(peer, std::move(message));
+}
+
+void PeerLinks::send_prepare(const NodeName& peer, const protocol::PrepareView& prepare) {
+  impl_->send(peer, prepare);
 }
 
 void PeerLinks::flush() {

@@ -51,6 +51,7 @@ class PeerLinks final : public protocol::Transport {
   Status set_addresses(const std::map<NodeName, std::string>& addresses);
 
   void send(const NodeName& peer, protocol::Message&& message) override;
+  void send_prepare(const NodeName& peer, const protocol::PrepareView& prepare) override;
   void flush() override;
   void publish(const protocol::LinkState& state) override;
   void learn_address(const NodeName& peer, const std::string& address) override;

@@ -101,6 +101,13 @@ TEST_CASE("the fields of a packed message") {
   CHECK(prepare.members == wanted.members);
   CHECK(prepare.traceparent == "00-ab");
   CHECK(prepare.executed == 4'000'000'000);
+  // As its machine holds it: the same bytes, the same message.
+  const PrepareView view{wanted.gtid,       wanted.protocol, wanted.priority,    wanted.time_left,
+                         wanted.statements, wanted.members,  wanted.traceparent, wanted.executed};
+  ByteWriter written;
+  pack(written, view);
+  CHECK(written.view() == packed(full_prepare()));
+  CHECK(packed(view.message()) == packed(full_prepare()));
   const auto vote = std::get<VoteMessage>(*unpacked(packed(full_vote())));
   CHECK(vote.vote == Vote::kReadOnly);
   CHECK(vote.reason == full_vote().reason);

@@ -32,7 +32,7 @@ Machine::Setup setup(AnswerAt answer_at = AnswerAt::kDecided, std::string key = 
 Machine started(Machine::Setup s = setup()) {
   Machine m(std::move(s));
   const auto out = m.step(Machine::Start{}, kStart);
-  CHECK(out.now.size() == 2);
+  CHECK(out.prepares.size() == 2);
   CHECK_FALSE(out.append.has_value());
   return m;
 }

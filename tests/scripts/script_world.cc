@@ -123,7 +123,10 @@ void World::release(const std::string& node_name) {
 }
 
 void World::step_coordinator(const TwoPhaseCommit::Event& event) {
-  carry_out("c", coordinator_->step(TwoPhaseCommit::Event(event), now_));
+  auto effects = coordinator_->step(TwoPhaseCommit::Event(event), now_);
+  for (const auto& [to, prepare] : effects.prepares)
+    effects.now.emplace_back(to, prepare.message());
+  carry_out("c", std::move(effects));
 }
 
 void World::step_branch(const std::string& node, const Branch::Event& event) {
