@@ -72,6 +72,37 @@ FrameVerdict SubmitCalls::on_frame(std::uint64_t connection, std::string_view fr
   }
 }
 
+/// A reply, with its length in front. `write` writes the result.
+template <class Write>
+std::string_view SubmitCalls::framed(const char* method, std::int32_t seqid, Write write) {
+  constexpr std::uint32_t kLengthBytes = 4;
+  constexpr std::uint8_t kNoLengthYet[kLengthBytes] = {};
+  out_->resetBuffer();
+  out_->write(kNoLengthYet, kLengthBytes);
+  writer_->writeMessageBegin(method, at::protocol::T_REPLY, seqid);
+  write();
+  writer_->writeMessageEnd();
+  std::uint8_t* bytes = nullptr;
+  std::uint32_t size = 0;
+  out_->getBuffer(&bytes, &size);
+  const std::uint32_t length = htonl(size - kLengthBytes);
+  std::memcpy(bytes, &length, sizeof length);
+  return {reinterpret_cast<const char*>(bytes), size};
+}
+
+/// As encode(), without a place for each of the exceptions that were not thrown.
+std::string_view SubmitCalls::success(std::int32_t seqid, const v1::SubmitResponse& response) {
+  constexpr std::int16_t kSuccess = 0;
+  return framed("submit", seqid, [&] {
+    writer_->writeStructBegin("Coordinator_submit_result");
+    writer_->writeFieldBegin("success", at::protocol::T_STRUCT, kSuccess);
+    response.write(writer_.get());
+    writer_->writeFieldEnd();
+    writer_->writeFieldStop();
+    writer_->writeStructEnd();
+  });
+}
+
 /// Writes what `fill` returns, or what it throws, as generated code would.
 template <class Result, class Fill>
 std::string_view SubmitCalls::encode(const char* method, std::int32_t seqid, Fill fill) {
@@ -100,19 +131,7 @@ std::string_view SubmitCalls::encode(const char* method, std::int32_t seqid, Fil
     result.internal = std::move(e);
     result.__isset.internal = true;
   }
-  constexpr std::uint32_t kLengthBytes = 4;
-  constexpr std::uint8_t kNoLengthYet[kLengthBytes] = {};
-  out_->resetBuffer();
-  out_->write(kNoLengthYet, kLengthBytes);
-  writer_->writeMessageBegin(method, at::protocol::T_REPLY, seqid);
-  result.write(writer_.get());
-  writer_->writeMessageEnd();
-  std::uint8_t* bytes = nullptr;
-  std::uint32_t size = 0;
-  out_->getBuffer(&bytes, &size);
-  const std::uint32_t length = htonl(size - kLengthBytes);
-  std::memcpy(bytes, &length, sizeof length);
-  return {reinterpret_cast<const char*>(bytes), size};
+  return framed(method, seqid, [&] { result.write(writer_.get()); });
 }
 
 FrameVerdict SubmitCalls::server_info(std::uint64_t connection, std::int32_t seqid) {
@@ -215,6 +234,9 @@ void SubmitCalls::finish(std::uint64_t id, FrameLoop& loop, protocol::SubmitRepl
   const bool known =
       reply != nullptr && (reply->refusal || reply->outcome.outcome != protocol::Outcome::kPending);
   try {
+    if (known && !reply->refusal)
+      return loop.reply(connection,
+                        success(seqid, CoordinatorService::answer_of(std::move(*reply))));
     loop.reply(connection, encode<v1::Coordinator_submit_result>("submit", seqid, [&] {
                  if (known) return CoordinatorService::answer_of(std::move(*reply));
                  CoordinatorService::throw_pending(reply != nullptr ? reply->outcome.gtid : Gtid());

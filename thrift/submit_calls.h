@@ -57,6 +57,9 @@ class SubmitCalls {
   void finish(std::uint64_t id, FrameLoop& loop, protocol::SubmitReply* reply);
   template <class Result, class Fill>
   std::string_view encode(const char* method, std::int32_t seqid, Fill fill);
+  template <class Write>
+  std::string_view framed(const char* method, std::int32_t seqid, Write write);
+  std::string_view success(std::int32_t seqid, const v1::SubmitResponse& response);
 
   const std::shared_ptr<CoordinatorService> service_;
   const std::shared_ptr<Mailbox> mailbox_;
