@@ -6,6 +6,8 @@ namespace troth {
 
 void ByteWriter::grow(std::size_t more) {
   constexpr std::size_t kSmallest = 64;
+  if (used_ + more <= buffer_.capacity())  // what a string holds in itself, to begin with
+    return buffer_.resize(buffer_.capacity());
   buffer_.resize(std::max({kSmallest, 2 * buffer_.size(), used_ + more}));
 }
 

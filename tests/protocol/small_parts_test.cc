@@ -105,6 +105,31 @@ TEST_CASE("back-off grows, is bounded, and differs between transactions") {
   CHECK(pauses.size() > 20);
 }
 
+TEST_CASE(
+    "a writer holds whatever is written, however it grew, and is empty when it was taken from") {
+  ByteWriter out;
+  for (const std::size_t reserved : {std::size_t{0}, std::size_t{7}, std::size_t{300}}) {
+    out.reserve(reserved);
+    for (std::size_t n = 0; n < 200; n += 1 + n / 3) {
+      out.bytes(std::string(n, 'x'));
+      out.varint(~std::uint64_t{0});
+      out.u8(static_cast<std::uint8_t>(n));
+    }
+    const auto bytes = out.take();
+    CHECK(out.view().empty());
+    ByteReader in(bytes);
+    for (std::size_t n = 0; n < 200; n += 1 + n / 3) {
+      CHECK(in.bytes() == std::string(n, 'x'));
+      CHECK(in.varint() == ~std::uint64_t{0});
+      CHECK(in.u8() == n);
+    }
+    CHECK(in.finish("what was written"));
+  }
+  out.u8(1);
+  out.clear();
+  CHECK(out.take().empty());
+}
+
 TEST_CASE("statements and values decode to what was encoded") {
   Statement statement{
       "UPDATE t SET a = ?1",
