@@ -273,10 +273,12 @@ def device(cluster, victim, what, answers):
     disk.refuse()
     if s.while_alive(s.clients_done):
         s.while_alive(after(FILE_FORCED))
+    disk.accept()
+    # What began to travel while blocks were refused is told by the force that comes next.
+    s.while_alive(after(FILE_FORCED))
     left = None if s.victim.running() else s.victim.wait(LIMIT)
     if left not in (None, 74):
         raise Violation(f"{victim} left with {left} when its device refused blocks: {s.victim.log_tail()}")
-    disk.accept()
     if left is not None:
         s.victim.start()
     s.finish_clients()
