@@ -58,6 +58,7 @@ class Writer {
   Writer(FileSystem& files, std::string dir, Options options);
   Status cut_torn_tail();
   Status write_batch(BatchHeader header, std::string_view records);
+  void touch_ahead(std::uint64_t end);
   Status rotate(std::uint64_t needed);
   Status prepare_spare(std::uint64_t bytes);
   Status poisoned(Status failure);
@@ -71,6 +72,7 @@ class Writer {
   std::unique_ptr<File> file_;  // the last segment
   std::uint64_t capacity_ = 0;  // of file_
   std::uint64_t offset_ = 0;    // where the next batch goes
+  std::uint64_t touched_ = 0;   // up to here blocks are known to have been written once
   std::uint32_t chain_ = 0;
   std::uint64_t spare_bytes_ = 0;  // reserved in the spare file; 0 = there is none
   std::string pending_;

@@ -33,6 +33,7 @@ class MemoryDisk::MemoryFile final : public File {
     const auto end = offset + data.size();
     if (end > inode_->now.size()) TROTH_TRY(disk_.reserve(end - inode_->now.size()));
     change({Change::Kind::kWrite, offset, std::string(data)});
+    disk_.written_ += data.size();
     return {};
   }
 
@@ -327,6 +328,11 @@ void MemoryDisk::set_space(std::optional<std::uint64_t> bytes) {
 std::uint64_t MemoryDisk::steps() const {
   std::lock_guard lock(mutex_);
   return steps_;
+}
+
+std::uint64_t MemoryDisk::written() const {
+  std::lock_guard lock(mutex_);
+  return written_;
 }
 
 std::uint64_t MemoryDisk::used() const {

@@ -64,6 +64,8 @@ class MemoryDisk final : public FileSystem {
   void set_space(std::optional<std::uint64_t> bytes);
   std::uint64_t steps() const;
   std::uint64_t used() const;
+  /// Bytes of all writes that succeeded.
+  std::uint64_t written() const;
 
   /// Byte of a file as stored; to damage it. kNotFound if there is none.
   Status flip(const std::string& path, std::uint64_t offset, std::uint8_t mask);
@@ -104,7 +106,7 @@ class MemoryDisk final : public FileSystem {
   mutable std::mutex mutex_;
   std::map<std::string, Entries> directories_;
   std::set<std::string> locks_;
-  std::uint64_t generation_ = 1, next_inode_ = 2, steps_ = 0;
+  std::uint64_t generation_ = 1, next_inode_ = 2, steps_ = 0, written_ = 0;
   std::optional<std::uint64_t> space_;
   Fault fault_;
 };

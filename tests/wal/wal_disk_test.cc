@@ -173,6 +173,49 @@ TEST_CASE("a full disk: no new segment, but what fits is written; freeing space 
   }
 }
 
+TEST_CASE("blocks are written once before their turn comes, and read as nothing") {
+  Machine machine;
+  constexpr Options kLarge{1024 * 1024};
+  constexpr std::uint64_t kAhead = kLarge.segment_bytes / 256;
+  const auto open = [&] {
+    machine.seen.clear();
+    auto opened = Writer::open(machine.disk, kDir, kLarge, [&](const RecordView& record) -> Status {
+      machine.seen.emplace_back(record.payload);
+      return {};
+    });
+    REQUIRE(opened.has_value());
+    machine.writer = std::move(*opened);
+  };
+  open();
+  const std::string payload(200, 'x');
+  const auto batch = batch_bytes(kRecordHeaderBytes + payload.size());
+  Random random(1);
+  int ahead = 0;
+  std::uint64_t since = 0;
+  constexpr int kBatches = 100;
+  for (int i = 0; i < kBatches; ++i) {
+    const auto before = machine.disk.written();
+    machine.writer->append(1, payload);
+    REQUIRE(machine.writer->sync().has_value());
+    const auto wrote = machine.disk.written() - before;
+    if (wrote == batch) {
+      since += batch;
+      CHECK(since <= kAhead);  // inside what was written before
+    } else {
+      CHECK(wrote > batch);
+      CHECK(wrote <= batch + kAhead);
+      ++ahead;
+      since = 0;
+    }
+  }
+  CHECK(ahead == static_cast<int>(kBatches / (1 + kAhead / batch)) + 1);
+  machine.writer.reset();
+  machine.disk.power_loss(MemoryDisk::PowerLoss::kLoseAll, random);
+  open();
+  CHECK(machine.seen.size() == kBatches);
+  CHECK(machine.writer->opened().torn_bytes == 0);
+}
+
 TEST_CASE("a failed fsync is not retried: a later success would be a lie") {
   Machine machine;
   Random random(1);
