@@ -33,7 +33,7 @@ const std::set<std::string, std::less<>> kWritesP1 = {
 
 // What a program may consist of that does its work once and soon: nothing that repeats, calls a
 // function or builds a long value.
-const std::set<std::string, std::less<>> kQuick = {
+const std::set<std::string, std::less<>> kQuickOpcodes = {
     "Init",      "Transaction",  "Goto",       "Halt",      "HaltIfNull",   "OpenRead",
     "OpenWrite", "SeekRowid",    "NotExists",  "Found",     "NotFound",     "NoConflict",
     "Column",    "Rowid",        "NewRowid",   "Variable",  "Integer",      "Int64",
@@ -283,8 +283,9 @@ class Program {
 void read_bytecode(const std::vector<Instruction>& listing,
                    const std::map<std::int64_t, RootPage>& roots, const Schema& schema,
                    bool conflict_clause, StatementInfo& info) {
-  info.quick = std::all_of(listing.begin(), listing.end(),
-                           [](const Instruction& op) { return kQuick.count(op.opcode) != 0; });
+  info.quick = std::all_of(listing.begin(), listing.end(), [](const Instruction& op) {
+    return kQuickOpcodes.count(op.opcode) != 0;
+  });
   std::vector<Instruction> program;
   for (std::size_t i = 0; i <= listing.size(); ++i) {
     const bool next_program = i == listing.size() || (listing[i].address == 0 && !program.empty());
