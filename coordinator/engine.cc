@@ -50,7 +50,7 @@ Gtid Engine::mint(Decider decider) {
 }
 
 Member Engine::member(const NodeName& name) const {
-  return peers_.member_of(name);
+  return recovery::PeerTable::member(name, peers_.find(name));
 }
 
 // ---- steps and their effects

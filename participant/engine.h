@@ -171,7 +171,8 @@ class Engine {
   Entry& start_entry(const Gtid& gtid, protocol::Branch&& branch, Now now);
   Entry& start_entry(const Gtid& gtid, protocol::Branch::Kind kind, Now now);
   Entry& started(std::pair<GtidMap<Entry>::iterator, bool> added, Now now);
-  protocol::Member member_of(const NodeName& peer, const protocol::PeerRecord* known) const;
+  Entry& admit(const NodeName& from, Epoch of_coordinator, const Gtid& gtid,
+               protocol::Branch::Kind kind, const Priority& priority, Now now);
   void handle(const NodeName& from, protocol::Message&& message, Now now);
   void on_prepare(const NodeName& from, protocol::Prepare&& message, Now now);
   void on_execute(const NodeName& from, protocol::Execute&& message, Now now);

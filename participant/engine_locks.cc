@@ -97,13 +97,10 @@ void Engine::on_execute(const NodeName& from, Execute&& message, Now now) {
   const auto* known = peers_.find(from);
   const Priority priority = message.priority;
   std::vector<Statement> statements = std::move(message.statements);
-  Branch::ExecuteArrived event{std::move(message), member_of(from, known),
+  Branch::ExecuteArrived event{std::move(message), recovery::PeerTable::member(from, known),
                                known == nullptr ? Lsn{} : known->position.durable};
   if (found != branches_.end()) return step(found->second, std::move(event), now, &statements);
-  const auto refused = admission(from, event.coordinator.epoch, gtid);
-  auto& entry = refused ? start_entry(gtid, Branch::tombstone(settings(), gtid, *refused), now)
-                        : start_entry(gtid, Branch::Kind::kTwoPhase, now);
-  entry.priority = priority;
+  auto& entry = admit(from, event.coordinator.epoch, gtid, Branch::Kind::kTwoPhase, priority, now);
   count("interactive");
   step(entry, std::move(event), now, &statements);
 }

@@ -150,6 +150,16 @@ std::optional<AbortReason> Engine::admission(const NodeName& from, Epoch of_coor
   return std::nullopt;
 }
 
+// A NO is remembered: the same request, repeated, must not suddenly be executed.
+Engine::Entry& Engine::admit(const NodeName& from, Epoch of_coordinator, const Gtid& gtid,
+                             Branch::Kind kind, const Priority& priority, Now now) {
+  const auto refused = admission(from, of_coordinator, gtid);
+  auto& entry = refused ? start_entry(gtid, Branch::tombstone(settings(), gtid, *refused), now)
+                        : start_entry(gtid, kind, now);
+  entry.priority = priority;
+  return entry;
+}
+
 bool Engine::ended(const Gtid& gtid) const {
   const auto below = ended_below_.find(gtid.tag());
   return below != ended_below_.end() && gtid < below->second;
@@ -168,21 +178,13 @@ void Engine::on_prepare(const NodeName& from, Prepare&& message, Now now) {
   Branch::Event event;
   auto& prepared = event.emplace<Branch::Prepared>();
   prepared.message = std::move(message);
-  prepared.coordinator = member_of(from, known);
+  prepared.coordinator = recovery::PeerTable::member(from, known);
   if (known != nullptr) prepared.coordinator_durable = known->position.durable;
   if (found != branches_.end()) return step(found->second, std::move(event), now, &statements);
-  // A NO is remembered: the same PREPARE, repeated, must not suddenly be executed.
-  const auto refused = admission(from, prepared.coordinator.epoch, gtid);
-  auto& entry = refused ? start_entry(gtid, Branch::tombstone(settings(), gtid, *refused), now)
-                        : start_entry(gtid, Branch::Kind::kTwoPhase, now);
-  entry.priority = priority;
+  auto& entry =
+      admit(from, prepared.coordinator.epoch, gtid, Branch::Kind::kTwoPhase, priority, now);
   count("prepares");
   step(entry, std::move(event), now, &statements);
-}
-
-Member Engine::member_of(const NodeName& peer, const PeerRecord* known) const {
-  if (known == nullptr) return {peer, {}, {}, {}};
-  return {peer, known->position.log_id, known->position.epoch, known->address};
 }
 
 bool Engine::answered_by_key(const NodeName& from, const CommitOnePhase& message, Now now) {
@@ -259,10 +261,9 @@ void Engine::on_one_phase(const NodeName& from, CommitOnePhase&& message, Now no
                 &statements);
   if (ended(gtid)) return count("late_duplicates");  // "aborted" could be a lie
   if (answered_by_key(from, message, now)) return;
-  const auto refused = admission(from, peers_.position_of(from).epoch, gtid);
-  auto& entry = refused ? start_entry(gtid, Branch::tombstone(settings(), gtid, *refused), now)
-                        : start_entry(gtid, Branch::Kind::kOnePhase, now);
-  entry.priority = message.priority;
+  auto& entry = admit(from, peers_.position_of(from).epoch, gtid, Branch::Kind::kOnePhase,
+                      message.priority, now);
+  const bool refused = entry.branch.is_over();
   if (!message.idempotency_key.empty() && !refused) {  // a refusal leaves the key free
     entry.key = message.idempotency_key;
     Key key;

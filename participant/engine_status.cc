@@ -1,4 +1,4 @@
-// Adoption of earlier epochs, checkpoints of the log, and what operators see.
+// Adoption of earlier epochs, and what operators see.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -63,53 +63,6 @@ void Engine::forget_old_keys(Now now) {
     const auto age = std::chrono::milliseconds(now.wall.unix_ms - key.decided.unix_ms);
     return key.outcome != Outcome::kPending && age > key.retention;
   });
-}
-
-// Copies what still lives to the end of the log, so that everything before can go: segments are
-// dropped by what they hold, never by age.
-void Engine::checkpoint_if_due(Now now) {
-  // All or nothing, and never beyond the file's own durable marker: the redo of a COMMITTED record
-  // is in its PREPARED record before it, and at a start the marker proves that nothing is lost.
-  if (checkpoint_end_ <= log_.durable() && file_durable_ >= checkpoint_start_ &&
-      released_ < checkpoint_start_) {
-    released_ = checkpoint_start_;
-    log_.release_below(checkpoint_start_);
-  }
-  const bool open = released_ < checkpoint_start_;
-  if (open || log_.appended().value - checkpoint_end_.value < options_.checkpoint_bytes) return;
-  forget_old_keys(now);
-  checkpoint_start_ = log_.appended();
-  append(EpochRecord{options_.epoch});
-  for (const auto& [gtid, entry] : branches_)  // read before the adoption, as they were written
-    if (entry.before_adoption && entry.branch.state() == Branch::State::kPrepared)
-      append(Record(entry.branch.prepared_record()));
-  if (adopted_.lineage > 0) append(adopted_);
-  for (const auto& peer : peers_.records()) append(peer);
-  for (const auto& [gtid, entry] : branches_) {
-    const auto state = entry.branch.state();
-    if ((state == Branch::State::kPreparing || state == Branch::State::kPrepared) &&
-        !entry.before_adoption)
-      append(entry.branch.prepared_record());
-    if (entry.quorum && state == Branch::State::kPrepared)
-      for (const auto& record : entry.quorum->records()) append(record);
-    if (state != Branch::State::kCommitted && state != Branch::State::kAborted &&
-        state != Branch::State::kCommitting)
-      continue;
-    if (entry.branch.kind() == Branch::Kind::kLocal) continue;
-    RememberedRecord record;
-    record.gtid = gtid;
-    record.outcome = state == Branch::State::kAborted ? Outcome::kAborted : Outcome::kCommitted;
-    record.reason = entry.branch.reason();
-    append(record);
-  }
-  operators_.copy_forward();
-  for (const auto& [text, key] : keys_) {
-    if (key.outcome == Outcome::kPending) continue;
-    append(RememberedRecord{key.gtid, key.outcome, key.reason, text, key.digest, key.decided,
-                            key.retention});
-  }
-  checkpoint_end_ = log_.appended();
-  count("checkpoints");
 }
 
 NodeStatus Engine::status(Now now) const {

@@ -199,11 +199,9 @@ NodePosition PeerTable::position_of(const NodeName& peer) const {
   return known == nullptr ? NodePosition{} : known->position;
 }
 
-Member PeerTable::member_of(const NodeName& peer) const {
-  const auto found = peers_.find(peer);
-  if (found == peers_.end()) return {peer, {}, {}, {}};
-  const auto& known = found->second;
-  return {peer, known.position.log_id, known.position.epoch, known.address};
+Member PeerTable::member(const NodeName& peer, const PeerRecord* known) {
+  if (known == nullptr) return {peer, {}, {}, {}};
+  return {peer, known->position.log_id, known->position.epoch, known->address};
 }
 
 std::string PeerTable::address_of(const NodeName& peer) const {

@@ -44,8 +44,8 @@ class PeerTable {
   /// Position as last seen; nil log_id if never met.
   protocol::NodePosition position_of(const NodeName& peer) const;
   std::string address_of(const NodeName& peer) const;
-  /// As a transaction that begins now would name it.
-  protocol::Member member_of(const NodeName& peer) const;
+  /// As a transaction that begins now would name it; `known` is what find() said.
+  static protocol::Member member(const NodeName& peer, const protocol::PeerRecord* known);
   /// A participant, as long as it is not known.
   protocol::Role role_of(const NodeName& peer) const;
   bool knows(const NodeName& peer) const { return peers_.count(peer) != 0; }

@@ -28,9 +28,9 @@ MUTATIONS = [
          "while (removable + 1 < segments_.size() && segments_[removable + 1].base <= appended_) ++removable;\n"
          "  static_cast<void>(lsn);")]),
     ("log-freed-before-file-durable", "the log outlives what the file has not durably taken over", "", [
-        ("participant/engine_status.cc", "file_durable_ >= checkpoint_start_ &&", "")]),
+        ("participant/engine_flush.cc", "file_durable_ >= checkpoint_start_ &&", "")]),
     ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
-        ("participant/engine_status.cc", "append(entry.branch.prepared_record());", "continue;")]),
+        ("participant/engine_flush.cc", "append(entry.branch.prepared_record());", "continue;")]),
     ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
         ("coordinator/engine_status.cc", "record.traceparent = setup.traceparent;\n  append(record);",
          "record.traceparent = setup.traceparent;")]),
@@ -73,7 +73,7 @@ MUTATIONS = [
         ("participant/recover.cc", "if (entry.committed <= database.applied) continue;", ""),
         ("participant/recover.cc", "if (!database.is_new) out.tables.in_file = database.applied;", "")]),
     ("file-ahead-of-log", "the file takes over only what is durable in the log", "", [
-        ("participant/engine.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
+        ("participant/engine_flush.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
          "if (!flush_wanted_) return;")]),
     ("stale-epoch-accepted", "messages of an earlier life are refused", "", [
         ("recovery/peer_table.cc", "} else if (header.position.epoch < seen.epoch) {",

@@ -7,6 +7,8 @@
 #include <future>
 #include <utility>
 
+#include "tests/participant/idle_manager.h"
+
 using namespace troth;
 using namespace troth::participant;
 
@@ -14,12 +16,8 @@ namespace troth::worker_test {
 namespace {
 
 /// Remembers what was executed, in order, and by whom.
-class FakeManager final : public ResourceManager {
+class FakeManager final : public tests::IdleManager {
  public:
-  Result<OpenedDatabase> open() override { return OpenedDatabase{}; }
-  Status adopt(const LogId&, const NodeName&) override { return {}; }
-  Status replay(const Gtid&, Lsn, const std::string&) override { return {}; }
-  Status retake(const Gtid&, const std::string&) override { return {}; }
   bool is_quick(const ExecuteRequest&) override { return quick; }
   bool applies_quickly(const Gtid&) override { return quick; }
   void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override {
@@ -36,11 +34,6 @@ class FakeManager final : public ResourceManager {
     if (fails) return fail(ErrorCode::kIo, "planted");
     return {};
   }
-  void discard(const Gtid&, std::vector<ResourceEvent>&) override {}
-  Result<Lsn> flush(Lsn settled) override { return settled; }
-  std::size_t unflushed() const override { return 0; }
-  Status make_durable() override { return {}; }
-  ResourceStatus status() const override { return {}; }
   void close() override { closed = true; }
 
   bool quick = true;
