@@ -8,16 +8,17 @@
 
 namespace troth::cli {
 
-namespace {
-
 Result<Output> parse_output(const std::string& text) {
   if (text == "table") return Output::kTable;
   if (text == "json") return Output::kJson;
   if (text == "jsonl") return Output::kJsonl;
   if (text == "plain") return Output::kPlain;
+  if (text == "csv") return Output::kCsv;
   return fail(ErrorCode::kInvalidArgument,
-              fmt::format("output \"{}\" is not table, json, jsonl or plain", text));
+              fmt::format("output \"{}\" is not table, json, jsonl, plain or csv", text));
 }
+
+namespace {
 
 /// What follows these is data, even when it looks like a global flag.
 bool takes_any_word(const std::string& word) {

@@ -12,7 +12,10 @@
 
 namespace troth::cli {
 
-enum class Output { kTable, kJson, kJsonl, kPlain };
+enum class Output { kTable, kJson, kJsonl, kPlain, kCsv };
+
+/// kInvalidArgument names what there is.
+Result<Output> parse_output(const std::string& text);
 
 /// Documented in `troth help exit-codes`; never renumbered.
 enum Exit : int {

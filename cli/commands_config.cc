@@ -68,7 +68,7 @@ _troth() {
 @VERBS@  esac
   if [ "$COMP_CWORD" -eq 1 ]; then COMPREPLY=($(compgen -W "$words" -- "${COMP_WORDS[COMP_CWORD]}"))
   elif [ "${COMP_WORDS[COMP_CWORD-1]}" = -o ] || [ "${COMP_WORDS[COMP_CWORD-1]}" = --output ]; then
-    COMPREPLY=($(compgen -W "table json jsonl plain" -- "${COMP_WORDS[COMP_CWORD]}"))
+    COMPREPLY=($(compgen -W "table json jsonl plain csv" -- "${COMP_WORDS[COMP_CWORD]}"))
   elif [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "$verbs" -- "${COMP_WORDS[COMP_CWORD]}"))
   else COMPREPLY=($(compgen -W "@FLAGS@" -- "${COMP_WORDS[COMP_CWORD]}")); fi
 }
@@ -80,7 +80,7 @@ constexpr const char* kZsh = R"sh(#compdef troth
 _troth() {
   local -a verbs
   if (( CURRENT == 2 )); then compadd @COMMANDS@; return; fi
-  case ${words[CURRENT-1]} in -o|--output) compadd table json jsonl plain; return;; esac
+  case ${words[CURRENT-1]} in -o|--output) compadd table json jsonl plain csv; return;; esac
   case ${words[2]} in
 @VERBS@  esac
   if (( CURRENT == 3 )) && (( ${#verbs} )); then compadd -a verbs; else compadd -- @FLAGS@; _files; fi
@@ -123,7 +123,7 @@ std::string script_for(const std::string& shell) {
       out += fmt::format("complete -c troth -n '__fish_seen_subcommand_from {}' -f -a '{}'\n",
                          command, words);
     out +=
-        "complete -c troth -s o -l output -x -a 'table json jsonl plain'\n"
+        "complete -c troth -s o -l output -x -a 'table json jsonl plain csv'\n"
         "complete -c troth -s e -l endpoint -x\ncomplete -c troth -l timeout -x\n"
         "complete -c troth -l operator -x\ncomplete -c troth -l no-headers\n"
         "complete -c troth -l no-color\ncomplete -c troth -s q -l quiet\n"

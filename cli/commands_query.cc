@@ -123,13 +123,7 @@ int print(const Arguments& arguments, const StatementResult& result) {
                {{"columns", result.columns}, {"rows", std::move(rows)}});
     return kOk;
   }
-  TablePrinter table(result.columns);
-  for (const auto& row : result.rows) {
-    std::vector<std::string> cells;
-    for (const auto& value : row) cells.push_back(text_of(value));
-    table.add(std::move(cells));
-  }
-  std::printf("%s", table.print(arguments.headers, terminal_width()).c_str());
+  std::printf("%s", rows_text(arguments, result).c_str());
   return kOk;
 }
 

@@ -1,13 +1,12 @@
-// `troth shell`: one line after the other from a terminal or a script. It has no readline and no
-// state beyond the chosen participant and the open transaction.
+// `troth shell`: one line after the other from a terminal or a script.
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cstdio>
-#include <iostream>
 
 #include "cli/commands.h"
+#include "cli/line_input.h"
 #include "cli/render.h"
+#include "cli/shell_interpreter.h"
 #include "cli/sql_session.h"
 
 namespace troth::cli {
@@ -19,109 +18,90 @@ constexpr const char* kShellHelp =
   .on NAME                    statements go to this participant
   NAME: SQL;                  one statement for another one
   SQL;                        ends with a semicolon; without begin it commits by itself
-  .quit                       rolls back what is open
+  .tables  .schema [TABLE]    what the chosen participant holds
+  .mode table|csv|json|jsonl|plain   .headers on|off
+  help  exit                  leaving rolls back what is open
 )help";
 
-std::string trimmed(const std::string& text) {
-  const auto from = text.find_first_not_of(" \t\r\n");
-  if (from == std::string::npos) return {};
-  return text.substr(from, text.find_last_not_of(" \t\r\n") - from + 1);
-}
+/// Longest pauses that a coordinator grants: a person thinks, and a dropped connection ends the
+/// transaction anyway.
+constexpr auto kThinking = std::chrono::minutes(10);
+constexpr auto kLongest = std::chrono::minutes(60);
 
-/// "stock: UPDATE ..." -> "stock"; empty if the line names no participant.
-std::string participant_prefix(const std::string& line) {
-  const auto colon = line.find(':');
-  if (colon == std::string::npos || colon == 0) return {};
-  const auto name = line.substr(0, colon);
-  const bool word = name.find_first_not_of(
-                        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                        "0123456789-_.") == std::string::npos;
-  return word ? name : std::string();
-}
-
-class Shell {
+class Shell final : public ShellPort {
  public:
-  explicit Shell(const Arguments& arguments)
-      : arguments_(arguments), session_(arguments), person_(isatty(STDIN_FILENO) == 1) {}
+  explicit Shell(const Arguments& arguments) : arguments_(arguments), session_(arguments_) {}
 
   int run() {
-    if (person_) show_text(kShellHelp);
-    std::string line;
-    while (!over_ && prompt() && std::getline(std::cin, line)) {
-      take(line);
+    ShellInterpreter interpreter(*this, !input_.is_person());
+    if (input_.is_person()) help();
+    while (!interpreter.over()) {
+      const auto line = input_.next(interpreter.prompt());
+      if (!line) break;
+      interpreter.take(*line);
       std::fflush(stdout);
     }
-    if (!pending_.empty()) fail_with("the last statement has no semicolon", ";");
-    if (session_.in_transaction()) {
-      if (!arguments_.quiet) std::fprintf(stderr, "the open transaction is rolled back\n");
-      session_.end(false);
-    }
-    return worst_;
+    interpreter.finish();
+    return interpreter.code();
   }
 
  private:
-  bool prompt() const {
-    if (person_) {
-      std::printf("%s%s ", participant_.empty() ? "troth" : participant_.c_str(),
-                  !pending_.empty()           ? "..."
-                  : session_.in_transaction() ? "*>"
-                                              : ">");
-      std::fflush(stdout);
+  int begin() override {
+    protocol::BeginRequest request;
+    if (input_.is_person()) {
+      request.idle_timeout = kThinking;
+      request.deadline = kLongest;
     }
-    return true;
+    return session_.begin(request, false);
+  }
+  int run(const NodeName& participant, const std::string& sql) override {
+    return session_.run(participant, {{sql, {}, {}}});
+  }
+  int end(bool commit) override { return session_.end(commit); }
+  void abandon() override { session_.abandon(); }
+
+  int tables(const NodeName& participant) override {
+    return session_.look(
+        participant,
+        {"SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') AND "
+         "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'troth_applied' "
+         "ORDER BY name",
+         {},
+         {}},
+        SqlSession::Shown::kRows);
+  }
+  int schema(const NodeName& participant, const std::string& table) override {
+    return session_.look(participant,
+                         {"SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name <> "
+                          "'troth_applied' AND (?1 = '' OR tbl_name = ?1 COLLATE NOCASE) "
+                          "ORDER BY tbl_name, type DESC, name",
+                          {table},
+                          {}},
+                         SqlSession::Shown::kTexts);
+  }
+  int mode(const std::string& name) override {
+    const auto chosen = parse_output(name);
+    if (!chosen) return complain(chosen.error().context, ".mode table", kUsage);
+    arguments_.output = *chosen;
+    return kOk;
+  }
+  int headers(const std::string& on_or_off) override {
+    if (on_or_off != "on" && on_or_off != "off")
+      return complain(".headers needs on or off", ".headers on", kUsage);
+    arguments_.headers = on_or_off == "on";
+    return kOk;
+  }
+  void help() override { show_text(kShellHelp); }
+  int complain(const std::string& what, const std::string& hint, Exit code) override {
+    return report(arguments_, what, hint, code);
+  }
+  void remark(const std::string& text) override {
+    if (!arguments_.quiet) std::fprintf(stderr, "%s\n", text.c_str());
   }
 
-  void note(int code) { worst_ = std::max(worst_, code); }
-  void fail_with(const std::string& what, const std::string& hint) {
-    note(report(arguments_, what, hint, kUsage));
-  }
-
-  void take(const std::string& raw) {
-    const auto line = trimmed(raw);
-    if (line.empty() || (pending_.empty() && line.rfind("--", 0) == 0)) return;
-    if (!pending_.empty()) {
-      pending_ += "\n" + line;
-    } else if (line.front() == '.') {
-      return command(line);
-    } else if (const auto verb = line.substr(0, line.find(';')); verb == "begin") {
-      if (session_.in_transaction()) return fail_with("a transaction is open", "commit");
-      return note(session_.begin({}, false));
-    } else if (verb == "commit" || verb == "rollback") {
-      return note(session_.end(verb == "commit"));
-    } else {
-      const auto name = participant_prefix(line);
-      target_ = name.empty() ? participant_ : name;
-      pending_ = name.empty() ? line : trimmed(line.substr(name.size() + 1));
-    }
-    if (!pending_.empty() && pending_.back() == ';') statement();
-  }
-
-  void command(const std::string& line) {
-    if (line == ".quit" || line == ".exit") {
-      over_ = true;
-    } else if (line == ".help") {
-      show_text(kShellHelp);
-    } else if (line.rfind(".on ", 0) == 0) {
-      participant_ = trimmed(line.substr(4));
-    } else {
-      fail_with(fmt::format("unknown command {}", line), ".help");
-    }
-  }
-
-  void statement() {
-    auto sql = std::exchange(pending_, {});
-    sql.pop_back();
-    const auto name = NodeName::parse(target_);
-    if (!name) return fail_with("which participant?", ".on NAME, or NAME: SQL;");
-    note(session_.run(*name, {{sql, {}, {}}}));
-  }
-
-  const Arguments& arguments_;
+  Arguments arguments_;  // its output changes with .mode
   SqlSession session_;
-  const bool person_;
-  std::string participant_, target_, pending_;
-  bool over_ = false;
-  int worst_ = kOk;
+  LineInput input_;
 };
 
 }  // namespace

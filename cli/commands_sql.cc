@@ -20,18 +20,31 @@ struct SqlWords {
   std::optional<Gtid> txn;
   NodeName participant;
   std::vector<Statement> statements;
+  Duration deadline{0};
+  std::optional<AnswerAt> wait;
 };
+
+Result<AnswerAt> parse_wait(const std::string& text) {
+  if (text == "applied") return AnswerAt::kApplied;
+  if (text == "decided") return AnswerAt::kDecided;
+  return fail(ErrorCode::kInvalidArgument, "--wait is decided or applied");
+}
 
 Result<SqlWords> parse_sql(const Words& words) {
   SqlWords out;
   bool named = false;
   for (std::size_t i = 0; i < words.size(); ++i) {
     const auto& word = words[i];
-    const bool takes_value = word == "--txn" || word == "--param" || word == "--expect";
+    const bool takes_value = word == "--txn" || word == "--param" || word == "--expect" ||
+                             word == "--deadline" || word == "--wait";
     if (takes_value && i + 1 >= words.size())
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} needs a value", word));
     if (word == "--txn") {
       TROTH_ASSIGN_OR_RETURN(out.txn, Gtid::parse(words[++i]));
+    } else if (word == "--deadline") {
+      TROTH_ASSIGN_OR_RETURN(out.deadline, parse_duration(words[++i]));
+    } else if (word == "--wait") {
+      TROTH_ASSIGN_OR_RETURN(out.wait, parse_wait(words[++i]));
     } else if (takes_value && out.statements.empty()) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} belongs behind a statement", word));
     } else if (word == "--param") {
@@ -40,7 +53,11 @@ Result<SqlWords> parse_sql(const Words& words) {
     } else if (word == "--expect") {
       TROTH_ASSIGN_OR_RETURN(out.statements.back().expect, http::parse_expectation(words[++i]));
     } else if (word.rfind("--", 0) == 0) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("unknown flag {}", word));
+      const auto near =
+          did_you_mean(word, {"--txn", "--param", "--expect", "--deadline", "--wait"});
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("unknown flag {}{}", word,
+                              near.empty() ? "" : fmt::format("; did you mean {}?", near)));
     } else if (!named) {
       TROTH_ASSIGN_OR_RETURN(out.participant, NodeName::parse(word));
       named = true;
@@ -50,6 +67,9 @@ Result<SqlWords> parse_sql(const Words& words) {
   }
   if (out.statements.empty())
     return fail(ErrorCode::kInvalidArgument, "give a participant and a statement");
+  if (out.txn && (out.deadline.count() != 0 || out.wait))
+    return fail(ErrorCode::kInvalidArgument,
+                "a transaction that is open has its deadline already: troth txn begin --deadline");
   return out;
 }
 
@@ -61,6 +81,8 @@ int sql(const Arguments& arguments, const Words& words) {
     return report(arguments, parsed.error().context, "troth sql [--txn ID] NAME \"SQL\"", kUsage);
   SqlSession session(arguments);
   if (parsed->txn) session.resume(*parsed->txn);
+  session.set_deadline(parsed->deadline);
+  if (parsed->wait) session.set_answer_at(*parsed->wait);
   return session.run(parsed->participant, std::move(parsed->statements));
 }
 

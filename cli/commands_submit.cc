@@ -28,6 +28,7 @@ struct Submission {
   bool batch = false;  ///< all at once instead of one after the other
   std::optional<Duration> deadline;
   std::optional<CommitProtocol> protocol;
+  AnswerAt answer_at = AnswerAt::kDecided;  ///< of requests that do not say
 };
 
 Result<std::string> slurp(const std::string& path) {
@@ -97,7 +98,7 @@ Result<Submission> parse(const Words& words) {
       TROTH_ASSIGN_OR_RETURN(const auto text, next());
       if (text != "applied" && text != "decided")
         return fail(ErrorCode::kInvalidArgument, "--wait is decided or applied");
-      request.answer_at = text == "applied" ? AnswerAt::kApplied : AnswerAt::kDecided;
+      out.answer_at = text == "applied" ? AnswerAt::kApplied : AnswerAt::kDecided;
     } else if (word == "--protocol") {
       TROTH_ASSIGN_OR_RETURN(const auto text, next());
       TROTH_ASSIGN_OR_RETURN(request.protocol, parse_commit_protocol(text));
@@ -124,14 +125,15 @@ Result<Submission> parse(const Words& words) {
   }
   for (const auto& file : files) {
     TROTH_ASSIGN_OR_RETURN(const auto text, slurp(file));
-    TROTH_ASSIGN_OR_RETURN(auto requests,
-                           http::parse_transactions(text, file == "-" ? "stdin" : file));
+    TROTH_ASSIGN_OR_RETURN(
+        auto requests, http::parse_transactions(text, file == "-" ? "stdin" : file, out.answer_at));
     for (auto& r : requests) {
       if (!r.protocol) r.protocol = out.protocol;
       if (r.deadline.count() == 0 && out.deadline) r.deadline = *out.deadline;
       out.requests.push_back(std::move(r));
     }
   }
+  request.answer_at = out.answer_at;
   if (!request.branches.empty()) out.requests.push_back(std::move(request));
   if (const char* traceparent = std::getenv("TRACEPARENT"))
     for (auto& r : out.requests) r.traceparent = traceparent;

@@ -40,7 +40,7 @@ Commands
 Global flags (anywhere)
   -e, --endpoint HOST:PORT   the daemon to talk to (TROTH_ENDPOINT; default
                              127.0.0.1:7420)
-  -o, --output FORMAT        table, json, jsonl, plain (troth help formats)
+  -o, --output FORMAT        table, json, jsonl, plain, csv (troth help formats)
       --timeout 15s          longest wait for an answer
       --operator NAME        who asks, for the audit trail (TROTH_OPERATOR;
                              default: USER)
@@ -58,7 +58,8 @@ troth submit FILE.json | -
   --on NAME "SQL"     a statement for a participant; repeat for more (same
                       NAME = same branch)
   --param V           next parameter ?1, ?2, ... of that statement: 5, 1.5,
-                      text, or typed int:5 real:1.5 text:5 blob:00ff null
+                      text (01234 is text), or typed int:5 real:1.5 text:5
+                      blob:00ff null
   --expect "rows = 1" row count that must hold ("rows >= 1" too), else the
                       transaction aborts
   --key KEY           idempotency key: the same key and body is done once,
@@ -124,6 +125,7 @@ troth txn forget ID --reason TEXT --confirm TAIL
                            coordinator, what a lost participant never confirmed
 )help"},
       {"sql", R"help(troth sql NAME "SQL" [--param V ...] [--expect "rows = 1"] ["SQL" ...]
+          [--deadline 5s] [--wait applied|decided]
 troth sql --txn ID NAME "SQL" ...
 
   Alone: a transaction of its own. With --txn: inside the one that `troth txn
@@ -144,9 +146,12 @@ troth sql --txn ID NAME "SQL" ...
 )help"},
       {"shell", R"help(troth shell [< script]
 
-  begin | commit | rollback, .on NAME, NAME: SQL;  SQL;  .help  .quit
-  Leaving the shell (or losing the connection) rolls back what is open. A script
-  ends with the worst exit code of its lines.
+  begin | commit | rollback, .on NAME, NAME: SQL;  SQL;  help  exit
+  .tables  .schema [TABLE]  .mode table|csv|json|jsonl|plain  .headers on|off
+  After an error inside a transaction everything is refused until commit or
+  rollback; nothing of it happens. A script stops at its first error and ends
+  with its exit code. Leaving the shell (or losing the connection) rolls back
+  what is open.
 )help"},
       {"participant", R"help(troth participant list
 troth participant show NAME          its own status
@@ -197,6 +202,7 @@ json    one object, "schema" first; durations carry their unit in the key
 jsonl   lists: one object a line
 plain   lists: tab-separated, never cut; one answer: a line path<TAB>value for
         each leaf
+csv     lists and rows: NULL is empty, an empty text is ""; one answer: as plain
 
 Data goes to stdout, everything else to stderr. Colour only on a terminal, and
 never with --no-color, NO_COLOR or TERM=dumb.

@@ -148,4 +148,8 @@ Result<StatementResult> merged(const StatementResult& parts, const std::string& 
   return out;
 }
 
+bool is_complete_statement(const std::string& text) {
+  return sqlite3_complete(text.c_str()) == 1;
+}
+
 }  // namespace troth::cli

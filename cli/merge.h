@@ -17,4 +17,8 @@ Result<protocol::StatementResult> stacked(const std::vector<protocol::BranchResu
 Result<protocol::StatementResult> merged(const protocol::StatementResult& parts,
                                          const std::string& select);
 
+/// By SQLite's own rule: `text` ends with a semicolon that is not inside a string, a comment or a
+/// trigger body. No other file of the command line uses SQLite.
+bool is_complete_statement(const std::string& text);
+
 }  // namespace troth::cli

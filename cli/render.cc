@@ -1,6 +1,7 @@
 #include "cli/render.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cstdio>
 
@@ -20,6 +21,50 @@ std::string text_of(const Value& value) {
   return "x'" + http::hex(std::get<Blob>(value).bytes) + "'";
 }
 
+namespace {
+
+TablePrinter table_of(const StatementResult& result) {
+  TablePrinter table(result.columns);
+  for (const auto& row : result.rows) {
+    std::vector<std::string> cells;
+    for (const auto& value : row) cells.push_back(text_of(value));
+    table.add(std::move(cells));
+  }
+  return table;
+}
+
+}  // namespace
+
+std::string rows_text(const Arguments& arguments, const StatementResult& result) {
+  if (arguments.output == Output::kCsv)
+    return csv_text(result, arguments.headers, isatty(STDOUT_FILENO) == 1);
+  const auto table = table_of(result);
+  return arguments.output == Output::kPlain ? table.tab_separated(arguments.headers)
+                                            : table.print(arguments.headers, terminal_width());
+}
+
+std::string csv_text(const StatementResult& result, bool headers, bool on_terminal) {
+  std::string out;
+  const auto field = [&](const std::string& text) {
+    const auto shown = on_terminal ? printable(text) : text;
+    if (!shown.empty() && shown.find_first_of(",\"\r\n") == std::string::npos) return shown;
+    std::string quoted = "\"";
+    for (const char c : shown) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+    return quoted + "\"";
+  };
+  for (std::size_t i = 0; headers && i < result.columns.size(); ++i)
+    out += (i == 0 ? "" : ",") + field(result.columns[i]);
+  if (headers) out += "\n";
+  for (const auto& row : result.rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i > 0) out += ",";
+      if (!std::holds_alternative<std::monostate>(row[i])) out += field(text_of(row[i]));
+    }
+    out += "\n";
+  }
+  return out;
+}
+
 std::string describe(const TransactionOutcome& outcome, bool headers) {
   std::string out = fmt::format("{}  {}{}\n", outcome.gtid.is_nil() ? "-" : outcome.gtid.text(),
                                 to_string(outcome.outcome),
@@ -28,13 +73,7 @@ std::string describe(const TransactionOutcome& outcome, bool headers) {
     for (const auto& result : branch.results) {
       if (result.columns.empty()) continue;
       out += fmt::format("\n{}:\n", branch.participant);
-      TablePrinter table(result.columns);
-      for (const auto& row : result.rows) {
-        std::vector<std::string> cells;
-        for (const auto& value : row) cells.push_back(text_of(value));
-        table.add(std::move(cells));
-      }
-      out += table.print(headers, terminal_width());
+      out += table_of(result).print(headers, terminal_width());
     }
   }
   return out;
@@ -122,7 +161,8 @@ void print_leaves(const ordered_json& value, const std::string& path) {
 }  // namespace
 
 void print_view(const Arguments& arguments, const ordered_json& view) {
-  if (arguments.output == Output::kPlain) return print_leaves(view, "");
+  if (arguments.output == Output::kPlain || arguments.output == Output::kCsv)
+    return print_leaves(view, "");
   const int indent = arguments.output == Output::kJson ? 2 : -1;
   std::printf("%s\n", http::dump(view, indent).c_str());
 }
@@ -138,8 +178,9 @@ void print_list(const Arguments& arguments, const ordered_json& view, const char
     if (!arguments.quiet) std::fprintf(stderr, "%s\n", nothing);
     return;
   }
-  const auto text = arguments.output == Output::kPlain
-                        ? table.tab_separated(arguments.headers)
+  const auto text = arguments.output == Output::kPlain ? table.tab_separated(arguments.headers)
+                    : arguments.output == Output::kCsv
+                        ? table.csv(arguments.headers)
                         : table.print(arguments.headers, terminal_width());
   std::printf("%s", text.c_str());
 }

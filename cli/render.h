@@ -15,6 +15,11 @@ namespace troth::cli {
 using http::to_json;
 
 std::string text_of(const protocol::Value& value);
+/// Rows of a statement, as the chosen output has them: a table, tab-separated, or CSV.
+std::string rows_text(const Arguments& arguments, const protocol::StatementResult& result);
+/// RFC 4180 with "\n" ends: NULL is nothing between two commas, an empty text is "". On a terminal
+/// control characters are escaped.
+std::string csv_text(const protocol::StatementResult& result, bool headers, bool on_terminal);
 /// The answer to one transaction, for people.
 std::string describe(const protocol::TransactionOutcome& outcome, bool headers);
 /// `blockers`: who is waited for by what is in doubt.

@@ -83,13 +83,7 @@ void SqlSession::show_rows(const NodeName& participant,
                      result.changes == 1 ? "" : "s");
       continue;
     }
-    TablePrinter table(result.columns);
-    for (const auto& row : result.rows) {
-      std::vector<std::string> cells;
-      for (const auto& value : row) cells.push_back(text_of(value));
-      table.add(std::move(cells));
-    }
-    std::printf("%s", table.print(arguments_.headers, terminal_width()).c_str());
+    std::printf("%s", rows_text(arguments_, result).c_str());
   }
 }
 
@@ -119,10 +113,36 @@ int SqlSession::run(const NodeName& participant, std::vector<Statement> statemen
   }
   SubmitRequest request;
   request.branches.push_back({participant, std::move(statements), 0});
+  request.deadline = deadline_;
+  request.answer_at = answer_at_;
   const auto reply = client_.submit(request);
   if (!reply) return report(arguments_, reply.error());
   const int code = show(*reply);
   for (const auto& branch : reply->outcome.results) show_rows(branch.participant, branch.results);
+  return code;
+}
+
+void SqlSession::abandon() {
+  // Whatever comes of it: without its client the transaction ends by itself.
+  if (txn_) static_cast<void>(client_.rollback(*txn_));
+  txn_.reset();
+}
+
+int SqlSession::look(const NodeName& participant, Statement statement, Shown shown) {
+  SubmitRequest request;
+  request.branches.push_back({participant, {std::move(statement)}, 0});
+  const auto reply = client_.submit(request);
+  if (!reply) return report(arguments_, reply.error());
+  const int code = show(*reply);
+  for (const auto& branch : reply->outcome.results) {
+    if (shown == Shown::kRows || wants_json(arguments_)) {
+      show_rows(branch.participant, branch.results);
+      continue;
+    }
+    for (const auto& result : branch.results)
+      for (const auto& row : result.rows)
+        std::printf("%s;\n", printable(text_of(row.at(0)), Lines::kKept).c_str());
+  }
   return code;
 }
 

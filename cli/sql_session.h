@@ -24,7 +24,15 @@ class SqlSession {
   int begin(protocol::BeginRequest request, bool announce);
   /// In the open transaction, or as a transaction of its own.
   int run(const NodeName& participant, std::vector<protocol::Statement> statements);
+  /// Of transactions of their own: time to reach a decision; 0 = the server's default.
+  void set_deadline(Duration deadline) { deadline_ = deadline; }
+  void set_answer_at(protocol::AnswerAt answer_at) { answer_at_ = answer_at; }
   int end(bool commit);
+  /// Rolls back what is open and prints nothing.
+  void abandon();
+  enum class Shown { kRows, kTexts };
+  /// A SELECT outside of the open transaction. kTexts: the first column alone, each as a statement.
+  int look(const NodeName& participant, protocol::Statement statement, Shown shown);
 
  private:
   int show(const protocol::SubmitReply& reply) const;
@@ -35,6 +43,8 @@ class SqlSession {
   const Arguments& arguments_;
   thrift::Client client_;
   std::optional<Gtid> txn_;
+  Duration deadline_{0};
+  protocol::AnswerAt answer_at_ = protocol::AnswerAt::kDecided;
 };
 
 }  // namespace troth::cli

@@ -65,7 +65,7 @@ std::size_t display_width(const std::string& text) {
   }));
 }
 
-std::string printable(const std::string& text) {
+std::string printable(const std::string& text, Lines lines) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
     const auto [code, length] = decode(std::string_view(text).substr(i));
@@ -74,7 +74,7 @@ std::string printable(const std::string& text) {
       continue;
     }
     if (code == '\n') {
-      out += "\\n";
+      out += lines == Lines::kKept ? "\n" : "\\n";
     } else if (code < 0x20 || code == 0x7f) {
       out += fmt::format("\\x{:02x}", code);
     } else if (drives_terminal(code)) {
@@ -118,6 +118,26 @@ std::string TablePrinter::tab_separated(bool with_headers) const {
   std::string out;
   const auto line = [&out](const std::vector<std::string>& cells) {
     for (std::size_t c = 0; c < cells.size(); ++c) out += (c == 0 ? "" : "\t") + cells[c];
+    out += "\n";
+  };
+  if (with_headers) line(headers_);
+  for (const auto& row : rows_) line(row);
+  return out;
+}
+
+std::string TablePrinter::csv(bool with_headers) const {
+  std::string out;
+  const auto line = [&out](const std::vector<std::string>& cells) {
+    for (std::size_t c = 0; c < cells.size(); ++c) {
+      if (c > 0) out += ",";
+      if (cells[c].find_first_of(",\"") == std::string::npos) {
+        out += cells[c];
+        continue;
+      }
+      out += '"';
+      for (const char ch : cells[c]) out += ch == '"' ? std::string("\"\"") : std::string(1, ch);
+      out += '"';
+    }
     out += "\n";
   };
   if (with_headers) line(headers_);

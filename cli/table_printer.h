@@ -17,6 +17,8 @@ class TablePrinter {
   std::string print(bool with_headers, std::size_t width) const;
   /// One line a row, cells separated by tabs, nothing padded or cut: for cut, awk and diff.
   std::string tab_separated(bool with_headers) const;
+  /// RFC 4180: the same cells, quoted where they hold commas or quotes.
+  std::string csv(bool with_headers) const;
   bool empty() const { return rows_.empty(); }
 
  private:
@@ -37,7 +39,8 @@ class TablePrinter {
 std::size_t display_width(const std::string& text);
 /// Control characters and bytes that are not UTF-8 shown as \xNN or \uNNNN, newlines as \n: hostile
 /// text must not drive the terminal.
-std::string printable(const std::string& text);
+enum class Lines { kEscaped, kKept };
+std::string printable(const std::string& text, Lines lines = Lines::kEscaped);
 /// Breaks lines between words so that none is wider than `width` (0 = unlimited). What follows is
 /// indented to where the last column of its line began: behind its last gap of two or more spaces.
 /// Colours take no room.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 namespace troth::http {
 
 using nlohmann::ordered_json;
@@ -177,7 +179,10 @@ ordered_json resolve_view(const ResolveReply& reply) {
 ordered_json to_json(const Value& value) {
   if (std::holds_alternative<std::monostate>(value)) return nullptr;
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return *integer;
-  if (const auto* real = std::get_if<double>(&value)) return *real;
+  if (const auto* real = std::get_if<double>(&value)) {
+    if (std::isfinite(*real)) return *real;  // JSON has no number for the others
+    return {{"real", *real < 0 ? "-infinity" : "infinity"}};
+  }
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   return {{"blob", hex(std::get<Blob>(value).bytes)}};
 }

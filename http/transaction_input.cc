@@ -40,8 +40,75 @@ Result<Value> parse_blob(std::string_view hex) {
   return Value(std::move(blob));
 }
 
+enum class Looks { kInteger, kReal, kText };
+
+/// By the grammar of JSON's numbers: 01234, +5, nan and infinity are texts.
+Looks look(std::string_view text) {
+  const auto digits = [&text] {
+    const auto end = std::min(text.find_first_not_of("0123456789"), text.size());
+    text.remove_prefix(end);
+    return end;
+  };
+  if (text.starts_with('-')) text.remove_prefix(1);
+  const bool zero = text.starts_with('0');
+  const auto whole = digits();
+  if (whole == 0 || (zero && whole > 1)) return Looks::kText;
+  if (text.empty()) return Looks::kInteger;
+  if (text.front() == '.') {
+    text.remove_prefix(1);
+    if (digits() == 0) return Looks::kText;
+  }
+  if (!text.empty() && (text.front() == 'e' || text.front() == 'E')) {
+    text.remove_prefix(1);
+    if (text.starts_with('+') || text.starts_with('-')) text.remove_prefix(1);
+    if (digits() == 0) return Looks::kText;
+  }
+  return text.empty() ? Looks::kReal : Looks::kText;
+}
+
+/// A value as typed, without a type before it.
+Result<Value> bare_value(const std::string& text) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
+  std::string word = text;
+  std::transform(word.begin(), word.end(), word.begin(), lower);
+  if (word == "null")
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("\"{0}\" is not clear; did you mean null, which is SQL's NULL? The word "
+                    "itself is text:{0}",
+                    text));
+  std::int64_t integer = 0;
+  double real = 0;
+  switch (look(text)) {
+    case Looks::kInteger:
+      if (text == "-0") break;  // no integer is printed like this
+      if (whole_number(text, integer)) return Value(integer);
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{0} does not fit a 64-bit signed integer; text:{0} keeps its digits, "
+                      "real:{0} rounds it",
+                      text));
+    case Looks::kReal:
+      if (whole_number(text, real) && std::isfinite(real)) return Value(real);
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{0} is too large for a 64-bit real; text:{0} keeps its digits", text));
+    case Looks::kText:
+      break;
+  }
+  return Value(text);
+}
+
 Error wrong(const std::string& where, std::string_view what) {
   return {ErrorCode::kInvalidArgument, fmt::format("{} {}", where, what)};
+}
+
+/// What JSON has no number for.
+Result<Value> infinity_from(const std::string& text, const std::string& where) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (text == "infinity") return Value(kInfinity);
+  if (text == "-infinity") return Value(-kInfinity);
+  return fail(wrong(where, "has a \"real\" that is neither \"infinity\" nor \"-infinity\""));
 }
 
 Result<Value> value_from(const json& item, const std::string& where) {
@@ -53,9 +120,13 @@ Result<Value> value_from(const json& item, const std::string& where) {
   if (item.is_number_integer()) return Value(item.get<std::int64_t>());
   if (item.is_number()) return Value(item.get<double>());
   if (item.is_string()) return Value(item.get<std::string>());
-  if (item.is_object() && item.contains("blob") && item["blob"].is_string())
+  if (item.is_object() && item.size() == 1 && item.contains("blob") && item["blob"].is_string())
     return parse_blob(item["blob"].get<std::string>());
-  return fail(wrong(where, "must be null, a number, a string or {\"blob\": \"HEX\"}"));
+  if (item.is_object() && item.size() == 1 && item.contains("real") && item["real"].is_string())
+    return infinity_from(item["real"].get<std::string>(), where);
+  return fail(wrong(where,
+                    "must be null, a number, a string, {\"blob\": \"HEX\"} or {\"real\": "
+                    "\"infinity\"}"));
 }
 
 Result<Statement> statement_from(const json& item, const std::string& where) {
@@ -157,8 +228,10 @@ Result<BranchRequest> branch_from(const json& item, const std::string& where) {
   return branch;
 }
 
-Result<SubmitRequest> request_from(const json& item, const std::string& where) {
+Result<SubmitRequest> request_from(const json& item, const std::string& where,
+                                   AnswerAt default_answer_at) {
   SubmitRequest request;
+  request.answer_at = default_answer_at;
   if (!item.is_object()) return fail(wrong(where, "must be an object with \"branches\""));
   for (const auto& [key, value] : item.items()) {
     if (key == "key" && value.is_string()) {
@@ -167,8 +240,8 @@ Result<SubmitRequest> request_from(const json& item, const std::string& where) {
       request.comment = value.get<std::string>();
     } else if (key == "deadline" && value.is_string()) {
       TROTH_ASSIGN_OR_RETURN(request.deadline, parse_duration(value.get<std::string>()));
-    } else if (key == "wait" && value.is_string() && value.get<std::string>() == "applied") {
-      request.answer_at = AnswerAt::kApplied;
+    } else if (key == "wait" && (value == "applied" || value == "decided")) {
+      request.answer_at = value == "applied" ? AnswerAt::kApplied : AnswerAt::kDecided;
     } else if (key == "protocol" && value.is_string()) {
       auto chosen = parse_commit_protocol(value.get<std::string>());
       if (!chosen) return fail(chosen.error(), where + ".protocol");
@@ -211,10 +284,7 @@ Result<Value> parse_value(const std::string& text) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not a number", rest));
     return Value(real);
   }
-  if (whole_number(text, integer)) return Value(integer);
-  // "nan" and "infinity" are words here, not numbers.
-  if (whole_number(text, real) && std::isfinite(real)) return Value(real);
-  return Value(text);
+  return bare_value(text);
 }
 
 Result<Expectation> parse_expectation(const std::string& text) {
@@ -241,14 +311,16 @@ Result<Expectation> parse_expectation(const std::string& text) {
 }
 
 Result<std::vector<SubmitRequest>> parse_transactions(const std::string& text,
-                                                      const std::string& source) {
+                                                      const std::string& source,
+                                                      AnswerAt default_answer_at) {
   std::vector<SubmitRequest> out;
   if (json::accept(text) || !is_json_lines(text)) {
     TROTH_ASSIGN_OR_RETURN(auto parsed, parse_json(text, source, 1));
     if (!parsed.is_array()) parsed = json::array({std::move(parsed)});
     for (std::size_t i = 0; i < parsed.size(); ++i) {
-      TROTH_ASSIGN_OR_RETURN(
-          auto request, request_from(parsed[i], fmt::format("{}: transactions[{}]", source, i)));
+      TROTH_ASSIGN_OR_RETURN(auto request,
+                             request_from(parsed[i], fmt::format("{}: transactions[{}]", source, i),
+                                          default_answer_at));
       out.push_back(std::move(request));
     }
   } else {
@@ -258,8 +330,8 @@ Result<std::vector<SubmitRequest>> parse_transactions(const std::string& text,
       ++number;
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
       TROTH_ASSIGN_OR_RETURN(const auto item, parse_json(line, source, number));
-      TROTH_ASSIGN_OR_RETURN(auto request,
-                             request_from(item, fmt::format("{}:{}", source, number)));
+      TROTH_ASSIGN_OR_RETURN(auto request, request_from(item, fmt::format("{}:{}", source, number),
+                                                        default_answer_at));
       out.push_back(std::move(request));
     }
   }

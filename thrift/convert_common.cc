@@ -204,6 +204,9 @@ Result<std::vector<protocol::StatementResult>> from_wire(std::vector<v1::Stateme
 }
 
 Result<protocol::Value> from_wire(v1::SqlValue&& value, const Where& where) {
+  const auto& set = value.__isset;
+  if (set.int_value + set.text_value + set.null_value + set.real_value + set.blob_value > 1)
+    return where.invalid("", "has several fields set; a value has exactly one");
   if (value.__isset.int_value) return protocol::Value(value.int_value);
   if (value.__isset.text_value) return protocol::Value(std::move(value.text_value));
   if (value.__isset.null_value) return protocol::Value();

@@ -60,7 +60,7 @@ TEST_CASE("errors name the flag and what it takes") {
     std::string sentence;
   };
   for (const Row& row : {Row{{"-o"}, "-o needs a value"}, Row{{"--endpoint"}, "--endpoint needs"},
-                         Row{{"-o", "jsom"}, "\"jsom\" is not table, json, jsonl or plain"},
+                         Row{{"-o", "jsom"}, "\"jsom\" is not table, json, jsonl, plain or csv"},
                          Row{{"--timeout", "5"}, "\"5\" must be a number with a unit"}}) {
     const auto out = parse_arguments(row.argv, only_endpoint(nullptr));
     REQUIRE_FALSE(out);

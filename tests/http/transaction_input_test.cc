@@ -1,8 +1,11 @@
 #include "http/transaction_input.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <limits>
+
+#include "http/admin_json.h"
 
 using namespace troth;
 using namespace troth::http;
@@ -30,6 +33,24 @@ TEST_CASE("parameters: typed, or what they look like") {
            Row{"http://x", std::string("http://x")},
            // words that a number parser would take for numbers
            Row{"nan", std::string("nan")},
+           // as they were typed: not what a number would be printed as
+           Row{"01234", std::string("01234")},
+           Row{"007", std::string("007")},
+           Row{"00", std::string("00")},
+           Row{"-0", std::string("-0")},
+           Row{"+5", std::string("+5")},
+           Row{"-", std::string("-")},
+           Row{"1.", std::string("1.")},
+           Row{".5", std::string(".5")},
+           Row{"01.5", std::string("01.5")},
+           Row{"1e", std::string("1e")},
+           Row{"1-2", std::string("1-2")},
+           Row{" 1", std::string(" 1")},
+           Row{"0", std::int64_t{0}},
+           Row{"-0.5e-1", -0.05},
+           Row{"9223372036854775807", std::numeric_limits<std::int64_t>::max()},
+           Row{"text:NULL", std::string("NULL")},
+           Row{"real:inf", std::numeric_limits<double>::infinity()},
            Row{"inf", std::string("inf")},
            Row{"infinity", std::string("infinity")},
        }) {
@@ -41,8 +62,11 @@ TEST_CASE("parameters: typed, or what they look like") {
 
 TEST_CASE("parameters that are not what they say are refused") {
   for (const char* text : {"int:", "int:5x", "int:9223372036854775808", "int:1.5",
-                           "real:", "real:x", "real:nan", "blob:0", "blob:zz", "blob:0g"})
+                           "real:", "real:x", "real:nan", "blob:0", "blob:zz", "blob:0g",
+                           "12345678901234567890", "-9223372036854775809", "1e999", "NULL", "Null"})
     CHECK_MESSAGE(!parse_value(text), text);
+  CHECK(parse_value("12345678901234567890").error().context.find("64-bit") != std::string::npos);
+  CHECK(parse_value("NULL").error().context.find("did you mean null") != std::string::npos);
 }
 
 TEST_CASE("expectations") {
@@ -80,6 +104,37 @@ TEST_CASE("a transaction in JSON, with everything") {
                            Expectation{RowCount::kAtLeast, 1}};
   CHECK(request.branches[0].statements[0] == expected);
   CHECK(request.branches[0].statements[1].sql == "SELECT 1");
+}
+
+TEST_CASE("when to answer: as each says, else the default") {
+  const auto text = [](const char* wait) {
+    return fmt::format(R"({{{}"branches": [{{"on": "a", "statements": ["SELECT 1"]}}]}})", wait);
+  };
+  const auto answer_at = [&](const char* wait, AnswerAt by_default) {
+    const auto parsed = parse_transactions(text(wait), "f", by_default);
+    REQUIRE(parsed);
+    return parsed->front().answer_at;
+  };
+  CHECK(answer_at("", AnswerAt::kApplied) == AnswerAt::kApplied);
+  CHECK(answer_at("", AnswerAt::kDecided) == AnswerAt::kDecided);
+  CHECK(answer_at("\"wait\": \"decided\",", AnswerAt::kApplied) == AnswerAt::kDecided);
+  CHECK(answer_at("\"wait\": \"applied\",", AnswerAt::kDecided) == AnswerAt::kApplied);
+  CHECK_FALSE(parse_transactions(text("\"wait\": \"soon\","), "f"));
+}
+
+TEST_CASE("an infinite real travels in JSON both ways, and is never null") {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  for (const double real : {kInfinity, -kInfinity}) {
+    const auto shown = to_json(Value(real)).dump();
+    const auto parsed = parse_transactions(
+        R"({"branches": [{"on": "a", "statements": [{"sql": "x", "params": [)" + shown + "]}]}]}",
+        "f");
+    REQUIRE(parsed);
+    CHECK(parsed->front().branches[0].statements[0].params[0] == Value(real));
+  }
+  CHECK_FALSE(parse_transactions(
+      R"({"branches": [{"on": "a", "statements": [{"sql": "x", "params": [{"real": "1"}]}]}]})",
+      "f"));
 }
 
 TEST_CASE("many: an array, or one a line with blank lines between") {

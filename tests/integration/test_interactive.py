@@ -69,6 +69,33 @@ class Interactive(Case):
         self.assertIn("997", cluster.cli("sql", "p1", "SELECT v FROM a WHERE id = 1").stdout)
         self.audit(cluster)
 
+    def test_a_script_with_an_error_in_its_transaction_changes_nothing(self):
+        cluster = self.cluster().start()
+        script = ("begin\np1: UPDATE a SET v = v - 500 WHERE id = 1;\np2: INSERT INTO a VALUES (1, 0);\n"
+                  "p2: UPDATE a SET v = v + 500 WHERE id = 2;\ncommit\n")
+        reply = cluster.cli("shell", stdin=script)
+        self.assertEqual(reply.returncode, 1, reply.stderr)
+        self.assertIn("UNIQUE", reply.stderr)
+        good = cluster.cli("shell", stdin="BEGIN; p1: INSERT INTO did VALUES ('y');\np2: INSERT INTO did VALUES ('y'); COMMIT;\n")
+        self.assertEqual(good.returncode, 0, good.stderr)
+        self.audit(cluster, committed=["y"])
+        self.assertEqual(cluster.read("p1", "SELECT v FROM a WHERE id = 1"), [(1000,)])
+        self.assertEqual(cluster.read("p2", "SELECT v FROM a WHERE id = 2"), [(1000,)])
+
+    def test_what_a_participant_holds_and_csv(self):
+        cluster = self.cluster().start()
+        reply = cluster.cli("shell", stdin=".on p1\n.tables\n.schema did\n.mode csv\nSELECT id, v, NULL AS n FROM a WHERE id = 7;\nexit\n")
+        self.assertEqual(reply.returncode, 0, reply.stderr)
+        self.assertIn("did", reply.stdout)
+        self.assertNotIn("troth_applied", reply.stdout)
+        self.assertIn("CREATE TABLE did(gid TEXT PRIMARY KEY NOT NULL);", reply.stdout)
+        self.assertTrue(reply.stdout.endswith("id,v,n\n7,1000,\n"), reply.stdout)
+        typed = cluster.cli("sql", "p1", "INSERT INTO did VALUES (?1)", "--param", "01234", "--wait", "applied", "--deadline", "5s")
+        self.assertEqual(typed.returncode, 0, typed.stderr)
+        self.assertEqual(cluster.gids("p1"), {"01234"})
+        infinite = cluster.cli("sql", "p1", "SELECT 1e999, -1e999", "-o", "json")
+        self.assertEqual(json.loads(infinite.stdout)["results"][0]["statements"][0]["rows"], [[{"real": "infinity"}, {"real": "-infinity"}]])
+
     def test_a_vanished_client_frees_its_locks(self):
         cluster = self.cluster().start()
         gone = Shell(self, cluster)

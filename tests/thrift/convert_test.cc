@@ -77,6 +77,20 @@ const protocol::AbortReason kReason{protocol::AbortCode::kDeadlock, "older one w
 
 }  // namespace
 
+TEST_CASE("a value with several fields set is refused, not read as one of them") {
+  v1::SqlValue both;
+  both.__set_int_value(5);
+  both.__set_text_value("5");
+  const auto value = from_wire(std::move(both), Where());
+  REQUIRE_FALSE(value);
+  CHECK(value.error().code == ErrorCode::kInvalidArgument);
+  CHECK(value.error().context.find("several fields") != std::string::npos);
+  v1::SqlValue null_and_real;
+  null_and_real.__set_null_value(true);
+  null_and_real.__set_real_value(1.5);
+  CHECK_FALSE(from_wire(std::move(null_and_real), Where()));
+}
+
 TEST_CASE("messages with work") {
   protocol::Prepare p;
   p.gtid = gtid_of(5);
