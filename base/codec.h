@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/ids.h"
-#include "base/result.h"
+#include "troth/result.h"
 
 namespace troth {
 

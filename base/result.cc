@@ -1,4 +1,4 @@
-#include "base/result.h"
+#include "troth/result.h"
 
 namespace troth {
 

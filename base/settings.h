@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/result.h"
-#include "base/time.h"
+#include "troth/result.h"
+#include "troth/time.h"
 
 namespace troth {
 

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "base/time.h"
+#include "troth/time.h"
 
 namespace troth {
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/time.h"
+#include "troth/time.h"
 
 namespace troth {
 

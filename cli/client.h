@@ -1,22 +1,22 @@
 #pragma once
 // The client library, as every command uses it.
 
-#include "cli/arguments.h"
-#include "thrift/client.h"
+#include "base/arguments.h"
+#include "troth/client.h"
 
 namespace troth::cli {
 
-inline thrift::Client client_for(const Arguments& arguments) {
-  thrift::ClientOptions options;
+inline Client client_for(const Arguments& arguments) {
+  ClientOptions options;
   options.endpoints = arguments.endpoints;
   options.call_timeout = arguments.timeout;
   options.client_name = "troth-cli";
   options.target = "daemon";
-  return thrift::Client(options);
+  return Client(options);
 }
 
 /// A particular daemon, found while looking at another; given up soon.
-inline thrift::Client client_at(const Arguments& arguments, const std::string& address) {
+inline Client client_at(const Arguments& arguments, const std::string& address) {
   auto at = arguments;
   at.endpoints = {address};
   at.timeout = std::min<Duration>(arguments.timeout, std::chrono::seconds(3));
@@ -24,11 +24,11 @@ inline thrift::Client client_at(const Arguments& arguments, const std::string& a
 }
 
 /// All pages of what a daemon lists.
-inline Result<std::vector<protocol::TransactionSummary>> every_transaction(
-    thrift::Client& client, protocol::TransactionFilter filter) {
+inline Result<std::vector<TransactionSummary>> every_transaction(Client& client,
+                                                                 TransactionFilter filter) {
   constexpr std::size_t kPage = 1000;
-  std::vector<protocol::TransactionSummary> out;
-  for (protocol::ListRequest request{filter, kPage, ""};;) {
+  std::vector<TransactionSummary> out;
+  for (ListRequest request{filter, kPage, ""};;) {
     TROTH_ASSIGN_OR_RETURN(auto page, client.list_transactions(request));
     std::move(page.transactions.begin(), page.transactions.end(), std::back_inserter(out));
     if (page.next.empty()) return out;

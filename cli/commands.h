@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/arguments.h"
-#include "cli/bench_options.h"
+#include "base/arguments.h"
+#include "bench/bench_options.h"
 
 namespace troth::cli {
 

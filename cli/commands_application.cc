@@ -8,12 +8,12 @@
 #include <thread>
 
 #include "base/latency_histogram.h"
-#include "cli/bench_application.h"
-#include "cli/bench_cluster.h"
+#include "bench/bench_application.h"
+#include "bench/bench_cluster.h"
 #include "cli/commands.h"
-#include "cli/interrupts.h"
 #include "cli/render.h"
-#include "cli/table_printer.h"
+#include "os/interrupts.h"
+#include "os/table_printer.h"
 
 namespace troth::cli {
 

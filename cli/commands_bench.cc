@@ -7,13 +7,13 @@
 #include <fstream>
 #include <optional>
 
-#include "cli/bench_cluster.h"
-#include "cli/bench_load.h"
-#include "cli/bench_report.h"
+#include "bench/bench_cluster.h"
+#include "bench/bench_load.h"
+#include "bench/bench_report.h"
 #include "cli/commands.h"
-#include "cli/interrupts.h"
 #include "cli/render.h"
-#include "thrift/client.h"
+#include "os/interrupts.h"
+#include "troth/client.h"
 
 namespace troth::cli {
 
@@ -31,9 +31,9 @@ double own_cpu_seconds() {
 /// The sum of all balances, in one transaction over all participants.
 Result<std::int64_t> sum_of_balances(const std::vector<std::string>& endpoints,
                                      const std::vector<NodeName>& participants) {
-  thrift::ClientOptions options;
+  ClientOptions options;
   options.endpoints = endpoints;
-  thrift::Client client(options);
+  Client client(options);
   SubmitRequest request;
   request.deadline = std::chrono::seconds(60);
   for (const auto& name : participants)

@@ -4,10 +4,10 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "base/daemon_settings.h"
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/render.h"
+#include "os/daemon_settings.h"
 
 namespace troth::cli {
 

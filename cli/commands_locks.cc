@@ -7,7 +7,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/render.h"
-#include "http/admin_json.h"
+#include "json/admin_json.h"
 
 namespace troth::cli {
 
@@ -81,7 +81,7 @@ void print(const Arguments& arguments, const Asked& asked, const LockPage& page)
 }
 
 /// Where the participant is: this daemon itself, or one that a coordinator knows.
-Result<std::string> address_of(const std::string& name, thrift::Client& client) {
+Result<std::string> address_of(const std::string& name, Client& client) {
   TROTH_ASSIGN_OR_RETURN(const auto status, client.status());
   if (status.role == Role::kParticipant && status.name.text() == name) return client.connected_to();
   for (const auto& link : status.links)

@@ -4,11 +4,11 @@
 #include <cstdio>
 #include <map>
 
-#include "base/file.h"
 #include "base/overloaded.h"
 #include "cli/commands.h"
 #include "cli/render.h"
-#include "cli/table_printer.h"
+#include "os/file.h"
+#include "os/table_printer.h"
 #include "protocol/record.h"
 #include "wal/directory.h"
 #include "wal/reader.h"

@@ -8,7 +8,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/render.h"
-#include "http/admin_json.h"
+#include "json/admin_json.h"
 
 namespace troth::cli {
 
@@ -101,7 +101,7 @@ int list_participants(const Arguments& arguments, const NodeStatus& status) {
 }
 
 // What is prepared at a participant and no longer waits for anything this coordinator holds.
-int orphans(const Arguments& arguments, thrift::Client& client, const NodeStatus& status) {
+int orphans(const Arguments& arguments, Client& client, const NodeStatus& status) {
   TablePrinter table({"PARTICIPANT", "TRANSACTION", "STATE", "AGE", "COORDINATOR SAYS"});
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
   bool blind = false;
@@ -137,8 +137,8 @@ int orphans(const Arguments& arguments, thrift::Client& client, const NodeStatus
   return blind ? kUnreachable : none ? kOk : kProblem;
 }
 
-int set_drain(const Arguments& arguments, thrift::Client& client, const std::string& name,
-              bool drain, const std::string& reason) {
+int set_drain(const Arguments& arguments, Client& client, const std::string& name, bool drain,
+              const std::string& reason) {
   const auto parsed = NodeName::parse(name);
   if (!parsed) return report(arguments, parsed.error());
   const auto done = client.drain_participant(*parsed, drain, {arguments.by, reason});

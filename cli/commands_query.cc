@@ -8,8 +8,8 @@
 #include "cli/merge.h"
 #include "cli/render.h"
 #include "cli/sql_session.h"
-#include "cli/table_printer.h"
-#include "http/transaction_input.h"
+#include "json/transaction_input.h"
+#include "os/table_printer.h"
 
 namespace troth::cli {
 
@@ -49,7 +49,7 @@ Result<Query> parse_query(const Words& words) {
   return out;
 }
 
-Result<std::vector<NodeName>> names_of(const Query& query, thrift::Client& client) {
+Result<std::vector<NodeName>> names_of(const Query& query, Client& client) {
   std::vector<NodeName> out;
   if (query.on == "all") {
     TROTH_ASSIGN_OR_RETURN(const auto status, client.status());
@@ -66,8 +66,7 @@ Result<std::vector<NodeName>> names_of(const Query& query, thrift::Client& clien
 }
 
 /// One attempt. `lost` is set if it may simply be tried again.
-Result<std::vector<BranchResult>> read_once(thrift::Client& client,
-                                            const std::vector<NodeName>& names,
+Result<std::vector<BranchResult>> read_once(Client& client, const std::vector<NodeName>& names,
                                             const Statement& statement, Gtid& age, bool& lost) {
   BeginRequest request;
   request.retry_of = age;
@@ -99,8 +98,7 @@ Result<std::vector<BranchResult>> read_once(thrift::Client& client,
   return fail(ErrorCode::kIllegalState, "the query was aborted: " + ended.outcome.reason.detail);
 }
 
-Result<std::vector<BranchResult>> read_all(thrift::Client& client,
-                                           const std::vector<NodeName>& names,
+Result<std::vector<BranchResult>> read_all(Client& client, const std::vector<NodeName>& names,
                                            const Statement& statement) {
   constexpr int kAttempts = 20;  // each with the age of the first: it wins in the end
   Gtid age;

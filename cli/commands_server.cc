@@ -10,7 +10,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/render.h"
-#include "http/admin_json.h"
+#include "json/admin_json.h"
 
 namespace troth::cli {
 
@@ -93,7 +93,7 @@ Result<Listing> parse_listing(const Words& words) {
 
 // What is narrowed down is looked for page after page; it ends with the page that makes it enough,
 // so that the cursor is the daemon's own.
-Result<TransactionPage> find(const Listing& asked, thrift::Client& client) {
+Result<TransactionPage> find(const Listing& asked, Client& client) {
   if (!asked.narrowed()) return client.list_transactions(asked.request);
   TransactionPage out;
   for (auto request = asked.request;;) {
@@ -191,7 +191,7 @@ int watch(const Arguments& arguments, const Words& words) {
 }
 
 // Who is waited for, most often first.
-std::vector<std::string> blockers_of(thrift::Client& client) {
+std::vector<std::string> blockers_of(Client& client) {
   std::map<std::string, int> counts;
   const auto found = every_transaction(client, TransactionFilter::kInDoubt);
   if (!found) return {};

@@ -47,7 +47,7 @@ class Shell final : public ShellPort {
 
  private:
   int begin() override {
-    protocol::BeginRequest request;
+    BeginRequest request;
     if (input_.is_person()) {
       request.idle_timeout = kThinking;
       request.deadline = kLongest;

@@ -8,7 +8,7 @@
 #include "cli/commands.h"
 #include "cli/render.h"
 #include "cli/sql_session.h"
-#include "http/transaction_input.h"
+#include "json/transaction_input.h"
 
 namespace troth::cli {
 

@@ -13,8 +13,8 @@
 #include "base/settings.h"
 #include "cli/commands.h"
 #include "cli/render.h"
-#include "http/transaction_input.h"
-#include "thrift/client.h"
+#include "json/transaction_input.h"
+#include "troth/client.h"
 
 namespace troth::cli {
 
@@ -211,11 +211,11 @@ int show(const Arguments& arguments, const SubmitReply& reply, bool keyed) {
 int submit(const Arguments& arguments, const Words& words) {
   const auto parsed = parse(words);
   if (!parsed) return report(arguments, parsed.error());
-  thrift::ClientOptions options;
+  ClientOptions options;
   options.endpoints = arguments.endpoints;
   options.call_timeout = arguments.timeout;
   options.client_name = "troth-cli";
-  thrift::Client client(options);
+  Client client(options);
   int worst = kOk;
   if (parsed->batch) {
     const auto replies = client.submit_batch(parsed->requests, arguments.timeout);
@@ -249,10 +249,10 @@ int submit(const Arguments& arguments, const Words& words) {
 }
 
 int outcome(const Arguments& arguments, const Words& words) {
-  thrift::ClientOptions options;
+  ClientOptions options;
   options.endpoints = arguments.endpoints;
   options.call_timeout = arguments.timeout;
-  thrift::Client client(options);
+  Client client(options);
   Result<TransactionOutcome> answer =
       fail(ErrorCode::kInvalidArgument, "give a transaction id, or --key KEY");
   if (words.size() == 2 && words[0] == "--key") {

@@ -10,7 +10,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/render.h"
-#include "http/admin_json.h"
+#include "json/admin_json.h"
 #include "recovery/start_up.h"
 #include "wal/directory.h"
 #include "wal/reader.h"
@@ -306,7 +306,7 @@ class Doctor {
     return out;
   }
 
-  static std::string whom_it_blocks(thrift::Client& client, const std::string& id) {
+  static std::string whom_it_blocks(Client& client, const std::string& id) {
     const auto detail = client.show_transaction(id);
     if (!detail || (detail->blocked_total == 0 && detail->gave_up == 0)) return "";
     return fmt::format("; for the oldest of them {} now and {} gave up",

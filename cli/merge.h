@@ -4,18 +4,17 @@
 
 #include <string>
 
-#include "base/result.h"
-#include "protocol/service.h"
+#include "protocol/ports.h"
+#include "troth/result.h"
 
 namespace troth::cli {
 
 /// All rows of the first statement of every branch in one result, with the participant's name in
 /// front. kInvalidArgument if the columns differ in number.
-Result<protocol::StatementResult> stacked(const std::vector<protocol::BranchResult>& branches);
+Result<StatementResult> stacked(const std::vector<BranchResult>& branches);
 /// `parts` as table "parts" of an empty SQLite in memory; what `select` returns over it.
 /// kInvalidArgument with SQLite's message.
-Result<protocol::StatementResult> merged(const protocol::StatementResult& parts,
-                                         const std::string& select);
+Result<StatementResult> merged(const StatementResult& parts, const std::string& select);
 
 /// By SQLite's own rule: `text` ends with a semicolon that is not inside a string, a comment or a
 /// trigger body. No other file of the command line uses SQLite.

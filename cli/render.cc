@@ -5,8 +5,8 @@
 
 #include <cstdio>
 
-#include "cli/table_printer.h"
-#include "http/admin_json.h"
+#include "json/admin_json.h"
+#include "os/table_printer.h"
 
 namespace troth::cli {
 

@@ -5,33 +5,33 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "cli/arguments.h"
-#include "cli/table_printer.h"
-#include "http/admin_json.h"
-#include "protocol/service.h"
+#include "base/arguments.h"
+#include "json/admin_json.h"
+#include "os/table_printer.h"
+#include "protocol/ports.h"
 
 namespace troth::cli {
 
 using http::to_json;
 
-std::string text_of(const protocol::Value& value);
+std::string text_of(const Value& value);
 /// Rows of a statement, as the chosen output has them: a table, tab-separated, or CSV.
-std::string rows_text(const Arguments& arguments, const protocol::StatementResult& result);
+std::string rows_text(const Arguments& arguments, const StatementResult& result);
 /// RFC 4180 with "\n" ends: NULL is nothing between two commas, an empty text is "". On a terminal
 /// control characters are escaped.
-std::string csv_text(const protocol::StatementResult& result, bool headers, bool on_terminal);
+std::string csv_text(const StatementResult& result, bool headers, bool on_terminal);
 /// The answer to one transaction, for people.
-std::string describe(const protocol::TransactionOutcome& outcome, bool headers);
+std::string describe(const TransactionOutcome& outcome, bool headers);
 /// `blockers`: who is waited for by what is in doubt.
-std::string describe(const Arguments& arguments, const protocol::NodeStatus& status,
+std::string describe(const Arguments& arguments, const NodeStatus& status,
                      const std::vector<std::string>& blockers);
-std::string describe(const Arguments& arguments, const protocol::TransactionDetail& detail);
+std::string describe(const Arguments& arguments, const TransactionDetail& detail);
 /// Without the peer's name and address, which stand beside it.
 std::string short_error(const NodeName& peer, const std::string& error);
 /// Who holds what and who waits for it, one block for each table or row.
-std::string describe_resources(const std::vector<protocol::LockedResource>& resources);
+std::string describe_resources(const std::vector<LockedResource>& resources);
 /// What a transaction holds, and who waits for it. "" = nothing is known of either.
-std::string describe_locks(const protocol::TransactionDetail& detail);
+std::string describe_locks(const TransactionDetail& detail);
 
 /// `error: ...` / `  try: ...` on stderr, or an object with -o json. Returns the exit code.
 /// `name`: the object's code, one of ErrorCode; may be empty.

@@ -6,8 +6,8 @@
 
 #include <string>
 
+#include "base/arguments.h"
 #include "base/ids.h"
-#include "cli/arguments.h"
 #include "cli/shell_lines.h"
 
 namespace troth::cli {

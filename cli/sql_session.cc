@@ -5,7 +5,7 @@
 #include <cstdio>
 
 #include "cli/render.h"
-#include "cli/table_printer.h"
+#include "os/table_printer.h"
 
 namespace troth::cli {
 
@@ -13,8 +13,8 @@ using namespace protocol;
 
 namespace {
 
-thrift::ClientOptions options_for(const Arguments& arguments) {
-  thrift::ClientOptions options;
+ClientOptions options_for(const Arguments& arguments) {
+  ClientOptions options;
   options.endpoints = arguments.endpoints;
   options.call_timeout = arguments.timeout;
   options.client_name = "troth-cli";
@@ -33,8 +33,8 @@ std::string sentence(const AbortReason& reason) {
 
 }  // namespace
 
-thrift::Client client_for_sql(const Arguments& arguments) {
-  return thrift::Client(options_for(arguments));
+Client client_for_sql(const Arguments& arguments) {
+  return Client(options_for(arguments));
 }
 
 SqlSession::SqlSession(const Arguments& arguments)

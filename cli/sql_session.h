@@ -5,12 +5,12 @@
 #include <string>
 #include <vector>
 
-#include "cli/arguments.h"
-#include "thrift/client.h"
+#include "base/arguments.h"
+#include "troth/client.h"
 
 namespace troth::cli {
 
-thrift::Client client_for_sql(const Arguments& arguments);
+Client client_for_sql(const Arguments& arguments);
 
 /// Prints what comes back; every call returns an exit code.
 class SqlSession {
@@ -21,30 +21,29 @@ class SqlSession {
   void resume(const Gtid& gtid) { txn_ = gtid; }
   bool in_transaction() const { return txn_.has_value(); }
   /// `announce`: prints the id alone, for scripts.
-  int begin(protocol::BeginRequest request, bool announce);
+  int begin(BeginRequest request, bool announce);
   /// In the open transaction, or as a transaction of its own.
-  int run(const NodeName& participant, std::vector<protocol::Statement> statements);
+  int run(const NodeName& participant, std::vector<Statement> statements);
   /// Of transactions of their own: time to reach a decision; 0 = the server's default.
   void set_deadline(Duration deadline) { deadline_ = deadline; }
-  void set_answer_at(protocol::AnswerAt answer_at) { answer_at_ = answer_at; }
+  void set_answer_at(AnswerAt answer_at) { answer_at_ = answer_at; }
   int end(bool commit);
   /// Rolls back what is open and prints nothing.
   void abandon();
   enum class Shown { kRows, kTexts };
   /// A SELECT outside of the open transaction. kTexts: the first column alone, each as a statement.
-  int look(const NodeName& participant, protocol::Statement statement, Shown shown);
+  int look(const NodeName& participant, Statement statement, Shown shown);
 
  private:
-  int show(const protocol::SubmitReply& reply) const;
-  void show_rows(const NodeName& participant,
-                 const std::vector<protocol::StatementResult>& results) const;
-  int refused(const protocol::Refusal& refusal) const;
+  int show(const SubmitReply& reply) const;
+  void show_rows(const NodeName& participant, const std::vector<StatementResult>& results) const;
+  int refused(const Refusal& refusal) const;
 
   const Arguments& arguments_;
-  thrift::Client client_;
+  Client client_;
   std::optional<Gtid> txn_;
   Duration deadline_{0};
-  protocol::AnswerAt answer_at_ = protocol::AnswerAt::kDecided;
+  AnswerAt answer_at_ = AnswerAt::kDecided;
 };
 
 }  // namespace troth::cli

@@ -14,7 +14,7 @@ install(TARGETS troth-participant RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR} C
 install(TARGETS troth RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
 
 # The libraries: find_package(Troth) gives troth::rpc (the client) and troth::participant with troth::participant_sqlite (the agent inside a program).
-install(TARGETS troth_words troth_base troth_protocol troth_wal troth_recovery troth_thrift_gen troth_rpc troth_participant_core troth_participant_engine
+install(TARGETS troth_words troth_os troth_protocol troth_wal troth_recovery troth_thrift_gen troth_rpc troth_participant_core troth_participant_engine
     troth_participant troth_participant_sqlite
   EXPORT TrothTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
 install(EXPORT TrothTargets NAMESPACE troth:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Troth COMPONENT dev)
@@ -23,11 +23,9 @@ configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/TrothConfig.cmake.in ${C
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/TrothConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/TrothConfig.cmake ${CMAKE_BINARY_DIR}/TrothConfigVersion.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Troth COMPONENT dev)
-foreach(folder base protocol wal recovery participant thrift)
-  install(DIRECTORY ${CMAKE_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/troth COMPONENT dev
-    FILES_MATCHING PATTERN "*.h" PATTERN "convert_*" EXCLUDE)
-endforeach()
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/thrift/ DESTINATION ${CMAKE_INSTALL_DATADIR}/troth/thrift COMPONENT dev FILES_MATCHING PATTERN "*.thrift")
+# The public boundary: exactly the headers of include/troth.
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/troth DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${CMAKE_SOURCE_DIR}/thrift/idl/ DESTINATION ${CMAKE_INSTALL_DATADIR}/troth/thrift COMPONENT dev FILES_MATCHING PATTERN "*.thrift")
 
 # Pages and completions come from the programs themselves.
 find_program(PYTHON3 NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/assert.h"
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 
 // Messages leave when a round ends. Whoever stops here asks for them to be on their way.
 #ifdef TROTH_FAILPOINTS

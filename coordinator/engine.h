@@ -13,20 +13,20 @@
 #include <variant>
 #include <vector>
 
-#include "base/alarms.h"
 #include "base/boxed.h"
 #include "base/counters.h"
-#include "base/engine_loop.h"
 #include "base/gtid_map.h"
-#include "base/logging.h"
 #include "base/timer_heap.h"
 #include "base/trace.h"
 #include "coordinator/meters.h"
 #include "coordinator/remembered_outcomes.h"
+#include "engine/alarms.h"
+#include "engine/engine_loop.h"
+#include "os/logging.h"
 #include "protocol/held_by_lsn.h"
 #include "protocol/one_phase_commit.h"
+#include "protocol/ports.h"
 #include "protocol/record_log.h"
-#include "protocol/service.h"
 #include "protocol/transport.h"
 #include "protocol/two_phase_commit.h"
 #include "recovery/action_table.h"
@@ -46,7 +46,7 @@ struct EngineOptions {
   Duration idle_timeout{std::chrono::seconds(10)};  ///< an interactive one nobody talks to is ended
   protocol::RetryPolicy resend;
   /// Of a transaction that names none.
-  protocol::CommitProtocol protocol = protocol::CommitProtocol::kTwoPhase;
+  CommitProtocol protocol = CommitProtocol::kTwoPhase;
   protocol::SuspicionPolicy suspicion;  ///< three-phase
   Duration key_retention{std::chrono::hours(24)};
   std::size_t max_in_flight = 10000;
@@ -64,17 +64,16 @@ class Engine {
   void adopt(recovery::CoordinatorTables tables, Now now);
 
   // clients
-  void submit(protocol::SubmitRequest&& request, protocol::CoordinatorPort::SubmitDone&& done,
-              Now now);
+  void submit(SubmitRequest&& request, protocol::CoordinatorPort::SubmitDone&& done, Now now);
   void get_outcome(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done,
                    Now now);
   void get_outcome_by_key(const std::string& key, protocol::CoordinatorPort::OutcomeDone done,
                           Now now);
 
   // interactive transactions (engine_interactive.cc)
-  void begin(protocol::BeginRequest request, protocol::InteractivePort::BeginDone done, Now now);
-  void execute(const Gtid& gtid, protocol::BranchRequest request,
-               protocol::InteractivePort::ExecuteDone done, Now now);
+  void begin(BeginRequest request, protocol::InteractivePort::BeginDone done, Now now);
+  void execute(const Gtid& gtid, BranchRequest request, protocol::InteractivePort::ExecuteDone done,
+               Now now);
   void commit(const Gtid& gtid, protocol::InteractivePort::SubmitDone done, Now now);
   void rollback(const Gtid& gtid, protocol::InteractivePort::SubmitDone done, Now now);
 
@@ -83,7 +82,7 @@ class Engine {
   protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
   protocol::Hello make_hello(const NodeName& peer) const;
   bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
-  void on_link(const protocol::LinkStatus& status);
+  void on_link(const LinkStatus& status);
 
   // log
   void on_durable(Lsn durable, Now now);
@@ -118,24 +117,22 @@ class Engine {
   std::function<void(const Error&)> on_fatal;
 
   // operators
-  protocol::NodeStatus status(Now now) const;
-  Result<protocol::TransactionPage> list(const protocol::ListRequest& request, Now now) const;
-  Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
-  Result<std::int64_t> retry(const std::string& id, const protocol::Operator& by, Now now);
-  Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request, Now now);
-  using ResolveDone = std::function<void(Result<protocol::ResolveReply>)>;
-  using LostDone = std::function<void(Result<protocol::LostReply>)>;
+  NodeStatus status(Now now) const;
+  Result<TransactionPage> list(const ListRequest& request, Now now) const;
+  Result<TransactionDetail> show(const std::string& id, Now now) const;
+  Result<std::int64_t> retry(const std::string& id, const Operator& by, Now now);
+  Result<ResolveReply> resolve(const ResolveRequest& request, Now now);
+  using ResolveDone = std::function<void(Result<ResolveReply>)>;
+  using LostDone = std::function<void(Result<LostReply>)>;
   /// Of what a lost participant owed; both are answered when it is durable (engine_lost.cc).
-  void forget(const protocol::ForgetRequest& request, ResolveDone done, Now now);
-  void declare_lost(const protocol::LostRequest& request, LostDone done, Now now);
+  void forget(const ForgetRequest& request, ResolveDone done, Now now);
+  void declare_lost(const LostRequest& request, LostDone done, Now now);
   using DrainDone = std::function<void(Status)>;
   /// Lasts until it is resumed, over restarts too.
-  void drain_participant(const NodeName& name, bool drain, const protocol::Operator& by,
-                         DrainDone done, Now now);
+  void drain_participant(const NodeName& name, bool drain, const Operator& by, DrainDone done,
+                         Now now);
   bool is_drained(const NodeName& name) const { return operators_.is_drained(name); }
-  std::vector<protocol::AuditEntry> audit_trail(std::size_t limit) const {
-    return operators_.audit(limit);
-  }
+  std::vector<AuditEntry> audit_trail(std::size_t limit) const { return operators_.audit(limit); }
   void measure(Measurements& out, Now now) const;
   /// How long the scan of the log took, once.
   void measured_recovery(Duration took);
@@ -144,7 +141,7 @@ class Engine {
   using Machine = std::variant<protocol::TwoPhaseCommit, protocol::OnePhaseCommit>;
   /// One of several tries of a request; all of them share its age and deadline.
   struct Attempt {
-    protocol::SubmitRequest request;  // retries: how many are left
+    SubmitRequest request;  // retries: how many are left
     std::string digest;
     Priority priority;  // nil gtid: this is the first
     MonotonicTime deadline;
@@ -220,7 +217,7 @@ class Engine {
       std::uint32_t attempts = 0;
     };
     Priority priority;
-    protocol::BeginRequest request;
+    BeginRequest request;
     std::unique_ptr<TraceContext> trace;
     MonotonicTime since, deadline, last_use;
     std::vector<Branch> branches;
@@ -240,7 +237,7 @@ class Engine {
   struct Held {
     Gtid gtid;
     std::vector<protocol::Outgoing> promises;
-    std::optional<protocol::TransactionOutcome> answer;
+    std::optional<TransactionOutcome> answer;
     std::optional<protocol::RecordType> record;
   };
   /// A one-phase transaction of an earlier epoch that somebody asks about: every participant is
@@ -253,25 +250,25 @@ class Engine {
     MonotonicTime next_ask;
   };
 
-  std::optional<protocol::Refusal> validate(const protocol::SubmitRequest& request) const;
-  std::optional<protocol::Refusal> admit() const;
-  bool answered_by_key(const protocol::SubmitRequest& request, const std::string& digest,
+  std::optional<Refusal> validate(const SubmitRequest& request) const;
+  std::optional<Refusal> admit() const;
+  bool answered_by_key(const SubmitRequest& request, const std::string& digest,
                        protocol::CoordinatorPort::SubmitDone& done, Now now);
   using SubmitDone = protocol::SubmitDone;
   void start_two_phase(Attempt&& attempt, std::vector<SubmitDone>&& clients, Now now);
-  std::optional<protocol::Refusal> not_open(const Gtid& gtid, bool may_run,
-                                            std::optional<protocol::TransactionOutcome>& ended);
+  std::optional<Refusal> not_open(const Gtid& gtid, bool may_run,
+                                  std::optional<TransactionOutcome>& ended);
   void send_execute(const Gtid& gtid, Open& open, Now now);
   void on_execute_result(const NodeName& from, const protocol::ExecuteResult& result, Now now);
-  protocol::TransactionOutcome abort_open(Gtid gtid, protocol::AbortReason reason, Now now);
+  TransactionOutcome abort_open(Gtid gtid, AbortReason reason, Now now);
   void abort_open_at(const NodeName& peer, Epoch epoch, Now now);
   void remember_age(const Gtid& gtid, const Priority& priority);
   void tick_open(const Gtid& gtid, Now now);
   void schedule_open(const Gtid& gtid, const Open& open);
   void on_wound(const NodeName& from, const protocol::Wound& wound, Now now);
-  bool lost_a_conflict(Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
+  bool lost_a_conflict(Transaction& txn, const TransactionOutcome& outcome, Now now);
   void start_again(Now now);
-  void start_one_phase(protocol::SubmitRequest request, std::string digest,
+  void start_one_phase(SubmitRequest request, std::string digest,
                        protocol::CoordinatorPort::SubmitDone done, Now now);
   Gtid mint(Decider decider);
   protocol::Member member(const NodeName& name) const;
@@ -289,10 +286,9 @@ class Engine {
 
   void step(Transaction& txn, protocol::TwoPhaseCommit::Event&& event, Now now);
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
-  void carry_out(Transaction& txn, protocol::EffectsOf<protocol::TransactionOutcome>&& effects,
-                 Now now);
+  void carry_out(Transaction& txn, protocol::EffectsOf<TransactionOutcome>&& effects, Now now);
   void release(Held&& held, Now now);
-  void answer(const Gtid& gtid, protocol::TransactionOutcome&& outcome, Now now);
+  void answer(const Gtid& gtid, TransactionOutcome&& outcome, Now now);
   void finish(const Gtid& gtid, Now now);
   void measure_decided(Transaction& txn, Now now);
   /// A call of a traced transaction: its message names the span that will be written when the
@@ -305,11 +301,11 @@ class Engine {
   std::unique_ptr<TraceContext> join_trace(const Gtid& gtid, std::string& traceparent) const;
   void end_recovered_span(const protocol::TwoPhaseCommit& machine, MonotonicTime since,
                           Now now) const;
-  void end_span(const TraceContext& above, const char* name,
-                const protocol::TransactionOutcome& outcome, Duration lasted, Now now) const;
+  void end_span(const TraceContext& above, const char* name, const TransactionOutcome& outcome,
+                Duration lasted, Now now) const;
   static Meters::Protocol label_of(const Transaction& txn);
-  void measure_answer(const Transaction& txn, const protocol::TransactionOutcome& outcome, Now now);
-  void remember(const protocol::TransactionOutcome& outcome, MonotonicTime now);
+  void measure_answer(const Transaction& txn, const TransactionOutcome& outcome, Now now);
+  void remember(const TransactionOutcome& outcome, MonotonicTime now);
   static std::string kept_comment(const std::string& comment);
   void send(const NodeName& to, protocol::Message&& message);
   void send_prepares(const Gtid& gtid, const Transaction& txn,
@@ -322,7 +318,7 @@ class Engine {
   }
   void append(const protocol::Record& record);
   void choose_protocol(protocol::TwoPhaseCommit::Setup& setup,
-                       std::optional<protocol::CommitProtocol> asked) const;
+                       std::optional<CommitProtocol> asked) const;
   void append_live(const protocol::TwoPhaseCommit& machine);
   void adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now);
   void alarm(const std::string& what, const Gtid& gtid,
@@ -335,39 +331,36 @@ class Engine {
   bool may_presume(const Gtid& gtid) const;
   std::vector<NodeName> unreachable() const;
   const Transaction* find(const std::string& id, std::string& problem) const;
-  protocol::TransactionSummary summary_of(const Gtid& gtid, const Open& open, Now now) const;
-  protocol::TransactionSummary summary_of_ended(const Gtid& gtid,
-                                                const RememberedOutcomes::View& known,
-                                                Now now) const;
-  protocol::TransactionSummary summary_of(const Transaction& txn, Now now) const;
-  Result<protocol::TransactionDetail> show_ended(const std::string& id, Now now) const;
+  TransactionSummary summary_of(const Gtid& gtid, const Open& open, Now now) const;
+  TransactionSummary summary_of_ended(const Gtid& gtid, const RememberedOutcomes::View& known,
+                                      Now now) const;
+  TransactionSummary summary_of(const Transaction& txn, Now now) const;
+  Result<TransactionDetail> show_ended(const std::string& id, Now now) const;
   const std::pair<const Gtid, Open>* find_open(const std::string& id) const;
-  protocol::TransactionDetail show_open(const Gtid& gtid, const Open& open, Now now) const;
+  TransactionDetail show_open(const Gtid& gtid, const Open& open, Now now) const;
   void note(Transaction& txn, Event event, Now now);
   static std::string text_of(const Transaction& txn, const Event& event);
   bool is_connected(const NodeName& peer) const;
   std::vector<Gtid> owed_by(const NodeName& participant) const;
   std::vector<Gtid> unconfirmed_by(const NodeName& participant) const;
   std::vector<Gtid> unconfirmed() const;
-  Result<protocol::LostReply> plan_lost(const protocol::LostRequest& request,
-                                        const std::vector<Gtid>& gtids) const;
-  Result<protocol::LostReply> plan_forget_lost(const protocol::LostRequest& request,
-                                               const std::vector<Gtid>& gtids) const;
-  Result<protocol::ResolveReply> plan_forget(const protocol::ForgetRequest& request) const;
+  Result<LostReply> plan_lost(const LostRequest& request, const std::vector<Gtid>& gtids) const;
+  Result<LostReply> plan_forget_lost(const LostRequest& request,
+                                     const std::vector<Gtid>& gtids) const;
+  Result<ResolveReply> plan_forget(const ForgetRequest& request) const;
   Status may_forget(const Gtid& gtid, const NodeName& participant) const;
   void give_up(const Gtid& gtid, const NodeName& participant, Now now);
   void give_up_again(Now now);
   void tell_what_was_given_up(const NodeName& participant);
   void confirmed_after_all(const NodeName& from, const Gtid& gtid, Now now);
-  protocol::TransactionSummary summary_of_unconfirmed(const Gtid& gtid, Now now) const;
-  protocol::TransactionDetail show_unconfirmed(const Gtid& gtid, Now now) const;
-  void show_lost(protocol::NodeStatus& status) const;
+  TransactionSummary summary_of_unconfirmed(const Gtid& gtid, Now now) const;
+  TransactionDetail show_unconfirmed(const Gtid& gtid, Now now) const;
+  void show_lost(NodeStatus& status) const;
   tl::unexpected<Error> why_not(const std::string& id, Now now) const;
   void audit(const std::string& action, const std::string& subject, const std::string& result,
-             const protocol::Operator& by, Now now);
+             const Operator& by, Now now);
   const NodeName* participant(const NodeName& name) const;
-  static protocol::TransactionOutcome outcome_of(const Gtid& gtid,
-                                                 const RememberedOutcomes::View& known);
+  static TransactionOutcome outcome_of(const Gtid& gtid, const RememberedOutcomes::View& known);
   protocol::RetryPolicy resend() const;
   void count(const char* name, std::uint64_t n = 1) { counters_.add(name, n); }
 
@@ -397,7 +390,7 @@ class Engine {
   TimerHeap<Transaction> timers_;
   std::multimap<MonotonicTime, Gtid> other_timers_;  // of open ones and searches; never taken back
   std::unordered_map<Gtid, Calls> calls_;            // empty unless somebody traces
-  std::map<NodeName, protocol::LinkStatus> links_;
+  std::map<NodeName, LinkStatus> links_;
   Counters counters_;
   Meters meters_;
   recovery::OperatorBook operators_;

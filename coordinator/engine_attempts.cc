@@ -2,8 +2,8 @@
 // request that lost a conflict starts again with the age it has, so that it wins in the end.
 #include <fmt/format.h>
 
-#include "base/failpoint.h"
 #include "coordinator/engine.h"
+#include "os/failpoint.h"
 
 namespace troth::coordinator {
 

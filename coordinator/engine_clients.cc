@@ -2,8 +2,8 @@
 // all: what a shutdown does to those that wait.
 #include <fmt/format.h>
 
-#include "base/failpoint.h"
 #include "coordinator/engine.h"
+#include "os/failpoint.h"
 
 namespace troth::coordinator {
 

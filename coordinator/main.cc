@@ -9,19 +9,19 @@
 #include <iostream>
 #include <optional>
 
-#include "base/daemon.h"
-#include "base/daemon_start.h"
-#include "base/failpoint.h"
-#include "base/notify.h"
-#include "base/random.h"
-#include "base/span_file.h"
 #include "base/version.h"
 #include "coordinator/node.h"
 #include "http/server.h"
-#include "thrift/client.h"
-#include "thrift/peer_links.h"
-#include "thrift/relay.h"
-#include "thrift/server.h"
+#include "os/daemon.h"
+#include "os/daemon_start.h"
+#include "os/failpoint.h"
+#include "os/notify.h"
+#include "os/random.h"
+#include "os/span_file.h"
+#include "thrift/peer/peer_links.h"
+#include "thrift/server/relay.h"
+#include "thrift/server/server.h"
+#include "troth/client.h"
 
 namespace {
 
@@ -67,7 +67,7 @@ std::map<NodeName, std::string> participants_of(const SettingValues& values) {
   return out;
 }
 
-// The values passed every check of their table (base/daemon_settings.h).
+// The values passed every check of their table (os/daemon_settings.h).
 Settings read(const SettingValues& values) {
   Settings out;
   auto& engine = out.node.engine;
@@ -75,7 +75,7 @@ Settings read(const SettingValues& values) {
   engine.interactive_deadline = values.duration("interactive-deadline");
   engine.idle_timeout = values.duration("idle-timeout");
   engine.resend.first = values.duration("resend-interval");
-  engine.protocol = *protocol::parse_commit_protocol(values.text("protocol"));
+  engine.protocol = *parse_commit_protocol(values.text("protocol"));
   engine.suspicion.timeout = values.duration("suspicion-timeout");
   engine.suspicion.resend = {engine.suspicion.timeout / 4, 4 * engine.suspicion.timeout};
   engine.suspicion.jitter = random_seed();
@@ -96,10 +96,10 @@ Settings read(const SettingValues& values) {
 }
 
 // Given up soon: a person waits for the view.
-void ask_who_waits(protocol::TransactionDetail& detail, const protocol::NodeStatus& seen) {
+void ask_who_waits(TransactionDetail& detail, const NodeStatus& seen) {
   // A participant takes up to a second when its worker is busy, which is when one wants to know.
   constexpr Duration kPatience = std::chrono::seconds(3);
-  thrift::ClientOptions options;
+  ClientOptions options;
   options.connect_timeout = options.call_timeout = kPatience;
   options.client_name = "troth-coordinator";
   options.target = "participant";
@@ -110,7 +110,7 @@ void ask_who_waits(protocol::TransactionDetail& detail, const protocol::NodeStat
                     [&](const auto& branch) { return branch.participant == link.peer; });
     if (!takes_part || !link.connected || std::chrono::steady_clock::now() > until) continue;
     options.endpoints = {link.address};
-    const auto there = thrift::Client(options).show_transaction(detail.summary.gtid.text());
+    const auto there = Client(options).show_transaction(detail.summary.gtid.text());
     if (!there) continue;
     detail.blocked.insert(detail.blocked.end(), there->blocked.begin(), there->blocked.end());
     detail.blocked_total += there->blocked_total;
@@ -153,13 +153,10 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   server_options.port = settings.listen.port;
   TROTH_ASSIGN_OR_RETURN(
       const auto server,
-      thrift::Server::start(server_options, {node.get(), &node->admin(), &node->peer_handler()},
-                            {version(),
-                             "",
-                             self,
-                             protocol::Role::kCoordinator,
-                             {"two_phase", "three_phase", "one_phase"}},
-                            logger));
+      thrift::Server::start(
+          server_options, {node.get(), &node->admin(), &node->peer_handler()},
+          {version(), "", self, Role::kCoordinator, {"two_phase", "three_phase", "one_phase"}},
+          logger));
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());
   node->set_own_address(settings.advertise.empty() ? address : settings.advertise);
   TROTH_TRY(links.start());

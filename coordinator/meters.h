@@ -11,7 +11,7 @@
 
 #include "base/latency_histogram.h"
 #include "base/measurement.h"
-#include "protocol/service.h"
+#include "protocol/ports.h"
 
 namespace troth::coordinator {
 
@@ -38,8 +38,8 @@ struct Meters {
     phase_ns[static_cast<std::size_t>(which)].record(
         static_cast<std::uint64_t>(std::max(time, Duration{0}).count()));
   }
-  std::vector<protocol::PhaseLatency> phases() const {
-    std::vector<protocol::PhaseLatency> out;
+  std::vector<PhaseLatency> phases() const {
+    std::vector<PhaseLatency> out;
     for (std::size_t i = 0; i < phase_ns.size(); ++i)
       out.push_back(
           {kPhases[i], static_cast<std::uint64_t>(phase_ns[i].sum()), phase_ns[i].buckets()});

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <future>
 
-#include "base/failpoint.h"
-#include "base/random.h"
 #include "coordinator/recover.h"
+#include "os/failpoint.h"
+#include "os/random.h"
 #include "recovery/wal_record_log.h"
 
 namespace troth::coordinator {

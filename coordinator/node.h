@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "base/clock.h"
-#include "base/file.h"
 #include "coordinator/engine.h"
+#include "os/clock.h"
+#include "os/file.h"
 #include "wal/directory.h"
 
 namespace troth::coordinator {
@@ -17,7 +17,7 @@ struct NodeOptions {
   std::size_t inbox = 65536;
   /// Adds to the view of a transaction that has not ended what only its participants know: who
   /// waits for its rows. May take a second or two; called by whoever asked for the view.
-  std::function<void(protocol::TransactionDetail&, const protocol::NodeStatus&)> ask_participants;
+  std::function<void(TransactionDetail&, const NodeStatus&)> ask_participants;
 };
 
 /// Thread-safe, except stop().

@@ -1,6 +1,6 @@
 #include "coordinator/recover.h"
 
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 
 namespace troth::coordinator {
 

@@ -2,7 +2,7 @@
 // A coordinator's start, up to the point where it may speak: own the directory, read the log, begin
 // a new epoch. Daemons and the simulator start the same way.
 
-#include "base/logging.h"
+#include "os/logging.h"
 #include "recovery/coordinator_replay.h"
 #include "recovery/start_up.h"
 

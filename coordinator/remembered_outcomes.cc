@@ -6,9 +6,6 @@
 
 namespace troth::coordinator {
 
-using protocol::AbortReason;
-using protocol::Outcome;
-
 namespace {
 constexpr unsigned kFewestBits = 10;
 }

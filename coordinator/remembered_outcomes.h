@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "base/time.h"
 #include "protocol/outcome.h"
+#include "troth/time.h"
 
 namespace troth::coordinator {
 
@@ -21,22 +21,22 @@ class RememberedOutcomes {
  public:
   /// One of them, as long as nothing is added or forgotten.
   struct View {
-    protocol::Outcome outcome = protocol::Outcome::kInDoubt;
+    Outcome outcome = Outcome::kInDoubt;
     bool replayed = false;
     bool three_phase = false;  ///< as far as this process saw it
     std::uint32_t attempts = 1;
-    MonotonicTime ended;                            ///< to the millisecond
-    const protocol::AbortReason* reason = nullptr;  ///< nullptr: none
-    const std::string* comment = nullptr;           ///< likewise
+    MonotonicTime ended;                   ///< to the millisecond
+    const AbortReason* reason = nullptr;   ///< nullptr: none
+    const std::string* comment = nullptr;  ///< likewise
   };
   struct Entry {
-    protocol::Outcome outcome = protocol::Outcome::kInDoubt;
+    Outcome outcome = Outcome::kInDoubt;
     bool replayed = false;
     bool three_phase = false;
     std::uint32_t attempts = 1;
     MonotonicTime ended;
-    protocol::AbortReason reason;  ///< empty: none
-    std::string comment;           ///< likewise
+    AbortReason reason;   ///< empty: none
+    std::string comment;  ///< likewise
   };
 
   std::size_t size() const { return order_.size(); }
@@ -72,7 +72,7 @@ class RememberedOutcomes {
   struct More {
     std::uint64_t high = 0;
     std::uint32_t attempts = 1;
-    std::unique_ptr<const protocol::AbortReason> reason;
+    std::unique_ptr<const AbortReason> reason;
     std::string comment;
   };
 

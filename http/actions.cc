@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <initializer_list>
 
-#include "http/admin_json.h"
-#include "http/transaction_input.h"
+#include "json/admin_json.h"
+#include "json/transaction_input.h"
 
 namespace troth::http {
 

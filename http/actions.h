@@ -5,7 +5,7 @@
 #include <string>
 
 #include "http/reply.h"
-#include "protocol/service.h"
+#include "protocol/ports.h"
 
 namespace troth::http {
 

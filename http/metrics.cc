@@ -110,8 +110,8 @@ std::optional<double> start_time() {
 }
 
 /// What both roles show of the status screen.
-Measurements from_status(const protocol::NodeStatus& status) {
-  const bool coordinator = status.role == protocol::Role::kCoordinator;
+Measurements from_status(const NodeStatus& status) {
+  const bool coordinator = status.role == Role::kCoordinator;
   Measurements out;
   out.add("build_info", {{"version", status.version}}, 1.0);
   out.add("node_info",
@@ -219,7 +219,7 @@ Measurements measure_process() {
   return out;
 }
 
-std::string prometheus_text(const protocol::NodeStatus& status, const Measurements& measured,
+std::string prometheus_text(const NodeStatus& status, const Measurements& measured,
                             const Measurements& process) {
   Families families;
   families.add(from_status(status));

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/service.h"
+#include "protocol/ports.h"
 
 namespace troth::http {
 
@@ -23,7 +23,7 @@ const std::vector<MetricInfo>& metric_table();
 Measurements measure_process();
 
 /// Prometheus text, version 0.0.4. Measurements whose name is not in the table are a bug: asserted.
-std::string prometheus_text(const protocol::NodeStatus& status, const Measurements& measured,
+std::string prometheus_text(const NodeStatus& status, const Measurements& measured,
                             const Measurements& process);
 
 }  // namespace troth::http

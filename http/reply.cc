@@ -1,6 +1,6 @@
 #include "http/reply.h"
 
-#include "http/admin_json.h"
+#include "json/admin_json.h"
 
 namespace troth::http {
 

@@ -6,9 +6,9 @@
 #include <memory>
 #include <string>
 
-#include "base/logging.h"
-#include "base/result.h"
-#include "protocol/service.h"
+#include "os/logging.h"
+#include "protocol/ports.h"
+#include "troth/result.h"
 
 namespace troth::http {
 

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include "base/gather.h"
-#include "http/admin_json.h"
-#include "http/transaction_input.h"
+#include "json/admin_json.h"
+#include "json/transaction_input.h"
 
 namespace troth::http {
 

@@ -10,7 +10,7 @@
 #include <string>
 
 #include "http/reply.h"
-#include "protocol/service.h"
+#include "protocol/ports.h"
 
 namespace troth::http {
 
@@ -35,8 +35,8 @@ class Submitter {
  private:
   /// Calls `ask(port)` unless there is none.
   Status with_port(const std::function<void(protocol::CoordinatorPort&)>& ask);
-  Reply wait_for(protocol::SubmitRequest request);
-  protocol::SubmitReply unanswered(const std::string& key);
+  Reply wait_for(SubmitRequest request);
+  SubmitReply unanswered(const std::string& key);
 
   std::shared_mutex mutex_;
   protocol::CoordinatorPort* port_ = nullptr;  // guarded by mutex_

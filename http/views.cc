@@ -6,8 +6,8 @@
 
 #include "base/version.h"
 #include "http/actions.h"
-#include "http/admin_json.h"
 #include "http/metrics.h"
+#include "json/admin_json.h"
 
 namespace troth::http {
 

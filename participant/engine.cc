@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/assert.h"
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 
 namespace troth::participant {
 

@@ -17,21 +17,21 @@
 #include <unordered_map>
 #include <vector>
 
-#include "base/alarms.h"
 #include "base/boxed.h"
 #include "base/codec.h"
 #include "base/counters.h"
-#include "base/engine_loop.h"
 #include "base/gtid_map.h"
-#include "base/logging.h"
 #include "base/timer_heap.h"
 #include "base/trace.h"
+#include "engine/alarms.h"
+#include "engine/engine_loop.h"
+#include "os/logging.h"
 #include "participant/sql_texts.h"
 #include "participant/worker_port.h"
 #include "protocol/branch.h"
 #include "protocol/held_by_lsn.h"
+#include "protocol/ports.h"
 #include "protocol/record_log.h"
-#include "protocol/service.h"
 #include "protocol/three_phase_commit.h"
 #include "protocol/transport.h"
 #include "recovery/operator_book.h"
@@ -82,12 +82,11 @@ class Engine {
   protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
   protocol::Hello make_hello(const NodeName& peer) const;
   bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
-  void on_link(const protocol::LinkStatus& status);
+  void on_link(const LinkStatus& status);
   void on_durable(Lsn durable, Now now);
   void on_worker(WorkerResult&& result, Now now);
-  using LocalDone = std::function<void(protocol::TransactionOutcome)>;
-  void transact(std::vector<protocol::Statement> statements, Duration deadline, LocalDone done,
-                Now now);
+  using LocalDone = std::function<void(TransactionOutcome)>;
+  void transact(std::vector<Statement> statements, Duration deadline, LocalDone done, Now now);
   /// host:port under which peers reach this node; before the links are started.
   void set_own_address(std::string address) { own_address_ = std::move(address); }
   void drain() { draining_ = true; }
@@ -108,20 +107,18 @@ class Engine {
   std::function<void(const Error&)> on_fatal;
 
   // for operators
-  protocol::NodeStatus status(Now now) const;
-  Result<protocol::TransactionPage> list(const protocol::ListRequest& request, Now now) const;
-  Result<protocol::TransactionDetail> show(const std::string& id, Now now) const;
-  Result<std::int64_t> retry(const std::string& id, const protocol::Operator& by, Now now);
-  using ResolveDone = std::function<void(Result<protocol::ResolveReply>)>;
+  NodeStatus status(Now now) const;
+  Result<TransactionPage> list(const ListRequest& request, Now now) const;
+  Result<TransactionDetail> show(const std::string& id, Now now) const;
+  Result<std::int64_t> retry(const std::string& id, const Operator& by, Now now);
+  using ResolveDone = std::function<void(Result<ResolveReply>)>;
   /// Called back when what was done is durable.
-  void resolve(const protocol::ResolveRequest& request, ResolveDone done, Now now);
-  void forget(const protocol::ForgetRequest& request, ResolveDone done, Now now);
-  using LocksDone = std::function<void(Result<protocol::LockPage>)>;
+  void resolve(const ResolveRequest& request, ResolveDone done, Now now);
+  void forget(const ForgetRequest& request, ResolveDone done, Now now);
+  using LocksDone = std::function<void(Result<LockPage>)>;
   /// Called back when the worker has looked.
-  void look_at_locks(const protocol::LockQuery& query, LocksDone done);
-  std::vector<protocol::AuditEntry> audit_trail(std::size_t limit) const {
-    return operators_.audit(limit);
-  }
+  void look_at_locks(const LockQuery& query, LocksDone done);
+  std::vector<AuditEntry> audit_trail(std::size_t limit) const { return operators_.audit(limit); }
   void measure(Measurements& out, Now now) const;
 
  private:
@@ -153,7 +150,7 @@ class Engine {
   struct Held {
     Gtid gtid;
     std::vector<protocol::Outgoing> promises;
-    Boxed<protocol::TransactionOutcome> answer;
+    Boxed<TransactionOutcome> answer;
     std::optional<protocol::RecordType> record;  // the forced record this step appended
   };
   struct Key {
@@ -161,8 +158,8 @@ class Engine {
     std::string digest;
     WallTime decided;
     Duration retention{0};
-    protocol::Outcome outcome = protocol::Outcome::kPending;
-    protocol::AbortReason reason;
+    Outcome outcome = Outcome::kPending;
+    AbortReason reason;
     Lsn durable_at;  // the outcome may be told when the log is durable through here
     std::vector<std::pair<NodeName, Gtid>> waiters;  // later requests with the same key
   };
@@ -193,12 +190,12 @@ class Engine {
   void stop_waiting(Entry& entry);
   void on_locks_seen(LocksSeen seen, Now now);
   void blame(const Entry& waiter);
-  void show_blocked(const Gtid& gtid, protocol::TransactionDetail& detail, Now now) const;
+  void show_blocked(const Gtid& gtid, TransactionDetail& detail, Now now) const;
   std::int64_t waited_ms(const Entry& waiter, Now now) const;
   std::int64_t gives_up_ms(const Entry& waiter, Now now) const;
   void on_flushed(Lsn marker, Now now);
-  std::optional<protocol::AbortReason> admission(const NodeName& from, Epoch of_coordinator,
-                                                 const Gtid& gtid) const;
+  std::optional<AbortReason> admission(const NodeName& from, Epoch of_coordinator,
+                                       const Gtid& gtid) const;
   bool ended(const Gtid& gtid) const;
   void retry_in_doubt(const NodeName& peer, Now now);
 
@@ -216,11 +213,11 @@ class Engine {
   std::string since_when(const NodeName& peer, Now now) const;
 
   void step(Entry& entry, protocol::Branch::Event&& event, Now now,
-            std::vector<protocol::Statement>* statements = nullptr);
+            std::vector<Statement>* statements = nullptr);
   void carry_out(Entry& entry, protocol::BranchEffects&& effects, Now now,
-                 std::vector<protocol::Statement>* statements);
+                 std::vector<Statement>* statements);
   void start_job(Entry& entry, protocol::BranchJob job, Now now,
-                 std::vector<protocol::Statement>* statements);
+                 std::vector<Statement>* statements);
   void hold(Lsn until, Held&& held);
   void release(Held&& held);
   void end_span(const Entry& entry, Now now) const;
@@ -249,29 +246,27 @@ class Engine {
   const Entry* find(const std::string& id, std::string& problem) const;
 
   // decisions by hand (engine_operators.cc)
-  Result<protocol::ResolveReply> plan_resolve(const protocol::ResolveRequest& request,
-                                              Now now) const;
-  Result<protocol::ResolveReply> plan_forget(const protocol::ForgetRequest& request) const;
-  std::vector<std::string> consequences(const Entry& entry, protocol::Decision decision,
-                                        Now now) const;
+  Result<ResolveReply> plan_resolve(const ResolveRequest& request, Now now) const;
+  Result<ResolveReply> plan_forget(const ForgetRequest& request) const;
+  std::vector<std::string> consequences(const Entry& entry, Decision decision, Now now) const;
   void carry_out_by_hand(Entry& entry, const protocol::HeuristicRecord& record, Now now);
   void finish_by_hand(Now now);
   bool compare_with_truth(const NodeName& from, const protocol::Decide& message, Now now);
   void hazard(const Gtid& gtid);
   void ask_for_truth(Now now);
   void audit(const std::string& action, const std::string& subject, const std::string& result,
-             const protocol::Operator& by, Now now);
-  void tell_when_durable(ResolveDone done, protocol::ResolveReply reply);
+             const Operator& by, Now now);
+  void tell_when_durable(ResolveDone done, ResolveReply reply);
   static std::string heuristic_state(const protocol::HeuristicRecord& record);
   std::string describe_heuristic(const protocol::HeuristicRecord& record) const;
-  void show_heuristics(protocol::NodeStatus& status) const;
-  Result<protocol::TransactionDetail> show_heuristic(const std::string& id, Now now) const;
-  protocol::TransactionSummary summary_of(const protocol::HeuristicRecord& record, Now now) const;
+  void show_heuristics(NodeStatus& status) const;
+  Result<TransactionDetail> show_heuristic(const std::string& id, Now now) const;
+  TransactionSummary summary_of(const protocol::HeuristicRecord& record, Now now) const;
   std::string revision_of(const Entry& entry) const;
   static std::string vote_of(const Entry& entry);
   bool is_connected(const NodeName& peer) const;
   static std::vector<std::string> timeline(const Entry& entry);
-  protocol::TransactionSummary summary_of(const Gtid& gtid, const Entry& entry, Now now) const;
+  TransactionSummary summary_of(const Gtid& gtid, const Entry& entry, Now now) const;
   void count(const char* name, std::uint64_t n = 1) { counters_.add(name, n); }
 
   const EngineOptions options_;
@@ -295,7 +290,7 @@ class Engine {
   std::uint64_t next_look_ = 1;
   std::unordered_map<Gtid, std::uint64_t> gave_up_;   // who waited for it and timed out
   std::unordered_map<Gtid, std::string> redirected_;  // answered by the key of an earlier request
-  std::map<NodeName, protocol::LinkStatus> links_;
+  std::map<NodeName, LinkStatus> links_;
   Counters counters_;
   Alarms alarms_;
   std::uint64_t next_local_ = 1;

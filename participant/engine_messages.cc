@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 #include "participant/engine.h"
 #include "protocol/packed_message.h"
 

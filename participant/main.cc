@@ -6,18 +6,18 @@
 #include <iostream>
 #include <optional>
 
-#include "base/daemon.h"
-#include "base/daemon_start.h"
-#include "base/failpoint.h"
-#include "base/notify.h"
-#include "base/span_file.h"
 #include "base/version.h"
 #include "http/server.h"
-#include "participant/agent.h"
+#include "os/daemon.h"
+#include "os/daemon_start.h"
+#include "os/failpoint.h"
+#include "os/notify.h"
+#include "os/span_file.h"
+#include "participant/node.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
-#include "thrift/peer_links.h"
-#include "thrift/relay.h"
-#include "thrift/server.h"
+#include "thrift/peer/peer_links.h"
+#include "thrift/server/relay.h"
+#include "thrift/server/server.h"
 
 namespace {
 
@@ -45,8 +45,8 @@ Exit codes: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75 fe
 )";
 
 struct Settings {
-  participant::AgentOptions agent;
-  participant::SqliteOptions sqlite;
+  participant::NodeOptions agent;
+  SqliteOptions sqlite;
   std::map<NodeName, std::string> peers;
   HostPort listen;
   std::optional<HostPort> http;
@@ -58,7 +58,7 @@ struct Settings {
   std::string http_token_file;
 };
 
-// The values passed every check of their table (base/daemon_settings.h).
+// The values passed every check of their table (os/daemon_settings.h).
 Result<Settings> read(const SettingValues& values) {
   Settings out;
   out.sqlite.path = values.text("database");
@@ -115,7 +115,7 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   settings.agent.data_dir = data_dir;
   TROTH_ASSIGN_OR_RETURN(
       const auto agent,
-      participant::Agent::start(
+      participant::Node::start(
           settings.agent, participant::make_sqlite_resource_manager(settings.sqlite, clock, logger),
           &links, files, clock, logger));
   agent->on_fatal([&stop](const Error& error) { stop.fail_with(error); });
@@ -125,13 +125,10 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   server_options.port = settings.listen.port;
   TROTH_ASSIGN_OR_RETURN(
       const auto server,
-      thrift::Server::start(server_options, {nullptr, &agent->admin(), &agent->peer_handler()},
-                            {version(),
-                             "",
-                             self,
-                             protocol::Role::kParticipant,
-                             {"two_phase", "three_phase", "one_phase"}},
-                            logger));
+      thrift::Server::start(
+          server_options, {nullptr, &agent->admin(), &agent->peer_handler()},
+          {version(), "", self, Role::kParticipant, {"two_phase", "three_phase", "one_phase"}},
+          logger));
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());
   agent->set_own_address(settings.advertise.empty() ? address : settings.advertise);
   TROTH_TRY(links.start());
@@ -182,7 +179,7 @@ Result<int> run(int argc, char** argv) {
   if (start.command == "init") {
     if (!values.has("name")) return fail(ErrorCode::kInvalidArgument, "init needs --name");
     TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(values.text("name")));
-    TROTH_ASSIGN_OR_RETURN(const auto identity, participant::Agent::init(*files, data_dir, name));
+    TROTH_ASSIGN_OR_RETURN(const auto identity, participant::Node::init(*files, data_dir, name));
     std::cout << fmt::format("initialised participant {} in {} (log {})\n", name, data_dir,
                              identity.log_id);
     return 0;

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 
 namespace troth::participant {
 

@@ -3,10 +3,10 @@
 // that log and database belong together, begin a new epoch, redo what the file misses, retake the
 // locks of what is in doubt. Daemons and the simulator start the same way.
 
-#include "base/logging.h"
-#include "participant/resource_manager.h"
+#include "os/logging.h"
 #include "recovery/participant_replay.h"
 #include "recovery/start_up.h"
+#include "troth/resource_manager.h"
 
 namespace troth::participant {
 

@@ -20,7 +20,7 @@ class SqlTexts {
   using List = std::shared_ptr<const std::vector<std::string>>;
 
   /// The texts of `before` (nullptr: none) and those of `statements`: the first hundred of them.
-  List add(const List& before, const std::vector<protocol::Statement>& statements) {
+  List add(const List& before, const std::vector<Statement>& statements) {
     if (statements.empty()) return before;
     if (before) return joined(*before, statements);
     const auto hash = std::hash<std::string_view>{}(statements.front().sql);
@@ -35,7 +35,7 @@ class SqlTexts {
   static constexpr std::size_t kShown = 100;
 
   static bool is_list_of(const std::vector<std::string>& list,
-                         const std::vector<protocol::Statement>& statements) {
+                         const std::vector<Statement>& statements) {
     return std::equal(
         list.begin(), list.end(), statements.begin(), statements.end(),
         [](const auto& text, const auto& statement) { return text == statement.sql; });
@@ -48,7 +48,7 @@ class SqlTexts {
     return bytes <= kBytes;
   }
   static List joined(const std::vector<std::string>& before,
-                     const std::vector<protocol::Statement>& statements) {
+                     const std::vector<Statement>& statements) {
     auto list = std::make_shared<std::vector<std::string>>(before);
     for (const auto& statement : statements)
       if (list->size() < kShown) list->push_back(statement.sql);

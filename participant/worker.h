@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "base/bounded_queue.h"
+#include "os/bounded_queue.h"
 #include "participant/job_runner.h"
 
 namespace troth::participant {

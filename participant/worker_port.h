@@ -5,7 +5,7 @@
 #include <variant>
 #include <vector>
 
-#include "participant/resource_manager.h"
+#include "troth/resource_manager.h"
 
 namespace troth::participant {
 
@@ -29,7 +29,7 @@ struct MakeDurableJob {
 /// For operators: changes nothing.
 struct LookAtLocksJob {
   std::uint64_t number = 0;  ///< comes back with the answer
-  protocol::LockQuery query;
+  LockQuery query;
   Gtid owner;  ///< nil: any
 };
 using Job =
@@ -47,7 +47,7 @@ struct WorkerFailed {
 };
 struct LocksSeen {
   std::uint64_t number = 0;
-  Result<protocol::LockPage> page;
+  Result<LockPage> page;
 };
 using WorkerResult = std::variant<Executed, Waiting, Flushed, MadeDurable, WorkerFailed, LocksSeen>;
 

@@ -45,8 +45,8 @@
 
 #include "base/boxed.h"
 #include "protocol/effects.h"
+#include "protocol/ports.h"
 #include "protocol/retry.h"
-#include "protocol/service.h"
 #include "protocol/termination.h"
 
 namespace troth::protocol {

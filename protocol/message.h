@@ -1,7 +1,7 @@
 #pragma once
 // What daemons say to each other (protocol.md sections 2, 4, 6). Plain structs; the wire form lives
-// in thrift/peer.thrift. The transport may lose, duplicate, delay and reorder every one of these;
-// every handler is idempotent.
+// in thrift/idl/peer.thrift. The transport may lose, duplicate, delay and reorder every one of
+// these; every handler is idempotent.
 
 #include <cstdint>
 #include <optional>
@@ -10,9 +10,10 @@
 #include <vector>
 
 #include "base/ids.h"
-#include "base/time.h"
 #include "protocol/outcome.h"
 #include "protocol/statement.h"
+#include "troth/nodes.h"
+#include "troth/time.h"
 
 namespace troth::protocol {
 
@@ -25,14 +26,6 @@ struct Member {
   Epoch epoch;          ///< as last seen by the coordinator; zero if never
   std::string address;  ///< host:port, may be empty
   friend bool operator==(const Member&, const Member&) = default;
-};
-
-/// How far a node's log is known to reach. The durable LSN, never the appended one.
-struct NodePosition {
-  LogId log_id;
-  Epoch epoch;
-  Lsn durable;
-  friend bool operator==(const NodePosition&, const NodePosition&) = default;
 };
 
 // ---- coordinator to participant
@@ -292,8 +285,6 @@ struct Batch {
   std::string packed;
   std::vector<Message> messages;
 };
-
-enum class Role : std::uint8_t { kCoordinator = 1, kParticipant = 2 };
 
 /// Continuity handshake at every (re)connect: who I am, how far my log reaches, and the most I ever
 /// saw of yours.

@@ -17,8 +17,8 @@
 #include <variant>
 
 #include "protocol/effects.h"
+#include "protocol/ports.h"
 #include "protocol/retry.h"
-#include "protocol/service.h"
 
 namespace troth::protocol {
 

@@ -4,7 +4,7 @@
 
 #include <array>
 
-namespace troth::protocol {
+namespace troth {
 
 namespace {
 
@@ -145,6 +145,10 @@ bool retried_automatically(AbortCode code) {
   return code == AbortCode::kDeadlock || code == AbortCode::kLockTimeout ||
          code == AbortCode::kStaleEpoch;
 }
+
+}  // namespace troth
+
+namespace troth::protocol {
 
 void encode(ByteWriter& out, const AbortReason& reason) {
   out.u8(static_cast<std::uint8_t>(reason.code));

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "base/ids.h"
-#include "base/time.h"
+#include "troth/time.h"
 
 namespace troth::protocol {
 

@@ -1,48 +1,13 @@
 #pragma once
-// What a client asks one participant to do, and what comes back. Plain values: no SQL is
-// interpreted here.
+// The record form of statements (troth/values.h), and the digest of a request.
 
-#include <cstdint>
-#include <optional>
 #include <string>
-#include <variant>
-#include <vector>
+#include <string_view>
 
 #include "base/codec.h"
+#include "troth/values.h"
 
 namespace troth::protocol {
-
-struct Blob {
-  std::string bytes;
-  friend bool operator==(const Blob&, const Blob&) = default;
-};
-
-/// One SQL value in SQLite's five storage classes: NULL, INTEGER, REAL, TEXT (UTF-8), BLOB.
-using Value = std::variant<std::monostate, std::int64_t, double, std::string, Blob>;
-
-enum class RowCount : std::uint8_t { kExactly, kAtLeast };
-
-/// A promise about the statement's row count (rows changed; rows returned for a SELECT). Not met =
-/// vote NO, ROWS_MISMATCH.
-struct Expectation {
-  RowCount kind = RowCount::kExactly;
-  std::int64_t rows = 0;
-  friend bool operator==(const Expectation&, const Expectation&) = default;
-};
-
-struct Statement {
-  std::string sql;            ///< exactly one statement
-  std::vector<Value> params;  ///< bound to ?1, ?2, ... in order
-  std::optional<Expectation> expect;
-  friend bool operator==(const Statement&, const Statement&) = default;
-};
-
-struct StatementResult {
-  std::vector<std::string> columns;  ///< empty for statements that return no rows
-  std::vector<std::vector<Value>> rows;
-  std::int64_t changes = 0;  ///< rows inserted, updated or deleted by the statement itself
-  friend bool operator==(const StatementResult&, const StatementResult&) = default;
-};
 
 void encode(ByteWriter& out, const Value& value);
 Value decode_value(ByteReader& in);

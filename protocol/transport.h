@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "base/result.h"
 #include "protocol/message.h"
+#include "troth/nodes.h"
+#include "troth/result.h"
 
 namespace troth::protocol {
 
@@ -16,21 +17,6 @@ namespace troth::protocol {
 struct LinkState {
   NodePosition position;
   std::optional<Gtid> ended_below;
-};
-
-/// How a link stands, for status screens and for "unreachable since".
-struct LinkStatus {
-  NodeName peer;
-  std::string address;
-  bool connected = false;
-  std::int64_t since_unix_ms = 0;  ///< of the present state; 0 = never connected
-  std::string last_error;
-  std::string refusal;  ///< why its last greeting was not welcome here; "" = it was
-  std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
-  std::int64_t rtt_us = -1;      ///< of the last call, -1 unknown
-  std::optional<Role> role;      ///< of the peer, once it is known
-  bool draining = false;         ///< no new transaction touches it; a coordinator's view
-  std::uint64_t bytes_sent = 0;  ///< by the calls that were answered; does not travel
 };
 
 /// Downwards. Implementations are thread-safe and never block.

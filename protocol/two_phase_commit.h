@@ -58,8 +58,8 @@
 
 #include "base/boxed.h"
 #include "protocol/effects.h"
+#include "protocol/ports.h"
 #include "protocol/retry.h"
-#include "protocol/service.h"
 #include "protocol/three_phase_commit.h"
 #include "protocol/vote_tally.h"
 

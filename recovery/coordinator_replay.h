@@ -14,8 +14,8 @@
 namespace troth::recovery {
 
 struct KnownOutcome {
-  protocol::Outcome outcome = protocol::Outcome::kCommitted;
-  protocol::AbortReason reason;
+  Outcome outcome = Outcome::kCommitted;
+  AbortReason reason;
 };
 
 /// A three-phase transaction that was precommitted here and whose decision is not in the log.

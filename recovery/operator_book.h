@@ -16,9 +16,9 @@ struct OperatorTables {
   std::map<Gtid, protocol::HeuristicRecord> heuristics;
   /// A coordinator's: COMMIT that a lost participant has not confirmed.
   std::map<std::pair<Gtid, NodeName>, protocol::HeuristicRecord> unconfirmed;
-  std::set<Gtid> forgotten;  ///< their decisions are acknowledged without being carried out
-  std::deque<protocol::AuditEntry> audit;               ///< oldest first, bounded
-  std::map<std::string, protocol::AuditEntry> drained;  ///< by participant: what drained it
+  std::set<Gtid> forgotten;      ///< their decisions are acknowledged without being carried out
+  std::deque<AuditEntry> audit;  ///< oldest first, bounded
+  std::map<std::string, AuditEntry> drained;  ///< by participant: what drained it
 };
 
 /// A coordinator's log keeps its HEURISTIC records here. One whose truth is known settles what this
@@ -46,7 +46,7 @@ class OperatorBook {
   /// not all heard, so nothing may be presumed of it.
   bool was_committed(const Gtid& gtid) const { return is_unconfirmed(gtid) || was_forgotten(gtid); }
   /// Newest first.
-  std::vector<protocol::AuditEntry> audit(std::size_t limit) const;
+  std::vector<AuditEntry> audit(std::size_t limit) const;
 
   /// Forced. Also replaces an earlier record of the same gtid, for example when the truth is known.
   Lsn write(protocol::HeuristicRecord record);
@@ -57,7 +57,7 @@ class OperatorBook {
   /// Forced, as a record of this participant alone: what other lost participants owe of the
   /// transaction stays shown, whatever a crash leaves of the log. It must be unconfirmed.
   Lsn forget_unconfirmed(const Gtid& gtid, const NodeName& participant);
-  void note(protocol::AuditEntry entry);
+  void note(AuditEntry entry);
   /// For a checkpoint.
   void copy_forward();
 

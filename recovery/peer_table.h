@@ -18,7 +18,7 @@ class PeerTable {
  public:
   /// `known_only`: refuse names that are not allowed (a coordinator talks to configured
   /// participants only).
-  PeerTable(NodeName self, protocol::Role role, LogId log_id, Epoch epoch, bool known_only);
+  PeerTable(NodeName self, Role role, LogId log_id, Epoch epoch, bool known_only);
 
   void allow(const NodeName& peer, const std::string& address);
   /// From the log, at start.
@@ -42,12 +42,12 @@ class PeerTable {
   /// What is known of a peer; nullptr if it was never met. Valid until anything is learnt.
   const protocol::PeerRecord* find(const NodeName& peer) const;
   /// Position as last seen; nil log_id if never met.
-  protocol::NodePosition position_of(const NodeName& peer) const;
+  NodePosition position_of(const NodeName& peer) const;
   std::string address_of(const NodeName& peer) const;
   /// As a transaction that begins now would name it; `known` is what find() said.
   static protocol::Member member(const NodeName& peer, const protocol::PeerRecord* known);
   /// A participant, as long as it is not known.
-  protocol::Role role_of(const NodeName& peer) const;
+  Role role_of(const NodeName& peer) const;
   bool knows(const NodeName& peer) const { return peers_.count(peer) != 0; }
   bool allowed(const NodeName& peer) const;
   /// Why its last greeting was refused; "" = it was welcome, or never came.
@@ -56,19 +56,18 @@ class PeerTable {
   std::vector<protocol::PeerRecord> records() const;
 
  private:
-  std::optional<Error> check_own_memory(const NodeName& peer,
-                                        const protocol::NodePosition& seen_of_us,
+  std::optional<Error> check_own_memory(const NodeName& peer, const NodePosition& seen_of_us,
                                         Lsn own_durable) const;
   enum class Greeting : std::uint8_t { kTheirs, kOurs };
   void note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting);
-  void learn(Judgement& judgement, const NodeName& peer, protocol::Role role,
-             const protocol::NodePosition& position, const std::string& address);
+  void learn(Judgement& judgement, const NodeName& peer, Role role, const NodePosition& position,
+             const std::string& address);
   static void learn_position(Judgement& judgement, protocol::PeerRecord& known,
-                             const protocol::NodePosition& position);
+                             const NodePosition& position);
 
   NodeName self_;
-  protocol::Role role_;
-  protocol::NodePosition own_;
+  Role role_;
+  NodePosition own_;
   bool known_only_;
   std::map<NodeName, protocol::PeerRecord> peers_;
   std::set<NodeName> allowed_;

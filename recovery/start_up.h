@@ -6,8 +6,8 @@
 #include <memory>
 #include <string>
 
-#include "base/clock.h"
-#include "base/file.h"
+#include "os/clock.h"
+#include "os/file.h"
 #include "protocol/record.h"
 #include "wal/directory.h"
 #include "wal/writer.h"

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "base/file.h"
 #include "base/ids.h"
+#include "os/file.h"
 
 namespace troth::wal {
 

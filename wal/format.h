@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "base/ids.h"
-#include "base/result.h"
+#include "troth/result.h"
 
 namespace troth::wal {
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/file.h"
-#include "base/result.h"
+#include "os/file.h"
+#include "troth/result.h"
 
 namespace troth::wal {
 

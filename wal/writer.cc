@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 
 namespace troth::wal {
 

@@ -9,8 +9,8 @@
 
 #include "base/latency_histogram.h"
 #include "bench/peers/peer.h"
-#include "thrift/client.h"
-#include "thrift/server.h"
+#include "thrift/server/server.h"
+#include "troth/client.h"
 
 namespace troth::peers {
 
@@ -25,21 +25,21 @@ class EchoSession final : public Session {
   }
 
  private:
-  static thrift::ClientOptions options(const thrift::Server& server) {
-    thrift::ClientOptions out;
+  static ClientOptions options(const thrift::Server& server) {
+    ClientOptions out;
     out.endpoints = {fmt::format("127.0.0.1:{}", server.port())};
     return out;
   }
   std::shared_ptr<thrift::Server> server_;
-  thrift::Client client_;
+  Client client_;
 };
 
 }  // namespace
 
 MakeSession echo_sessions() {
-  auto started = thrift::Server::start(
-      {}, {}, {"bench", "", *NodeName::parse("echo"), protocol::Role::kCoordinator, {}},
-      Logger::to_stderr(LogLevel::kError, LogFormat::kLogfmt, "echo"));
+  auto started =
+      thrift::Server::start({}, {}, {"bench", "", *NodeName::parse("echo"), Role::kCoordinator, {}},
+                            Logger::to_stderr(LogLevel::kError, LogFormat::kLogfmt, "echo"));
   if (!started) throw std::runtime_error(started.error().context);
   const std::shared_ptr<thrift::Server> server = std::move(*started);
   return [server](int) { return std::make_unique<EchoSession>(server); };

@@ -2,22 +2,21 @@
 // HOST:PORT ORDER
 #include <cstdio>
 
-#include "thrift/client.h"
+#include "troth/client.h"
 
 using namespace troth;
-using protocol::Statement;
 
 int main(int argc, char** argv) {
   if (argc != 3) return std::fprintf(stderr, "usage: client_example HOST:PORT ORDER\n"), 64;
-  thrift::ClientOptions options;
+  ClientOptions options;
   options.endpoints = {argv[1]};
-  thrift::Client client(options);
-  protocol::SubmitRequest request;
+  Client client(options);
+  SubmitRequest request;
   request.idempotency_key = argv[2];  // sent again after a lost connection, it is still done once
   request.branches.push_back({NodeName::from_trusted("stock"),
                               {Statement{"UPDATE items SET n = n - 1 WHERE id = ?1",
                                          {std::int64_t{1}},
-                                         protocol::Expectation{protocol::RowCount::kExactly, 1}}}});
+                                         Expectation{RowCount::kExactly, 1}}}});
   request.branches.push_back(
       {NodeName::from_trusted("ledger"),
        {Statement{"INSERT INTO entries(order_id, item, account, cents) VALUES (?1, 1, 1, 0)",
@@ -29,5 +28,5 @@ int main(int argc, char** argv) {
     return std::fprintf(stderr, "refused: %s\n", reply->refusal->error.context.c_str()), 5;
   std::printf("%s %s\n", reply->outcome.gtid.text().c_str(),
               std::string(to_string(reply->outcome.outcome)).c_str());
-  return reply->outcome.outcome == protocol::Outcome::kCommitted ? 0 : 1;
+  return reply->outcome.outcome == Outcome::kCommitted ? 0 : 1;
 }

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
-#include "participant/agent.h"
-#include "participant/sqlite/sqlite_resource_manager.h"
+#include "troth/agent.h"
+#include "troth/sqlite.h"
 
 using namespace troth;
 
@@ -31,19 +31,15 @@ std::int64_t read_sum(const std::string& path) {
   return sum;
 }
 
-Result<std::unique_ptr<participant::Agent>> start(const std::string& database,
-                                                  const std::string& data_dir, FileSystem& files,
-                                                  const Clock& clock) {
-  participant::AgentOptions options;
+Result<Agent> start(const std::string& database, const std::string& data_dir) {
+  AgentOptions options;
   options.data_dir = data_dir;
-  participant::SqliteOptions sqlite;
+  SqliteOptions sqlite;
   sqlite.path = database;
-  return participant::Agent::start(options,
-                                   participant::make_sqlite_resource_manager(sqlite, clock, {}),
-                                   nullptr, files, clock, {});
+  return Agent::start(options, make_sqlite_resource_manager(sqlite));
 }
 
-int count_from_threads(participant::Agent& agent) {
+int count_from_threads(Agent& agent) {
   std::atomic<int> committed = 0;
   std::vector<std::jthread> threads;
   for (int t = 0; t < 4; ++t) {
@@ -53,7 +49,7 @@ int count_from_threads(participant::Agent& agent) {
             {{"INSERT INTO hits VALUES (?1, 1) ON CONFLICT(page) DO UPDATE SET n = n + 1",
               {std::string("/page-" + std::to_string(t))},
               {}}});
-        if (outcome.outcome == protocol::Outcome::kCommitted) ++committed;
+        if (outcome.outcome == Outcome::kCommitted) ++committed;
       }
     });
   }
@@ -65,22 +61,20 @@ int count_from_threads(participant::Agent& agent) {
 
 int main(int argc, char** argv) {
   if (argc != 3) return std::fprintf(stderr, "usage: embedded_example DATABASE DATA_DIR\n"), 64;
-  const auto files = make_posix_file_system();
-  const SystemClock clock;
   const auto before = read_sum(argv[1]);
   if (before < 0) return std::fprintf(stderr, "%s has no table hits(page, n)\n", argv[1]), 64;
-  const auto made = participant::Agent::init(*files, argv[2], NodeName::from_trusted("app"));
+  const auto made = Agent::init(argv[2], NodeName::from_trusted("app"));
   if (!made && made.error().code != ErrorCode::kAlreadyExists)
     return std::fprintf(stderr, "%s\n", made.error().context.c_str()), 1;
   int committed = 0;
   for (int run = 0; run < 2; ++run) {
-    auto agent = start(argv[1], argv[2], *files, clock);
+    auto agent = start(argv[1], argv[2]);
     if (!agent)
       return std::fprintf(stderr, "%s\n", agent.error().context.c_str()),
              exit_code(agent.error().code);
-    committed += count_from_threads(**agent);
-    (*agent)->drain(std::chrono::seconds(5));
-    (*agent)->stop();
+    committed += count_from_threads(*agent);
+    agent->drain(std::chrono::seconds(5));
+    agent->stop();
   }
   const auto after = read_sum(argv[1]);
   std::printf("committed %d increments, the file holds %lld more than before\n", committed,

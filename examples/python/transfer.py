@@ -1,6 +1,6 @@
 """A client in Python, through the generated code and nothing else: commit, abort, and a crash in the middle.
 
-  thrift --gen py -r -out gen thrift/coordinator.thrift        (package thrift-compiler; python3-thrift for the runtime)
+  thrift --gen py -r -out gen thrift/idl/coordinator.thrift        (package thrift-compiler; python3-thrift for the runtime)
   PYTHONPATH=gen /usr/bin/python3 examples/python/transfer.py 127.0.0.1:7420 FROM TO [KEY]
 
 Moves one cent between two participants that have a table accounts(id, cents). With a KEY it may be run again and again, also after

@@ -54,8 +54,8 @@ const sqlite3_value* missing_column() {
   return address;
 }
 
-Result<protocol::Value> OlderRows::show(const std::string& default_text, Affinity affinity) {
-  if (default_text.empty()) return protocol::Value();
+Result<Value> OlderRows::show(const std::string& default_text, Affinity affinity) {
+  if (default_text.empty()) return Value();
   if (scratch_ == nullptr) {
     TROTH_ASSIGN_OR_RETURN(scratch_, memory());
   }
@@ -66,7 +66,7 @@ Result<protocol::Value> OlderRows::show(const std::string& default_text, Affinit
     return scratch_->execute(fmt::format("ALTER TABLE t ADD COLUMN b {} DEFAULT {}{}\n{}",
                                          type_of(affinity), open, default_text, close));
   };
-  if (!add("", "") && !add("(", ")")) return protocol::Value();
+  if (!add("", "") && !add("(", ")")) return Value();
   TROTH_ASSIGN_OR_RETURN(auto row, scratch_->prepare("SELECT b FROM t"));
   if (row.step() != SQLITE_ROW) return fail(error_of(scratch_->get(), "a column's default"));
   return row.column(0);

@@ -21,7 +21,7 @@ class OlderRows {
  public:
   /// Under the column's DEFAULT as the catalogue has it. NULL for a default that is no constant:
   /// SQLite adds such a column to empty tables only.
-  Result<protocol::Value> show(const std::string& default_text, Affinity affinity);
+  Result<Value> show(const std::string& default_text, Affinity affinity);
 
  private:
   std::unique_ptr<Connection> scratch_;

@@ -44,8 +44,8 @@ const char* key_collation(const TableInfo& table, int column) {
 }
 
 // 1 and 1.0 are one value to SQLite; which of the two is stored depends on the column.
-bool same_value(const protocol::Value& a, const protocol::Value& b) {
-  const auto number = [](const protocol::Value& value) -> std::optional<double> {
+bool same_value(const Value& a, const Value& b) {
+  const auto number = [](const Value& value) -> std::optional<double> {
     if (const auto* integer = std::get_if<std::int64_t>(&value))
       return static_cast<double>(*integer);
     if (const auto* real = std::get_if<double>(&value)) return *real;
@@ -56,8 +56,8 @@ bool same_value(const protocol::Value& a, const protocol::Value& b) {
 }
 
 // Are they stored differently? Bit by bit: 0.0 and -0.0 are equal and not the same.
-bool differ(const TableInfo& table, std::size_t column, const protocol::Value& old_value,
-            const protocol::Value& new_value) {
+bool differ(const TableInfo& table, std::size_t column, const Value& old_value,
+            const Value& new_value) {
   if (old_value != new_value) return true;
   const auto* real = std::get_if<double>(&old_value);
   if (real == nullptr) return false;

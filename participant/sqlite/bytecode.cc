@@ -6,8 +6,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::Value;
-
 namespace {
 
 constexpr int kP2IsRegister =

@@ -7,9 +7,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::Blob;
-using protocol::Value;
-
 namespace {
 
 bool numeric(Affinity affinity) {

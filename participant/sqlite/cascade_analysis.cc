@@ -6,8 +6,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::AbortCode;
-
 // Foreign keys are off here, so their actions are not in the bytecode. The rows they change are
 // captured and locked; what is left is what triggers of those rows read.
 void StatementAnalyzer::add_cascades(StatementInfo& info) {

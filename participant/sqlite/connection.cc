@@ -4,9 +4,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::Blob;
-using protocol::Value;
-
 Error error_of(sqlite3* db, std::string_view what) {
   ErrorCode code = ErrorCode::kIo;
   switch (sqlite3_errcode(db) & 0xff) {

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
 #include "protocol/statement.h"
+#include "troth/result.h"
 
 namespace troth::participant::sqlite {
 
@@ -30,7 +30,7 @@ class PreparedStatement {
 
   sqlite3_stmt* get() const { return stmt_; }
   /// `index` counts from 1. Text and blobs must stay alive until reset().
-  void bind(int index, const protocol::Value& value);
+  void bind(int index, const Value& value);
   void bind(int index, std::int64_t value) { sqlite3_bind_int64(stmt_, index, value); }
   /// Would bind a temporary that is gone at step().
   void bind(int index, const std::string& text) = delete;
@@ -43,7 +43,7 @@ class PreparedStatement {
     sqlite3_reset(stmt_);
     sqlite3_clear_bindings(stmt_);
   }
-  protocol::Value column(int index) const;
+  Value column(int index) const;
   std::int64_t integer(int index) const { return sqlite3_column_int64(stmt_, index); }
   std::string text(int index) const;
 
@@ -51,7 +51,7 @@ class PreparedStatement {
   sqlite3_stmt* stmt_ = nullptr;
 };
 
-protocol::Value value_of(sqlite3_value* value);
+Value value_of(sqlite3_value* value);
 
 class Connection {
  public:

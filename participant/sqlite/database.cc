@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 #include "participant/sqlite/shim_vfs.h"
 
 namespace troth::participant::sqlite {

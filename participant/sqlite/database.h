@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
-#include "base/file.h"
-#include "participant/resource_manager.h"
+#include "os/file.h"
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
+#include "troth/resource_manager.h"
 
 namespace troth::participant::sqlite {
 

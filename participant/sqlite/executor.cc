@@ -7,9 +7,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::AbortCode;
-using protocol::Value;
-
 namespace {
 
 constexpr std::size_t kMaxCachedStatements = 4096;
@@ -17,7 +14,7 @@ constexpr std::size_t kMaxCachedText = std::size_t{32} << 20;
 
 std::uint64_t size_of(const Value& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return text->size() + 16;
-  if (const auto* blob = std::get_if<protocol::Blob>(&value)) return blob->bytes.size() + 16;
+  if (const auto* blob = std::get_if<Blob>(&value)) return blob->bytes.size() + 16;
   return 16;
 }
 
@@ -71,7 +68,7 @@ CachedStatement& Executor::lookup(const std::string& sql) {
   return cache_.emplace(sql, std::move(entry)).first->second;
 }
 
-bool Executor::is_quick(const std::vector<protocol::Statement>& statements) {
+bool Executor::is_quick(const std::vector<Statement>& statements) {
   return std::all_of(statements.begin(), statements.end(), [&](const auto& statement) {
     const auto* known = find(statement.sql);
     // What it took last says nothing about other parameters, unless it cannot take long.
@@ -79,14 +76,13 @@ bool Executor::is_quick(const std::vector<protocol::Statement>& statements) {
   });
 }
 
-bool Executor::only_reads(const std::vector<protocol::Statement>& statements) {
+bool Executor::only_reads(const std::vector<Statement>& statements) {
   return std::none_of(statements.begin(), statements.end(),
                       [&](const auto& statement) { return lookup(statement.sql).info.writes; });
 }
 
-Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& statements,
-                                    const Before& before, bool complete,
-                                    const PendingInserts& pending) {
+Result<Executor::Ran> Executor::run(const std::vector<Statement>& statements, const Before& before,
+                                    bool complete, const PendingInserts& pending) {
   constexpr Duration kQuick = std::chrono::microseconds(200);
   const auto began = clock_.now();
   interrupt_at_ = began + options_.statement_time_limit;
@@ -96,7 +92,7 @@ Result<Executor::Ran> Executor::run(const std::vector<protocol::Statement>& stat
   return ran;
 }
 
-Result<Executor::Ran> Executor::run_and_take_out(const std::vector<protocol::Statement>& statements,
+Result<Executor::Ran> Executor::run_and_take_out(const std::vector<Statement>& statements,
                                                  const Before& before, bool complete,
                                                  const PendingInserts& pending) {
   auto& db = database_.connection();
@@ -129,14 +125,14 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<protocol::Sta
 
 // What must be there before the statements run: a row of another branch where it holds the highest
 // automatic id, and all that this branch itself has done.
-Status Executor::put_in_place(const std::vector<protocol::Statement>& statements,
-                              const Before& before, const PendingInserts& pending, Ran& ran) {
+Status Executor::put_in_place(const std::vector<Statement>& statements, const Before& before,
+                              const PendingInserts& pending, Ran& ran) {
   if (!overlay(statements, before, pending, ran)) return {};
   overlay_violates_ = foreign_keys_violated();
   return applier_.apply(before.operations);
 }
 
-bool Executor::overlay(const std::vector<protocol::Statement>& statements, const Before& before,
+bool Executor::overlay(const std::vector<Statement>& statements, const Before& before,
                        const PendingInserts& pending, Ran& ran) {
   const auto own = [&](const RowOp& op) {
     return std::any_of(before.operations.begin(), before.operations.end(), [&](const RowOp& mine) {
@@ -166,8 +162,8 @@ bool Executor::overlay(const std::vector<protocol::Statement>& statements, const
   return true;
 }
 
-void Executor::run_statements(const std::vector<protocol::Statement>& statements,
-                              const Before& before, bool complete, Ran& ran) {
+void Executor::run_statements(const std::vector<Statement>& statements, const Before& before,
+                              bool complete, Ran& ran) {
   sqlite3* db = database_.connection().get();
   sqlite3_progress_handler(db, kProgressInstructions, &Executor::progress, this);
   sqlite3_set_last_insert_rowid(db, 0);
@@ -233,13 +229,13 @@ bool Executor::check_after(std::int32_t number, bool last, Ran& ran) {
   return false;
 }
 
-bool Executor::run_one(const protocol::Statement& statement, std::int32_t number,
-                       std::uint64_t& result_bytes, Ran& ran) {
+bool Executor::run_one(const Statement& statement, std::int32_t number, std::uint64_t& result_bytes,
+                       Ran& ran) {
   auto& stmt = lookup(statement.sql).statement;
   sqlite3* db = database_.connection().get();
   for (std::size_t i = 0; i < statement.params.size(); ++i)
     stmt.bind(static_cast<int>(i + 1), statement.params[i]);
-  protocol::StatementResult result;
+  StatementResult result;
   const int columns = sqlite3_column_count(stmt.get());
   for (int c = 0; c < columns; ++c) result.columns.emplace_back(sqlite3_column_name(stmt.get(), c));
   int rc = SQLITE_ROW;
@@ -270,16 +266,14 @@ bool Executor::run_one(const protocol::Statement& statement, std::int32_t number
   const auto rows = writes ? result.changes : static_cast<std::int64_t>(result.rows.size());
   if (statement.expect) {
     const auto& expect = *statement.expect;
-    const bool met =
-        expect.kind == protocol::RowCount::kExactly ? rows == expect.rows : rows >= expect.rows;
+    const bool met = expect.kind == RowCount::kExactly ? rows == expect.rows : rows >= expect.rows;
     if (!met) {
-      ran.failure = {
-          AbortCode::kRowsMismatch,
-          fmt::format("expected {} {} row{}, got {}",
-                      expect.kind == protocol::RowCount::kExactly ? "exactly" : "at least",
-                      expect.rows, expect.rows == 1 ? "" : "s", rows),
-          {},
-          number};
+      ran.failure = {AbortCode::kRowsMismatch,
+                     fmt::format("expected {} {} row{}, got {}",
+                                 expect.kind == RowCount::kExactly ? "exactly" : "at least",
+                                 expect.rows, expect.rows == 1 ? "" : "s", rows),
+                     {},
+                     number};
       return false;
     }
   }

@@ -5,7 +5,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "base/clock.h"
+#include "os/clock.h"
 #include "participant/sqlite/apply.h"
 #include "participant/sqlite/database.h"
 #include "participant/sqlite/statement_analysis.h"
@@ -35,13 +35,13 @@ class Executor {
   /// The analysed and compiled statement; its refusal is in the info.
   CachedStatement& lookup(const std::string& sql);
   /// Both have run before, and their branch was quick.
-  bool is_quick(const std::vector<protocol::Statement>& statements);
+  bool is_quick(const std::vector<Statement>& statements);
 
   struct Ran {
-    protocol::AbortReason failure;  ///< code != kNone: the branch cannot go on
-    bool constraint = false;        ///< the failure may be another branch's undecided work
+    AbortReason failure;      ///< code != kNone: the branch cannot go on
+    bool constraint = false;  ///< the failure may be another branch's undecided work
     std::vector<RowOp> operations;
-    std::vector<protocol::StatementResult> results;
+    std::vector<StatementResult> results;
     std::uint64_t captured_bytes = 0;
   };
   /// What the branch did before these statements (interactive transactions): put in place first.
@@ -51,26 +51,26 @@ class Executor {
   };
   /// Nothing of it stays in the database. `complete`: no statement of the branch follows, so
   /// deferred constraints must hold. An error: the outer transaction is in an unknown state.
-  Result<Ran> run(const std::vector<protocol::Statement>& statements, const Before& before,
-                  bool complete, const PendingInserts& pending);
+  Result<Ran> run(const std::vector<Statement>& statements, const Before& before, bool complete,
+                  const PendingInserts& pending);
 
  private:
   using Cache = std::unordered_map<std::string, CachedStatement>;
 
   Cache::value_type* find(const std::string& sql);
-  bool only_reads(const std::vector<protocol::Statement>& statements);
-  Result<Ran> run_and_take_out(const std::vector<protocol::Statement>& statements,
-                               const Before& before, bool complete, const PendingInserts& pending);
-  Status put_in_place(const std::vector<protocol::Statement>& statements, const Before& before,
+  bool only_reads(const std::vector<Statement>& statements);
+  Result<Ran> run_and_take_out(const std::vector<Statement>& statements, const Before& before,
+                               bool complete, const PendingInserts& pending);
+  Status put_in_place(const std::vector<Statement>& statements, const Before& before,
                       const PendingInserts& pending, Ran& ran);
-  void run_statements(const std::vector<protocol::Statement>& statements, const Before& before,
-                      bool complete, Ran& ran);
-  bool run_one(const protocol::Statement& statement, std::int32_t number,
-               std::uint64_t& result_bytes, Ran& ran);
+  void run_statements(const std::vector<Statement>& statements, const Before& before, bool complete,
+                      Ran& ran);
+  bool run_one(const Statement& statement, std::int32_t number, std::uint64_t& result_bytes,
+               Ran& ran);
   bool check_after(std::int32_t number, bool last, Ran& ran);
   bool foreign_keys_violated() const;
   Result<bool> own_foreign_keys_violated();
-  bool overlay(const std::vector<protocol::Statement>& statements, const Before& before,
+  bool overlay(const std::vector<Statement>& statements, const Before& before,
                const PendingInserts& pending, Ran& ran);
   void classify(int rc, std::int32_t number, Ran& ran);
   static int progress(void* self);

@@ -8,11 +8,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::LockedResource;
-using protocol::LockPage;
-using protocol::LockParty;
-using protocol::LockQuery;
-
 namespace {
 
 const char* name_of(LockMode mode) {

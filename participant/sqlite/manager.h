@@ -34,8 +34,7 @@ class SqliteResourceManager final : public ResourceManager {
   std::size_t unflushed() const override { return applied_.size(); }
   Status make_durable() override;
   ResourceStatus status() const override;
-  Result<protocol::LockPage> locks(const protocol::LockQuery& query,
-                                   const Gtid& owner) const override;
+  Result<LockPage> locks(const LockQuery& query, const Gtid& owner) const override;
   void close() override;
 
  private:
@@ -75,7 +74,7 @@ class SqliteResourceManager final : public ResourceManager {
   void wait(Branch& branch, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
             std::vector<ResourceEvent>& events);
   bool wait_for_writers(Branch& branch, std::vector<ResourceEvent>& events);
-  void refuse_vote(Gtid gtid, protocol::AbortReason reason, std::vector<ResourceEvent>& events);
+  void refuse_vote(Gtid gtid, AbortReason reason, std::vector<ResourceEvent>& events);
   using Branches = std::unordered_map<Gtid, Branch>;
   void finish(Branches::iterator at);
   void run_woken(std::vector<ResourceEvent>& events);

@@ -10,9 +10,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::AbortCode;
-using protocol::Value;
-
 namespace {
 
 // 2 is the redo of a schema change (schema_change.cc).
@@ -35,7 +32,7 @@ std::uint64_t size_of(const std::vector<Value>& row) {
   for (const auto& value : row) {
     bytes += 16;
     if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
-    if (const auto* blob = std::get_if<protocol::Blob>(&value)) bytes += blob->bytes.size();
+    if (const auto* blob = std::get_if<Blob>(&value)) bytes += blob->bytes.size();
   }
   return bytes;
 }

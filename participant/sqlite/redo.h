@@ -19,8 +19,8 @@ struct RowOp {
   RowOpKind kind = RowOpKind::kInsert;
   std::uint32_t table = 0;                    ///< number in the schema
   std::int64_t old_rowid = 0, new_rowid = 0;  ///< 0 for WITHOUT ROWID tables
-  std::vector<protocol::Value> old_row;       ///< for update and delete, by table column
-  std::vector<protocol::Value> new_row;       ///< for insert and update
+  std::vector<Value> old_row;                 ///< for update and delete, by table column
+  std::vector<Value> new_row;                 ///< for insert and update
 };
 
 /// What the PREPARED record says of a branch.
@@ -50,7 +50,7 @@ class Capture {
   void resume() { active_ = true; }
   std::uint64_t bytes() const { return bytes_; }
   /// Why the branch cannot go on (code kNone: it can): the limit, or a row that cannot be redone.
-  const protocol::AbortReason& failure() const { return failure_; }
+  const AbortReason& failure() const { return failure_; }
   /// Only the tables whose rows change are noted, for schema changes.
   void watch();
   /// Lower-case names, without SQLite's own and the agent's; since watch().
@@ -71,7 +71,7 @@ class Capture {
   std::string last_name_;                  // of the table of the row before
   const TableInfo* last_table_ = nullptr;  // that table, if it is known
   std::uint64_t bytes_ = 0, max_bytes_ = 0;
-  protocol::AbortReason failure_;
+  AbortReason failure_;
 };
 
 }  // namespace troth::participant::sqlite

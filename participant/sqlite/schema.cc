@@ -10,8 +10,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::Value;
-
 std::string folded_name(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

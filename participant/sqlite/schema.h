@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "participant/lock_table.h"
+#include "participant/locks/lock_table.h"
 #include "participant/sqlite/connection.h"
 #include "protocol/statement.h"
 
@@ -29,7 +29,7 @@ struct ColumnInfo {
   Affinity affinity = Affinity::kBlob;
   bool generated = false;
   bool virtual_column = false;
-  protocol::Value older_rows_show;  ///< its default, where ALTER TABLE added it (added_column.h)
+  Value older_rows_show;  ///< its default, where ALTER TABLE added it (added_column.h)
 };
 
 struct IndexInfo {
@@ -81,9 +81,8 @@ struct RootPage {
 /// The value of a key as bytes that are equal exactly when SQLite calls the values equal under
 /// `affinity` and `collation`. Nothing if that cannot be known (a REAL for a TEXT column, a custom
 /// collation): lock the table instead.
-std::optional<std::string> canonical(const protocol::Value& value, Affinity affinity,
-                                     Collation collation);
-bool is_null(const protocol::Value& value);
+std::optional<std::string> canonical(const Value& value, Affinity affinity, Collation collation);
+bool is_null(const Value& value);
 
 /// As SQLite compares names of tables.
 std::string folded_name(std::string text);
@@ -110,16 +109,16 @@ class Schema {
 
   /// X on every key of a row image, S on the parents' keys, IX on its table.
   void locks_for_row(const TableInfo& table, std::optional<std::int64_t> rowid,
-                     const std::vector<protocol::Value>& row, bool is_new_image,
+                     const std::vector<Value>& row, bool is_new_image,
                      std::vector<LockRequest>& out) const;
 
  private:
   void note_deleting_triggers();
   /// The entry of a table in this schema: its old one, or a new one at the end.
   TableInfo& entry_for(const std::string& name);
-  void lock_index(const TableInfo& table, const IndexInfo& index,
-                  const std::vector<protocol::Value>& row, std::vector<LockRequest>& out) const;
-  void lock_parents(const TableInfo& table, const std::vector<protocol::Value>& row,
+  void lock_index(const TableInfo& table, const IndexInfo& index, const std::vector<Value>& row,
+                  std::vector<LockRequest>& out) const;
+  void lock_parents(const TableInfo& table, const std::vector<Value>& row,
                     std::vector<LockRequest>& out) const;
 
   std::vector<TableInfo> tables_;
@@ -134,6 +133,6 @@ class Schema {
 /// Key bytes of several columns; nothing if one is NULL (`null_key` is set) or cannot be made
 /// canonical.
 std::optional<std::string> canonical_key(const TableInfo& table, const IndexInfo& index,
-                                         const std::vector<protocol::Value>& key, bool& null_key);
+                                         const std::vector<Value>& key, bool& null_key);
 
 }  // namespace troth::participant::sqlite

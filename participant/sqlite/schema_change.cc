@@ -9,10 +9,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::AbortCode;
-using protocol::AbortReason;
-using protocol::Statement;
-
 namespace {
 
 constexpr std::uint8_t kSchemaRedoFormat = 2;  // rows: 1 and 3 (redo.cc)

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
+#include "os/clock.h"
 #include "participant/sqlite/redo.h"
 #include "participant/sqlite/statement_analysis.h"
 
@@ -19,8 +19,8 @@ namespace troth::participant::sqlite {
 
 /// What a list of DDL statements names, found before it runs.
 struct SchemaChange {
-  protocol::AbortReason refusal;  ///< code != kNone: it cannot be promised
-  std::set<std::string> names;    ///< of tables and views, lower-case
+  AbortReason refusal;          ///< code != kNone: it cannot be promised
+  std::set<std::string> names;  ///< of tables and views, lower-case
   /// X on every table it changes, and S on tables whose rows have no key: the redo of a prepared
   /// branch finds such rows again only under the schema version it was written with.
   std::vector<LockRequest> locks;
@@ -28,7 +28,7 @@ struct SchemaChange {
 /// Runs the statements on an empty copy of the schema; the file is not touched. `analyzer` is asked
 /// what existing views read.
 SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& analyzer,
-                                   const std::vector<protocol::Statement>& statements);
+                                   const std::vector<Statement>& statements);
 
 struct SchemaRedo {
   std::int64_t version_before = 0;
@@ -41,7 +41,7 @@ bool is_schema_redo(std::string_view bytes);
 Result<SchemaRedo> decode_schema_redo(std::string_view bytes);
 
 struct TriedSchemaChange {
-  protocol::AbortReason failure;   ///< code != kNone: refused
+  AbortReason failure;             ///< code != kNone: refused
   std::optional<SchemaRedo> redo;  ///< none: it changes nothing (IF NOT EXISTS)
 };
 struct SchemaTrial {
@@ -54,7 +54,7 @@ struct SchemaTrial {
 /// Runs the change inside a savepoint, looks at what came out, and takes it back. An error: the
 /// outer transaction is in an unknown state.
 Result<TriedSchemaChange> try_schema_change(const SchemaTrial& trial, const SchemaChange& change,
-                                            const std::vector<protocol::Statement>& statements);
+                                            const std::vector<Statement>& statements);
 
 /// For good, in the outer transaction. kCorruption if the file is not what the log says.
 Status apply_schema_change(Connection& db, const SchemaRedo& redo);

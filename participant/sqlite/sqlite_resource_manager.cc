@@ -5,16 +5,13 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 #include "participant/sqlite/manager.h"
 #include "participant/sqlite/redo_locks.h"
 
 namespace troth::participant {
 
 namespace sqlite {
-
-using protocol::AbortCode;
-using protocol::Vote;
 
 namespace {
 
@@ -337,7 +334,7 @@ bool SqliteResourceManager::wait_for_writers(Branch& branch, std::vector<Resourc
   return true;
 }
 
-void SqliteResourceManager::refuse_vote(Gtid gtid, protocol::AbortReason reason,
+void SqliteResourceManager::refuse_vote(Gtid gtid, AbortReason reason,
                                         std::vector<ResourceEvent>& events) {
   Executed no;
   no.gtid = gtid;
@@ -497,3 +494,12 @@ std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions opti
 }
 
 }  // namespace troth::participant
+
+namespace troth {
+
+std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options) {
+  static const SystemClock clock;
+  return participant::make_sqlite_resource_manager(std::move(options), clock, Logger());
+}
+
+}  // namespace troth

@@ -10,9 +10,6 @@
 
 namespace troth::participant::sqlite {
 
-using protocol::AbortCode;
-using protocol::Value;
-
 namespace {
 
 constexpr const char* kSchemaChangeAlone =

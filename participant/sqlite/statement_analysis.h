@@ -18,7 +18,7 @@ namespace troth::participant::sqlite {
 /// A key value known before execution: a parameter (from 1) or a literal.
 struct KeyPart {
   int parameter = 0;  ///< 0 = literal
-  protocol::Value literal;
+  Value literal;
 };
 struct PointRead {
   std::uint32_t table = 0;
@@ -29,8 +29,8 @@ struct PointRead {
 };
 
 struct StatementInfo {
-  protocol::AbortReason refusal;  ///< code != kNone: cannot be promised
-  bool schema_change = false;     ///< DDL; refused, except as a transaction of its own
+  AbortReason refusal;         ///< code != kNone: cannot be promised
+  bool schema_change = false;  ///< DDL; refused, except as a transaction of its own
   bool writes = false;
   int parameters = 0;
   std::map<std::uint32_t, LockMode> tables;  ///< intention or scan lock per table
@@ -65,7 +65,7 @@ class StatementAnalyzer {
   StatementInfo analyze_alone(const std::string& sql);
   void add_cascades(StatementInfo& info);
   void add_triggers_of(const TableInfo& child, StatementInfo& info);
-  void refuse(protocol::AbortCode code, std::string detail);
+  void refuse(AbortCode code, std::string detail);
   int check(int action, const char* a, const char* b, const char* db);
   void check_written_table(const std::string& name);
   Status load_roots();
@@ -75,12 +75,11 @@ class StatementAnalyzer {
   std::unique_ptr<Connection> db_;
   std::map<std::int64_t, RootPage> roots_;
   bool watching_ = false;
-  protocol::AbortReason refusal_;
+  AbortReason refusal_;
 };
 
 /// The locks a statement needs before it runs, given its bound parameters.
 void locks_before_execution(const Schema& schema, const StatementInfo& info,
-                            const std::vector<protocol::Value>& params,
-                            std::vector<LockRequest>& out);
+                            const std::vector<Value>& params, std::vector<LockRequest>& out);
 
 }  // namespace troth::participant::sqlite

@@ -1,10 +1,10 @@
-#include "base/daemon_settings.h"
+#include "os/daemon_settings.h"
 
 #include <doctest/doctest.h>
 
 #include <fstream>
 
-#include "base/options_parser.h"
+#include "os/options_parser.h"
 #include "tests/support/temp_dir.h"
 
 using namespace troth;

@@ -1,5 +1,5 @@
 // Who runs the engine, and that it is never two.
-#include "base/engine_loop.h"
+#include "engine/engine_loop.h"
 
 #include <doctest/doctest.h>
 

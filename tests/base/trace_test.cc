@@ -5,7 +5,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "base/span_file.h"
+#include "os/span_file.h"
 #include "tests/support/temp_dir.h"
 
 using namespace troth;

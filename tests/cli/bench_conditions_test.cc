@@ -3,8 +3,8 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
-#include "cli/bench_application.h"
-#include "cli/bench_tpcc.h"
+#include "bench/bench_application.h"
+#include "bench/bench_tpcc.h"
 
 using namespace troth;
 using namespace troth::cli;

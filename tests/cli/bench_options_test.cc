@@ -1,9 +1,9 @@
-#include "cli/bench_options.h"
+#include "bench/bench_options.h"
 
 #include <doctest/doctest.h>
 
-#include "cli/bench_load.h"
-#include "cli/bench_tpcc.h"
+#include "bench/bench_load.h"
+#include "bench/bench_tpcc.h"
 
 using namespace troth;
 using namespace troth::cli;

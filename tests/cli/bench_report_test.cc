@@ -1,10 +1,9 @@
-#include "cli/bench_report.h"
+#include "bench/bench_report.h"
 
 #include <doctest/doctest.h>
 
 using namespace troth;
 using namespace troth::cli;
-using protocol::PhaseLatency;
 
 namespace {
 

@@ -6,8 +6,6 @@
 #include <cmath>
 #include <vector>
 
-using troth::LatencyHistogram;
-
 TEST_CASE("an empty histogram answers zero") {
   const LatencyHistogram histogram;
   CHECK(histogram.count() == 0);

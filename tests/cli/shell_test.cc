@@ -133,11 +133,11 @@ TEST_CASE("the prompt says where one is") {
 }
 
 TEST_CASE("CSV quotes what it must, and tells NULL from an empty text") {
-  const protocol::StatementResult result{{"a", "b,c"},
-                                         {{protocol::Value(), std::string()},
-                                          {std::string("x\"y\nz"), std::int64_t{5}},
-                                          {std::string("\x1b[2J"), 1.5}},
-                                         0};
+  const StatementResult result{{"a", "b,c"},
+                               {{Value(), std::string()},
+                                {std::string("x\"y\nz"), std::int64_t{5}},
+                                {std::string("\x1b[2J"), 1.5}},
+                               0};
   CHECK(csv_text(result, true, false) == "a,\"b,c\"\n,\"\"\n\"x\"\"y\nz\",5\n\x1b[2J,1.5\n");
   CHECK(csv_text(result, false, true).find('\x1b') == std::string::npos);
 }

@@ -1,4 +1,4 @@
-#include "cli/table_printer.h"
+#include "os/table_printer.h"
 
 #include <doctest/doctest.h>
 

@@ -40,10 +40,9 @@ class CoordinatorWorld {
     return out;
   }
 
-  static protocol::SubmitRequest request(const std::vector<std::string>& names,
-                                         const std::string& key = "",
-                                         const std::string& sql = "UPDATE t SET v = 1") {
-    protocol::SubmitRequest out;
+  static SubmitRequest request(const std::vector<std::string>& names, const std::string& key = "",
+                               const std::string& sql = "UPDATE t SET v = 1") {
+    SubmitRequest out;
     for (const auto& name : names)
       out.branches.push_back({NodeName::from_trusted(name), {{sql, {}, {}}}});
     out.idempotency_key = key;
@@ -51,25 +50,23 @@ class CoordinatorWorld {
   }
 
   /// Submits; the answer, when it comes, is answers[returned number].
-  std::size_t submit(const protocol::SubmitRequest& request) {
+  std::size_t submit(const SubmitRequest& request) {
     const auto number = answers.size();
     answers.emplace_back();
     engine->submit(
-        protocol::SubmitRequest(request),
-        [this, number](protocol::SubmitReply reply) { answers.at(number) = reply; }, now());
+        SubmitRequest(request), [this, number](SubmitReply reply) { answers.at(number) = reply; },
+        now());
     engine->end_of_round(now());
     return number;
   }
   bool answered(std::size_t number) const { return answers.at(number).has_value(); }
-  protocol::Outcome outcome(std::size_t number) const {
-    return answers.at(number)->outcome.outcome;
-  }
+  Outcome outcome(std::size_t number) const { return answers.at(number)->outcome.outcome; }
 
   /// What get_outcome says now; nullopt while it does not answer.
-  std::optional<Result<protocol::TransactionOutcome>> ask(const Gtid& gtid, bool wait = false) {
-    auto said = std::make_shared<std::optional<Result<protocol::TransactionOutcome>>>();
+  std::optional<Result<TransactionOutcome>> ask(const Gtid& gtid, bool wait = false) {
+    auto said = std::make_shared<std::optional<Result<TransactionOutcome>>>();
     engine->get_outcome(
-        gtid, wait, [said](Result<protocol::TransactionOutcome> result) { *said = result; }, now());
+        gtid, wait, [said](Result<TransactionOutcome> result) { *said = result; }, now());
     return *said;
   }
 
@@ -87,7 +84,7 @@ class CoordinatorWorld {
   protocol::HelloVerdict greet(const std::string& from, Epoch epoch = {1}, Lsn seen_of_us = {}) {
     protocol::Hello hello;
     hello.name = NodeName::from_trusted(from);
-    hello.role = protocol::Role::kParticipant;
+    hello.role = Role::kParticipant;
     hello.position = {id_of(from), epoch, {100}};
     if (seen_of_us.value > 0) hello.seen_of_receiver = {options.log_id, options.epoch, seen_of_us};
     hello.receiver = options.name;
@@ -95,15 +92,14 @@ class CoordinatorWorld {
     engine->end_of_round(now());
     return reply.verdict;
   }
-  void vote(const std::string& from, const Gtid& gtid,
-            protocol::Vote vote = protocol::Vote::kCommit) {
+  void vote(const std::string& from, const Gtid& gtid, Vote vote = Vote::kCommit) {
     protocol::VoteMessage message;
     message.gtid = gtid;
     message.vote = vote;
     message.voter = {id_of(from), {1}, {100}};
     message.results.resize(1);  // one statement in each branch
-    if (vote == protocol::Vote::kAbort)
-      message.reason = {protocol::AbortCode::kConstraint, "no", NodeName::from_trusted(from), 0};
+    if (vote == Vote::kAbort)
+      message.reason = {AbortCode::kConstraint, "no", NodeName::from_trusted(from), 0};
     deliver(from, message);
   }
   void sync() {
@@ -152,7 +148,7 @@ class CoordinatorWorld {
   RecordingLog log;
   RecordingTransport transport;
   std::unique_ptr<coordinator::Engine> engine;
-  std::vector<std::optional<protocol::SubmitReply>> answers;
+  std::vector<std::optional<SubmitReply>> answers;
   bool fatal = false;
   MonotonicTime clock{std::chrono::seconds(1000)};
   std::int64_t wall_offset_ms = 1'000'000'000;

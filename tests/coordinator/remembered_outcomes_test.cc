@@ -10,8 +10,6 @@
 
 using namespace troth;
 using namespace troth::coordinator;
-using protocol::AbortCode;
-using protocol::Outcome;
 
 namespace {
 

@@ -7,7 +7,6 @@ using namespace troth;
 using namespace troth::participant;
 using namespace troth::participant::sqlite;
 using fuzz::require;
-using protocol::Value;
 
 namespace {
 
@@ -53,7 +52,7 @@ Value value_from(fuzz::Input& input) {
     case 4:
       return std::string(input.take(input.byte() % 32));
     default:
-      return protocol::Blob{std::string(input.take(input.byte() % 32))};
+      return Blob{std::string(input.take(input.byte() % 32))};
   }
 }
 

@@ -3,12 +3,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/daemon_settings.h"
+#include "base/arguments.h"
 #include "base/ids.h"
-#include "base/options_parser.h"
 #include "base/settings.h"
-#include "cli/arguments.h"
-#include "http/transaction_input.h"
+#include "json/transaction_input.h"
+#include "os/daemon_settings.h"
+#include "os/options_parser.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace troth;

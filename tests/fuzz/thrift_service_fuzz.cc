@@ -4,10 +4,10 @@
 
 #include "tests/fuzz/fuzz.h"
 #include "tests/thrift/fakes.h"
-#include "thrift/admin_service.h"
-#include "thrift/coordinator_service.h"
-#include "thrift/dispatcher.h"
-#include "thrift/peer_service.h"
+#include "thrift/server/admin_service.h"
+#include "thrift/server/coordinator_service.h"
+#include "thrift/server/dispatcher.h"
+#include "thrift/server/peer_service.h"
 
 using namespace troth;
 using namespace troth::thrift;

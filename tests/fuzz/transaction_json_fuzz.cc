@@ -1,5 +1,5 @@
 // Transactions as JSON: any text is taken or refused with the place that is wrong.
-#include "http/transaction_input.h"
+#include "json/transaction_input.h"
 #include "tests/fuzz/fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,11 +1,11 @@
-#include "http/transaction_input.h"
+#include "json/transaction_input.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
 #include <limits>
 
-#include "http/admin_json.h"
+#include "json/admin_json.h"
 
 using namespace troth;
 using namespace troth::http;

@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "http/admin_json.h"
 #include "http/metrics.h"
+#include "json/admin_json.h"
 
 using namespace troth;
 using namespace troth::protocol;

@@ -12,7 +12,7 @@ file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/readme_example.cc @ONLY CONTEN
 
 int main(int, char** argv) {
 ${body}
-  const bool committed = reply && !reply->refusal && reply->outcome.outcome == troth::protocol::Outcome::kCommitted;
+  const bool committed = reply && !reply->refusal && reply->outcome.outcome == troth::Outcome::kCommitted;
   std::puts(committed ? \"COMMITTED\" : \"not committed\");
 }
 ")

@@ -32,7 +32,7 @@ class Examples(Case):
         self.assertEqual(os.listdir(place), [], "it left files behind")
 
     def test_python_client(self):
-        self.python_client("thrift")
+        self.python_client("thrift/idl")
 
     def test_a_client_of_the_last_release(self):
         """Code generated from the frozen interface talks to the daemons of today."""

@@ -23,7 +23,9 @@ class Install(Case):
         self.addCleanup(shutil.rmtree, scratch)
         prefix = scratch / "prefix"
         self.run_it("cmake", "--install", os.environ["TROTH_BUILD"], "--prefix", prefix, "--component", "dev")
-        self.assertTrue((prefix / "include/troth/thrift/client.h").exists())
+        installed = {str(p.relative_to(prefix / "include")) for p in (prefix / "include").rglob("*.h")}
+        public = {str(p.relative_to(HERE.parents[1] / "include")) for p in (HERE.parents[1] / "include").rglob("*.h")}
+        self.assertEqual(installed, public)  # a consumer sees troth/... and nothing else
         # Nothing outside of the prefix and the system may be named.
         for path in prefix.rglob("*.cmake"):
             self.assertNotIn(str(HERE.parents[1]), path.read_text(), path)

@@ -10,8 +10,6 @@
 
 namespace troth::isolation {
 
-using namespace protocol;
-
 namespace {
 
 NodeName place(int n) {
@@ -83,7 +81,7 @@ class Side {
     return false;
   }
 
-  thrift::Client client_;
+  Client client_;
   Counts& counts_;
   Gtid gtid_;
 };
@@ -151,7 +149,7 @@ class Pairs {
 
   std::string endpoint_;
   Side one_, other_;
-  thrift::Client one_shot_, p1_;
+  Client one_shot_, p1_;
 };
 
 double at_percent(std::vector<double> values, double percent) {

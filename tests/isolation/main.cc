@@ -14,8 +14,6 @@
 
 namespace troth::isolation {
 
-using namespace protocol;
-
 namespace {
 
 std::vector<std::string> split(const std::string& text) {
@@ -31,7 +29,7 @@ std::vector<std::string> split(const std::string& text) {
 }
 
 /// Asks until it is known; every daemon is up again.
-bool find_out(thrift::Client& client, Recorded& record) {
+bool find_out(Client& client, Recorded& record) {
   for (int attempt = 0; attempt < 400; ++attempt) {
     const auto outcome = record.key.empty() ? client.get_outcome(record.gtid)
                                             : client.get_outcome_by_key(record.key);
@@ -48,8 +46,7 @@ bool find_out(thrift::Client& client, Recorded& record) {
 }
 
 /// Rows of one statement as a transaction of its own, tried for a while.
-StatementResult fetch(thrift::Client& client, const std::string& participant,
-                      const std::string& sql) {
+StatementResult fetch(Client& client, const std::string& participant, const std::string& sql) {
   SubmitRequest request;
   request.deadline = std::chrono::seconds(5);
   request.branches.push_back({NodeName::from_trusted(participant), {statement(sql)}, 0});
@@ -62,7 +59,7 @@ StatementResult fetch(thrift::Client& client, const std::string& participant,
   throw std::runtime_error("cannot read the final state of " + participant);
 }
 
-void check_final_sums(thrift::Client& client, const Plan& plan, Journal& journal) {
+void check_final_sums(Client& client, const Plan& plan, Journal& journal) {
   std::int64_t sum = 0;
   for (const auto& where : plan.participants) {
     sum += std::get<std::int64_t>(

@@ -7,19 +7,17 @@
 
 namespace troth::isolation {
 
-using namespace protocol;
-
 std::int64_t now_ns() {
   return std::chrono::steady_clock::now().time_since_epoch().count();
 }
 
-thrift::Client connect(const std::string& endpoint) {
-  thrift::ClientOptions options;
+Client connect(const std::string& endpoint) {
+  ClientOptions options;
   options.endpoints = {endpoint};
   options.connect_timeout = std::chrono::seconds(1);
   options.call_timeout = std::chrono::seconds(8);
   options.interactive_timeout = std::chrono::seconds(8);
-  return thrift::Client(options);
+  return Client(options);
 }
 
 Statement statement(std::string sql, std::vector<Value> params) {

@@ -10,7 +10,7 @@
 
 #include "tests/isolation/checker.h"
 #include "tests/support/random.h"
-#include "thrift/client.h"
+#include "troth/client.h"
 
 namespace troth::isolation {
 
@@ -55,8 +55,8 @@ struct Journal {
 };
 
 std::int64_t now_ns();
-thrift::Client connect(const std::string& endpoint);
-protocol::Statement statement(std::string sql, std::vector<protocol::Value> params = {});
+Client connect(const std::string& endpoint);
+Statement statement(std::string sql, std::vector<Value> params = {});
 /// "1,2,3," as values.
 std::vector<std::int64_t> parse_list(const std::string& text);
 
@@ -73,10 +73,10 @@ class Session {
   };
   Conversation begin();
   /// Rows of one statement; nothing if the transaction is over.
-  std::optional<protocol::StatementResult> ask(Conversation& talk, const std::string& participant,
-                                               protocol::Statement statement);
+  std::optional<StatementResult> ask(Conversation& talk, const std::string& participant,
+                                     Statement statement);
   void finish(Conversation talk, bool commit);
-  void lost(Conversation& talk, protocol::AbortCode code);
+  void lost(Conversation& talk, AbortCode code);
 
   void lists_interactive();
   void lists_one_shot();
@@ -84,12 +84,12 @@ class Session {
   void claim();
   void audit();
   const std::string& participant();
-  void settle(Recorded record, const Result<protocol::SubmitReply>& reply);
+  void settle(Recorded record, const Result<SubmitReply>& reply);
 
   const Plan& plan_;
   Journal& journal_;
   tests::Random random_;
-  thrift::Client client_;
+  Client client_;
   std::uint64_t number_, keys_ = 0;
   Gtid retry_of_;
 };

@@ -86,12 +86,12 @@ MUTATIONS = [
         ("protocol/two_phase_commit.cc", "if (!contains(readers, event.member)) return;",
          "if (!contains(readers, event.member) || event.epoch.value > 0) return;")]),
     ("read-locks-not-recorded", "what a prepared branch has only read is locked again after a restart", "--contended", [
-        ("participant/lock_holders.cc",
+        ("participant/locks/lock_holders.cc",
          "for (const auto& grant : found->second) out.push_back({*grant.head->resource, grant.mode});",
          "for (const auto& grant : found->second)\n"
          "    if (grant.mode == LockMode::kX || grant.mode == LockMode::kIX) out.push_back({*grant.head->resource, grant.mode});")]),
     ("locks-forgotten", "prepared branches have their locks again before anything is served", "", [
-        ("participant/lock_table.cc", "own = &holders_.add(owner, own, request, holders_.find(request.resource));",
+        ("participant/locks/lock_table.cc", "own = &holders_.add(owner, own, request, holders_.find(request.resource));",
          "static_cast<void>(request);\n  static_cast<void>(own);")]),
     ("read-locks-freed-at-vote", "read locks are held until every branch has executed", "", [
         ("protocol/branch.cc", "now + backoff(settings_.inquiry, 1, prepared_.gtid);  // when the RELEASE does not come",
@@ -106,7 +106,7 @@ MUTATIONS = [
          "record.ack_at = setup_.answer_at;\n  record.idempotency_key = setup_.idempotency_key;",
          "record.ack_at = setup_.answer_at;")]),
     ("key-expires-by-clock-jump", "a jump of the wall clock expires no key", "", [
-        ("base/engine_loop.h", "return {monotonic, {wall_at_start_.unix_ms + passed.count()}};",
+        ("engine/engine_loop.h", "return {monotonic, {wall_at_start_.unix_ms + passed.count()}};",
          "static_cast<void>(passed);\n    return {monotonic, clock_.wall_now()};")]),
     ("handshake-skipped", "a node that lost its memory stops", "", [
         ("recovery/peer_table.cc", "if (seen_of_us.log_id.is_nil()) return std::nullopt;",

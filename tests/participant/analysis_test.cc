@@ -7,7 +7,6 @@
 using namespace troth;
 using namespace troth::participant;
 using namespace troth::participant::sqlite;
-using protocol::AbortCode;
 
 namespace {
 
@@ -216,8 +215,7 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
   for (const auto& row : rows) {
     CAPTURE(row.sql);
     const auto info = f.analyzer->analyze(row.sql);
-    CHECK(std::string(protocol::to_string(info.refusal.code)) ==
-          std::string(protocol::to_string(row.code)));
+    CHECK(std::string(to_string(info.refusal.code)) == std::string(to_string(row.code)));
     CHECK_FALSE(info.refusal.detail.empty());
   }
 }
@@ -236,7 +234,7 @@ TEST_CASE("table-valued functions that read are read") {
 }
 
 TEST_CASE("keys that SQLite calls equal are one lock") {
-  using protocol::Value;
+  using troth::Value;
   const auto key = [](Value v, Affinity a, Collation c = Collation::kBinary) {
     return canonical(v, a, c);
   };

@@ -63,7 +63,7 @@ class EngineWorld {
   protocol::HelloReply hello(Epoch epoch = {1}, Lsn seen_of_us = {}) {
     protocol::Hello hello;
     hello.name = c1;
-    hello.role = protocol::Role::kCoordinator;
+    hello.role = Role::kCoordinator;
     hello.address = "127.0.0.1:7420";
     hello.position = {coordinator_id, epoch, {100}};
     if (seen_of_us.value > 0) hello.seen_of_receiver = {options.log_id, options.epoch, seen_of_us};
@@ -86,12 +86,12 @@ class EngineWorld {
     engine->on_worker(std::move(result), now());
     engine->end_of_round(now());
   }
-  void executed(const Gtid& gtid, protocol::Vote vote, const std::string& redo = "redo") {
-    participant::Executed done;
+  void executed(const Gtid& gtid, Vote vote, const std::string& redo = "redo") {
+    Executed done;
     done.gtid = gtid;
     done.vote = vote;
-    if (vote == protocol::Vote::kCommit) done.redo = redo;
-    if (vote == protocol::Vote::kAbort) done.reason.code = protocol::AbortCode::kConstraint;
+    if (vote == Vote::kCommit) done.redo = redo;
+    if (vote == Vote::kAbort) done.reason.code = AbortCode::kConstraint;
     worker_says(std::move(done));
   }
   void sync() {
@@ -130,17 +130,16 @@ class EngineWorld {
     message.key_retention = std::chrono::hours(1);
     return message;
   }
-  static protocol::Decide commit(const Gtid& gtid,
-                                 protocol::AnswerAt at = protocol::AnswerAt::kDecided) {
-    return {gtid, protocol::Decision::kCommit, at, {}};
+  static protocol::Decide commit(const Gtid& gtid, AnswerAt at = AnswerAt::kDecided) {
+    return {gtid, Decision::kCommit, at, {}};
   }
   static protocol::Decide abort(const Gtid& gtid) {
-    return {gtid, protocol::Decision::kAbort, {}, {protocol::AbortCode::kTimeout, "late", {}, -1}};
+    return {gtid, Decision::kAbort, {}, {AbortCode::kTimeout, "late", {}, -1}};
   }
   /// Takes a branch to PREPARED with its vote sent.
   void bring_to_prepared(const Gtid& gtid) {
     deliver(prepare(gtid));
-    executed(gtid, protocol::Vote::kCommit);
+    executed(gtid, Vote::kCommit);
     sync();
     transport.take();
     worker.jobs.clear();

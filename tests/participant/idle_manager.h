@@ -4,23 +4,23 @@
 #include <string>
 #include <vector>
 
-#include "participant/resource_manager.h"
+#include "troth/resource_manager.h"
 
 namespace troth::tests {
 
-class IdleManager : public participant::ResourceManager {
+class IdleManager : public ResourceManager {
  public:
-  Result<participant::OpenedDatabase> open() override { return participant::OpenedDatabase{}; }
+  Result<OpenedDatabase> open() override { return OpenedDatabase{}; }
   Status adopt(const LogId&, const NodeName&) override { return {}; }
   Status replay(const Gtid&, Lsn, const std::string&) override { return {}; }
   Status retake(const Gtid&, const std::string&) override { return {}; }
-  void execute(participant::ExecuteRequest, std::vector<participant::ResourceEvent>&) override {}
-  Status apply(const Gtid&, Lsn, std::vector<participant::ResourceEvent>&) override { return {}; }
-  void discard(const Gtid&, std::vector<participant::ResourceEvent>&) override {}
+  void execute(ExecuteRequest, std::vector<ResourceEvent>&) override {}
+  Status apply(const Gtid&, Lsn, std::vector<ResourceEvent>&) override { return {}; }
+  void discard(const Gtid&, std::vector<ResourceEvent>&) override {}
   Result<Lsn> flush(Lsn settled) override { return settled; }
   std::size_t unflushed() const override { return 0; }
   Status make_durable() override { return {}; }
-  participant::ResourceStatus status() const override { return {}; }
+  ResourceStatus status() const override { return {}; }
   void close() override {}
 };
 

@@ -1,4 +1,4 @@
-#include "participant/lock_table.h"
+#include "participant/locks/lock_table.h"
 
 #include <doctest/doctest.h>
 

@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "base/clock.h"
+#include "os/clock.h"
 #include "tests/participant/idle_manager.h"
 #include "tests/support/memory_disk.h"
 

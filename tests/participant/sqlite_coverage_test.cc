@@ -8,7 +8,6 @@
 
 using namespace troth;
 using namespace troth::participant;
-using protocol::Vote;
 using tests::SqliteWorld;
 
 namespace {

@@ -3,9 +3,6 @@
 
 using namespace troth;
 using namespace troth::participant;
-using protocol::AbortCode;
-using protocol::Statement;
-using protocol::Vote;
 using tests::SqliteWorld;
 
 namespace {

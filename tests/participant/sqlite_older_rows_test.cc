@@ -62,9 +62,9 @@ TEST_CASE("two transactions that meet in an older row's key: the second sees wha
       w.start("SELECT count(*) FROM w WHERE NOT EXISTS (SELECT 1 FROM p WHERE code = 'old')");
   REQUIRE(w.votes_commit(leaves));
   w.apply(leaves);
-  CHECK(w.failure(child) == protocol::AbortCode::kForeignKey);
+  CHECK(w.failure(child) == AbortCode::kForeignKey);
   REQUIRE(w.executed(reader) != nullptr);
-  CHECK(w.executed(reader)->results[0].rows[0][0] == protocol::Value(std::int64_t{1}));
+  CHECK(w.executed(reader)->results[0].rows[0][0] == Value(std::int64_t{1}));
   w.flush();
   CHECK(w.look("SELECT count(*) FROM pragma_foreign_key_check") == "0");
 }
@@ -162,11 +162,11 @@ TEST_CASE("numbers in tables WITHOUT ROWID keep their type and all their digits"
   w.apply(insert);
   const auto gtid = w.start("UPDATE t SET n = 1 WHERE k = 9007199254740993");
   REQUIRE(w.executed(gtid) != nullptr);
-  if (w.executed(gtid)->vote == protocol::Vote::kCommit) {
+  if (w.executed(gtid)->vote == Vote::kCommit) {
     w.apply(gtid);
     w.flush();
     CHECK(w.look("SELECT n FROM t WHERE k = 9007199254740993") == "1");
   } else {
-    CHECK(w.failure(gtid) == protocol::AbortCode::kInternal);
+    CHECK(w.failure(gtid) == AbortCode::kInternal);
   }
 }

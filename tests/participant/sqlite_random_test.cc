@@ -9,10 +9,6 @@
 
 using namespace troth;
 using namespace troth::participant;
-using protocol::Statement;
-using protocol::StatementResult;
-using protocol::Value;
-using protocol::Vote;
 
 namespace {
 

@@ -4,12 +4,11 @@
 
 #include <filesystem>
 
-#include "base/file.h"
+#include "os/file.h"
 #include "tests/participant/sqlite_world.h"
 
 using namespace troth;
 using namespace troth::participant;
-using protocol::Statement;
 using tests::SqliteWorld;
 
 namespace {

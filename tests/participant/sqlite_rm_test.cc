@@ -9,9 +9,6 @@
 
 using namespace troth;
 using namespace troth::participant;
-using protocol::AbortCode;
-using protocol::Statement;
-using protocol::Vote;
 using tests::SqliteWorld;
 
 namespace {
@@ -173,7 +170,7 @@ TEST_CASE("a row of another branch whose parent is undecided hides no violation"
   const auto second =
       w.start(statements({"INSERT INTO p VALUES(8)", "INSERT INTO c(p) VALUES(8) RETURNING id"}));
   REQUIRE(w.votes_commit(second));  // without waiting
-  CHECK(w.executed(second)->results[1].rows[0][0] == protocol::Value(std::int64_t{2}));
+  CHECK(w.executed(second)->results[1].rows[0][0] == Value(std::int64_t{2}));
   const auto orphan = w.start("INSERT INTO c(p) VALUES(99)");
   const auto child_of_undecided = w.start("INSERT INTO c(p) VALUES(7)");
   CHECK(w.waits(orphan));
@@ -336,7 +333,7 @@ TEST_CASE("keys that SQLite finds equal conflict") {
   struct Row {
     const char* column;
     const char* writer;  // a key as SQL
-    protocol::Value reader;
+    Value reader;
   };
   const Row rows[] = {
       {"INTEGER", "12", std::string("\t12\n")},
@@ -437,7 +434,7 @@ TEST_CASE("what a trigger reads is locked, also when a foreign key action fires 
 
 TEST_CASE("operators see who holds which rows and who waits for them") {
   SqliteWorld w(kAccounts);
-  const auto locks = [&](protocol::LockQuery query, const Gtid& owner = {}) {
+  const auto locks = [&](LockQuery query, const Gtid& owner = {}) {
     auto page = w.manager->locks(query, owner);
     REQUIRE_MESSAGE(page.has_value(), (page ? "" : page.error().context));
     return *page;
@@ -466,7 +463,7 @@ TEST_CASE("operators see who holds which rows and who waits for them") {
   // All of them, one at a time, are what one large page holds.
   page = locks({"", true, 1000, ""});
   std::vector<std::string> paged;
-  for (protocol::LockQuery query{"", true, 1, ""};;) {
+  for (LockQuery query{"", true, 1, ""};;) {
     const auto part = locks(query);
     REQUIRE(part.resources.size() == 1);
     paged.push_back(part.resources[0].resource);

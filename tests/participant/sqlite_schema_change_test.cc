@@ -7,8 +7,6 @@
 
 using namespace troth;
 using namespace troth::participant;
-using protocol::AbortCode;
-using protocol::Vote;
 using tests::SqliteWorld;
 
 namespace {
@@ -159,7 +157,7 @@ TEST_CASE("a branch that is in doubt on another table survives the change and a 
   CHECK(w.waits(reader));
   w.apply(in_doubt);
   REQUIRE(w.executed(reader) != nullptr);
-  CHECK(w.executed(reader)->results.at(0).rows.at(0).at(0) == protocol::Value(std::int64_t{5}));
+  CHECK(w.executed(reader)->results.at(0).rows.at(0).at(0) == Value(std::int64_t{5}));
   w.flush();
   CHECK(w.look("SELECT v FROM other") == "5");
 }

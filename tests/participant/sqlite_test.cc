@@ -12,10 +12,6 @@
 
 using namespace troth;
 using namespace troth::participant;
-using protocol::AbortCode;
-using protocol::Statement;
-using protocol::Value;
-using protocol::Vote;
 
 namespace {
 
@@ -285,9 +281,8 @@ TEST_CASE("rows and counts come back; expectations are held") {
   CHECK(e.results[0].changes == 1);
   CHECK(e.results[0].columns == std::vector<std::string>{"id", "v"});
   CHECK(e.results[0].rows.at(0) == std::vector<Value>{std::int64_t{2}, std::int64_t{40}});
-  const auto gtid = w.start({Statement{"UPDATE a SET v = 0 WHERE id = 77",
-                                       {},
-                                       protocol::Expectation{protocol::RowCount::kExactly, 1}}});
+  const auto gtid = w.start(
+      {Statement{"UPDATE a SET v = 0 WHERE id = 77", {}, Expectation{RowCount::kExactly, 1}}});
   CHECK(w.executed(gtid).reason.code == AbortCode::kRowsMismatch);
   CHECK(w.executed(gtid).reason.detail == "expected exactly 1 row, got 0");
 }
@@ -335,7 +330,7 @@ TEST_CASE("replay gives identical rows exactly once; retaken locks hold") {
       "PRIMARY KEY NOT NULL, v)");
   const auto one =
       w.start({Statement{"INSERT INTO t(r, b) VALUES (random() || datetime('now'), ?1) RETURNING r",
-                         {protocol::Blob{std::string(1 << 20, 'x')}},
+                         {Blob{std::string(1 << 20, 'x')}},
                          {}}});
   const auto first = w.executed(one);
   REQUIRE(first.vote == Vote::kCommit);

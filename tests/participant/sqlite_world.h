@@ -16,7 +16,7 @@ namespace troth::tests {
 
 class SqliteWorld {
  public:
-  explicit SqliteWorld(const std::string& schema, participant::SqliteOptions given = {})
+  explicit SqliteWorld(const std::string& schema, SqliteOptions given = {})
       : options(std::move(given)) {
     options.path = dir.path() + "/data.db";
     REQUIRE(stock(schema) == SQLITE_OK);
@@ -24,7 +24,7 @@ class SqliteWorld {
     REQUIRE(manager->adopt(LogId{}, NodeName::from_trusted("p1")).has_value());
   }
 
-  Result<participant::OpenedDatabase> open() {
+  Result<OpenedDatabase> open() {
     manager = participant::make_sqlite_resource_manager(options, clock, {});
     return manager->open();
   }
@@ -50,20 +50,18 @@ class SqliteWorld {
     return text ? *text : "?";
   }
 
-  Gtid start(std::vector<protocol::Statement> statements) {
+  Gtid start(std::vector<Statement> statements) {
     const Gtid gtid({1}, {1}, next_++, Decider::kCoordinator);
     manager->execute({gtid, {static_cast<std::int64_t>(next_), gtid}, std::move(statements)},
                      events);
     return gtid;
   }
-  Gtid start(const std::string& sql) {
-    return start(std::vector{protocol::Statement{sql, {}, {}}});
-  }
+  Gtid start(const std::string& sql) { return start(std::vector{Statement{sql, {}, {}}}); }
 
   /// As the whole transaction, decided by this participant alone.
   Gtid start_alone(const std::vector<std::string>& sql) {
     const Gtid gtid({1}, {1}, next_++, Decider::kCoordinator);
-    std::vector<protocol::Statement> statements;
+    std::vector<Statement> statements;
     for (const auto& text : sql) statements.push_back({text, {}, {}});
     manager->execute({gtid,
                       {static_cast<std::int64_t>(next_), gtid},
@@ -75,21 +73,20 @@ class SqliteWorld {
   }
 
   /// The last answer about `gtid`, if it has one.
-  const participant::Executed* executed(const Gtid& gtid) const {
+  const Executed* executed(const Gtid& gtid) const {
     for (auto event = events.rbegin(); event != events.rend(); ++event)
-      if (const auto* e = std::get_if<participant::Executed>(&*event); e && e->gtid == gtid)
-        return e;
+      if (const auto* e = std::get_if<Executed>(&*event); e && e->gtid == gtid) return e;
     return nullptr;
   }
   bool votes_commit(const Gtid& gtid) const {
     const auto* e = executed(gtid);
-    if (e != nullptr && e->vote == protocol::Vote::kAbort) MESSAGE(e->reason.detail);
-    return e != nullptr && e->vote == protocol::Vote::kCommit;
+    if (e != nullptr && e->vote == Vote::kAbort) MESSAGE(e->reason.detail);
+    return e != nullptr && e->vote == Vote::kCommit;
   }
   bool waits(const Gtid& gtid) const { return executed(gtid) == nullptr; }
-  protocol::AbortCode failure(const Gtid& gtid) const {
+  AbortCode failure(const Gtid& gtid) const {
     const auto* e = executed(gtid);
-    return e == nullptr ? protocol::AbortCode::kNone : e->reason.code;
+    return e == nullptr ? AbortCode::kNone : e->reason.code;
   }
 
   void apply(const Gtid& gtid) {
@@ -111,9 +108,9 @@ class SqliteWorld {
 
   TempDir dir;
   SystemClock clock;
-  participant::SqliteOptions options;
-  std::unique_ptr<participant::ResourceManager> manager;
-  std::vector<participant::ResourceEvent> events;
+  SqliteOptions options;
+  std::unique_ptr<ResourceManager> manager;
+  std::vector<ResourceEvent> events;
   std::uint64_t lsn = 100;
 
  private:

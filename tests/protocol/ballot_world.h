@@ -17,8 +17,6 @@
 
 namespace troth::tests {
 
-using protocol::Decision;
-
 struct ScheduleResult {
   std::uint64_t steps = 0;
   std::uint64_t crashes = 0;
@@ -252,7 +250,7 @@ class BallotWorld {
     append(i, protocol::Record(record));
     protocol::VoteMessage yes;
     yes.gtid = gtid_;
-    yes.vote = protocol::Vote::kCommit;
+    yes.vote = Vote::kCommit;
     node.held.push_back({node.forced, {{name(0), protocol::Message(yes)}}, true});
   }
 

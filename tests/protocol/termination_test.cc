@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "protocol/service.h"
+#include "protocol/ports.h"
 
 namespace termination_test {
 

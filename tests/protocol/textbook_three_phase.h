@@ -38,7 +38,7 @@ class TextbookThreePhase {
       for (const auto& member : setup_.members)
         if (member.name != setup_.self)
           out.promise(member.name,
-                      protocol::PreDecide{setup_.gtid, ballot_, protocol::Decision::kCommit, {}});
+                      protocol::PreDecide{setup_.gtid, ballot_, Decision::kCommit, {}});
       wait(now);
     } else if (const auto* arrived = std::get_if<Arrived>(&event)) {
       if (std::holds_alternative<protocol::PreDecide>(arrived->message)) {
@@ -47,16 +47,16 @@ class TextbookThreePhase {
         wait(now);
       } else if (std::holds_alternative<protocol::PreDecided>(arrived->message)) {
         acked_.insert(arrived->from);
-        if (acked_.size() + 1 == setup_.members.size()) decide(protocol::Decision::kCommit, out);
+        if (acked_.size() + 1 == setup_.members.size()) decide(Decision::kCommit, out);
       }
     } else if (std::holds_alternative<Tick>(event) && now >= *wake_) {
-      decide(precommitted_ ? protocol::Decision::kCommit : protocol::Decision::kAbort, out);
+      decide(precommitted_ ? Decision::kCommit : Decision::kAbort, out);
     }
     return out;
   }
 
   std::optional<MonotonicTime> next_wake() const { return decided_ ? std::nullopt : wake_; }
-  std::optional<protocol::Decision> decided() const { return decided_; }
+  std::optional<Decision> decided() const { return decided_; }
   protocol::Ballot ballot() const { return {}; }
 
  private:
@@ -68,7 +68,7 @@ class TextbookThreePhase {
     record.ballot = ballot_;
     out.append = protocol::Record(std::move(record));
   }
-  void decide(protocol::Decision decision, protocol::BallotEffects& out) {
+  void decide(Decision decision, protocol::BallotEffects& out) {
     decided_ = decision;
     out.answer = decision;
     for (const auto& member : setup_.members)
@@ -80,7 +80,7 @@ class TextbookThreePhase {
   protocol::Ballot ballot_{1, NodeName::from_trusted("c")};
   bool precommitted_ = false;
   std::set<NodeName> acked_;
-  std::optional<protocol::Decision> decided_;
+  std::optional<Decision> decided_;
   std::optional<MonotonicTime> wake_;
 };
 

@@ -13,8 +13,8 @@ class WireWatcher {
   explicit WireWatcher(World& world) : world_(world) {}
   void see(const protocol::Batch& batch, const NodeName& to);
   /// The coordinator itself answered a question for the outcome.
-  void see_outcome(const protocol::TransactionOutcome& outcome);
-  const std::map<Gtid, protocol::Outcome>& outcomes_told() const { return told_; }
+  void see_outcome(const TransactionOutcome& outcome);
+  const std::map<Gtid, Outcome>& outcomes_told() const { return told_; }
   std::set<Gtid> read_alone_;  // one-phase, and nothing was changed
   /// A participant has recovered and holds these transactions in doubt.
   void see_in_doubt(const NodeName& participant, const std::vector<Gtid>& gtids);
@@ -27,15 +27,15 @@ class WireWatcher {
 
   std::set<std::pair<Gtid, NodeName>> acked_;
   World& world_;
-  std::map<Gtid, protocol::Outcome> told_;
-  std::map<Gtid, protocol::Decision> decisions_;
+  std::map<Gtid, Outcome> told_;
+  std::map<Gtid, Decision> decisions_;
   std::set<Gtid> terminated_;
-  std::map<std::pair<Gtid, protocol::Ballot>, protocol::Decision> proposals_;
-  std::map<std::pair<Gtid, NodeName>, protocol::Vote> votes_;
+  std::map<std::pair<Gtid, protocol::Ballot>, Decision> proposals_;
+  std::map<std::pair<Gtid, NodeName>, Vote> votes_;
   std::map<std::pair<Gtid, NodeName>, Epoch> vote_epochs_;
   std::map<std::pair<Gtid, NodeName>, std::string> requests_;
   struct Result {
-    protocol::Outcome outcome;
+    Outcome outcome;
     Epoch epoch;
     bool refused;  // promised never to execute it
   };
@@ -49,8 +49,7 @@ void check_stores(World& world, const std::vector<Request>& requests,
 
 /// Reads every node's log from its disk: nobody committed what another aborted, or what whoever
 /// asked was `told` to be aborted; and the other way round.
-void check_logs(World& world, const std::vector<Node*>& nodes,
-                const std::map<Gtid, protocol::Outcome>& told);
+void check_logs(World& world, const std::vector<Node*>& nodes, const std::map<Gtid, Outcome>& told);
 
 /// I9: builds Adya's graph from the lists (version order is visible in them) with real-time edges
 /// and reports the first cycle by its class (G0, G1c, G-single, G2), or an aborted or intermediate

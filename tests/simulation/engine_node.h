@@ -24,8 +24,8 @@ class EngineNode : public Node {
     };
     world_.add(wake_);
   }
-  protocol::NodeStatus status() const override {
-    return engine_ ? engine_->status(steady_->now()) : protocol::NodeStatus{};
+  NodeStatus status() const override {
+    return engine_ ? engine_->status(steady_->now()) : NodeStatus{};
   }
 
  protected:
@@ -70,7 +70,7 @@ class EngineNode : public Node {
     call([&](Engine& engine) { good = engine.on_hello_reply(peer, reply, steady_->now()); });
     return good;
   }
-  void link_changed(const protocol::LinkStatus& status) override {
+  void link_changed(const LinkStatus& status) override {
     call([&](Engine& engine) { engine.on_link(status); });
   }
 
@@ -93,10 +93,10 @@ class CoordinatorNode final : public EngineNode<coordinator::Engine> {
  public:
   CoordinatorNode(World& world, Network& network, NodeSetup setup)
       : EngineNode(world, network, std::move(setup), "coordinator") {}
-  void submit(protocol::SubmitRequest request, protocol::CoordinatorPort::SubmitDone done);
+  void submit(SubmitRequest request, protocol::CoordinatorPort::SubmitDone done);
   void get_outcome(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done);
-  void begin(protocol::BeginRequest request, protocol::InteractivePort::BeginDone done);
-  void execute(const Gtid& gtid, protocol::BranchRequest request,
+  void begin(BeginRequest request, protocol::InteractivePort::BeginDone done);
+  void execute(const Gtid& gtid, BranchRequest request,
                protocol::InteractivePort::ExecuteDone done);
   void commit(const Gtid& gtid, protocol::InteractivePort::SubmitDone done);
   bool quiet() const override;
@@ -125,7 +125,7 @@ class ParticipantNode final : public EngineNode<participant::Engine>,
   void work();
 
   std::unique_ptr<StoredFile> file_;
-  std::unique_ptr<participant::ResourceManager> store_;
+  std::unique_ptr<ResourceManager> store_;
   std::unique_ptr<participant::JobRunner> runner_;
   std::deque<participant::Job> jobs_;
   bool working_ = false;

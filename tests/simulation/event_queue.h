@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/clock.h"
+#include "os/clock.h"
 #include "tests/simulation/event.h"
 
 namespace troth::simulation {

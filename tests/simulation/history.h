@@ -60,10 +60,10 @@ class Clients {
   Request make_transfer();
   Request make_schema_change();
   void send(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
-  void record(std::size_t number, const protocol::SubmitReply& reply);
-  protocol::CommitProtocol protocol_of(std::size_t number) const {
-    return number % 4 < three_phase_of_four_ ? protocol::CommitProtocol::kThreePhase
-                                             : protocol::CommitProtocol::kTwoPhase;
+  void record(std::size_t number, const SubmitReply& reply);
+  CommitProtocol protocol_of(std::size_t number) const {
+    return number % 4 < three_phase_of_four_ ? CommitProtocol::kThreePhase
+                                             : CommitProtocol::kTwoPhase;
   }
   /// One operation after the other, then the commit; in tests/simulation/conversation.cc.
   struct Conversation;

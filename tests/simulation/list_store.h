@@ -11,7 +11,7 @@
 #include <set>
 #include <unordered_map>
 
-#include "participant/lock_table.h"
+#include "participant/locks/lock_table.h"
 #include "tests/simulation/stored_file.h"
 
 namespace troth::simulation {
@@ -31,11 +31,10 @@ class ListFile final : public StoredFile {
   void flush(Flush flush);
   void make_durable();
 
-  std::unique_ptr<participant::ResourceManager> open_manager(const Clock& clock) override;
+  std::unique_ptr<ResourceManager> open_manager(const Clock& clock) override;
   bool has_schema() const override { return false; }
-  protocol::Statement statement(const std::string& kind, std::int64_t key,
-                                std::int64_t value) const override;
-  std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const override;
+  Statement statement(const std::string& kind, std::int64_t key, std::int64_t value) const override;
+  std::vector<std::int64_t> list_of(const StatementResult& result) const override;
   void power_loss(tests::Random& random) override;
   bool fail_next_sync(bool) override { return false; }
   std::function<void()> snapshot() override;
@@ -59,35 +58,33 @@ class ListFile final : public StoredFile {
   Held held_;
 };
 
-class ListStore final : public participant::ResourceManager {
+class ListStore final : public ResourceManager {
  public:
   explicit ListStore(ListFile& file) : file_(file) {}
 
-  Result<participant::OpenedDatabase> open() override;
+  Result<OpenedDatabase> open() override;
   Status adopt(const LogId& log_id, const NodeName& participant) override;
   Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) override;
   Status retake(const Gtid& gtid, const std::string& redo) override;
-  void execute(participant::ExecuteRequest request,
-               std::vector<participant::ResourceEvent>& events) override;
-  Status apply(const Gtid& gtid, Lsn committed,
-               std::vector<participant::ResourceEvent>& events) override;
-  void discard(const Gtid& gtid, std::vector<participant::ResourceEvent>& events) override;
+  void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
+  Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
+  void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;
   Result<Lsn> flush(Lsn settled) override;
   std::size_t unflushed() const override { return unflushed_; }
   Status make_durable() override;
-  participant::ResourceStatus status() const override;
+  ResourceStatus status() const override;
   void close() override {}
 
  private:
   struct Branch {
-    participant::ExecuteRequest request;
+    ExecuteRequest request;
     std::vector<RowOp> operations;
     bool waiting = false;
     bool begun = false;  ///< interactive: keeps what it did and locked
   };
 
-  void attempt(const Gtid& gtid, std::vector<participant::ResourceEvent>& events);
-  void finish(const Gtid& gtid, std::vector<participant::ResourceEvent>& events);
+  void attempt(const Gtid& gtid, std::vector<ResourceEvent>& events);
+  void finish(const Gtid& gtid, std::vector<ResourceEvent>& events);
   void write(const std::vector<RowOp>& operations);
   std::int64_t balance(std::int64_t key, const std::vector<RowOp>& own) const;
 

@@ -6,8 +6,8 @@
 #include <memory>
 #include <optional>
 
+#include "protocol/ports.h"
 #include "protocol/record_log.h"
-#include "protocol/service.h"
 #include "tests/simulation/network.h"
 #include "tests/support/memory_disk.h"
 #include "wal/writer.h"
@@ -84,7 +84,7 @@ class Node : public Station, protected protocol::PeerHandler {
   void expect_lost_memory() { lost_memory_ = LostMemory::kExpected; }
   void expect_memory() { lost_memory_ = LostMemory::kNo; }
   bool noticed_lost_memory() const { return lost_memory_ == LostMemory::kNoticed; }
-  virtual protocol::NodeStatus status() const = 0;
+  virtual NodeStatus status() const = 0;
   virtual bool quiet() const = 0;
 
   const NodeName& name() const override { return setup_.name; }

@@ -139,7 +139,7 @@ class Run {
 
   void ask(const Gtid& gtid, bool wait) {
     for (auto* node : coordinators_)
-      node->get_outcome(gtid, wait, [this, node](Result<protocol::TransactionOutcome> outcome) {
+      node->get_outcome(gtid, wait, [this, node](Result<TransactionOutcome> outcome) {
         if (!outcome || trouble_->backup_in_place()) return;
         watcher_.see_outcome(*outcome);
         trouble_->see_answer(*node);

@@ -70,8 +70,8 @@ SqliteFile::~SqliteFile() {
   drop_database(path_);
 }
 
-std::unique_ptr<participant::ResourceManager> SqliteFile::open_manager(const Clock& clock) {
-  participant::SqliteOptions options;
+std::unique_ptr<ResourceManager> SqliteFile::open_manager(const Clock& clock) {
+  SqliteOptions options;
   options.path = path_;
   options.cache_bytes = 1 << 20;
   options.checkpoint_wal_bytes = 60'000;

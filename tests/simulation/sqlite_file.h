@@ -15,11 +15,10 @@ class SqliteFile final : public StoredFile {
   SqliteFile(std::uint64_t seed, const std::string& name);
   ~SqliteFile() override;
 
-  std::unique_ptr<participant::ResourceManager> open_manager(const Clock& clock) override;
+  std::unique_ptr<ResourceManager> open_manager(const Clock& clock) override;
   bool has_schema() const override { return true; }
-  protocol::Statement statement(const std::string& kind, std::int64_t key,
-                                std::int64_t value) const override;
-  std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const override;
+  Statement statement(const std::string& kind, std::int64_t key, std::int64_t value) const override;
+  std::vector<std::int64_t> list_of(const StatementResult& result) const override;
   void power_loss(tests::Random& random) override;
   bool fail_next_sync(bool fail) override;
   std::function<void()> snapshot() override;

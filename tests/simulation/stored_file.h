@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "participant/resource_manager.h"
+#include "os/clock.h"
 #include "tests/support/random.h"
+#include "troth/resource_manager.h"
 
 namespace troth::simulation {
 
@@ -25,14 +25,14 @@ inline constexpr std::int64_t kLists = 6, kAccounts = 4;  // at each participant
 class StoredFile {
  public:
   virtual ~StoredFile() = default;
-  virtual std::unique_ptr<participant::ResourceManager> open_manager(const Clock& clock) = 0;
+  virtual std::unique_ptr<ResourceManager> open_manager(const Clock& clock) = 0;
   virtual bool has_schema() const = 0;
   /// `kind`: "append" (key, value) | "read" (key) | "add" (key, amount), refused where the balance
   /// would fall below zero | "change" (any, value), of the schema, where it can be changed.
-  virtual protocol::Statement statement(const std::string& kind, std::int64_t key,
-                                        std::int64_t value) const = 0;
+  virtual Statement statement(const std::string& kind, std::int64_t key,
+                              std::int64_t value) const = 0;
   /// What a "read" returned.
-  virtual std::vector<std::int64_t> list_of(const protocol::StatementResult& result) const = 0;
+  virtual std::vector<std::int64_t> list_of(const StatementResult& result) const = 0;
   /// While no process has it open: what was not forced is kept, lost or torn.
   virtual void power_loss(tests::Random& random) = 0;
   /// The next fsync of the database fails, or no longer does. False if it cannot.

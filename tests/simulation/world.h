@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/engine_loop.h"
+#include "engine/engine_loop.h"
+#include "os/clock.h"
 #include "tests/simulation/event_queue.h"
 #include "tests/support/random.h"
 

@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "base/file.h"
+#include "os/file.h"
 #include "tests/support/file_bytes.h"
 #include "tests/support/random.h"
 

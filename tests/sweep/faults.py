@@ -32,7 +32,7 @@ Series = collections.namedtuple("Series", "phase victim what")
 def fail_points(root):
     """[(daemon, point)] of everything compiled in."""
     root = pathlib.Path(root)
-    listed = re.findall(r'^TROTH_FAILPOINT_NAME\("([^"]+)"', (root / "base/failpoint.def").read_text(), re.M)
+    listed = re.findall(r'^TROTH_FAILPOINT_NAME\("([^"]+)"', (root / "os/failpoint.def").read_text(), re.M)
     placed = collections.defaultdict(set)
     for folder, daemons in LINKED.items():
         for path in (root / folder).rglob("*.cc"):
@@ -40,7 +40,7 @@ def fail_points(root):
                 placed[point].update(daemons)
     missing = [point for point in listed if point not in placed]
     if missing:
-        raise SystemExit(f"listed in base/failpoint.def, but compiled into no daemon: {missing}")
+        raise SystemExit(f"listed in os/failpoint.def, but compiled into no daemon: {missing}")
     return [(daemon, point) for daemon in ("c1", "p1") for point in listed if daemon in placed[point]]
 
 

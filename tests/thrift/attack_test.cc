@@ -10,9 +10,9 @@
 #include <limits>
 
 #include "fakes.h"
-#include "thrift/client.h"
-#include "thrift/dial.h"
-#include "thrift/server.h"
+#include "thrift/server/server.h"
+#include "thrift/wire/dial.h"
+#include "troth/client.h"
 
 namespace attack_test {
 
@@ -232,18 +232,18 @@ TEST_CASE("calls sent ahead are answered in order, across the change from the lo
 
 TEST_CASE("a client that does not read its answer keeps nobody else waiting") {
   World world;
-  world.coordinator.on_submit = [](protocol::SubmitRequest, auto done) {
-    protocol::SubmitReply reply;
+  world.coordinator.on_submit = [](SubmitRequest, auto done) {
+    SubmitReply reply;
     reply.outcome.gtid = gtid_of(1);
-    reply.outcome.outcome = protocol::Outcome::kCommitted;
-    protocol::StatementResult rows;
+    reply.outcome.outcome = Outcome::kCommitted;
+    StatementResult rows;
     rows.rows = {{std::string(12'000'000, 'y')}};
     reply.outcome.results = {{name("db1"), {rows}}};
     done(std::move(reply));
   };
   ClientOptions asks;
   asks.endpoints = {"127.0.0.1:" + std::to_string(world.server->port())};
-  protocol::SubmitRequest request;
+  SubmitRequest request;
   request.branches = {{name("db1"), {{"SELECT 1", {}, {}}}}};
   CHECK(Client(asks).submit(request));  // one that reads gets all of it
   const int fd = raw_connect(world.server->port());

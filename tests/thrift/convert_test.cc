@@ -5,10 +5,10 @@
 #include <thrift/transport/TBufferTransports.h>
 
 #include "fakes.h"
-#include "thrift/convert_admin.h"
-#include "thrift/convert_coordinator.h"
-#include "thrift/convert_peer.h"
-#include "thrift/wire.h"
+#include "thrift/convert/convert_admin.h"
+#include "thrift/convert/convert_coordinator.h"
+#include "thrift/convert/convert_peer.h"
+#include "thrift/wire/wire.h"
 
 using namespace troth;
 using namespace troth::thrift;
@@ -27,13 +27,13 @@ Wire through_bytes(const Wire& in) {
   return out;
 }
 
-Result<protocol::SubmitRequest> request_of(v1::Transaction wire, const v1::CallContext& context) {
-  protocol::SubmitRequest out;
+Result<SubmitRequest> request_of(v1::Transaction wire, const v1::CallContext& context) {
+  SubmitRequest out;
   TROTH_TRY(from_wire(std::move(wire), context, Where(), out));
   return out;
 }
 
-v1::SubmitBatchItem item_of(protocol::SubmitReply reply) {
+v1::SubmitBatchItem item_of(SubmitReply reply) {
   v1::SubmitBatchItem out;
   to_wire(std::move(reply), out);
   return out;
@@ -47,33 +47,32 @@ M message_round_trip(const M& in) {
   return std::get<M>(*out);
 }
 
-std::vector<protocol::Statement> some_statements() {
-  protocol::Statement first;
+std::vector<Statement> some_statements() {
+  Statement first;
   first.sql = "UPDATE a SET x = ?1 WHERE y = ?2";
   first.params = {std::monostate{},
                   std::int64_t{-5},
                   2.5,
                   std::string("t\0x", 3),
-                  protocol::Blob{std::string("\xff\0", 2)},
+                  Blob{std::string("\xff\0", 2)},
                   std::int64_t{std::numeric_limits<std::int64_t>::min()},
                   std::string()};
-  first.expect = protocol::Expectation{protocol::RowCount::kAtLeast, 2};
-  protocol::Statement second;
+  first.expect = Expectation{RowCount::kAtLeast, 2};
+  Statement second;
   second.sql = "SELECT 1";
   return {first, second};
 }
 
-std::vector<protocol::StatementResult> some_results() {
-  protocol::StatementResult rows;
+std::vector<StatementResult> some_results() {
+  StatementResult rows;
   rows.columns = {"a", "b"};
   rows.rows = {{std::int64_t{1}, std::string("x")}, {std::monostate{}, 0.0}};
-  protocol::StatementResult changes;
+  StatementResult changes;
   changes.changes = 4;
   return {rows, changes};
 }
 
-const protocol::AbortReason kReason{protocol::AbortCode::kDeadlock, "older one wins", name("db1"),
-                                    2};
+const AbortReason kReason{AbortCode::kDeadlock, "older one wins", name("db1"), 2};
 
 }  // namespace
 
@@ -94,7 +93,7 @@ TEST_CASE("a value with several fields set is refused, not read as one of them")
 TEST_CASE("messages with work") {
   protocol::Prepare p;
   p.gtid = gtid_of(5);
-  p.protocol = protocol::CommitProtocol::kThreePhase;
+  p.protocol = CommitProtocol::kThreePhase;
   p.priority = {123456789, gtid_of(4)};
   p.time_left = 1500ms;
   p.statements = some_statements();
@@ -117,7 +116,7 @@ TEST_CASE("messages with work") {
   c.idempotency_key = "k";
   c.body_digest = "d";
   c.key_retention = 24h * 60;
-  c.answer_at = protocol::AnswerAt::kApplied;
+  c.answer_at = AnswerAt::kApplied;
   c.traceparent = "00-bb";
   const auto d = message_round_trip(c);
   CHECK(d.gtid == c.gtid);
@@ -132,22 +131,21 @@ TEST_CASE("messages with work") {
 }
 
 TEST_CASE("messages with decisions and votes") {
-  for (const auto decision : {protocol::Decision::kCommit, protocol::Decision::kAbort}) {
-    protocol::Decide in{gtid_of(1), decision, protocol::AnswerAt::kApplied, {}};
-    if (decision == protocol::Decision::kAbort) in.reason = kReason;
+  for (const auto decision : {Decision::kCommit, Decision::kAbort}) {
+    protocol::Decide in{gtid_of(1), decision, AnswerAt::kApplied, {}};
+    if (decision == Decision::kAbort) in.reason = kReason;
     const auto out = message_round_trip(in);
     CHECK(out.gtid == in.gtid);
     CHECK(out.decision == in.decision);
     CHECK(out.ack_at == in.ack_at);
     CHECK(out.reason == in.reason);
   }
-  for (const auto vote :
-       {protocol::Vote::kCommit, protocol::Vote::kAbort, protocol::Vote::kReadOnly}) {
+  for (const auto vote : {Vote::kCommit, Vote::kAbort, Vote::kReadOnly}) {
     protocol::VoteMessage in;
     in.gtid = gtid_of(2);
     in.vote = vote;
     in.voter = {log_id(9), Epoch{4'000'000'000u}, Lsn{1ull << 50}};
-    if (vote == protocol::Vote::kAbort)
+    if (vote == Vote::kAbort)
       in.reason = kReason;
     else
       in.results = some_results();
@@ -158,8 +156,8 @@ TEST_CASE("messages with decisions and votes") {
     CHECK(out.results == in.results);
     CHECK(out.voter == in.voter);
   }
-  for (const auto outcome : {protocol::Outcome::kPending, protocol::Outcome::kCommitted,
-                             protocol::Outcome::kAborted, protocol::Outcome::kInDoubt}) {
+  for (const auto outcome :
+       {Outcome::kPending, Outcome::kCommitted, Outcome::kAborted, Outcome::kInDoubt}) {
     protocol::OnePhaseResult in;
     in.gtid = gtid_of(3);
     in.first_gtid = gtid_of(2);
@@ -212,7 +210,7 @@ TEST_CASE("messages among members") {
   const auto fresh = message_round_trip(
       protocol::Elected{gtid_of(2), ballot, ballot, protocol::MemberState::kWaiting, {}});
   CHECK(fresh.last_attempt == protocol::Ballot{});
-  for (const auto decision : {protocol::Decision::kCommit, protocol::Decision::kAbort}) {
+  for (const auto decision : {Decision::kCommit, Decision::kAbort}) {
     const auto out =
         message_round_trip(protocol::PreDecide{gtid_of(3), ballot, decision, Epoch{8}});
     CHECK(out.ballot == ballot);
@@ -234,8 +232,8 @@ TEST_CASE("ballots that make no sense are refused, never guessed") {
   CHECK_FALSE(from_wire(
       to_wire(protocol::Message(protocol::PreDecided{gtid_of(1), ballot, {2, name("p2")}})),
       Where()));
-  auto decision = to_wire(
-      protocol::Message(protocol::PreDecide{gtid_of(1), ballot, protocol::Decision::kCommit, {}}));
+  auto decision =
+      to_wire(protocol::Message(protocol::PreDecide{gtid_of(1), ballot, Decision::kCommit, {}}));
   decision.pre_decide->decision = static_cast<v1::Decision::type>(3);
   CHECK_FALSE(from_wire(std::move(decision), Where()));
   auto state = to_wire(protocol::Message(
@@ -248,8 +246,8 @@ TEST_CASE("ballots that make no sense are refused, never guessed") {
 }
 
 TEST_CASE("every abort code keeps its name") {
-  for (const auto code : protocol::all_abort_codes()) {
-    const protocol::AbortReason in{code, "", {}, -1};
+  for (const auto code : all_abort_codes()) {
+    const AbortReason in{code, "", {}, -1};
     const auto out = from_wire(through_bytes(to_wire(in)), Where());
     REQUIRE(out);
     CHECK(*out == in);
@@ -268,7 +266,7 @@ TEST_CASE("envelope and greetings") {
 
   protocol::Hello hello;
   hello.name = name("c1");
-  hello.role = protocol::Role::kCoordinator;
+  hello.role = Role::kCoordinator;
   hello.address = "h:7";
   hello.position = h.position;
   hello.seen_of_receiver = {log_id(5), Epoch{6}, Lsn{7}};
@@ -288,7 +286,7 @@ TEST_CASE("envelope and greetings") {
     reply.verdict = static_cast<protocol::HelloVerdict>(v);
     reply.detail = "why";
     reply.name = name("db1");
-    reply.role = protocol::Role::kParticipant;
+    reply.role = Role::kParticipant;
     reply.position = h.position;
     reply.seen_of_sender = hello.seen_of_receiver;
     const auto answered = from_wire(through_bytes(to_wire(reply)), Where());
@@ -300,7 +298,7 @@ TEST_CASE("envelope and greetings") {
     CHECK(answered->seen_of_sender == reply.seen_of_sender);
   }
   v1::HelloResponse later = to_wire(protocol::HelloReply{
-      protocol::HelloVerdict::kWelcome, "", name("db1"), protocol::Role::kParticipant, {}, {}});
+      protocol::HelloVerdict::kWelcome, "", name("db1"), Role::kParticipant, {}, {}});
   later.verdict = static_cast<v1::HelloVerdict::type>(15);
   CHECK(from_wire(std::move(later), Where())->verdict == protocol::HelloVerdict::kNotReady);
 }
@@ -348,12 +346,12 @@ TEST_CASE("malformed peer messages name the field") {
 }
 
 TEST_CASE("submissions") {
-  protocol::SubmitRequest in;
+  SubmitRequest in;
   in.branches = {{name("db1"), some_statements()}, {name("db2"), some_statements()}};
   in.idempotency_key = "key";
   in.deadline = 2s;
-  in.protocol = protocol::CommitProtocol::kThreePhase;
-  in.answer_at = protocol::AnswerAt::kApplied;
+  in.protocol = CommitProtocol::kThreePhase;
+  in.answer_at = AnswerAt::kApplied;
   in.traceparent = "00-cc";
   in.client_name = "me";
   in.comment = "why";
@@ -399,9 +397,8 @@ TEST_CASE("submissions") {
 }
 
 TEST_CASE("outcomes and refusals") {
-  protocol::SubmitReply in;
-  in.outcome = {
-      gtid_of(3), protocol::Outcome::kCommitted, {}, {{name("db1"), some_results()}}, true};
+  SubmitReply in;
+  in.outcome = {gtid_of(3), Outcome::kCommitted, {}, {{name("db1"), some_results()}}, true};
   auto out = from_wire(through_bytes(item_of(in)), Where());
   REQUIRE(out);
   CHECK_FALSE(out->refusal);
@@ -411,12 +408,12 @@ TEST_CASE("outcomes and refusals") {
   CHECK(out->outcome.results[0].results == some_results());
   CHECK(out->outcome.replayed);
 
-  in.refusal = protocol::Refusal{{ErrorCode::kBusy, "full"}, protocol::AbortCode::kBusy, 20ms};
+  in.refusal = Refusal{{ErrorCode::kBusy, "full"}, AbortCode::kBusy, 20ms};
   out = from_wire(through_bytes(item_of(in)), Where());
   REQUIRE(out);
   REQUIRE(out->refusal);
   CHECK(out->refusal->error.code == ErrorCode::kBusy);
   CHECK(out->refusal->error.context == "full");
-  CHECK(out->refusal->code == protocol::AbortCode::kBusy);
+  CHECK(out->refusal->code == AbortCode::kBusy);
   CHECK(out->refusal->retry_after == 20ms);
 }

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "protocol/packed_message.h"
-#include "protocol/service.h"
+#include "protocol/ports.h"
 #include "protocol/transport.h"
 
 namespace troth::thrift::test {
@@ -27,19 +27,19 @@ inline LogId log_id(std::uint8_t fill) {
 /// Answers on the calling thread; the defaults commit everything.
 class FakeCoordinator : public protocol::CoordinatorPort {
  public:
-  std::function<void(protocol::SubmitRequest, SubmitDone)> on_submit =
-      [this](protocol::SubmitRequest request, SubmitDone done) {
-        protocol::SubmitReply reply;
-        reply.outcome.gtid = gtid_of(1);
-        reply.outcome.outcome = protocol::Outcome::kCommitted;
-        remember(std::move(request));
-        done(std::move(reply));
-      };
+  std::function<void(SubmitRequest, SubmitDone)> on_submit = [this](SubmitRequest request,
+                                                                    SubmitDone done) {
+    SubmitReply reply;
+    reply.outcome.gtid = gtid_of(1);
+    reply.outcome.outcome = Outcome::kCommitted;
+    remember(std::move(request));
+    done(std::move(reply));
+  };
   std::function<void(const Gtid&, OutcomeDone)> on_outcome = [](const Gtid& gtid,
                                                                 OutcomeDone done) {
-    protocol::TransactionOutcome outcome;
+    TransactionOutcome outcome;
     outcome.gtid = gtid;
-    outcome.outcome = protocol::Outcome::kCommitted;
+    outcome.outcome = Outcome::kCommitted;
     done(outcome);
   };
   std::function<void(const std::string&, OutcomeDone)> on_key = [](const std::string& key,
@@ -47,36 +47,36 @@ class FakeCoordinator : public protocol::CoordinatorPort {
     done(fail(ErrorCode::kNotFound, "no transaction with key " + key));
   };
 
-  void submit(protocol::SubmitRequest request, SubmitDone done) override {
+  void submit(SubmitRequest request, SubmitDone done) override {
     on_submit(std::move(request), std::move(done));
   }
   void get_outcome(const Gtid& gtid, OutcomeDone done) override { on_outcome(gtid, done); }
   void get_outcome_by_key(const std::string& key, OutcomeDone done) override { on_key(key, done); }
   void await_outcome(const Gtid& gtid, OutcomeDone done) override { on_outcome(gtid, done); }
 
-  void begin(protocol::BeginRequest request, BeginDone done) override {
+  void begin(BeginRequest request, BeginDone done) override {
     std::lock_guard lock(mutex);
     begun.push_back(std::move(request));
     done({std::nullopt, gtid_of(begun.size()), std::chrono::seconds(60), std::chrono::seconds(10)});
   }
-  void execute(const Gtid& gtid, protocol::BranchRequest request, ExecuteDone done) override {
-    protocol::ExecuteReply reply;
+  void execute(const Gtid& gtid, BranchRequest request, ExecuteDone done) override {
+    ExecuteReply reply;
     if (request.statements.at(0).sql == "refused") {
-      reply.refusal = protocol::Refusal{{ErrorCode::kIllegalState, "still running"}, {}, {}};
+      reply.refusal = Refusal{{ErrorCode::kIllegalState, "still running"}, {}, {}};
     } else if (request.statements.at(0).sql == "ended") {
       reply.ended.emplace();
       reply.ended->gtid = gtid;
-      reply.ended->outcome = protocol::Outcome::kAborted;
-      reply.ended->reason = {protocol::AbortCode::kDeadlock, "gave way", request.participant, -1};
+      reply.ended->outcome = Outcome::kAborted;
+      reply.ended->reason = {AbortCode::kDeadlock, "gave way", request.participant, -1};
     } else {
       reply.results.push_back({{"v"}, {{std::int64_t{7}}}, 0});
     }
     done(std::move(reply));
   }
   void commit(const Gtid& gtid, SubmitDone done) override {
-    protocol::SubmitReply reply;
+    SubmitReply reply;
     reply.outcome.gtid = gtid;
-    reply.outcome.outcome = protocol::Outcome::kCommitted;
+    reply.outcome.outcome = Outcome::kCommitted;
     done(std::move(reply));
   }
   void rollback(const Gtid& gtid, SubmitDone done) override {
@@ -85,9 +85,9 @@ class FakeCoordinator : public protocol::CoordinatorPort {
       rolled_back.push_back(gtid);
     }
     changed.notify_all();
-    protocol::SubmitReply reply;
+    SubmitReply reply;
     reply.outcome.gtid = gtid;
-    reply.outcome.outcome = protocol::Outcome::kAborted;
+    reply.outcome.outcome = Outcome::kAborted;
     done(std::move(reply));
   }
   /// Waits (bounded) until so many transactions were rolled back.
@@ -97,10 +97,10 @@ class FakeCoordinator : public protocol::CoordinatorPort {
                             [&] { return rolled_back.size() >= n; });
   }
   std::condition_variable changed;
-  std::vector<protocol::BeginRequest> begun;  // guarded by mutex
-  std::vector<Gtid> rolled_back;              // guarded by mutex
+  std::vector<BeginRequest> begun;  // guarded by mutex
+  std::vector<Gtid> rolled_back;    // guarded by mutex
 
-  void remember(protocol::SubmitRequest request) {
+  void remember(SubmitRequest request) {
     std::lock_guard lock(mutex);
     requests.push_back(std::move(request));
   }
@@ -109,59 +109,56 @@ class FakeCoordinator : public protocol::CoordinatorPort {
     return requests.size();
   }
   std::mutex mutex;
-  std::vector<protocol::SubmitRequest> requests;  // guarded by mutex
+  std::vector<SubmitRequest> requests;  // guarded by mutex
 };
 
 class FakeAdmin : public protocol::AdminPort {
  public:
-  Result<protocol::NodeStatus> status() override { return node_status; }
-  Result<protocol::TransactionPage> list_transactions(
-      const protocol::ListRequest& request) override {
+  Result<NodeStatus> status() override { return node_status; }
+  Result<TransactionPage> list_transactions(const ListRequest& request) override {
     asked = request;
-    return protocol::TransactionPage{summaries, "the-next"};
+    return TransactionPage{summaries, "the-next"};
   }
-  Result<protocol::TransactionDetail> show_transaction(const std::string& id) override {
+  Result<TransactionDetail> show_transaction(const std::string& id) override {
     if (id != "ABCDEF") return fail(ErrorCode::kNotFound, "no transaction " + id);
     return detail;
   }
-  Result<std::int64_t> retry_transactions(const std::string& id,
-                                          const protocol::Operator& by) override {
+  Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
     asked_by = by;
     return id.empty() ? 3 : 1;
   }
-  Result<protocol::ResolveReply> resolve(const protocol::ResolveRequest& request) override {
+  Result<ResolveReply> resolve(const ResolveRequest& request) override {
     asked_resolve = request;
     return reply;
   }
-  Result<protocol::ResolveReply> forget(const protocol::ForgetRequest& request) override {
+  Result<ResolveReply> forget(const ForgetRequest& request) override {
     asked_forget = request;
     return fail(ErrorCode::kIllegalState, "refused: not yet");
   }
-  Result<std::vector<protocol::AuditEntry>> audit(std::size_t limit) override {
+  Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
     asked_limit = limit;
     return entries;
   }
-  Status drain_participant(const NodeName& name, bool drain,
-                           const protocol::Operator& by) override {
+  Status drain_participant(const NodeName& name, bool drain, const Operator& by) override {
     asked_by = by;
     if (!drain) return fail(ErrorCode::kNotFound, "no participant is called " + name.text());
     return {};
   }
-  Result<protocol::LockPage> locks(const protocol::LockQuery& query) override {
+  Result<LockPage> locks(const LockQuery& query) override {
     asked_locks = query;
     return lock_page;
   }
-  protocol::LockQuery asked_locks;
-  protocol::LockPage lock_page;
-  protocol::Operator asked_by;
-  protocol::ResolveRequest asked_resolve;
-  protocol::ForgetRequest asked_forget;
-  protocol::ResolveReply reply;
-  std::vector<protocol::AuditEntry> entries;
-  protocol::NodeStatus node_status;
-  std::vector<protocol::TransactionSummary> summaries;
-  protocol::TransactionDetail detail;
-  protocol::ListRequest asked;
+  LockQuery asked_locks;
+  LockPage lock_page;
+  Operator asked_by;
+  ResolveRequest asked_resolve;
+  ForgetRequest asked_forget;
+  ResolveReply reply;
+  std::vector<AuditEntry> entries;
+  NodeStatus node_status;
+  std::vector<TransactionSummary> summaries;
+  TransactionDetail detail;
+  ListRequest asked;
   std::size_t asked_limit = 0;
 };
 
@@ -176,7 +173,7 @@ class FakePeer : public protocol::PeerHandler {
     protocol::HelloReply reply;
     reply.verdict = verdict;
     reply.name = self;
-    reply.role = protocol::Role::kParticipant;
+    reply.role = Role::kParticipant;
     reply.position = {log_id(2), Epoch{9}, Lsn{100}};
     changed.notify_all();
     return reply;
@@ -204,7 +201,7 @@ class FakePeer : public protocol::PeerHandler {
   protocol::Hello make_hello(const NodeName& peer) override {
     protocol::Hello out;
     out.name = self;
-    out.role = protocol::Role::kCoordinator;
+    out.role = Role::kCoordinator;
     out.address = "127.0.0.1:1";
     out.position = {log_id(1), Epoch{3}, Lsn{50}};
     out.receiver = peer;
@@ -213,7 +210,7 @@ class FakePeer : public protocol::PeerHandler {
   bool welcomed(const NodeName&, const protocol::HelloReply& reply) override {
     return reply.verdict == protocol::HelloVerdict::kWelcome;
   }
-  void link_changed(const protocol::LinkStatus& status) override {
+  void link_changed(const LinkStatus& status) override {
     std::lock_guard lock(mutex);
     link_states.push_back(status);
     changed.notify_all();
@@ -242,7 +239,7 @@ class FakePeer : public protocol::PeerHandler {
   std::vector<protocol::Message> messages;
   std::vector<std::size_t> batch_sizes;
   std::vector<protocol::BatchHeader> headers;
-  std::vector<protocol::LinkStatus> link_states;
+  std::vector<LinkStatus> link_states;
 };
 
 }  // namespace troth::thrift::test

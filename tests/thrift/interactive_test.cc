@@ -2,8 +2,8 @@
 #include <doctest/doctest.h>
 
 #include "fakes.h"
-#include "thrift/client.h"
-#include "thrift/server.h"
+#include "thrift/server/server.h"
+#include "troth/client.h"
 
 namespace interactive_test {
 
@@ -29,7 +29,7 @@ struct World {
   std::unique_ptr<Server> server;
 };
 
-protocol::BranchRequest saying(const std::string& sql) {
+BranchRequest saying(const std::string& sql) {
   return {name("p1"), {{sql, {}, {}}}, 0};
 }
 
@@ -38,16 +38,16 @@ protocol::BranchRequest saying(const std::string& sql) {
 TEST_CASE("begin, execute and commit carry every member both ways") {
   World world;
   auto client = world.client();
-  protocol::BeginRequest request;
+  BeginRequest request;
   request.deadline = 30s;
   request.idle_timeout = 3s;
-  request.answer_at = protocol::AnswerAt::kApplied;
+  request.answer_at = AnswerAt::kApplied;
   request.comment = "note";
   request.traceparent = "00-dd";
   request.client_name = "tester";
   request.retry_of = gtid_of(77);
   request.detached = true;
-  request.protocol = protocol::CommitProtocol::kThreePhase;
+  request.protocol = CommitProtocol::kThreePhase;
   const auto begun = client.begin(request);
   REQUIRE(begun);
   CHECK(begun->gtid == gtid_of(1));
@@ -56,24 +56,24 @@ TEST_CASE("begin, execute and commit carry every member both ways") {
   const auto& got = world.coordinator.begun.at(0);
   CHECK(got.deadline == 30s);
   CHECK(got.idle_timeout == 3s);
-  CHECK(got.answer_at == protocol::AnswerAt::kApplied);
+  CHECK(got.answer_at == AnswerAt::kApplied);
   CHECK(got.comment == "note");
   CHECK(got.traceparent == "00-dd");
   CHECK(got.client_name == "tester");
   CHECK(got.retry_of == gtid_of(77));
   CHECK(got.detached);
-  CHECK(got.protocol == protocol::CommitProtocol::kThreePhase);
+  CHECK(got.protocol == CommitProtocol::kThreePhase);
 
   const auto rows = client.execute(begun->gtid, saying("SELECT"));
   REQUIRE(rows);
-  CHECK(rows->results.at(0).rows.at(0).at(0) == protocol::Value(std::int64_t{7}));
+  CHECK(rows->results.at(0).rows.at(0).at(0) == Value(std::int64_t{7}));
   const auto refused = client.execute(begun->gtid, saying("refused"));
   CHECK(refused->refusal->error.code == ErrorCode::kIllegalState);
   const auto ended = client.execute(begun->gtid, saying("ended"));
-  CHECK(ended->ended->reason.code == protocol::AbortCode::kDeadlock);
+  CHECK(ended->ended->reason.code == AbortCode::kDeadlock);
   CHECK(ended->ended->reason.participant == name("p1"));
-  CHECK(client.commit(begun->gtid)->outcome.outcome == protocol::Outcome::kCommitted);
-  CHECK(client.rollback(begun->gtid)->outcome.outcome == protocol::Outcome::kAborted);
+  CHECK(client.commit(begun->gtid)->outcome.outcome == Outcome::kCommitted);
+  CHECK(client.rollback(begun->gtid)->outcome.outcome == Outcome::kAborted);
 }
 
 TEST_CASE("what a vanished client left open is rolled back, what it ended or detached is not") {
@@ -81,7 +81,7 @@ TEST_CASE("what a vanished client left open is rolled back, what it ended or det
   Gtid left;
   {
     auto client = world.client();
-    protocol::BeginRequest detached;
+    BeginRequest detached;
     detached.detached = true;
     CHECK(client.begin(detached).has_value());
     const auto ended = client.begin({});
@@ -104,7 +104,7 @@ TEST_CASE("connections are told apart") {
   }
   REQUIRE(world.coordinator.wait_for_rollbacks(1));
   CHECK(world.coordinator.rolled_back == std::vector{left});
-  CHECK(stays.commit(kept->gtid)->outcome.outcome == protocol::Outcome::kCommitted);
+  CHECK(stays.commit(kept->gtid)->outcome.outcome == Outcome::kCommitted);
 }
 
 }  // namespace interactive_test

@@ -8,9 +8,9 @@
 #include <thread>
 
 #include "fakes.h"
-#include "thrift/connection.h"
-#include "thrift/peer_links.h"
-#include "thrift/server.h"
+#include "thrift/peer/peer_links.h"
+#include "thrift/server/server.h"
+#include "thrift/wire/connection.h"
 
 using namespace troth;
 using namespace troth::thrift;
@@ -49,7 +49,7 @@ struct Sender {
     links->send(name("db1"), protocol::Ack{gtid_of(n)});
     links->flush();
   }
-  protocol::LinkStatus status() { return links->links().at(0); }
+  LinkStatus status() { return links->links().at(0); }
   bool wait_connected(bool on) {
     return engine.wait_until(
         [&] { return !engine.link_states.empty() && engine.link_states.back().connected == on; });
@@ -86,7 +86,7 @@ TEST_CASE("hello first, then messages with the header as published") {
   CHECK(protocol::gtid_of(receiver.peer.messages[0]) == gtid_of(5));
   const auto& header = receiver.peer.headers[0];
   CHECK(header.sender == name("c1"));
-  CHECK(header.position == protocol::NodePosition{log_id(1), Epoch{3}, Lsn{60}});
+  CHECK(header.position == NodePosition{log_id(1), Epoch{3}, Lsn{60}});
   CHECK(header.receiver_epoch == Epoch{9});  // from the answer to the greeting
   CHECK(header.ended_below == gtid_of(4));
   CHECK(sender.status().since_unix_ms > 0);
@@ -154,7 +154,7 @@ TEST_CASE("large messages are cut by bytes and travel alone if need be") {
   receiver.peer.set_hold(true);
   sender.send(1);
   REQUIRE(receiver.peer.wait_until([&] { return receiver.peer.delivers == 1; }));
-  protocol::Statement big;
+  Statement big;
   big.sql = std::string(5000, ' ');
   for (std::uint64_t n = 2; n <= 4; ++n) {
     protocol::Prepare prepare;

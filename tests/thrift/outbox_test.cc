@@ -1,4 +1,4 @@
-#include "thrift/outbox.h"
+#include "thrift/peer/outbox.h"
 
 #include <doctest/doctest.h>
 

@@ -1,13 +1,13 @@
 // The server with fake engines behind it, driven by the client library over a real socket.
 
-#include "thrift/server.h"
+#include "thrift/server/server.h"
 
 #include <doctest/doctest.h>
 
 #include <thread>
 
 #include "fakes.h"
-#include "thrift/client.h"
+#include "troth/client.h"
 
 using namespace troth;
 using namespace troth::thrift;
@@ -38,9 +38,9 @@ struct World {
   std::unique_ptr<Server> server;
 };
 
-protocol::SubmitRequest request_of(const std::string& key = {}) {
-  protocol::SubmitRequest out;
-  protocol::Statement statement;
+SubmitRequest request_of(const std::string& key = {}) {
+  SubmitRequest out;
+  Statement statement;
   statement.sql = "SELECT 1";
   out.branches = {{name("db1"), {statement}}};
   out.idempotency_key = key;
@@ -61,7 +61,7 @@ TEST_CASE("submit carries every member and brings the outcome back") {
   const auto reply = client.submit(request);
   REQUIRE_MESSAGE(reply, (reply ? "" : reply.error().context));
   CHECK_FALSE(reply->refusal);
-  CHECK(reply->outcome.outcome == protocol::Outcome::kCommitted);
+  CHECK(reply->outcome.outcome == Outcome::kCommitted);
   CHECK(reply->outcome.gtid == gtid_of(1));
   REQUIRE(world.coordinator.count() == 1);
   const auto& seen = world.coordinator.requests[0];
@@ -76,23 +76,23 @@ TEST_CASE("submit carries every member and brings the outcome back") {
 TEST_CASE("an abort is an outcome, a refusal is a refusal, a bad field is named") {
   World world;
   auto client = world.client();
-  world.coordinator.on_submit = [](protocol::SubmitRequest, auto done) {
-    protocol::SubmitReply reply;
+  world.coordinator.on_submit = [](SubmitRequest, auto done) {
+    SubmitReply reply;
     reply.outcome.gtid = gtid_of(2);
-    reply.outcome.outcome = protocol::Outcome::kAborted;
-    reply.outcome.reason = {protocol::AbortCode::kConstraint, "UNIQUE", name("db1"), 0};
+    reply.outcome.outcome = Outcome::kAborted;
+    reply.outcome.reason = {AbortCode::kConstraint, "UNIQUE", name("db1"), 0};
     done(std::move(reply));
   };
   auto reply = client.submit(request_of());
   REQUIRE(reply);
-  CHECK(reply->outcome.outcome == protocol::Outcome::kAborted);
-  CHECK(reply->outcome.reason.code == protocol::AbortCode::kConstraint);
+  CHECK(reply->outcome.outcome == Outcome::kAborted);
+  CHECK(reply->outcome.reason.code == AbortCode::kConstraint);
   CHECK(reply->outcome.reason.participant == name("db1"));
 
   for (const auto code : {ErrorCode::kBusy, ErrorCode::kInternal, ErrorCode::kAlreadyExists}) {
-    world.coordinator.on_submit = [code](protocol::SubmitRequest, auto done) {
-      protocol::SubmitReply refused;
-      refused.refusal = protocol::Refusal{{code, "no"}, protocol::AbortCode::kBusy, 30ms};
+    world.coordinator.on_submit = [code](SubmitRequest, auto done) {
+      SubmitReply refused;
+      refused.refusal = Refusal{{code, "no"}, AbortCode::kBusy, 30ms};
       done(std::move(refused));
     };
     reply = client.submit(request_of("k"));
@@ -100,7 +100,7 @@ TEST_CASE("an abort is an outcome, a refusal is a refusal, a bad field is named"
     REQUIRE(reply->refusal);
     CHECK(reply->refusal->error.code == code);
     CHECK(reply->refusal->error.context == "no");
-    CHECK(reply->refusal->code == protocol::AbortCode::kBusy);
+    CHECK(reply->refusal->code == AbortCode::kBusy);
     CHECK(reply->refusal->retry_after == 30ms);
   }
 
@@ -118,15 +118,13 @@ TEST_CASE("one thread speaks for two clients") {
   std::vector<std::function<void()>> answers;
   std::mutex mutex;
   std::condition_variable changed;
-  world.coordinator.on_submit = [&](protocol::SubmitRequest request, auto done) {
+  world.coordinator.on_submit = [&](SubmitRequest request, auto done) {
     const std::lock_guard lock(mutex);
     answers.push_back([key = request.idempotency_key, done] {
-      protocol::SubmitReply reply;
+      SubmitReply reply;
       reply.outcome.gtid = gtid_of(key == "first" ? 1 : 2);
-      reply.outcome.outcome = protocol::Outcome::kCommitted;
-      if (key == "second")
-        reply.refusal =
-            protocol::Refusal{{ErrorCode::kBusy, "no"}, protocol::AbortCode::kBusy, 5ms};
+      reply.outcome.outcome = Outcome::kCommitted;
+      if (key == "second") reply.refusal = Refusal{{ErrorCode::kBusy, "no"}, AbortCode::kBusy, 5ms};
       done(std::move(reply));
     });
     changed.notify_all();
@@ -151,7 +149,7 @@ TEST_CASE("one thread speaks for two clients") {
   const auto reply = first.finish_submit();
   REQUIRE(reply);
   CHECK(reply->outcome.gtid == gtid_of(1));
-  CHECK(reply->outcome.outcome == protocol::Outcome::kCommitted);
+  CHECK(reply->outcome.outcome == Outcome::kCommitted);
   REQUIRE(first.begin_submit(request_of("first")));
   world.server.reset();  // before anybody answers
   const auto lost = first.finish_submit();
@@ -164,7 +162,7 @@ TEST_CASE("an answer that does not come is unknown, never aborted") {
   ServerOptions options;
   options.answer_grace = 10ms;
   World world(options);
-  world.coordinator.on_submit = [&](protocol::SubmitRequest request, auto) {
+  world.coordinator.on_submit = [&](SubmitRequest request, auto) {
     world.coordinator.remember(std::move(request));
   };
   auto client = world.client();
@@ -184,10 +182,10 @@ TEST_CASE("with a key the client asks again until it knows") {
   options.answer_grace = 10ms;
   World world(options);
   int calls = 0;
-  world.coordinator.on_submit = [&](protocol::SubmitRequest, auto done) {
+  world.coordinator.on_submit = [&](SubmitRequest, auto done) {
     if (++calls < 3) return;
-    protocol::SubmitReply reply;
-    reply.outcome = {gtid_of(8), protocol::Outcome::kCommitted, {}, {}, true};
+    SubmitReply reply;
+    reply.outcome = {gtid_of(8), Outcome::kCommitted, {}, {}, true};
     done(std::move(reply));
   };
   auto request = request_of("key");
@@ -200,14 +198,12 @@ TEST_CASE("with a key the client asks again until it knows") {
 
 TEST_CASE("a handler that throws is caught and its text stays inside") {
   World world;
-  world.coordinator.on_submit = [](protocol::SubmitRequest, auto) {
-    throw std::runtime_error("secret");
-  };
+  world.coordinator.on_submit = [](SubmitRequest, auto) { throw std::runtime_error("secret"); };
   auto client = world.client();
   auto reply = client.submit(request_of());
   REQUIRE_FALSE(reply);
   CHECK(reply.error().context.find("secret") == std::string::npos);
-  world.coordinator.on_submit = [](protocol::SubmitRequest, auto) { throw std::bad_alloc(); };
+  world.coordinator.on_submit = [](SubmitRequest, auto) { throw std::bad_alloc(); };
   REQUIRE_FALSE(client.submit(request_of()));
   CHECK(client.server_info());
 }
@@ -216,23 +212,22 @@ TEST_CASE("batches and long polls") {
   World world;
   std::vector<protocol::CoordinatorPort::SubmitDone> kept;
   std::uint64_t n = 0;
-  world.coordinator.on_submit = [&](protocol::SubmitRequest request, auto done) {
+  world.coordinator.on_submit = [&](SubmitRequest request, auto done) {
     ++n;
     if (request.idempotency_key == "slow") {
       kept.push_back(std::move(done));
       return;
     }
-    protocol::SubmitReply reply;
-    reply.outcome = {gtid_of(n), protocol::Outcome::kCommitted, {}, {}, false};
+    SubmitReply reply;
+    reply.outcome = {gtid_of(n), Outcome::kCommitted, {}, {}, false};
     if (request.idempotency_key == "refused")
-      reply.refusal =
-          protocol::Refusal{{ErrorCode::kBusy, "full"}, protocol::AbortCode::kBusy, 1ms};
+      reply.refusal = Refusal{{ErrorCode::kBusy, "full"}, AbortCode::kBusy, 1ms};
     done(std::move(reply));
   };
   world.coordinator.on_key = [](const std::string&, auto done) {
-    protocol::TransactionOutcome pending;
+    TransactionOutcome pending;
     pending.gtid = gtid_of(77);
-    pending.outcome = protocol::Outcome::kPending;
+    pending.outcome = Outcome::kPending;
     done(pending);
   };
   auto client = world.client();
@@ -241,7 +236,7 @@ TEST_CASE("batches and long polls") {
   REQUIRE_MESSAGE(replies, (replies ? "" : replies.error().context));
   REQUIRE(replies->size() == 3);
   CHECK((*replies)[0].outcome.gtid == gtid_of(1));
-  CHECK((*replies)[1].outcome.outcome == protocol::Outcome::kPending);
+  CHECK((*replies)[1].outcome.outcome == Outcome::kPending);
   CHECK((*replies)[1].outcome.gtid == gtid_of(77));
   REQUIRE((*replies)[2].refusal);
   CHECK((*replies)[2].refusal->error.code == ErrorCode::kBusy);
@@ -250,19 +245,19 @@ TEST_CASE("batches and long polls") {
   world.coordinator.on_outcome = [](const Gtid& gtid, auto done) {
     if (gtid == gtid_of(1)) return;  // not decided
     if (gtid == gtid_of(2)) return done(fail(ErrorCode::kNotFound, "not mine"));
-    protocol::TransactionOutcome outcome;
+    TransactionOutcome outcome;
     outcome.gtid = gtid;
-    outcome.outcome = protocol::Outcome::kAborted;
+    outcome.outcome = Outcome::kAborted;
     done(outcome);
   };
   const auto outcomes = client.await_outcomes({gtid_of(1), gtid_of(2), gtid_of(3)}, 30ms);
   REQUIRE(outcomes);
   REQUIRE(outcomes->size() == 3);
-  CHECK((*outcomes)[0].outcome == protocol::Outcome::kPending);
-  CHECK((*outcomes)[1].outcome == protocol::Outcome::kInDoubt);
-  CHECK((*outcomes)[2].outcome == protocol::Outcome::kAborted);
+  CHECK((*outcomes)[0].outcome == Outcome::kPending);
+  CHECK((*outcomes)[1].outcome == Outcome::kInDoubt);
+  CHECK((*outcomes)[2].outcome == Outcome::kAborted);
 
-  CHECK(client.get_outcome(gtid_of(3))->outcome == protocol::Outcome::kAborted);
+  CHECK(client.get_outcome(gtid_of(3))->outcome == Outcome::kAborted);
   CHECK(client.get_outcome(gtid_of(2)).error().code == ErrorCode::kNotFound);
   CHECK(client.get_outcome_by_key("x")->gtid == gtid_of(77));
 }
@@ -270,15 +265,14 @@ TEST_CASE("batches and long polls") {
 TEST_CASE("admin calls") {
   World world;
   auto& status = world.admin.node_status;
-  status.role = protocol::Role::kParticipant;
+  status.role = Role::kParticipant;
   status.state = "ready";
   status.position = {log_id(4), Epoch{2}, Lsn{77}};
   status.appended = Lsn{80};
   status.counters = {{"zeta", 1}, {"alpha", 2}};
   status.alarms = {"look"};
   status.phases = {{"queue", 12, {{3, 4}}}, {"prepare", 0, {}}};
-  status.links = {
-      {name("db1"), "h:1", true, 5, "", "", 1, 2, 3, 4, -1, protocol::Role::kParticipant}};
+  status.links = {{name("db1"), "h:1", true, 5, "", "", 1, 2, 3, 4, -1, Role::kParticipant}};
   auto client = world.client();
   const auto got = client.status();
   REQUIRE_MESSAGE(got, (got ? "" : got.error().context));
@@ -295,15 +289,14 @@ TEST_CASE("admin calls") {
   REQUIRE(got->links.size() == 1);
   CHECK(got->links[0].messages_dropped == 3);
   CHECK(got->links[0].rtt_us == -1);
-  CHECK(got->links[0].role == protocol::Role::kParticipant);
+  CHECK(got->links[0].role == Role::kParticipant);
 
-  protocol::TransactionSummary summary;
+  TransactionSummary summary;
   summary.gtid = gtid_of(9);
   summary.state = "prepared";
   summary.waiting_for = {name("db2")};
   world.admin.summaries = {summary};
-  const auto page =
-      client.list_transactions({protocol::TransactionFilter::kInDoubt, 12, "the-cursor"});
+  const auto page = client.list_transactions({TransactionFilter::kInDoubt, 12, "the-cursor"});
   REQUIRE(page);
   const auto& list = page->transactions;
   REQUIRE(list.size() == 1);
@@ -311,7 +304,7 @@ TEST_CASE("admin calls") {
   CHECK(list[0].waiting_for == summary.waiting_for);
   CHECK(list[0].next_retry_ms == -1);
   CHECK(page->next == "the-next");
-  CHECK(world.admin.asked.filter == protocol::TransactionFilter::kInDoubt);
+  CHECK(world.admin.asked.filter == TransactionFilter::kInDoubt);
   CHECK(world.admin.asked.limit == 12);
   CHECK(world.admin.asked.after == "the-cursor");
 
@@ -333,9 +326,9 @@ TEST_CASE("what operators do crosses the wire unchanged") {
   World world;
   auto client = world.client();
   world.admin.reply = {gtid_of(7), true, "3.prepared.42", {"one", "two"}};
-  protocol::ResolveRequest request;
+  ResolveRequest request;
   request.id = "ABCDEF";
-  request.decision = protocol::Decision::kCommit;
+  request.decision = Decision::kCommit;
   request.by = {"ann", "c1 burned down"};
   request.revision = "3.prepared.41";
   request.confirm = "ABCDEF";
@@ -347,13 +340,13 @@ TEST_CASE("what operators do crosses the wire unchanged") {
   CHECK(reply->lines.size() == 2);
   const auto& asked = world.admin.asked_resolve;
   CHECK(asked.id == "ABCDEF");
-  CHECK(asked.decision == protocol::Decision::kCommit);
+  CHECK(asked.decision == Decision::kCommit);
   CHECK(asked.by.reason == "c1 burned down");
   CHECK(asked.revision == "3.prepared.41");
   CHECK(asked.confirm == "ABCDEF");
   CHECK_FALSE(asked.dry_run);
 
-  protocol::ForgetRequest forget;
+  ForgetRequest forget;
   forget.id = "UVWXYZ";
   forget.dry_run = true;
   const auto refused = client.forget(forget);
@@ -430,12 +423,12 @@ TEST_CASE("a server that restarts is found again; the next endpoint is tried") {
 
 TEST_CASE("stop ends calls that wait and is safe twice") {
   World world;
-  world.coordinator.on_submit = [&](protocol::SubmitRequest request, auto) {
+  world.coordinator.on_submit = [&](SubmitRequest request, auto) {
     world.coordinator.remember(std::move(request));
   };
   auto idle = world.client();
   REQUIRE(idle.server_info());
-  Result<protocol::SubmitReply> reply;
+  Result<SubmitReply> reply;
   std::jthread caller([&] {
     auto request = request_of();
     request.deadline = 60s;
@@ -457,11 +450,11 @@ TEST_CASE("one connection carries more than 100 MB both ways") {
   auto request = request_of();
   request.branches[0].statements[0].params = {std::string(4'000'000, 'x')};
   std::size_t received = 0;
-  world.coordinator.on_submit = [&](protocol::SubmitRequest got, auto done) {
+  world.coordinator.on_submit = [&](SubmitRequest got, auto done) {
     received += std::get<std::string>(got.branches[0].statements[0].params[0]).size();
-    protocol::SubmitReply reply;
-    reply.outcome = {gtid_of(1), protocol::Outcome::kCommitted, {}, {}, false};
-    protocol::StatementResult rows;
+    SubmitReply reply;
+    reply.outcome = {gtid_of(1), Outcome::kCommitted, {}, {}, false};
+    StatementResult rows;
     rows.rows = {{std::string(4'000'000, 'y')}};
     reply.outcome.results = {{name("db1"), {rows}}};
     done(std::move(reply));
@@ -477,11 +470,11 @@ TEST_CASE("one connection carries more than 100 MB both ways") {
 TEST_CASE("who holds and who waits for locks crosses the wire unchanged") {
   World world;
   auto client = world.client();
-  const protocol::LockedResource row{"a row of items (7)",
-                                     {{gtid_of(1), "X", "prepared", 134'000, "", -1}},
-                                     1,
-                                     {{gtid_of(2), "S", "executing", 200, gtid_of(1).text(), 1800}},
-                                     990};
+  const LockedResource row{"a row of items (7)",
+                           {{gtid_of(1), "X", "prepared", 134'000, "", -1}},
+                           1,
+                           {{gtid_of(2), "S", "executing", 200, gtid_of(1).text(), 1800}},
+                           990};
   world.admin.lock_page = {{row}, "1.0.69", 12, 991};
   const auto page = client.locks({"ABCDEF", true, 7, "1.0.68"});
   REQUIRE(page);
@@ -493,7 +486,7 @@ TEST_CASE("who holds and who waits for locks crosses the wire unchanged") {
   CHECK(page->locks == 12);
   CHECK(page->waiting == 991);
   REQUIRE(page->resources.size() == 1);
-  const auto same = [&](const protocol::LockedResource& seen) {
+  const auto same = [&](const LockedResource& seen) {
     CHECK(seen.resource == row.resource);
     CHECK(seen.holders_total == 1);
     CHECK(seen.waiters_total == 990);

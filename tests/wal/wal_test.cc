@@ -7,7 +7,7 @@
 #include <future>
 #include <mutex>
 
-#include "base/failpoint.h"
+#include "os/failpoint.h"
 #include "tests/support/temp_dir.h"
 #include "wal/log.h"
 

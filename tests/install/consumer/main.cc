@@ -1,14 +1,14 @@
 // Submits one transaction to the coordinator of argv[1] and prints what became of it.
 #include <cstdio>
 
-#include "thrift/client.h"
+#include "troth/client.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  troth::thrift::ClientOptions options;
+  troth::ClientOptions options;
   options.endpoints = {argv[1]};
-  troth::thrift::Client client(options);
-  troth::protocol::SubmitRequest request;
+  troth::Client client(options);
+  troth::SubmitRequest request;
   for (const char* name : {"p1", "p2"})
     request.branches.push_back(
         {troth::NodeName::from_trusted(name), {{"UPDATE a SET v = v + 0 WHERE id = 1", {}, {}}}});
@@ -18,5 +18,5 @@ int main(int argc, char** argv) {
     return 1;
   }
   std::puts(std::string(to_string(reply->outcome.outcome)).c_str());
-  return reply->outcome.outcome == troth::protocol::Outcome::kCommitted ? 0 : 1;
+  return reply->outcome.outcome == troth::Outcome::kCommitted ? 0 : 1;
 }

@@ -1,0 +1,207 @@
+#pragma once
+// The one engine of a daemon and who runs it: one thread at a time takes everything that queued,
+// hands it to the engine, fires its timers, and lets it publish once per round. Usually that is the
+// loop's own thread. When there is little to do, it is whoever brought the work: waking a thread of
+// an idle machine costs more than most rounds. The engine itself has no thread and asks no clock.
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/ids.h"
+#include "os/clock.h"
+
+namespace troth {
+
+/// The time, as handed to engines.
+struct Now {
+  MonotonicTime monotonic;
+  WallTime wall;
+};
+
+/// A wall clock that never jumps while the process lives: read once, then it runs with the
+/// monotonic clock. An operator who sets the clock a day ahead must not expire every idempotency
+/// key (failures.md 45).
+class SteadyWallClock {
+ public:
+  explicit SteadyWallClock(const Clock& clock)
+      : clock_(clock), start_(clock.now()), wall_at_start_(clock.wall_now()) {}
+  Now now() const {
+    const auto monotonic = clock_.now();
+    const auto passed = std::chrono::duration_cast<std::chrono::milliseconds>(monotonic - start_);
+    return {monotonic, {wall_at_start_.unix_ms + passed.count()}};
+  }
+
+ private:
+  const Clock& clock_;
+  const MonotonicTime start_;
+  const WallTime wall_at_start_;
+};
+
+/// Engine needs: `std::optional<MonotonicTime> next_wake() const`, `void tick(Now)`, `void
+/// end_of_round(Now)`, `std::optional<Lsn> take_forced()` (what the end of a round has forced by
+/// itself, once), `void on_durable(Lsn, Now)` and `bool alone() const`.
+template <class Engine>
+class EngineLoop {
+ public:
+  using Task = std::function<void(Engine&, Now)>;
+
+  EngineLoop(Engine& engine, const Clock& clock, std::size_t capacity)
+      : engine_(engine), clock_(clock), capacity_(capacity) {}
+  ~EngineLoop() { stop(); }
+
+  void start() {
+    thread_ = std::jthread([this] { run(); });
+  }
+  /// Thread-safe. False when the inbox is full or closed: refuse at the edge.
+  bool post(Task task) { return push(std::move(task), capacity_, true); }
+  /// The same for one that stands for several.
+  bool post(Task task, std::size_t several) {
+    return push(std::move(task), capacity_, true, several);
+  }
+  /// For what the engine itself asked for (durability, job results): never refused while running.
+  bool post_reserved(Task task) { return push(std::move(task), kNoLimit, true); }
+  /// post() for a thread that calls help() as soon as it has brought everything and has done what
+  /// others wait for. Nobody is woken before.
+  bool post_quietly(Task task) { return push(std::move(task), capacity_, false); }
+  bool post_reserved_quietly(Task task) { return push(std::move(task), kNoLimit, false); }
+
+  /// Runs the engine on this very thread if nobody else does and little is queued; otherwise sees
+  /// to it that somebody will.
+  void help() {
+    constexpr std::size_t kLittle = 8;
+    constexpr int kRounds = 4;  // then the thread is needed for its own work
+    std::unique_lock lock(mutex_);
+    if (running_ || tasks_.empty()) return;  // whoever runs looks again before it rests
+    if (queued_ <= kLittle)
+      for (int i = 0; i < kRounds && !tasks_.empty(); ++i) round(lock);
+    if (is_due_earlier()) wake(std::move(lock));
+  }
+
+  /// The last round left the engine nearly without work: whoever brings some may as well see to it
+  /// before anything else. Thread-safe.
+  bool calm() const { return calm_.load(std::memory_order_relaxed); }
+
+  /// Runs `fn(engine, now)` as a task and waits for its result, at most `limit`. Nothing if full,
+  /// closed or too slow.
+  template <class R>
+  std::optional<R> call(std::function<R(Engine&, Now)> fn, Duration limit) {
+    auto promise = std::make_shared<std::promise<R>>();
+    auto future = promise->get_future();
+    const bool posted = post([promise, fn = std::move(fn)](Engine& engine, Now now) {
+      promise->set_value(fn(engine, now));
+    });
+    if (!posted || future.wait_for(limit) != std::future_status::ready) return std::nullopt;
+    return future.get();
+  }
+
+  /// Handles what is queued, then ends the thread. Idempotent.
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      closed_ = true;
+    }
+    changed_.notify_all();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
+
+  bool push(Task task, std::size_t limit, bool loud, std::size_t weight = 1) {
+    std::unique_lock lock(mutex_);
+    if (closed_ || queued_ >= limit) return false;
+    tasks_.push_back(std::move(task));
+    queued_ += weight;
+    if (loud && !running_) wake(std::move(lock));
+    return true;
+  }
+
+  void wake(std::unique_lock<std::mutex> lock) {
+    const bool sleeps = std::exchange(sleeps_, false);
+    lock.unlock();
+    if (sleeps) changed_.notify_one();
+  }
+
+  /// Is the thread needed before it will look by itself? Under the lock, while nobody runs.
+  bool is_due_earlier() const {
+    if (!tasks_.empty() || closed_) return true;
+    const auto next = engine_.next_wake();
+    return next && (!sleeps_until_ || *next < *sleeps_until_);
+  }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    while (true) {
+      rest(lock);
+      const bool last = closed_ && tasks_.empty();
+      round(lock);
+      if (last && tasks_.empty()) return;
+    }
+  }
+
+  /// Until there is something to do and nobody else does it.
+  void rest(std::unique_lock<std::mutex>& lock) {
+    while (true) {
+      if (!running_ && (!tasks_.empty() || closed_)) break;
+      sleeps_until_ = running_ ? std::nullopt : engine_.next_wake();
+      sleeps_ = true;
+      if (!sleeps_until_) {
+        changed_.wait(lock);
+        continue;
+      }
+      const std::chrono::steady_clock::time_point deadline{
+          std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+              sleeps_until_->since_start)};
+      if (changed_.wait_until(lock, deadline) == std::cv_status::timeout && !running_) break;
+    }
+    sleeps_ = false;
+  }
+
+  /// Under the lock, which is given up meanwhile; nobody runs.
+  void round(std::unique_lock<std::mutex>& lock) {
+    running_ = true;
+    std::deque<Task> tasks;
+    tasks.swap(tasks_);
+    queued_ = 0;
+    lock.unlock();
+    Now now = clock_.now();
+    for (auto& task : tasks) task(engine_, now);
+    if (const auto wake = engine_.next_wake(); wake && *wake <= now.monotonic) engine_.tick(now);
+    engine_.end_of_round(now);
+    while (const auto durable = engine_.take_forced()) {
+      now = clock_.now();
+      engine_.on_durable(*durable, now);
+      engine_.end_of_round(now);
+    }
+    calm_.store(engine_.alone(), std::memory_order_relaxed);
+    tasks.clear();  // what they hold may be large, or ask for the lock
+    lock.lock();
+    running_ = false;
+  }
+
+  Engine& engine_;  // used by who set running_, or under mutex_ while nobody runs
+  const SteadyWallClock clock_;
+  const std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Task> tasks_;                     // guarded by mutex_
+  std::size_t queued_ = 0;                     // guarded by mutex_; what tasks_ stand for
+  bool running_ = false;                       // guarded by mutex_; a round is under way
+  bool sleeps_ = false;                        // guarded by mutex_; the thread waits for changed_
+  std::optional<MonotonicTime> sleeps_until_;  // guarded by mutex_; as long as it sleeps
+  bool closed_ = false;                        // guarded by mutex_
+  std::atomic<bool> calm_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace troth

@@ -1,0 +1,38 @@
+#pragma once
+// The nodes of a cluster: their roles, how far their logs reach, and how the links between them
+// stand.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "troth/ids.h"
+
+namespace troth {
+
+enum class Role : std::uint8_t { kCoordinator = 1, kParticipant = 2 };
+
+/// How far a node's log is known to reach. The durable LSN, never the appended one.
+struct NodePosition {
+  LogId log_id;
+  Epoch epoch;
+  Lsn durable;
+  friend bool operator==(const NodePosition&, const NodePosition&) = default;
+};
+
+/// How a link stands, for status screens and for "unreachable since".
+struct LinkStatus {
+  NodeName peer;
+  std::string address;
+  bool connected = false;
+  std::int64_t since_unix_ms = 0;  ///< of the present state; 0 = never connected
+  std::string last_error;
+  std::string refusal;  ///< why its last greeting was not welcome here; "" = it was
+  std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
+  std::int64_t rtt_us = -1;      ///< of the last call, -1 unknown
+  std::optional<Role> role;      ///< of the peer, once it is known
+  bool draining = false;         ///< no new transaction touches it; a coordinator's view
+  std::uint64_t bytes_sent = 0;  ///< by the calls that were answered; does not travel
+};
+
+}  // namespace troth

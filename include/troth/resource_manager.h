@@ -1,0 +1,136 @@
+#pragma once
+// The seam between the agent and a database (SQLite | PostgreSQL | MariaDB | the application's
+// own). A resource manager is single-threaded: the agent's worker thread calls it, one call at a
+// time, and gets the answers as events. It owns the lock table of its database. It never talks to
+// the log or to the network.
+//
+// The life of a branch: execute -> (waits for locks) -> Executed. Then either apply (decided
+// commit) or discard (abort, or the branch voted read-only and is released). Locks are held from
+// execution to apply/discard.
+
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "troth/ids.h"
+#include "troth/locks.h"
+#include "troth/outcome.h"
+#include "troth/result.h"
+#include "troth/values.h"
+
+namespace troth {
+
+struct ExecuteRequest {
+  Gtid gtid;
+  Priority priority;
+  std::vector<Statement> statements;
+  /// More follows: keep what it does and locks, prepare nothing yet (the event then says
+  /// kReadOnly). The next request of the same branch goes on where this one ended; one without this
+  /// flag (and without statements) finishes it.
+  bool open = false;
+  /// The whole transaction: nobody else decides about it. Only then may it change the schema.
+  bool alone = false;
+  /// Its vote is recorded even if it has only read (three-phase commit): give the redo of a
+  /// kReadOnly vote as well, which then holds nothing but locks.
+  bool recorded = false;
+};
+
+/// The branch has executed, or cannot. For kAbort nothing is held any more; for kCommit and
+/// kReadOnly locks are held.
+struct Executed {
+  Gtid gtid;
+  Vote vote = Vote::kAbort;
+  AbortReason reason;  ///< for kAbort
+  /// For kCommit: opaque, everything apply() and retake() need after a crash. That includes the
+  /// locks of what was only read: the transaction may still be executing elsewhere when this node
+  /// is back.
+  std::string redo;
+  std::vector<StatementResult> results;  ///< one per statement, for kCommit and kReadOnly
+};
+
+/// The branch waits for locks; nothing was executed. It will be executed when they are granted,
+/// unless discarded before.
+struct Waiting {
+  Gtid gtid;
+  std::vector<Gtid> holders;  ///< who holds what it waits for, oldest first
+  std::string resource;       ///< for people: "row 17 of accounts"
+};
+
+using ResourceEvent = std::variant<Executed, Waiting>;
+
+/// What open() found in the database.
+struct OpenedDatabase {
+  bool is_new = false;   ///< no marker row: never belonged to an agent
+  LogId log_id;          ///< of the log whose work the file holds
+  NodeName participant;  ///< whose file it is
+  Lsn applied;           ///< every COMMITTED record with LSN <= applied is in the file
+};
+
+/// One row of the in-memory state, for status screens.
+struct ResourceStatus {
+  std::size_t branches_waiting = 0;
+  std::size_t branches_executed = 0;  ///< executed and neither applied nor discarded
+  std::size_t locks = 0;
+  std::uint64_t database_bytes = 0;
+  std::uint64_t wal_bytes = 0;
+};
+
+class ResourceManager {
+ public:
+  virtual ~ResourceManager() = default;
+
+  /// Opens the database and reads the marker. kFenced if another agent holds it; kUnsupported names
+  /// what cannot be promised.
+  virtual Result<OpenedDatabase> open() = 0;
+  /// First use of a new database: writes the marker row durably.
+  virtual Status adopt(const LogId& log_id, const NodeName& participant) = 0;
+
+  /// Recovery, before any execute: re-applies a COMMITTED branch whose LSN is above the marker. In
+  /// LSN order.
+  virtual Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) = 0;
+  /// Recovery: takes all locks of a prepared, undecided branch again. kCorruption if the redo no
+  /// longer fits the schema.
+  virtual Status retake(const Gtid& gtid, const std::string& redo) = 0;
+
+  /// It executes, or applies, within tens of microseconds as far as can be told: whoever asks may
+  /// wait for it. By the worker or, while that rests, by the engine.
+  virtual bool is_quick(const ExecuteRequest& /*request*/) { return false; }
+  virtual bool applies_quickly(const Gtid& /*gtid*/) { return false; }
+
+  virtual void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) = 0;
+  /// Applies the redo of an executed or retaken branch to the open database transaction and frees
+  /// its locks. `committed` is the LSN of its COMMITTED record (need not be durable yet: see
+  /// flush). Others that waited are executed and reported in `events`. An error means the database
+  /// and memory may disagree: the agent must stop.
+  virtual Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) = 0;
+  /// Drops the branch in whatever state (waiting, executed, retaken, unknown: no-op) and frees its
+  /// locks.
+  virtual void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) = 0;
+
+  /// Commits the database transaction with marker = the highest LSN applied, or `settled` if that
+  /// is higher: the caller knows that no commit at or below it is missing (a log of aborts alone
+  /// must be freed as well). Precondition: the agent's log is durable through it
+  /// (participant.md 8.1). Returns the marker. Any error is an unknown outcome: the agent stops,
+  /// the restart reads the file.
+  virtual Result<Lsn> flush(Lsn settled) = 0;
+  /// Number of branches applied since the last flush.
+  virtual std::size_t unflushed() const = 0;
+  /// Makes everything flushed durable in the file (fsync), and checkpoints the database's own WAL
+  /// when it is due. Afterwards log records at or below the last flushed LSN are no longer needed.
+  /// Called by the same worker, at most every second or so.
+  virtual Status make_durable() = 0;
+
+  virtual ResourceStatus status() const = 0;
+  /// Who holds which locks and who waits for them: gtids and modes, what else is known of a branch
+  /// is the engine's. `owner` nil: any. kInvalidArgument: no such cursor.
+  virtual Result<LockPage> locks(const LockQuery&, const Gtid& owner) const {
+    static_cast<void>(owner);
+    return LockPage{};
+  }
+  /// Commits nothing; releases the file. What was applied and not flushed is replayed from the log
+  /// at the next open.
+  virtual void close() = 0;
+};
+
+}  // namespace troth

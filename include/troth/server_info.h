@@ -1,0 +1,20 @@
+#pragma once
+// What a daemon says about itself to whoever connects. Clients test features, not versions.
+
+#include <string>
+#include <vector>
+
+#include "troth/ids.h"
+#include "troth/views.h"
+
+namespace troth {
+
+struct ServerInfo {
+  std::string version;      ///< of the program, for example "0.1.0"
+  std::string idl_version;  ///< of thrift/idl/*.thrift; filled in by the server itself
+  NodeName name;
+  Role role = Role::kCoordinator;
+  std::vector<std::string> features;  ///< stable words, for example "two_phase"
+};
+
+}  // namespace troth

@@ -1,0 +1,28 @@
+#pragma once
+// The resource manager for stock SQLite files. Deferred apply: a branch executes inside a
+// savepoint, its row changes are captured and rolled back; they are applied when the decision
+// comes. So any number of branches may be prepared at once in one file, and readers only ever see
+// committed rows.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "troth/resource_manager.h"
+#include "troth/time.h"
+
+namespace troth {
+
+struct SqliteOptions {
+  std::string path;                                         ///< an existing database file
+  std::uint64_t max_redo_bytes = std::uint64_t{16} << 20;   ///< per branch, else BRANCH_TOO_BIG
+  std::uint64_t max_result_bytes = std::uint64_t{1} << 20;  ///< per branch, else RESULT_TOO_BIG
+  Duration statement_time_limit{std::chrono::seconds(5)};   ///< else STATEMENT_INTERRUPTED
+  std::uint64_t cache_bytes = std::uint64_t{256} << 20;
+  std::uint64_t checkpoint_wal_bytes = std::uint64_t{64} << 20;
+};
+
+/// For Agent::start(), which opens the file.
+std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options);
+
+}  // namespace troth

@@ -1,0 +1,45 @@
+#pragma once
+// What a client asks one participant to do, and what comes back. Plain values: troth interprets no
+// SQL here.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace troth {
+
+struct Blob {
+  std::string bytes;
+  friend bool operator==(const Blob&, const Blob&) = default;
+};
+
+/// One SQL value in SQLite's five storage classes: NULL, INTEGER, REAL, TEXT (UTF-8), BLOB.
+using Value = std::variant<std::monostate, std::int64_t, double, std::string, Blob>;
+
+enum class RowCount : std::uint8_t { kExactly, kAtLeast };
+
+/// A promise about the statement's row count (rows changed; rows returned for a SELECT). Not met =
+/// vote NO, ROWS_MISMATCH.
+struct Expectation {
+  RowCount kind = RowCount::kExactly;
+  std::int64_t rows = 0;
+  friend bool operator==(const Expectation&, const Expectation&) = default;
+};
+
+struct Statement {
+  std::string sql;            ///< exactly one statement
+  std::vector<Value> params;  ///< bound to ?1, ?2, ... in order
+  std::optional<Expectation> expect;
+  friend bool operator==(const Statement&, const Statement&) = default;
+};
+
+struct StatementResult {
+  std::vector<std::string> columns;  ///< empty for statements that return no rows
+  std::vector<std::vector<Value>> rows;
+  std::int64_t changes = 0;  ///< rows inserted, updated or deleted by the statement itself
+  friend bool operator==(const StatementResult&, const StatementResult&) = default;
+};
+
+}  // namespace troth

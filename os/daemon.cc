@@ -1,0 +1,92 @@
+#include "os/daemon.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <cstdio>
+
+#include "os/notify.h"
+
+namespace troth {
+
+namespace {
+sigset_t watched_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+}  // namespace
+
+void block_signals() {
+  const sigset_t set = watched_signals();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+StopSignal::StopSignal() {
+  watcher_ = std::jthread([this](const std::stop_token& stop) {
+    const sigset_t set = watched_signals();
+    const timespec poll{0, 100'000'000};
+    while (!stop.stop_requested()) {
+      const int signal = sigtimedwait(&set, nullptr, &poll);
+      if (signal <= 0) continue;
+      if (signal == SIGHUP) {
+        std::lock_guard lock(hangup_mutex_);
+        if (hangup_) hangup_();
+        continue;
+      }
+      std::lock_guard lock(mutex_);
+      ++signals_;
+      changed_.notify_all();
+    }
+  });
+}
+
+StopSignal::~StopSignal() = default;
+
+void StopSignal::fail_with(Error error) {
+  std::lock_guard lock(mutex_);
+  if (!failure_) failure_ = std::move(error);
+  changed_.notify_all();
+}
+
+std::optional<Error> StopSignal::failure() {
+  std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+std::optional<Error> StopSignal::wait() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return signals_ > 0 || failure_; });
+  return failure_;
+}
+
+void StopSignal::on_hangup(std::function<void()> handler) {
+  std::lock_guard lock(hangup_mutex_);
+  hangup_ = std::move(handler);
+}
+
+bool StopSignal::wait_more(std::chrono::milliseconds limit) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, limit, [this] { return signals_ > 1 || failure_; });
+}
+
+void print_ready(const std::string& name, const std::string& role,
+                 const std::string& thrift_address, const std::string& http_address) {
+  const auto http = http_address.empty() ? "null" : "\"" + http_address + "\"";
+  std::printf("{\"ready\":true,\"name\":\"%s\",\"role\":\"%s\",\"thrift\":\"%s\",\"http\":%s}\n",
+              name.c_str(), role.c_str(), thrift_address.c_str(), http.c_str());
+  std::fflush(stdout);
+  notify_supervisor("READY=1\nSTATUS=ready at " + thrift_address + "\n");
+}
+
+int report_fatal(const std::string& program, const Error& error) {
+  std::fprintf(stderr, "%s: error: %s (%s)\n", program.c_str(), error.context.c_str(),
+               std::string(to_string(error.code)).c_str());
+  return exit_code(error.code);
+}
+
+}  // namespace troth

@@ -1,0 +1,27 @@
+#include "os/random.h"
+
+#include <sys/random.h>
+
+#include "base/assert.h"
+
+namespace troth {
+
+namespace {
+template <class T>
+T from_kernel() {
+  T value{};
+  const auto got = ::getrandom(&value, sizeof value, 0);
+  TROTH_ASSERT(got == static_cast<decltype(got)>(sizeof value), "getrandom returned {}", got);
+  return value;
+}
+}  // namespace
+
+LogId random_log_id() {
+  return LogId{from_kernel<std::array<std::uint8_t, 16>>()};
+}
+
+std::uint64_t random_seed() {
+  return from_kernel<std::uint64_t>();
+}
+
+}  // namespace troth

@@ -1,0 +1,356 @@
+#include "participant/node.h"
+
+#include <fmt/format.h>
+
+#include <future>
+
+#include "os/failpoint.h"
+#include "os/random.h"
+#include "participant/recover.h"
+#include "participant/worker.h"
+#include "recovery/wal_record_log.h"
+
+namespace troth::participant {
+
+using namespace protocol;
+
+namespace {
+
+/// For agents without peers.
+class NoTransport final : public Transport {
+ public:
+  void send(const NodeName&, Message&&) override {}
+  void publish(const LinkState&) override {}
+  void learn_address(const NodeName&, const std::string&) override {}
+};
+
+class NodeImpl final : public Node, PeerHandler, AdminPort {
+ public:
+  NodeImpl(NodeOptions options, const Clock& clock, Logger logger)
+      : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
+  ~NodeImpl() override { stop(); }
+
+  Status open(std::unique_ptr<ResourceManager> manager, Transport* transport, FileSystem& files) {
+    auto recovered =
+        recover(files, options_.data_dir, {options_.segment_bytes}, *manager, clock_, logger_);
+    if (!recovered) return fail(recovered.error());
+    auto& [node, epoch, tables] = *recovered;
+    node_ = std::move(node);
+    wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
+    start_threads(std::move(manager), transport, epoch, std::move(tables));
+    return {};
+  }
+
+  TransactionOutcome transact(std::vector<Statement> statements, Duration deadline) override {
+    auto promise = std::make_shared<std::promise<TransactionOutcome>>();
+    auto future = promise->get_future();
+    transact_async(std::move(statements), deadline, [promise](TransactionOutcome outcome) {
+      promise->set_value(std::move(outcome));
+    });
+    if (future.wait_for(deadline + std::chrono::seconds(5)) == std::future_status::ready)
+      return future.get();
+    TransactionOutcome unknown;
+    unknown.reason = {AbortCode::kTimeout,
+                      "the agent did not answer; the outcome is known after its restart", name(),
+                      -1};
+    return unknown;
+  }
+
+  void transact_async(std::vector<Statement> statements, Duration deadline,
+                      Engine::LocalDone done) override {
+    auto shared = std::make_shared<Engine::LocalDone>(std::move(done));
+    const bool posted = loop_->post(
+        [statements = std::move(statements), deadline, shared](Engine& engine, Now now) mutable {
+          engine.transact(std::move(statements), deadline, std::move(*shared), now);
+        });
+    if (posted) return;
+    TransactionOutcome busy;
+    busy.outcome = Outcome::kAborted;
+    busy.reason = {AbortCode::kBusy, "the agent's inbox is full", name(), -1};
+    (*shared)(std::move(busy));
+  }
+
+  PeerHandler& peer_handler() override { return *this; }
+  AdminPort& admin() override { return *this; }
+  const NodeName& name() const override { return node_.name; }
+
+  void on_fatal(std::function<void(const Error&)> handler) override {
+    std::lock_guard lock(fatal_mutex_);
+    fatal_ = std::move(handler);
+    if (fatal_error_ && fatal_) fatal_(*fatal_error_);
+  }
+
+  void set_own_address(const std::string& address) override {
+    static_cast<void>(loop_->call<bool>(
+        [address](Engine& engine, Now) {
+          engine.set_own_address(address);
+          return true;
+        },
+        kCallLimit));
+  }
+
+  void drain(Duration grace) override {
+    static_cast<void>(loop_->call<bool>(
+        [](Engine& engine, Now) {
+          engine.drain();
+          return true;
+        },
+        grace));
+    const auto until = clock_.now() + grace;
+    while (clock_.now() < until) {
+      const auto busy = loop_->call<std::size_t>(
+          [](Engine& engine, Now) { return engine.busy_branches(); }, std::chrono::seconds(1));
+      if (!busy || *busy == 0) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
+  void stop() override {
+    if (loop_) loop_->stop();
+    if (worker_) worker_->stop();
+    if (wal_) static_cast<void>(wal_->stop());  // a failure was reported through on_fatal
+  }
+
+  // PeerHandler
+  HelloReply hello(const Hello& hello) override {
+    auto reply = loop_->call<HelloReply>(
+        [hello](Engine& engine, Now now) { return engine.on_hello(hello, now); }, kCallLimit);
+    return reply ? *reply : HelloReply{};
+  }
+  Status deliver(Batch batch) override {
+    return deliver(std::move(batch), &EngineLoop<Engine>::post);
+  }
+  Status deliver_quietly(Batch batch) override {
+    auto taken = deliver(std::move(batch), &EngineLoop<Engine>::post_quietly);
+    if (loop_->calm()) loop_->help();  // it is waited for more than the answer is
+    return taken;
+  }
+  void settle() override { loop_->help(); }
+  Hello make_hello(const NodeName& peer) override {
+    auto hello = loop_->call<Hello>([peer](Engine& engine, Now) { return engine.make_hello(peer); },
+                                    kCallLimit);
+    return hello ? *hello : Hello{};
+  }
+  bool welcomed(const NodeName& peer, const HelloReply& reply) override {
+    return loop_
+        ->call<bool>([peer, reply](Engine& engine,
+                                   Now now) { return engine.on_hello_reply(peer, reply, now); },
+                     kCallLimit)
+        .value_or(false);
+  }
+  void link_changed(const LinkStatus& status) override {
+    static_cast<void>(loop_->post(
+        [status](Engine& engine, Now) { engine.on_link(status); }));  // only for screens
+  }
+
+  // AdminPort
+  Result<NodeStatus> status() override {
+    auto status = ask<NodeStatus>([](Engine& engine, Now now) { return engine.status(now); });
+    if (!status) return status;
+    for (auto& shown : status->links)
+      if (auto link = transport_->link(shown.peer)) {
+        link->role = shown.role;
+        // Who is refused goes away again; why it was is more than that nobody is there now.
+        if (!link->connected && !shown.refusal.empty())
+          link->last_error = fmt::format("refused: {}", shown.refusal);
+        shown = std::move(*link);
+      }
+    const auto stats = wal_->stats();
+    status->counters.emplace_back("fsyncs", stats.syncs);
+    status->counters.emplace_back("records", stats.records);
+    status->counters.emplace_back("log_bytes", stats.bytes);
+    status->counters.emplace_back("log_segments", stats.segments);
+    status->counters.emplace_back("message_bytes", status->bytes_sent());
+    return status;
+  }
+  Result<TransactionPage> list_transactions(const ListRequest& request) override {
+    return ask<TransactionPage>(
+        [request](Engine& engine, Now now) { return engine.list(request, now); });
+  }
+  Result<TransactionDetail> show_transaction(const std::string& id) override {
+    auto detail =
+        ask<TransactionDetail>([id](Engine& engine, Now now) { return engine.show(id, now); });
+    if (!detail) return detail;
+    // The rest does not wait for long for a worker that is busy.
+    const auto page =
+        look({detail->summary.gtid.text(), true, kLocksShown, ""}, std::chrono::seconds(1));
+    if (!page) return detail;
+    detail->locks = page->resources;
+    detail->more_locks = !page->next.empty();
+    return detail;
+  }
+  Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
+    return ask<std::int64_t>(
+        [id, by](Engine& engine, Now now) { return engine.retry(id, by, now); });
+  }
+  Result<ResolveReply> resolve(const ResolveRequest& request) override {
+    return await([request](Engine& engine, Engine::ResolveDone done, Now now) {
+      engine.resolve(request, std::move(done), now);
+    });
+  }
+  Result<ResolveReply> forget(const ForgetRequest& request) override {
+    return await([request](Engine& engine, Engine::ResolveDone done, Now now) {
+      engine.forget(request, std::move(done), now);
+    });
+  }
+  Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
+    return ask<std::vector<AuditEntry>>(
+        [limit](Engine& engine, Now) { return engine.audit_trail(limit); });
+  }
+  Status drain_participant(const NodeName&, bool, const Operator&) override {
+    return fail(ErrorCode::kUnsupported, "a participant has no participants: ask the coordinator");
+  }
+
+  Result<LockPage> locks(const LockQuery& query) override { return look(query, kCallLimit); }
+
+  Result<Measurements> measure() override {
+    auto out = ask<Measurements>([](Engine& engine, Now now) {
+      Measurements measured;
+      engine.measure(measured, now);
+      return Result<Measurements>(std::move(measured));
+    });
+    if (out) wal::measure(wal_->stats(), *out);
+    return out;
+  }
+
+ private:
+  static constexpr auto kCallLimit = std::chrono::seconds(5);
+
+  static constexpr std::size_t kLocksShown = 20;
+
+  Result<LockPage> look(const LockQuery& query, Duration limit) {
+    auto promise = std::make_shared<std::promise<Result<LockPage>>>();
+    auto future = promise->get_future();
+    const bool posted = loop_->post([promise, query](Engine& engine, Now) {
+      engine.look_at_locks(
+          query, [promise](Result<LockPage> page) { promise->set_value(std::move(page)); });
+    });
+    if (!posted) return fail(ErrorCode::kBusy, "the agent's inbox is full");
+    if (future.wait_for(limit) != std::future_status::ready)
+      return fail(ErrorCode::kBusy, "the database is busy with one statement");
+    return future.get();
+  }
+
+  using Post = bool (EngineLoop<Engine>::*)(EngineLoop<Engine>::Task);
+
+  Status deliver(Batch batch, Post post) {
+    auto shared = std::make_shared<Batch>(std::move(batch));
+    if ((*loop_.*
+         post)([shared](Engine& engine, Now now) { engine.on_batch(std::move(*shared), now); }))
+      return {};
+    return fail(ErrorCode::kBusy, "the inbox is full");
+  }
+
+  /// On the worker's thread, which goes on with what follows if that is little.
+  void take_results(std::vector<WorkerResult> results) {
+    constexpr std::size_t kFew = 4;
+    const bool few = results.size() <= kFew;
+    auto shared = std::make_shared<std::vector<WorkerResult>>(std::move(results));
+    const auto post =
+        few ? &EngineLoop<Engine>::post_reserved_quietly : &EngineLoop<Engine>::post_reserved;
+    static_cast<void>((*loop_.*post)([shared](Engine& e, Now now) {
+      for (auto& result : *shared) e.on_worker(std::move(result), now);
+    }));
+    if (few) loop_->help();
+  }
+
+  /// For what is answered only when it is durable.
+  Result<ResolveReply> await(std::function<void(Engine&, Engine::ResolveDone, Now)> fn) {
+    auto promise = std::make_shared<std::promise<Result<ResolveReply>>>();
+    auto future = promise->get_future();
+    const bool posted = loop_->post([promise, fn = std::move(fn)](Engine& engine, Now now) {
+      fn(
+          engine, [promise](Result<ResolveReply> reply) { promise->set_value(std::move(reply)); },
+          now);
+    });
+    if (!posted) return fail(ErrorCode::kBusy, "the agent's inbox is full");
+    if (future.wait_for(kCallLimit) != std::future_status::ready)
+      return fail(ErrorCode::kTimeout, "not durable yet: look at it again before you repeat it");
+    return future.get();
+  }
+
+  template <class T>
+  Result<T> ask(std::function<Result<T>(Engine&, Now)> question) {
+    auto answer = loop_->call<Result<T>>(std::move(question), kCallLimit);
+    if (!answer) return fail(ErrorCode::kBusy, "the agent is too busy to answer");
+    return std::move(*answer);
+  }
+
+  void start_threads(std::unique_ptr<ResourceManager> manager, Transport* transport, Epoch epoch,
+                     recovery::ParticipantTables tables) {
+    EngineOptions engine;
+    engine.name = node_.name;
+    engine.log_id = node_.identity.log_id;
+    engine.epoch = epoch;
+    engine.inquiry = {options_.inquiry_interval, std::chrono::seconds(5)};
+    engine.suspicion.timeout = options_.suspicion_timeout;
+    engine.suspicion.resend = {options_.suspicion_timeout / 4, 4 * options_.suspicion_timeout};
+    engine.suspicion.jitter = random_seed();
+    engine.lock_timeout = options_.lock_timeout;
+    engine.flush_interval = options_.flush_interval;
+    engine.quiet_interval =
+        std::min<Duration>(options_.flush_interval, std::chrono::milliseconds(5));
+    engine.checkpoint_bytes = 2 * options_.segment_bytes;
+    engine.spans = options_.spans;
+    const auto in_doubt = tables.prepared.size();
+    if (transport != nullptr) transport_ = transport;
+    log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
+    worker_ = std::make_unique<Worker>(
+        std::move(manager),
+        [this](std::vector<WorkerResult> results) { take_results(std::move(results)); });
+    engine_ = std::make_unique<Engine>(engine, *log_, *transport_, *worker_, logger_);
+    engine_->on_fatal = [this](const Error& error) { fatal(error); };
+    engine_->adopt(std::move(tables), clock_.now());
+    loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
+    wal_->start({[this](Lsn durable) {
+                   static_cast<void>(loop_->post_reserved(
+                       [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
+                 },
+                 [this](const Error& error) { fatal(error); }});
+    worker_->start();
+    engine_->end_of_round(
+        {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
+    loop_->start();
+    logger_.info("recovered", {{"epoch", epoch}, {"in_doubt", in_doubt}});
+  }
+
+  void fatal(const Error& error) {
+    std::lock_guard lock(fatal_mutex_);
+    if (fatal_error_) return;
+    fatal_error_ = error;
+    if (fatal_) fatal_(error);
+  }
+
+  NodeOptions options_;
+  const Clock& clock_;
+  Logger logger_;
+  NoTransport no_transport_;
+  Transport* transport_ = &no_transport_;
+  recovery::OpenedNode node_;
+  std::unique_ptr<wal::Log> wal_;
+  std::unique_ptr<recovery::WalRecordLog> log_;
+  std::unique_ptr<Worker> worker_;
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<EngineLoop<Engine>> loop_;
+  std::mutex fatal_mutex_;
+  std::function<void(const Error&)> fatal_;  // guarded by fatal_mutex_
+  std::optional<Error> fatal_error_;         // guarded by fatal_mutex_
+};
+
+}  // namespace
+
+Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
+                                 const NodeName& name) {
+  return wal::init(files, data_dir, "participant", name.text(), random_log_id());
+}
+
+Result<std::unique_ptr<Node>> Node::start(NodeOptions options,
+                                          std::unique_ptr<ResourceManager> manager,
+                                          Transport* transport, FileSystem& files,
+                                          const Clock& clock, Logger logger) {
+  auto agent = std::make_unique<NodeImpl>(std::move(options), clock, std::move(logger));
+  TROTH_TRY(agent->open(std::move(manager), transport, files));
+  return std::unique_ptr<Node>(std::move(agent));
+}
+
+}  // namespace troth::participant

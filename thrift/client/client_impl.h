@@ -1,0 +1,114 @@
+#pragma once
+// The connection and the one way to make a call, shared by the parts of the client library.
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <optional>
+
+#include "thrift/convert/convert_coordinator.h"
+#include "thrift/convert/convert_error.h"
+#include "thrift/wire/connection.h"
+#include "troth/client.h"
+
+namespace troth {
+
+using namespace thrift;  // NOLINT: the client is written in the words of its own folder
+
+/// Ties the generated types of one method together.
+template <class Pargs, class Presult, class Response>
+struct Method {
+  using Args = Pargs;
+  using Answer = Presult;
+  using Success = Response;
+  const char* service;
+  const char* name;
+};
+
+/// An answer, or what kept it away.
+template <class Response>
+struct Called {
+  Response response;
+  std::optional<DeclaredError> declared;  ///< the server said no
+  std::optional<Error> lost;              ///< no usable answer
+  bool sent = false;                      ///< lost: may the server have acted?
+};
+
+class Client::Impl {
+ public:
+  explicit Impl(ClientOptions options) : options_(std::move(options)) { catch_thrift_output(); }
+
+  Status connect() {
+    if (connection_ && connection_->usable()) return {};
+    connection_.reset();
+    Error last{ErrorCode::kInvalidArgument, "no endpoint given"};
+    for (const auto& text : options_.endpoints) {
+      const auto endpoint = parse_endpoint(text);
+      if (!endpoint) {
+        last = endpoint.error();
+        continue;
+      }
+      auto connection = Connection::open(*endpoint, options_.connect_timeout);
+      if (connection) {
+        connection_ = std::move(*connection);
+        return {};
+      }
+      last = {ErrorCode::kUnavailable, fmt::format("cannot reach the {} at {}: {}", options_.target,
+                                                   endpoint->text(), connection.error().context)};
+    }
+    return fail(std::move(last));
+  }
+
+  template <class M, class Request>
+  auto call(const M& method, const Request& request, Duration timeout) {
+    Called<typename M::Success> out;
+    if (auto connected = connect(); !connected) {
+      out.lost = connected.error();
+      return out;
+    }
+    typename M::Args args;
+    args.request = &request;
+    typename M::Answer answer;
+    answer.success = &out.response;
+    const auto called = connection_->call(method.service, method.name, args, answer, timeout);
+    if (!called) {
+      out.lost = called.error();
+      out.sent =
+          called.error().code == ErrorCode::kTimeout || called.error().code == ErrorCode::kInternal;
+      connection_.reset();
+      return out;
+    }
+    out.declared = declared_error(answer);
+    if (!out.declared && !answer.__isset.success) {
+      out.lost = {ErrorCode::kInternal, "the server gave an empty answer"};
+      out.sent = true;
+    }
+    return out;
+  }
+
+  /// For calls whose loss is a plain error.
+  template <class M, class Request>
+  Result<typename M::Success> ask(const M& method, const Request& request, Duration timeout) {
+    auto called = call(method, request, timeout);
+    if (called.lost) return fail(std::move(*called.lost));
+    if (called.declared) return fail(std::move(called.declared->error));
+    return std::move(called.response);
+  }
+
+  v1::CallContext context() const {
+    v1::CallContext out;
+    if (!options_.client_name.empty()) out.__set_client_name(options_.client_name);
+    return out;
+  }
+
+  Result<SubmitReply> submit(const SubmitRequest& request);
+  Status begin_submit(const SubmitRequest& request);
+  Result<SubmitReply> finish_submit();
+  v1::SubmitRequest submit_to_wire(const SubmitRequest& request) const;
+  Duration patience(const SubmitRequest& request) const;
+
+  ClientOptions options_;
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace troth

@@ -1,0 +1,86 @@
+// What surrounds messages: the header of a batch, and the greeting of a link.
+#include "thrift/convert/convert_peer.h"
+
+namespace troth::thrift {
+
+v1::BatchHeader to_wire(const protocol::BatchHeader& header) {
+  v1::BatchHeader out;
+  out.__set_sender(header.sender.text());
+  out.__set_position(to_wire(header.position));
+  out.__set_receiver_epoch(header.receiver_epoch.value);
+  if (header.ended_below) out.__set_ended_below(header.ended_below->text());
+  out.__set_version(static_cast<std::int32_t>(header.version));
+  return out;
+}
+
+Result<protocol::BatchHeader> from_wire(v1::BatchHeader&& w, const Where& where) {
+  protocol::BatchHeader out;
+  TROTH_ASSIGN_OR_RETURN(out.sender, name_from_wire(w.__isset.sender, w.sender, where, "sender"));
+  if (!w.__isset.position) return where.missing("position");
+  TROTH_ASSIGN_OR_RETURN(out.position, from_wire(w.position, Where(where, "position")));
+  TROTH_ASSIGN_OR_RETURN(out.receiver_epoch,
+                         epoch_from_wire(w.receiver_epoch, where, "receiver_epoch"));
+  if (w.__isset.ended_below) {
+    TROTH_ASSIGN_OR_RETURN(out.ended_below,
+                           gtid_from_wire(true, w.ended_below, where, "ended_below"));
+  }
+  if (!w.__isset.version || w.version < 0) return where.missing("version");
+  out.version = static_cast<std::uint32_t>(w.version);
+  return out;
+}
+
+v1::HelloRequest to_wire(const protocol::Hello& hello) {
+  v1::HelloRequest out;
+  out.__set_name(hello.name.text());
+  out.__set_role(to_wire(hello.role));
+  if (!hello.address.empty()) out.__set_address(hello.address);
+  out.__set_position(to_wire(hello.position));
+  out.__set_seen_of_receiver(to_wire(hello.seen_of_receiver));
+  out.__set_version(static_cast<std::int32_t>(hello.version));
+  out.__set_receiver(hello.receiver.text());
+  return out;
+}
+
+Result<protocol::Hello> from_wire(v1::HelloRequest&& w, const Where& where) {
+  protocol::Hello out;
+  TROTH_ASSIGN_OR_RETURN(out.name, name_from_wire(w.__isset.name, w.name, where, "name"));
+  TROTH_ASSIGN_OR_RETURN(out.role, from_wire(w.role, Where(where, "role")));
+  out.address = std::move(w.address);
+  if (!w.__isset.position) return where.missing("position");
+  TROTH_ASSIGN_OR_RETURN(out.position, from_wire(w.position, Where(where, "position")));
+  TROTH_ASSIGN_OR_RETURN(out.seen_of_receiver,
+                         from_wire(w.seen_of_receiver, Where(where, "seen_of_receiver")));
+  if (!w.__isset.version || w.version < 0) return where.missing("version");
+  out.version = static_cast<std::uint32_t>(w.version);
+  TROTH_ASSIGN_OR_RETURN(out.receiver,
+                         name_from_wire(w.__isset.receiver, w.receiver, where, "receiver"));
+  return out;
+}
+
+v1::HelloResponse to_wire(const protocol::HelloReply& reply) {
+  v1::HelloResponse out;
+  out.__set_verdict(static_cast<v1::HelloVerdict::type>(reply.verdict));
+  if (!reply.detail.empty()) out.__set_detail(reply.detail);
+  out.__set_name(reply.name.text());
+  out.__set_role(to_wire(reply.role));
+  out.__set_position(to_wire(reply.position));
+  out.__set_seen_of_sender(to_wire(reply.seen_of_sender));
+  return out;
+}
+
+Result<protocol::HelloReply> from_wire(v1::HelloResponse&& w, const Where& where) {
+  protocol::HelloReply out;
+  // A verdict of a later version is some refusal: not welcome.
+  out.verdict = w.verdict >= v1::HelloVerdict::WELCOME && w.verdict <= v1::HelloVerdict::NOT_READY
+                    ? static_cast<protocol::HelloVerdict>(w.verdict)
+                    : protocol::HelloVerdict::kNotReady;
+  out.detail = std::move(w.detail);
+  TROTH_ASSIGN_OR_RETURN(out.name, name_from_wire(w.__isset.name, w.name, where, "name"));
+  TROTH_ASSIGN_OR_RETURN(out.role, from_wire(w.role, Where(where, "role")));
+  TROTH_ASSIGN_OR_RETURN(out.position, from_wire(w.position, Where(where, "position")));
+  TROTH_ASSIGN_OR_RETURN(out.seen_of_sender,
+                         from_wire(w.seen_of_sender, Where(where, "seen_of_sender")));
+  return out;
+}
+
+}  // namespace troth::thrift

@@ -1,0 +1,110 @@
+#include "thrift/convert/convert_locks.h"
+
+#include <algorithm>
+
+namespace troth::thrift {
+
+namespace {
+
+v1::LockParty party_to_wire(const LockParty& party) {
+  v1::LockParty out;
+  out.__set_gtid(party.gtid.text());
+  out.__set_mode(party.mode);
+  out.__set_state(party.state);
+  out.__set_for_ms(party.for_ms);
+  if (!party.behind.empty()) out.__set_behind(party.behind);
+  out.__set_gives_up_ms(party.gives_up_ms);
+  return out;
+}
+
+Result<LockParty> party_from_wire(v1::LockParty&& w, const Where& where) {
+  LockParty out;
+  TROTH_ASSIGN_OR_RETURN(out.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
+  out.mode = std::move(w.mode);
+  out.state = std::move(w.state);
+  out.for_ms = w.for_ms;
+  out.behind = std::move(w.behind);
+  out.gives_up_ms = w.__isset.gives_up_ms ? w.gives_up_ms : -1;
+  return out;
+}
+
+std::uint64_t count(std::int64_t v) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(v, 0));
+}
+
+}  // namespace
+
+v1::LockedResource to_wire(const LockedResource& resource) {
+  v1::LockedResource out;
+  out.__set_resource(resource.resource);
+  out.__isset.holders = out.__isset.waiters = true;
+  for (const auto& holder : resource.holders) out.holders.push_back(party_to_wire(holder));
+  out.__set_holders_total(to_i64(resource.holders_total));
+  for (const auto& waiter : resource.waiters) out.waiters.push_back(party_to_wire(waiter));
+  out.__set_waiters_total(to_i64(resource.waiters_total));
+  return out;
+}
+
+v1::BlockedTransaction to_wire(const BlockedTransaction& blocked) {
+  v1::BlockedTransaction out;
+  out.__set_gtid(blocked.gtid.text());
+  out.__set_resource(blocked.resource);
+  out.__set_for_ms(blocked.for_ms);
+  out.__set_gives_up_ms(blocked.gives_up_ms);
+  out.__set_participant(blocked.participant.text());
+  return out;
+}
+
+v1::ListLocksResponse to_wire(const LockPage& page) {
+  v1::ListLocksResponse out;
+  out.__isset.resources = true;
+  for (const auto& resource : page.resources) out.resources.push_back(to_wire(resource));
+  if (!page.next.empty()) out.__set_next_after(page.next);
+  out.__set_locks(to_i64(page.locks));
+  out.__set_waiting(to_i64(page.waiting));
+  return out;
+}
+
+Result<LockedResource> from_wire(v1::LockedResource&& w, const Where& where) {
+  LockedResource out;
+  out.resource = std::move(w.resource);
+  for (std::size_t i = 0; i < w.holders.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(auto party,
+                           party_from_wire(std::move(w.holders[i]), Where(where, "holders", i)));
+    out.holders.push_back(std::move(party));
+  }
+  for (std::size_t i = 0; i < w.waiters.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(auto party,
+                           party_from_wire(std::move(w.waiters[i]), Where(where, "waiters", i)));
+    out.waiters.push_back(std::move(party));
+  }
+  out.holders_total = count(w.holders_total);
+  out.waiters_total = count(w.waiters_total);
+  return out;
+}
+
+Result<BlockedTransaction> from_wire(v1::BlockedTransaction&& w, const Where& where) {
+  BlockedTransaction out;
+  TROTH_ASSIGN_OR_RETURN(
+      out.participant, name_from_wire(w.__isset.participant, w.participant, where, "participant"));
+  TROTH_ASSIGN_OR_RETURN(out.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
+  out.resource = std::move(w.resource);
+  out.for_ms = w.for_ms;
+  out.gives_up_ms = w.__isset.gives_up_ms ? w.gives_up_ms : -1;
+  return out;
+}
+
+Result<LockPage> from_wire(v1::ListLocksResponse&& w, const Where& where) {
+  LockPage out;
+  for (std::size_t i = 0; i < w.resources.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(auto resource,
+                           from_wire(std::move(w.resources[i]), Where(where, "resources", i)));
+    out.resources.push_back(std::move(resource));
+  }
+  out.next = std::move(w.next_after);
+  out.locks = count(w.locks);
+  out.waiting = count(w.waiting);
+  return out;
+}
+
+}  // namespace troth::thrift

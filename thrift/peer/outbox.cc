@@ -1,0 +1,91 @@
+#include "thrift/peer/outbox.h"
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <utility>
+
+#include "base/assert.h"
+#include "thrift/convert/convert_peer.h"
+
+namespace troth::thrift {
+
+namespace {
+
+bool claim(Lane::Room& room, std::size_t bytes) {
+  if (room.messages == 0 || (!room.empty && bytes > room.bytes)) return false;
+  room.empty = false;
+  --room.messages;
+  room.bytes -= std::min(room.bytes, bytes);
+  return true;
+}
+
+}  // namespace
+
+void Lane::push_packed(std::string_view message) {
+  if (packed_.empty()) packed_.reserve(usual_bytes_);
+  std::array<char, kLongestVarint> length;
+  packed_.append(length.data(), put_varint(length.data(), message.size()));
+  packed_.append(message);
+  ++packed_count_;
+}
+
+std::size_t Lane::bytes() const {
+  std::size_t sum = packed_.size() - taken_;
+  for (const auto& message : plain_) sum += approximate_bytes(message);
+  return sum;
+}
+
+void Lane::clear() {
+  *this = {};
+}
+
+bool Lane::take(Portion& out, Room& room) {
+  // These first: they are few, and nothing else would ever let them through.
+  while (!plain_.empty() && claim(room, approximate_bytes(plain_.front()))) {
+    out.plain.push_back(std::move(plain_.front()));
+    plain_.pop_front();
+  }
+  if (!plain_.empty()) return false;
+  const auto waiting = std::string_view(packed_).substr(taken_);
+  if (packed_count_ == 0) return true;
+  if (taken_ == 0 && packed_count_ <= room.messages && packed_.size() <= room.bytes) {
+    room.empty = false;
+    room.messages -= packed_count_;
+    room.bytes -= packed_.size();
+    constexpr std::size_t kMostReserved = std::size_t{32} << 10;
+    usual_bytes_ = std::min(packed_.size(), kMostReserved);
+    out.packed = std::exchange(packed_, {});
+    out.packed_count = std::exchange(packed_count_, 0);
+    return true;
+  }
+  ByteReader in(waiting);
+  std::size_t end = 0;
+  while (out.packed_count < packed_count_) {
+    const auto before = in.left();
+    in.bytes();
+    TROTH_ASSERT(in.ok(), "an outbox of {} bytes is damaged", packed_.size());
+    if (!claim(room, before - in.left())) break;
+    end = waiting.size() - in.left();
+    ++out.packed_count;
+  }
+  out.packed.assign(waiting.substr(0, end));
+  packed_count_ -= out.packed_count;
+  taken_ += end;
+  if (2 * taken_ >= packed_.size()) {
+    packed_.erase(0, taken_);
+    taken_ = 0;
+  }
+  return packed_count_ == 0;
+}
+
+void Lane::put_back(Portion portion) {
+  packed_.erase(0, taken_);
+  taken_ = 0;
+  packed_.insert(0, portion.packed);
+  packed_count_ += portion.packed_count;
+  plain_.insert(plain_.begin(), std::make_move_iterator(portion.plain.begin()),
+                std::make_move_iterator(portion.plain.end()));
+}
+
+}  // namespace troth::thrift

@@ -1,0 +1,135 @@
+#pragma once
+// One link to one peer: a bounded outbox and the thread that empties it. While that thread has
+// nothing to do, who flushes sends by itself, and reads the answers to earlier calls that have
+// come; the thread is for whatever might have to wait. Internal to PeerLinks.
+
+#include <troth_idl/Peer.h>
+
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "thrift/peer/outbox.h"
+#include "thrift/peer/peer_links.h"
+#include "thrift/wire/connection.h"
+#include "thrift/wire/loop_waker.h"
+
+namespace troth::thrift {
+
+/// Where links find what the engine published last. Thread-safe.
+class PublishedState {
+ public:
+  void set(const protocol::LinkState& state) {
+    std::lock_guard lock(mutex_);
+    state_ = state;
+  }
+  protocol::LinkState get() const {
+    std::lock_guard lock(mutex_);
+    return state_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  protocol::LinkState state_;  // guarded by mutex_
+};
+
+class PeerLink {
+ public:
+  PeerLink(NodeName peer, std::string address, const PeerLinksOptions& options,
+           const PublishedState& published, protocol::PeerHandler& handler, const Clock& clock,
+           Logger logger);
+  ~PeerLink() { stop(); }
+
+  void start();
+  void stop();
+  /// The sender starts at flush(), or when there is enough for a good batch.
+  void send(protocol::Message&& message);
+  void send(const protocol::PrepareView& prepare);
+  void flush();
+  void set_address(const std::string& address);
+  LinkStatus status() const;
+
+ private:
+  void run();
+  bool connect();
+  Status say_hello(Connection& connection);
+  void adopt(std::unique_ptr<Connection> connection);
+  void disconnect(const std::string& why);
+  /// What goes into the next call: decisions and other short answers first.
+  struct Batch {
+    Portion urgent, bulk;
+    std::size_t size() const { return urgent.size() + bulk.size(); }
+  };
+  /// A call whose answer has not been read.
+  struct Flight {
+    Batch batch;
+    std::int64_t id = 0;
+    MonotonicTime began;
+    std::uint64_t bytes = 0;
+  };
+  bool nothing_queued() const { return urgent_.empty() && bulk_.empty(); }
+  Batch take_batch();
+  void rest();
+  void await_call(Duration limit);
+  bool takes(std::size_t bytes);
+  void call_sender(std::unique_lock<std::mutex> lock);
+  void work();
+  bool send_here();
+  bool transmit(Batch batch);
+  bool finish_flight(bool waited);
+  void see_to_trouble();
+  static void write_messages(v1::DeliverRequest& wire, const Batch& batch);
+  void put_rejected_back();
+  void drop_queued();
+  void report(bool connected, const std::string& error);
+  /// Sleeps; wakes early when stopped or, while not connected, when the address changes.
+  void pause(Duration time);
+  Duration jittered(Duration time);
+  bool stopping() const;
+
+  const NodeName peer_;
+  const PeerLinksOptions& options_;
+  const PublishedState& published_;
+  protocol::PeerHandler& handler_;
+  const Clock& clock_;
+  const Logger logger_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  Lane urgent_, bulk_;            // guarded by mutex_
+  ByteWriter scratch_;            // guarded by mutex_
+  LinkStatus status_;             // guarded by mutex_
+  bool stopping_ = false;         // guarded by mutex_
+  bool address_changed_ = false;  // guarded by mutex_
+  /// Who uses the connection.
+  enum class Holder { kSender, kNobody, kFlusher };
+  Holder holder_ = Holder::kSender;  // guarded by mutex_
+  /// Lightly: it looks around soon by itself.
+  enum class Sleep { kNot, kLightly, kDeeply };
+  Sleep sleep_ = Sleep::kNot;  // guarded by mutex_
+  int fd_ = -1;                // guarded by mutex_; of the connection in use, to cut a call short
+
+  // The holder's.
+  std::unique_ptr<Connection> connection_;  // made and destroyed by the sender
+  std::deque<Flight> flights_;              // the oldest, which is answered first, in front
+  std::vector<Batch> rejected_;             // the peer was busy; in the order they were sent
+  std::optional<std::string> broken_;       // why the connection is to be closed
+  bool busy_ = false;                       // the peer was; the sender pauses
+  Epoch receiver_epoch_;
+  std::int64_t batch_id_ = 0;
+  MonotonicTime last_sent_;
+
+  // The sender's own.
+  LoopWaker waker_;
+  Duration backoff_{0};
+  Duration busy_backoff_{0};
+  std::minstd_rand random_;
+  std::jthread sender_;
+};
+
+}  // namespace troth::thrift

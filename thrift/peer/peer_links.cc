@@ -1,0 +1,177 @@
+#include "thrift/peer/peer_links.h"
+
+#include <fmt/format.h>
+
+#include <mutex>
+
+#include "thrift/peer/peer_link.h"
+
+namespace troth::thrift {
+
+class PeerLinks::Impl {
+ public:
+  Impl(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock, Logger logger)
+      : options_(std::move(options)),
+        handler_(handler),
+        clock_(clock),
+        logger_(std::move(logger)),
+        configured_(options_.addresses) {
+    route_thrift_output(logger_);
+    for (const auto& [peer, address] : configured_) add(peer, address);
+  }
+
+  Status start() {
+    TROTH_TRY(check(options_.addresses));
+    std::lock_guard lock(mutex_);
+    if (started_ || stopped_) return fail(ErrorCode::kIllegalState, "links are started once");
+    started_ = true;
+    for (auto& [peer, link] : links_) link->start();
+    return {};
+  }
+
+  void stop() {
+    {
+      std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    // After stopped_ nothing is added, so the map may be walked without the lock: a sender that is
+    // being joined may still ask for it.
+    for (auto& [peer, link] : links_) link->stop();
+  }
+
+  /// A message, or a view of one.
+  template <class Content>
+  void send(const NodeName& peer, Content&& content) {
+    std::lock_guard lock(mutex_);
+    const auto it = links_.find(peer);
+    if (it != links_.end() && !stopped_) it->second->send(std::forward<Content>(content));
+  }
+
+  void flush() {
+    std::lock_guard lock(mutex_);
+    for (auto& [peer, link] : links_) link->flush();
+  }
+
+  void learn_address(const NodeName& peer, const std::string& address) {
+    if (!parse_endpoint(address) || peer == options_.self) return;
+    std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    const auto configured = configured_.find(peer);
+    const bool fixed = configured != configured_.end() && !configured->second.empty();
+    if (const auto it = links_.find(peer); it != links_.end()) {
+      it->second->set_address(fixed ? configured->second : address);
+      return;
+    }
+    auto& link = add(peer, address);
+    if (started_) link.start();
+  }
+
+  Status set_addresses(const std::map<NodeName, std::string>& addresses) {
+    TROTH_TRY(check(addresses));
+    std::lock_guard lock(mutex_);
+    if (stopped_) return {};
+    for (const auto& [peer, address] : addresses) {
+      if (peer == options_.self || address.empty() || configured_[peer] == address) continue;
+      configured_[peer] = address;
+      if (const auto it = links_.find(peer); it != links_.end()) {
+        it->second->set_address(address);
+      } else if (auto& link = add(peer, address); started_) {
+        link.start();
+      }
+    }
+    return {};
+  }
+
+  void publish(const protocol::LinkState& state) { published_.set(state); }
+
+  std::vector<LinkStatus> links() const {
+    std::lock_guard lock(mutex_);
+    std::vector<LinkStatus> out;
+    out.reserve(links_.size());
+    for (const auto& [peer, link] : links_) out.push_back(link->status());
+    return out;
+  }
+
+  std::optional<LinkStatus> link(const NodeName& peer) const {
+    std::lock_guard lock(mutex_);
+    const auto it = links_.find(peer);
+    return it == links_.end() ? std::nullopt : std::optional(it->second->status());
+  }
+
+ private:
+  static Status check(const std::map<NodeName, std::string>& addresses) {
+    for (const auto& [peer, address] : addresses) {
+      if (address.empty()) continue;
+      if (auto endpoint = parse_endpoint(address); !endpoint)
+        return fail(endpoint.error(), "address of " + peer.text());
+    }
+    return {};
+  }
+
+  PeerLink& add(const NodeName& peer, const std::string& address) {
+    auto link =
+        std::make_unique<PeerLink>(peer, address, options_, published_, handler_, clock_, logger_);
+    return *(links_[peer] = std::move(link));
+  }
+
+  const PeerLinksOptions options_;
+  protocol::PeerHandler& handler_;
+  const Clock& clock_;
+  const Logger logger_;
+  PublishedState published_;
+  mutable std::mutex mutex_;
+  bool started_ = false;                                 // guarded by mutex_
+  bool stopped_ = false;                                 // guarded by mutex_
+  std::map<NodeName, std::string> configured_;           // guarded by mutex_; only grows
+  std::map<NodeName, std::unique_ptr<PeerLink>> links_;  // guarded by mutex_; only grows
+};
+
+PeerLinks::PeerLinks(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock,
+                     Logger logger)
+    : impl_(std::make_unique<Impl>(std::move(options), handler, clock, std::move(logger))) {}
+
+PeerLinks::~PeerLinks() {
+  impl_->stop();
+}
+
+Status PeerLinks::start() {
+  return impl_->start();
+}
+
+void PeerLinks::stop() {
+  impl_->stop();
+}
+
+Status PeerLinks::set_addresses(const std::map<NodeName, std::string>& addresses) {
+  return impl_->set_addresses(addresses);
+}
+
+void PeerLinks::send(const NodeName& peer, protocol::Message&& message) {
+  impl_->send(peer, std::move(message));
+}
+
+void PeerLinks::send_prepare(const NodeName& peer, const protocol::PrepareView& prepare) {
+  impl_->send(peer, prepare);
+}
+
+void PeerLinks::flush() {
+  impl_->flush();
+}
+
+void PeerLinks::publish(const protocol::LinkState& state) {
+  impl_->publish(state);
+}
+
+void PeerLinks::learn_address(const NodeName& peer, const std::string& address) {
+  impl_->learn_address(peer, address);
+}
+
+std::vector<LinkStatus> PeerLinks::links() const {
+  return impl_->links();
+}
+
+std::optional<LinkStatus> PeerLinks::link(const NodeName& peer) const {
+  return impl_->link(peer);
+}
+
+}  // namespace troth::thrift

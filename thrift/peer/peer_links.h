@@ -1,0 +1,68 @@
+#pragma once
+// Links to peers: one sender thread and one connection per peer. What is queued while calls are in
+// flight goes out in the next one, so batches grow under load; a little goes out at once, behind up
+// to three calls that are not answered yet. A failed call means "unknown": its messages are dropped
+// and the connection closed, because the machines re-send what they still need. Where a peer was
+// busy for one call and not for a later one, messages change their order, as they may anyway.
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "os/clock.h"
+#include "os/logging.h"
+#include "protocol/transport.h"
+#include "troth/result.h"
+
+namespace troth::thrift {
+
+struct PeerLinksOptions {
+  NodeName self;
+  std::map<NodeName, std::string> addresses;  ///< configured peers, host:port; never overridden
+  Duration connect_timeout = std::chrono::seconds(1);
+  Duration call_timeout = std::chrono::seconds(5);
+  Duration backoff_min = std::chrono::milliseconds(50);  ///< after the quick first retry
+  Duration backoff_max = std::chrono::seconds(2);
+  Duration busy_backoff = std::chrono::milliseconds(5);  ///< first wait after a BUSY answer
+  Duration ping_interval = std::chrono::seconds(10);     ///< an idle link sends an empty batch
+  std::size_t outbox_limit = 16384;                      ///< messages per peer; more are dropped
+  std::size_t max_batch_messages = 256;
+  std::size_t max_batch_bytes = 1u << 20;  ///< a single larger message travels alone
+};
+
+/// Thread-safe. send, publish and learn_address never block.
+class PeerLinks final : public protocol::Transport {
+ public:
+  /// `handler` and `clock` must outlive this. No thread runs and nothing connects before start().
+  PeerLinks(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock,
+            Logger logger);
+  ~PeerLinks() override;  ///< stops
+
+  /// Starts a sender for every known peer: each connects at once and says hello. Publish a
+  /// LinkState first. kInvalidArgument names an address that is not host:port.
+  Status start();
+  /// Cuts calls in flight and joins every sender; queued messages are lost. Idempotent.
+  void stop();
+
+  /// Peers that were added or moved; the others stay as they are. kInvalidArgument names an address
+  /// that is not host:port: then nothing has changed.
+  Status set_addresses(const std::map<NodeName, std::string>& addresses);
+
+  void send(const NodeName& peer, protocol::Message&& message) override;
+  void send_prepare(const NodeName& peer, const protocol::PrepareView& prepare) override;
+  void flush() override;
+  void publish(const protocol::LinkState& state) override;
+  void learn_address(const NodeName& peer, const std::string& address) override;
+  std::optional<LinkStatus> link(const NodeName& peer) const override;
+
+  /// How every link stands, by name.
+  std::vector<LinkStatus> links() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace troth::thrift

@@ -1,0 +1,39 @@
+#pragma once
+// The Admin service of either daemon.
+
+#include <troth_idl/Admin.h>
+
+#include "os/logging.h"
+#include "protocol/ports.h"
+
+namespace troth::thrift {
+
+/// Thread-safe.
+class AdminService final : public v1::AdminIf {
+ public:
+  AdminService(protocol::AdminPort& port, Logger logger)
+      : port_(port), logger_(std::move(logger)) {}
+
+  void getStatus(v1::GetStatusResponse& out, const v1::GetStatusRequest& request) override;
+  void listTransactions(v1::ListTransactionsResponse& out,
+                        const v1::ListTransactionsRequest& request) override;
+  void showTransaction(v1::ShowTransactionResponse& out,
+                       const v1::ShowTransactionRequest& request) override;
+  void retryTransactions(v1::RetryTransactionsResponse& out,
+                         const v1::RetryTransactionsRequest& request) override;
+  void resolveTransaction(v1::ResolveTransactionResponse& out,
+                          const v1::ResolveTransactionRequest& request) override;
+  void forgetTransaction(v1::ResolveTransactionResponse& out,
+                         const v1::ForgetTransactionRequest& request) override;
+  void listAudit(v1::ListAuditResponse& out, const v1::ListAuditRequest& request) override;
+  void declareLost(v1::DeclareLostResponse& out, const v1::DeclareLostRequest& request) override;
+  void listLocks(v1::ListLocksResponse& out, const v1::ListLocksRequest& request) override;
+  void drainParticipant(v1::DrainParticipantResponse& out,
+                        const v1::DrainParticipantRequest& request) override;
+
+ private:
+  protocol::AdminPort& port_;
+  const Logger logger_;
+};
+
+}  // namespace troth::thrift

@@ -1,0 +1,42 @@
+#include "thrift/server/peer_service.h"
+
+#include "thrift/convert/convert_peer.h"
+#include "thrift/server/service_guard.h"
+
+namespace troth::thrift {
+
+void PeerService::hello(v1::HelloResponse& out, const v1::HelloRequest& request) {
+  guarded(logger_, "hello", [&] {
+    const auto hello = value_or_throw(from_wire(v1::HelloRequest(request), Where()));
+    out = to_wire(handler_.hello(hello));
+  });
+}
+
+void PeerService::deliver(v1::DeliverResponse& out, const v1::DeliverRequest& request) {
+  guarded(logger_, "deliver", [&] {
+    const Where root;
+    protocol::Batch batch;
+    batch.header =
+        value_or_throw(from_wire(v1::BatchHeader(request.header), Where(root, "header")));
+    // The request is a local of the generated processor and nobody else reads it: taken, not
+    // copied. One bad message must not cost the others of its batch.
+    std::int32_t rejected = 0;
+    const auto take = [&](Result<protocol::Message> message) {
+      if (message) return batch.messages.push_back(std::move(*message));
+      ++rejected;
+      logger_.warn("dropped a message of a peer",
+                   {{"peer", batch.header.sender}, {"why", message.error().context}});
+    };
+    batch.packed = std::move(const_cast<v1::DeliverRequest&>(request).packed);
+    auto& messages = const_cast<v1::DeliverRequest&>(request).messages;
+    for (std::size_t i = 0; i < messages.size(); ++i)
+      take(from_wire(std::move(messages[i]), Where(root, "messages", i)));
+    const auto taken = handler_.deliver_quietly(std::move(batch));
+    if (!taken && taken.error().code != ErrorCode::kBusy) throw_error(taken.error());
+    out.__set_batch_id(request.batch_id);
+    out.__set_status(taken ? v1::DeliverStatus::ACCEPTED : v1::DeliverStatus::BUSY);
+    out.__set_rejected(rejected);
+  });
+}
+
+}  // namespace troth::thrift

@@ -1,0 +1,67 @@
+#pragma once
+// The one network port of a daemon: framed, strict binary Thrift, hardened against garbage
+// (docs/design/rpc.md 1.6). One event loop serves every client that submits one transaction at a
+// time; a connection that asks for anything else gets a thread of its own (few do: peers,
+// operators, conversations, batches).
+// Services by multiplexed name: "Coordinator" (also without a name), "Admin", "Peer".
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "os/logging.h"
+#include "protocol/ports.h"
+#include "protocol/transport.h"
+#include "troth/result.h"
+#include "troth/server_info.h"
+#include "troth/time.h"
+
+namespace troth::thrift {
+
+struct ServerOptions {
+  std::string host = "127.0.0.1";  ///< address to bind, explicit; a name is resolved
+  std::uint16_t port = 0;          ///< 0 = any free one, see Server::port()
+  /// Further ones wait in the kernel until one closes. Lowered to what the limit of open files
+  /// allows.
+  int max_connections = 4096;
+  int max_frame_bytes = 16'384'000;
+  int max_string_bytes = 16'000'000;  ///< one text or blob; a longer one closes the connection
+  int max_container_items = 1 << 18;  ///< one list; a longer one closes the connection
+  Duration idle_timeout = std::chrono::minutes(5);  ///< silent connections are closed
+  Duration send_timeout = std::chrono::seconds(10);
+  Duration default_deadline = std::chrono::seconds(10);  ///< for a submit that names none
+  Duration max_wait = std::chrono::minutes(5);  ///< the longest any call waits, whatever it asks
+  Duration answer_grace = std::chrono::seconds(2);  ///< waited for the engine beyond a deadline
+};
+
+/// What is served. Null = that service is not offered. Not owned; must outlive the server.
+struct Services {
+  protocol::CoordinatorPort* coordinator = nullptr;
+  protocol::AdminPort* admin = nullptr;
+  protocol::PeerHandler* peer = nullptr;
+};
+
+/// Starts at construction, stops at destruction. start/port/stop may be called from any thread,
+/// stop more than once.
+class Server {
+ public:
+  /// Binds, listens and starts to accept; connections are answered when this returns. Sets SIGPIPE
+  /// to be ignored and routes Thrift's own log lines into `logger`. Errors: kInvalidArgument for
+  /// impossible options, kUnavailable if the address cannot be bound.
+  static Result<std::unique_ptr<Server>> start(ServerOptions options, Services services,
+                                               ServerInfo info, Logger logger);
+  virtual ~Server() = default;
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// The port really bound.
+  virtual std::uint16_t port() const = 0;
+  /// Accepts nothing more, lets calls that wait for an outcome return "in doubt", closes every
+  /// connection and joins every thread. After it no service is called any more.
+  virtual void stop() = 0;
+
+ protected:
+  Server() = default;
+};
+
+}  // namespace troth::thrift

@@ -1,0 +1,62 @@
+#pragma once
+// Connections that are served by a thread each: peers, operators, conversations and large requests.
+// Internal to the server.
+
+#include <thrift/TProcessor.h>
+
+#include <atomic>
+#include <functional>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "thrift/wire/wire.h"
+#include "troth/time.h"
+
+namespace troth::thrift {
+
+struct BlockingOptions {
+  WireLimits limits;
+  Duration idle_timeout{0};
+  Duration send_timeout{0};
+};
+
+/// Thread-safe.
+class BlockingConnections {
+ public:
+  /// Both on the thread that serves the connection: `on_answered` after every answer, `on_closed`
+  /// at its end.
+  BlockingConnections(BlockingOptions options,
+                      std::shared_ptr<apache::thrift::TProcessor> processor,
+                      std::function<void()> on_answered, std::function<void()> on_closed);
+  ~BlockingConnections() { stop(); }
+
+  /// Takes over a connected socket and what was read from it already. Closes it if no thread can be
+  /// started, or after stop().
+  void serve(int fd, std::string unread);
+  std::size_t size() const { return size_; }
+  /// Calls under way are answered, then every connection is closed and every thread joined.
+  void stop();
+
+ private:
+  struct Served {
+    int fd = -1;        // guarded by mutex_; -1 when it is closed
+    bool over = false;  // guarded by mutex_
+    std::jthread thread;
+  };
+  void run(Served& served, int fd, std::string unread);
+  void reap();
+
+  const BlockingOptions options_;
+  const std::shared_ptr<apache::thrift::TProcessor> processor_;
+  const std::function<void()> on_answered_;
+  const std::function<void()> on_closed_;
+  std::atomic<std::size_t> size_ = 0;
+  std::mutex mutex_;
+  bool stopped_ = false;      // guarded by mutex_
+  std::list<Served> served_;  // guarded by mutex_
+};
+
+}  // namespace troth::thrift

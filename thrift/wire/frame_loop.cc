@@ -1,0 +1,330 @@
+#include "thrift/wire/frame_loop.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+#include "thrift/wire/dial.h"
+
+namespace troth::thrift {
+
+namespace {
+
+constexpr std::uint64_t kListener = 0;
+constexpr std::uint64_t kWaker = 1;
+constexpr std::size_t kReadBytes = std::size_t{64} << 10;
+constexpr std::size_t kLengthBytes = 4;
+/// What a client sends ahead while its call is under way stays in the kernel beyond this.
+constexpr std::size_t kReadAhead = std::size_t{256} << 10;
+/// Longer frames are read by a thread of their own.
+constexpr std::size_t kLargestFrame = std::size_t{64} << 10;
+constexpr std::size_t kKeptCapacity = std::size_t{64} << 10;
+constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(50);
+constexpr auto kLongestSweep = std::chrono::seconds(1);
+
+FrameHandler::Clock::duration clock_duration(Duration d) {
+  return std::chrono::duration_cast<FrameHandler::Clock::duration>(d);
+}
+
+std::uint32_t length_of(std::string_view bytes) {
+  std::uint32_t big_endian = 0;
+  std::memcpy(&big_endian, bytes.data(), sizeof big_endian);
+  return ntohl(big_endian);
+}
+
+void release_capacity(std::string& buffer) {
+  buffer.clear();
+  if (buffer.capacity() > kKeptCapacity) buffer.shrink_to_fit();
+}
+
+/// A listening socket at one address, or -1 with errno set.
+int listen_at(const addrinfo& address) {
+  const int fd = ::socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -1;
+  const int on = 1;
+  static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on));
+  if (::bind(fd, address.ai_addr, address.ai_addrlen) == 0 && ::listen(fd, 1024) == 0) return fd;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return -1;
+}
+
+std::uint16_t port_of(int fd) {
+  sockaddr_storage bound{};
+  socklen_t length = sizeof bound;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&bound), &length) != 0) return 0;
+  return bound.ss_family == AF_INET6 ? ntohs(reinterpret_cast<const sockaddr_in6&>(bound).sin6_port)
+                                     : ntohs(reinterpret_cast<const sockaddr_in&>(bound).sin_port);
+}
+
+}  // namespace
+
+FrameLoop::FrameLoop(FrameLoopOptions options, FrameHandler& handler,
+                     std::shared_ptr<LoopWaker> waker, Logger logger)
+    : options_(std::move(options)),
+      handler_(handler),
+      waker_(std::move(waker)),
+      logger_(std::move(logger)) {}
+
+FrameLoop::~FrameLoop() {
+  stop();
+  for (const int fd : {listener_, epoll_})
+    if (fd >= 0) ::close(fd);
+}
+
+Status FrameLoop::listen() {
+  const auto failed = [&](const char* why) {
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("cannot listen on {}:{}: {}", options_.host, options_.port, why));
+  };
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  const int resolved = ::getaddrinfo(options_.host.empty() ? nullptr : options_.host.c_str(),
+                                     std::to_string(options_.port).c_str(), &hints, &found);
+  if (resolved != 0) return failed(::gai_strerror(resolved));
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  int error = EADDRNOTAVAIL;
+  for (const addrinfo* at = found; at != nullptr && listener_ < 0; at = at->ai_next) {
+    listener_ = listen_at(*at);
+    if (listener_ < 0) error = errno;
+  }
+  if (listener_ < 0) return failed(std::strerror(error));
+  port_ = port_of(listener_);
+  epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
+  if (epoll_ < 0 || waker_->fd() < 0) return failed(std::strerror(errno));
+  epoll_event event{EPOLLIN, {.u64 = kWaker}};
+  if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, waker_->fd(), &event) != 0)
+    return failed(std::strerror(errno));
+  listen_for_more(true);
+  return {};
+}
+
+void FrameLoop::start() {
+  thread_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+void FrameLoop::stop() {
+  if (!thread_.joinable()) return;
+  thread_.request_stop();
+  waker_->wake();
+  thread_.join();
+}
+
+void FrameLoop::run(const std::stop_token& stop) {
+  now_ = Clock::now();
+  next_sweep_ = now_;
+  waker_->set_round([this] { round_here(); });
+  while (!stop.stop_requested()) {
+    const int limit = wait_ms();
+    wakes_at_ = Clock::now() + std::chrono::milliseconds(limit);
+    waker_->release();
+    const int n = ::epoll_wait(epoll_, events_.data(), static_cast<int>(events_.size()), limit);
+    waker_->take();
+    now_ = Clock::now();
+    look_at(n);
+    handler_.on_round();
+    if (now_ >= next_sweep_) close_silent();
+    const bool room = connections_.size() + handler_.elsewhere() < options_.max_connections;
+    listen_for_more(room && (!listen_again_ || *listen_again_ <= now_));
+    waker_->release();
+    handler_.after_round();
+    waker_->take();
+  }
+  handler_.on_stop();
+  while (!connections_.empty()) close(connections_.begin());
+}
+
+void FrameLoop::look_at(int events) {
+  for (int i = 0; i < events; ++i) {
+    const auto& event = events_[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kListener) {
+      accept_all();
+    } else if (event.data.u64 == kWaker) {
+      waker_->drain();
+    } else {
+      if ((event.events & EPOLLOUT) != 0) flush(event.data.u64);
+      if ((event.events & ~static_cast<std::uint32_t>(EPOLLOUT)) != 0) read(event.data.u64);
+    }
+  }
+}
+
+// On another thread while this one waits for events.
+void FrameLoop::round_here() {
+  now_ = Clock::now();
+  handler_.on_round();
+  handler_.after_round();  // what a client had sent ahead
+  if (const auto next = handler_.next_wake(); next && *next < wakes_at_) waker_->wake();
+}
+
+int FrameLoop::wait_ms() const {
+  auto until = next_sweep_;
+  if (listen_again_) until = std::min(until, *listen_again_);
+  if (const auto wake = handler_.next_wake()) until = std::min(until, *wake);
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  return static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 1000));
+}
+
+void FrameLoop::listen_for_more(bool on) {
+  if (on == listening_) return;
+  listening_ = on;
+  if (on) listen_again_.reset();
+  epoll_event event{EPOLLIN, {.u64 = kListener}};
+  ::epoll_ctl(epoll_, on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener_, &event);
+}
+
+void FrameLoop::accept_all() {
+  while (connections_.size() + handler_.elsewhere() < options_.max_connections) {
+    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0) {
+      if (errno == EINTR || errno == ECONNABORTED) continue;
+      if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+      logger_.warn("cannot accept connections", {{"why", std::strerror(errno)}});
+      listen_for_more(false);
+      listen_again_ = now_ + kPauseWithoutDescriptors;
+      return;
+    }
+    tune_socket(fd);
+    Connection connection;
+    connection.fd = fd;
+    connection.active = now_;
+    const auto id = ++last_id_;
+    epoll_event event{EPOLLIN, {.u64 = id}};
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
+      ::close(fd);
+      continue;
+    }
+    connection.interest = EPOLLIN;
+    connections_.emplace(id, std::move(connection));
+  }
+}
+
+void FrameLoop::read(std::uint64_t id) {
+  const auto at = connections_.find(id);
+  if (at == connections_.end()) return;
+  auto& connection = at->second;
+  if (connection.ended) return close(at);  // reset: nobody reads the answer
+  std::array<char, kReadBytes> buffer;
+  const auto n = ::recv(connection.fd, buffer.data(), buffer.size(), 0);
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
+  if (n < 0) return close(at);
+  connection.active = now_;
+  if (n == 0) connection.ended = true;
+  connection.in.append(buffer.data(), static_cast<std::size_t>(n));
+  look_at_frames(id);
+}
+
+void FrameLoop::look_at_frames(std::uint64_t id) {
+  const auto at = connections_.find(id);
+  if (at == connections_.end()) return;
+  auto& connection = at->second;
+  while (true) {
+    if (connection.busy || !connection.out.empty() || connection.in.size() < kLengthBytes) break;
+    const auto length = length_of(connection.in);
+    if (length == 0 || length > kLargestFrame) return give_away(at);
+    if (connection.in.size() < kLengthBytes + length) break;
+    connection.busy = true;
+    const auto verdict =
+        handler_.on_frame(id, std::string_view(connection.in).substr(kLengthBytes, length));
+    if (verdict == FrameVerdict::kHandOver) return give_away(at);
+    if (verdict == FrameVerdict::kClose) return close(at);
+    if (connection.in.size() == kLengthBytes + length)
+      release_capacity(connection.in);
+    else
+      connection.in.erase(0, kLengthBytes + length);
+  }
+  settle(at);
+}
+
+void FrameLoop::give_away(Connections::iterator at) {
+  const int fd = at->second.fd;
+  auto unread = std::move(at->second.in);
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  connections_.erase(at);
+  static_cast<void>(::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK));
+  handler_.hand_over(fd, std::move(unread));
+}
+
+void FrameLoop::reply(std::uint64_t id, std::string_view framed) {
+  const auto at = connections_.find(id);
+  if (at == connections_.end()) return;
+  auto& connection = at->second;
+  connection.busy = false;
+  connection.active = now_;
+  const auto n = ::send(connection.fd, framed.data(), framed.size(), MSG_NOSIGNAL);
+  if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return close(at);
+  const auto sent = n < 0 ? std::size_t{0} : static_cast<std::size_t>(n);
+  if (sent < framed.size()) connection.out.assign(framed.substr(sent));
+  look_at_frames(id);  // what the client sent ahead
+}
+
+bool FrameLoop::send_out(Connection& connection) {
+  const auto n = ::send(connection.fd, connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
+  if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  connection.active = now_;
+  connection.out.erase(0, static_cast<std::size_t>(n));
+  if (connection.out.empty()) release_capacity(connection.out);
+  return true;
+}
+
+void FrameLoop::flush(std::uint64_t id) {
+  const auto at = connections_.find(id);
+  if (at == connections_.end() || at->second.out.empty()) return;
+  if (!send_out(at->second)) return close(at);
+  look_at_frames(id);
+}
+
+// Tells epoll what the connection waits for now, and closes one that waits for nothing any more.
+void FrameLoop::settle(Connections::iterator at) {
+  auto& connection = at->second;
+  if (connection.ended && !connection.busy && connection.out.empty()) return close(at);
+  std::uint32_t events = 0;
+  if (!connection.ended && connection.in.size() < kReadAhead) events |= EPOLLIN;
+  if (!connection.out.empty()) events |= EPOLLOUT;
+  want(at->first, connection, events);
+}
+
+void FrameLoop::want(std::uint64_t id, Connection& connection, std::uint32_t events) {
+  if (events == connection.interest) return;
+  connection.interest = events;
+  epoll_event event{events, {.u64 = id}};
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &event);
+}
+
+void FrameLoop::close(Connections::iterator at) {
+  ::close(at->second.fd);
+  connections_.erase(at);
+}
+
+void FrameLoop::drop(std::uint64_t id) {
+  if (const auto at = connections_.find(id); at != connections_.end()) close(at);
+}
+
+void FrameLoop::close_silent() {
+  const auto idle = clock_duration(options_.idle_timeout);
+  const auto deaf = clock_duration(options_.send_timeout);
+  next_sweep_ = now_ + std::clamp<Clock::duration>(std::min(idle, deaf) / 4,
+                                                   std::chrono::milliseconds(1), kLongestSweep);
+  for (auto at = connections_.begin(); at != connections_.end();) {
+    const auto& connection = at->second;
+    const auto silent = now_ - connection.active;
+    const bool gone = !connection.out.empty() ? silent > deaf : !connection.busy && silent > idle;
+    const auto next = std::next(at);
+    if (gone) close(at);
+    at = next;
+  }
+}
+
+}  // namespace troth::thrift
