@@ -56,21 +56,21 @@ Member Engine::member(const NodeName& name) const {
 // ---- steps and their effects
 // ---------------------------------------------------------------------------------------
 
-void Engine::step(Transaction& txn, TwoPhaseCommit::Event&& event, Now now) {
-  auto& machine = std::get<TwoPhaseCommit>(txn.machine);
+void Engine::step(Transaction& txn, GlobalCommit::Event&& event, Now now) {
+  auto& machine = std::get<GlobalCommit>(txn.machine);
   const Gtid gtid = machine.gtid();
   const auto before = machine.state();
   auto effects = machine.step(std::move(event), now.monotonic);
   if (machine.state() != before)
     note(txn, {Event::Kind::kState, to_string(machine.state()), {}, {}, {}}, now);
-  if (before == TwoPhaseCommit::State::kPrecommitting &&
-      machine.state() == TwoPhaseCommit::State::kCommitting) {
+  if (before == GlobalCommit::State::kPrecommitting &&
+      machine.state() == GlobalCommit::State::kCommitting) {
     measure_decided(txn, now);
     TROTH_FAILPOINT("coordinator.precommit.majority");
   }
   if (effects.append && (type_of(*effects.append) == RecordType::kCommit ||
                          (type_of(*effects.append) == RecordType::kPrecommitted &&
-                          before == TwoPhaseCommit::State::kPreparing)))
+                          before == GlobalCommit::State::kPreparing)))
     TROTH_FAILPOINT("coordinator.votes.all_in");
   if (effects.append && type_of(*effects.append) == RecordType::kAbort)
     TROTH_FAILPOINT("coordinator.abort.decided");
@@ -78,7 +78,7 @@ void Engine::step(Transaction& txn, TwoPhaseCommit::Event&& event, Now now) {
     TROTH_FAILPOINT("coordinator.acks.all_in");
   schedule(txn, gtid, machine.next_wake());
   if (!effects.prepares.empty()) send_prepares(gtid, txn, effects.prepares, now);
-  const bool ended = machine.state() == TwoPhaseCommit::State::kEnded;
+  const bool ended = machine.state() == GlobalCommit::State::kEnded;
   carry_out(txn, std::move(effects), now);
   if (ended) finish(gtid, now);
   start_again(now);
@@ -136,7 +136,7 @@ void Engine::carry_out(Transaction& txn, EffectsOf<TransactionOutcome>&& effects
   // A record of this very step always goes through on_durable, even if the disk was quicker than
   // this line: the machine must be told as well, or it would stay DECIDING for ever.
   // What a majority has decided waits for no promise of this node, which may still be on its way.
-  const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
+  const auto* two = std::get_if<GlobalCommit>(&txn.machine);
   const bool decided_by_all =
       two != nullptr && two->quorum() != nullptr && two->quorum()->decided();
   if (!held.record && (decided_by_all || txn.promise_lsn <= log_.durable())) {
@@ -178,7 +178,7 @@ void Engine::on_durable(Lsn durable, Now now) {
     if (!tell) continue;
     const auto found = live_.find(gtid);
     if (found != live_.end())
-      step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RecordDurable{}), now);
+      step(found->second, GlobalCommit::Event(GlobalCommit::RecordDurable{}), now);
   }
   told_ = std::max(told_, durable);
   while (!operators_waiting_.empty() && operators_waiting_.begin()->first <= durable) {
@@ -247,7 +247,7 @@ void Engine::remember(const TransactionOutcome& outcome, MonotonicTime now) {
   known.ended = now;
   if (outcome.outcome != Outcome::kCommitted) known.reason = outcome.reason;
   if (const auto live = live_.find(gtid); live != live_.end()) {
-    const auto* two = std::get_if<TwoPhaseCommit>(&live->second.machine);
+    const auto* two = std::get_if<GlobalCommit>(&live->second.machine);
     known.three_phase = two != nullptr && two->setup().protocol == CommitProtocol::kThreePhase;
     const auto& comment = two != nullptr
                               ? two->setup().comment
@@ -285,7 +285,7 @@ void Engine::finish(const Gtid& gtid, Now now) {
   const auto found = live_.find(gtid);
   if (found == live_.end()) return;
   if (found->second.owns_key) keys_in_flight_.erase(found->second.key());
-  if (const auto* two = std::get_if<TwoPhaseCommit>(&found->second.machine))
+  if (const auto* two = std::get_if<GlobalCommit>(&found->second.machine))
     end_recovered_span(*two, found->second.since, now);
   erase(found);
 }
@@ -363,7 +363,7 @@ const std::string& Engine::Transaction::key() const {
   if (!owns_key) return kNone;
   if (const auto* one = std::get_if<OnePhaseCommit>(&machine))
     return one->setup().request.idempotency_key;
-  return std::get<TwoPhaseCommit>(machine).setup().idempotency_key;
+  return std::get<GlobalCommit>(machine).setup().idempotency_key;
 }
 
 // ---- timers
@@ -426,7 +426,7 @@ void Engine::tick(Now now) {
           std::find(cut_off.begin(), cut_off.end(), one->setup().participant) != cut_off.end();
       step(txn, OnePhaseCommit::Event(OnePhaseCommit::Tick{down}), now);
     } else {
-      step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Tick{cut_off}), now);
+      step(txn, GlobalCommit::Event(GlobalCommit::Tick{cut_off}), now);
     }
   }
 }

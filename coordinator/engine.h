@@ -23,12 +23,12 @@
 #include "engine/alarms.h"
 #include "engine/engine_loop.h"
 #include "os/logging.h"
+#include "protocol/global_commit.h"
 #include "protocol/held_by_lsn.h"
 #include "protocol/one_phase_commit.h"
 #include "protocol/ports.h"
 #include "protocol/record_log.h"
 #include "protocol/transport.h"
-#include "protocol/two_phase_commit.h"
 #include "recovery/action_table.h"
 #include "recovery/coordinator_replay.h"
 #include "recovery/operator_book.h"
@@ -138,7 +138,7 @@ class Engine {
   void measured_recovery(Duration took);
 
  private:
-  using Machine = std::variant<protocol::TwoPhaseCommit, protocol::OnePhaseCommit>;
+  using Machine = std::variant<protocol::GlobalCommit, protocol::OnePhaseCommit>;
   /// One of several tries of a request; all of them share its age and deadline.
   struct Attempt {
     SubmitRequest request;  // retries: how many are left
@@ -284,7 +284,7 @@ class Engine {
   void ask_again(const Gtid& gtid, Search& search, Now now);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
 
-  void step(Transaction& txn, protocol::TwoPhaseCommit::Event&& event, Now now);
+  void step(Transaction& txn, protocol::GlobalCommit::Event&& event, Now now);
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
   void carry_out(Transaction& txn, protocol::EffectsOf<TransactionOutcome>&& effects, Now now);
   void release(Held&& held, Now now);
@@ -299,7 +299,7 @@ class Engine {
   void end_calls(const Gtid& gtid, const std::string& error, Now now);
   /// Nothing unless a span is to be written. Else participants' spans hang below this one's.
   std::unique_ptr<TraceContext> join_trace(const Gtid& gtid, std::string& traceparent) const;
-  void end_recovered_span(const protocol::TwoPhaseCommit& machine, MonotonicTime since,
+  void end_recovered_span(const protocol::GlobalCommit& machine, MonotonicTime since,
                           Now now) const;
   void end_span(const TraceContext& above, const char* name, const TransactionOutcome& outcome,
                 Duration lasted, Now now) const;
@@ -317,9 +317,9 @@ class Engine {
     return alone() || (log_.forces_quickly() && live_.size() + open_.size() <= kFew);
   }
   void append(const protocol::Record& record);
-  void choose_protocol(protocol::TwoPhaseCommit::Setup& setup,
+  void choose_protocol(protocol::GlobalCommit::Setup& setup,
                        std::optional<CommitProtocol> asked) const;
-  void append_live(const protocol::TwoPhaseCommit& machine);
+  void append_live(const protocol::GlobalCommit& machine);
   void adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now);
   void alarm(const std::string& what, const Gtid& gtid,
              Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {});

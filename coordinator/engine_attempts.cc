@@ -11,7 +11,7 @@ using namespace protocol;
 
 void Engine::start_two_phase(Attempt&& attempt, std::vector<SubmitDone>&& clients, Now now) {
   auto& request = attempt.request;
-  TwoPhaseCommit::Setup setup;
+  GlobalCommit::Setup setup;
   setup.gtid = mint(Decider::kCoordinator);
   if (attempt.priority.gtid.is_nil()) attempt.priority = {now.wall.unix_ms, setup.gtid};
   setup.priority = attempt.priority;
@@ -30,8 +30,7 @@ void Engine::start_two_phase(Attempt&& attempt, std::vector<SubmitDone>&& client
   setup.resend = resend();
   choose_protocol(setup, request.protocol);
   const Gtid gtid = setup.gtid;
-  auto& txn =
-      live_.emplace(gtid, std::in_place_type<TwoPhaseCommit>, std::move(setup)).first->second;
+  auto& txn = live_.emplace(gtid, std::in_place_type<GlobalCommit>, std::move(setup)).first->second;
   if (attempt.number == 1) ++meters_.begun_of(label_of(txn));
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();
@@ -41,7 +40,7 @@ void Engine::start_two_phase(Attempt&& attempt, std::vector<SubmitDone>&& client
   txn.trace = std::move(trace);
   if (request.retries > 0) txn.again = std::make_unique<Attempt>(std::move(attempt));
   TROTH_FAILPOINT("coordinator.submit.accepted");
-  step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);
+  step(txn, GlobalCommit::Event(GlobalCommit::Start{}), now);
 }
 
 // Wound-wait across participants. Until every vote is in, the younger transaction gives way.
@@ -51,11 +50,11 @@ void Engine::start_two_phase(Attempt&& attempt, std::vector<SubmitDone>&& client
 void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
   const auto found = live_.find(wound.gtid);
   const auto* machine =
-      found == live_.end() ? nullptr : std::get_if<TwoPhaseCommit>(&found->second.machine);
+      found == live_.end() ? nullptr : std::get_if<GlobalCommit>(&found->second.machine);
   if (machine == nullptr) return on_unknown(from, Inquire{wound.gtid}, now);
   if (!machine->undecided()) {
     count("wounds_refused");
-    return step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
+    return step(found->second, GlobalCommit::Event(GlobalCommit::Inquired{from}), now);
   }
   count("wounded");
   found->second.gave_way_to = wound.waiter;
@@ -64,7 +63,7 @@ void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
                      fmt::format("gave way to the older transaction {}, which waited for {}",
                                  wound.waiter, wound.resource),
                      from, -1};
-  step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::Cancel{std::move(reason)}), now);
+  step(found->second, GlobalCommit::Event(GlobalCommit::Cancel{std::move(reason)}), now);
 }
 
 // True: the clients go over to the next attempt, which starts when this step is over (its ABORT

@@ -147,9 +147,9 @@ bool Engine::answered_by_key(const SubmitRequest& request, const std::string& di
     // majority has not said yet what became of it. Nobody would answer a client that waited now.
     SubmitReply reply;
     reply.outcome.gtid = flying->second.first;
-    const auto* machine = std::get_if<TwoPhaseCommit>(&txn.machine);
+    const auto* machine = std::get_if<GlobalCommit>(&txn.machine);
     reply.outcome.replayed =
-        machine != nullptr && machine->state() != TwoPhaseCommit::State::kPrecommitting;
+        machine != nullptr && machine->state() != GlobalCommit::State::kPrecommitting;
     reply.outcome.outcome = reply.outcome.replayed ? Outcome::kCommitted : Outcome::kInDoubt;
     if (!reply.outcome.replayed)
       reply.outcome.reason = {
@@ -205,7 +205,7 @@ void Engine::start_one_phase(SubmitRequest request, std::string digest,
   step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{}), now);
 }
 
-void Engine::choose_protocol(TwoPhaseCommit::Setup& setup,
+void Engine::choose_protocol(GlobalCommit::Setup& setup,
                              std::optional<CommitProtocol> asked) const {
   setup.protocol = asked.value_or(options_.protocol);
   // One-phase would leave several participants in doubt; and one participant (interactive) is no
@@ -213,7 +213,7 @@ void Engine::choose_protocol(TwoPhaseCommit::Setup& setup,
   if (setup.protocol == CommitProtocol::kOnePhase || setup.members.size() < 2)
     setup.protocol = CommitProtocol::kTwoPhase;
   if (setup.protocol == CommitProtocol::kThreePhase)
-    setup.quorum = TwoPhaseCommit::Quorum{
+    setup.quorum = GlobalCommit::Quorum{
         {options_.name, options_.log_id, options_.epoch, own_address_}, options_.suspicion};
 }
 
@@ -236,13 +236,13 @@ void Engine::cancel_undecided(Now now) {
       continue;
     }
     step(found->second,
-         TwoPhaseCommit::Event(TwoPhaseCommit::Cancel{
+         GlobalCommit::Event(GlobalCommit::Cancel{
              {AbortCode::kDraining, "the coordinator is shutting down", {}, -1}}),
          now);
     const auto still = live_.find(gtid);
     if (still == live_.end() || still->second.clients.empty() ||
-        std::get<TwoPhaseCommit>(still->second.machine).state() !=
-            TwoPhaseCommit::State::kPrecommitting)
+        std::get<GlobalCommit>(still->second.machine).state() !=
+            GlobalCommit::State::kPrecommitting)
       continue;
     TransactionOutcome outcome;  // the members may end it without this node
     outcome.gtid = gtid;

@@ -169,7 +169,7 @@ void Engine::commit(const Gtid& gtid, InteractivePort::SubmitDone done, Now now)
     remember(reply.outcome, now.monotonic);
     return done(std::move(reply));
   }
-  TwoPhaseCommit::Setup setup;
+  GlobalCommit::Setup setup;
   setup.gtid = gtid;
   setup.priority = open.priority;
   for (const auto& branch : open.branches) {
@@ -184,14 +184,13 @@ void Engine::commit(const Gtid& gtid, InteractivePort::SubmitDone done, Now now)
   setup.submitted = now.wall;
   setup.resend = resend();
   choose_protocol(setup, open.request.protocol);
-  auto& txn =
-      live_.emplace(gtid, std::in_place_type<TwoPhaseCommit>, std::move(setup)).first->second;
+  auto& txn = live_.emplace(gtid, std::in_place_type<GlobalCommit>, std::move(setup)).first->second;
   ++meters_.begun_of(label_of(txn));
   txn.since = open.since;
   txn.clients.push_back(std::move(done));
   txn.age = open.priority;
   txn.trace = std::move(open.trace);
-  step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Start{}), now);
+  step(txn, GlobalCommit::Event(GlobalCommit::Start{}), now);
 }
 
 void Engine::rollback(const Gtid& gtid, InteractivePort::SubmitDone done, Now now) {

@@ -42,8 +42,8 @@ bool Engine::is_connected(const NodeName& peer) const {
 std::vector<Gtid> Engine::owed_by(const NodeName& participant) const {
   std::vector<Gtid> out;
   for (const auto& [gtid, txn] : live_) {
-    const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
-    if (two == nullptr || two->state() != TwoPhaseCommit::State::kCommitting) continue;
+    const auto* two = std::get_if<GlobalCommit>(&txn.machine);
+    if (two == nullptr || two->state() != GlobalCommit::State::kCommitting) continue;
     const auto& owes = two->unacked();
     if (std::find(owes.begin(), owes.end(), participant) != owes.end()) out.push_back(gtid);
   }
@@ -142,10 +142,9 @@ void Engine::declare_lost(const LostRequest& request, LostDone done, Now now) {
 
 void Engine::give_up(const Gtid& gtid, const NodeName& participant, Now now) {
   const auto found = live_.find(gtid);
-  if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
-    return;
+  if (found == live_.end() || !std::holds_alternative<GlobalCommit>(found->second.machine)) return;
   note(found->second, {Event::Kind::kLost, {}, this->participant(participant), {}, {}}, now);
-  step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::GivenUp{participant}), now);
+  step(found->second, GlobalCommit::Event(GlobalCommit::GivenUp{participant}), now);
 }
 
 // The COMMIT record found in the log still names it, and END was lost or is not due yet.

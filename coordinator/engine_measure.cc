@@ -29,7 +29,7 @@ void Engine::measure_decided(Transaction& txn, Now now) {
 }
 
 Meters::Protocol Engine::label_of(const Transaction& txn) {
-  const auto* machine = std::get_if<TwoPhaseCommit>(&txn.machine);
+  const auto* machine = std::get_if<GlobalCommit>(&txn.machine);
   if (machine == nullptr) return Meters::Protocol::kOnePhase;
   return machine->setup().protocol == CommitProtocol::kThreePhase ? Meters::Protocol::kThreePhase
                                                                   : Meters::Protocol::kTwoPhase;
@@ -41,7 +41,7 @@ void Engine::measure_answer(const Transaction& txn, const TransactionOutcome& ou
   meters_.observe_end(label_of(txn), outcome.outcome == Outcome::kCommitted,
                       now.monotonic - txn.since);
   // Nobody wrote, so there is no record that would have ended the phase.
-  const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
+  const auto* two = std::get_if<GlobalCommit>(&txn.machine);
   if (two != nullptr && !two->recovered_from_log() && outcome.outcome == Outcome::kCommitted &&
       txn.decided == MonotonicTime{})
     meters_.observe(Meters::Phase::kPrepare, now.monotonic - txn.since);

@@ -30,11 +30,11 @@ void Engine::on_restarted(const NodeName& peer, Now now) {
   abort_open_at(peer, epoch, now);
   std::vector<Gtid> gtids;
   for (const auto& [gtid, txn] : live_)
-    if (std::holds_alternative<TwoPhaseCommit>(txn.machine)) gtids.push_back(gtid);
+    if (std::holds_alternative<GlobalCommit>(txn.machine)) gtids.push_back(gtid);
   for (const auto& gtid : gtids) {
     const auto found = live_.find(gtid);
     if (found == live_.end()) continue;
-    step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::MemberRestarted{peer, epoch}), now);
+    step(found->second, GlobalCommit::Event(GlobalCommit::MemberRestarted{peer, epoch}), now);
   }
 }
 
@@ -55,7 +55,7 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
   // It is there (again): whatever waits for it is sent at once instead of after its back-off.
   std::vector<Gtid> waiting;
   for (const auto& [gtid, txn] : live_) {
-    if (const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine)) {
+    if (const auto* two = std::get_if<GlobalCommit>(&txn.machine)) {
       const auto names = two->waiting_for();
       if (std::find(names.begin(), names.end(), hello.name) != names.end()) waiting.push_back(gtid);
     } else if (std::get<OnePhaseCommit>(txn.machine).setup().participant == hello.name) {
@@ -119,7 +119,7 @@ void Engine::handle(const NodeName& from, const NodeName* known, Message&& messa
     confirmed_after_all(from, gtid_of(message), now);
   }
   const auto found = live_.find(gtid_of(message));
-  if (found == live_.end() || !std::holds_alternative<TwoPhaseCommit>(found->second.machine))
+  if (found == live_.end() || !std::holds_alternative<GlobalCommit>(found->second.machine))
     return on_unknown(from, message, now);
   Transaction& txn = found->second;
   if (auto* vote = std::get_if<VoteMessage>(&message)) {
@@ -127,24 +127,23 @@ void Engine::handle(const NodeName& from, const NodeName* known, Message&& messa
     if (!calls_.empty())
       end_call(vote->gtid, from, "prepare",
                vote->vote == Vote::kAbort ? std::string(to_string(vote->reason.code)) : "", now);
-    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::VoteArrived{from, std::move(*vote)}), now);
+    step(txn, GlobalCommit::Event(GlobalCommit::VoteArrived{from, std::move(*vote)}), now);
   } else if (std::holds_alternative<Released>(message)) {
     note(txn, {Event::Kind::kReleased, {}, known, {}, {}}, now);
     step(txn,
-         TwoPhaseCommit::Event(
-             TwoPhaseCommit::ReleasedArrived{from, peers_.position_of(from).epoch}),
+         GlobalCommit::Event(GlobalCommit::ReleasedArrived{from, peers_.position_of(from).epoch}),
          now);
   } else if (std::holds_alternative<Ack>(message)) {
     note(txn, {Event::Kind::kAck, {}, known, {}, {}}, now);
     if (!calls_.empty()) end_call(gtid_of(message), from, "commit", "", now);
-    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::AckArrived{from}), now);
+    step(txn, GlobalCommit::Event(GlobalCommit::AckArrived{from}), now);
   } else if (std::holds_alternative<Inquire>(message)) {
-    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::Inquired{from}), now);
+    step(txn, GlobalCommit::Event(GlobalCommit::Inquired{from}), now);
   } else if (auto ballot = ballot_message_of(message)) {
-    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::BallotArrived{from, std::move(*ballot)}), now);
+    step(txn, GlobalCommit::Event(GlobalCommit::BallotArrived{from, std::move(*ballot)}), now);
   } else if (const auto* decide = std::get_if<Decide>(&message)) {
     note(txn, {Event::Kind::kSays, to_string(decide->decision), known, {}, {}}, now);
-    step(txn, TwoPhaseCommit::Event(TwoPhaseCommit::DecideArrived{from, *decide}), now);
+    step(txn, GlobalCommit::Event(GlobalCommit::DecideArrived{from, *decide}), now);
   } else {
     count("misdirected");
   }
@@ -347,9 +346,9 @@ void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDo
         fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));
   if (const auto known = recent_.find(gtid); known) return done(outcome_of(gtid, *known));
   if (const auto live = live_.find(gtid); live != live_.end()) {
-    const auto* two = std::get_if<TwoPhaseCommit>(&live->second.machine);
+    const auto* two = std::get_if<GlobalCommit>(&live->second.machine);
     outcome.outcome = Outcome::kPending;
-    if (two != nullptr && two->state() == TwoPhaseCommit::State::kCommitting &&
+    if (two != nullptr && two->state() == GlobalCommit::State::kCommitting &&
         two->setup().answer_at == AnswerAt::kDecided)
       outcome.outcome = Outcome::kCommitted;
     if (outcome.outcome == Outcome::kPending && wait) {

@@ -83,8 +83,8 @@ Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, No
 void Engine::poke(const Gtid& gtid, Now now) {
   const auto found = live_.find(gtid);
   if (found == live_.end()) return;
-  if (std::holds_alternative<TwoPhaseCommit>(found->second.machine)) {
-    step(found->second, TwoPhaseCommit::Event(TwoPhaseCommit::RetryNow{}), now);
+  if (std::holds_alternative<GlobalCommit>(found->second.machine)) {
+    step(found->second, GlobalCommit::Event(GlobalCommit::RetryNow{}), now);
   } else {
     step(found->second, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{}), now);
   }

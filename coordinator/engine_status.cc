@@ -28,7 +28,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     if (age < options_.key_retention) keys_[key] = std::move(record);
   }
   for (const auto& [gtid, record] : tables.unended) {
-    auto machine = TwoPhaseCommit::recovered(record, options_.resend, now.monotonic);
+    auto machine = GlobalCommit::recovered(record, options_.resend, now.monotonic);
     const auto wake = machine.next_wake();
     auto& txn = live_.emplace(gtid, Transaction(std::move(machine))).first->second;
     schedule(txn, gtid, wake);
@@ -50,8 +50,8 @@ void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now
                              record.gtid),
                  record.gtid, Alarms::Until::kEnded);
   }
-  auto machine = TwoPhaseCommit::recovered(record, undecided.position, options_.name,
-                                           options_.resend, options_.suspicion, now.monotonic);
+  auto machine = GlobalCommit::recovered(record, undecided.position, options_.name, options_.resend,
+                                         options_.suspicion, now.monotonic);
   const auto wake = machine.next_wake();
   auto& txn = live_.emplace(record.gtid, Transaction(std::move(machine))).first->second;
   schedule(txn, record.gtid, wake);
@@ -68,14 +68,14 @@ void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now
 }
 
 // What a log must hold of a live transaction.
-void Engine::append_live(const TwoPhaseCommit& machine) {
-  if (machine.state() == TwoPhaseCommit::State::kPrecommitting) {
+void Engine::append_live(const GlobalCommit& machine) {
+  if (machine.state() == GlobalCommit::State::kPrecommitting) {
     append(machine.precommitted_record());
     for (const auto& record : machine.quorum()->records()) append(record);
     return;
   }
-  if (machine.state() != TwoPhaseCommit::State::kCommitting &&
-      machine.state() != TwoPhaseCommit::State::kDeciding)
+  if (machine.state() != GlobalCommit::State::kCommitting &&
+      machine.state() != GlobalCommit::State::kDeciding)
     return;
   const auto& setup = machine.setup();
   CommitRecord record;
@@ -111,7 +111,7 @@ void Engine::checkpoint_if_due(Now now) {
   if (adopted_.lineage > 0) append(adopted_);
   for (const auto& peer : peers_.records()) append(peer);
   for (const auto& [gtid, txn] : live_)
-    if (const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine)) append_live(*two);
+    if (const auto* two = std::get_if<GlobalCommit>(&txn.machine)) append_live(*two);
   for (const auto& [gtid, undecided] : before_adoption_) append(undecided.record);
   for (auto key = keys_.begin(); key != keys_.end();) {
     const auto age = std::chrono::milliseconds(now.wall.unix_ms - key->second.decided.unix_ms);
@@ -151,12 +151,12 @@ NodeStatus Engine::status(Now now) const {
     status.links.push_back(std::move(shown));
   }
   for (const auto& [gtid, txn] : live_) {
-    const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine);
+    const auto* two = std::get_if<GlobalCommit>(&txn.machine);
     const bool undelivered =
         two == nullptr
             ? std::get<OnePhaseCommit>(txn.machine).state() == OnePhaseCommit::State::kUncertain
-            : two->state() == TwoPhaseCommit::State::kCommitting ||
-                  two->state() == TwoPhaseCommit::State::kPrecommitting;
+            : two->state() == GlobalCommit::State::kCommitting ||
+                  two->state() == GlobalCommit::State::kPrecommitting;
     if (!undelivered) continue;
     ++status.in_doubt;
     status.oldest_in_doubt_ms = std::max<std::int64_t>(
@@ -182,13 +182,13 @@ NodeStatus Engine::status(Now now) const {
 TransactionSummary Engine::summary_of(const Transaction& txn, Now now) const {
   TransactionSummary summary;
   std::optional<MonotonicTime> wake;
-  if (const auto* two = std::get_if<TwoPhaseCommit>(&txn.machine)) {
+  if (const auto* two = std::get_if<GlobalCommit>(&txn.machine)) {
     summary.gtid = two->gtid();
     summary.state = std::string(to_string(two->state()));
     summary.protocol = std::string(to_string(two->setup().protocol));
     const auto state = two->state();
-    if (state == TwoPhaseCommit::State::kCommitting) summary.decision = "commit";
-    if (state == TwoPhaseCommit::State::kAborting) summary.decision = "abort";
+    if (state == GlobalCommit::State::kCommitting) summary.decision = "commit";
+    if (state == GlobalCommit::State::kAborting) summary.decision = "abort";
     summary.waiting_for = two->waiting_for();
     summary.attempts = static_cast<std::int32_t>(two->attempts());
     wake = two->next_wake();
@@ -447,7 +447,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
   std::string waits;
   for (const auto& name : detail.summary.waiting_for)
     waits += (waits.empty() ? "" : ", ") + name.text();
-  if (const auto* two = std::get_if<TwoPhaseCommit>(&txn->machine)) {
+  if (const auto* two = std::get_if<GlobalCommit>(&txn->machine)) {
     for (const auto& member : two->setup().members) {
       BranchDetail branch;
       branch.participant = member.name;
@@ -459,7 +459,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
       }
       const auto& owed = two->unacked();
       const bool owes = std::find(owed.begin(), owed.end(), member.name) != owed.end();
-      branch.state = two->state() == TwoPhaseCommit::State::kCommitting
+      branch.state = two->state() == GlobalCommit::State::kCommitting
                          ? (owes ? "not acknowledged" : "acknowledged")
                          : detail.summary.state;
       if (const auto link = links_.find(member.name);
@@ -481,7 +481,7 @@ Result<TransactionDetail> Engine::show(const std::string& id, Now now) const {
           waits.empty() ? "none" : waits);
       return detail;
     }
-    detail.explanation = two->state() == TwoPhaseCommit::State::kCommitting
+    detail.explanation = two->state() == GlobalCommit::State::kCommitting
                              ? fmt::format(
                                    "COMMIT is durable and will not change; {} must still confirm "
                                    "and is asked again and again.",

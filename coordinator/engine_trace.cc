@@ -89,7 +89,7 @@ void Engine::end_calls(const Gtid& gtid, const std::string& error, Now now) {
 }
 
 // Its own span ended with the answer, or was lost with the process: this one is below it.
-void Engine::end_recovered_span(const TwoPhaseCommit& machine, MonotonicTime since, Now now) const {
+void Engine::end_recovered_span(const GlobalCommit& machine, MonotonicTime since, Now now) const {
   if (options_.spans == nullptr || !machine.recovered_from_log()) return;
   const auto& setup = machine.setup();
   const auto above = TraceContext::parse(setup.traceparent);

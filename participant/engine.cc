@@ -264,7 +264,7 @@ void Engine::on_durable(Lsn durable, Now now) {
     if (found == branches_.end()) continue;
     Entry& entry = found->second;
     if (is_ballot_record(*record)) {
-      step_quorum(entry, ThreePhaseCommit::RecordDurable{}, now);
+      step_quorum(entry, QuorumBallot::RecordDurable{}, now);
     } else {
       step(entry, Branch::RecordDurable{}, now);
       join_quorum(entry, std::nullopt, now);
@@ -370,7 +370,7 @@ void Engine::tick(Now now) {
     const auto wake = entry.branch.next_wake();
     if (wake && *wake <= now.monotonic) step(entry, Branch::Tick{}, now);
     if (entry.quorum && entry.quorum->next_wake() && *entry.quorum->next_wake() <= now.monotonic)
-      step_quorum(entry, ThreePhaseCommit::Tick{}, now);
+      step_quorum(entry, QuorumBallot::Tick{}, now);
     schedule(entry);
   }
   if (durable_at_ && *durable_at_ <= now.monotonic) {

@@ -31,8 +31,8 @@
 #include "protocol/branch.h"
 #include "protocol/held_by_lsn.h"
 #include "protocol/ports.h"
+#include "protocol/quorum_ballot.h"
 #include "protocol/record_log.h"
-#include "protocol/three_phase_commit.h"
 #include "protocol/transport.h"
 #include "recovery/operator_book.h"
 #include "recovery/participant_replay.h"
@@ -127,13 +127,13 @@ class Engine {
     Entry(const protocol::BranchSettings& settings, const Gtid& gtid, protocol::Branch::Kind kind)
         : branch(settings, gtid, kind) {}
     protocol::Branch branch;
-    Boxed<protocol::ThreePhaseCommit> quorum;  // from PREPARED on, of a three-phase one
-    bool before_adoption = false;  // takes part in no ballot: see recovery::PreparedEntry
-    Lsn promise_lsn;               // its last forced record, and what its execution may have read
-    Lsn committed;                 // of its COMMITTED or ONE_PHASE record
-    Priority priority;             // of the request, for lock queues
-    bool executing = false;        // a job for it is with the worker
-    bool live = false;             // counted in live_
+    Boxed<protocol::QuorumBallot> quorum;  // from PREPARED on, of a three-phase one
+    bool before_adoption = false;          // takes part in no ballot: see recovery::PreparedEntry
+    Lsn promise_lsn;         // its last forced record, and what its execution may have read
+    Lsn committed;           // of its COMMITTED or ONE_PHASE record
+    Priority priority;       // of the request, for lock queues
+    bool executing = false;  // a job for it is with the worker
+    bool live = false;       // counted in live_
     std::optional<MonotonicTime> lock_deadline;
     std::string waits_for;                  // for people, while it waits for locks
     std::vector<Gtid> holders;              // whom it waits for, oldest gtid first
@@ -206,7 +206,7 @@ class Engine {
   void amnesia(const NodeName& from, const Gtid& gtid, std::string_view told);
   bool genuine(const Entry& entry, const NodeName& from);
   void join_quorum(Entry& entry, std::optional<protocol::QuorumPosition> position, Now now);
-  void step_quorum(Entry& entry, const protocol::ThreePhaseCommit::Event& event, Now now);
+  void step_quorum(Entry& entry, const protocol::QuorumBallot::Event& event, Now now);
   void tell_quorum(Entry& entry, Now now);
   void find_members(const Entry& entry, const std::vector<protocol::Outgoing>& messages);
   std::string why_blocked(const Entry& entry, Now now) const;

@@ -39,7 +39,7 @@ bool Engine::on_member_message(const NodeName& from, const Message& message, Now
   if (!ballot) return false;
   if (found != branches_.end() && found->second.quorum) {
     if (genuine(found->second, from))
-      step_quorum(found->second, ThreePhaseCommit::Arrived{from, std::move(*ballot)}, now);
+      step_quorum(found->second, QuorumBallot::Arrived{from, std::move(*ballot)}, now);
   } else if (const auto* elect = std::get_if<Elect>(&message)) {
     on_asked(from, elect->gtid, elect->named_epoch, true, now);
   } else if (const auto* decide = std::get_if<PreDecide>(&message)) {
@@ -122,7 +122,7 @@ void Engine::join_quorum(Entry& entry, std::optional<QuorumPosition> position, N
   if (branch.protocol() != CommitProtocol::kThreePhase || entry.quorum || entry.before_adoption ||
       branch.state() != Branch::State::kPrepared || operators_.find(branch.gtid()) != nullptr)
     return;
-  ThreePhaseCommit::Setup setup;
+  QuorumBallot::Setup setup;
   setup.gtid = branch.gtid();
   setup.self = options_.name;
   setup.members.push_back(branch.coordinator_member());
@@ -136,19 +136,19 @@ void Engine::join_quorum(Entry& entry, std::optional<QuorumPosition> position, N
   setup.suspicion = options_.suspicion;
   setup.suspicion.jitter ^= options_.log_id.bytes[0] ^ (std::uint64_t{options_.epoch.value} << 16);
   if (position) {
-    entry.quorum = ThreePhaseCommit::recovered(std::move(setup), *position, now.monotonic);
+    entry.quorum = QuorumBallot::recovered(std::move(setup), *position, now.monotonic);
   } else {
     entry.quorum.emplace(std::move(setup), now.monotonic);
   }
   schedule(entry);
 }
 
-void Engine::step_quorum(Entry& entry, const ThreePhaseCommit::Event& event, Now now) {
+void Engine::step_quorum(Entry& entry, const QuorumBallot::Event& event, Now now) {
   if (!entry.quorum) return;
   const Gtid gtid = entry.branch.gtid();
   const auto before = entry.quorum->role();
   auto effects = entry.quorum->step(event, now.monotonic);
-  if (before != entry.quorum->role() && entry.quorum->role() == ThreePhaseCommit::Role::kElecting) {
+  if (before != entry.quorum->role() && entry.quorum->role() == QuorumBallot::Role::kElecting) {
     count("ballots_led");
     logger_.warn("its coordinator is silent, this node asks the members",
                  {{"txn", gtid},
@@ -187,9 +187,9 @@ void Engine::tell_quorum(Entry& entry, Now now) {
   if (entry.quorum->decided()) return;
   const auto state = entry.branch.state();
   if (state == Branch::State::kCommitting || state == Branch::State::kCommitted)
-    entry.quorum->step(ThreePhaseCommit::Decided{Decision::kCommit}, now.monotonic);
+    entry.quorum->step(QuorumBallot::Decided{Decision::kCommit}, now.monotonic);
   if (state == Branch::State::kAborted)
-    entry.quorum->step(ThreePhaseCommit::Decided{Decision::kAbort}, now.monotonic);
+    entry.quorum->step(QuorumBallot::Decided{Decision::kAbort}, now.monotonic);
   if (entry.quorum->decided()) schedule(entry);
 }
 
@@ -224,7 +224,7 @@ std::string Engine::why_blocked(const Entry& entry, Now now) const {
     const auto& quorum = *entry.quorum;
     const auto members = quorum.setup().members.size();
     const auto silent = quorum.silent();
-    if (quorum.role() == ThreePhaseCommit::Role::kFollowing)
+    if (quorum.role() == QuorumBallot::Role::kFollowing)
       return fmt::format(
           "This node voted yes; {} leads it{}. If that falls silent, the members "
           "decide by majority ({} of {}).{}",

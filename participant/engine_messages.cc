@@ -50,9 +50,9 @@ void Engine::retry_in_doubt(const NodeName& peer, Now now) {
     } else if (branch.asked()) {
       step(entry, Branch::MemberReachable{}, now);
     }
-    if (entry.quorum && (entry.quorum->role() == ThreePhaseCommit::Role::kElecting ||
-                         entry.quorum->role() == ThreePhaseCommit::Role::kAttempting))
-      step_quorum(entry, ThreePhaseCommit::Suspect{}, now);  // repeats its question
+    if (entry.quorum && (entry.quorum->role() == QuorumBallot::Role::kElecting ||
+                         entry.quorum->role() == QuorumBallot::Role::kAttempting))
+      step_quorum(entry, QuorumBallot::Suspect{}, now);  // repeats its question
   }
   if (!operators_.heuristics().empty()) truth_at_ = now.monotonic;
 }
@@ -124,7 +124,7 @@ void Engine::on_inquiry_reply(const NodeName& from, const InquiryReply& reply, N
   const bool before = entry.branch.continuity_not_proven();
   step(entry, Branch::InquiryAnswered{reply.answer}, now);
   if (entry.quorum && reply.answer == InquiryReply::Answer::kUndecided)
-    step_quorum(entry, ThreePhaseCommit::Heard{}, now);
+    step_quorum(entry, QuorumBallot::Heard{}, now);
   if (!before && entry.branch.continuity_not_proven() && !entry.quorum)
     alarm(fmt::format("{} is prepared here and its coordinator {} cannot prove what it decided: "
                       "an operator must decide",

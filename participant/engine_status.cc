@@ -248,7 +248,7 @@ Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, No
     if (only != nullptr && &entry != only) continue;
     if (!entry.branch.in_doubt()) continue;
     step(entry, Branch::RetryNow{}, now);
-    if (entry.quorum) step_quorum(entry, ThreePhaseCommit::Suspect{}, now);
+    if (entry.quorum) step_quorum(entry, QuorumBallot::Suspect{}, now);
     ++poked;
   }
   if (!operators_.heuristics().empty()) ask_for_truth(now);

@@ -1,7 +1,7 @@
 #pragma once
 // The participant's half: one object per gtid this node has to do with (protocol.md 4 and 6). In
 // three-phase commit it is the same, except that it never votes READ_ONLY (who has no record cannot
-// be a member of a quorum), and that a ThreePhaseCommit beside it may bring the decision. Pure:
+// be a member of a quorum), and that a QuorumBallot beside it may bring the decision. Pure:
 // step(event, now) -> effects, where one effect may be a job for the resource manager.
 //
 //   PREPARE / one-phase / local request            ABORT or inquiry for a gtid never seen

@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
-#include "protocol/three_phase_commit.h"
 #include "recovery/operator_book.h"
 #include "wal/format.h"
 

@@ -5,8 +5,8 @@
 #include <map>
 #include <vector>
 
+#include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
-#include "protocol/three_phase_commit.h"
 #include "recovery/operator_book.h"
 #include "wal/format.h"
 

@@ -58,9 +58,9 @@ MUTATIONS = [
         ("coordinator/engine.cc", "held.answer = std::move(effects.answer);",
          "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),
     ("outcome-before-durable", "who asks for an outcome hears COMMITTED after the commit point", "", [
-        ("coordinator/engine_messages.cc", "two->state() == TwoPhaseCommit::State::kCommitting &&",
-         "two->state() >= TwoPhaseCommit::State::kDeciding &&\n"
-         "        two->state() <= TwoPhaseCommit::State::kCommitting &&")]),
+        ("coordinator/engine_messages.cc", "two->state() == GlobalCommit::State::kCommitting &&",
+         "two->state() >= GlobalCommit::State::kDeciding &&\n"
+         "        two->state() <= GlobalCommit::State::kCommitting &&")]),
     ("unilateral-abort", "who is prepared never decides alone", "", [
         ("protocol/branch.cc",
          "    case State::kPrepared:\n    case State::kReadOnly:\n      return inquire(out, now);",
@@ -81,9 +81,9 @@ MUTATIONS = [
         ("recovery/peer_table.cc", "} else if (header.receiver_epoch != own_.epoch) {",
          "} else if (header.receiver_epoch.value > own_.epoch.value + 1'000'000) {")]),
     ("readers-not-confirmed", "a reader that restarts before every branch has executed has lost its locks", "--contended", [
-        ("protocol/two_phase_commit.cc", "if (!unacked_.empty() && locks_need_confirmation()) {",
+        ("protocol/global_commit.cc", "if (!unacked_.empty() && locks_need_confirmation()) {",
          "if (!unacked_.empty() && locks_need_confirmation() && setup_.members.empty()) {"),
-        ("protocol/two_phase_commit.cc", "if (!contains(readers, event.member)) return;",
+        ("protocol/global_commit.cc", "if (!contains(readers, event.member)) return;",
          "if (!contains(readers, event.member) || event.epoch.value > 0) return;")]),
     ("read-locks-not-recorded", "what a prepared branch has only read is locked again after a restart", "--contended", [
         ("participant/locks/lock_holders.cc",
@@ -102,7 +102,7 @@ MUTATIONS = [
         ("participant/engine_messages.cc", "step(entry, Branch::OnePhaseInquired{from}, now);\n}",
          "step(entry, Branch::OnePhaseInquired{from}, now);\n  erase(branches_.find(message.gtid));\n}")]),
     ("key-not-logged", "an idempotency key outlives its coordinator", "", [
-        ("protocol/two_phase_commit.cc",
+        ("protocol/global_commit.cc",
          "record.ack_at = setup_.answer_at;\n  record.idempotency_key = setup_.idempotency_key;",
          "record.ack_at = setup_.answer_at;")]),
     ("key-expires-by-clock-jump", "a jump of the wall clock expires no key", "", [

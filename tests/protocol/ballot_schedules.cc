@@ -54,8 +54,8 @@ int main(int argc, char** argv) {
     if (option == "--protocol") protocol = argv[i + 1];
   }
   const bool textbook = protocol == "textbook";
-  const auto t = textbook ? run<TextbookThreePhase>(steps, seed)
-                          : run<protocol::ThreePhaseCommit>(steps, seed);
+  const auto t =
+      textbook ? run<TextbookThreePhase>(steps, seed) : run<protocol::QuorumBallot>(steps, seed);
   fmt::print(
       "BALLOTS protocol={} schedules={} steps={} crashes={} committed={} aborted={} "
       "terminated={} disagreements={} stuck={}\n",

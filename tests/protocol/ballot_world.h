@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "protocol/three_phase_commit.h"
+#include "protocol/quorum_ballot.h"
 #include "tests/support/random.h"
 
 namespace troth::tests {

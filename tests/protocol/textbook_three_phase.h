@@ -6,13 +6,13 @@
 
 #include <set>
 
-#include "protocol/three_phase_commit.h"
+#include "protocol/quorum_ballot.h"
 
 namespace troth::tests {
 
 class TextbookThreePhase {
  public:
-  using Real = protocol::ThreePhaseCommit;
+  using Real = protocol::QuorumBallot;
   using Setup = Real::Setup;
   using Lead = Real::Lead;
   using Arrived = Real::Arrived;

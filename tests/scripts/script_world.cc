@@ -66,7 +66,7 @@ std::string World::begin(const std::vector<std::string>& words) {
   *this = World{};
   nodes_["c"];
   gtid_ = Gtid({7}, {1}, 1, Decider::kCoordinator);
-  TwoPhaseCommit::Setup setup;
+  GlobalCommit::Setup setup;
   setup.gtid = gtid_;
   setup.deadline = now_ + kDeadline;
   for (std::size_t i = 1; i < words.size(); ++i) {
@@ -79,7 +79,7 @@ std::string World::begin(const std::vector<std::string>& words) {
     setup.members.push_back({name(words[i]), {}, {1}, ""});
   }
   coordinator_.emplace(std::move(setup));
-  step_coordinator(TwoPhaseCommit::Start{});
+  step_coordinator(GlobalCommit::Start{});
   return said_;
 }
 
@@ -122,8 +122,8 @@ void World::release(const std::string& node_name) {
   node.held.clear();
 }
 
-void World::step_coordinator(const TwoPhaseCommit::Event& event) {
-  auto effects = coordinator_->step(TwoPhaseCommit::Event(event), now_);
+void World::step_coordinator(const GlobalCommit::Event& event) {
+  auto effects = coordinator_->step(GlobalCommit::Event(event), now_);
   for (const auto& [to, prepare] : effects.prepares)
     effects.now.emplace_back(to, prepare.message());
   carry_out("c", std::move(effects));
@@ -188,7 +188,7 @@ void World::arrive(const Wire& wire) {
 }
 
 void World::at_coordinator(const Wire& wire) {
-  const bool live = coordinator_ && coordinator_->state() != TwoPhaseCommit::State::kEnded;
+  const bool live = coordinator_ && coordinator_->state() != GlobalCommit::State::kEnded;
   if (!live && (std::holds_alternative<Inquire>(wire.message) ||
                 std::holds_alternative<VoteMessage>(wire.message))) {
     // What the engine answers for a gtid it holds no record of: presumed abort.
@@ -203,14 +203,14 @@ void World::at_coordinator(const Wire& wire) {
   }
   if (!coordinator_) return;
   if (const auto* vote = std::get_if<VoteMessage>(&wire.message)) {
-    step_coordinator(TwoPhaseCommit::VoteArrived{name(wire.from), *vote});
+    step_coordinator(GlobalCommit::VoteArrived{name(wire.from), *vote});
   } else if (std::holds_alternative<Released>(wire.message)) {
     step_coordinator(
-        TwoPhaseCommit::ReleasedArrived{name(wire.from), settings(wire.from).position.epoch});
+        GlobalCommit::ReleasedArrived{name(wire.from), settings(wire.from).position.epoch});
   } else if (std::holds_alternative<Ack>(wire.message)) {
-    step_coordinator(TwoPhaseCommit::AckArrived{name(wire.from)});
+    step_coordinator(GlobalCommit::AckArrived{name(wire.from)});
   } else if (std::holds_alternative<Inquire>(wire.message)) {
-    step_coordinator(TwoPhaseCommit::Inquired{name(wire.from)});
+    step_coordinator(GlobalCommit::Inquired{name(wire.from)});
   }
 }
 
@@ -243,7 +243,7 @@ std::string World::durable(const std::string& node_name) {
   // As the engine: the record is durable, so what waited for it leaves, and the machine is told.
   release(node_name);
   if (node_name == "c") {
-    if (coordinator_) step_coordinator(TwoPhaseCommit::RecordDurable{});
+    if (coordinator_) step_coordinator(GlobalCommit::RecordDurable{});
   } else if (branches_.count(node_name) != 0) {
     step_branch(node_name, Branch::RecordDurable{});
   }
@@ -254,7 +254,7 @@ std::string World::tick(const std::vector<std::string>& words) {
   now_ = now_ + std::chrono::milliseconds(std::stol(words.at(2)));
   const auto& node = words.at(1);
   if (node == "c") {
-    if (coordinator_) step_coordinator(TwoPhaseCommit::Tick{});
+    if (coordinator_) step_coordinator(GlobalCommit::Tick{});
   } else if (branches_.count(node) != 0) {
     step_branch(node, Branch::Tick{});
   }
@@ -292,7 +292,7 @@ std::string World::restart(const std::string& node_name) {
     if (std::holds_alternative<EndRecord>(record)) ended = true;
   }
   if (node_name == "c") {
-    if (commit && !ended) coordinator_ = TwoPhaseCommit::recovered(*commit, {}, now_);
+    if (commit && !ended) coordinator_ = GlobalCommit::recovered(*commit, {}, now_);
     return commit && !ended ? "c is up: COMMIT without END, goes on committing\n"
                             : "c is up: nothing to finish\n";
   }

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "protocol/branch.h"
-#include "protocol/two_phase_commit.h"
+#include "protocol/global_commit.h"
 
 namespace troth::scripts {
 
@@ -48,13 +48,13 @@ class World {
   void at_participant(const Wire& wire);
   template <class Effects>
   void carry_out(const std::string& node, Effects effects);
-  void step_coordinator(const protocol::TwoPhaseCommit::Event& event);
+  void step_coordinator(const protocol::GlobalCommit::Event& event);
   void step_branch(const std::string& name, const protocol::Branch::Event& event);
   void release(const std::string& node);
   protocol::BranchSettings settings(const std::string& name) const;
   void say(std::string line) { said_ += std::move(line) + "\n"; }
 
-  std::optional<protocol::TwoPhaseCommit> coordinator_;
+  std::optional<protocol::GlobalCommit> coordinator_;
   std::map<std::string, protocol::Branch> branches_;
   std::map<std::string, Node> nodes_;
   std::vector<Wire> wires_;

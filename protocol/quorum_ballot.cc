@@ -1,4 +1,4 @@
-#include "protocol/three_phase_commit.h"
+#include "protocol/quorum_ballot.h"
 
 #include <algorithm>
 
@@ -16,15 +16,15 @@ Decision decision_of(MemberState state) {
 }
 }  // namespace
 
-std::string_view to_string(ThreePhaseCommit::Role role) {
+std::string_view to_string(QuorumBallot::Role role) {
   switch (role) {
-    case ThreePhaseCommit::Role::kFollowing:
+    case QuorumBallot::Role::kFollowing:
       return "following";
-    case ThreePhaseCommit::Role::kElecting:
+    case QuorumBallot::Role::kElecting:
       return "electing";
-    case ThreePhaseCommit::Role::kAttempting:
+    case QuorumBallot::Role::kAttempting:
       return "attempting";
-    case ThreePhaseCommit::Role::kDecided:
+    case QuorumBallot::Role::kDecided:
       return "decided";
   }
   return "?";
@@ -41,21 +41,20 @@ void QuorumPosition::promise(const Ballot& ballot) {
   last_elected = std::max(last_elected, ballot);
 }
 
-ThreePhaseCommit::ThreePhaseCommit(Setup setup, MonotonicTime now) : setup_(std::move(setup)) {
+QuorumBallot::QuorumBallot(Setup setup, MonotonicTime now) : setup_(std::move(setup)) {
   TROTH_ASSERT(is_member(setup_.self), "gtid {}: {} is no member", setup_.gtid, setup_.self);
   follow(now);
 }
 
-ThreePhaseCommit ThreePhaseCommit::recovered(Setup setup, QuorumPosition position,
-                                             MonotonicTime now) {
-  ThreePhaseCommit machine(std::move(setup), now);
+QuorumBallot QuorumBallot::recovered(Setup setup, QuorumPosition position, MonotonicTime now) {
+  QuorumBallot machine(std::move(setup), now);
   machine.position_ = std::move(position);
   machine.highest_round_ = std::max(machine.highest_round_, machine.position_.last_elected.round);
   machine.assert_invariants();
   return machine;
 }
 
-BallotEffects ThreePhaseCommit::step(const Event& event, MonotonicTime now) {
+BallotEffects QuorumBallot::step(const Event& event, MonotonicTime now) {
   BallotEffects out;
   std::visit(Overloaded{
                  [&](const Lead& e) { on_lead(e, out, now); },
@@ -79,14 +78,14 @@ BallotEffects ThreePhaseCommit::step(const Event& event, MonotonicTime now) {
   return out;
 }
 
-void ThreePhaseCommit::on_lead(const Lead& event, BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::on_lead(const Lead& event, BallotEffects& out, MonotonicTime now) {
   TROTH_ASSERT(rank() == 0 && role_ == Role::kFollowing && position_.last_elected.round == 0,
                "gtid {}: {} may not begin", setup_.gtid, setup_.self);
   ballot_ = {1, setup_.self};
   attempt(Decision::kCommit, event.record, out, now);
 }
 
-void ThreePhaseCommit::on_arrived(const Arrived& event, BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::on_arrived(const Arrived& event, BallotEffects& out, MonotonicTime now) {
   if (!is_member(event.from) || event.from == setup_.self) {
     out.alarm = fmt::format("{} is no other member of {} but speaks of a ballot of it", event.from,
                             setup_.gtid);
@@ -107,8 +106,8 @@ void ThreePhaseCommit::on_arrived(const Arrived& event, BallotEffects& out, Mono
              event.message);
 }
 
-void ThreePhaseCommit::on_elect(const NodeName& from, const Elect& message, BallotEffects& out,
-                                MonotonicTime now) {
+void QuorumBallot::on_elect(const NodeName& from, const Elect& message, BallotEffects& out,
+                            MonotonicTime now) {
   if (message.ballot > position_.last_elected) {
     position_.promise(message.ballot);
     out.append = Record(ElectedRecord{setup_.gtid, message.ballot});
@@ -119,16 +118,16 @@ void ThreePhaseCommit::on_elect(const NodeName& from, const Elect& message, Ball
                             position_.last_attempt});
 }
 
-void ThreePhaseCommit::on_elected(const NodeName& from, const Elected& message, BallotEffects& out,
-                                  MonotonicTime now) {
+void QuorumBallot::on_elected(const NodeName& from, const Elected& message, BallotEffects& out,
+                              MonotonicTime now) {
   if (role_ != Role::kElecting || message.ballot != ballot_) return;
   if (message.promised > ballot_) return give_way(message.promised, now);
   reports_[from] = {message.state, message.last_attempt};
   choose(out, now);
 }
 
-void ThreePhaseCommit::on_predecide(const NodeName& from, const PreDecide& message,
-                                    BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::on_predecide(const NodeName& from, const PreDecide& message, BallotEffects& out,
+                                MonotonicTime now) {
   const bool promised_higher = message.ballot < position_.last_elected;
   if (!promised_higher && message.ballot != position_.last_attempt) {
     position_.accept(message.ballot, message.decision);
@@ -146,8 +145,8 @@ void ThreePhaseCommit::on_predecide(const NodeName& from, const PreDecide& messa
   out.promise(from, PreDecided{setup_.gtid, message.ballot, position_.last_elected});
 }
 
-void ThreePhaseCommit::on_predecided(const NodeName& from, const PreDecided& message,
-                                     BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::on_predecided(const NodeName& from, const PreDecided& message,
+                                 BallotEffects& out, MonotonicTime now) {
   if (role_ != Role::kAttempting || message.ballot != ballot_) return;
   // It promised a higher ballot since it accepted this one, or instead.
   if (message.promised > ballot_) return give_way(message.promised, now);
@@ -155,7 +154,7 @@ void ThreePhaseCommit::on_predecided(const NodeName& from, const PreDecided& mes
   count_accepted(out);
 }
 
-void ThreePhaseCommit::on_durable(BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::on_durable(BallotEffects& out, MonotonicTime now) {
   if (pending_.empty()) return;
   const Pending done = pending_.front();
   pending_.pop_front();
@@ -169,7 +168,7 @@ void ThreePhaseCommit::on_durable(BallotEffects& out, MonotonicTime now) {
   }
 }
 
-void ThreePhaseCommit::on_decided(Decision decision) {
+void QuorumBallot::on_decided(Decision decision) {
   TROTH_ASSERT(!decided_ || *decided_ == decision, "gtid {} decided twice", setup_.gtid);
   decided_ = decision;
   position_.state = decision == Decision::kCommit ? MemberState::kCommitted : MemberState::kAborted;
@@ -177,7 +176,7 @@ void ThreePhaseCommit::on_decided(Decision decision) {
   next_wake_.reset();
 }
 
-void ThreePhaseCommit::on_tick(BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::on_tick(BallotEffects& out, MonotonicTime now) {
   if (!next_wake_ || now < *next_wake_) return;
   switch (role_) {
     case Role::kFollowing:
@@ -190,7 +189,7 @@ void ThreePhaseCommit::on_tick(BallotEffects& out, MonotonicTime now) {
   }
 }
 
-void ThreePhaseCommit::start_ballot(BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::start_ballot(BallotEffects& out, MonotonicTime now) {
   ballot_ = {std::max(highest_round_, position_.last_elected.round) + 1, setup_.self};
   highest_round_ = ballot_.round;
   position_.promise(ballot_);
@@ -203,7 +202,7 @@ void ThreePhaseCommit::start_ballot(BallotEffects& out, MonotonicTime now) {
 }
 
 // A majority has promised: the rules say what this ballot proposes.
-void ThreePhaseCommit::choose(BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::choose(BallotEffects& out, MonotonicTime now) {
   if (reports_.count(setup_.self) == 0) return;  // its own promise is not durable yet
   std::vector<MemberReport> reports;
   for (const auto& [name, report] : reports_) reports.push_back(report);
@@ -224,8 +223,8 @@ void ThreePhaseCommit::choose(BallotEffects& out, MonotonicTime now) {
   }
 }
 
-void ThreePhaseCommit::attempt(Decision decision, PrecommittedRecord record, BallotEffects& out,
-                               MonotonicTime now) {
+void QuorumBallot::attempt(Decision decision, PrecommittedRecord record, BallotEffects& out,
+                           MonotonicTime now) {
   position_.accept(ballot_, decision);
   if (decision == Decision::kCommit) {
     record.ballot = ballot_;
@@ -240,11 +239,11 @@ void ThreePhaseCommit::attempt(Decision decision, PrecommittedRecord record, Bal
   resend(out, now);  // leaves once the record above is durable
 }
 
-void ThreePhaseCommit::count_accepted(BallotEffects& out) {
+void QuorumBallot::count_accepted(BallotEffects& out) {
   if (accepted_.size() >= quorum()) decide(decision_of(position_.state), out);
 }
 
-void ThreePhaseCommit::decide(Decision decision, BallotEffects& out) {
+void QuorumBallot::decide(Decision decision, BallotEffects& out) {
   on_decided(decision);
   out.answer = decision;
   for (const auto& member : setup_.members)
@@ -252,7 +251,7 @@ void ThreePhaseCommit::decide(Decision decision, BallotEffects& out) {
       out.promise(member.name, Decide{setup_.gtid, decision, setup_.ack_at, {}});
 }
 
-void ThreePhaseCommit::give_way(const Ballot& promised, MonotonicTime now) {
+void QuorumBallot::give_way(const Ballot& promised, MonotonicTime now) {
   highest_round_ = std::max(highest_round_, promised.round);
   if (role_ != Role::kFollowing) ++failures_;
   follow(now);
@@ -260,7 +259,7 @@ void ThreePhaseCommit::give_way(const Ballot& promised, MonotonicTime now) {
 
 // Suspicion is staggered: the lower the rank, the earlier it takes over. Every ballot that had to
 // give way doubles the pause, so that two candidates do not chase each other for ever.
-void ThreePhaseCommit::follow(MonotonicTime now) {
+void QuorumBallot::follow(MonotonicTime now) {
   role_ = Role::kFollowing;
   const auto unit = setup_.suspicion.timeout;
   const auto doublings = std::min<std::uint32_t>(failures_, 4);
@@ -273,7 +272,7 @@ void ThreePhaseCommit::follow(MonotonicTime now) {
   next_wake_ = now + pause;
 }
 
-void ThreePhaseCommit::resend(BallotEffects& out, MonotonicTime now) {
+void QuorumBallot::resend(BallotEffects& out, MonotonicTime now) {
   for (const auto& member : setup_.members) {
     if (member.name == setup_.self) continue;
     if (role_ == Role::kElecting && reports_.count(member.name) == 0)
@@ -286,7 +285,7 @@ void ThreePhaseCommit::resend(BallotEffects& out, MonotonicTime now) {
   next_wake_ = now + backoff(setup_.suspicion.resend, tries_, setup_.gtid);
 }
 
-std::vector<NodeName> ThreePhaseCommit::silent() const {
+std::vector<NodeName> QuorumBallot::silent() const {
   std::vector<NodeName> out;
   for (const auto& member : setup_.members) {
     const bool answered = role_ == Role::kElecting     ? reports_.count(member.name) != 0
@@ -297,7 +296,7 @@ std::vector<NodeName> ThreePhaseCommit::silent() const {
   return out;
 }
 
-std::vector<Record> ThreePhaseCommit::records() const {
+std::vector<Record> QuorumBallot::records() const {
   std::vector<Record> out;
   const auto& attempt = position_.last_attempt;
   if (position_.state == MemberState::kPrecommitted) {
@@ -313,18 +312,18 @@ std::vector<Record> ThreePhaseCommit::records() const {
   return out;
 }
 
-bool ThreePhaseCommit::is_member(const NodeName& name) const {
+bool QuorumBallot::is_member(const NodeName& name) const {
   return std::any_of(setup_.members.begin(), setup_.members.end(),
                      [&](const Member& member) { return member.name == name; });
 }
 
-std::size_t ThreePhaseCommit::rank() const {
+std::size_t QuorumBallot::rank() const {
   const auto found = std::find_if(setup_.members.begin(), setup_.members.end(),
                                   [&](const Member& member) { return member.name == setup_.self; });
   return static_cast<std::size_t>(found - setup_.members.begin());
 }
 
-void ThreePhaseCommit::assert_invariants() const {
+void QuorumBallot::assert_invariants() const {
   TROTH_ASSERT(position_.last_attempt <= position_.last_elected, "gtid {} accepted {} after {}",
                setup_.gtid, text_of(position_.last_attempt), text_of(position_.last_elected));
   switch (role_) {

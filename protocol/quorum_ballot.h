@@ -60,7 +60,7 @@ struct SuspicionPolicy {
   std::uint64_t jitter = 0;  ///< differs between nodes: spreads those of equal rank
 };
 
-class ThreePhaseCommit {
+class QuorumBallot {
  public:
   enum class Role : std::uint8_t { kFollowing, kElecting, kAttempting, kDecided };
 
@@ -90,8 +90,8 @@ class ThreePhaseCommit {
   struct Suspect {};  ///< an operator wants it tried now
   using Event = std::variant<Lead, Arrived, RecordDurable, Heard, Decided, Tick, Suspect>;
 
-  ThreePhaseCommit(Setup setup, MonotonicTime now);
-  static ThreePhaseCommit recovered(Setup setup, QuorumPosition position, MonotonicTime now);
+  QuorumBallot(Setup setup, MonotonicTime now);
+  static QuorumBallot recovered(Setup setup, QuorumPosition position, MonotonicTime now);
 
   BallotEffects step(const Event& event, MonotonicTime now);
 
@@ -154,6 +154,6 @@ class ThreePhaseCommit {
   std::optional<MonotonicTime> next_wake_;
 };
 
-std::string_view to_string(ThreePhaseCommit::Role role);
+std::string_view to_string(QuorumBallot::Role role);
 
 }  // namespace troth::protocol

@@ -1,12 +1,12 @@
-#include "protocol/two_phase_commit.h"
+#include "protocol/global_commit.h"
 
 #include <doctest/doctest.h>
 
-namespace two_phase_commit_test {
+namespace global_commit_test {
 
 using namespace troth;
 using namespace troth::protocol;
-using Machine = TwoPhaseCommit;
+using Machine = GlobalCommit;
 
 namespace {
 
@@ -250,4 +250,4 @@ TEST_CASE("recovered: COMMIT is sent again at the first tick, late read-only vot
   CHECK_FALSE(end.answer.has_value());
 }
 
-}  // namespace two_phase_commit_test
+}  // namespace global_commit_test

@@ -1,4 +1,4 @@
-#include "protocol/two_phase_commit.h"
+#include "protocol/global_commit.h"
 
 #include <algorithm>
 
@@ -28,33 +28,33 @@ bool contains(const std::vector<NodeName>& names, const NodeName& name) {
 
 }  // namespace
 
-std::string_view to_string(TwoPhaseCommit::State state) {
+std::string_view to_string(GlobalCommit::State state) {
   switch (state) {
-    case TwoPhaseCommit::State::kPreparing:
+    case GlobalCommit::State::kPreparing:
       return "preparing";
-    case TwoPhaseCommit::State::kReleasing:
+    case GlobalCommit::State::kReleasing:
       return "releasing";
-    case TwoPhaseCommit::State::kDeciding:
+    case GlobalCommit::State::kDeciding:
       return "deciding";
-    case TwoPhaseCommit::State::kPrecommitting:
+    case GlobalCommit::State::kPrecommitting:
       return "precommitting";
-    case TwoPhaseCommit::State::kCommitting:
+    case GlobalCommit::State::kCommitting:
       return "committing";
-    case TwoPhaseCommit::State::kAborting:
+    case GlobalCommit::State::kAborting:
       return "aborting";
-    case TwoPhaseCommit::State::kEnded:
+    case GlobalCommit::State::kEnded:
       return "ended";
   }
   return "?";
 }
 
-TwoPhaseCommit::TwoPhaseCommit(Setup&& setup) : setup_(std::move(setup)), tally_(setup_.members) {
+GlobalCommit::GlobalCommit(Setup&& setup) : setup_(std::move(setup)), tally_(setup_.members) {
   TROTH_ASSERT(setup_.protocol != CommitProtocol::kThreePhase || setup_.quorum,
                "gtid {} has no quorum", gtid());
 }
 
-TwoPhaseCommit TwoPhaseCommit::recovered(const CommitRecord& record, RetryPolicy resend,
-                                         MonotonicTime now) {
+GlobalCommit GlobalCommit::recovered(const CommitRecord& record, RetryPolicy resend,
+                                     MonotonicTime now) {
   Setup setup;
   setup.gtid = record.gtid;
   setup.members = record.members;
@@ -65,7 +65,7 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const CommitRecord& record, RetryPolicy
   setup.traceparent = record.traceparent;
   setup.submitted = record.decided;
   setup.resend = resend;
-  TwoPhaseCommit machine(std::move(setup));
+  GlobalCommit machine(std::move(setup));
   machine.recovered_ = true;
   machine.state_ = State::kCommitting;
   machine.unacked_ = names_of(record.members);
@@ -75,7 +75,7 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const CommitRecord& record, RetryPolicy
   return machine;
 }
 
-CommitEffects TwoPhaseCommit::step(Event&& event, MonotonicTime now) {
+CommitEffects GlobalCommit::step(Event&& event, MonotonicTime now) {
   CommitEffects out;
   std::visit(Overloaded{
                  [&](const Start&) { on_start(out, now); },
@@ -97,14 +97,14 @@ CommitEffects TwoPhaseCommit::step(Event&& event, MonotonicTime now) {
   return out;
 }
 
-void TwoPhaseCommit::on_start(CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::on_start(CommitEffects& out, MonotonicTime now) {
   TROTH_ASSERT(state_ == State::kPreparing && attempts_ == 0, "gtid {} state {}", gtid(),
                to_string(state_));
   send_prepares(out, now);
 }
 
 // To whoever has not voted.
-void TwoPhaseCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
   ++attempts_;
   out.prepares.reserve(setup_.branches.size());
   const auto time_left = std::max(Duration{0}, setup_.deadline - now);
@@ -118,7 +118,7 @@ void TwoPhaseCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
   next_wake_ = std::min(next_resend_, setup_.deadline);
 }
 
-void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime now) {
   if (state_ == State::kAborting || state_ == State::kEnded) {
     if (state_ == State::kAborting && event.vote.vote == Vote::kCommit)
       out.promise(event.from,
@@ -180,12 +180,12 @@ void TwoPhaseCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTi
 // moment at which everything is locked, which is now, and only the reader itself can tell. Branches
 // that executed piece by piece had such a moment before their first PREPARE was sent, and voted in
 // the incarnation that executed.
-bool TwoPhaseCommit::locks_need_confirmation() const {
+bool GlobalCommit::locks_need_confirmation() const {
   return std::any_of(setup_.branches.begin(), setup_.branches.end(),
                      [](const BranchRequest& branch) { return branch.executed == 0; });
 }
 
-void TwoPhaseCommit::release(CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::release(CommitEffects& out, MonotonicTime now) {
   // Every branch has executed: nobody acquires locks any more, so readers may let theirs go.
   unacked_ = tally_.voted(Vote::kReadOnly);
   if (!unacked_.empty() && locks_need_confirmation()) {
@@ -197,14 +197,14 @@ void TwoPhaseCommit::release(CommitEffects& out, MonotonicTime now) {
   decide_commit(out);
 }
 
-void TwoPhaseCommit::send_releases(CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::send_releases(CommitEffects& out, MonotonicTime now) {
   ++attempts_;
   for (const auto& reader : unacked_) out.send(reader, Release{setup_.gtid});
   schedule_resend(now);
   next_wake_ = std::min(next_resend_, setup_.deadline);
 }
 
-void TwoPhaseCommit::on_released(const ReleasedArrived& event, CommitEffects& out) {
+void GlobalCommit::on_released(const ReleasedArrived& event, CommitEffects& out) {
   if (state_ != State::kReleasing || !contains(unacked_, event.from)) return;
   if (event.epoch != tally_.epoch_of(event.from))
     return abort({AbortCode::kStaleEpoch, "restarted after its vote", event.from, -1}, out);
@@ -212,7 +212,7 @@ void TwoPhaseCommit::on_released(const ReleasedArrived& event, CommitEffects& ou
   if (unacked_.empty()) decide_commit(out);
 }
 
-void TwoPhaseCommit::decide_commit(CommitEffects& out) {
+void GlobalCommit::decide_commit(CommitEffects& out) {
   unacked_ = tally_.voted(Vote::kCommit);
   if (unacked_.empty()) {
     out.answer = outcome(Outcome::kCommitted);
@@ -238,8 +238,8 @@ void TwoPhaseCommit::decide_commit(CommitEffects& out) {
   next_wake_.reset();
 }
 
-void TwoPhaseCommit::on_durable(CommitEffects& out, MonotonicTime now) {
-  if (quorum_) return step_quorum(ThreePhaseCommit::RecordDurable{}, out, now);
+void GlobalCommit::on_durable(CommitEffects& out, MonotonicTime now) {
+  if (quorum_) return step_quorum(QuorumBallot::RecordDurable{}, out, now);
   switch (state_) {
     case State::kDeciding:
       state_ = State::kCommitting;
@@ -258,7 +258,7 @@ void TwoPhaseCommit::on_durable(CommitEffects& out, MonotonicTime now) {
   }
 }
 
-void TwoPhaseCommit::on_ack(const AckArrived& event, CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::on_ack(const AckArrived& event, CommitEffects& out, MonotonicTime now) {
   // The members have ended it among themselves and one of them holds COMMITTED durably.
   if (state_ == State::kPrecommitting) adopt(Decision::kCommit, false, out, now);
   if (state_ != State::kCommitting) {
@@ -271,11 +271,11 @@ void TwoPhaseCommit::on_ack(const AckArrived& event, CommitEffects& out, Monoton
 }
 
 // Only what is decided can be given up: before that, a deadline or a quorum ends it.
-void TwoPhaseCommit::on_given_up(const GivenUp& event, CommitEffects& out) {
+void GlobalCommit::on_given_up(const GivenUp& event, CommitEffects& out) {
   if (state_ == State::kCommitting) no_longer_owed_by(event.participant, out);
 }
 
-void TwoPhaseCommit::no_longer_owed_by(const NodeName& writer, CommitEffects& out) {
+void GlobalCommit::no_longer_owed_by(const NodeName& writer, CommitEffects& out) {
   std::erase(unacked_, writer);
   if (!unacked_.empty()) return;
   if (setup_.answer_at == AnswerAt::kApplied && (!recovered_ || quorum_))
@@ -284,7 +284,7 @@ void TwoPhaseCommit::no_longer_owed_by(const NodeName& writer, CommitEffects& ou
   end(out);
 }
 
-void TwoPhaseCommit::on_inquiry(const Inquired& event, CommitEffects& out) {
+void GlobalCommit::on_inquiry(const Inquired& event, CommitEffects& out) {
   switch (state_) {
     case State::kPreparing:
     case State::kReleasing:
@@ -299,7 +299,7 @@ void TwoPhaseCommit::on_inquiry(const Inquired& event, CommitEffects& out) {
   }
 }
 
-void TwoPhaseCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTime now) {
   if (undecided() && now >= setup_.deadline) {
     const auto missing = waiting_for();
     const bool cut_off = std::any_of(missing.begin(), missing.end(), [&](const NodeName& n) {
@@ -315,12 +315,12 @@ void TwoPhaseCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTim
   }
   if (state_ == State::kPrecommitting) {
     doubt_if_due(out, now);
-    return step_quorum(ThreePhaseCommit::Tick{}, out, now);
+    return step_quorum(QuorumBallot::Tick{}, out, now);
   }
   if (next_wake_ && now >= next_resend_) on_retry(out, now);
 }
 
-void TwoPhaseCommit::on_retry(CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::on_retry(CommitEffects& out, MonotonicTime now) {
   switch (state_) {
     case State::kPreparing:
       return send_prepares(out, now);
@@ -333,7 +333,7 @@ void TwoPhaseCommit::on_retry(CommitEffects& out, MonotonicTime now) {
       next_wake_ = next_resend_;
       return;
     case State::kPrecommitting:
-      return step_quorum(ThreePhaseCommit::Suspect{}, out, now);
+      return step_quorum(QuorumBallot::Suspect{}, out, now);
     case State::kDeciding:
     case State::kAborting:
     case State::kEnded:
@@ -341,11 +341,11 @@ void TwoPhaseCommit::on_retry(CommitEffects& out, MonotonicTime now) {
   }
 }
 
-void TwoPhaseCommit::on_cancel(const Cancel& event, CommitEffects& out) {
+void GlobalCommit::on_cancel(const Cancel& event, CommitEffects& out) {
   if (undecided()) abort(event.reason, out);
 }
 
-void TwoPhaseCommit::on_member_restarted(const MemberRestarted& event, CommitEffects& out) {
+void GlobalCommit::on_member_restarted(const MemberRestarted& event, CommitEffects& out) {
   if (!undecided() || tally_.epoch_of(event.member) >= event.epoch) return;
   // A reader's locks died with it: it will never confirm them. Of a writer nothing was lost.
   const auto readers = state_ == State::kReleasing ? unacked_ : tally_.voted(Vote::kReadOnly);
@@ -355,7 +355,7 @@ void TwoPhaseCommit::on_member_restarted(const MemberRestarted& event, CommitEff
         out);
 }
 
-void TwoPhaseCommit::abort(AbortReason reason, CommitEffects& out) {
+void GlobalCommit::abort(AbortReason reason, CommitEffects& out) {
   TROTH_ASSERT(undecided(), "gtid {} aborts in state {}", gtid(), to_string(state_));
   const auto refused = tally_.voted(Vote::kAbort);
   for (const auto& member : setup_.members)
@@ -382,13 +382,13 @@ void TwoPhaseCommit::abort(AbortReason reason, CommitEffects& out) {
   }
 }
 
-void TwoPhaseCommit::end(CommitEffects&) {
+void GlobalCommit::end(CommitEffects&) {
   state_ = State::kEnded;
   next_wake_.reset();
 }
 
 // Asked for once: results go to whoever waits and are not kept.
-TransactionOutcome TwoPhaseCommit::outcome(Outcome value) {
+TransactionOutcome GlobalCommit::outcome(Outcome value) {
   TransactionOutcome answer;
   answer.gtid = setup_.gtid;
   answer.outcome = value;
@@ -397,15 +397,15 @@ TransactionOutcome TwoPhaseCommit::outcome(Outcome value) {
   return answer;
 }
 
-Decide TwoPhaseCommit::decide(Decision decision, AbortReason reason) const {
+Decide GlobalCommit::decide(Decision decision, AbortReason reason) const {
   return Decide{setup_.gtid, decision, setup_.answer_at, std::move(reason)};
 }
 
-void TwoPhaseCommit::schedule_resend(MonotonicTime now) {
+void GlobalCommit::schedule_resend(MonotonicTime now) {
   next_resend_ = now + backoff(setup_.resend, attempts_, setup_.gtid);
 }
 
-std::vector<NodeName> TwoPhaseCommit::waiting_for() const {
+std::vector<NodeName> GlobalCommit::waiting_for() const {
   switch (state_) {
     case State::kPreparing:
       return tally_.missing();
@@ -422,7 +422,7 @@ std::vector<NodeName> TwoPhaseCommit::waiting_for() const {
   return {};
 }
 
-void TwoPhaseCommit::assert_invariants() const {
+void GlobalCommit::assert_invariants() const {
   switch (state_) {
     case State::kPreparing:
       TROTH_ASSERT(!tally_.any_abort() && !tally_.all_in(),

@@ -1,15 +1,15 @@
-#include "protocol/three_phase_commit.h"
+#include "protocol/quorum_ballot.h"
 
 #include <doctest/doctest.h>
 
-namespace three_phase_commit_test {
+namespace quorum_ballot_test {
 
 using namespace troth;
 using namespace troth::protocol;
 
 namespace {
 
-using Machine = ThreePhaseCommit;
+using Machine = QuorumBallot;
 
 NodeName name(const char* text) {
   return NodeName::from_trusted(text);
@@ -169,4 +169,4 @@ TEST_CASE("strangers have no say") {
   CHECK(p1.position().last_elected == Ballot{});
 }
 
-}  // namespace three_phase_commit_test
+}  // namespace quorum_ballot_test

@@ -2,14 +2,14 @@
 // What the quorum decides is carried out like a decision of its own.
 #include "base/assert.h"
 #include "base/overloaded.h"
-#include "protocol/two_phase_commit.h"
+#include "protocol/global_commit.h"
 
 namespace troth::protocol {
 
 namespace {
 
-ThreePhaseCommit::Setup quorum_setup(const TwoPhaseCommit::Setup& setup) {
-  ThreePhaseCommit::Setup out;
+QuorumBallot::Setup quorum_setup(const GlobalCommit::Setup& setup) {
+  QuorumBallot::Setup out;
   out.gtid = setup.gtid;
   out.self = setup.quorum->coordinator.name;
   out.members.push_back(setup.quorum->coordinator);
@@ -21,9 +21,9 @@ ThreePhaseCommit::Setup quorum_setup(const TwoPhaseCommit::Setup& setup) {
 
 }  // namespace
 
-TwoPhaseCommit TwoPhaseCommit::recovered(const PrecommittedRecord& record, QuorumPosition position,
-                                         NodeName self, RetryPolicy resend,
-                                         SuspicionPolicy suspicion, MonotonicTime now) {
+GlobalCommit GlobalCommit::recovered(const PrecommittedRecord& record, QuorumPosition position,
+                                     NodeName self, RetryPolicy resend, SuspicionPolicy suspicion,
+                                     MonotonicTime now) {
   Setup setup;
   setup.gtid = record.gtid;
   setup.quorum = Quorum{{}, suspicion};
@@ -42,19 +42,18 @@ TwoPhaseCommit TwoPhaseCommit::recovered(const PrecommittedRecord& record, Quoru
   setup.submitted = record.decided;
   setup.resend = resend;
   setup.protocol = CommitProtocol::kThreePhase;
-  TwoPhaseCommit machine(std::move(setup));
+  GlobalCommit machine(std::move(setup));
   machine.recovered_ = true;
   machine.state_ = State::kPrecommitting;
   for (const auto& member : machine.setup_.members)
     machine.tally_.count(member.name, Vote::kCommit, {});
-  machine.quorum_ =
-      ThreePhaseCommit::recovered(quorum_setup(machine.setup_), std::move(position), now);
+  machine.quorum_ = QuorumBallot::recovered(quorum_setup(machine.setup_), std::move(position), now);
   machine.doubt_at_ = now + 2 * suspicion.timeout;
   machine.next_wake_ = machine.quorum_->next_wake();
   return machine;
 }
 
-PrecommittedRecord TwoPhaseCommit::precommitted_record() const {
+PrecommittedRecord GlobalCommit::precommitted_record() const {
   PrecommittedRecord record;
   record.gtid = setup_.gtid;
   record.ballot = {1, setup_.quorum->coordinator.name};
@@ -69,15 +68,15 @@ PrecommittedRecord TwoPhaseCommit::precommitted_record() const {
 }
 
 // From here on neither a timeout nor a cancel can abort it: whoever asks a majority decides.
-void TwoPhaseCommit::precommit(CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::precommit(CommitEffects& out, MonotonicTime now) {
   state_ = State::kPrecommitting;
   quorum_.emplace(quorum_setup(setup_), now);
   doubt_at_ = std::max(setup_.deadline, now + 2 * setup_.quorum->suspicion.timeout);
-  step_quorum(ThreePhaseCommit::Lead{precommitted_record()}, out, now);
+  step_quorum(QuorumBallot::Lead{precommitted_record()}, out, now);
 }
 
-void TwoPhaseCommit::step_quorum(const ThreePhaseCommit::Event& event, CommitEffects& out,
-                                 MonotonicTime now) {
+void GlobalCommit::step_quorum(const QuorumBallot::Event& event, CommitEffects& out,
+                               MonotonicTime now) {
   auto effects = quorum_->step(event, now);
   for (auto& message : effects.now) out.now.push_back(std::move(message));
   for (auto& message : effects.promises) out.promises.push_back(std::move(message));
@@ -90,10 +89,10 @@ void TwoPhaseCommit::step_quorum(const ThreePhaseCommit::Event& event, CommitEff
 }
 
 /// `told`: this node led the ballot, and COMMIT or ABORT is on its way to every member.
-void TwoPhaseCommit::adopt(Decision decision, bool told, CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::adopt(Decision decision, bool told, CommitEffects& out, MonotonicTime now) {
   TROTH_ASSERT(state_ == State::kPrecommitting && !out.append, "gtid {} adopts in state {}", gtid(),
                to_string(state_));
-  if (!quorum_->decided()) quorum_->step(ThreePhaseCommit::Decided{decision}, now);
+  if (!quorum_->decided()) quorum_->step(QuorumBallot::Decided{decision}, now);
   const AbortReason reason{
       AbortCode::kTimeout, "a majority of its members ended it without the coordinator", {}, -1};
   out.append = Record(
@@ -116,22 +115,22 @@ void TwoPhaseCommit::adopt(Decision decision, bool told, CommitEffects& out, Mon
 }
 
 // Nobody may guess: without a majority the honest answer is "ask later".
-void TwoPhaseCommit::doubt_if_due(CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::doubt_if_due(CommitEffects& out, MonotonicTime now) {
   if (!doubt_at_ || now < *doubt_at_) return;
   doubt_at_.reset();
   out.answer = outcome(Outcome::kInDoubt);
   out.answer->reason = {AbortCode::kTimeout, "no majority of its members has answered yet", {}, -1};
 }
 
-void TwoPhaseCommit::on_ballot(const BallotArrived& event, CommitEffects& out, MonotonicTime now) {
-  if (quorum_) return step_quorum(ThreePhaseCommit::Arrived{event.from, event.message}, out, now);
+void GlobalCommit::on_ballot(const BallotArrived& event, CommitEffects& out, MonotonicTime now) {
+  if (quorum_) return step_quorum(QuorumBallot::Arrived{event.from, event.message}, out, now);
   // Votes are missing still. Who asks has waited long, but this node is alive and will decide.
   if (undecided() && (std::holds_alternative<Elect>(event.message) ||
                       std::holds_alternative<PreDecide>(event.message)))
     out.send(event.from, InquiryReply{gtid(), InquiryReply::Answer::kUndecided});
 }
 
-void TwoPhaseCommit::on_decide(const DecideArrived& event, CommitEffects& out, MonotonicTime now) {
+void GlobalCommit::on_decide(const DecideArrived& event, CommitEffects& out, MonotonicTime now) {
   const auto decision = event.decide.decision;
   if (state_ == State::kPrecommitting) return adopt(decision, false, out, now);
   const bool committed = state_ == State::kDeciding || state_ == State::kCommitting;

@@ -34,7 +34,7 @@
 // DECIDING   -> COMMITTING [on_durable]   ABORTING -> ENDED [on_durable]
 // COMMITTING -> ENDED      [on_ack, on_given_up]
 //
-// With `protocol = three_phase` a quorum takes the place of DECIDING (three_phase_commit.h):
+// With `protocol = three_phase` a quorum takes the place of DECIDING (quorum_ballot.h):
 //
 //   PREPARING --- all votes in, all yes ---> PRECOMMITTING --- a majority PRECOMMITTED --->
 //   COMMITTING
@@ -59,8 +59,8 @@
 #include "base/boxed.h"
 #include "protocol/effects.h"
 #include "protocol/ports.h"
+#include "protocol/quorum_ballot.h"
 #include "protocol/retry.h"
-#include "protocol/three_phase_commit.h"
 #include "protocol/vote_tally.h"
 
 namespace troth::protocol {
@@ -73,7 +73,7 @@ struct CommitEffects : EffectsOf<TransactionOutcome> {
   std::vector<PrepareTo> prepares;  ///< may leave now, before all others
 };
 
-class TwoPhaseCommit {
+class GlobalCommit {
  public:
   enum class State {
     kPreparing,
@@ -153,16 +153,15 @@ class TwoPhaseCommit {
                              MemberRestarted, RetryNow, BallotArrived, DecideArrived,
                              ReleasedArrived, GivenUp>;
 
-  explicit TwoPhaseCommit(Setup&& setup);
+  explicit GlobalCommit(Setup&& setup);
   /// After a restart: a COMMIT record without END. Goes on in COMMITTING through the same code as
   /// the live path.
-  static TwoPhaseCommit recovered(const CommitRecord& record, RetryPolicy resend,
-                                  MonotonicTime now);
+  static GlobalCommit recovered(const CommitRecord& record, RetryPolicy resend, MonotonicTime now);
 
   /// After a restart: PRECOMMITTED without a decision. Only one more member: it asks the others.
-  static TwoPhaseCommit recovered(const PrecommittedRecord& record, QuorumPosition position,
-                                  NodeName self, RetryPolicy resend, SuspicionPolicy suspicion,
-                                  MonotonicTime now);
+  static GlobalCommit recovered(const PrecommittedRecord& record, QuorumPosition position,
+                                NodeName self, RetryPolicy resend, SuspicionPolicy suspicion,
+                                MonotonicTime now);
 
   /// Takes from `event` what it needs.
   CommitEffects step(Event&& event, MonotonicTime now);
@@ -182,7 +181,7 @@ class TwoPhaseCommit {
   const VoteTally& tally() const { return tally_; }
   const std::vector<NodeName>& unacked() const { return unacked_; }
   /// Of a three-phase transaction, once every vote is in.
-  const ThreePhaseCommit* quorum() const { return quorum_ ? &*quorum_ : nullptr; }
+  const QuorumBallot* quorum() const { return quorum_ ? &*quorum_ : nullptr; }
   /// Its first PRECOMMITTED record, for a checkpoint.
   PrecommittedRecord precommitted_record() const;
 
@@ -208,7 +207,7 @@ class TwoPhaseCommit {
   void send_releases(CommitEffects& out, MonotonicTime now);
   void decide_commit(CommitEffects& out);
   void precommit(CommitEffects& out, MonotonicTime now);
-  void step_quorum(const ThreePhaseCommit::Event& event, CommitEffects& out, MonotonicTime now);
+  void step_quorum(const QuorumBallot::Event& event, CommitEffects& out, MonotonicTime now);
   void adopt(Decision decision, bool told, CommitEffects& out, MonotonicTime now);
   void doubt_if_due(CommitEffects& out, MonotonicTime now);
   void abort(AbortReason reason, CommitEffects& out);
@@ -228,10 +227,10 @@ class TwoPhaseCommit {
   std::optional<MonotonicTime> next_wake_;
   MonotonicTime next_resend_;
   bool recovered_ = false;
-  Boxed<ThreePhaseCommit> quorum_;
+  Boxed<QuorumBallot> quorum_;
   std::optional<MonotonicTime> doubt_at_;  // when the client is told "not known yet"
 };
 
-std::string_view to_string(TwoPhaseCommit::State state);
+std::string_view to_string(GlobalCommit::State state);
 
 }  // namespace troth::protocol
