@@ -2,7 +2,7 @@
 
 namespace troth {
 
-/// Of this build, for example "0.1.0".
+/// Of this build, for example "0.2.0".
 const char* version();
 
 }  // namespace troth
