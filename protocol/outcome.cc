@@ -35,6 +35,7 @@ constexpr std::array kCodes = {
     CodeRow{AbortCode::kRefusedNullPrimaryKey, "REFUSED_NULL_PRIMARY_KEY", false},
     CodeRow{AbortCode::kRefusedCollation, "REFUSED_COLLATION", false},
     CodeRow{AbortCode::kRefusedFunction, "REFUSED_FUNCTION", false},
+    CodeRow{AbortCode::kRefusedNotRepeatable, "REFUSED_NOT_REPEATABLE", false},
     CodeRow{AbortCode::kBranchTooBig, "BRANCH_TOO_BIG", false},
     CodeRow{AbortCode::kResultTooBig, "RESULT_TOO_BIG", false},
     CodeRow{AbortCode::kStatementInterrupted, "STATEMENT_INTERRUPTED", false},

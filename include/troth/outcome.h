@@ -45,6 +45,7 @@ enum class AbortCode : std::uint8_t {
   kRefusedNullPrimaryKey = 30,
   kRefusedCollation = 31,
   kRefusedFunction = 32,
+  kRefusedNotRepeatable = 33,  ///< what it did comes out differently when it is applied
   // limits
   kBranchTooBig = 50,
   kResultTooBig = 51,

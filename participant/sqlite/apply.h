@@ -1,42 +1,48 @@
 #pragma once
-// Puts captured rows back: own cached statements by identity, without triggers, in hook order.
+// Puts captured rows in place: own cached statements by identity, in hook order, without side
+// effects. What triggers and foreign-key actions did is among the operations, by value.
 
 #include <map>
 #include <tuple>
 
 #include "participant/sqlite/redo.h"
+#include "participant/sqlite/side_effects.h"
 
 namespace troth::participant::sqlite {
 
+/// The condition that finds the row of an operation on `table`, with parameters from
+/// `first_parameter`.
+std::string identity_of(const TableInfo& table, std::size_t first_parameter);
+/// Binds those parameters: the identity the row has before (`old_row`) or after the operation.
+void bind_identity(PreparedStatement& stmt, int from, const TableInfo& table, std::int64_t rowid,
+                   const std::vector<Value>& row);
+
 class Applier {
  public:
-  /// Installs the authorizer that silences triggers while apply statements are compiled; it stays
-  /// for ever, because setting one expires every statement. A DELETE in a trigger cannot be
-  /// silenced that way: where one may be reached triggers are switched off.
-  Applier(Connection& db, const Schema& schema);
+  Applier(Connection& db, const Schema& schema, SideEffects& effects)
+      : db_(db), schema_(schema), effects_(effects) {}
   /// kCorruption if a row is not where it must be.
   Status apply(const std::vector<RowOp>& operations);
   Status apply_one(const RowOp& op);
-  /// Applies them, compares every row with what the branch had found in its place, and takes it
-  /// back. kCorruption if somebody else has written there meanwhile.
-  Status rehearse(const std::vector<RowOp>& operations);
 
  private:
-  class TriggersOff;
-  static int authorize(void* self, int action, const char* a, const char* b, const char* db,
-                       const char* trigger);
-  Status compare(const RowOp& op);
-  std::string identity_of(const TableInfo& table, std::size_t first_parameter) const;
+  // What SQLite might do beyond the row itself if side effects were on.
+  enum class Beyond : std::uint8_t {
+    kNothing,
+    kCheck,  // immediate foreign keys without actions: it succeeds or reports a violation
+    kMore,
+  };
+  Beyond beyond(const RowOp& op, const std::vector<std::size_t>& changed) const;
   Result<PreparedStatement*> statement_for(const RowOp& op,
                                            const std::vector<std::size_t>& changed);
   std::string sql_for(const RowOp& op, const std::vector<std::size_t>& changed) const;
-  void bind_identity(PreparedStatement& stmt, int from, const RowOp& op) const;
   void changed_columns(const RowOp& op, std::vector<std::size_t>& changed) const;
+  static void bind(PreparedStatement& stmt, const TableInfo& table, const RowOp& op,
+                   const std::vector<std::size_t>& changed);
 
   Connection& db_;
   const Schema& schema_;
-  bool applying_ = false;
-  bool triggers_off_ = false;
+  SideEffects& effects_;
   using Statements =
       std::map<std::tuple<RowOpKind, std::uint32_t, std::vector<std::size_t>>, PreparedStatement>;
   Statements statements_;

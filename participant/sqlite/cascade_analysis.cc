@@ -45,6 +45,7 @@ void StatementAnalyzer::add_triggers_of(const TableInfo& child, StatementInfo& i
       if (!is_new) entry->second = combined(entry->second, mode);
     };
     for (const auto& [table, mode] : action.tables) need(table, mode);
+    info.rehearsed |= action.rehearsed;
     for (const auto& point : action.points) need(point.table, LockMode::kS);
     info.allocates_ids.insert(info.allocates_ids.end(), action.allocates_ids.begin(),
                               action.allocates_ids.end());

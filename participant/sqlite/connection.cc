@@ -133,7 +133,7 @@ Result<std::string> Connection::text(const std::string& sql) {
 void set_statement_limits(sqlite3* db) {
   sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 64 << 20);
   sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 1 << 20);
-  sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 200);
+  sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 1000);
   sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 100);
   sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 1'000'000);
   sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);

@@ -147,15 +147,13 @@ Status Database::create_marker(const LogId& log_id, const NodeName& participant)
   return db.execute("PRAGMA synchronous=NORMAL");
 }
 
-Status Database::begin(bool defer_foreign_keys) {
+Status Database::begin() {
   if (const auto begun = connection_->execute("BEGIN IMMEDIATE"); !begun) {
     if (begun.error().code != ErrorCode::kFenced) return fail(begun.error());
     return fail(
         ErrorCode::kFenced,
         fmt::format("database {} is being written by another agent or program", options_.path));
   }
-  // Redo goes row by row: a child may come before its parent. The flag is cleared by every COMMIT.
-  if (defer_foreign_keys) TROTH_TRY(connection_->execute("PRAGMA defer_foreign_keys=1"));
   return {};
 }
 

@@ -22,7 +22,7 @@ class Database {
   /// Creates the marker table and row, durably. Outside an outer transaction.
   Status create_marker(const LogId& log_id, const NodeName& participant);
 
-  Status begin(bool defer_foreign_keys);
+  Status begin();
   /// Writes the marker and commits the outer transaction. An error means the outcome is unknown.
   Status commit(Lsn marker);
   Status rollback();

@@ -21,13 +21,16 @@ std::uint64_t size_of(const Value& value) {
 }  // namespace
 
 Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer,
-                   Applier& applier, Capture& capture, const SqliteOptions& options,
-                   const Clock& clock)
+                   Applier& applier, Capture& capture, SideEffects& effects,
+                   const SqliteOptions& options, const Clock& clock)
     : database_(database),
       schema_(schema),
       analyzer_(analyzer),
       applier_(applier),
       capture_(capture),
+      effects_(effects),
+      violations_(database.connection(), effects),
+      rehearsal_(database.connection(), schema, applier),
       options_(options),
       clock_(clock) {}
 
@@ -58,7 +61,7 @@ CachedStatement& Executor::lookup(const std::string& sql) {
   CachedStatement entry;
   entry.info = analyzer_.analyze(sql);
   if (entry.info.refusal.code == AbortCode::kNone) {
-    auto prepared = database_.connection().prepare(sql, true);
+    auto prepared = database_.connection().prepare(without_space(sql), true);
     if (prepared) {
       entry.statement = std::move(*prepared);
     } else {
@@ -118,9 +121,42 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<Statement>& s
   if (!db.in_transaction())
     return ran;  // SQLite rolled everything back (interrupt, full): the caller repairs the outer
                  // transaction
+  const bool rehearsed = ran.failure.code == AbortCode::kNone && !ran.operations.empty() &&
+                         needs_rehearsal(statements);
+  if (rehearsed) TROTH_TRY(rehearsal_.note(ran.operations));
   TROTH_TRY(command(rollback_to_, "ROLLBACK TO"));
+  if (rehearsed) {
+    TROTH_TRY(rehearse(before, ran));
+    TROTH_TRY(command(rollback_to_, "ROLLBACK TO"));
+  }
   TROTH_TRY(command(release_, "RELEASE"));
   return ran;
+}
+
+bool Executor::any_needs_effects(const std::vector<Statement>& statements) {
+  return std::any_of(statements.begin(), statements.end(), [&](const auto& statement) {
+    return lookup(statement.sql).info.needs_effects;
+  });
+}
+
+bool Executor::needs_rehearsal(const std::vector<Statement>& statements) {
+  return std::any_of(statements.begin(), statements.end(),
+                     [&](const auto& statement) { return lookup(statement.sql).info.rehearsed; });
+}
+
+// What these statements did must come out the same when it is applied, after what the branch did
+// earlier.
+Status Executor::rehearse(const Before& before, Ran& ran) {
+  TROTH_TRY(applier_.apply(before.operations));
+  TROTH_ASSIGN_OR_RETURN(auto differs, rehearsal_.repeat(ran.operations));
+  if (differs.empty()) return {};
+  ran.failure = {AbortCode::kRefusedNotRepeatable,
+                 fmt::format("applying the captured rows again does not give the same result: {}; "
+                             "send the statements in another form",
+                             differs),
+                 {},
+                 -1};
+  return {};
 }
 
 // What must be there before the statements run: a row of another branch where it holds the highest
@@ -128,8 +164,10 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<Statement>& s
 Status Executor::put_in_place(const std::vector<Statement>& statements, const Before& before,
                               const PendingInserts& pending, Ran& ran) {
   if (!overlay(statements, before, pending, ran)) return {};
-  overlay_violates_ = foreign_keys_violated();
-  return applier_.apply(before.operations);
+  TROTH_TRY(applier_.apply(before.operations));
+  TROTH_TRY(violations_.restore(before.open_violations));
+  if (any_needs_effects(statements)) effects_.on();
+  return {};
 }
 
 bool Executor::overlay(const std::vector<Statement>& statements, const Before& before,
@@ -140,7 +178,6 @@ bool Executor::overlay(const std::vector<Statement>& statements, const Before& b
              mine.new_rowid == op.new_rowid;
     });
   };
-  overlaid_.clear();
   if (pending.empty()) return true;
   std::set<std::uint32_t> tables;
   for (const auto& statement : statements) {
@@ -157,7 +194,6 @@ bool Executor::overlay(const std::vector<Statement>& statements, const Before& b
       ran.constraint = true;
       return false;
     }
-    overlaid_.push_back(highest);
   }
   return true;
 }
@@ -175,39 +211,24 @@ void Executor::run_statements(const std::vector<Statement>& statements, const Be
     if (!check_after(number, complete && i + 1 == statements.size(), ran)) break;
   }
   if (statements.empty() && complete) check_after(-1, true, ran);
+  if (!complete && ran.failure.code == AbortCode::kNone) count_violations(before, ran);
   ran.captured_bytes = capture_.bytes();
   ran.operations = capture_.end();
   sqlite3_progress_handler(db, 0, nullptr, nullptr);
 }
 
-// SQLite tells whether, not how many.
-bool Executor::foreign_keys_violated() const {
-  if (!schema_.has_foreign_keys()) return false;
-  int violated = 0;
-  int unused = 0;
-  sqlite3_db_status(database_.connection().get(), SQLITE_DBSTATUS_DEFERRED_FKS, &violated, &unused,
-                    0);
-  return violated != 0;
-}
-
-Result<bool> Executor::own_foreign_keys_violated() {
-  if (!foreign_keys_violated()) return false;
-  if (!overlay_violates_) return true;
-  auto& db = database_.connection();
-  TROTH_TRY(db.execute("SAVEPOINT troth_alone"));
-  bool violated = false;
-  for (const auto& row : overlaid_) {
-    RowOp removal;
-    removal.kind = RowOpKind::kDelete;
-    removal.table = row.table;
-    removal.old_rowid = row.new_rowid;
-    removal.old_row = row.new_row;
-    violated |= !applier_.apply_one(removal);  // the branch uses or has replaced it
+// Only with side effects on can it have changed.
+void Executor::count_violations(const Before& before, Ran& ran) {
+  ran.open_violations = before.open_violations;
+  if (!schema_.has_deferred_foreign_keys() || effects_.are_off()) return;
+  capture_.pause();
+  const auto counted = violations_.count();
+  capture_.resume();
+  if (counted) {
+    ran.open_violations = *counted;
+  } else {
+    ran.failure = {AbortCode::kInternal, counted.error().context, {}, -1};
   }
-  violated |= foreign_keys_violated();
-  TROTH_TRY(db.execute("ROLLBACK TO troth_alone"));
-  TROTH_TRY(db.execute("RELEASE troth_alone"));
-  return violated;
 }
 
 // What SQLite itself does not report at the statement.
@@ -217,13 +238,9 @@ bool Executor::check_after(std::int32_t number, bool last, Ran& ran) {
     ran.failure.statement = number;
     return false;
   }
-  // Every foreign key is deferred here (redo goes row by row), so immediate ones are checked by
-  // hand. Deferred ones would fail only at COMMIT, when it is too late to vote NO (failures.md 57).
-  if (!last && schema_.has_deferred_foreign_keys()) return true;
-  capture_.pause();
-  const auto violated = own_foreign_keys_violated();
-  capture_.resume();
-  if (violated && !*violated) return true;
+  // Deferred foreign keys would fail only at COMMIT, when it is too late to vote NO (failures.md
+  // 57).
+  if (!last || !schema_.has_foreign_keys() || !violations_.any()) return true;
   ran.failure = {AbortCode::kForeignKey, "FOREIGN KEY constraint failed", {}, number};
   ran.constraint = true;
   return false;
@@ -285,7 +302,11 @@ void Executor::classify(int rc, std::int32_t number, Ran& ran) {
   const std::string message = sqlite3_errmsg(database_.connection().get());
   AbortCode code = AbortCode::kSqlError;
   if ((rc & 0xff) == SQLITE_CONSTRAINT) {
-    code = rc == SQLITE_CONSTRAINT_FOREIGNKEY ? AbortCode::kForeignKey : AbortCode::kConstraint;
+    // RESTRICT is a trigger of SQLite's own.
+    const bool foreign_key =
+        rc == SQLITE_CONSTRAINT_FOREIGNKEY ||
+        (rc == SQLITE_CONSTRAINT_TRIGGER && message == "FOREIGN KEY constraint failed");
+    code = foreign_key ? AbortCode::kForeignKey : AbortCode::kConstraint;
     ran.constraint = rc == SQLITE_CONSTRAINT_FOREIGNKEY || rc == SQLITE_CONSTRAINT_UNIQUE ||
                      rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_ROWID ||
                      rc == SQLITE_CONSTRAINT_TRIGGER;

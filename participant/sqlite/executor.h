@@ -8,6 +8,8 @@
 #include "os/clock.h"
 #include "participant/sqlite/apply.h"
 #include "participant/sqlite/database.h"
+#include "participant/sqlite/open_violations.h"
+#include "participant/sqlite/rehearsal.h"
 #include "participant/sqlite/statement_analysis.h"
 
 namespace troth::participant::sqlite {
@@ -29,7 +31,8 @@ using PendingInserts = std::map<std::uint32_t, std::map<std::int64_t, RowOp>>;
 class Executor {
  public:
   Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer, Applier& applier,
-           Capture& capture, const SqliteOptions& options, const Clock& clock);
+           Capture& capture, SideEffects& effects, const SqliteOptions& options,
+           const Clock& clock);
   ~Executor();
 
   /// The analysed and compiled statement; its refusal is in the info.
@@ -43,11 +46,13 @@ class Executor {
     std::vector<RowOp> operations;
     std::vector<StatementResult> results;
     std::uint64_t captured_bytes = 0;
+    std::int64_t open_violations = 0;  ///< of deferred foreign keys, if statements may follow
   };
   /// What the branch did before these statements (interactive transactions): put in place first.
   struct Before {
     const std::vector<RowOp>& operations;
     std::uint64_t captured_bytes = 0;
+    std::int64_t open_violations = 0;
   };
   /// Nothing of it stays in the database. `complete`: no statement of the branch follows, so
   /// deferred constraints must hold. An error: the outer transaction is in an unknown state.
@@ -68,8 +73,10 @@ class Executor {
   bool run_one(const Statement& statement, std::int32_t number, std::uint64_t& result_bytes,
                Ran& ran);
   bool check_after(std::int32_t number, bool last, Ran& ran);
-  bool foreign_keys_violated() const;
-  Result<bool> own_foreign_keys_violated();
+  void count_violations(const Before& before, Ran& ran);
+  bool any_needs_effects(const std::vector<Statement>& statements);
+  bool needs_rehearsal(const std::vector<Statement>& statements);
+  Status rehearse(const Before& before, Ran& ran);
   bool overlay(const std::vector<Statement>& statements, const Before& before,
                const PendingInserts& pending, Ran& ran);
   void classify(int rc, std::int32_t number, Ran& ran);
@@ -80,15 +87,15 @@ class Executor {
   StatementAnalyzer& analyzer_;
   Applier& applier_;
   Capture& capture_;
+  SideEffects& effects_;
+  OpenViolations violations_;
+  Rehearsal rehearsal_;
   const SqliteOptions& options_;
   const Clock& clock_;
   MonotonicTime interrupt_at_;
   Cache cache_;
   Cache::value_type* last_ = nullptr;  // what find() found last
   std::size_t cached_text_ = 0;
-  // Rows of other branches, in place for automatic ids; their parents need not be.
-  std::vector<RowOp> overlaid_;
-  bool overlay_violates_ = false;
   PreparedStatement savepoint_, rollback_to_, release_;
 };
 

@@ -44,6 +44,7 @@ class SqliteResourceManager final : public ResourceManager {
     bool waiting = false;
     bool begun = false;  // interactive: has executed something and keeps what it did and locked
     std::uint64_t captured_bytes = 0;
+    std::int64_t open_violations = 0;  // of deferred foreign keys, after the last piece
     bool failed_alone =
         false;  // waited for the writers of its tables once: its next failure is its own
     std::uint64_t generation = 0;  // of the schema its locks were chosen by
@@ -89,6 +90,7 @@ class SqliteResourceManager final : public ResourceManager {
   Schema schema_;
   std::unique_ptr<StatementAnalyzer> analyzer_;
   std::unique_ptr<Capture> capture_;
+  std::unique_ptr<SideEffects> effects_;
   std::unique_ptr<Applier> applier_;
   std::unique_ptr<Executor> executor_;
   LockTable locks_;

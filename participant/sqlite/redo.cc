@@ -251,7 +251,8 @@ void Capture::hook(void* self, sqlite3* db, int op, const char* database, const 
 
 void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid,
                    std::int64_t new_rowid) {
-  if (last_name_ != name) {
+  if (!known_ || last_name_ != name) {
+    known_ = true;
     last_name_ = name;
     last_table_ = schema_.find(name);
   }
@@ -266,6 +267,12 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
                   fmt::format("{} has a VIRTUAL generated column, which SQLite {} does not report "
                               "reliably; make it STORED",
                               table->name, sqlite3_libversion()));
+  if (table->identity == RowIdentity::kRowid && table->rowid_name.empty())
+    return cannot(
+        AbortCode::kRefusedHiddenRowid,
+        fmt::format("columns of {} hide rowid, oid and _rowid_, so its rows have no name; "
+                    "rename one of these columns",
+                    table->name));
   RowOp row;
   row.table = table->number;
   row.kind = op == SQLITE_INSERT   ? RowOpKind::kInsert

@@ -44,7 +44,7 @@ class Capture {
   /// `used`: what the branch captured earlier; it counts towards the limit.
   void begin(std::uint64_t max_bytes, std::uint64_t used = 0);
   /// To be called whenever the schema is loaded anew.
-  void schema_changed() { last_name_.clear(); }
+  void schema_changed() { known_ = false; }
   /// Until resume() nothing is noted.
   void pause() { active_ = false; }
   void resume() { active_ = true; }
@@ -68,8 +68,9 @@ class Capture {
   bool watching_ = false;
   std::set<std::string> watched_;
   std::vector<RowOp> operations_;
+  bool known_ = false;                     // is there a row before, under this schema?
   std::string last_name_;                  // of the table of the row before
-  const TableInfo* last_table_ = nullptr;  // that table, if it is known
+  const TableInfo* last_table_ = nullptr;  // that table, if the schema has it
   std::uint64_t bytes_ = 0, max_bytes_ = 0;
   AbortReason failure_;
 };

@@ -85,6 +85,22 @@ Status load_columns(Connection& db, OlderRows& older, TableInfo& table) {
   return {};
 }
 
+void name_rowid(TableInfo& table) {
+  if (table.without_rowid) return;
+  if (table.rowid_column >= 0) {
+    table.rowid_name = quoted(table.columns[static_cast<std::size_t>(table.rowid_column)].name);
+    return;
+  }
+  for (const char* candidate : {"_rowid_", "rowid", "oid"}) {
+    if (std::any_of(table.columns.begin(), table.columns.end(), [&](const ColumnInfo& column) {
+          return folded_name(column.name) == candidate;
+        }))
+      continue;
+    table.rowid_name = candidate;
+    return;
+  }
+}
+
 Status load_index_columns(Connection& db, TableInfo& table, IndexInfo& index) {
   TROTH_ASSIGN_OR_RETURN(
       auto rows,
@@ -144,6 +160,7 @@ Status load_foreign_keys(Connection& db, TableInfo& table) {
     if (!rows.text(3).empty()) key.parent_columns.push_back(folded_name(rows.text(3)));
     for (const int action : {4, 5}) {
       const auto text = rows.text(action);
+      key.restricts |= text == "RESTRICT";
       key.has_action |= text == "CASCADE" || text == "SET NULL" || text == "SET DEFAULT";
     }
   }
@@ -192,6 +209,8 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     const auto text = folded_name(sql);
     table.is_virtual = text.rfind("create virtual", 0) == 0;
     table.autoincrement = contains(text, "autoincrement");
+    table.has_conflict_clause = contains(text, "conflict");
+    table.may_defer = contains(text, "deferred");
     table.is_system =
         folded_name(name).rfind("sqlite_", 0) == 0 || folded_name(name).rfind("troth_", 0) == 0;
   }
@@ -204,11 +223,9 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     schema.tables_[found->second].without_rowid = kinds.integer(1) != 0;
     schema.tables_[found->second].strict = kinds.integer(2) != 0;
   }
-  TROTH_ASSIGN_OR_RETURN(
-      auto triggers, db.prepare("SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'"));
+  TROTH_ASSIGN_OR_RETURN(auto triggers,
+                         db.prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"));
   while (triggers.step() == SQLITE_ROW) {
-    const auto text = folded_name(triggers.text(1));
-    schema.has_deleting_trigger_ |= text.find("delete", text.find("begin")) != std::string::npos;
     const auto found = schema.by_name_.find(folded_name(triggers.text(0)));
     if (found != schema.by_name_.end()) schema.tables_[found->second].has_triggers = true;
   }
@@ -218,21 +235,37 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     TROTH_TRY(load_columns(db, older, table));
     table.in_redo = encoded(table);
     TROTH_TRY(load_indexes(db, table));
+    name_rowid(table);
     TROTH_TRY(load_foreign_keys(db, table));
     schema.has_foreign_keys_ |= !table.foreign_keys.empty();
   }
-  if (schema.has_deleting_trigger_) schema.note_deleting_triggers();
+  schema.note_foreign_keys();
   return schema;
 }
 
-// Every way that leads from a change of one row to triggers at all.
-void Schema::note_deleting_triggers() {
-  for (auto& table : tables_) {
-    table.reaches_deleting_trigger |= table.has_triggers;
-    for (const auto& key : table.foreign_keys) {
-      const auto parent = by_name_.find(folded_name(key.parent));
-      if (key.has_action && parent != by_name_.end())
-        tables_[parent->second].reaches_deleting_trigger = true;
+void Schema::note_foreign_keys() {
+  for (auto& child : tables_) {
+    for (const auto& key : child.foreign_keys) {
+      const bool plain = !key.has_action && !key.restricts && !child.may_defer;
+      child.tied_by_foreign_key = true;
+      child.plain_foreign_keys &= plain;
+      for (const int column : key.columns)
+        child.columns[static_cast<std::size_t>(column)].in_foreign_key = true;
+      const auto found = by_name_.find(folded_name(key.parent));
+      if (found == by_name_.end()) continue;
+      auto& parent = tables_[found->second];
+      parent.tied_by_foreign_key = true;
+      parent.plain_foreign_keys &= plain;
+      for (std::size_t i = 0; i < parent.columns.size(); ++i) {
+        const auto& names = key.parent_columns;
+        const bool declared = parent.rowid_column == static_cast<int>(i) ||
+                              std::find(parent.primary_key.begin(), parent.primary_key.end(),
+                                        static_cast<int>(i)) != parent.primary_key.end();
+        if (names.empty() ? declared
+                          : std::find(names.begin(), names.end(),
+                                      folded_name(parent.columns[i].name)) != names.end())
+          parent.columns[i].in_foreign_key = true;
+      }
     }
   }
 }
@@ -241,11 +274,6 @@ const TableInfo* Schema::find(const std::string& name) const {
   const auto found = by_name_.find(folded_name(name));
   return found == by_name_.end() || tables_[found->second].is_gone ? nullptr
                                                                    : &tables_[found->second];
-}
-
-bool Schema::is_action_child(const TableInfo& table) const {
-  return std::any_of(table.foreign_keys.begin(), table.foreign_keys.end(),
-                     [](const ForeignKey& key) { return key.has_action; });
 }
 
 std::set<std::uint32_t> Schema::tied_by_foreign_keys(std::set<std::uint32_t> tables) const {

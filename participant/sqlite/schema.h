@@ -29,7 +29,8 @@ struct ColumnInfo {
   Affinity affinity = Affinity::kBlob;
   bool generated = false;
   bool virtual_column = false;
-  Value older_rows_show;  ///< its default, where ALTER TABLE added it (added_column.h)
+  bool in_foreign_key = false;  ///< of a child's key, or a parent's column that a child refers to
+  Value older_rows_show;        ///< its default, where ALTER TABLE added it (added_column.h)
 };
 
 struct IndexInfo {
@@ -46,6 +47,7 @@ struct ForeignKey {
   std::vector<int> columns;                 ///< of the child
   std::vector<std::string> parent_columns;  ///< empty = the parent's primary key
   bool has_action = false;                  ///< ON DELETE/UPDATE CASCADE, SET NULL, SET DEFAULT
+  bool restricts = false;                   ///< ON DELETE/UPDATE RESTRICT
 };
 
 struct TableInfo {
@@ -53,7 +55,10 @@ struct TableInfo {
   std::string name;
   std::vector<ColumnInfo> columns;
   RowIdentity identity = RowIdentity::kRowid;
-  int rowid_column = -1;          ///< the INTEGER PRIMARY KEY column
+  int rowid_column = -1;  ///< the INTEGER PRIMARY KEY column
+  /// How statements name the rowid: that column, or a name that no column shadows. Empty if all
+  /// three are shadowed, and for WITHOUT ROWID tables.
+  std::string rowid_name;
   std::vector<int> primary_key;   ///< columns of kPrimaryKeyValue
   std::vector<IndexInfo> unique;  ///< every unique index (without the rowid)
   std::vector<ForeignKey> foreign_keys;
@@ -67,8 +72,11 @@ struct TableInfo {
   bool is_system = false;  ///< sqlite_*, troth_*
   bool is_gone = false;    ///< was dropped since the start; keeps its number
   bool has_triggers = false;
-  bool reaches_deleting_trigger = false;  ///< perhaps: through triggers or foreign key actions
-  std::string in_redo;                    ///< name and columns, as encode_redo() writes them
+  bool has_conflict_clause = false;  ///< perhaps: its text has the word ("ON CONFLICT REPLACE")
+  bool may_defer = false;  ///< its text has the word "deferred": a hint that costs time only
+  bool tied_by_foreign_key = false;  ///< a child, or a parent some child refers to
+  bool plain_foreign_keys = true;    ///< all of them are immediate, without actions or RESTRICT
+  std::string in_redo;               ///< name and columns, as encode_redo() writes them
 };
 
 struct RootPage {
@@ -97,14 +105,13 @@ class Schema {
   const TableInfo& table(std::uint32_t number) const { return tables_[number]; }
   std::size_t size() const { return tables_.size(); }
   bool has_foreign_keys() const { return has_foreign_keys_; }
-  /// Some foreign key may be violated until the branch ends (DEFERRABLE INITIALLY DEFERRED).
+  /// Perhaps some foreign key may be violated until the branch ends (DEFERRABLE INITIALLY
+  /// DEFERRED): the text of the schema has the word.
   bool has_deferred_foreign_keys() const { return has_deferred_foreign_keys_; }
   /// SQLite's counter of schema changes; VACUUM raises it too.
   std::int64_t version() const { return version_; }
   /// `tables` and all tables that foreign keys tie to them, at any distance.
   std::set<std::uint32_t> tied_by_foreign_keys(std::set<std::uint32_t> tables) const;
-  /// Child tables whose rows an action on their parent may change.
-  bool is_action_child(const TableInfo& table) const;
   const std::vector<std::string>& create_statements() const { return creates_; }
 
   /// X on every key of a row image, S on the parents' keys, IX on its table.
@@ -113,7 +120,7 @@ class Schema {
                      std::vector<LockRequest>& out) const;
 
  private:
-  void note_deleting_triggers();
+  void note_foreign_keys();
   /// The entry of a table in this schema: its old one, or a new one at the end.
   TableInfo& entry_for(const std::string& name);
   void lock_index(const TableInfo& table, const IndexInfo& index, const std::vector<Value>& row,
@@ -126,7 +133,6 @@ class Schema {
   std::vector<std::string> creates_;
   bool has_foreign_keys_ = false;
   bool has_deferred_foreign_keys_ = false;
-  bool has_deleting_trigger_ = false;
   std::int64_t version_ = 0;
 };
 

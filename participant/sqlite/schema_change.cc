@@ -234,10 +234,12 @@ AbortReason run_all(const SchemaTrial& trial, const std::vector<Statement>& stat
   for (std::size_t i = 0; i < statements.size(); ++i) {
     const auto done = run_one(trial.db, statements[i].sql);
     if (done) continue;
-    const int rc = sqlite3_errcode(trial.db.get()) & 0xff;
-    const auto code = rc == SQLITE_CONSTRAINT  ? AbortCode::kConstraint
-                      : rc == SQLITE_INTERRUPT ? AbortCode::kStatementInterrupted
-                                               : AbortCode::kSqlError;
+    const int extended = sqlite3_extended_errcode(trial.db.get());
+    const int rc = extended & 0xff;
+    const auto code = extended == SQLITE_CONSTRAINT_FOREIGNKEY ? AbortCode::kForeignKey
+                      : rc == SQLITE_CONSTRAINT                ? AbortCode::kConstraint
+                      : rc == SQLITE_INTERRUPT                 ? AbortCode::kStatementInterrupted
+                                                               : AbortCode::kSqlError;
     return {code, done.error().context, {}, static_cast<std::int32_t>(i)};
   }
   return {};

@@ -46,8 +46,10 @@ Status SqliteResourceManager::load() {
   // Before any statement of ours is compiled: earlier ones would bypass the hook (participant.md
   // section 7).
   capture_ = std::make_unique<Capture>(db.get(), schema_);
+  effects_ = std::make_unique<SideEffects>(db);
+  TROTH_TRY(OpenViolations::create_tables(db));
   TROTH_TRY(prepare_to_work());
-  TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
+  TROTH_TRY(database_->begin());
   return database_->rewrite_wal();
 }
 
@@ -59,9 +61,9 @@ Status SqliteResourceManager::prepare_to_work() {
   TROTH_ASSIGN_OR_RETURN(analyzer_, StatementAnalyzer::create(schema_));
   if (const auto tested = analyzer_->self_test(); !tested)
     logger_.warn("coarse locks", {{"reason", tested.error().context}});
-  applier_ = std::make_unique<Applier>(db, schema_);
+  applier_ = std::make_unique<Applier>(db, schema_, *effects_);
   executor_ = std::make_unique<Executor>(*database_, schema_, *analyzer_, *applier_, *capture_,
-                                         options_, clock_);
+                                         *effects_, options_, clock_);
   return {};
 }
 
@@ -70,13 +72,12 @@ Status SqliteResourceManager::reload() {
   TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db, &schema_));
   capture_->schema_changed();
   ++generation_;
-  TROTH_TRY(prepare_to_work());
-  // The outer transaction may have begun when there was none.
-  if (schema_.has_foreign_keys()) TROTH_TRY(db.execute("PRAGMA defer_foreign_keys=1"));
-  return {};
+  return prepare_to_work();
 }
 
 Status SqliteResourceManager::redo_change(const SchemaRedo& change) {
+  // No row beside the tables it names changes (schema_change.h), so nothing is lost.
+  effects_->off();
   TROTH_TRY(apply_schema_change(database_->connection(), change));
   return reload();
 }
@@ -104,7 +105,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
   auto decoded = decode_redo(schema_, redo);
   if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
   auto& operations = decoded->operations;
-  if (auto fits = applier_->rehearse(operations); !fits)
+  if (auto fits = Rehearsal(database_->connection(), schema_, *applier_).fits(operations); !fits)
     return fail(fits.error(), fmt::format("transaction {}", gtid));
   locks_.force_grant(gtid, locks_of(schema_, operations));
   locks_.force_grant(gtid, decoded->locks);
@@ -237,7 +238,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
   if (branch.begun && branch.request.statements.empty() && complete &&
       !schema_.has_deferred_foreign_keys())
     return succeed(branch, {}, {}, {}, events);  // nothing is left to be checked
-  const Executor::Before before{branch.operations, branch.captured_bytes};
+  const Executor::Before before{branch.operations, branch.captured_bytes, branch.open_violations};
   auto ran = executor_->run(branch.request.statements, before, complete, pending_inserts_);
   if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
   if (!ran) return refuse_vote(gtid, {AbortCode::kSqlError, ran.error().context, {}, -1}, events);
@@ -262,6 +263,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
 // With everything it changes locked: nothing executed, prepared or open touches it.
 void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
+  effects_->on();
   auto tried = try_schema_change(
       {database_->connection(), *capture_, schema_, clock_, options_.statement_time_limit},
       *branch.change, branch.request.statements);
@@ -300,6 +302,7 @@ void SqliteResourceManager::succeed(Branch& branch, Executor::Ran ran,
   if (branch.request.open) {
     branch.begun = true;
     branch.captured_bytes = ran.captured_bytes;
+    branch.open_violations = ran.open_violations;
     done.vote = Vote::kReadOnly;
   } else {
     done.vote = branch.operations.empty() ? Vote::kReadOnly : Vote::kCommit;
@@ -423,7 +426,7 @@ Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
   applied_.clear();
   dirty_ = true;
   if (std::exchange(checkpoint_due_, false)) TROTH_TRY(database_->checkpoint());
-  TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
+  TROTH_TRY(database_->begin());
   return applied_lsn_;
 }
 
@@ -438,7 +441,7 @@ Status SqliteResourceManager::make_durable() {
   if (checkpoint_due_) return {};
   TROTH_TRY(database_->rollback());  // nothing is in it: a checkpoint needs to be outside
   TROTH_TRY(database_->checkpoint());
-  return database_->begin(schema_.has_foreign_keys());
+  return database_->begin();
 }
 
 // An interrupt, a full disk or an I/O error in a statement makes SQLite roll back the outer
@@ -446,7 +449,7 @@ Status SqliteResourceManager::make_durable() {
 void SqliteResourceManager::repair_outer_transaction() {
   const auto repair = [this]() -> Status {
     TROTH_TRY(database_->rollback());
-    TROTH_TRY(database_->begin(schema_.has_foreign_keys()));
+    TROTH_TRY(database_->begin());
     const bool changed = std::any_of(applied_.begin(), applied_.end(), [](const Work& work) {
       return static_cast<bool>(work.change);
     });
@@ -476,8 +479,7 @@ ResourceStatus SqliteResourceManager::status() const {
 
 void SqliteResourceManager::close() {
   if (database_ == nullptr) return;
-  // What was not flushed is replayed from the log. Before the rest: even a ROLLBACK is compiled,
-  // and asks the applier's authorizer.
+  // What was not flushed is replayed from the log.
   static_cast<void>(database_->rollback());
   if (applied_.empty() && !broken_) database_->checkpoint_at_close();
   executor_.reset();

@@ -39,6 +39,10 @@ std::string upper(std::string_view text) {
   return out;
 }
 
+bool may_replace(const std::string& text) {
+  return upper(text).find("REPLACE") != std::string::npos;
+}
+
 bool has_conflict_clause(const std::string& text) {
   const auto folded = upper(text);
   return folded.find("IGNORE") != std::string::npos || folded.find("CONFLICT") != std::string::npos;
@@ -48,8 +52,10 @@ bool has_conflict_clause(const std::string& text) {
 
 std::string_view without_space(std::string_view sql) {
   while (!sql.empty()) {
-    if (std::isspace(static_cast<unsigned char>(sql.front())) != 0 || sql.front() == ';') {
+    if (std::string_view(" \t\n\f\r;").find(sql.front()) != std::string_view::npos) {
       sql.remove_prefix(1);
+    } else if (sql.rfind("\xEF\xBB\xBF", 0) == 0) {  // a byte order mark
+      sql.remove_prefix(3);
     } else if (sql.rfind("--", 0) == 0) {
       const auto end = sql.find('\n');
       sql = end == std::string_view::npos ? std::string_view{} : sql.substr(end + 1);
@@ -160,6 +166,23 @@ void StatementAnalyzer::check_written_table(const std::string& name) {
                        name, sqlite3_libversion()));
 }
 
+// Is it tied to other tables through a foreign key, at this place?
+void StatementAnalyzer::note_effects(int action, const std::string& name,
+                                     const std::string& column) {
+  const auto* table = schema_.find(name);
+  if (table == nullptr) return;
+  rehearsed_ |= table->has_conflict_clause;
+  if (!table->tied_by_foreign_key) return;
+  const auto folded = folded_name(column);
+  const bool touches_key =
+      action != SQLITE_UPDATE || folded == "rowid" ||
+      std::any_of(table->columns.begin(), table->columns.end(), [&](const ColumnInfo& c) {
+        return c.in_foreign_key && folded_name(c.name) == folded;
+      });
+  needs_effects_ |= touches_key;
+  rehearsed_ |= touches_key && !table->plain_foreign_keys;
+}
+
 int StatementAnalyzer::check(int action, const char* a, const char* b, const char* db) {
   const std::string first = a == nullptr ? "" : a;
   const std::string second = b == nullptr ? "" : b;
@@ -191,6 +214,7 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
         refuse(AbortCode::kRefusedDdl, kSchemaChangeAlone);
       } else {
         check_written_table(first);
+        note_effects(action, first, second);
       }
       break;
     case SQLITE_FUNCTION: {
@@ -255,9 +279,11 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
   if (keyword == "EXPLAIN")
     return refused(AbortCode::kSqlError,
                    "EXPLAIN is not run through transactions; use sqlite3 on the file");
+  const auto text = without_space(sql);
+  needs_effects_ = rehearsed_ = false;
   watching_ = true;
   std::string_view rest;
-  auto statement = db_->prepare(sql, false, &rest);
+  auto statement = db_->prepare(text, false, &rest);
   watching_ = false;
   if (refusal_.code != AbortCode::kNone) return refused(refusal_.code, refusal_.detail);
   if (!statement) return refused(AbortCode::kSqlError, statement.error().context);
@@ -266,10 +292,10 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
                    "one statement at a time: there is text behind the first one");
   info.writes = sqlite3_stmt_readonly(statement->get()) == 0;
   info.parameters = sqlite3_bind_parameter_count(statement->get());
-  auto explain = db_->prepare("EXPLAIN " + sql);
+  auto explain = db_->prepare(fmt::format("EXPLAIN {}", text));
   if (!explain) return refused(AbortCode::kSqlError, explain.error().context);
   std::vector<Instruction> listing;
-  bool rolls_back = false;
+  bool rolls_back = false, has_program = false;
   while (explain->step() == SQLITE_ROW) {
     Instruction op{explain->integer(0),
                    explain->text(1),
@@ -278,6 +304,7 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
                    static_cast<int>(explain->integer(4)),
                    explain->text(5),
                    static_cast<int>(explain->integer(6))};
+    has_program |= op.opcode == "Program";
     rolls_back |= op.opcode == "Halt" && op.p1 != 0 && op.p2 == 1;
     listing.push_back(std::move(op));
   }
@@ -285,6 +312,9 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
     return refused(
         AbortCode::kRefusedRollbackClause,
         "a ROLLBACK conflict clause would end every branch of the database; use OR ABORT");
+  info.needs_effects = needs_effects_ || has_program;
+  info.rehearsed =
+      info.writes && (rehearsed_ || has_program || has_conflict_clause(sql) || may_replace(sql));
   bool conflict_clause = has_conflict_clause(sql);
   if (info.writes)
     for (const auto& create : schema_.create_statements())

@@ -36,6 +36,10 @@ struct StatementInfo {
   std::map<std::uint32_t, LockMode> tables;  ///< intention or scan lock per table
   std::vector<PointRead> points;
   std::vector<std::uint32_t> allocates_ids;  ///< tables that get automatic rowids
+  /// It runs triggers or foreign-key checks and actions, so side effects must be on.
+  bool needs_effects = false;
+  /// What it does might come out otherwise when it is applied: rehearse it before the vote.
+  bool rehearsed = false;
   /// It touches a row or two and computes no more than sums: microseconds, whatever it is given.
   bool quick = false;
 };
@@ -68,6 +72,7 @@ class StatementAnalyzer {
   void refuse(AbortCode code, std::string detail);
   int check(int action, const char* a, const char* b, const char* db);
   void check_written_table(const std::string& name);
+  void note_effects(int action, const std::string& table, const std::string& column);
   Status load_roots();
   bool force_scans_ = false;
 
@@ -76,6 +81,7 @@ class StatementAnalyzer {
   std::map<std::int64_t, RootPage> roots_;
   bool watching_ = false;
   AbortReason refusal_;
+  bool needs_effects_ = false, rehearsed_ = false;  // of the statement being compiled
 };
 
 /// The locks a statement needs before it runs, given its bound parameters.

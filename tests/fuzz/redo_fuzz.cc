@@ -30,10 +30,12 @@ struct World {
     auto loaded = Schema::load(*db);
     require(loaded.has_value(), "the schema loads");
     schema = std::move(*loaded);
-    applier = std::make_unique<Applier>(*db, schema);
+    effects = std::make_unique<SideEffects>(*db);
+    applier = std::make_unique<Applier>(*db, schema, *effects);
   }
   std::unique_ptr<Connection> db;
   Schema schema;
+  std::unique_ptr<SideEffects> effects;
   std::unique_ptr<Applier> applier;
 };
 

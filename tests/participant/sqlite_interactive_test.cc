@@ -189,6 +189,22 @@ TEST_CASE("a deferred foreign key may be open between statements and must hold a
   CHECK(w.look("SELECT count(*) FROM child") == "1");
 }
 
+TEST_CASE("several open foreign keys are counted from one statement to the next") {
+  SqliteWorld w(kSchema);
+  Talk one(w, 1);
+  CHECK(one.say("INSERT INTO child VALUES(1, 5), (2, 6), (3, 6), (4, 7)") == "changed 4");
+  CHECK(one.say("INSERT INTO parent VALUES(6)") == "changed 1");
+  CHECK(one.say("DELETE FROM child WHERE id = 1") == "changed 1");
+  CHECK(one.say("UPDATE child SET p = 6 WHERE id = 4") == "changed 1");
+  one.commit();
+  Talk two(w, 2);
+  CHECK(two.say("INSERT INTO child VALUES(11, 15), (12, 16), (13, 16)") == "changed 3");
+  CHECK(two.say("INSERT INTO parent VALUES(16)") == "changed 1");
+  CHECK(two.say("SELECT count(*) FROM parent") == "2");
+  CHECK(two.prepare() == Vote::kAbort);
+  CHECK(w.failure(two.gtid) == AbortCode::kForeignKey);
+}
+
 TEST_CASE("the whole of an interactive branch is in its redo") {
   SqliteWorld w(kSchema);
   Talk one(w, 1);
