@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -62,7 +61,7 @@ void PeerLink::stop() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    if (fd_ >= 0) ::shutdown(fd_, SHUT_RDWR);
+    if (stream_) stream_->cut();
     wake_.notify_all();
     waker_.wake();
   }
@@ -281,14 +280,14 @@ bool PeerLink::connect() {
 void PeerLink::adopt(std::unique_ptr<Connection> connection) {
   connection_ = std::move(connection);
   std::lock_guard lock(mutex_);
-  fd_ = connection_->fd();
-  if (stopping_) ::shutdown(fd_, SHUT_RDWR);
+  stream_ = connection_->stream();
+  if (stopping_) stream_->cut();
 }
 
 void PeerLink::disconnect(const std::string& why) {
   {
     std::lock_guard lock(mutex_);
-    fd_ = -1;  // before the descriptor can be given to somebody else
+    stream_.reset();
     for (const auto& flight : flights_) status_.messages_dropped += flight.batch.size();
     for (const auto& batch : rejected_) status_.messages_dropped += batch.size();
   }

@@ -111,8 +111,8 @@ class PeerLink {
   Holder holder_ = Holder::kSender;  // guarded by mutex_
   /// Lightly: it looks around soon by itself.
   enum class Sleep { kNot, kLightly, kDeeply };
-  Sleep sleep_ = Sleep::kNot;  // guarded by mutex_
-  int fd_ = -1;                // guarded by mutex_; of the connection in use, to cut a call short
+  Sleep sleep_ = Sleep::kNot;       // guarded by mutex_
+  std::shared_ptr<Stream> stream_;  // guarded by mutex_; in use, to cut a call short
 
   // The holder's.
   std::unique_ptr<Connection> connection_;  // made and destroyed by the sender

@@ -54,7 +54,9 @@ class PortServer final : public Server, public FrameHandler {
   FrameVerdict on_frame(std::uint64_t connection, std::string_view frame) override {
     return submits_->on_frame(connection, frame);
   }
-  void hand_over(int fd, std::string unread) override { threads_->serve(fd, std::move(unread)); }
+  void hand_over(std::unique_ptr<Stream> stream, std::string unread) override {
+    threads_->serve(std::move(stream), std::move(unread));
+  }
   std::size_t elsewhere() const override { return threads_->size(); }
   void on_round() override { submits_->answer_ready(*loop_); }
   void after_round() override { submits_->settle(); }

@@ -1,45 +1,10 @@
 #include "thrift/wire/blocking_connections.h"
 
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstring>
 #include <system_error>
 
 namespace troth::thrift {
 
 namespace at = apache::thrift;
-
-namespace {
-
-int milliseconds(Duration d) {
-  return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(d).count());
-}
-
-/// Gives what was read before it came here, then what the socket brings.
-class TakenOver final : public at::transport::TSocket {
- public:
-  TakenOver(int fd, std::string unread) : TSocket(fd), unread_(std::move(unread)) {}
-
-  std::uint32_t read(std::uint8_t* buffer, std::uint32_t length) override {
-    if (given_ == unread_.size()) return TSocket::read(buffer, length);
-    const auto n = std::min<std::size_t>(length, unread_.size() - given_);
-    std::memcpy(buffer, unread_.data() + given_, n);
-    given_ += n;
-    if (given_ == unread_.size()) {
-      std::string().swap(unread_);  // gives its memory back, which assigning would not
-      given_ = 0;
-    }
-    return static_cast<std::uint32_t>(n);
-  }
-
- private:
-  std::string unread_;
-  std::size_t given_ = 0;
-};
-
-}  // namespace
 
 BlockingConnections::BlockingConnections(BlockingOptions options,
                                          std::shared_ptr<at::TProcessor> processor,
@@ -50,44 +15,37 @@ BlockingConnections::BlockingConnections(BlockingOptions options,
       on_answered_(std::move(on_answered)),
       on_closed_(std::move(on_closed)) {}
 
-void BlockingConnections::serve(int fd, std::string unread) {
+void BlockingConnections::serve(std::unique_ptr<Stream> stream, std::string unread) {
   reap();
   std::lock_guard lock(mutex_);
-  if (stopped_) {
-    ::close(fd);
-    return;
-  }
+  if (stopped_) return;
   auto& served = served_.emplace_back();
-  served.fd = fd;
+  served.stream = std::move(stream);
   ++size_;
   try {
-    served.thread = std::jthread([this, &served, fd, unread = std::move(unread)]() mutable {
-      run(served, fd, std::move(unread));
-    });
+    served.thread = std::jthread(
+        [this, &served, unread = std::move(unread)]() mutable { run(served, std::move(unread)); });
   } catch (const std::system_error&) {  // no thread to be had: the client tries again
     --size_;
     served_.pop_back();
-    ::close(fd);
   }
 }
 
-void BlockingConnections::run(Served& served, int fd, std::string unread) {
+void BlockingConnections::run(Served& served, std::string unread) {
   {
-    const auto socket = std::make_shared<TakenOver>(fd, std::move(unread));
-    socket->setRecvTimeout(milliseconds(options_.idle_timeout));
-    socket->setSendTimeout(milliseconds(options_.send_timeout));
+    served.stream->set_timeouts(options_.idle_timeout, options_.send_timeout);
     const auto protocol = make_protocol(
-        std::make_shared<HardenedTransport>(buffered(socket), options_.limits), options_.limits);
+        std::make_shared<HardenedTransport>(
+            buffered(std::make_shared<StreamTransport>(served.stream, std::move(unread))),
+            options_.limits),
+        options_.limits);
     bool goes_on = true;
     while (goes_on) {
       goes_on = processor_->process(protocol, protocol, nullptr);
       on_answered_();
     }
-    std::lock_guard lock(mutex_);
-    served.fd = -1;  // before the descriptor can be given to somebody else
-    // The socket, not the framed transport: closing that one would first send a half-written frame.
-    socket->close();
   }
+  served.stream->cut();  // the peer sees the end now; reap() frees the descriptor
   --size_;
   on_closed_();
   std::lock_guard lock(mutex_);
@@ -109,8 +67,7 @@ void BlockingConnections::stop() {
   {
     std::lock_guard lock(mutex_);
     stopped_ = true;
-    for (auto& served : served_)
-      if (served.fd >= 0) ::shutdown(served.fd, SHUT_RD);  // the answer still goes out
+    for (auto& served : served_) served.stream->stop_reading();  // the answer still goes out
   }
   for (auto& served : served_)  // nothing is added any more
     if (served.thread.joinable()) served.thread.join();

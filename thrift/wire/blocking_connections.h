@@ -12,6 +12,7 @@
 #include <string>
 #include <thread>
 
+#include "thrift/wire/stream.h"
 #include "thrift/wire/wire.h"
 #include "troth/time.h"
 
@@ -33,20 +34,20 @@ class BlockingConnections {
                       std::function<void()> on_answered, std::function<void()> on_closed);
   ~BlockingConnections() { stop(); }
 
-  /// Takes over a connected socket and what was read from it already. Closes it if no thread can be
+  /// Takes over a connected stream and what was read from it already. Closes it if no thread can be
   /// started, or after stop().
-  void serve(int fd, std::string unread);
+  void serve(std::unique_ptr<Stream> stream, std::string unread);
   std::size_t size() const { return size_; }
   /// Calls under way are answered, then every connection is closed and every thread joined.
   void stop();
 
  private:
   struct Served {
-    int fd = -1;        // guarded by mutex_; -1 when it is closed
+    std::shared_ptr<Stream> stream;
     bool over = false;  // guarded by mutex_
     std::jthread thread;
   };
-  void run(Served& served, int fd, std::string unread);
+  void run(Served& served, std::string unread);
   void reap();
 
   const BlockingOptions options_;

@@ -2,13 +2,10 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <poll.h>
-#include <sys/socket.h>
 #include <thrift/transport/TTransportException.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 
 namespace troth::thrift {
@@ -28,30 +25,21 @@ bool is_whole(std::span<const std::uint8_t> bytes) {
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint, Duration timeout) {
-  TROTH_ASSIGN_OR_RETURN(const int fd, dial(endpoint, timeout));
-  return std::unique_ptr<Connection>(new Connection(fd, endpoint));
+  TROTH_ASSIGN_OR_RETURN(auto stream, dial(endpoint, timeout));
+  return std::unique_ptr<Connection>(new Connection(std::move(stream), endpoint));
 }
 
-Connection::Connection(int fd, Endpoint endpoint)
-    : fd_(fd),
+Connection::Connection(std::unique_ptr<Stream> stream, Endpoint endpoint)
+    : stream_(std::move(stream)),
       endpoint_(std::move(endpoint)),
-      socket_(std::make_shared<at::transport::TSocket>(fd)),
-      buffer_(buffered(socket_)),
+      buffer_(buffered(std::make_shared<StreamTransport>(stream_))),
       transport_(std::make_shared<HardenedTransport>(buffer_, WireLimits{})),
       protocol_(make_protocol(transport_, WireLimits{})) {}
 
-// The socket, not the framed transport: closing that one would first send a half-written frame.
-Connection::~Connection() {
-  socket_->close();
-}
-
 void Connection::set_timeout(Duration timeout) {
-  const auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  const int bounded = static_cast<int>(std::clamp<std::int64_t>(ms, 1, 1 << 30));
-  if (bounded == timeout_ms_) return;
-  timeout_ms_ = bounded;
-  socket_->setRecvTimeout(bounded);
-  socket_->setSendTimeout(bounded);
+  if (timeout == timeout_) return;
+  timeout_ = timeout;
+  stream_->set_timeouts(timeout, timeout);
 }
 
 Result<bool> Connection::read_head(const std::string& method, std::int32_t seqid) {
@@ -99,12 +87,10 @@ Connection::Answer Connection::answer_state() const {
   auto size = std::min(read.size(), bytes.size());
   std::copy_n(read.begin(), size, bytes.begin());
   if (is_whole({bytes.data(), size})) return Answer::kHere;
-  const auto n = ::recv(fd_, bytes.data() + size, bytes.size() - size, MSG_PEEK | MSG_DONTWAIT);
-  if (n == 0) return Answer::kLost;
-  if (n < 0)
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Answer::kOnItsWay
-                                                                     : Answer::kLost;
-  size += static_cast<std::size_t>(n);
+  const auto came = stream_->peek(std::span(bytes).subspan(size));
+  if (came.kind == IoResult::Kind::kWouldBlock) return Answer::kOnItsWay;
+  if (came.kind != IoResult::Kind::kDone) return Answer::kLost;
+  size += came.bytes;
   return is_whole({bytes.data(), size}) ? Answer::kHere : Answer::kOnItsWay;
 }
 
@@ -117,9 +103,7 @@ std::span<const std::uint8_t> Connection::read_already() const {
 }
 
 bool Connection::usable() const {
-  if (broken_ || !read_already().empty()) return false;
-  pollfd state{fd_, POLLIN | POLLRDHUP, 0};
-  return ::poll(&state, 1, 0) == 0;
+  return !broken_ && read_already().empty() && stream_->is_silent();
 }
 
 }  // namespace troth::thrift

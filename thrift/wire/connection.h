@@ -21,7 +21,7 @@ namespace troth::thrift {
 class Connection {
  public:
   static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint, Duration timeout);
-  ~Connection();
+  ~Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -47,13 +47,16 @@ class Connection {
   /// While no call is under way. False after a failure, when the server has closed, or when bytes
   /// arrived that nobody asked for.
   bool usable() const;
-  int fd() const { return fd_; }
+  /// For poll only.
+  int fd() const { return stream_->fd(); }
+  /// To cut a call short from another thread.
+  const std::shared_ptr<Stream>& stream() const { return stream_; }
   /// Of the last call's frame, its length included.
   std::uint32_t bytes_sent() const { return bytes_sent_; }
   const Endpoint& endpoint() const { return endpoint_; }
 
  private:
-  Connection(int fd, Endpoint endpoint);
+  Connection(std::unique_ptr<Stream> stream, Endpoint endpoint);
   static std::int32_t next(std::int32_t seqid) { return (seqid + 1) & 0x7fffffff; }
   void set_timeout(Duration timeout);
   /// Reads the head of the answer; true = a result struct follows.
@@ -61,16 +64,15 @@ class Connection {
   Error broken(const std::exception& e);
   std::span<const std::uint8_t> read_already() const;
 
-  int fd_;
+  const std::shared_ptr<Stream> stream_;
   Endpoint endpoint_;
-  std::shared_ptr<apache::thrift::transport::TSocket> socket_;
   std::shared_ptr<apache::thrift::transport::TBufferedTransport> buffer_;  // may hold later answers
   std::shared_ptr<HardenedTransport> transport_;
   std::shared_ptr<WireProtocol> protocol_;
   std::int32_t last_seqid_ = 0;      // of what was sent
   std::int32_t answered_seqid_ = 0;  // of what was answered
   std::uint32_t bytes_sent_ = 0;
-  int timeout_ms_ = 0;  ///< as set on the socket
+  Duration timeout_{0};  ///< as set on the stream
   bool broken_ = false;
 };
 

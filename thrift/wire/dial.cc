@@ -1,6 +1,5 @@
 #include "thrift/wire/dial.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -93,7 +92,7 @@ void tune_socket(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kDeadPeerMs);
 }
 
-Result<int> dial(const Endpoint& endpoint, Duration timeout) {
+Result<std::unique_ptr<Stream>> dial(const Endpoint& endpoint, Duration timeout) {
   const auto deadline =
       SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(timeout);
   addrinfo hints{};
@@ -115,10 +114,8 @@ Result<int> dial(const Endpoint& endpoint, Duration timeout) {
     }
     error = connect_until(fd, *address, deadline);
     if (error == 0) {
-      const int flags = ::fcntl(fd, F_GETFL);
-      static_cast<void>(::fcntl(fd, F_SETFL, flags & ~O_NONBLOCK));
       tune_socket(fd);
-      return fd;
+      return make_plain_stream(fd);
     }
     ::close(fd);
   }

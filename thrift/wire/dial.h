@@ -2,9 +2,11 @@
 // Addresses, and connecting to them with a deadline and errors a person can read.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "thrift/wire/stream.h"
 #include "troth/result.h"
 #include "troth/time.h"
 
@@ -21,9 +23,9 @@ struct Endpoint {
 /// "host:port", "host", "[v6]:port". kInvalidArgument quotes what is wrong.
 Result<Endpoint> parse_endpoint(std::string_view text);
 
-/// A connected socket with TCP_NODELAY, keepalive and close-on-exec. Tries every address of the
+/// A connected stream with TCP_NODELAY, keepalive and close-on-exec. Tries every address of the
 /// host. kUnavailable holds only the system's words ("Connection refused").
-Result<int> dial(const Endpoint& endpoint, Duration timeout);
+Result<std::unique_ptr<Stream>> dial(const Endpoint& endpoint, Duration timeout);
 
 /// TCP_NODELAY, keepalive and TCP_USER_TIMEOUT on a connected socket; failures do not matter.
 void tune_socket(int fd);

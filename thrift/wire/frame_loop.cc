@@ -1,7 +1,6 @@
 #include "thrift/wire/frame_loop.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -198,14 +197,11 @@ void FrameLoop::accept_all() {
     }
     tune_socket(fd);
     Connection connection;
-    connection.fd = fd;
+    connection.stream = make_plain_stream(fd);
     connection.active = now_;
     const auto id = ++last_id_;
     epoll_event event{EPOLLIN, {.u64 = id}};
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) {
-      ::close(fd);
-      continue;
-    }
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) continue;
     connection.interest = EPOLLIN;
     connections_.emplace(id, std::move(connection));
   }
@@ -216,13 +212,13 @@ void FrameLoop::read(std::uint64_t id) {
   if (at == connections_.end()) return;
   auto& connection = at->second;
   if (connection.ended) return close(at);  // reset: nobody reads the answer
-  std::array<char, kReadBytes> buffer;
-  const auto n = ::recv(connection.fd, buffer.data(), buffer.size(), 0);
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return;
-  if (n < 0) return close(at);
+  std::array<std::uint8_t, kReadBytes> buffer;
+  const auto came = connection.stream->read(buffer);
+  if (came.kind == IoResult::Kind::kWouldBlock) return;
+  if (came.kind == IoResult::Kind::kFailed) return close(at);
   connection.active = now_;
-  if (n == 0) connection.ended = true;
-  connection.in.append(buffer.data(), static_cast<std::size_t>(n));
+  if (came.kind == IoResult::Kind::kEnded) connection.ended = true;
+  connection.in.append(reinterpret_cast<const char*>(buffer.data()), came.bytes);
   look_at_frames(id);
 }
 
@@ -249,12 +245,11 @@ void FrameLoop::look_at_frames(std::uint64_t id) {
 }
 
 void FrameLoop::give_away(Connections::iterator at) {
-  const int fd = at->second.fd;
+  auto stream = std::move(at->second.stream);
   auto unread = std::move(at->second.in);
-  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+  ::epoll_ctl(epoll_, EPOLL_CTL_DEL, stream->fd(), nullptr);
   connections_.erase(at);
-  static_cast<void>(::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK));
-  handler_.hand_over(fd, std::move(unread));
+  handler_.hand_over(std::move(stream), std::move(unread));
 }
 
 void FrameLoop::reply(std::uint64_t id, std::string_view framed) {
@@ -263,18 +258,17 @@ void FrameLoop::reply(std::uint64_t id, std::string_view framed) {
   auto& connection = at->second;
   connection.busy = false;
   connection.active = now_;
-  const auto n = ::send(connection.fd, framed.data(), framed.size(), MSG_NOSIGNAL);
-  if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) return close(at);
-  const auto sent = n < 0 ? std::size_t{0} : static_cast<std::size_t>(n);
-  if (sent < framed.size()) connection.out.assign(framed.substr(sent));
+  const auto sent = connection.stream->write(framed);
+  if (sent.kind == IoResult::Kind::kFailed) return close(at);
+  if (sent.bytes < framed.size()) connection.out.assign(framed.substr(sent.bytes));
   look_at_frames(id);  // what the client sent ahead
 }
 
 bool FrameLoop::send_out(Connection& connection) {
-  const auto n = ::send(connection.fd, connection.out.data(), connection.out.size(), MSG_NOSIGNAL);
-  if (n < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+  const auto sent = connection.stream->write(connection.out);
+  if (sent.kind != IoResult::Kind::kDone) return sent.kind == IoResult::Kind::kWouldBlock;
   connection.active = now_;
-  connection.out.erase(0, static_cast<std::size_t>(n));
+  connection.out.erase(0, sent.bytes);
   if (connection.out.empty()) release_capacity(connection.out);
   return true;
 }
@@ -300,11 +294,10 @@ void FrameLoop::want(std::uint64_t id, Connection& connection, std::uint32_t eve
   if (events == connection.interest) return;
   connection.interest = events;
   epoll_event event{events, {.u64 = id}};
-  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &event);
+  ::epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.stream->fd(), &event);
 }
 
 void FrameLoop::close(Connections::iterator at) {
-  ::close(at->second.fd);
   connections_.erase(at);
 }
 

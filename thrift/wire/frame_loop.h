@@ -20,6 +20,7 @@
 
 #include "os/logging.h"
 #include "thrift/wire/loop_waker.h"
+#include "thrift/wire/stream.h"
 #include "troth/result.h"
 #include "troth/time.h"
 
@@ -47,8 +48,8 @@ class FrameHandler {
   virtual ~FrameHandler() = default;
   /// A whole frame, without its length.
   virtual FrameVerdict on_frame(std::uint64_t connection, std::string_view frame) = 0;
-  /// Takes a connection that the loop no longer wants; `fd` blocks and is the callee's to close.
-  virtual void hand_over(int fd, std::string unread) = 0;
+  /// Takes a connection that the loop no longer wants.
+  virtual void hand_over(std::unique_ptr<Stream> stream, std::string unread) = 0;
   /// Connections that count against the limit and are not the loop's.
   virtual std::size_t elsewhere() const = 0;
   /// After every wake-up: answers what is ready.
@@ -83,7 +84,7 @@ class FrameLoop {
  private:
   using Clock = FrameHandler::Clock;
   struct Connection {
-    int fd = -1;
+    std::unique_ptr<Stream> stream;
     std::string in, out;
     Clock::time_point active;    ///< the last byte, or the last answer
     bool busy = false;           ///< a call is under way
