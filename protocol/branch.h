@@ -1,42 +1,44 @@
 #pragma once
-// The participant's half: one object per gtid this node has to do with (protocol.md 4 and 6). In
-// three-phase commit it is the same, except that it never votes READ_ONLY (who has no record cannot
-// be a member of a quorum), and that a QuorumBallot beside it may bring the decision. Pure:
-// step(event, now) -> effects, where one effect may be a job for the resource manager.
+// The participant's half: one object for each gtid that this node knows (docs/protocol.md 4 and 6). In three-phase
+// commit it never votes READ_ONLY, because a member of a quorum needs a record, and a QuorumBallot beside it may
+// bring the decision. Pure: step(event, now) -> effects. One effect may be a job for the resource manager.
 //
-//   PREPARE / one-phase / local request            ABORT or inquiry for a gtid never seen
+//   PREPARE, one-phase or local request              ABORT or an inquiry for an unknown gtid
 //        |                                                        |
-//    EXECUTING --- NO, deadline, ABORT --> ABORTED <--------------+  (tombstone: a later PREPARE is
-//    refused)
-//     |  |    (interactive: EXECUTING <-> OPEN, one round per EXECUTE; PREPARE makes it execute the
-//     |  |     end, and only then does it go on below)
-//     |   |   \--- no writes ------------> READ_ONLY -- release, any decision --> FORGOTTEN
-//     |   |                                (keeps its locks until then; answers RELEASED)
-//     |   \--- one-phase, local: COMMITTED record appended ------------------+
+//    EXECUTING ---- NO, deadline, ABORT ----> ABORTED <-----------+   (tombstone: a later PREPARE is refused)
+//     |    |
+//     |    |   (interactive: EXECUTING <-> OPEN, one round for each EXECUTE; PREPARE makes it execute the end)
+//     |    |
+//     |    +--- no writes ----------------> READ_ONLY --- RELEASE or a decision ---> FORGOTTEN
+//     |    |                                (keeps its locks until then, answers RELEASED)
+//     |    +--- one-phase, local: COMMITTED record appended -----------------+
+//     |                                                                      |
 //    PREPARING   PREPARED record on its way to the disk                      |
-//     |     \--- ABORT --> ABORTED                                           |
-//    PREPARED    yes-vote may leave; in doubt if no decision comes           |
-//     |     \--- ABORT --> ABORTED                                           |
+//     |     +------ ABORT ----> ABORTED                                      |
+//    PREPARED    the YES vote may leave; in doubt without a decision         |
+//     |     +------ ABORT ----> ABORTED                                      |
 //    COMMIT                                                                  |
 //     v                                                                      v
 //    COMMITTING  COMMITTED record on its way, redo applied, locks free  <----+
 //     |
-//    COMMITTED   ack may leave; remembered until ended_below passes
+//    COMMITTED   the ack may leave; remembered until ended_below passes
 //
-// EXECUTING -> PREPARING | READ_ONLY | ABORTED | COMMITTING [on_executed]   PREPARING -> PREPARED
-// [on_durable] PREPARING | PREPARED -> COMMITTING | ABORTED [on_decide]                  COMMITTING
-// -> COMMITTED [on_durable] EXECUTING -> ABORTED [on_tick, on_decide, on_inquiry] READ_ONLY ->
-// FORGOTTEN [on_release, on_decide]
+// EXECUTING -> PREPARING | READ_ONLY | ABORTED | COMMITTING [on_executed]
+// EXECUTING -> ABORTED                                      [on_tick, on_decide, on_inquiry]
+// PREPARING -> PREPARED                                     [on_durable]
+// PREPARING | PREPARED -> COMMITTING | ABORTED              [on_decide]
+// COMMITTING -> COMMITTED                                   [on_durable]
+// READ_ONLY -> FORGOTTEN                                    [on_release, on_decide]
 //
 // Guarantees per state (asserted by assert_invariants):
 //  EXECUTING   no record exists: a crash forgets it, which means NO
 //  OPEN        interactive, between two EXECUTEs: no record exists; a deadline ends it
-//  PREPARING   the yes-vote has not left
+//  PREPARING   the YES vote has not left
 //  PREPARED    the PREPARED record is durable; only a decision ends it, never time
 //  READ_ONLY   no record; locks held; remembered so that a duplicate PREPARE gets the same vote
-//  COMMITTING  the decision is commit and will stay so; the ack has not left
-//  COMMITTED   the COMMITTED record is durable (ack_at applied: the ack also waits for the database
-//  file) ABORTED     never votes yes again
+//  COMMITTING  the decision is COMMIT and stays so; the ack has not left
+//  COMMITTED   the COMMITTED record is durable (ack_at applied: the ack also waits for the database file)
+//  ABORTED     never votes YES again
 
 #include <optional>
 #include <string>

@@ -1,56 +1,52 @@
 #pragma once
-// The coordinator's half of two-phase commit with presumed abort (Mohan, Lindsay & Obermarck, R*;
-// protocol.md 4). Pure: step(event, now) -> effects. One object per transaction of two or more
-// participants.
+// The coordinator's half of two-phase commit with presumed abort (docs/protocol.md 4), and of three-phase
+// commit. Pure: step(event, now) -> effects. One object per transaction of two or more participants.
 //
 //                  start
 //                    |
-//                PREPARING --- any NO, deadline, cancel, a voter restarted ---> ABORTING (keyed)
-//                ---> ENDED
-//                    |                                            \-----------> ENDED (no key:
-//                    presumed abort needs no wait)
-//                 all in
-//                    |
-//               RELEASING      (only if some voted READ_ONLY in the same step as they executed:
-//                    |         each must say that it held its locks until now, or else ABORTING)
-//                    |
-//                some yes        all READ_ONLY
-//                    |      \------------------------------------------------> ENDED (no record at
-//                    |                                                         all)
-//                DECIDING      COMMIT record on its way to the disk: nothing may abort any more
-//                    |
-//            record durable = THE COMMIT POINT
-//                    |
-//               COMMITTING     COMMIT is re-sent to whoever has not acked, for ever
-//                    |
-//               all acked
-//                    |
-//                  ENDED       END record appended, not forced
+//                PREPARING ---- a NO, the deadline, a cancel, a voter restarted ----+------------------+
+//                    |                                                              | with a key       | without
+//          every vote is in                                                         v                  |
+//                    |                                                          ABORTING               |
+//                    |                                                              | record durable   |
+//                RELEASING   only if a reader voted in the step in which            |                  |
+//                    |       it executed: it must confirm that it held              |                  |
+//                    |       its locks until now, or else ABORTING                  |                  |
+//                    |                                                              |                  |
+//           some voted YES      all voted READ_ONLY                                 |                  |
+//                    |                  |                                           |                  |
+//                DECIDING               +----- no record at all ---------+          |                  |
+//                    |                                                   |          |                  |
+//           record durable = THE COMMIT POINT                            |          |                  |
+//                    |                                                   |          |                  |
+//               COMMITTING   COMMIT is sent again until all have acked   |          |                  |
+//                    |                                                   v          v                  v
+//                    +---------- END appended, not forced ----------> ENDED <--- ENDED <------------ ENDED
 //
-// PREPARING  -> DECIDING | RELEASING   [on_vote]
-// RELEASING  -> DECIDING | ENDED       [on_released]
-// PREPARING | RELEASING -> ABORTING | ENDED [on_vote, on_released, on_tick, on_cancel,
-//                                            on_member_restarted, on_decide]
-// DECIDING   -> COMMITTING [on_durable]   ABORTING -> ENDED [on_durable]
-// COMMITTING -> ENDED      [on_ack, on_given_up]
+// PREPARING  -> DECIDING | RELEASING        [on_vote]
+// RELEASING  -> DECIDING | ENDED            [on_released]
+// PREPARING | RELEASING -> ABORTING | ENDED [on_vote, on_released, on_tick, on_cancel, on_member_restarted, on_decide]
+// DECIDING   -> COMMITTING                  [on_durable]
+// ABORTING   -> ENDED                       [on_durable]
+// COMMITTING -> ENDED                       [on_ack, on_given_up]
 //
 // With `protocol = three_phase` a quorum takes the place of DECIDING (quorum_ballot.h):
 //
-//   PREPARING --- all votes in, all yes ---> PRECOMMITTING --- a majority PRECOMMITTED --->
-//   COMMITTING
-//                                                 \--- a majority PREABORTED ------------> ENDED
+//   PREPARING --- all voted YES ---> PRECOMMITTING --- a majority holds PRECOMMITTED ---> COMMITTING
+//                                          |
+//                                          +--------- a majority holds PREABORTED -----> ENDED
 //
-// PREPARING -> PRECOMMITTING [on_vote]   PRECOMMITTING -> COMMITTING | ENDED [on_ballot,
-// on_durable, on_decide, on_ack, on_tick]
+// PREPARING     -> PRECOMMITTING      [on_vote]
+// PRECOMMITTING -> COMMITTING | ENDED [on_ballot, on_durable, on_decide, on_ack, on_tick]
 //
 // Guarantees per state (asserted after each step by assert_invariants):
-//  PREPARING   no vote is NO; no record exists; not every vote is in
-//  RELEASING   every vote is in, none NO, no record exists; a READ_ONLY voter has not confirmed
-//  DECIDING    every vote is in, none NO, at least one COMMIT; the client has not been answered
+//  PREPARING      no vote is NO; no record exists; not every vote is in
+//  RELEASING      every vote is in, none NO, no record exists; a READ_ONLY voter has not confirmed
+//  DECIDING       every vote is in, none NO, at least one YES; the client has not been answered
 //  PRECOMMITTING  every vote is YES; this node is one member among others and decides nothing alone
-//  COMMITTING  the decision is durable; at least one writer has not acked
-//  ABORTING    the ABORT record (keyed requests only) is on its way; no COMMIT record exists or
-//  ever will ENDED       nothing more is owed to anybody
+//  COMMITTING     the decision is durable; at least one writer has not acked
+//  ABORTING       the ABORT record (keyed requests only) is on its way; no COMMIT record exists or ever will
+//  ENDED          nothing more is owed to anybody
 
 #include <optional>
 #include <variant>
