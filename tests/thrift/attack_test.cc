@@ -188,14 +188,49 @@ TEST_CASE("half a header occupies only its own connection, until the idle time i
   }
 }
 
-TEST_CASE("more connections than allowed wait for their turn") {
+TEST_CASE("idle strangers make room for whoever comes, one that never sent a frame first") {
   ServerOptions options;
   options.max_connections = 3;
   World world(options);
+  const auto known = raw_connect(world.server->port());
+  send_all(known,
+           framed(be32(0x80010001) + be32(13) + "getServerInfo" + be32(1) + std::string(1, '\0')));
+  pollfd answered{known, POLLIN, 0};
+  REQUIRE(::poll(&answered, 1, 10'000) == 1);
   std::vector<int> fds;
-  for (int i = 0; i < 6; ++i) fds.push_back(raw_connect(world.server->port()));
-  for (const int fd : fds) ::close(fd);
+  for (int i = 0; i < 12; ++i) fds.push_back(raw_connect(world.server->port()));
   CHECK(world.answers());
+  static_cast<void>(read_until_closed(fds.front()));  // the eldest stranger had to go
+  char byte = 0;
+  CHECK(::recv(known, &byte, 1, MSG_DONTWAIT) == 1);  // its answer, and no end behind it
+  for (const int fd : fds) ::close(fd);
+  ::close(known);
+}
+
+TEST_CASE("whoever sends no whole frame within its time is nobody, and is sent away") {
+  ServerOptions options;
+  options.first_frame_timeout = 100ms;
+  World world(options);
+  const int fd = raw_connect(world.server->port());
+  send_all(fd, std::string("\x00\x00\x00\x40", 4));
+  static_cast<void>(read_until_closed(fd));
+  ::close(fd);
+  CHECK(world.answers());
+}
+
+TEST_CASE("unfinished frames share one budget: the one begun first gives way") {
+  ServerOptions options;
+  options.frames_in_progress_bytes = std::size_t{1} << 20;
+  World world(options);
+  std::vector<int> fds;
+  const std::string half = be32(4 << 20) + std::string(400 << 10, 'x');
+  for (int i = 0; i < 4; ++i) {
+    fds.push_back(raw_connect(world.server->port()));
+    send_all(fds.back(), half);
+  }
+  static_cast<void>(read_until_closed(fds.front()));
+  CHECK(world.answers());
+  for (const int fd : fds) ::close(fd);
 }
 
 TEST_CASE("calls sent ahead are answered in order, across the change from the loop to a thread") {

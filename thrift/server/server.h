@@ -21,15 +21,19 @@ namespace troth::thrift {
 struct ServerOptions {
   std::string host = "127.0.0.1";  ///< address to bind, explicit; a name is resolved
   std::uint16_t port = 0;          ///< 0 = any free one, see Server::port()
-  /// Further ones wait in the kernel until one closes. Lowered to what the limit of open files
-  /// allows.
+  /// When all are taken, the connection that has been silent for longest makes room, one that never
+  /// sent a whole frame first; if all are at work, further ones wait in the kernel. Lowered to what
+  /// the limit of open files allows.
   int max_connections = 4096;
   int max_frame_bytes = 16'384'000;
   int max_string_bytes = 16'000'000;  ///< one text or blob; a longer one closes the connection
   int max_container_items = 1 << 18;  ///< one list; a longer one closes the connection
   Duration idle_timeout = std::chrono::minutes(5);  ///< silent connections are closed
   Duration send_timeout = std::chrono::seconds(10);
-  Duration default_deadline = std::chrono::seconds(10);  ///< for a submit that names none
+  Duration first_frame_timeout = std::chrono::seconds(10);  ///< from connecting to a whole frame
+  Duration frame_timeout = std::chrono::seconds(60);        ///< from its first byte to its last
+  std::size_t frames_in_progress_bytes = std::size_t{64} << 20;  ///< of all frames not whole yet
+  Duration default_deadline = std::chrono::seconds(10);          ///< for a submit that names none
   Duration max_wait = std::chrono::minutes(5);  ///< the longest any call waits, whatever it asks
   Duration answer_grace = std::chrono::seconds(2);  ///< waited for the engine beyond a deadline
 };

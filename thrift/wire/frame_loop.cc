@@ -25,7 +25,7 @@ constexpr std::size_t kReadBytes = std::size_t{64} << 10;
 constexpr std::size_t kLengthBytes = 4;
 /// What a client sends ahead while its call is under way stays in the kernel beyond this.
 constexpr std::size_t kReadAhead = std::size_t{256} << 10;
-/// Longer frames are read by a thread of their own.
+/// Longer frames are served by a thread of their own, once they are whole.
 constexpr std::size_t kLargestFrame = std::size_t{64} << 10;
 constexpr std::size_t kKeptCapacity = std::size_t{64} << 10;
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(50);
@@ -74,7 +74,8 @@ FrameLoop::FrameLoop(FrameLoopOptions options, FrameHandler& handler,
     : options_(std::move(options)),
       handler_(handler),
       waker_(std::move(waker)),
-      logger_(std::move(logger)) {}
+      logger_(std::move(logger)),
+      in_progress_(options_.frames_in_progress_bytes) {}
 
 FrameLoop::~FrameLoop() {
   stop();
@@ -136,8 +137,7 @@ void FrameLoop::run(const std::stop_token& stop) {
     look_at(n);
     handler_.on_round();
     if (now_ >= next_sweep_) close_silent();
-    const bool room = connections_.size() + handler_.elsewhere() < options_.max_connections;
-    listen_for_more(room && (!listen_again_ || *listen_again_ <= now_));
+    listen_for_more(!listen_again_ || *listen_again_ <= now_);
     waker_->release();
     handler_.after_round();
     waker_->take();
@@ -185,7 +185,12 @@ void FrameLoop::listen_for_more(bool on) {
 }
 
 void FrameLoop::accept_all() {
-  while (connections_.size() + handler_.elsewhere() < options_.max_connections) {
+  for (;;) {
+    if (connections_.size() + handler_.elsewhere() >= options_.max_connections && !make_room()) {
+      listen_for_more(false);  // everybody is at work: the next ones wait in the kernel
+      listen_again_ = now_ + kPauseWithoutDescriptors;
+      return;
+    }
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
@@ -198,7 +203,7 @@ void FrameLoop::accept_all() {
     tune_socket(fd);
     Connection connection;
     connection.stream = make_plain_stream(fd);
-    connection.active = now_;
+    connection.active = connection.began = now_;
     const auto id = ++last_id_;
     epoll_event event{EPOLLIN, {.u64 = id}};
     if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) continue;
@@ -229,8 +234,10 @@ void FrameLoop::look_at_frames(std::uint64_t id) {
   while (true) {
     if (connection.busy || !connection.out.empty() || connection.in.size() < kLengthBytes) break;
     const auto length = length_of(connection.in);
-    if (length == 0 || length > kLargestFrame) return give_away(at);
+    if (length == 0 || length > options_.max_frame_bytes) return give_away(at);  // and refused
     if (connection.in.size() < kLengthBytes + length) break;
+    connection.known = true;
+    if (length > kLargestFrame) return give_away(at);
     connection.busy = true;
     const auto verdict =
         handler_.on_frame(id, std::string_view(connection.in).substr(kLengthBytes, length));
@@ -241,13 +248,50 @@ void FrameLoop::look_at_frames(std::uint64_t id) {
     else
       connection.in.erase(0, kLengthBytes + length);
   }
+  note_progress(id, connection);
   settle(at);
+  while (const auto slowest = in_progress_.gives_way()) {
+    warn_rarely("connection closed: too much of unfinished frames is in memory");
+    drop(*slowest);
+  }
+}
+
+// A frame that is not whole has a beginning, and counts against the budget of all.
+void FrameLoop::note_progress(std::uint64_t id, Connection& connection) {
+  const bool unfinished = !connection.busy && !connection.in.empty();
+  if (unfinished && in_progress_.of(id) == 0 && connection.known) connection.began = now_;
+  in_progress_.set(id, unfinished ? connection.in.size() : 0);
+}
+
+// Somebody new comes and there is no place: the connection that has been silent for longest goes,
+// one that never sent a whole frame before all others. False: everybody is at work.
+bool FrameLoop::make_room() {
+  auto victim = connections_.end();
+  for (auto at = connections_.begin(); at != connections_.end(); ++at) {
+    const auto& candidate = at->second;
+    if (candidate.busy || !candidate.out.empty()) continue;
+    const auto rank = [](const Connection& c) { return std::pair(c.known, c.active); };
+    if (victim == connections_.end() || rank(candidate) < rank(victim->second)) victim = at;
+  }
+  if (victim == connections_.end()) return false;
+  warn_rarely("idle connection closed to make room: all places are taken");
+  close(victim);
+  return true;
+}
+
+void FrameLoop::warn_rarely(const char* what) {
+  constexpr auto kPause = std::chrono::seconds(10);
+  ++gave_way_;
+  if (warned_ != Clock::time_point{} && now_ - warned_ < kPause) return;
+  warned_ = now_;
+  logger_.warn(what, {{"connections", connections_.size()}, {"since_start", gave_way_}});
 }
 
 void FrameLoop::give_away(Connections::iterator at) {
   auto stream = std::move(at->second.stream);
   auto unread = std::move(at->second.in);
   ::epoll_ctl(epoll_, EPOLL_CTL_DEL, stream->fd(), nullptr);
+  in_progress_.set(at->first, 0);
   connections_.erase(at);
   handler_.hand_over(std::move(stream), std::move(unread));
 }
@@ -285,7 +329,8 @@ void FrameLoop::settle(Connections::iterator at) {
   auto& connection = at->second;
   if (connection.ended && !connection.busy && connection.out.empty()) return close(at);
   std::uint32_t events = 0;
-  if (!connection.ended && connection.in.size() < kReadAhead) events |= EPOLLIN;
+  const bool ahead = connection.busy || !connection.out.empty();
+  if (!connection.ended && (!ahead || connection.in.size() < kReadAhead)) events |= EPOLLIN;
   if (!connection.out.empty()) events |= EPOLLOUT;
   want(at->first, connection, events);
 }
@@ -298,6 +343,7 @@ void FrameLoop::want(std::uint64_t id, Connection& connection, std::uint32_t eve
 }
 
 void FrameLoop::close(Connections::iterator at) {
+  in_progress_.set(at->first, 0);
   connections_.erase(at);
 }
 
@@ -313,7 +359,12 @@ void FrameLoop::close_silent() {
   for (auto at = connections_.begin(); at != connections_.end();) {
     const auto& connection = at->second;
     const auto silent = now_ - connection.active;
-    const bool gone = !connection.out.empty() ? silent > deaf : !connection.busy && silent > idle;
+    const auto since = now_ - connection.began;
+    const bool slow = !connection.known ? since > clock_duration(options_.first_frame_timeout)
+                                        : !connection.in.empty() &&
+                                              since > clock_duration(options_.frame_timeout);
+    const bool gone =
+        !connection.out.empty() ? silent > deaf : !connection.busy && (slow || silent > idle);
     const auto next = std::next(at);
     if (gone) close(at);
     at = next;

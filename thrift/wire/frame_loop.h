@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "os/logging.h"
+#include "thrift/wire/frames_in_progress.h"
 #include "thrift/wire/loop_waker.h"
 #include "thrift/wire/stream.h"
 #include "troth/result.h"
@@ -32,6 +33,11 @@ struct FrameLoopOptions {
   std::size_t max_connections = 0;
   Duration idle_timeout{0};  ///< without a byte and without a call under way
   Duration send_timeout{0};  ///< for a peer that does not read
+  /// From the connection to its first whole frame. Whoever has sent none is nobody yet.
+  Duration first_frame_timeout{0};
+  Duration frame_timeout{0};                 ///< from the first byte of a frame to its last one
+  std::size_t max_frame_bytes = 0;           ///< of one frame
+  std::size_t frames_in_progress_bytes = 0;  ///< of all that are not whole
 };
 
 /// What becomes of a frame.
@@ -87,6 +93,8 @@ class FrameLoop {
     std::unique_ptr<Stream> stream;
     std::string in, out;
     Clock::time_point active;    ///< the last byte, or the last answer
+    Clock::time_point began;     ///< accepted, or the first byte of the frame that is not whole
+    bool known = false;          ///< it has sent a whole frame
     bool busy = false;           ///< a call is under way
     bool ended = false;          ///< nothing more comes
     std::uint32_t interest = 0;  ///< as epoll knows it
@@ -105,6 +113,9 @@ class FrameLoop {
   void settle(Connections::iterator at);
   void close(Connections::iterator at);
   void close_silent();
+  bool make_room();
+  void warn_rarely(const char* what);
+  void note_progress(std::uint64_t id, Connection& connection);
   void want(std::uint64_t id, Connection& connection, std::uint32_t events);
   void listen_for_more(bool on);
   int wait_ms() const;
@@ -124,6 +135,9 @@ class FrameLoop {
   std::optional<Clock::time_point> listen_again_;  ///< after running out of descriptors
   std::uint64_t last_id_ = 1;                      ///< 0 and 1 are the listener and the waker
   Connections connections_;
+  FramesInProgress in_progress_;
+  Clock::time_point warned_;    ///< that somebody had to give way
+  std::uint64_t gave_way_ = 0;  ///< so many had to
   std::jthread thread_;
 };
 
