@@ -174,6 +174,14 @@ class EngineLoop {
     tasks.swap(tasks_);
     queued_ = 0;
     lock.unlock();
+    run_tasks(tasks);
+    lock.lock();
+    running_ = false;
+  }
+
+  /// An exception ends the process, on whatever thread: after half a round the engine's memory
+  /// cannot be trusted, and a round that never ends would leave the daemon alive but deaf.
+  void run_tasks(std::deque<Task>& tasks) noexcept {
     Now now = clock_.now();
     for (auto& task : tasks) task(engine_, now);
     if (const auto wake = engine_.next_wake(); wake && *wake <= now.monotonic) engine_.tick(now);
@@ -185,8 +193,6 @@ class EngineLoop {
     }
     calm_.store(engine_.alone(), std::memory_order_relaxed);
     tasks.clear();  // what they hold may be large, or ask for the lock
-    lock.lock();
-    running_ = false;
   }
 
   Engine& engine_;  // used by who set running_, or under mutex_ while nobody runs

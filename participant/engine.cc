@@ -298,6 +298,7 @@ void Engine::end_alarm(const Gtid& gtid, const NodeName& from) {
 // -----------------------------------------------------------------------------------------
 
 void Engine::on_worker(WorkerResult&& result, Now now) {
+  if (stopped_) return;
   if (auto* executed = std::get_if<Executed>(&result))
     return on_executed(std::move(*executed), now);
   if (const auto* waiting = std::get_if<Waiting>(&result)) return on_waiting(*waiting, now);
@@ -307,9 +308,9 @@ void Engine::on_worker(WorkerResult&& result, Now now) {
     return;
   }
   if (auto* seen = std::get_if<LocksSeen>(&result)) return on_locks_seen(std::move(*seen), now);
-  stopped_ = true;
   const auto& error = std::get<WorkerFailed>(result).error;
   logger_.error("the database failed; stopping", {{"cause", error.context}});
+  stop_for(error, false);
   if (on_fatal) on_fatal(error);
 }
 
@@ -341,6 +342,7 @@ void Engine::on_executed(Executed&& executed, Now now) {
 
 std::optional<MonotonicTime> Engine::next_wake() const {
   std::optional<MonotonicTime> wake;
+  if (stopped_) return wake;
   const auto consider = [&](std::optional<MonotonicTime> t) {
     if (t && (!wake || *t < *wake)) wake = t;
   };
@@ -391,9 +393,11 @@ void Engine::run_jobs_here(Now now) {
 }
 
 void Engine::end_of_round(Now now) {
-  run_jobs_here(now);
-  flush_if_due(now);
-  checkpoint_if_due(now);
+  if (!stopped_) {
+    run_jobs_here(now);
+    flush_if_due(now);
+    checkpoint_if_due(now);
+  }
   for (const auto& gtid : std::exchange(local_over_, {})) {
     const auto found = branches_.find(gtid);
     if (found != branches_.end() && found->second.branch.is_over() && !found->second.done)

@@ -90,6 +90,13 @@ class Engine {
   /// host:port under which peers reach this node; before the links are started.
   void set_own_address(std::string address) { own_address_ = std::move(address); }
   void drain() { draining_ = true; }
+  /// The time of a drain is over: what has not been executed aborts with DRAINING.
+  void refuse_executing(Now now);
+  /// The database or the log failed: nothing more is done or said. Local transactions end at once,
+  /// except those whose record may still become durable.
+  void stop_for(const Error& error, bool log_failed);
+  /// No round follows: ends every local transaction that is left. kInDoubt if it has a record.
+  void end_local_transactions();
   /// Branches that still execute or whose record is on its way.
   std::size_t busy_branches() const;
 
@@ -218,6 +225,7 @@ class Engine {
                  std::vector<Statement>* statements);
   void start_job(Entry& entry, protocol::BranchJob job, Now now,
                  std::vector<Statement>* statements);
+  void end_local(Entry& entry);
   void hold(Lsn until, Held&& held);
   void release(Held&& held);
   void end_span(const Entry& entry, Now now) const;
@@ -297,7 +305,8 @@ class Engine {
   std::size_t live_ = 0;          // branches that are not over
   std::vector<Gtid> local_over_;  // embedded transactions, to be forgotten at the end of the round
   bool draining_ = false;
-  bool stopped_ = false;  // lost memory or a failed database: nothing is said any more
+  bool stopped_ = false;          // lost memory, a failed database or log: nothing is said any more
+  std::optional<Error> failure_;  // why, unless its memory was lost
   std::string own_address_;
   Lsn last_one_phase_;  // newest ONE_PHASE record appended
   Lsn published_;

@@ -139,6 +139,11 @@ std::optional<AbortReason> Engine::admission(const NodeName& from, Epoch of_coor
       CoordinatorTag::of(peers_.position_of(from).log_id) == gtid.tag())
     return AbortReason{AbortCode::kStaleEpoch, fmt::format("{} has restarted since", from),
                        options_.name, -1};
+  if (stopped_)
+    return AbortReason{AbortCode::kInternal,
+                       fmt::format("{} has failed and must be restarted: {}", options_.name,
+                                   failure_ ? failure_->context : "its log lost its memory"),
+                       options_.name, -1};
   if (draining_)
     return AbortReason{AbortCode::kDraining, fmt::format("{} is shutting down", options_.name),
                        options_.name, -1};

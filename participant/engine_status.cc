@@ -70,7 +70,7 @@ NodeStatus Engine::status(Now now) const {
   status.name = options_.name;
   status.role = Role::kParticipant;
   status.version = version();
-  status.state = draining_ ? "draining" : "ready";
+  status.state = stopped_ ? "failed" : draining_ ? "draining" : "ready";
   status.position = {options_.log_id, options_.epoch, log_.durable()};
   status.appended = log_.appended();
   status.up_ms =

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <future>
+#include <utility>
 
 #include "os/failpoint.h"
 #include "os/random.h"
@@ -96,19 +98,15 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
           return true;
         },
         grace));
-    const auto until = clock_.now() + grace;
-    while (clock_.now() < until) {
-      const auto busy = loop_->call<std::size_t>(
-          [](Engine& engine, Now) { return engine.busy_branches(); }, std::chrono::seconds(1));
-      if (!busy || *busy == 0) return;
-      std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    }
+    if (!becomes_quiet(grace)) end_executions();
   }
 
   void stop() override {
+    if (loop_ && !failed_ && !std::exchange(stopping_, true)) end_executions();
     if (loop_) loop_->stop();
     if (worker_) worker_->stop();
     if (wal_) static_cast<void>(wal_->stop());  // a failure was reported through on_fatal
+    if (engine_) engine_->end_local_transactions();
   }
 
   // PeerHandler
@@ -231,9 +229,38 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return future.get();
   }
 
+  /// False: after `limit` something still executes, is being recorded, or is on its way to the
+  /// file.
+  bool becomes_quiet(Duration limit) {
+    const auto until = clock_.now() + limit;
+    while (true) {
+      const auto busy = loop_->call<std::size_t>(
+          [](Engine& engine, Now) { return engine.busy_branches(); }, std::chrono::seconds(1));
+      if (!busy || *busy == 0) return true;
+      if (clock_.now() >= until) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+  }
+
+  /// Afterwards only applies and flushes run; who is refused is told so within a second.
+  void end_executions() {
+    static_cast<void>(loop_->call<bool>(
+        [](Engine& engine, Now now) {
+          engine.drain();
+          engine.refuse_executing(now);
+          return true;
+        },
+        kCallLimit));
+    worker_->stop_executing();
+    static_cast<void>(becomes_quiet(std::chrono::seconds(1)));
+  }
+
   using Post = bool (EngineLoop<Engine>::*)(EngineLoop<Engine>::Task);
 
   Status deliver(Batch batch, Post post) {
+    if (failed_)
+      return fail(ErrorCode::kIllegalState,
+                  fmt::format("{} has failed and must be restarted", node_.name));
     auto shared = std::make_shared<Batch>(std::move(batch));
     if ((*loop_.*
          post)([shared](Engine& engine, Now now) { engine.on_batch(std::move(*shared), now); }))
@@ -306,7 +333,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
                    static_cast<void>(loop_->post_reserved(
                        [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
                  },
-                 [this](const Error& error) { fatal(error); }});
+                 [this](const Error& error) { log_failed(error); }});
     worker_->start();
     engine_->end_of_round(
         {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
@@ -314,7 +341,14 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     logger_.info("recovered", {{"epoch", epoch}, {"in_doubt", in_doubt}});
   }
 
+  /// On the thread that forced the log.
+  void log_failed(const Error& error) {
+    static_cast<void>(loop_->post_reserved([error](Engine& e, Now) { e.stop_for(error, true); }));
+    fatal(error);
+  }
+
   void fatal(const Error& error) {
+    failed_ = true;
     std::lock_guard lock(fatal_mutex_);
     if (fatal_error_) return;
     fatal_error_ = error;
@@ -335,6 +369,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::mutex fatal_mutex_;
   std::function<void(const Error&)> fatal_;  // guarded by fatal_mutex_
   std::optional<Error> fatal_error_;         // guarded by fatal_mutex_
+  std::atomic<bool> failed_ = false;         // nothing more is taken from peers
+  bool stopping_ = false;                    // of stop()
 };
 
 }  // namespace

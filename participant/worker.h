@@ -26,6 +26,9 @@ class Worker final : public WorkerPort {
   void post(Job job) override;
   void flush() override;
   bool run_here(std::vector<WorkerResult>& results) override;
+  /// From any thread, for good: what executes is ended, what is queued is refused with DRAINING.
+  /// Applies and flushes go on.
+  void stop_executing() { manager_->stop_executing(); }
   /// Runs what is queued, closes the database, joins. Idempotent.
   void stop();
 

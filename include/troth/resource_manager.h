@@ -104,6 +104,9 @@ class ResourceManager {
   /// flush). Others that waited are executed and reported in `events`. An error means the database
   /// and memory may disagree: the agent must stop.
   virtual Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) = 0;
+  /// From any thread, once and for good, when the agent stops: ends the statement that is being
+  /// executed and refuses later ones with DRAINING. Leaves apply() and flush() alone.
+  virtual void stop_executing() {}
   /// Drops the branch in whatever state (waiting, executed, retaken, unknown: no-op) and frees its
   /// locks.
   virtual void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) = 0;

@@ -21,7 +21,7 @@ std::uint64_t size_of(const Value& value) {
 }  // namespace
 
 Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer,
-                   Applier& applier, Capture& capture, SideEffects& effects,
+                   Applier& applier, Capture& capture, SideEffects& effects, ExecutionStop& stop,
                    const SqliteOptions& options, const Clock& clock)
     : database_(database),
       schema_(schema),
@@ -31,6 +31,7 @@ Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& 
       effects_(effects),
       violations_(database.connection(), effects),
       rehearsal_(database.connection(), schema, applier),
+      stop_(stop),
       options_(options),
       clock_(clock) {}
 
@@ -40,7 +41,8 @@ Executor::~Executor() {
 
 int Executor::progress(void* self) {
   const auto* executor = static_cast<Executor*>(self);
-  return executor->clock_.now() >= executor->interrupt_at_ ? 1 : 0;
+  const bool late = executor->clock_.now() >= executor->interrupt_at_;
+  return late || executor->stop_.stopped() ? 1 : 0;
 }
 
 Executor::Cache::value_type* Executor::find(const std::string& sql) {
@@ -201,6 +203,7 @@ bool Executor::overlay(const std::vector<Statement>& statements, const Before& b
 void Executor::run_statements(const std::vector<Statement>& statements, const Before& before,
                               bool complete, Ran& ran) {
   sqlite3* db = database_.connection().get();
+  const ExecutionStop::Window window(stop_, db);
   sqlite3_progress_handler(db, kProgressInstructions, &Executor::progress, this);
   sqlite3_set_last_insert_rowid(db, 0);
   capture_.begin(options_.max_redo_bytes, before.captured_bytes);

@@ -8,6 +8,7 @@
 #include "os/clock.h"
 #include "participant/sqlite/apply.h"
 #include "participant/sqlite/database.h"
+#include "participant/sqlite/execution_stop.h"
 #include "participant/sqlite/open_violations.h"
 #include "participant/sqlite/rehearsal.h"
 #include "participant/sqlite/statement_analysis.h"
@@ -31,8 +32,8 @@ using PendingInserts = std::map<std::uint32_t, std::map<std::int64_t, RowOp>>;
 class Executor {
  public:
   Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer, Applier& applier,
-           Capture& capture, SideEffects& effects, const SqliteOptions& options,
-           const Clock& clock);
+           Capture& capture, SideEffects& effects, ExecutionStop& stop,
+           const SqliteOptions& options, const Clock& clock);
   ~Executor();
 
   /// The analysed and compiled statement; its refusal is in the info.
@@ -90,6 +91,7 @@ class Executor {
   SideEffects& effects_;
   OpenViolations violations_;
   Rehearsal rehearsal_;
+  ExecutionStop& stop_;
   const SqliteOptions& options_;
   const Clock& clock_;
   MonotonicTime interrupt_at_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/boxed.h"
+#include "participant/sqlite/execution_stop.h"
 #include "participant/sqlite/executor.h"
 #include "participant/sqlite/schema_change.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
@@ -29,6 +30,7 @@ class SqliteResourceManager final : public ResourceManager {
   bool applies_quickly(const Gtid& gtid) override;
   void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
   Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
+  void stop_executing() override { stop_.stop(); }
   void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;
   Result<Lsn> flush(Lsn settled) override;
   std::size_t unflushed() const override { return applied_.size(); }
@@ -65,6 +67,7 @@ class SqliteResourceManager final : public ResourceManager {
   // What they are given may be gone afterwards: a branch that is refused is over.
   void lock_and_run(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
+  bool refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events);
   bool changes_schema(const Branch& branch);
   void attempt_change(Branch& branch, std::vector<ResourceEvent>& events);
   std::vector<LockRequest> locks_needed(const Branch& branch);
@@ -86,6 +89,7 @@ class SqliteResourceManager final : public ResourceManager {
   SqliteOptions options_;
   const Clock& clock_;
   Logger logger_;
+  ExecutionStop stop_;
   std::unique_ptr<Database> database_;
   Schema schema_;
   std::unique_ptr<StatementAnalyzer> analyzer_;

@@ -212,12 +212,15 @@ AbortReason judge(const SchemaTrial& trial, const SchemaChange& change) {
 
 struct TimeLimit {
   explicit TimeLimit(const SchemaTrial& trial)
-      : db(trial.db.get()), clock(trial.clock), until(trial.clock.now() + trial.time_limit) {
+      : db(trial.db.get()),
+        stop(trial.stop),
+        clock(trial.clock),
+        until(trial.clock.now() + trial.time_limit) {
     sqlite3_progress_handler(
         db, kProgressInstructions,
         [](void* self) {
           const auto* limit = static_cast<TimeLimit*>(self);
-          return limit->clock.now() >= limit->until ? 1 : 0;
+          return limit->stop.stopped() || limit->clock.now() >= limit->until ? 1 : 0;
         },
         this);
   }
@@ -225,12 +228,14 @@ struct TimeLimit {
   TimeLimit(const TimeLimit&) = delete;
   TimeLimit& operator=(const TimeLimit&) = delete;
   sqlite3* db;
+  const ExecutionStop& stop;
   const Clock& clock;
   MonotonicTime until;
 };
 
 AbortReason run_all(const SchemaTrial& trial, const std::vector<Statement>& statements) {
   const TimeLimit limit(trial);
+  const ExecutionStop::Window window(trial.stop, trial.db.get());
   for (std::size_t i = 0; i < statements.size(); ++i) {
     const auto done = run_one(trial.db, statements[i].sql);
     if (done) continue;

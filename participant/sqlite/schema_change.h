@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "os/clock.h"
+#include "participant/sqlite/execution_stop.h"
 #include "participant/sqlite/redo.h"
 #include "participant/sqlite/statement_analysis.h"
 
@@ -48,6 +49,7 @@ struct SchemaTrial {
   Connection& db;
   Capture& capture;
   const Schema& schema;
+  ExecutionStop& stop;
   const Clock& clock;
   Duration time_limit;
 };

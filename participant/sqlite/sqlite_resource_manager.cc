@@ -63,7 +63,7 @@ Status SqliteResourceManager::prepare_to_work() {
     logger_.warn("coarse locks", {{"reason", tested.error().context}});
   applier_ = std::make_unique<Applier>(db, schema_, *effects_);
   executor_ = std::make_unique<Executor>(*database_, schema_, *analyzer_, *applier_, *capture_,
-                                         *effects_, options_, clock_);
+                                         *effects_, stop_, options_, clock_);
   return {};
 }
 
@@ -158,8 +158,17 @@ void SqliteResourceManager::lock_and_run(Branch& branch, std::vector<ResourceEve
   attempt(branch, std::move(wanted), events);
 }
 
+/// True: the agent stops, and the branch is over.
+bool SqliteResourceManager::refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  if (!stop_.stopped()) return false;
+  refuse_vote(gtid, {AbortCode::kDraining, "the agent stops and executes nothing more", {}, -1},
+              events);
+  return true;
+}
+
 bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
+  if (refuse_stopped(gtid, events)) return true;
   if (const auto now = clock_.now(); now - file_checked_ > std::chrono::milliseconds(10)) {
     file_checked_ = now;
     if (!database_->still_there()) {
@@ -232,6 +241,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
                                     std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
   branch.waiting = false;
+  if (refuse_stopped(gtid, events)) return;
   if (broken_) return refuse_vote(gtid, {AbortCode::kInternal, broken_->context, {}, -1}, events);
   if (branch.change) return attempt_change(branch, events);
   const bool complete = !branch.request.open;
@@ -241,6 +251,8 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
   const Executor::Before before{branch.operations, branch.captured_bytes, branch.open_violations};
   auto ran = executor_->run(branch.request.statements, before, complete, pending_inserts_);
   if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
+  const bool failed = !ran || ran->failure.code != AbortCode::kNone;
+  if (failed && refuse_stopped(gtid, events)) return;
   if (!ran) return refuse_vote(gtid, {AbortCode::kSqlError, ran.error().context, {}, -1}, events);
   if (ran->failure.code != AbortCode::kNone) {
     // It may have met the undecided or just decided work of another branch: an answer is only right
@@ -265,9 +277,11 @@ void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceE
   const Gtid gtid = branch.request.gtid;
   effects_->on();
   auto tried = try_schema_change(
-      {database_->connection(), *capture_, schema_, clock_, options_.statement_time_limit},
+      {database_->connection(), *capture_, schema_, stop_, clock_, options_.statement_time_limit},
       *branch.change, branch.request.statements);
   if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
+  const bool failed = !tried || tried->failure.code != AbortCode::kNone;
+  if (failed && refuse_stopped(gtid, events)) return;
   if (!tried)
     return refuse_vote(gtid, {AbortCode::kSqlError, tried.error().context, {}, -1}, events);
   if (tried->failure.code != AbortCode::kNone)

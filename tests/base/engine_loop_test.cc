@@ -2,9 +2,13 @@
 #include "engine/engine_loop.h"
 
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <future>
+#include <stdexcept>
 #include <vector>
 
 using namespace troth;
@@ -131,4 +135,32 @@ TEST_CASE("a timer that was set on another thread still rings") {
       [&](FakeEngine& engine, Now now) { engine.wake = now.monotonic + Duration(2ms); }));
   w.loop.help();
   CHECK(ticked.wait_for(20s) == std::future_status::ready);
+}
+
+TEST_CASE("an exception in a task ends the process, on the loop's thread and on another") {
+  for (const bool on_loop : {true, false}) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      ::signal(SIGABRT, SIG_DFL);
+      ::close(STDERR_FILENO);
+      World w;
+      const auto task = [](FakeEngine&, Now) { throw std::runtime_error("planted"); };
+      try {
+        if (on_loop) w.loop.start();
+        static_cast<void>(on_loop ? w.loop.post(task) : w.loop.post_quietly(task));
+        if (on_loop) {
+          ::sleep(20);
+        } else {
+          w.loop.help();
+        }
+      } catch (...) {
+      }
+      ::_exit(0);  // alive, with a loop that nobody runs any more
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGABRT);
+  }
 }

@@ -5,8 +5,10 @@
 
 #include <condition_variable>
 #include <filesystem>
+#include <future>
 #include <thread>
 
+#include "os/failpoint.h"
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 #include "tests/support/temp_dir.h"
@@ -275,3 +277,91 @@ TEST_CASE("a draining agent refuses new work") {
   world.agent->drain(std::chrono::seconds(1));
   CHECK(world.write(1, 1).reason.code == AbortCode::kDraining);
 }
+
+TEST_CASE("after the grace only applies and flushes run; clients are told DRAINING") {
+  World world;
+  // Some seconds each, one after the other: nothing that a stop may wait for.
+  const std::string slow =
+      "UPDATE t SET v = v + (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE "
+      "x < 100000000) SELECT count(*) FROM c) WHERE id = ?1";
+  constexpr int kSlow = 6;
+  std::vector<std::promise<TransactionOutcome>> answers(kSlow);
+  REQUIRE(world.write(2, 5).outcome == Outcome::kCommitted);
+  for (int i = 0; i < kSlow; ++i)
+    world.agent->transact_async(
+        {{slow, {std::int64_t{i % 2 + 1}}, {}}}, std::chrono::seconds(60),
+        [&answers, i](TransactionOutcome outcome) {
+          answers[static_cast<std::size_t>(i)].set_value(std::move(outcome));
+        });
+  const auto began = std::chrono::steady_clock::now();
+  SUBCASE("a drain, then a stop") {
+    world.agent->drain(std::chrono::milliseconds(50));
+  }
+  SUBCASE("a stop alone") {}
+  world.agent->stop();
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(3));
+  for (auto& answer : answers) {
+    auto future = answer.get_future();
+    REQUIRE(future.wait_for(std::chrono::seconds(0)) == std::future_status::ready);
+    const auto outcome = future.get();
+    CHECK(outcome.outcome == Outcome::kAborted);
+    CHECK(outcome.reason.code == AbortCode::kDraining);
+  }
+  world.agent.reset();
+  CHECK(world.look("SELECT group_concat(v) FROM t") == "0,5");
+}
+
+#ifdef TROTH_FAILPOINTS
+TEST_CASE("after a failed COMMIT of the file or a failed force of the log every call says so") {
+  for (const std::string point : {"sqlite.commit.before", "wal.sync.before"}) {
+    CAPTURE(point);
+    World world;
+    std::promise<Error> fatal;
+    world.agent->on_fatal([&](const Error& error) { fatal.set_value(error); });
+    REQUIRE(failpoint::arm(point + "=error").has_value());
+    const auto first = world.write(1, 1);
+    // The record is durable, but not in the file; or it may be durable.
+    CHECK(first.outcome == (point == "wal.sync.before" ? Outcome::kInDoubt : Outcome::kCommitted));
+    auto failed = fatal.get_future();
+    REQUIRE(failed.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+    const auto why = failed.get().context;
+
+    const auto began = std::chrono::steady_clock::now();
+    const auto second = world.agent->transact({World::add(1, 1)}, std::chrono::seconds(20));
+    CHECK(second.outcome == Outcome::kAborted);
+    CHECK(second.reason.code == AbortCode::kInternal);
+    CHECK(second.reason.detail.find(why) != std::string::npos);
+    CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(5));
+    const auto status = world.agent->admin().status();
+    REQUIRE(status.has_value());
+    CHECK(status->state == "failed");
+    REQUIRE(status->alarms.size() == 1);
+    CHECK(status->alarms[0].find(why) != std::string::npos);
+    CHECK_FALSE(world.agent->peer_handler().deliver(Batch{}).has_value());
+    world.agent->stop();
+    world.agent.reset();
+    REQUIRE(failpoint::arm("").has_value());
+    world.start();
+    CHECK(world.write(1, 0).outcome == Outcome::kCommitted);
+  }
+}
+
+TEST_CASE("what is under way when the log fails is answered at once") {
+  World world;
+  REQUIRE(failpoint::arm("wal.sync.before=error").has_value());
+  std::vector<std::promise<TransactionOutcome>> answers(3);
+  const auto answer = [&](std::size_t i) {
+    return [&answers, i](TransactionOutcome outcome) { answers[i].set_value(std::move(outcome)); };
+  };
+  // The second waits for the row of the first, whose record is never durable.
+  for (std::size_t i = 0; i < answers.size(); ++i)
+    world.agent->transact_async({World::add(1, 1)}, std::chrono::seconds(60), answer(i));
+  for (auto& one : answers) {
+    auto future = one.get_future();
+    REQUIRE(future.wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+    const auto outcome = future.get().outcome;
+    CHECK((outcome == Outcome::kInDoubt || outcome == Outcome::kAborted));
+  }
+  REQUIRE(failpoint::arm("").has_value());
+}
+#endif

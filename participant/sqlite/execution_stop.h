@@ -1,0 +1,47 @@
+#pragma once
+// Ends the statements of clients when the agent stops, and only those. Owns the decision to stop
+// and the knowledge of what is being executed. Invariant: sqlite3_interrupt() is called only while
+// a Window is open, so that an apply or a COMMIT is never interrupted. Thread-safe.
+
+#include <sqlite3.h>
+
+#include <atomic>
+#include <mutex>
+
+namespace troth::participant::sqlite {
+
+class ExecutionStop {
+ public:
+  /// Statements of a client run on `db` as long as it lives. Of the worker's thread.
+  class Window {
+   public:
+    Window(ExecutionStop& stop, sqlite3* db) : stop_(stop) { stop_.set_running(db); }
+    ~Window() { stop_.set_running(nullptr); }
+    Window(const Window&) = delete;
+    Window& operator=(const Window&) = delete;
+
+   private:
+    ExecutionStop& stop_;
+  };
+
+  /// For good.
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    stopped_.store(true, std::memory_order_relaxed);
+    if (running_ != nullptr) sqlite3_interrupt(running_);
+  }
+  /// Progress handlers ask this too: an interrupt between two statements of a window is forgotten.
+  bool stopped() const { return stopped_.load(std::memory_order_relaxed); }
+
+ private:
+  void set_running(sqlite3* db) {
+    const std::lock_guard lock(mutex_);
+    running_ = db;
+  }
+
+  std::atomic<bool> stopped_ = false;
+  std::mutex mutex_;
+  sqlite3* running_ = nullptr;  // guarded by mutex_
+};
+
+}  // namespace troth::participant::sqlite
