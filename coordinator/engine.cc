@@ -320,9 +320,9 @@ void Engine::append(const Record& record) {
 }
 
 void Engine::alarm(const std::string& what, const Gtid& gtid, Alarms::Until until,
-                   const NodeName& from) {
+                   const NodeName& from, Alarms::Rank rank) {
   count("alarms");
-  if (alarms_.raise(what, until, gtid, from))
+  if (alarms_.raise(what, until, gtid, from, rank))
     logger_.error("alarm", {{"txn", gtid}, {"what", what}});
 }
 

@@ -322,7 +322,8 @@ class Engine {
   void append_live(const protocol::GlobalCommit& machine);
   void adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now);
   void alarm(const std::string& what, const Gtid& gtid,
-             Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {});
+             Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {},
+             Alarms::Rank rank = Alarms::Rank::kKnown);
   void end_alarm(const Gtid& gtid, const NodeName& from = {});
   void schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake);
   GtidMap<Transaction>::iterator erase(GtidMap<Transaction>::iterator at);

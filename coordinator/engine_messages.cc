@@ -52,6 +52,8 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
     reply.verdict = HelloVerdict::kNotReady;
     return reply;
   }
+  // The link may sit out a pause after its last failure.
+  if (!hello.address.empty()) transport_.learn_address(hello.name, hello.address);
   // It is there (again): whatever waits for it is sent at once instead of after its back-off.
   std::vector<Gtid> waiting;
   for (const auto& [gtid, txn] : live_) {
@@ -107,7 +109,8 @@ void Engine::on_batch(Batch batch, Now now) {
 void Engine::handle(const NodeName& from, const NodeName* known, Message&& message, Now now) {
   if (const auto* alarmed = std::get_if<Alarm>(&message)) {
     count("amnesia_alarms");
-    return alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from);
+    const auto rank = minted(alarmed->gtid) ? Alarms::Rank::kKnown : Alarms::Rank::kClaim;
+    return alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from, rank);
   }
   if (const auto* result = std::get_if<OnePhaseResult>(&message))
     return on_one_phase_result(from, *result, now);

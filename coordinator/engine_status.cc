@@ -164,6 +164,7 @@ NodeStatus Engine::status(Now now) const {
         std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - txn.since).count());
   }
   for (const auto& [name, value] : counters_.all()) status.counters.emplace_back(name, value);
+  status.counters.emplace_back("alarms_not_kept", alarms_.not_kept());
   status.counters.emplace_back("live", live_.size() + open_.size());
   status.counters.emplace_back("open", open_.size());
   constexpr std::size_t kLately = 100;

@@ -125,6 +125,7 @@ Measurements from_status(const NodeStatus& status) {
       out.add("peer_refused_total", {{"reason", name == "stale_refused" ? "stale" : "hello"}},
               value);
     if (name == "amnesia_alarms") out.add("amnesia_alarms_total", {}, value);
+    if (name == "alarms_not_kept") out.add("alarms_not_kept_total", {}, value);
   }
   for (const auto& link : status.links) {
     const Labels peer{{coordinator ? "participant" : "coordinator", link.peer.text()}};
@@ -151,6 +152,7 @@ const std::vector<MetricInfo>& metric_table() {
       {"uptime_seconds", gauge, "Since recovery ended"},
       {"draining", gauge, "1 while a stop is under way and new work is refused"},
       {"alarms", gauge, "Conditions that need a person; troth status prints them"},
+      {"alarms_not_kept_total", counter, "Alarms raised when the list of alarms was full"},
       {"amnesia_alarms_total", counter, "A peer or this node was caught having forgotten its log"},
       {"peer_refused_total", counter, "Peers or messages refused, by reason"},
       {"transactions_begun_total", counter, "Transactions started, by protocol"},

@@ -102,6 +102,7 @@ NodeStatus Engine::status(Now now) const {
     status.oldest_in_doubt_ms = std::max<std::int64_t>(status.oldest_in_doubt_ms, age);
   }
   for (const auto& [name, value] : counters_.all()) status.counters.emplace_back(name, value);
+  status.counters.emplace_back("alarms_not_kept", alarms_.not_kept());
   status.counters.emplace_back("waiting_for_locks", waiting);
   status.counters.emplace_back("in_doubt", status.in_doubt);
   status.counters.emplace_back("branches_live", live_);

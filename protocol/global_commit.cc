@@ -393,7 +393,7 @@ TransactionOutcome GlobalCommit::outcome(Outcome value) {
   answer.gtid = setup_.gtid;
   answer.outcome = value;
   if (value == Outcome::kCommitted) answer.results = std::move(results_);
-  answer.replayed = recovered_ && quorum_;
+  answer.replayed = recovered_ && quorum_ && !setup_.idempotency_key.empty();
   return answer;
 }
 

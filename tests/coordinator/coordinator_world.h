@@ -88,6 +88,7 @@ class CoordinatorWorld {
     hello.position = {id_of(from), epoch, {100}};
     if (seen_of_us.value > 0) hello.seen_of_receiver = {options.log_id, options.epoch, seen_of_us};
     hello.receiver = options.name;
+    hello.address = "127.0.0.1:2";
     const auto reply = engine->on_hello(hello, now());
     engine->end_of_round(now());
     return reply.verdict;

@@ -471,3 +471,14 @@ TEST_CASE("cursors lead through everything once: what lives, oldest first, then 
     CHECK(world.engine->list({TransactionFilter::kAll, 9, bad}, world.now()).error().code ==
           ErrorCode::kInvalidArgument);
 }
+
+TEST_CASE("a greeting wakes the link to the participant that greets, a refused one does not") {
+  CoordinatorWorld world;
+  world.transport.addresses.clear();
+  REQUIRE(world.greet("p1", {2}) == HelloVerdict::kWelcome);
+  CHECK(world.transport.addresses.count(NodeName::from_trusted("p1")) == 1);
+  CHECK(world.greet("stranger") == HelloVerdict::kUnknownSender);
+  CHECK(world.greet("p2", {2}) == HelloVerdict::kWelcome);
+  CHECK(world.greet("p2", {1}) == HelloVerdict::kStaleEpoch);
+  CHECK(world.transport.addresses.size() == 2);
+}

@@ -107,6 +107,21 @@ TEST_CASE("a restarted coordinator that had precommitted is one more member") {
   }
 }
 
+TEST_CASE("an outcome found in the log is the first answer to a key only if there is a key") {
+  for (const std::string key : {"", "key"}) {
+    ThreePhase world;
+    const auto gtid = world.precommitting(key);
+    world.sync();
+    world.restart();
+    world.deliver("p1", Decide{gtid, Decision::kCommit, AnswerAt::kApplied, {}});
+    world.sync();
+    const auto said = world.ask(gtid);
+    REQUIRE((said && *said));
+    CHECK((*said)->outcome == Outcome::kCommitted);
+    CHECK((*said)->replayed == !key.empty());
+  }
+}
+
 TEST_CASE("the members end it while a promise of this node is on its way to the disk") {
   ThreePhase world;
   const auto gtid = world.precommitting("key");
