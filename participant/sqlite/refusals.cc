@@ -1,0 +1,66 @@
+// What is refused before it executes.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "participant/sqlite/manager.h"
+
+namespace troth::participant::sqlite {
+
+/// True: the agent stops, and the branch is over.
+bool SqliteResourceManager::refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events) {
+  if (!stop_.stopped()) return false;
+  refuse_vote(gtid, {AbortCode::kDraining, "the agent stops and executes nothing more", {}, -1},
+              events);
+  return true;
+}
+
+bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& events) {
+  const Gtid gtid = branch.request.gtid;
+  if (refuse_stopped(gtid, events)) return true;
+  if (const auto now = clock_.now(); now - file_checked_ > std::chrono::milliseconds(10)) {
+    file_checked_ = now;
+    if (!database_->still_there()) {
+      refuse_vote(gtid,
+                  {AbortCode::kDatabaseReplaced,
+                   fmt::format("{} is no longer the file this agent opened", options_.path),
+                   {},
+                   -1},
+                  events);
+      return true;
+    }
+  }
+  if (changes_schema(branch)) {
+    branch.change = analyze_schema_change(schema_, *analyzer_, branch.request.statements);
+    if (branch.change->refusal.code == AbortCode::kNone) return false;
+    refuse_vote(gtid, std::move(branch.change->refusal), events);
+    return true;
+  }
+  for (std::size_t i = 0; i < branch.request.statements.size(); ++i) {
+    const auto& statement = branch.request.statements[i];
+    const auto& info = executor_->lookup(statement.sql).info;
+    const bool all_given = statement.params.size() == static_cast<std::size_t>(info.parameters);
+    if (info.refusal.code == AbortCode::kNone && all_given) continue;
+    auto reason = info.refusal;
+    if (reason.code == AbortCode::kNone)
+      reason = {AbortCode::kParameterCount,
+                fmt::format("the statement takes {} parameters, {} were given", info.parameters,
+                            statement.params.size()),
+                {},
+                -1};
+    reason.statement = static_cast<std::int32_t>(i);
+    refuse_vote(gtid, std::move(reason), events);
+    return true;
+  }
+  return false;
+}
+
+bool SqliteResourceManager::changes_schema(const Branch& branch) {
+  const auto& statements = branch.request.statements;
+  return branch.request.alone &&
+         std::any_of(statements.begin(), statements.end(), [this](const auto& statement) {
+           return executor_->lookup(statement.sql).info.schema_change;
+         });
+}
+
+}  // namespace troth::participant::sqlite
