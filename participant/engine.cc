@@ -180,7 +180,8 @@ void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Stateme
                              {},
                              entry.branch.interactive(),
                              entry.branch.kind() != Branch::Kind::kTwoPhase,
-                             entry.branch.protocol() == CommitProtocol::kThreePhase};
+                             entry.branch.protocol() == CommitProtocol::kThreePhase,
+                             entry.branch.deadline()};
       if (job == BranchJob::kExecute) {
         TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);
         request.statements = std::move(*statements);

@@ -65,6 +65,9 @@ Result<Settings> read(const SettingValues& values) {
   if (out.sqlite.path.empty())
     return fail(ErrorCode::kInvalidArgument, "--database is missing; see --help");
   out.sqlite.checkpoint_wal_bytes = values.size("database-wal-bytes");
+  out.sqlite.statement_time_limit = values.duration("statement-timeout");
+  out.sqlite.statement_memory_bytes = values.size("statement-memory");
+  out.sqlite.max_redo_bytes = values.size("redo-limit");
   out.agent.inquiry_interval = values.duration("inquiry-interval");
   out.agent.suspicion_timeout = values.duration("suspicion-timeout");
   out.agent.lock_timeout = values.duration("lock-timeout");

@@ -9,6 +9,7 @@
 #include "os/failpoint.h"
 #include "os/random.h"
 #include "participant/recover.h"
+#include "participant/silence_board.h"
 #include "participant/worker.h"
 #include "recovery/wal_record_log.h"
 
@@ -33,6 +34,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   ~NodeImpl() override { stop(); }
 
   Status open(std::unique_ptr<ResourceManager> manager, Transport* transport, FileSystem& files) {
+    manager->on_silence([this](const SilentStatement& silent) { on_silence(silent); });
     auto recovered =
         recover(files, options_.data_dir, {options_.segment_bytes}, *manager, clock_, logger_);
     if (!recovered) return fail(recovered.error());
@@ -145,6 +147,10 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Result<NodeStatus> status() override {
     auto status = ask<NodeStatus>([](Engine& engine, Now now) { return engine.status(now); });
     if (!status) return status;
+    if (auto silent = silence_.text()) {
+      if (status->state == "ready") status->state = "not ready: a statement ignores its limit";
+      status->alarms.push_back(*std::move(silent));
+    }
     for (auto& shown : status->links)
       if (auto link = transport_->link(shown.peer)) {
         link->role = shown.role;
@@ -296,6 +302,16 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return future.get();
   }
 
+  void on_silence(const SilentStatement& silent) {
+    const auto hopeless = silence_.take(silent);
+    if (const auto text = silence_.text()) {
+      logger_.error("alarm", {{"what", *text}});
+    } else {
+      logger_.info("the cause of an alarm has ended", {{"statement", silent.statement}});
+    }
+    if (hopeless) fatal(*hopeless);
+  }
+
   template <class T>
   Result<T> ask(std::function<Result<T>(Engine&, Now)> question) {
     auto answer = loop_->call<Result<T>>(std::move(question), kCallLimit);
@@ -358,6 +374,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   NodeOptions options_;
   const Clock& clock_;
   Logger logger_;
+  SilenceBoard silence_;
   NoTransport no_transport_;
   Transport* transport_ = &no_transport_;
   recovery::OpenedNode node_;

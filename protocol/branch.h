@@ -160,6 +160,8 @@ class Branch {
   BranchEffects step(Event&& event, MonotonicTime now);
 
   std::optional<MonotonicTime> next_wake() const { return next_wake_; }
+  /// While it executes: when the transaction is aborted anyway.
+  std::optional<MonotonicTime> deadline() const { return deadline_; }
   State state() const { return state_; }
   Kind kind() const { return kind_; }
   const Gtid& gtid() const { return prepared_.gtid; }

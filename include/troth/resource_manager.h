@@ -9,6 +9,8 @@
 // execution to apply/discard.
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -17,6 +19,7 @@
 #include "troth/locks.h"
 #include "troth/outcome.h"
 #include "troth/result.h"
+#include "troth/time.h"
 #include "troth/values.h"
 
 namespace troth {
@@ -34,6 +37,8 @@ struct ExecuteRequest {
   /// Its vote is recorded even if it has only read (three-phase commit): give the redo of a
   /// kReadOnly vote as well, which then holds nothing but locks.
   bool recorded = false;
+  /// When the transaction is aborted anyway: no statement needs to run longer.
+  std::optional<MonotonicTime> deadline = std::nullopt;
 };
 
 /// The branch has executed, or cannot. For kAbort nothing is held any more; for kCommit and
@@ -76,9 +81,25 @@ struct ResourceStatus {
   std::uint64_t wal_bytes = 0;
 };
 
+/// A statement that was interrupted at its limit and goes on all the same.
+struct SilentStatement {
+  enum class Stage {
+    kSilent,    ///< for one limit longer
+    kHopeless,  ///< for two limits longer: only the end of the process helps
+    kCameBack   ///< it was reported, and has ended
+  };
+  std::string statement;  ///< digest and length of its text
+  Duration since{0};      ///< it began
+  Stage stage = Stage::kSilent;
+};
+using SilenceReport = std::function<void(const SilentStatement&)>;
+
 class ResourceManager {
  public:
   virtual ~ResourceManager() = default;
+
+  /// Before open(). `report` is called on any thread and must not block.
+  virtual void on_silence(SilenceReport /*report*/) {}
 
   /// Opens the database and reads the marker. kFenced if another agent holds it; kUnsupported names
   /// what cannot be promised.

@@ -17,7 +17,11 @@ struct SqliteOptions {
   std::string path;                                         ///< an existing database file
   std::uint64_t max_redo_bytes = std::uint64_t{16} << 20;   ///< per branch, else BRANCH_TOO_BIG
   std::uint64_t max_result_bytes = std::uint64_t{1} << 20;  ///< per branch, else RESULT_TOO_BIG
-  Duration statement_time_limit{std::chrono::seconds(5)};   ///< else STATEMENT_INTERRUPTED
+  /// Of one statement, if the deadline of its transaction is not earlier; also while it is
+  /// compiled. Else STATEMENT_INTERRUPTED.
+  Duration statement_time_limit{std::chrono::seconds(5)};
+  /// That SQLite may allocate for one statement beside its page cache, else STATEMENT_INTERRUPTED.
+  std::uint64_t statement_memory_bytes = std::uint64_t{256} << 20;
   std::uint64_t cache_bytes = std::uint64_t{256} << 20;
   std::uint64_t checkpoint_wal_bytes = std::uint64_t{64} << 20;
 };

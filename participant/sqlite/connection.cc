@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "participant/sqlite/allocation_budget.h"
+
 namespace troth::participant::sqlite {
 
 Error error_of(sqlite3* db, std::string_view what) {
@@ -80,6 +82,7 @@ std::string PreparedStatement::text(int index) const {
 
 Result<std::unique_ptr<Connection>> Connection::open(const std::string& path, int flags,
                                                      const char* vfs) {
+  install_allocation_budgets();
   sqlite3* db = nullptr;
   const int rc = sqlite3_open_v2(path.c_str(), &db, flags, vfs);
   auto connection = std::unique_ptr<Connection>(new Connection(db));
@@ -135,7 +138,10 @@ void set_statement_limits(sqlite3* db) {
   sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 1 << 20);
   sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 1000);
   sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 100);
-  sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 1'000'000);
+  sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 250'000);
+  // LIKE and GLOB compare a text of n bytes with a pattern of m bytes in n * m steps, and nothing
+  // interrupts them.
+  sqlite3_limit(db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
   sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
 }

@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "os/failpoint.h"
+#include "participant/sqlite/allocation_budget.h"
+#include "participant/sqlite/bounded_functions.h"
 #include "participant/sqlite/shim_vfs.h"
 
 namespace troth::participant::sqlite {
@@ -64,6 +66,7 @@ Database::~Database() = default;
 
 Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
   forbid_memory_statistics();
+  install_allocation_budgets();
   auto database = std::unique_ptr<Database>(new Database(options));
   TROTH_ASSIGN_OR_RETURN(const bool there, database->files_->exists(options.path));
   if (!there)
@@ -85,6 +88,7 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
 Status Database::configure() {
   auto& db = *connection_;
   set_statement_limits(db.get());
+  TROTH_TRY(install_bounded_functions(db.get()));
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, nullptr);
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);

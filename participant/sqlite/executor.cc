@@ -21,8 +21,8 @@ std::uint64_t size_of(const Value& value) {
 }  // namespace
 
 Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer,
-                   Applier& applier, Capture& capture, SideEffects& effects, ExecutionStop& stop,
-                   const SqliteOptions& options, const Clock& clock)
+                   Applier& applier, Capture& capture, SideEffects& effects,
+                   StatementLimits& limits, const SqliteOptions& options, const Clock& clock)
     : database_(database),
       schema_(schema),
       analyzer_(analyzer),
@@ -31,19 +31,9 @@ Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& 
       effects_(effects),
       violations_(database.connection(), effects),
       rehearsal_(database.connection(), schema, applier),
-      stop_(stop),
+      limits_(limits),
       options_(options),
       clock_(clock) {}
-
-Executor::~Executor() {
-  sqlite3_progress_handler(database_.connection().get(), 0, nullptr, nullptr);
-}
-
-int Executor::progress(void* self) {
-  const auto* executor = static_cast<Executor*>(self);
-  const bool late = executor->clock_.now() >= executor->interrupt_at_;
-  return late || executor->stop_.stopped() ? 1 : 0;
-}
 
 Executor::Cache::value_type* Executor::find(const std::string& sql) {
   if (last_ != nullptr && last_->first == sql) return last_;
@@ -59,7 +49,17 @@ CachedStatement& Executor::lookup(const std::string& sql) {
     cache_.clear();
     cached_text_ = 0;
   }
+  auto entry = compile(sql);
+  if (limits_.exceeded().code != AbortCode::kNone) {
+    entry.info.refusal = limits_.exceeded();
+    return too_costly_ = std::move(entry);
+  }
   cached_text_ += sql.size();
+  return cache_.emplace(sql, std::move(entry)).first->second;
+}
+
+CachedStatement Executor::compile(const std::string& sql) {
+  const StatementLimits::Compiling compiling(limits_, database_.connection().get(), sql);
   CachedStatement entry;
   entry.info = analyzer_.analyze(sql);
   if (entry.info.refusal.code == AbortCode::kNone) {
@@ -70,7 +70,7 @@ CachedStatement& Executor::lookup(const std::string& sql) {
       entry.info.refusal = {AbortCode::kSqlError, prepared.error().context, {}, -1};
     }
   }
-  return cache_.emplace(sql, std::move(entry)).first->second;
+  return entry;
 }
 
 bool Executor::is_quick(const std::vector<Statement>& statements) {
@@ -90,7 +90,6 @@ Result<Executor::Ran> Executor::run(const std::vector<Statement>& statements, co
                                     bool complete, const PendingInserts& pending) {
   constexpr Duration kQuick = std::chrono::microseconds(200);
   const auto began = clock_.now();
-  interrupt_at_ = began + options_.statement_time_limit;
   auto ran = run_and_take_out(statements, before, complete, pending);
   const bool quick = clock_.now() - began < kQuick;
   for (const auto& statement : statements) lookup(statement.sql).quick = quick;
@@ -203,8 +202,6 @@ bool Executor::overlay(const std::vector<Statement>& statements, const Before& b
 void Executor::run_statements(const std::vector<Statement>& statements, const Before& before,
                               bool complete, Ran& ran) {
   sqlite3* db = database_.connection().get();
-  const ExecutionStop::Window window(stop_, db);
-  sqlite3_progress_handler(db, kProgressInstructions, &Executor::progress, this);
   sqlite3_set_last_insert_rowid(db, 0);
   capture_.begin(options_.max_redo_bytes, before.captured_bytes);
   std::uint64_t result_bytes = 0;
@@ -217,7 +214,6 @@ void Executor::run_statements(const std::vector<Statement>& statements, const Be
   if (!complete && ran.failure.code == AbortCode::kNone) count_violations(before, ran);
   ran.captured_bytes = capture_.bytes();
   ran.operations = capture_.end();
-  sqlite3_progress_handler(db, 0, nullptr, nullptr);
 }
 
 // Only with side effects on can it have changed.
@@ -249,13 +245,10 @@ bool Executor::check_after(std::int32_t number, bool last, Ran& ran) {
   return false;
 }
 
-bool Executor::run_one(const Statement& statement, std::int32_t number, std::uint64_t& result_bytes,
-                       Ran& ran) {
-  auto& stmt = lookup(statement.sql).statement;
-  sqlite3* db = database_.connection().get();
-  for (std::size_t i = 0; i < statement.params.size(); ++i)
-    stmt.bind(static_cast<int>(i + 1), statement.params[i]);
-  StatementResult result;
+// SQLITE_DONE, SQLITE_ROW if the rows are too many, or the error.
+int Executor::step_through(PreparedStatement& stmt, const std::string& sql,
+                           std::uint64_t& result_bytes, StatementResult& result) {
+  const StatementLimits::Running running(limits_, database_.connection().get(), sql);
   const int columns = sqlite3_column_count(stmt.get());
   for (int c = 0; c < columns; ++c) result.columns.emplace_back(sqlite3_column_name(stmt.get(), c));
   int rc = SQLITE_ROW;
@@ -266,7 +259,20 @@ bool Executor::run_one(const Statement& statement, std::int32_t number, std::uin
       result_bytes += size_of(row.back());
     }
     result.rows.push_back(std::move(row));
-    if (result_bytes <= options_.max_result_bytes) continue;
+    if (result_bytes > options_.max_result_bytes) break;
+  }
+  return rc;
+}
+
+bool Executor::run_one(const Statement& statement, std::int32_t number, std::uint64_t& result_bytes,
+                       Ran& ran) {
+  auto& stmt = lookup(statement.sql).statement;
+  sqlite3* db = database_.connection().get();
+  for (std::size_t i = 0; i < statement.params.size(); ++i)
+    stmt.bind(static_cast<int>(i + 1), statement.params[i]);
+  StatementResult result;
+  const int rc = step_through(stmt, statement.sql, result_bytes, result);
+  if (rc == SQLITE_ROW) {
     stmt.reset();
     ran.failure = {
         AbortCode::kResultTooBig,
@@ -302,6 +308,11 @@ bool Executor::run_one(const Statement& statement, std::int32_t number, std::uin
 }
 
 void Executor::classify(int rc, std::int32_t number, Ran& ran) {
+  if (limits_.exceeded().code != AbortCode::kNone) {
+    ran.failure = limits_.exceeded();
+    ran.failure.statement = number;
+    return;
+  }
   const std::string message = sqlite3_errmsg(database_.connection().get());
   AbortCode code = AbortCode::kSqlError;
   if ((rc & 0xff) == SQLITE_CONSTRAINT) {

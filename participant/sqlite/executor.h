@@ -8,15 +8,12 @@
 #include "os/clock.h"
 #include "participant/sqlite/apply.h"
 #include "participant/sqlite/database.h"
-#include "participant/sqlite/execution_stop.h"
 #include "participant/sqlite/open_violations.h"
 #include "participant/sqlite/rehearsal.h"
 #include "participant/sqlite/statement_analysis.h"
+#include "participant/sqlite/statement_limits.h"
 
 namespace troth::participant::sqlite {
-
-/// Instructions of SQLite between two looks at a statement's deadline.
-inline constexpr int kProgressInstructions = 10000;
 
 struct CachedStatement {
   StatementInfo info;
@@ -32,11 +29,11 @@ using PendingInserts = std::map<std::uint32_t, std::map<std::int64_t, RowOp>>;
 class Executor {
  public:
   Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer, Applier& applier,
-           Capture& capture, SideEffects& effects, ExecutionStop& stop,
+           Capture& capture, SideEffects& effects, StatementLimits& limits,
            const SqliteOptions& options, const Clock& clock);
-  ~Executor();
 
-  /// The analysed and compiled statement; its refusal is in the info.
+  /// The analysed and compiled statement; its refusal is in the info. Good until the next lookup if
+  /// it exceeded a limit, which says nothing about the next time.
   CachedStatement& lookup(const std::string& sql);
   /// Both have run before, and their branch was quick.
   bool is_quick(const std::vector<Statement>& statements);
@@ -81,7 +78,9 @@ class Executor {
   bool overlay(const std::vector<Statement>& statements, const Before& before,
                const PendingInserts& pending, Ran& ran);
   void classify(int rc, std::int32_t number, Ran& ran);
-  static int progress(void* self);
+  CachedStatement compile(const std::string& sql);
+  int step_through(PreparedStatement& stmt, const std::string& sql, std::uint64_t& result_bytes,
+                   StatementResult& result);
 
   Database& database_;
   const Schema& schema_;
@@ -91,11 +90,11 @@ class Executor {
   SideEffects& effects_;
   OpenViolations violations_;
   Rehearsal rehearsal_;
-  ExecutionStop& stop_;
+  StatementLimits& limits_;
   const SqliteOptions& options_;
   const Clock& clock_;
-  MonotonicTime interrupt_at_;
   Cache cache_;
+  CachedStatement too_costly_;         // what lookup() could not compile within the limits
   Cache::value_type* last_ = nullptr;  // what find() found last
   std::size_t cached_text_ = 0;
   PreparedStatement savepoint_, rollback_to_, release_;

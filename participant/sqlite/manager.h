@@ -22,6 +22,7 @@ class SqliteResourceManager final : public ResourceManager {
   SqliteResourceManager(SqliteOptions options, const Clock& clock, Logger logger)
       : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
 
+  void on_silence(SilenceReport report) override { silence_ = std::move(report); }
   Result<OpenedDatabase> open() override;
   Status adopt(const LogId& log_id, const NodeName& participant) override;
   Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) override;
@@ -69,6 +70,7 @@ class SqliteResourceManager final : public ResourceManager {
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events);
   bool changes_schema(const Branch& branch);
+  SchemaChange analyze_change(const std::vector<Statement>& statements);
   void attempt_change(Branch& branch, std::vector<ResourceEvent>& events);
   std::vector<LockRequest> locks_needed(const Branch& branch);
   /// `held`: all that it holds; empty: what that is must be looked up.
@@ -91,6 +93,9 @@ class SqliteResourceManager final : public ResourceManager {
   Logger logger_;
   ExecutionStop stop_;
   std::unique_ptr<Database> database_;
+  SilenceReport silence_;
+  std::unique_ptr<StatementWatchdog> watchdog_;
+  std::unique_ptr<StatementLimits> limits_;
   Schema schema_;
   std::unique_ptr<StatementAnalyzer> analyzer_;
   std::unique_ptr<Capture> capture_;

@@ -31,7 +31,7 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
     }
   }
   if (changes_schema(branch)) {
-    branch.change = analyze_schema_change(schema_, *analyzer_, branch.request.statements);
+    branch.change = analyze_change(branch.request.statements);
     if (branch.change->refusal.code == AbortCode::kNone) return false;
     refuse_vote(gtid, std::move(branch.change->refusal), events);
     return true;
@@ -53,6 +53,17 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
     return true;
   }
   return false;
+}
+
+SchemaChange SqliteResourceManager::analyze_change(const std::vector<Statement>& statements) {
+  SchemaChange change;
+  {
+    const StatementLimits::Compiling compiling(*limits_, database_->connection().get(),
+                                               statements.front().sql);
+    change = analyze_schema_change(schema_, *analyzer_, statements);
+  }
+  if (limits_->exceeded().code != AbortCode::kNone) change.refusal = limits_->exceeded();
+  return change;
 }
 
 bool SqliteResourceManager::changes_schema(const Branch& branch) {

@@ -210,40 +210,23 @@ AbortReason judge(const SchemaTrial& trial, const SchemaChange& change) {
   return {};
 }
 
-struct TimeLimit {
-  explicit TimeLimit(const SchemaTrial& trial)
-      : db(trial.db.get()),
-        stop(trial.stop),
-        clock(trial.clock),
-        until(trial.clock.now() + trial.time_limit) {
-    sqlite3_progress_handler(
-        db, kProgressInstructions,
-        [](void* self) {
-          const auto* limit = static_cast<TimeLimit*>(self);
-          return limit->stop.stopped() || limit->clock.now() >= limit->until ? 1 : 0;
-        },
-        this);
-  }
-  ~TimeLimit() { sqlite3_progress_handler(db, 0, nullptr, nullptr); }
-  TimeLimit(const TimeLimit&) = delete;
-  TimeLimit& operator=(const TimeLimit&) = delete;
-  sqlite3* db;
-  const ExecutionStop& stop;
-  const Clock& clock;
-  MonotonicTime until;
-};
+Status run_limited(const SchemaTrial& trial, const std::string& sql) {
+  const StatementLimits::Running running(trial.limits, trial.db.get(), sql);
+  return run_one(trial.db, sql);
+}
 
 AbortReason run_all(const SchemaTrial& trial, const std::vector<Statement>& statements) {
-  const TimeLimit limit(trial);
-  const ExecutionStop::Window window(trial.stop, trial.db.get());
   for (std::size_t i = 0; i < statements.size(); ++i) {
-    const auto done = run_one(trial.db, statements[i].sql);
+    const auto done = run_limited(trial, statements[i].sql);
+    if (auto exceeded = trial.limits.exceeded(); exceeded.code != AbortCode::kNone) {
+      exceeded.statement = static_cast<std::int32_t>(i);
+      return exceeded;
+    }
     if (done) continue;
     const int extended = sqlite3_extended_errcode(trial.db.get());
     const int rc = extended & 0xff;
     const auto code = extended == SQLITE_CONSTRAINT_FOREIGNKEY ? AbortCode::kForeignKey
                       : rc == SQLITE_CONSTRAINT                ? AbortCode::kConstraint
-                      : rc == SQLITE_INTERRUPT                 ? AbortCode::kStatementInterrupted
                                                                : AbortCode::kSqlError;
     return {code, done.error().context, {}, static_cast<std::int32_t>(i)};
   }

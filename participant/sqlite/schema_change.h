@@ -11,10 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "os/clock.h"
-#include "participant/sqlite/execution_stop.h"
 #include "participant/sqlite/redo.h"
 #include "participant/sqlite/statement_analysis.h"
+#include "participant/sqlite/statement_limits.h"
 
 namespace troth::participant::sqlite {
 
@@ -49,9 +48,7 @@ struct SchemaTrial {
   Connection& db;
   Capture& capture;
   const Schema& schema;
-  ExecutionStop& stop;
-  const Clock& clock;
-  Duration time_limit;
+  StatementLimits& limits;
 };
 /// Runs the change inside a savepoint, looks at what came out, and takes it back. An error: the
 /// outer transaction is in an unknown state.

@@ -27,6 +27,11 @@ bool covers(const std::vector<LockRequest>& held, const std::vector<LockRequest>
 
 Result<OpenedDatabase> SqliteResourceManager::open() {
   TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_));
+  watchdog_ = std::make_unique<StatementWatchdog>();
+  watchdog_->on_silence(silence_);
+  const StatementLimits::Options limits{options_.statement_time_limit,
+                                        options_.statement_memory_bytes, options_.cache_bytes};
+  limits_ = std::make_unique<StatementLimits>(limits, clock_, watchdog_->add_post(), stop_);
   TROTH_ASSIGN_OR_RETURN(auto opened, database_->read_marker());
   if (!opened.is_new) {
     applied_lsn_ = opened.applied;
@@ -63,7 +68,7 @@ Status SqliteResourceManager::prepare_to_work() {
     logger_.warn("coarse locks", {{"reason", tested.error().context}});
   applier_ = std::make_unique<Applier>(db, schema_, *effects_);
   executor_ = std::make_unique<Executor>(*database_, schema_, *analyzer_, *applier_, *capture_,
-                                         *effects_, stop_, options_, clock_);
+                                         *effects_, *limits_, options_, clock_);
   return {};
 }
 
@@ -149,6 +154,7 @@ void SqliteResourceManager::start(ExecuteRequest request, std::vector<ResourceEv
 void SqliteResourceManager::lock_and_run(Branch& branch, std::vector<ResourceEvent>& events) {
   branch.generation = generation_;
   branch.waiting = false;
+  limits_->begin(branch.request.deadline);
   if (refuse(branch, events)) return;
   auto wanted = locks_needed(branch);
   const auto acquired = locks_.try_acquire(branch.request.gtid, branch.request.priority, wanted);
@@ -192,6 +198,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
   if (branch.begun && branch.request.statements.empty() && complete &&
       !schema_.has_deferred_foreign_keys())
     return succeed(branch, {}, {}, {}, events);  // nothing is left to be checked
+  limits_->begin(branch.request.deadline);
   const Executor::Before before{branch.operations, branch.captured_bytes, branch.open_violations};
   auto ran = executor_->run(branch.request.statements, before, complete, pending_inserts_);
   if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
@@ -220,9 +227,9 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
 void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
   effects_->on();
-  auto tried = try_schema_change(
-      {database_->connection(), *capture_, schema_, stop_, clock_, options_.statement_time_limit},
-      *branch.change, branch.request.statements);
+  limits_->begin(branch.request.deadline);
+  auto tried = try_schema_change({database_->connection(), *capture_, schema_, *limits_},
+                                 *branch.change, branch.request.statements);
   if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
   const bool failed = !tried || tried->failure.code != AbortCode::kNone;
   if (failed && refuse_stopped(gtid, events)) return;
@@ -374,75 +381,6 @@ void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>
   if (found == branches_.end()) return;
   finish(found);
   run_woken(events);
-}
-
-Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
-  if (broken_) return fail(*broken_);
-  if (applied_.empty() && settled <= applied_lsn_) return applied_lsn_;
-  applied_lsn_ = std::max(applied_lsn_, settled);
-  TROTH_TRY(database_->commit(applied_lsn_));
-  applied_.clear();
-  dirty_ = true;
-  if (std::exchange(checkpoint_due_, false)) TROTH_TRY(database_->checkpoint());
-  TROTH_TRY(database_->begin());
-  return applied_lsn_;
-}
-
-Status SqliteResourceManager::make_durable() {
-  if (!dirty_) return {};
-  TROTH_TRY(database_->sync_wal());
-  dirty_ = false;
-  if (!database_->checkpoint_is_due()) return {};
-  // Under load there is always something open: then the next flush does it, between two
-  // transactions.
-  checkpoint_due_ = !applied_.empty();
-  if (checkpoint_due_) return {};
-  TROTH_TRY(database_->rollback());  // nothing is in it: a checkpoint needs to be outside
-  TROTH_TRY(database_->checkpoint());
-  return database_->begin();
-}
-
-// An interrupt, a full disk or an I/O error in a statement makes SQLite roll back the outer
-// transaction under every branch.
-void SqliteResourceManager::repair_outer_transaction() {
-  const auto repair = [this]() -> Status {
-    TROTH_TRY(database_->rollback());
-    TROTH_TRY(database_->begin());
-    const bool changed = std::any_of(applied_.begin(), applied_.end(), [](const Work& work) {
-      return static_cast<bool>(work.change);
-    });
-    if (changed) TROTH_TRY(reload());  // as it is in the file
-    for (const auto& work : applied_)
-      TROTH_TRY(work.change ? redo_change(*work.change) : applier_->apply(work.operations));
-    return {};
-  };
-  const auto repaired = repair();
-  if (repaired) return;
-  // Nothing may be applied or committed on top of a half-rebuilt transaction: the agent stops at
-  // its next decision and the restart reads the file.
-  broken_ = Error{repaired.error().code,
-                  "the open database transaction was lost: " + repaired.error().context};
-  logger_.error("outer transaction lost", {{"cause", repaired.error().context}});
-}
-
-ResourceStatus SqliteResourceManager::status() const {
-  ResourceStatus status;
-  for (const auto& [gtid, branch] : branches_)
-    ++(branch.waiting ? status.branches_waiting : status.branches_executed);
-  status.locks = locks_.locks();
-  status.database_bytes = database_->database_bytes();
-  status.wal_bytes = database_->wal_bytes();
-  return status;
-}
-
-void SqliteResourceManager::close() {
-  if (database_ == nullptr) return;
-  // What was not flushed is replayed from the log.
-  static_cast<void>(database_->rollback());
-  if (applied_.empty() && !broken_) database_->checkpoint_at_close();
-  executor_.reset();
-  applier_.reset();
-  database_.reset();
 }
 
 }  // namespace sqlite

@@ -6,6 +6,7 @@
 #include <cctype>
 #include <cstring>
 
+#include "participant/sqlite/bounded_functions.h"
 #include "participant/sqlite/bytecode.h"
 
 namespace troth::participant::sqlite {
@@ -86,6 +87,7 @@ Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema) {
       auto copy,
       Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                        nullptr));
+  TROTH_TRY(install_bounded_functions(copy->get()));
   for (const auto& sql : schema.create_statements()) {
     // Shadow tables exist already once their virtual table was made; their own CREATE then fails,
     // harmlessly.

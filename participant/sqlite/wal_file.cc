@@ -18,13 +18,13 @@ constexpr std::size_t kLongestPage = 65536;
 constexpr std::size_t kEnough = 60 << 10, kMost = kEnough + kFrameHeader + kLongestPage;
 static_assert(kMost < 128 << 10, "SQLite's own VFS writes less than that in one call");
 
-constexpr auto kForwarding = forwarding_methods<WalFile>();
+constexpr auto kBelowWal = forwarding_methods<WalFile>();
 
 // What cannot be written stays: whoever asked is told, and the transaction may go on.
 int pass_on(WalFile& file) {
   if (file.held.empty()) return SQLITE_OK;
   const int rc =
-      kForwarding.xWrite(&file, file.held.data(), static_cast<int>(file.held.size()), file.at);
+      kBelowWal.xWrite(&file, file.held.data(), static_cast<int>(file.held.size()), file.at);
   if (rc == SQLITE_OK) file.held.clear();
   return rc;
 }
@@ -36,7 +36,7 @@ int settled(sqlite3_file* f, Args... args) {
   file.end = WalFile::kUnknown;
   file.next = WalFile::Next::kAnything;
   const int rc = pass_on(file);
-  return rc == SQLITE_OK ? (kForwarding.*method)(f, args...) : rc;
+  return rc == SQLITE_OK ? (kBelowWal.*method)(f, args...) : rc;
 }
 
 void hold(WalFile& file, const void* p, int n, sqlite3_int64 at) {
@@ -61,7 +61,7 @@ int write_on(WalFile& file, const void* p, int n, sqlite3_int64 at) {
   }
   if (!follows || expected == WalFile::Next::kAnything) {
     const int rc = pass_on(file);
-    return rc == SQLITE_OK ? kForwarding.xWrite(&file, p, n, at) : rc;
+    return rc == SQLITE_OK ? kBelowWal.xWrite(&file, p, n, at) : rc;
   }
   hold(file, p, n, at);
   if (expected == WalFile::Next::kPage)
@@ -78,14 +78,14 @@ int write(sqlite3_file* f, const void* p, int n, sqlite3_int64 at) {
   return rc;
 }
 
-int close_file(sqlite3_file* f) {
+int close_wal(sqlite3_file* f) {
   std::string().swap(static_cast<WalFile*>(f)->held);  // of a transaction that has not ended
-  return kForwarding.xClose(f);
+  return kBelowWal.xClose(f);
 }
 
-constexpr sqlite3_io_methods make_methods() {
-  auto methods = kForwarding;
-  methods.xClose = close_file;
+constexpr sqlite3_io_methods make_wal_methods() {
+  auto methods = kBelowWal;
+  methods.xClose = close_wal;
   methods.xWrite = write;
   methods.xRead = settled<&sqlite3_io_methods::xRead>;
   methods.xTruncate = settled<&sqlite3_io_methods::xTruncate>;
@@ -93,7 +93,7 @@ constexpr sqlite3_io_methods make_methods() {
   methods.xFileSize = settled<&sqlite3_io_methods::xFileSize>;
   return methods;
 }
-constexpr auto kMethods = make_methods();
+constexpr auto kWalMethods = make_wal_methods();
 
 }  // namespace
 
@@ -102,7 +102,7 @@ int open_wal_file(sqlite3_vfs* base, const char* name, sqlite3_file* f, int flag
   const int rc = base->xOpen(base, name, below<WalFile>(f), flags, out_flags);
   if (rc != SQLITE_OK) return rc;
   file->held.reserve(kMost);
-  file->pMethods = &kMethods;
+  file->pMethods = &kWalMethods;
   return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "os/failpoint.h"
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
+#include "tests/participant/idle_manager.h"
 #include "tests/support/temp_dir.h"
 
 using namespace troth;
@@ -365,3 +366,39 @@ TEST_CASE("what is under way when the log fails is answered at once") {
   REQUIRE(failpoint::arm("").has_value());
 }
 #endif
+
+TEST_CASE(
+    "a statement that ignores its limit makes the node not ready, and in the end its process "
+    "ends") {
+  World w;
+  struct Silent final : tests::IdleManager {
+    explicit Silent(SilenceReport& out) : out_(out) {}
+    void on_silence(SilenceReport report) override { out_ = std::move(report); }
+    Result<OpenedDatabase> open() override {
+      OpenedDatabase opened;
+      opened.is_new = true;
+      return opened;
+    }
+    SilenceReport& out_;
+  };
+  const auto log_dir = w.dir.path() + "/silent";
+  REQUIRE(Node::init(*w.files, log_dir, NodeName::from_trusted("p2")).has_value());
+  NodeOptions options;
+  options.data_dir = log_dir;
+  SilenceReport report;
+  const auto node =
+      *Node::start(options, std::make_unique<Silent>(report), nullptr, *w.files, w.clock, {});
+  std::optional<Error> fatal;
+  node->on_fatal([&](const Error& error) { fatal = error; });
+  using Stage = SilentStatement::Stage;
+  report({"abc", std::chrono::seconds(1), Stage::kSilent});
+  CHECK(node->admin().status()->state.find("not ready") == 0);
+  CHECK(node->admin().status()->alarms.size() == 1);
+  report({"abc", std::chrono::seconds(1), Stage::kCameBack});
+  CHECK(node->admin().status()->state == "ready");
+  CHECK(node->admin().status()->alarms.empty());
+  CHECK_FALSE(fatal);
+  report({"abc", std::chrono::seconds(2), Stage::kHopeless});
+  REQUIRE(fatal);
+  CHECK(exit_code(fatal->code) == 1);
+}

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "participant/sqlite/allocation_budget.h"
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 #include "tests/support/temp_dir.h"
@@ -18,6 +19,7 @@ class SqliteWorld {
  public:
   explicit SqliteWorld(const std::string& schema, SqliteOptions given = {})
       : options(std::move(given)) {
+    participant::sqlite::install_allocation_budgets();  // before the first use of SQLite
     options.path = dir.path() + "/data.db";
     REQUIRE(stock(schema) == SQLITE_OK);
     REQUIRE_MESSAGE(open().has_value(), "cannot open");

@@ -1,0 +1,79 @@
+// The resource manager and its file: commits, checkpoints, and the outer transaction when SQLite
+// has rolled it back.
+#include <algorithm>
+#include <utility>
+
+#include "participant/sqlite/manager.h"
+
+namespace troth::participant::sqlite {
+
+Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
+  if (broken_) return fail(*broken_);
+  if (applied_.empty() && settled <= applied_lsn_) return applied_lsn_;
+  applied_lsn_ = std::max(applied_lsn_, settled);
+  TROTH_TRY(database_->commit(applied_lsn_));
+  applied_.clear();
+  dirty_ = true;
+  if (std::exchange(checkpoint_due_, false)) TROTH_TRY(database_->checkpoint());
+  TROTH_TRY(database_->begin());
+  return applied_lsn_;
+}
+
+Status SqliteResourceManager::make_durable() {
+  if (!dirty_) return {};
+  TROTH_TRY(database_->sync_wal());
+  dirty_ = false;
+  if (!database_->checkpoint_is_due()) return {};
+  // Under load there is always something open: then the next flush does it, between two
+  // transactions.
+  checkpoint_due_ = !applied_.empty();
+  if (checkpoint_due_) return {};
+  TROTH_TRY(database_->rollback());  // nothing is in it: a checkpoint needs to be outside
+  TROTH_TRY(database_->checkpoint());
+  return database_->begin();
+}
+
+// An interrupt, a full disk or an I/O error in a statement makes SQLite roll back the outer
+// transaction under every branch.
+void SqliteResourceManager::repair_outer_transaction() {
+  const auto repair = [this]() -> Status {
+    TROTH_TRY(database_->rollback());
+    TROTH_TRY(database_->begin());
+    const bool changed = std::any_of(applied_.begin(), applied_.end(), [](const Work& work) {
+      return static_cast<bool>(work.change);
+    });
+    if (changed) TROTH_TRY(reload());  // as it is in the file
+    for (const auto& work : applied_)
+      TROTH_TRY(work.change ? redo_change(*work.change) : applier_->apply(work.operations));
+    return {};
+  };
+  const auto repaired = repair();
+  if (repaired) return;
+  // Nothing may be applied or committed on top of a half-rebuilt transaction: the agent stops at
+  // its next decision and the restart reads the file.
+  broken_ = Error{repaired.error().code,
+                  "the open database transaction was lost: " + repaired.error().context};
+  logger_.error("outer transaction lost", {{"cause", repaired.error().context}});
+}
+
+ResourceStatus SqliteResourceManager::status() const {
+  ResourceStatus status;
+  for (const auto& [gtid, branch] : branches_)
+    ++(branch.waiting ? status.branches_waiting : status.branches_executed);
+  status.locks = locks_.locks();
+  status.database_bytes = database_->database_bytes();
+  status.wal_bytes = database_->wal_bytes();
+  return status;
+}
+
+void SqliteResourceManager::close() {
+  if (database_ == nullptr) return;
+  // What was not flushed is replayed from the log.
+  static_cast<void>(database_->rollback());
+  if (applied_.empty() && !broken_) database_->checkpoint_at_close();
+  executor_.reset();
+  applier_.reset();
+  database_.reset();
+}
+
+}  // namespace troth::participant::sqlite

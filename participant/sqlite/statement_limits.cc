@@ -1,0 +1,102 @@
+#include "participant/sqlite/statement_limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace troth::participant::sqlite {
+
+namespace {
+
+// Instructions of SQLite between two looks at the clock: a fraction of a millisecond.
+constexpr int kProgressInstructions = 10000;
+
+}  // namespace
+
+void StatementLimits::begin(std::optional<MonotonicTime> deadline) {
+  constexpr Duration kAnswer = std::chrono::milliseconds(100);
+  deadline_ = deadline;
+  if (!deadline_) return;
+  const auto left = std::max(*deadline_ - clock_.now(), Duration{0});
+  deadline_ = *deadline_ + -std::min(kAnswer, left / 10);
+}
+
+Duration StatementLimits::left() const {
+  auto left = options_.statement_timeout;
+  if (deadline_) left = std::min(left, *deadline_ - clock_.now());
+  return std::max(left, Duration{0});
+}
+
+AbortReason StatementLimits::too_late(const char* done) const {
+  if (deadline_ && clock_.now() >= *deadline_)
+    return {AbortCode::kStatementInterrupted,
+            fmt::format("the deadline of the transaction passed while the statement {}; name a "
+                        "later deadline or make the statement smaller",
+                        done),
+            {},
+            -1};
+  const auto limit =
+      std::chrono::duration_cast<std::chrono::milliseconds>(options_.statement_timeout);
+  return {AbortCode::kStatementInterrupted,
+          fmt::format("the statement {} for more than {} ms (setting statement-timeout)", done,
+                      limit.count()),
+          {},
+          -1};
+}
+
+AbortReason StatementLimits::too_much() const {
+  return {AbortCode::kStatementInterrupted,
+          fmt::format("the statement needs more than {} MiB of memory (setting statement-memory)",
+                      options_.memory >> 20),
+          {},
+          -1};
+}
+
+StatementLimits::Compiling::Compiling(StatementLimits& limits, sqlite3* db, std::string_view sql)
+    : limits_(limits),
+      until_(limits.clock_.now() + limits.left()),
+      budget_(static_cast<std::int64_t>(limits.options_.memory + limits.options_.cache),
+              limits.clock_, until_) {
+  limits_.exceeded_ = {};
+  limits_.post_.begin(db, sql, limits.left(), limits.options_.statement_timeout);
+}
+
+StatementLimits::Compiling::~Compiling() {
+  limits_.post_.end();
+  // A compilation that ended later may have been cut off anywhere.
+  if (budget_.too_late() || limits_.clock_.now() >= until_) {
+    limits_.exceeded_ = limits_.too_late("was compiled");
+  } else if (budget_.too_much()) {
+    limits_.exceeded_ = limits_.too_much();
+  }
+}
+
+StatementLimits::Running::Running(StatementLimits& limits, sqlite3* db, std::string_view sql)
+    : limits_(limits),
+      window_(limits.stop_, db),
+      db_(db),
+      until_(limits.clock_.now() + limits.left()),
+      budget_(static_cast<std::int64_t>(limits.options_.memory + limits.options_.cache),
+              limits.clock_, std::nullopt) {
+  limits_.exceeded_ = {};
+  sqlite3_progress_handler(db_, kProgressInstructions, &Running::progress, this);
+  limits_.post_.begin(db, sql, limits.left(), limits.options_.statement_timeout);
+}
+
+StatementLimits::Running::~Running() {
+  limits_.post_.end();
+  sqlite3_progress_handler(db_, 0, nullptr, nullptr);
+  if (budget_.too_much()) {
+    limits_.exceeded_ = limits_.too_much();
+  } else if (limits_.clock_.now() >= until_) {
+    limits_.exceeded_ = limits_.too_late("ran");
+  }
+}
+
+int StatementLimits::Running::progress(void* self) {
+  const auto& running = *static_cast<Running*>(self);
+  const auto& limits = running.limits_;
+  return limits.stop_.stopped() || limits.clock_.now() >= running.until_ ? 1 : 0;
+}
+
+}  // namespace troth::participant::sqlite

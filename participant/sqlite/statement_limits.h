@@ -1,0 +1,78 @@
+#pragma once
+// What the statements of one branch may cost: time, also while they are compiled, and memory. Used
+// by the thread that works on the branch.
+
+#include <optional>
+#include <string_view>
+
+#include "participant/sqlite/allocation_budget.h"
+#include "participant/sqlite/execution_stop.h"
+#include "participant/sqlite/statement_watchdog.h"
+#include "troth/outcome.h"
+
+namespace troth::participant::sqlite {
+
+class StatementLimits {
+ public:
+  struct Options {
+    Duration statement_timeout{0};  ///< of one statement
+    std::uint64_t memory = 0;       ///< of one statement
+    std::uint64_t cache = 0;        ///< pages that the statement may bring into the page cache
+  };
+  /// After `stop` statements end as well, without a limit that was exceeded.
+  StatementLimits(const Options& options, const Clock& clock, StatementWatchdog::Post& post,
+                  ExecutionStop& stop)
+      : options_(options), clock_(clock), post_(post), stop_(stop) {}
+
+  /// What follows is for a transaction that is aborted at `deadline`. Statements end a little
+  /// earlier, so that their reason arrives before the coordinator stops waiting.
+  void begin(std::optional<MonotonicTime> deadline);
+  /// From now to the limit of a statement that begins now.
+  Duration left() const;
+  /// The limit that the last Compiling or Running met; code kNone: none. It wins over SQLite's own
+  /// error, which then says "interrupted" or "out of memory", and over success.
+  const AbortReason& exceeded() const { return exceeded_; }
+
+  /// While it lives, SQLite compiles `sql` on this thread, with any connection.
+  class Compiling {
+   public:
+    Compiling(StatementLimits& limits, sqlite3* db, std::string_view sql);
+    ~Compiling();
+    Compiling(const Compiling&) = delete;
+    Compiling& operator=(const Compiling&) = delete;
+
+   private:
+    StatementLimits& limits_;
+    const MonotonicTime until_;
+    AllocationBudget budget_;
+  };
+  /// While it lives, `db` runs `sql`.
+  class Running {
+   public:
+    Running(StatementLimits& limits, sqlite3* db, std::string_view sql);
+    ~Running();
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+   private:
+    static int progress(void* self);
+    StatementLimits& limits_;
+    const ExecutionStop::Window window_;
+    sqlite3* const db_;
+    const MonotonicTime until_;
+    AllocationBudget budget_;
+  };
+
+ private:
+  AbortReason too_late(const char* done) const;
+  AbortReason too_much() const;
+
+  const Options options_;
+  const Clock& clock_;
+  StatementWatchdog::Post& post_;
+  ExecutionStop& stop_;
+  std::optional<MonotonicTime> deadline_;
+  AbortReason exceeded_;
+};
+
+}  // namespace troth::participant::sqlite

@@ -1,0 +1,78 @@
+#pragma once
+// A thread that watches what other threads ask of SQLite. It interrupts a statement at its limit,
+// and reports a statement that goes on all the same: one call of a SQL function can keep SQLite
+// from checking its interrupt flag for minutes.
+
+#include <sqlite3.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "os/clock.h"
+#include "troth/resource_manager.h"
+
+namespace troth::participant::sqlite {
+
+/// Thread-safe.
+class StatementWatchdog {
+ public:
+  /// What one thread is doing. begin() and end() belong to that thread.
+  class Post {
+   public:
+    /// `db` runs `sql`, which must live until end(). After `left` it is interrupted, again and
+    /// again while that does not help. `limit` measures silence: see SilentStatement.
+    void begin(sqlite3* db, std::string_view sql, Duration left, Duration limit);
+    /// From now on `db` is not interrupted any more.
+    void end();
+
+   private:
+    friend class StatementWatchdog;
+    explicit Post(StatementWatchdog& dog) : dog_(dog) {}
+    SilentStatement described(MonotonicTime now, SilentStatement::Stage stage) const;
+
+    StatementWatchdog& dog_;
+    std::mutex mutex_;  // of everything below
+    sqlite3* db_ = nullptr;
+    std::string_view sql_;
+    MonotonicTime began_, until_;
+    Duration limit_{0};
+    Duration overdue_{0};  // counted in looks: a machine that was suspended has lost no time
+    int reports_ = 0;
+  };
+
+  StatementWatchdog();
+  ~StatementWatchdog();
+
+  /// The post lives as long as the watchdog.
+  Post& add_post();
+  /// Called on the watchdog's thread, and on the statement's own when it comes back. Set before
+  /// work begins.
+  void on_silence(SilenceReport report);
+
+ private:
+  void run();
+  bool look();  // false: no post is working
+  bool look_at(Post& post, MonotonicTime now, std::vector<SilentStatement>& silent) const;
+  void tell(const SilentStatement& silent);
+  void wake();
+
+  const SystemClock clock_;  // not a simulated one: this is about real threads
+  std::mutex mutex_;         // of posts_, report_ and stop_
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<Post>> posts_;
+  SilenceReport report_;
+  bool stop_ = false;
+  std::atomic<bool> rests_ = false;
+  std::thread thread_;
+};
+
+/// Names a statement without showing its text: a short digest and the length.
+std::string statement_digest(std::string_view sql);
+
+}  // namespace troth::participant::sqlite
