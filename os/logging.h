@@ -1,7 +1,7 @@
 #pragma once
-// Structured logs: one line per event as logfmt or JSON on stderr, keys as experience.md section 5
-// (ts, level, msg, then fields). SQL parameters never reach a log. A Logger is handed down; there
-// is no global one.
+// Structured logs: one line per event on stderr, as logfmt or JSON. The keys are ts, level, msg, then
+// the event's fields. SQL parameters never reach a log. A Logger is handed down; there is no global
+// one.
 
 #include <fmt/format.h>
 

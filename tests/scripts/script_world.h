@@ -14,7 +14,7 @@ namespace troth::scripts {
 
 class World {
  public:
-  /// Runs one command line of a script and returns what it shows. Commands: see scripts/README.md.
+  /// Runs one command line of a script and returns what it shows. Commands: see tests/scripts/README.md.
   std::string run(const std::string& line);
 
  private:

@@ -1,4 +1,4 @@
-// Whatever arrives on the port, the server goes on answering others (docs/design/rpc.md 1.6).
+// Whatever arrives on the port, the server goes on answering others (docs/rpc.md 1.6).
 
 #include <arpa/inet.h>
 #include <doctest/doctest.h>

@@ -56,10 +56,57 @@ codes = re.findall(r'CodeRow\{AbortCode::k\w+,\s*"([A-Z_]+)"', (root / "protocol
 documented = re.findall(r"^\| `([^`]+)` \|", (root / "docs/reference/error-codes.md").read_text(), re.M)
 if codes != documented:
     problems.append(f"docs/reference/error-codes.md differs from protocol/outcome.cc: {set(codes) ^ set(documented)}")
-for page in [root / "README.md"]:
-    for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
-        if not link.startswith("http") and not (root / link).exists():
-            problems.append(f"{page.name}: link to {link}, which does not exist")
+
+def files(*suffixes):
+    """Sources and documents, without what builds have made."""
+    for path in sorted(root.rglob("*")):
+        parts = path.relative_to(root).parts
+        if path.suffix in suffixes and path.is_file() and not parts[0].startswith(("build", ".git")) and "node_modules" not in parts:
+            yield path
+
+
+def anchor(heading):
+    """How a heading is linked to."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+for page in files(".md"):
+    name, fenced, text = page.relative_to(root), False, page.read_text()
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        # A table's row cannot be broken. What a runbook shows in a fence is what a command has printed.
+        transcript = fenced and "runbooks" in page.parts
+        if len(line) > 120 and not line.lstrip().startswith("|") and not transcript:
+            problems.append(f"{name}:{number}: {len(line)} columns, at most 120")
+    for link, fragment in re.findall(r"\]\(([^)#:\s]*)(?:#([^):\s]*))?\)", text):
+        target = page.parent / link if link else page
+        if not target.exists():
+            problems.append(f"{name}: link to {link}, which does not exist")
+        elif fragment and target.suffix == ".md":
+            if fragment not in [anchor(h) for h in re.findall(r"^#+ (.*)", target.read_text(), re.M)]:
+                problems.append(f"{name}: link to {link}#{fragment}, a heading that does not exist")
+
+# A comment that cites a document must name one that is there: from the root, beside the file, or in docs/.
+for path in files(".h", ".cc", ".py", ".sh", ".txt", ".thrift", ".def", ".cmake"):
+    for cited in set(re.findall(r"(?<![\w/.{}*-])((?:\.\./)*\w[\w./-]*\.md)\b", path.read_text())):
+        if not any((place / cited).exists() for place in (root, path.parent, root / "docs", root / "docs/runbooks")):
+            problems.append(f"{path.relative_to(root)}: cites {cited}, which does not exist")
+
+# Diagrams in comments stay as they were drawn.
+if not re.search(r"^ReflowComments: false$", (root / ".clang-format").read_text(), re.M):
+    problems.append(".clang-format: without `ReflowComments: false` it scrambles the state diagrams in protocol/")
+for header in ("protocol/global_commit.h", "protocol/branch.h", "protocol/quorum_ballot.h"):
+    if not re.search(r"^//[ |]*\|$", (root / header).read_text(), re.M):
+        problems.append(f"{header}: its state diagram is gone, or was reflowed")
+
+# The way of one submit in docs/architecture.md: at most 20 steps, and each function is where the page says.
+steps = re.findall(r"^\| (\d+) \| \[[^]]*\]\(\.\./([^)]*)\) \| `([\w:]+)` \|", (root / "docs/architecture.md").read_text(), re.M)
+if not 10 <= len(steps) <= 20 or [int(s[0]) for s in steps] != list(range(1, len(steps) + 1)):
+    problems.append(f"docs/architecture.md: the way of one submit has {len(steps)} steps, numbered {[s[0] for s in steps]}")
+for number, path, function in steps:
+    if not (root / path).exists() or not re.search(rf"\b{function}\(", (root / path).read_text()):
+        problems.append(f"docs/architecture.md: step {number}: there is no {function}() in {path}")
 
 settings = re.findall(r'\{\s*"([a-z-]+)",\s*SettingKind::', (root / "os/daemon_settings.cc").read_text())
 documented = re.findall(r"^\| `([^`]+)` \|", (root / "docs/reference/settings.md").read_text(), re.M)

@@ -1,6 +1,6 @@
 #pragma once
 // The one network port of a daemon: framed, strict binary Thrift, hardened against garbage
-// (docs/design/rpc.md 1.6). One event loop serves every client that submits one transaction at a
+// (docs/rpc.md 1.6). One event loop serves every client that submits one transaction at a
 // time; a connection that asks for anything else gets a thread of its own (few do: peers,
 // operators, conversations, batches).
 // Services by multiplexed name: "Coordinator" (also without a name), "Admin", "Peer".

@@ -1,7 +1,7 @@
 #pragma once
 // One client-side connection, used by one thread. Requests carry a real sequence number and every
 // answer is checked against it; after any failure the connection is broken for good, so that a late
-// answer can never be taken for the answer to a later question (docs/design/rpc.md 0.6).
+// answer can never be taken for the answer to a later question (docs/rpc.md 0.6).
 
 #include <thrift/TApplicationException.h>
 

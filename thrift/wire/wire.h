@@ -1,5 +1,5 @@
 #pragma once
-// The one wire format: framed, strict binary, with limits, on both sides (docs/design/rpc.md 1.6).
+// The one wire format: framed, strict binary, with limits, on both sides (docs/rpc.md 1.6).
 
 #include <thrift/protocol/TBinaryProtocol.h>
 #include <thrift/transport/TBufferTransports.h>
