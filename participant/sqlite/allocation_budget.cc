@@ -44,9 +44,9 @@ void install_allocation_budgets() {
   static_cast<void>(once);
 }
 
-AllocationBudget::AllocationBudget(std::int64_t bytes, const Clock& clock,
-                                   std::optional<MonotonicTime> stop_at)
-    : left_(bytes), clock_(clock), stop_at_(stop_at) {
+AllocationBudget::AllocationBudget(std::int64_t bytes, const Clock& clock, MonotonicTime end,
+                                   AtEnd at_end)
+    : left_(bytes), clock_(clock), end_(end), at_end_(at_end) {
   TROTH_ASSERT(current == nullptr, "two allocation budgets on one thread, {} bytes", bytes);
   current = this;
 }
@@ -63,11 +63,19 @@ void AllocationBudget::give_back(std::int64_t bytes) {
   if (current != nullptr) current->left_ += bytes;
 }
 
+bool AllocationBudget::time_is_up() {
+  return current != nullptr && current->clock_.now() >= current->end_;
+}
+
 bool AllocationBudget::allow(std::int64_t bytes) {
   constexpr std::uint32_t kLookEvery = 256;  // allocations between two looks at the clock
-  if (stop_at_ && ++calls_ % kLookEvery == 0) too_late_ = too_late_ || clock_.now() >= *stop_at_;
-  too_much_ = too_much_ || bytes > left_;
-  if (too_late_ || too_much_) return false;
+  if (at_end_ == AtEnd::kRefuse && ++calls_ % kLookEvery == 0)
+    too_late_ = too_late_ || clock_.now() >= end_;
+  if (too_late_) return false;
+  if (bytes > left_) {
+    too_much_ = true;
+    return false;
+  }
   left_ -= bytes;
   return true;
 }

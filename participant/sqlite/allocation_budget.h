@@ -5,7 +5,6 @@
 // interrupt flag nor the progress handler while it expands a statement, but it allocates.
 
 #include <cstdint>
-#include <optional>
 
 #include "os/clock.h"
 
@@ -19,8 +18,11 @@ void install_allocation_budgets();
 /// makes SQLite answer SQLITE_NOMEM, which it undoes like any other error. One at a time a thread.
 class AllocationBudget {
  public:
-  /// From `stop_at` on everything is refused.
-  AllocationBudget(std::int64_t bytes, const Clock& clock, std::optional<MonotonicTime> stop_at);
+  enum class AtEnd {
+    kRefuse,  ///< at its end every allocation is refused
+    kTell     ///< only time_is_up() says so: a statement that writes still has to roll back
+  };
+  AllocationBudget(std::int64_t bytes, const Clock& clock, MonotonicTime end, AtEnd at_end);
   ~AllocationBudget();
   AllocationBudget(const AllocationBudget&) = delete;
   AllocationBudget& operator=(const AllocationBudget&) = delete;
@@ -28,6 +30,8 @@ class AllocationBudget {
   bool too_much() const { return too_much_; }  ///< an allocation was refused for its size
   bool too_late() const { return too_late_; }  ///< one was refused for the time
 
+  /// For SQL functions that take long: true when the budget of this thread has reached its end.
+  static bool time_is_up();
   /// For the allocator: may `bytes` more be allocated on this thread?
   static bool take(std::int64_t bytes);
   static void give_back(std::int64_t bytes);
@@ -37,7 +41,8 @@ class AllocationBudget {
 
   std::int64_t left_;
   const Clock& clock_;
-  const std::optional<MonotonicTime> stop_at_;
+  const MonotonicTime end_;
+  const AtEnd at_end_;
   std::uint32_t calls_ = 0;
   bool too_much_ = false, too_late_ = false;
 };

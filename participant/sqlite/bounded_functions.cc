@@ -7,6 +7,7 @@
 #include <string_view>
 #include <unordered_set>
 
+#include "participant/sqlite/allocation_budget.h"
 #include "participant/sqlite/connection.h"
 
 namespace troth::participant::sqlite {
@@ -34,6 +35,18 @@ std::size_t find_bytes(std::string_view text, std::string_view pattern, std::siz
   return at == nullptr ? std::string_view::npos
                        : static_cast<std::size_t>(static_cast<const char*>(at) - text.data());
 }
+
+// Asks the clock now and then. After the limit of the statement the function ends with an error.
+class Pace {
+ public:
+  bool time_is_up() {
+    constexpr std::uint32_t kAskEvery = 1U << 14;
+    return ++steps_ % kAskEvery == 0 && AllocationBudget::time_is_up();
+  }
+
+ private:
+  std::uint32_t steps_ = 0;
+};
 
 void instr(sqlite3_context* context, int /*n*/, sqlite3_value** args) {
   const int type = sqlite3_value_type(args[0]);
@@ -67,17 +80,20 @@ void replace(sqlite3_context* context, int /*n*/, sqlite3_value** args) {
   const auto limit = static_cast<std::size_t>(
       sqlite3_limit(sqlite3_context_db_handle(context), SQLITE_LIMIT_LENGTH, -1));
   std::string out;
+  Pace pace;
   const char* at = text.data();
   const char* const end = at + text.size();
   while (at != end && out.size() <= limit) {
     // One by one while they follow each other: that is cheaper than a search for each.
     while (static_cast<std::size_t>(end - at) >= pattern.size() && *at == pattern.front() &&
            std::memcmp(at, pattern.data(), pattern.size()) == 0 && out.size() <= limit) {
+      if (pace.time_is_up()) return sqlite3_result_error_code(context, SQLITE_INTERRUPT);
       out.append(by);
       at += pattern.size();
     }
     const auto* found = static_cast<const char*>(
         memmem(at, static_cast<std::size_t>(end - at), pattern.data(), pattern.size()));
+    if (pace.time_is_up()) return sqlite3_result_error_code(context, SQLITE_INTERRUPT);
     const auto* const next = found == nullptr ? end : found;
     out.append(at, next);
     at = next;
@@ -133,10 +149,19 @@ void trim(sqlite3_context* context, int /*n*/, sqlite3_value** args) {
   auto text = text_of(args[0]);
   const auto set = text_of(args[1]);
   const Characters characters(set.substr(0, set.find('\0')));  // as SQLite reads it
-  if ((sides & kFront) != 0)
-    while (const auto n = characters.at_front(text)) text.remove_prefix(n);
-  if ((sides & kBack) != 0)
-    while (const auto n = characters.at_back(text)) text.remove_suffix(n);
+  Pace pace;
+  while ((sides & kFront) != 0) {
+    const auto n = characters.at_front(text);
+    if (n == 0) break;
+    text.remove_prefix(n);
+    if (pace.time_is_up()) return sqlite3_result_error_code(context, SQLITE_INTERRUPT);
+  }
+  while ((sides & kBack) != 0) {
+    const auto n = characters.at_back(text);
+    if (n == 0) break;
+    text.remove_suffix(n);
+    if (pace.time_is_up()) return sqlite3_result_error_code(context, SQLITE_INTERRUPT);
+  }
   sqlite3_result_text64(context, text.empty() ? "" : text.data(), text.size(), SQLITE_TRANSIENT,
                         SQLITE_UTF8);
 }

@@ -56,7 +56,7 @@ StatementLimits::Compiling::Compiling(StatementLimits& limits, sqlite3* db, std:
     : limits_(limits),
       until_(limits.clock_.now() + limits.left()),
       budget_(static_cast<std::int64_t>(limits.options_.memory + limits.options_.cache),
-              limits.clock_, until_) {
+              limits.clock_, until_, AllocationBudget::AtEnd::kRefuse) {
   limits_.exceeded_ = {};
   limits_.post_.begin(db, sql, limits.left(), limits.options_.statement_timeout);
 }
@@ -77,7 +77,7 @@ StatementLimits::Running::Running(StatementLimits& limits, sqlite3* db, std::str
       db_(db),
       until_(limits.clock_.now() + limits.left()),
       budget_(static_cast<std::int64_t>(limits.options_.memory + limits.options_.cache),
-              limits.clock_, std::nullopt) {
+              limits.clock_, until_, AllocationBudget::AtEnd::kTell) {
   limits_.exceeded_ = {};
   sqlite3_progress_handler(db_, kProgressInstructions, &Running::progress, this);
   limits_.post_.begin(db, sql, limits.left(), limits.options_.statement_timeout);

@@ -100,6 +100,17 @@ TEST_CASE("instr, replace and trim of long texts end soon, a long LIKE pattern i
   CHECK(w.reason().detail.find("pattern") != std::string::npos);
 }
 
+TEST_CASE("replace and trim end at the limit of their statement") {
+  SqliteOptions options;
+  options.statement_time_limit = 50ms;
+  World w(options);
+  for (const std::string call :
+       {"replace(hex(zeroblob(15000000)), '0', 'a')", "trim(hex(zeroblob(15000000)), '0')"}) {
+    w.run("SELECT length(" + call + ")", std::nullopt);
+    CHECK_MESSAGE(w.reason().code == AbortCode::kStatementInterrupted, call);
+  }
+}
+
 TEST_CASE("a statement that needs too much memory is refused by name, the next one runs") {
   SqliteOptions options;
   options.statement_memory_bytes = 8 << 20;
