@@ -7,6 +7,8 @@
 #include <chrono>
 #include <thread>
 
+#include "http/allowed_hosts.h"
+#include "http/bounded_stream.h"
 #include "http/gate.h"
 #include "http/views.h"
 
@@ -16,9 +18,48 @@ namespace {
 
 // Each connection has a thread while it lasts: some that say nothing must not keep others out.
 constexpr std::size_t kThreads = 32;
-constexpr time_t kSilence = 2;  // seconds
+constexpr int kRequestsPerConnection = 100;
+constexpr auto kIdle = std::chrono::seconds(2);  // between two requests
+constexpr auto kStopCheck = std::chrono::milliseconds(200);
 constexpr std::size_t kMaxBody = 1 << 20;
 constexpr auto kBodyTime = std::chrono::seconds(10);  // for all of it, however slowly it drips
+
+/// cpp-httplib's server on connections with limits.
+class BoundedServer final : public httplib::Server {
+ public:
+  void set_hosts(AllowedHosts hosts) { hosts_ = std::move(hosts); }
+  bool is_for_us(const httplib::Request& request) const {
+    return hosts_.allows(request.get_header_value("Host"));
+  }
+
+ private:
+  bool process_and_close_socket(socket_t socket) override {
+    BoundedStream stream(socket, {});
+    bool goes_on = true;
+    for (int left = kRequestsPerConnection; goes_on && left > 0; --left) {
+      goes_on = await_request(stream);
+      if (!goes_on) break;
+      stream.begin_request();
+      bool closed = false, foreign = false;
+      // What a foreign request has left unread must not be taken for the next one.
+      const std::function<void(httplib::Request&)> look = [&](httplib::Request& request) {
+        foreign = !is_for_us(request);
+      };
+      goes_on = process_request(stream, left == 1, closed, look) && !closed && !foreign &&
+                !stream.failed();
+    }
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
+    return goes_on;
+  }
+  bool await_request(BoundedStream& stream) const {
+    for (Duration waited{0}; waited < kIdle && is_running(); waited += kStopCheck)
+      if (stream.await_request(kStopCheck)) return true;
+    return false;
+  }
+
+  AllowedHosts hosts_{""};
+};
 
 class ServerImpl final : public Server {
  public:
@@ -34,10 +75,17 @@ class ServerImpl final : public Server {
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
     server_.set_payload_max_length(kMaxBody);
-    server_.set_keep_alive_max_count(100);
-    server_.set_keep_alive_timeout(5);
-    server_.set_read_timeout(kSilence);
-    server_.set_write_timeout(kSilence);
+    server_.set_hosts(AllowedHosts(options.allowed_hosts));
+    server_.set_pre_routing_handler(
+        [this](const httplib::Request& request, httplib::Response& response) {
+          if (server_.is_for_us(request)) return httplib::Server::HandlerResponse::Unhandled;
+          send(problem(421,
+                       {ErrorCode::kInvalidArgument,
+                        "this port is not called by the name in the Host header"},
+                       "an address, localhost, or the setting http-allowed-hosts"),
+               response);
+          return httplib::Server::HandlerResponse::Handled;
+        });
     server_.set_default_headers({{"X-Content-Type-Options", "nosniff"},
                                  {"Referrer-Policy", "no-referrer"},
                                  {"Cache-Control", "no-cache"},
@@ -112,6 +160,7 @@ class ServerImpl final : public Server {
   /// The status says what was wrong.
   static tl::expected<std::string, int> read(const httplib::Request& request,
                                              const httplib::ContentReader& body) {
+    if (request.get_header_value_count("Content-Length") > 1) return tl::unexpected(400);
     if (request.get_header_value<std::uint64_t>("Content-Length") > kMaxBody)
       return tl::unexpected(413);
     const auto until = std::chrono::steady_clock::now() + kBodyTime;
@@ -149,7 +198,7 @@ class ServerImpl final : public Server {
   Logger logger_;
   Gate gate_;
   Views views_;
-  httplib::Server server_;
+  BoundedServer server_;
   int port_ = 0;
   std::atomic<bool> left_{false};
   std::jthread thread_;

@@ -14,8 +14,9 @@ namespace troth::http {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;  ///< 0 = any
-  std::string token_file;  ///< of those who may change something; "" = nobody
+  std::uint16_t port = 0;     ///< 0 = any
+  std::string token_file;     ///< of those who may change something; "" = nobody
+  std::string allowed_hosts;  ///< further names of this port: see AllowedHosts
 };
 
 class Server {

@@ -182,22 +182,50 @@ bool is_json_lines(const std::string& text) {
   return end != std::string::npos && json::accept(text.substr(start, end - start));
 }
 
-Result<json> parse_json(const std::string& text, const std::string& source, std::size_t line) {
-  // Of a name given twice the library would quietly keep the last.
-  std::vector<std::set<std::string>> open;
-  std::string twice;
-  const auto watch = [&](int, json::parse_event_t event, json& parsed) {
-    if (event == json::parse_event_t::object_start) open.emplace_back();
-    if (event == json::parse_event_t::object_end) open.pop_back();
-    if (event == json::parse_event_t::key && !open.back().insert(parsed.get<std::string>()).second)
-      twice = parsed.get<std::string>();
+/// Finds a name that one object has twice: the library would quietly keep the last. A pass of its
+/// own, because a parser with a callback looks through all items of an array again at each one's end.
+class DuplicateNames final : public json::json_sax_t {
+ public:
+  std::string twice;  ///< "" = none
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(json::number_integer_t) override { return true; }
+  bool number_unsigned(json::number_unsigned_t) override { return true; }
+  bool number_float(json::number_float_t, const std::string&) override { return true; }
+  bool string(std::string&) override { return true; }
+  bool binary(json::binary_t&) override { return true; }
+  bool start_object(std::size_t) override {
+    open_.emplace_back();
     return true;
-  };
+  }
+  bool key(std::string& name) override {
+    if (!open_.back().insert(name).second) twice = name;
+    return twice.empty();
+  }
+  bool end_object() override {
+    open_.pop_back();
+    return true;
+  }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override {
+    return false;  // the other pass says it better
+  }
+
+ private:
+  std::vector<std::set<std::string>> open_;
+};
+
+Result<json> parse_json(const std::string& text, const std::string& source, std::size_t line) {
   try {
-    auto parsed = json::parse(text, watch);
-    if (!twice.empty())
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("{}:{}: \"{}\" is given twice in one object", source, line, twice));
+    auto parsed = json::parse(text);
+    DuplicateNames names;
+    static_cast<void>(json::sax_parse(text, &names));
+    if (!names.twice.empty())
+      return fail(
+          ErrorCode::kInvalidArgument,
+          fmt::format("{}:{}: \"{}\" is given twice in one object", source, line, names.twice));
     return parsed;
   } catch (const json::parse_error& error) {
     return fail(not_json(error, text, source, line));

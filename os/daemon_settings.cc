@@ -32,6 +32,9 @@ const Setting kHttpTokenFile{"http-token-file",
                              0,
                              0,
                              true};
+const Setting kHttpAllowedHosts{
+    "http-allowed-hosts", SettingKind::kText, "",
+    "names by which the HTTP port may be called, beside addresses, localhost and this machine's"};
 const Setting kGrace{
     "grace", SettingKind::kDuration, "10s", "time given to live work on SIGTERM", 0, kHour};
 const Setting kSegmentBytes{"segment-bytes",         SettingKind::kSize, "64MiB",
@@ -165,6 +168,7 @@ const SettingTable& coordinator_settings() {
       kAdvertise,
       kHttp,
       kHttpTokenFile,
+      kHttpAllowedHosts,
       {"participant", SettingKind::kPeers, "",
        "NAME=HOST:PORT, repeatable; one that is taken away stays until a restart", 0, 0, true},
       {"prepare-timeout", SettingKind::kDuration, "2s",
@@ -200,6 +204,7 @@ const SettingTable& participant_settings() {
       kAdvertise,
       kHttp,
       kHttpTokenFile,
+      kHttpAllowedHosts,
       {"coordinator", SettingKind::kPeers, "",
        "NAME=HOST:PORT, repeatable; otherwise learned when the coordinator calls"},
       {"inquiry-interval", SettingKind::kDuration, "200ms",

@@ -56,6 +56,7 @@ struct Settings {
   LogFormat format = LogFormat::kLogfmt;
   std::string trace_file;
   std::string http_token_file;
+  std::string http_allowed_hosts;
 };
 
 // The values passed every check of their table (os/daemon_settings.h).
@@ -88,6 +89,7 @@ Result<Settings> read(const SettingValues& values) {
   out.format = *parse_log_format(values.text("log-format"));
   out.trace_file = values.text("trace-file");
   out.http_token_file = values.text("http-token-file");
+  out.http_allowed_hosts = values.text("http-allowed-hosts");
   return out;
 }
 
@@ -106,8 +108,9 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   std::unique_ptr<http::Server> http;
   if (settings.http) {
     TROTH_ASSIGN_OR_RETURN(
-        http, http::Server::start(
-                  {settings.http->host, settings.http->port, settings.http_token_file}, logger));
+        http, http::Server::start({settings.http->host, settings.http->port,
+                                   settings.http_token_file, settings.http_allowed_hosts},
+                                  logger));
   }
   TROTH_ASSIGN_OR_RETURN(const auto self, NodeName::parse(identity.node));
   thrift::PeerRelay relay;
