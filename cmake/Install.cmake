@@ -9,13 +9,32 @@ if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
   set(units /lib/systemd/system)
 endif()
 
+# Everything that is installed. An install before it is built says what to build.
+add_custom_target(troth_installable)
+set(libraries troth_words troth_os troth_protocol troth_wal troth_recovery troth_thrift_gen troth_rpc troth_participant_core troth_participant_engine
+  troth_participant troth_participant_sqlite)
+add_dependencies(troth_installable troth troth-coordinator troth-participant ${libraries})
+foreach(part server:troth-coordinator participant:troth-participant cli:troth dev:troth_participant)
+  string(REPLACE ":" ";" pair ${part})
+  list(GET pair 0 component)
+  list(GET pair 1 target)
+  set(needed "$<TARGET_FILE:${target}>")
+  if(NOT component STREQUAL dev)
+    list(APPEND needed ${CMAKE_BINARY_DIR}/made/man/troth.1.gz)
+  endif()
+  install(CODE "foreach(file IN ITEMS ${needed})
+  if(NOT EXISTS \"\${file}\")
+    message(FATAL_ERROR \"\${file} is not built yet; first: cmake --build ${CMAKE_BINARY_DIR} --target troth_installable\")
+  endif()
+endforeach()" COMPONENT ${component})
+endforeach()
+
 install(TARGETS troth-coordinator RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR} COMPONENT server)
 install(TARGETS troth-participant RUNTIME DESTINATION ${CMAKE_INSTALL_SBINDIR} COMPONENT participant)
 install(TARGETS troth RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT cli)
 
 # The libraries: find_package(Troth) gives troth::rpc (the client) and troth::participant with troth::participant_sqlite (the agent inside a program).
-install(TARGETS troth_words troth_os troth_protocol troth_wal troth_recovery troth_thrift_gen troth_rpc troth_participant_core troth_participant_engine
-    troth_participant troth_participant_sqlite
+install(TARGETS ${libraries}
   EXPORT TrothTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT dev)
 install(EXPORT TrothTargets NAMESPACE troth:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/Troth COMPONENT dev)
 configure_package_config_file(${CMAKE_SOURCE_DIR}/cmake/TrothConfig.cmake.in ${CMAKE_BINARY_DIR}/TrothConfig.cmake
@@ -37,6 +56,7 @@ if(PYTHON3)
     COMMAND ${PYTHON3} ${CMAKE_SOURCE_DIR}/packaging/pages.py $<TARGET_FILE_DIR:troth> ${CMAKE_SOURCE_DIR} ${made}
     DEPENDS troth troth-coordinator troth-participant ${CMAKE_SOURCE_DIR}/packaging/pages.py VERBATIM)
   add_custom_target(troth_pages ALL DEPENDS ${pages} ${scripts})
+  add_dependencies(troth_installable troth_pages)
   install(FILES ${made}/man/troth.1.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT cli)
   install(FILES ${made}/man/troth-coordinator.8.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man8 COMPONENT server)
   install(FILES ${made}/man/troth.conf.5.gz DESTINATION ${CMAKE_INSTALL_MANDIR}/man5 COMPONENT server)

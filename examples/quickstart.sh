@@ -17,7 +17,7 @@ say() { printf '\n== %s\n' "$*"; }
 say "1/6  building (packages first, if any are missing)"
 bash tests/install-packages.sh
 cmake --preset release >/dev/null
-cmake --build build --target troth troth-coordinator troth-participant
+cmake --build build --target troth_installable   # afterwards: cmake --install build
 bin=$PWD/build/bin
 work=$(mktemp -d "${TMPDIR:-/tmp}/troth-quickstart-XXXXXX")
 declare -A pid address

@@ -1,6 +1,7 @@
 """Installs the development files into a scratch directory, builds a program against them with find_package(Troth), and runs it."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -17,6 +18,23 @@ class Install(Case):
         reply = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=280)
         self.assertEqual(reply.returncode, 0, reply.stdout[-3000:] + reply.stderr[-3000:])
         return reply.stdout
+
+    def test_everything_installs_after_the_quickstart_build(self):
+        root, build = HERE.parents[1], pathlib.Path(os.environ["TROTH_BUILD"])
+        self.assertIn("cmake --build build --target troth_installable", (root / "examples/quickstart.sh").read_text())
+        commands = self.run_it("ninja", "-C", build, "-t", "commands", "troth_installable")
+        wanted = set(re.findall(rf'"{re.escape(str(build))}/([^"]+)"', (build / "cmake_install.cmake").read_text()))
+        wanted |= {f"bin/{name}" for name in ("troth", "troth-coordinator", "troth-participant")}
+        wanted = {w for w in wanted if re.search(r"\.a$|^bin/|^made/(man|completion)/|^made/\w+\.conf$", w)}
+        self.assertGreater(len(wanted), 15)
+        for name in wanted:
+            self.assertIn("pages.py" if name.startswith("made/") else f" {name} ", commands, f"{name} is installed, but the quickstart does not build it")
+        prefix = pathlib.Path(tempfile.mkdtemp(prefix="troth-install-"))
+        self.addCleanup(shutil.rmtree, prefix)
+        self.run_it("cmake", "--install", build, "--prefix", prefix)
+        for name in ("bin/troth", "sbin/troth-coordinator", "sbin/troth-participant", "share/man/man1/troth.1.gz", "include/troth/client.h"):
+            self.assertTrue((prefix / name).is_file(), name)
+        self.assertIn("troth", self.run_it(prefix / "bin/troth", "version"))
 
     def test_find_package(self):
         scratch = pathlib.Path(tempfile.mkdtemp(prefix="troth-install-"))
