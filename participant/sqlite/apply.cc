@@ -45,9 +45,8 @@ bool differ(const TableInfo& table, std::size_t column, const Value& old_value,
 
 }  // namespace
 
-std::string identity_of(const TableInfo& table, std::size_t first_parameter) {
-  if (table.identity != RowIdentity::kPrimaryKeyValue)
-    return fmt::format("{}=?{}", table.rowid_name, first_parameter);
+std::string identity_of(const TableInfo& table, bool by_rowid, std::size_t first_parameter) {
+  if (by_rowid) return fmt::format("{}=?{}", table.rowid_name, first_parameter);
   std::string where;
   for (const int column : table.primary_key)
     where += fmt::format("{}{}=?{}{}", where.empty() ? "" : " AND ",
@@ -58,7 +57,7 @@ std::string identity_of(const TableInfo& table, std::size_t first_parameter) {
 
 void bind_identity(PreparedStatement& stmt, int from, const TableInfo& table, std::int64_t rowid,
                    const std::vector<Value>& row) {
-  if (table.identity != RowIdentity::kPrimaryKeyValue) return stmt.bind(from, rowid);
+  if (named_by_rowid(table, row)) return stmt.bind(from, rowid);
   for (const int column : table.primary_key)
     stmt.bind(from++, row[static_cast<std::size_t>(column)]);
 }
@@ -93,49 +92,49 @@ void Applier::changed_columns(const RowOp& op, std::vector<std::size_t>& changed
         (op.kind == RowOpKind::kUpdate && differ(table, i, op.old_row[i], op.new_row[i])))
       changed.push_back(i);
   }
-  if (op.kind == RowOpKind::kUpdate && table.identity == RowIdentity::kRowid &&
-      op.old_rowid != op.new_rowid)
+  if (op.keeps_rowid && has_hidden_rowid(table) &&
+      (op.kind == RowOpKind::kInsert || op.old_rowid != op.new_rowid))
     changed.push_back(table.columns.size());  // stands for the hidden rowid
 }
 
-std::string Applier::sql_for(const RowOp& op, const std::vector<std::size_t>& changed) const {
+std::string Applier::sql_for(const RowOp& op, bool by_rowid,
+                             const std::vector<std::size_t>& changed) const {
   const auto& table = schema_.table(op.table);
   const auto name = "main." + quoted(table.name);
-  const bool hidden_rowid = table.identity == RowIdentity::kRowid;
-  if (op.kind == RowOpKind::kInsert) {
-    std::string columns = hidden_rowid ? table.rowid_name : "";
-    std::string values = hidden_rowid ? "?1" : "";
-    for (std::size_t i = 0; i < changed.size(); ++i) {
-      if (!columns.empty()) columns += ',';
-      columns += quoted(table.columns[changed[i]].name);
-      values += fmt::format("{}?{}", values.empty() ? "" : ",", i + (hidden_rowid ? 2 : 1));
-    }
-    return fmt::format("INSERT OR ABORT INTO {}({}) VALUES({})", name, columns, values);
+  const auto column = [&](std::size_t number) {
+    return number == table.columns.size() ? table.rowid_name : quoted(table.columns[number].name);
+  };
+  std::string columns, values, set;
+  for (std::size_t i = 0; i < changed.size(); ++i) {
+    const char* comma = i == 0 ? "" : ",";
+    columns += comma + column(changed[i]);
+    values += fmt::format("{}?{}", comma, i + 1);
+    set += fmt::format("{}{}=?{}", comma, column(changed[i]), i + 1);
   }
-  std::string set;
-  for (std::size_t i = 0; i < changed.size(); ++i)
-    set += fmt::format("{}{}=?{}", set.empty() ? "" : ",",
-                       changed[i] == table.columns.size() ? table.rowid_name
-                                                          : quoted(table.columns[changed[i]].name),
-                       i + 1);
-  const auto where = identity_of(table, changed.size() + 1);
+  if (op.kind == RowOpKind::kInsert && changed.empty())  // every column is generated
+    return fmt::format("INSERT OR ABORT INTO {} DEFAULT VALUES", name);
+  if (op.kind == RowOpKind::kInsert)
+    return fmt::format("INSERT OR ABORT INTO {}({}) VALUES({})", name, columns, values);
+  const auto where = identity_of(table, by_rowid, changed.size() + 1);
   if (op.kind == RowOpKind::kDelete) return fmt::format("DELETE FROM {} WHERE {}", name, where);
   return fmt::format("UPDATE OR ABORT {} SET {} WHERE {}", name, set, where);
 }
 
 Result<PreparedStatement*> Applier::statement_for(const RowOp& op,
                                                   const std::vector<std::size_t>& changed) {
-  if (last_ != nullptr && std::tie(op.kind, op.table, changed) == last_->first)
+  const bool by_rowid =
+      op.kind != RowOpKind::kInsert && named_by_rowid(schema_.table(op.table), op.old_row);
+  if (last_ != nullptr && std::tie(op.kind, op.table, by_rowid, changed) == last_->first)
     return &last_->second;
   last_ = nullptr;
-  auto key = std::make_tuple(op.kind, op.table, changed);
+  auto key = std::make_tuple(op.kind, op.table, by_rowid, changed);
   const auto found = statements_.find(key);
   if (found != statements_.end()) {
     last_ = &*found;
     return &found->second;
   }
   if (statements_.size() >= kMaxStatements) statements_.clear();
-  auto prepared = db_.prepare(sql_for(op, changed), true);
+  auto prepared = db_.prepare(sql_for(op, by_rowid, changed), true);
   if (!prepared)
     return fail(prepared.error(),
                 fmt::format("cannot redo a change of {}", schema_.table(op.table).name));
@@ -146,8 +145,6 @@ Result<PreparedStatement*> Applier::statement_for(const RowOp& op,
 void Applier::bind(PreparedStatement& stmt, const TableInfo& table, const RowOp& op,
                    const std::vector<std::size_t>& changed) {
   int at = 1;
-  if (op.kind == RowOpKind::kInsert && table.identity == RowIdentity::kRowid)
-    stmt.bind(at++, op.new_rowid);
   for (const auto column : changed) {
     if (column == table.columns.size()) {
       stmt.bind(at++, op.new_rowid);
@@ -158,7 +155,30 @@ void Applier::bind(PreparedStatement& stmt, const TableInfo& table, const RowOp&
   if (op.kind != RowOpKind::kInsert) bind_identity(stmt, at, table, op.old_rowid, op.old_row);
 }
 
+// SQLite raises it with each row; it moves alone where an id was used up for a row that was not
+// stored (OR IGNORE, upsert).
+Status Applier::raise_sequence(const RowOp& op) {
+  if (raise_sequence_.get() == nullptr) {
+    TROTH_ASSIGN_OR_RETURN(
+        raise_sequence_,
+        db_.prepare("UPDATE main.sqlite_sequence SET seq=max(seq,?1) WHERE name=?2", true));
+    TROTH_ASSIGN_OR_RETURN(add_sequence_,
+                           db_.prepare("INSERT INTO main.sqlite_sequence VALUES(?2,?1)", true));
+  }
+  for (auto* stmt : {&raise_sequence_, &add_sequence_}) {
+    stmt->bind(1, op.new_rowid);
+    stmt->bind_text(2, schema_.table(op.table).name);
+    const int rc = stmt->step();
+    const auto error = error_of(db_.get(), "cannot redo a change of sqlite_sequence");
+    stmt->reset();
+    if (rc != SQLITE_DONE) return fail(error);
+    if (sqlite3_changes(db_.get()) != 0) break;
+  }
+  return {};
+}
+
 Status Applier::apply_one(const RowOp& op) {
+  if (op.kind == RowOpKind::kSequence) return raise_sequence(op);
   const auto& table = schema_.table(op.table);
   auto& changed = changed_;
   changed_columns(op, changed);

@@ -12,8 +12,8 @@ namespace troth::participant::sqlite {
 
 /// The condition that finds the row of an operation on `table`, with parameters from
 /// `first_parameter`.
-std::string identity_of(const TableInfo& table, std::size_t first_parameter);
-/// Binds those parameters: the identity the row has before (`old_row`) or after the operation.
+std::string identity_of(const TableInfo& table, bool by_rowid, std::size_t first_parameter);
+/// Binds those parameters: the identity the row has before or after the operation.
 void bind_identity(PreparedStatement& stmt, int from, const TableInfo& table, std::int64_t rowid,
                    const std::vector<Value>& row);
 
@@ -33,9 +33,11 @@ class Applier {
     kMore,
   };
   Beyond beyond(const RowOp& op, const std::vector<std::size_t>& changed) const;
+  Status raise_sequence(const RowOp& op);
   Result<PreparedStatement*> statement_for(const RowOp& op,
                                            const std::vector<std::size_t>& changed);
-  std::string sql_for(const RowOp& op, const std::vector<std::size_t>& changed) const;
+  std::string sql_for(const RowOp& op, bool by_rowid,
+                      const std::vector<std::size_t>& changed) const;
   void changed_columns(const RowOp& op, std::vector<std::size_t>& changed) const;
   static void bind(PreparedStatement& stmt, const TableInfo& table, const RowOp& op,
                    const std::vector<std::size_t>& changed);
@@ -43,11 +45,13 @@ class Applier {
   Connection& db_;
   const Schema& schema_;
   SideEffects& effects_;
-  using Statements =
-      std::map<std::tuple<RowOpKind, std::uint32_t, std::vector<std::size_t>>, PreparedStatement>;
+  // Kind, table, by rowid, changed columns (their number stands for the hidden rowid).
+  using Statements = std::map<std::tuple<RowOpKind, std::uint32_t, bool, std::vector<std::size_t>>,
+                              PreparedStatement>;
   Statements statements_;
   Statements::value_type* last_ = nullptr;  // the one used last
   std::vector<std::size_t> changed_;        // of the operation at hand
+  PreparedStatement raise_sequence_, add_sequence_;
 };
 
 }  // namespace troth::participant::sqlite

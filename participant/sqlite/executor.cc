@@ -31,6 +31,7 @@ Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& 
       effects_(effects),
       violations_(database.connection(), effects),
       rehearsal_(database.connection(), schema, applier),
+      sequences_(database.connection(), schema),
       limits_(limits),
       options_(options),
       clock_(clock) {}
@@ -175,8 +176,8 @@ bool Executor::overlay(const std::vector<Statement>& statements, const Before& b
                        const PendingInserts& pending, Ran& ran) {
   const auto own = [&](const RowOp& op) {
     return std::any_of(before.operations.begin(), before.operations.end(), [&](const RowOp& mine) {
-      return mine.kind == RowOpKind::kInsert && mine.table == op.table &&
-             mine.new_rowid == op.new_rowid;
+      return (mine.kind == RowOpKind::kInsert || mine.kind == RowOpKind::kSequence) &&
+             mine.table == op.table && mine.new_rowid == op.new_rowid;
     });
   };
   if (pending.empty()) return true;
@@ -186,9 +187,9 @@ bool Executor::overlay(const std::vector<Statement>& statements, const Before& b
     tables.insert(allocates.begin(), allocates.end());
   }
   for (const auto table : tables) {
-    const auto found = pending.find(table);
-    if (found == pending.end() || found->second.empty()) continue;
-    const auto& highest = found->second.rbegin()->second;
+    const auto* found = pending.highest(table);
+    if (found == nullptr) continue;
+    const auto& highest = *found;
     if (own(highest)) continue;  // it comes with the rest of its own work
     if (const auto put = applier_.apply_one(highest); !put) {
       ran.failure = {AbortCode::kConstraint, put.error().context, {}, -1};
@@ -205,8 +206,11 @@ void Executor::run_statements(const std::vector<Statement>& statements, const Be
   sqlite3_set_last_insert_rowid(db, 0);
   capture_.begin(options_.max_redo_bytes, before.captured_bytes);
   std::uint64_t result_bytes = 0;
+  if (const auto noted = note_sequences(statements); !noted)
+    ran.failure = {AbortCode::kInternal, noted.error().context, {}, -1};
   for (std::size_t i = 0; i < statements.size(); ++i) {
     const auto number = static_cast<std::int32_t>(i);
+    if (ran.failure.code != AbortCode::kNone) break;
     if (!run_one(statements[i], number, result_bytes, ran)) break;
     if (!check_after(number, complete && i + 1 == statements.size(), ran)) break;
   }
@@ -214,6 +218,26 @@ void Executor::run_statements(const std::vector<Statement>& statements, const Be
   if (!complete && ran.failure.code == AbortCode::kNone) count_violations(before, ran);
   ran.captured_bytes = capture_.bytes();
   ran.operations = capture_.end();
+  if (ran.failure.code == AbortCode::kNone) complete_sequences(ran);
+}
+
+Status Executor::note_sequences(const std::vector<Statement>& statements) {
+  std::vector<std::uint32_t> tables;
+  for (const auto& statement : statements)
+    for (const auto table : lookup(statement.sql).info.sequences)
+      if (std::find(tables.begin(), tables.end(), table) == tables.end()) tables.push_back(table);
+  return sequences_.begin(tables);
+}
+
+void Executor::complete_sequences(Ran& ran) {
+  const auto completed = sequences_.complete(ran.operations);
+  if (completed && *completed) return;
+  ran.failure = {AbortCode::kRefusedNotRepeatable,
+                 completed ? "the statements leave sqlite_sequence as no redo can; write it in a "
+                             "transaction of its own"
+                           : completed.error().context,
+                 {},
+                 -1};
 }
 
 // Only with side effects on can it have changed.

@@ -9,7 +9,9 @@
 #include "participant/sqlite/apply.h"
 #include "participant/sqlite/database.h"
 #include "participant/sqlite/open_violations.h"
+#include "participant/sqlite/pending_inserts.h"
 #include "participant/sqlite/rehearsal.h"
+#include "participant/sqlite/sequences.h"
 #include "participant/sqlite/statement_analysis.h"
 #include "participant/sqlite/statement_limits.h"
 
@@ -20,11 +22,6 @@ struct CachedStatement {
   PreparedStatement statement;
   bool quick = false;  ///< the branch that ran it last took little time
 };
-
-/// Rows of undecided branches that got automatic ids, by table: the highest one is put in place
-/// before the next allocation, so that two prepared branches never choose the same id
-/// (participant.md 5.4).
-using PendingInserts = std::map<std::uint32_t, std::map<std::int64_t, RowOp>>;
 
 class Executor {
  public:
@@ -68,6 +65,8 @@ class Executor {
                       const PendingInserts& pending, Ran& ran);
   void run_statements(const std::vector<Statement>& statements, const Before& before, bool complete,
                       Ran& ran);
+  Status note_sequences(const std::vector<Statement>& statements);
+  void complete_sequences(Ran& ran);
   bool run_one(const Statement& statement, std::int32_t number, std::uint64_t& result_bytes,
                Ran& ran);
   bool check_after(std::int32_t number, bool last, Ran& ran);
@@ -90,6 +89,7 @@ class Executor {
   SideEffects& effects_;
   OpenViolations violations_;
   Rehearsal rehearsal_;
+  Sequences sequences_;
   StatementLimits& limits_;
   const SqliteOptions& options_;
   const Clock& clock_;

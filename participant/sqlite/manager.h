@@ -84,7 +84,6 @@ class SqliteResourceManager final : public ResourceManager {
   using Branches = std::unordered_map<Gtid, Branch>;
   void finish(Branches::iterator at);
   void run_woken(std::vector<ResourceEvent>& events);
-  void note_pending(const std::vector<RowOp>& operations, bool add);
   void repair_outer_transaction();
   std::string text_of(const Resource& resource) const;
 
@@ -104,7 +103,7 @@ class SqliteResourceManager final : public ResourceManager {
   std::unique_ptr<Executor> executor_;
   LockTable locks_;
   Branches branches_;
-  PendingInserts pending_inserts_;
+  PendingInserts pending_inserts_{schema_};
   std::vector<Work> applied_;  // since the last flush, to rebuild a lost outer transaction
   // A schema change that has executed and is not applied yet: nothing executes beside it. It is
   // decided by this node's log alone, so that is one fsync at most.

@@ -13,7 +13,7 @@ namespace troth::participant::sqlite {
 namespace {
 
 // 2 is the redo of a schema change (schema_change.cc).
-constexpr std::uint8_t kRedoFormat = 3, kWithoutLocks = 1;
+constexpr std::uint8_t kRedoFormat = 4, kWithoutRowids = 3, kWithoutLocks = 1;
 
 void put_row(ByteWriter& out, const std::vector<Value>& row) {
   out.varint(row.size());
@@ -50,12 +50,20 @@ void drop_repeated(std::vector<LockRequest>& requests) {
   requests.erase(end, requests.end());
 }
 
+constexpr const char* kWhen =
+    "a transaction that is to be redone was executed before the file was changed while the agent "
+    "was down";
+
+Error rows_moved(const std::string& table) {
+  return {ErrorCode::kCorruption,
+          fmt::format("rows of table {} have no key, and their numbers may have moved (VACUUM does "
+                      "that): {}",
+                      table, kWhen)};
+}
+
 // The table as it was when the redo was written, or why it no longer is.
 Result<std::uint32_t> find_table(const Schema& schema, const std::string& name, bool schema_changed,
                                  ByteReader& in) {
-  constexpr const char* kWhen =
-      "a transaction that is to be redone was executed before the file was "
-      "changed while the agent was down";
   const auto* table = schema.find(name);
   if (in.ok() && table == nullptr)
     return fail(ErrorCode::kCorruption, fmt::format("table {} is gone: {}", name, kWhen));
@@ -71,12 +79,27 @@ Result<std::uint32_t> find_table(const Schema& schema, const std::string& name, 
   if (columns != table->columns.size())
     return fail(ErrorCode::kCorruption, fmt::format("column {} of table {} is new: {}",
                                                     table->columns[columns].name, name, kWhen));
-  if (schema_changed && table->identity == RowIdentity::kRowid)
-    return fail(ErrorCode::kCorruption,
-                fmt::format("the rows of table {} have no key, and their numbers may have moved "
-                            "(VACUUM does that): {}",
-                            name, kWhen));
+  if (schema_changed && table->identity == RowIdentity::kRowid) return fail(rows_moved(name));
   return table->number;
+}
+
+bool fits(const TableInfo& table, const RowOp& op) {
+  const auto columns = table.columns.size();
+  const bool sequence = op.kind == RowOpKind::kSequence;
+  return op.old_row.size() == (sequence || op.kind == RowOpKind::kInsert ? 0 : columns) &&
+         op.new_row.size() == (sequence || op.kind == RowOpKind::kDelete ? 0 : columns);
+}
+
+// Only keys find the rows of a record whose hidden rowids do not hold.
+Status settle_rowid(const TableInfo& table, bool rowids_hold, bool schema_changed, RowOp& op) {
+  op.keeps_rowid = rowids_hold || table.identity != RowIdentity::kPrimaryKeyValue;
+  if (op.kind == RowOpKind::kSequence || table.identity != RowIdentity::kPrimaryKeyValue) return {};
+  const auto nameless = [&](const std::vector<Value>& row) {
+    return !row.empty() && named_by_rowid(table, row);
+  };
+  if (schema_changed && (nameless(op.old_row) || nameless(op.new_row)))
+    return fail(rows_moved(table.name));
+  return {};
 }
 
 // Where the stored row of a WITHOUT ROWID table has a column: the key comes first.
@@ -144,7 +167,7 @@ std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operatio
 Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
   ByteReader in(bytes);
   const auto format = in.u8();
-  if (format != kRedoFormat && format != kWithoutLocks)
+  if (format != kRedoFormat && format != kWithoutRowids && format != kWithoutLocks)
     return fail(ErrorCode::kUnsupported, "the redo of a branch has an unknown format");
   const bool schema_changed = in.signed_varint() != schema.version();
   std::vector<std::uint32_t> tables;
@@ -160,7 +183,7 @@ Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
     RowOp op;
     const auto kind = in.u8();
     const auto table = in.varint();
-    if (kind < 1 || kind > 3 || table >= tables.size()) {
+    if (kind < 1 || kind > 4 || table >= tables.size()) {
       in.fail_here();
       break;
     }
@@ -170,10 +193,12 @@ Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
     op.new_rowid = in.signed_varint();
     op.old_row = get_row(in);
     op.new_row = get_row(in);
-    const std::size_t columns = schema.table(op.table).columns.size();
-    if (op.old_row.size() != (op.kind == RowOpKind::kInsert ? 0 : columns) ||
-        op.new_row.size() != (op.kind == RowOpKind::kDelete ? 0 : columns))
+    if (!fits(schema.table(op.table), op)) {
       in.fail_here();
+      break;
+    }
+    TROTH_TRY(settle_rowid(schema.table(op.table), format == kRedoFormat && !schema_changed,
+                           schema_changed, op));
     redo.operations.push_back(std::move(op));
   }
   if (format != kWithoutLocks && in.ok()) redo.locks = get_locks(in, schema, schema_changed);
@@ -203,10 +228,16 @@ std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>
   out.reserve(kUsual);
   for (const auto& op : operations) {
     const auto& table = schema.table(op.table);
+    if (op.kind == RowOpKind::kSequence) {
+      out.push_back({{op.table, Resource::kWholeTable, {}}, LockMode::kIX});
+      continue;
+    }
     if (op.kind == RowOpKind::kDelete || (op.kind == RowOpKind::kUpdate && !same_keys(table, op)))
-      schema.locks_for_row(table, op.old_rowid, op.old_row, false, out);
+      schema.locks_for_row({table, op.old_rowid, op.old_row, false, false}, out);
+    const bool rowid_is_new =
+        op.keeps_rowid && (op.kind == RowOpKind::kInsert || op.old_rowid != op.new_rowid);
     if (op.kind != RowOpKind::kDelete)
-      schema.locks_for_row(table, op.new_rowid, op.new_row, true, out);
+      schema.locks_for_row({table, op.new_rowid, op.new_row, true, rowid_is_new}, out);
   }
   if (operations.size() == 1) drop_repeated(out);
   return out;
@@ -257,7 +288,7 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
     last_table_ = schema_.find(name);
   }
   const auto* table = last_table_;
-  if (table == nullptr || table->is_system) return;  // sqlite_sequence follows from the inserts
+  if (table == nullptr || (table->is_system && !table->is_sequence)) return;
   const auto cannot = [&](AbortCode code, std::string detail) {
     if (failure_.code == AbortCode::kNone) failure_ = {code, std::move(detail), {}, -1};
   };
@@ -310,13 +341,14 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
   if (bytes_ > max_bytes_)
     cannot(AbortCode::kBranchTooBig,
            fmt::format("the branch changes more than {} bytes of rows", max_bytes_));
-  for (const int column : table->primary_key) {
-    const auto at = static_cast<std::size_t>(column);
-    if ((!row.new_row.empty() && is_null(row.new_row[at])) ||
-        (!row.old_row.empty() && is_null(row.old_row[at])))
-      cannot(AbortCode::kRefusedNullPrimaryKey,
-             fmt::format("NULL in the primary key of {}: such a row has no identity", table->name));
-  }
+  const auto nameless = [&](const std::vector<Value>& image) {
+    return !image.empty() && table->rowid_name.empty() && named_by_rowid(*table, image);
+  };
+  if (nameless(row.old_row) || nameless(row.new_row))
+    cannot(AbortCode::kRefusedNullPrimaryKey,
+           fmt::format("NULL in the primary key of {}, whose columns hide rowid, oid and _rowid_: "
+                       "such a row has no name",
+                       table->name));
   operations_.push_back(std::move(row));
 }
 

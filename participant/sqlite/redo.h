@@ -13,14 +13,22 @@
 
 namespace troth::participant::sqlite {
 
-enum class RowOpKind : std::uint8_t { kInsert = 1, kUpdate = 2, kDelete = 3 };
+enum class RowOpKind : std::uint8_t {
+  kInsert = 1,
+  kUpdate = 2,
+  kDelete = 3,
+  kSequence = 4,  ///< the table's sqlite_sequence is at least new_rowid; no rows
+};
 
 struct RowOp {
   RowOpKind kind = RowOpKind::kInsert;
   std::uint32_t table = 0;                    ///< number in the schema
   std::int64_t old_rowid = 0, new_rowid = 0;  ///< 0 for WITHOUT ROWID tables
-  std::vector<Value> old_row;                 ///< for update and delete, by table column
-  std::vector<Value> new_row;                 ///< for insert and update
+  /// Hidden rowids are redone as well. Not those of a record that a version up to 0.1 wrote, or
+  /// that is older than a change of the schema: these branches have not locked them.
+  bool keeps_rowid = true;
+  std::vector<Value> old_row;  ///< for update and delete, by table column
+  std::vector<Value> new_row;  ///< for insert and update
 };
 
 /// What the PREPARED record says of a branch.

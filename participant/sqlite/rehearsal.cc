@@ -34,12 +34,12 @@ bool same_value(const Value& a, const Value& b) {
 }
 
 // The rowid and every column that is stored.
-std::string select_row(const TableInfo& table) {
+std::string select_row(const TableInfo& table, bool by_rowid) {
   std::string columns = table.rowid_name.empty() ? "NULL" : table.rowid_name;
   for (const auto& column : table.columns)
     if (!column.virtual_column) columns += "," + quoted(column.name);
   return fmt::format("SELECT {} FROM main.{} WHERE {}", columns, quoted(table.name),
-                     identity_of(table, 1));
+                     identity_of(table, by_rowid, 1));
 }
 
 }  // namespace
@@ -51,7 +51,9 @@ std::vector<Rehearsal::Place> Rehearsal::places_of(const std::vector<RowOp>& ope
     const auto& table = schema_.table(op.table);
     ByteWriter name;
     name.varint(op.table);
-    if (table.identity == RowIdentity::kPrimaryKeyValue) {
+    const bool by_rowid = named_by_rowid(table, row);
+    name.u8(by_rowid ? 1 : 0);
+    if (!by_rowid) {
       for (const int column : table.primary_key)
         protocol::encode(name, row[static_cast<std::size_t>(column)]);
     } else {
@@ -60,6 +62,7 @@ std::vector<Rehearsal::Place> Rehearsal::places_of(const std::vector<RowOp>& ope
     if (known.insert(name.take()).second) places.push_back({op.table, rowid, row});
   };
   for (const auto& op : operations) {
+    if (op.kind == RowOpKind::kSequence) continue;
     if (op.kind != RowOpKind::kInsert) add(op, op.old_rowid, op.old_row);
     if (op.kind != RowOpKind::kDelete) add(op, op.new_rowid, op.new_row);
   }
@@ -68,10 +71,11 @@ std::vector<Rehearsal::Place> Rehearsal::places_of(const std::vector<RowOp>& ope
 
 Result<Rehearsal::Row> Rehearsal::read(const Place& place) {
   const auto& table = schema_.table(place.table);
-  auto found = statements_.find(place.table);
+  const auto key = std::make_pair(place.table, named_by_rowid(table, place.row));
+  auto found = statements_.find(key);
   if (found == statements_.end()) {
-    TROTH_ASSIGN_OR_RETURN(auto statement, db_.prepare(select_row(table), true));
-    found = statements_.emplace(place.table, std::move(statement)).first;
+    TROTH_ASSIGN_OR_RETURN(auto statement, db_.prepare(select_row(table, key.second), true));
+    found = statements_.emplace(key, std::move(statement)).first;
   }
   auto& statement = found->second;
   bind_identity(statement, 1, table, place.rowid, place.row);
@@ -116,7 +120,7 @@ Result<std::string> Rehearsal::repeat(const std::vector<RowOp>& operations) {
 
 Status Rehearsal::fits_one(const RowOp& op) {
   const auto& table = schema_.table(op.table);
-  if (op.kind == RowOpKind::kInsert) return {};
+  if (op.kind == RowOpKind::kInsert || op.kind == RowOpKind::kSequence) return {};
   const auto changed = [&](const std::string& what) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("{} of {} was changed while the agent was down and a transaction that "

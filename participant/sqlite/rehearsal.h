@@ -39,7 +39,7 @@ class Rehearsal {
   Connection& db_;
   const Schema& schema_;
   Applier& applier_;
-  std::map<std::uint32_t, PreparedStatement> statements_;
+  std::map<std::pair<std::uint32_t, bool>, PreparedStatement> statements_;  // by rowid?
   std::vector<Place> places_;
   std::vector<Row> rows_;  // of places_, as the statements left them
 };

@@ -173,6 +173,16 @@ bool is_null(const Value& value) {
   return std::holds_alternative<std::monostate>(value);
 }
 
+bool named_by_rowid(const TableInfo& table, const std::vector<Value>& row) {
+  if (table.identity != RowIdentity::kPrimaryKeyValue) return true;
+  return std::any_of(table.primary_key.begin(), table.primary_key.end(),
+                     [&](int column) { return is_null(row[static_cast<std::size_t>(column)]); });
+}
+
+bool has_hidden_rowid(const TableInfo& table) {
+  return table.rowid_column < 0 && !table.rowid_name.empty();
+}
+
 TableInfo& Schema::entry_for(const std::string& name) {
   const auto [at, is_new] =
       by_name_.emplace(folded_name(name), static_cast<std::uint32_t>(tables_.size()));
@@ -236,6 +246,13 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     table.in_redo = encoded(table);
     TROTH_TRY(load_indexes(db, table));
     name_rowid(table);
+    if (folded_name(table.name) == "sqlite_sequence") {
+      // SQLite adds its rows beside the capture, so that their rowids may differ in redo.
+      table.is_sequence = true;
+      table.identity = RowIdentity::kPrimaryKeyValue;
+      table.primary_key = {0};
+      table.rowid_name.clear();
+    }
     TROTH_TRY(load_foreign_keys(db, table));
     schema.has_foreign_keys_ |= !table.foreign_keys.empty();
   }
@@ -365,17 +382,17 @@ void Schema::lock_parents(const TableInfo& table, const std::vector<Value>& row,
   }
 }
 
-void Schema::locks_for_row(const TableInfo& table, std::optional<std::int64_t> rowid,
-                           const std::vector<Value>& row, bool is_new_image,
-                           std::vector<LockRequest>& out) const {
+void Schema::locks_for_row(const Image& image, std::vector<LockRequest>& out) const {
+  const auto& [table, rowid, row, is_new, rowid_is_new] = image;
   const auto mode = table.has_unique_expression ? LockMode::kX : LockMode::kIX;
   out.push_back({{table.number, Resource::kWholeTable, {}}, mode});
-  if (rowid && table.identity != RowIdentity::kPrimaryKeyValue) {
-    const auto bytes = canonical(*rowid, Affinity::kInteger, Collation::kBinary);
+  // Where a key names the row its rowid is locked only so that no other row gets it.
+  if (named_by_rowid(table, row) || (rowid_is_new && has_hidden_rowid(table))) {
+    const auto bytes = canonical(rowid, Affinity::kInteger, Collation::kBinary);
     out.push_back({{table.number, 0, *bytes}, LockMode::kX});
   }
   for (const auto& index : table.unique) lock_index(table, index, row, out);
-  if (is_new_image) lock_parents(table, row, out);
+  if (is_new) lock_parents(table, row, out);
 }
 
 }  // namespace troth::participant::sqlite

@@ -20,7 +20,7 @@ enum class Collation : std::uint8_t { kBinary, kNoCase, kRtrim, kCustom };
 /// What names a row for locks and redo.
 enum class RowIdentity : std::uint8_t {
   kIntegerPrimaryKey,  ///< the rowid, declared
-  kPrimaryKeyValue,    ///< the values of a declared primary key (hidden rowids are unstable)
+  kPrimaryKeyValue,    ///< the values of a declared primary key; a row with NULL there by its rowid
   kRowid,              ///< no primary key: the rowid, kept stable by holding the write lock
 };
 
@@ -68,9 +68,10 @@ struct TableInfo {
   bool is_virtual = false;
   bool has_virtual_column = false;
   bool has_unique_expression =
-      false;               ///< or a collation we cannot fold: written under X on the table
-  bool is_system = false;  ///< sqlite_*, troth_*
-  bool is_gone = false;    ///< was dropped since the start; keeps its number
+      false;                 ///< or a collation we cannot fold: written under X on the table
+  bool is_system = false;    ///< sqlite_*, troth_*
+  bool is_sequence = false;  ///< sqlite_sequence: written by statements, each row by its name
+  bool is_gone = false;      ///< was dropped since the start; keeps its number
   bool has_triggers = false;
   bool has_conflict_clause = false;  ///< perhaps: its text has the word ("ON CONFLICT REPLACE")
   bool may_defer = false;  ///< its text has the word "deferred": a hint that costs time only
@@ -91,6 +92,10 @@ struct RootPage {
 /// collation): lock the table instead.
 std::optional<std::string> canonical(const Value& value, Affinity affinity, Collation collation);
 bool is_null(const Value& value);
+/// Its primary key does not name the row, as there is none or NULL is in it.
+bool named_by_rowid(const TableInfo& table, const std::vector<Value>& row);
+/// Its table has a rowid that no column declares.
+bool has_hidden_rowid(const TableInfo& table);
 
 /// As SQLite compares names of tables.
 std::string folded_name(std::string text);
@@ -114,10 +119,19 @@ class Schema {
   std::set<std::uint32_t> tied_by_foreign_keys(std::set<std::uint32_t> tables) const;
   const std::vector<std::string>& create_statements() const { return creates_; }
 
+  /// Nothing if the file has no AUTOINCREMENT table.
+  const TableInfo* sequence_table() const { return find("sqlite_sequence"); }
+
+  /// One state of a row: before or after an operation.
+  struct Image {
+    const TableInfo& table;
+    std::int64_t rowid;
+    const std::vector<Value>& row;
+    bool is_new;        ///< as the branch leaves it
+    bool rowid_is_new;  ///< it had no rowid before, or another one
+  };
   /// X on every key of a row image, S on the parents' keys, IX on its table.
-  void locks_for_row(const TableInfo& table, std::optional<std::int64_t> rowid,
-                     const std::vector<Value>& row, bool is_new_image,
-                     std::vector<LockRequest>& out) const;
+  void locks_for_row(const Image& image, std::vector<LockRequest>& out) const;
 
  private:
   void note_foreign_keys();

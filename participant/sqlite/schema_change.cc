@@ -163,7 +163,7 @@ void find_locks(const Schema& schema, StatementAnalyzer& analyzer, bool reaches_
     const auto& table = schema.table(number);
     const bool changed = tables.count(number) != 0;
     if (!changed && (table.is_system || table.is_virtual || table.is_gone ||
-                     table.identity != RowIdentity::kRowid))
+                     table.identity == RowIdentity::kIntegerPrimaryKey || table.without_rowid))
       continue;
     change.locks.push_back(
         {{number, Resource::kWholeTable, {}}, changed ? LockMode::kX : LockMode::kS});

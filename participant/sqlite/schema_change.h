@@ -21,8 +21,8 @@ namespace troth::participant::sqlite {
 struct SchemaChange {
   AbortReason refusal;          ///< code != kNone: it cannot be promised
   std::set<std::string> names;  ///< of tables and views, lower-case
-  /// X on every table it changes, and S on tables whose rows have no key: the redo of a prepared
-  /// branch finds such rows again only under the schema version it was written with.
+  /// X on every table it changes, and S on tables with hidden rowids: the redo of a prepared branch
+  /// finds their rows again only under the schema version it was written with.
   std::vector<LockRequest> locks;
 };
 /// Runs the statements on an empty copy of the schema; the file is not touched. `analyzer` is asked

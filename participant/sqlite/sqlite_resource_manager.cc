@@ -114,7 +114,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
     return fail(fits.error(), fmt::format("transaction {}", gtid));
   locks_.force_grant(gtid, locks_of(schema_, operations));
   locks_.force_grant(gtid, decoded->locks);
-  note_pending(operations, true);
+  pending_inserts_.add(operations);
   Branch branch;
   branch.request.gtid = gtid;
   branch.operations = std::move(operations);
@@ -254,7 +254,7 @@ void SqliteResourceManager::succeed(Branch& branch, Executor::Ran ran,
                                     std::vector<LockRequest> row_locks,
                                     std::vector<ResourceEvent>& events) {
   branch.request.statements = {};
-  note_pending(ran.operations, true);
+  pending_inserts_.add(ran.operations);
   const bool earlier = !branch.operations.empty();  // in pieces: row_locks are those of the last
   if (!earlier) {
     branch.operations = std::move(ran.operations);
@@ -315,7 +315,7 @@ void SqliteResourceManager::refuse_vote(Gtid gtid, AbortReason reason,
 void SqliteResourceManager::finish(Branches::iterator at) {
   const Gtid gtid = at->first;
   if (changing_ == gtid) changing_.reset();
-  note_pending(at->second.operations, false);
+  pending_inserts_.remove(at->second.operations);
   branches_.erase(at);
   const auto woken = locks_.release(gtid);
   woken_.insert(woken_.end(), woken.begin(), woken.end());
@@ -343,20 +343,6 @@ void SqliteResourceManager::run_woken(std::vector<ResourceEvent>& events) {
   }
 }
 
-void SqliteResourceManager::note_pending(const std::vector<RowOp>& operations, bool add) {
-  for (const auto& op : operations) {
-    // Where the key is declared, hidden rowids mean nothing and are not redone.
-    if (op.kind != RowOpKind::kInsert ||
-        schema_.table(op.table).identity == RowIdentity::kPrimaryKeyValue)
-      continue;
-    if (add) {
-      pending_inserts_[op.table][op.new_rowid] = op;
-    } else {
-      pending_inserts_[op.table].erase(op.new_rowid);
-    }
-  }
-}
-
 Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
                                     std::vector<ResourceEvent>& events) {
   const auto found = branches_.find(gtid);
@@ -367,7 +353,7 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
   Work work{std::move(found->second.operations), std::move(found->second.decidable)};
   if (auto done = work.change ? redo_change(*work.change) : applier_->apply(work.operations); !done)
     return fail(done.error(), fmt::format("transaction {}", gtid));
-  note_pending(work.operations, false);
+  pending_inserts_.remove(work.operations);
   applied_.push_back(std::move(work));
   applied_lsn_ = std::max(applied_lsn_, committed);
   finish(found);

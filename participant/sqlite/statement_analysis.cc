@@ -152,7 +152,8 @@ int StatementAnalyzer::authorize(void* self, int action, const char* a, const ch
 void StatementAnalyzer::check_written_table(const std::string& name) {
   const auto* table = schema_.find(name);
   if (table == nullptr) return;
-  if (table->is_system)
+  writes_sequence_ |= table->is_sequence;
+  if (table->is_system && !table->is_sequence)
     refuse(AbortCode::kRefusedSystemTable,
            fmt::format("table {} belongs to SQLite or to troth and is not written by statements",
                        name));
@@ -229,19 +230,7 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
                            second));
       break;
     }
-    case SQLITE_READ: {
-      const auto* table = schema_.find(first);
-      const auto column = upper(second);
-      const bool declared =
-          table != nullptr &&
-          std::any_of(table->columns.begin(), table->columns.end(),
-                      [&](const ColumnInfo& c) { return upper(c.name) == column; });
-      if (table != nullptr && !declared && column == "ROWID" &&
-          table->identity == RowIdentity::kPrimaryKeyValue)
-        refuse(AbortCode::kRefusedHiddenRowid,
-               fmt::format("the rowid of {} is not stable; use its primary key", first));
-      break;
-    }
+    case SQLITE_READ:
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
       break;
@@ -260,6 +249,9 @@ StatementInfo StatementAnalyzer::analyze(const std::string& sql) {
     return info;
   }
   if (info.writes && info.refusal.code == AbortCode::kNone) add_cascades(info);
+  for (const auto& [table, mode] : info.tables)
+    if (schema_.table(table).autoincrement && mode != LockMode::kIS && mode != LockMode::kS)
+      info.sequences.push_back(table);
   if (info.writes && schema_.has_foreign_keys()) info.quick = false;  // may look for children
   return info;
 }
@@ -282,7 +274,7 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
     return refused(AbortCode::kSqlError,
                    "EXPLAIN is not run through transactions; use sqlite3 on the file");
   const auto text = without_space(sql);
-  needs_effects_ = rehearsed_ = false;
+  needs_effects_ = rehearsed_ = writes_sequence_ = false;
   watching_ = true;
   std::string_view rest;
   auto statement = db_->prepare(text, false, &rest);
@@ -322,9 +314,21 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
     for (const auto& create : schema_.create_statements())
       conflict_clause |= has_conflict_clause(create);
   read_bytecode(listing, roots_, schema_, conflict_clause || force_scans_, info);
+  if (writes_sequence_) lock_sequences(info);
   if (force_scans_)
     for (auto& [table, mode] : info.tables) mode = combined(mode, LockMode::kS);
   return info;
+}
+
+// Every AUTOINCREMENT table raises its counter without a lock on sqlite_sequence.
+void StatementAnalyzer::lock_sequences(StatementInfo& info) const {
+  info.rehearsed = true;
+  info.quick = false;
+  for (std::uint32_t number = 0; number < schema_.size(); ++number) {
+    const auto& table = schema_.table(number);
+    if (!table.is_gone && (table.autoincrement || table.is_sequence))
+      info.tables[number] = LockMode::kX;
+  }
 }
 
 void locks_before_execution(const Schema& schema, const StatementInfo& info,

@@ -36,6 +36,7 @@ struct StatementInfo {
   std::map<std::uint32_t, LockMode> tables;  ///< intention or scan lock per table
   std::vector<PointRead> points;
   std::vector<std::uint32_t> allocates_ids;  ///< tables that get automatic rowids
+  std::vector<std::uint32_t> sequences;      ///< AUTOINCREMENT tables that it writes
   /// It runs triggers or foreign-key checks and actions, so side effects must be on.
   bool needs_effects = false;
   /// What it does might come out otherwise when it is applied: rehearse it before the vote.
@@ -68,6 +69,7 @@ class StatementAnalyzer {
                        const char* trigger);
   StatementInfo analyze_alone(const std::string& sql);
   void add_cascades(StatementInfo& info);
+  void lock_sequences(StatementInfo& info) const;
   void add_triggers_of(const TableInfo& child, StatementInfo& info);
   void refuse(AbortCode code, std::string detail);
   int check(int action, const char* a, const char* b, const char* db);
@@ -81,7 +83,8 @@ class StatementAnalyzer {
   std::map<std::int64_t, RootPage> roots_;
   bool watching_ = false;
   AbortReason refusal_;
-  bool needs_effects_ = false, rehearsed_ = false;  // of the statement being compiled
+  // Of the statement being compiled.
+  bool needs_effects_ = false, rehearsed_ = false, writes_sequence_ = false;
 };
 
 /// The locks a statement needs before it runs, given its bound parameters.

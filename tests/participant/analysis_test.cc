@@ -195,7 +195,6 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
       {"INSERT INTO g(a) VALUES (1)", AbortCode::kRefusedVirtualColumn},
       {"DELETE FROM troth_applied", AbortCode::kRefusedSystemTable},
       {"INSERT OR ROLLBACK INTO t(id) VALUES (1)", AbortCode::kRefusedRollbackClause},
-      {"SELECT rowid FROM p", AbortCode::kRefusedHiddenRowid},
       {"SELECT total_changes()", AbortCode::kRefusedFunction},
       {"SELECT last_insert_rowid()", AbortCode::kRefusedFunction},
       {"SELECT load_extension('x')", AbortCode::kRefusedFunction},

@@ -79,6 +79,129 @@ TEST_CASE("rows that no name leads to are refused, not written by guess") {
   CHECK(w.executed(w.start("SELECT * FROM t"))->vote == Vote::kReadOnly);
 }
 
+TEST_CASE("hidden rowids of tables with a key are redone, wherever they are used") {
+  StockTwin twin(
+      "CREATE TABLE word(w TEXT PRIMARY KEY, n INT); INSERT INTO word VALUES ('ox',1),('elk',2);"
+      "CREATE TABLE film(id INT NOT NULL PRIMARY KEY, stamp TEXT);"
+      "CREATE TABLE journal(film INT);"
+      "CREATE TRIGGER s AFTER INSERT ON film BEGIN "
+      "UPDATE film SET stamp='now' WHERE rowid=new.rowid; INSERT INTO journal VALUES (new.rowid); "
+      "END;");
+  CHECK(twin.run("INSERT INTO word(rowid, w) VALUES (50, 'emu')"));
+  CHECK(twin.run("INSERT INTO word(w) VALUES ('asp')"));
+  CHECK(twin.run("UPDATE word SET rowid=99 WHERE w='ox'"));
+  CHECK(twin.run("UPDATE word SET oid=70, n=7 WHERE rowid=2"));
+  CHECK(twin.run("REPLACE INTO word(rowid, w) VALUES (7, 'elk')"));
+  CHECK(twin.run("INSERT INTO film(id) VALUES (30),(20)"));
+  CHECK(twin.run("DELETE FROM word WHERE rowid=99"));
+  twin.check_same();
+}
+
+TEST_CASE("undecided branches never choose the same hidden rowid") {
+  SqliteWorld w("CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES ('a')");
+  const auto one = w.start("INSERT INTO t VALUES ('b')");
+  const auto two = w.start("INSERT INTO t VALUES ('c')");
+  REQUIRE(w.votes_commit(one));
+  REQUIRE(w.votes_commit(two));
+  const auto same = w.start("INSERT INTO t(rowid, k) VALUES (3, 'd')");
+  CHECK(w.waits(same));
+  w.apply(two);
+  w.apply(one);
+  CHECK(w.failure(same) == AbortCode::kConstraint);
+  w.flush();
+  CHECK(w.look("SELECT group_concat(rowid||k) FROM (SELECT rowid, k FROM t ORDER BY 1)") ==
+        "1a,2b,3c");
+}
+
+TEST_CASE("a record of version 0.1 says nothing of hidden rowids") {
+  SqliteWorld w("CREATE TABLE t(k TEXT PRIMARY KEY); INSERT INTO t VALUES ('a')");
+  const auto gtid = w.start("INSERT INTO t(rowid, k) VALUES (50, 'b')");
+  REQUIRE(w.votes_commit(gtid));
+  auto redo = w.executed(gtid)->redo;
+  redo.front() = 3;
+  w.crash();
+  REQUIRE(w.manager->retake(gtid, redo).has_value());
+  w.apply(gtid);
+  w.flush();
+  CHECK(w.look("SELECT group_concat(rowid||k) FROM (SELECT rowid, k FROM t ORDER BY 1)") ==
+        "1a,2b");
+}
+
+TEST_CASE("a row with NULL in its primary key is named by its rowid") {
+  StockTwin twin(
+      "CREATE TABLE tag(name TEXT PRIMARY KEY, n INT);"
+      "INSERT INTO tag VALUES (NULL,1),(NULL,2),('x',3);"
+      "CREATE TABLE price(a INT, b INT, c INT, PRIMARY KEY(a,b));");
+  CHECK(twin.run("INSERT INTO tag(n) VALUES (4)"));
+  CHECK(twin.run("UPDATE tag SET n=n+10 WHERE name IS NULL"));
+  CHECK(twin.run("UPDATE tag SET name=NULL"));
+  CHECK(twin.run("UPDATE tag SET name='y' WHERE n=11"));
+  CHECK(twin.run("DELETE FROM tag WHERE n=12"));
+  CHECK(twin.run("INSERT INTO price VALUES (1,NULL,50),(1,NULL,60),(1,2,70)"));
+  CHECK(twin.run("UPDATE price SET c=c+1 WHERE b IS NULL"));
+  twin.check_same();
+  SqliteWorld w("CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES (NULL,1),(NULL,2)");
+  const auto one = w.start("UPDATE t SET v=5 WHERE rowid=1");
+  REQUIRE(w.votes_commit(one));
+  const auto redo = w.executed(one)->redo;
+  w.crash();
+  REQUIRE(w.manager->retake(one, redo).has_value());
+  CHECK(w.waits(w.start("UPDATE t SET v=6 WHERE rowid=1")));
+}
+
+TEST_CASE("ids that AUTOINCREMENT used up are not given again") {
+  StockTwin twin(
+      "CREATE TABLE user(id INTEGER PRIMARY KEY AUTOINCREMENT, mail TEXT UNIQUE, n INT DEFAULT 0);"
+      "CREATE TABLE note(id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL);"
+      "INSERT INTO user(mail) VALUES ('a')");
+  CHECK(twin.run("INSERT OR IGNORE INTO user(mail) VALUES ('a')"));
+  CHECK(twin.run("INSERT INTO user(mail) VALUES ('b')"));
+  CHECK(twin.run("INSERT INTO user(mail) VALUES ('a') ON CONFLICT(mail) DO UPDATE SET n=n+1"));
+  CHECK(twin.run("INSERT OR IGNORE INTO note(body) VALUES (NULL)"));
+  CHECK(twin.run("INSERT INTO note(body) VALUES ('x')"));
+  CHECK(twin.run("DELETE FROM user"));
+  CHECK(twin.run("INSERT INTO user(mail) VALUES ('c')"));
+  twin.check_same();
+}
+
+TEST_CASE("an id that an undecided branch used up is not given to another one") {
+  SqliteWorld w(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY AUTOINCREMENT, u TEXT UNIQUE); INSERT INTO t(u) "
+      "VALUES ('a')");
+  const auto ignored = w.start("INSERT OR IGNORE INTO t(u) VALUES ('a')");
+  REQUIRE(w.votes_commit(ignored));
+  const auto redo = w.executed(ignored)->redo;
+  w.crash();
+  REQUIRE(w.manager->retake(ignored, redo).has_value());
+  const auto next = w.start("INSERT INTO t(u) VALUES ('b')");
+  CHECK(w.waits(next));
+  w.apply(ignored);
+  REQUIRE(w.votes_commit(next));
+  w.apply(next);
+  w.flush();
+  CHECK(w.look("SELECT group_concat(id) FROM t") == "1,3");
+  CHECK(w.look("SELECT seq FROM sqlite_sequence") == "3");
+}
+
+TEST_CASE("sqlite_sequence can be written") {
+  StockTwin twin(
+      "CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO a(v) VALUES (1),(2);"
+      "CREATE TABLE b(id INTEGER PRIMARY KEY AUTOINCREMENT, v)");
+  CHECK(twin.run_all({"DELETE FROM a", "DELETE FROM sqlite_sequence WHERE name='a'"}));
+  CHECK(twin.run("INSERT INTO a(v) VALUES (3)"));
+  CHECK(twin.run("UPDATE sqlite_sequence SET seq=1000 WHERE name='a'"));
+  CHECK(twin.run_all({"INSERT INTO b(v) VALUES (1)", "INSERT INTO a(v) VALUES (4)",
+                      "UPDATE sqlite_sequence SET seq=seq+5", "INSERT INTO b(v) VALUES (2)"}));
+  CHECK(twin.run_all({"DELETE FROM sqlite_sequence",
+                      "INSERT INTO sqlite_sequence VALUES ('b', 50), ('a', 2000)"}));
+  CHECK(twin.run("INSERT INTO b(v) VALUES (5)"));
+  twin.check_same();
+  SqliteWorld w("CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT, v)");
+  const auto insert = w.start("INSERT INTO a(v) VALUES (1)");
+  REQUIRE(w.votes_commit(insert));
+  CHECK(w.waits(w.start("UPDATE sqlite_sequence SET seq=0")));
+}
+
 TEST_CASE("RESTRICT forbids at once, deferred or not") {
   StockTwin twin(
       "CREATE TABLE a(id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1),(2),(3);"

@@ -264,16 +264,6 @@ TEST_CASE("what names a row: declarations SQLite treats specially") {
   }
 }
 
-TEST_CASE(
-    "rows without an identity are refused before the vote, also when they were there before") {
-  for (const char* sql : {"DELETE FROM t WHERE v = 1", "UPDATE t SET k = 'x' WHERE v = 1",
-                          "UPDATE t SET v = 2 WHERE v = 1"}) {
-    CAPTURE(std::string(sql));
-    SqliteWorld w("CREATE TABLE t(k TEXT PRIMARY KEY, v); INSERT INTO t VALUES(NULL, 1),('b', 5)");
-    CHECK(w.failure(w.start(sql)) == AbortCode::kRefusedNullPrimaryKey);
-  }
-}
-
 TEST_CASE("a cascade into a table with a VIRTUAL column is refused like a write of it") {
   SqliteWorld w(
       "CREATE TABLE p(id INTEGER PRIMARY KEY);"

@@ -292,12 +292,12 @@ TEST_CASE("every failure is a NO by name and leaves nothing behind") {
       R"(CREATE TABLE a(id INTEGER PRIMARY KEY, v INT NOT NULL CHECK(v >= 0)); INSERT INTO a VALUES(1,10);
              CREATE TABLE p(id INTEGER PRIMARY KEY);
              CREATE TABLE c(id INTEGER PRIMARY KEY, p INT REFERENCES p(id) DEFERRABLE INITIALLY DEFERRED);
-             CREATE TABLE k(k TEXT PRIMARY KEY, v);)");
+             CREATE TABLE h(k TEXT PRIMARY KEY, rowid, oid, _rowid_);)");
   CHECK(w.failure("INSERT INTO a VALUES (1, 5)") == AbortCode::kConstraint);
   CHECK(w.failure("INSERT INTO a VALUES (2, NULL)") == AbortCode::kConstraint);
   CHECK(w.failure("INSERT INTO a VALUES (2, -1)") == AbortCode::kConstraint);
   CHECK(w.failure("INSERT INTO c VALUES (1, 999)") == AbortCode::kForeignKey);
-  CHECK(w.failure("INSERT INTO k VALUES (NULL, 1)") == AbortCode::kRefusedNullPrimaryKey);
+  CHECK(w.failure("INSERT INTO h VALUES (NULL, 1, 1, 1)") == AbortCode::kRefusedNullPrimaryKey);
   CHECK(w.failure("SELECT * FROM nowhere") == AbortCode::kSqlError);
   CHECK(w.failure("COMMIT") == AbortCode::kRefusedTxnControl);
   CHECK(
@@ -385,7 +385,7 @@ TEST_CASE("a redo of the version before, without read locks, is still understood
   World w(kAccounts);
   const auto gtid = w.start("UPDATE a SET v = 5 WHERE id = 1");
   auto redo = w.executed(gtid).redo;
-  REQUIRE(redo.front() == 3);
+  REQUIRE(redo.front() == 4);
   REQUIRE(redo.back() == 0);  // no locks but those of the changed row
   redo.front() = 1;
   redo.pop_back();
