@@ -86,7 +86,7 @@ class GtidMap {
     while (!is_free(place) && places_[place].gtid != gtid) place = behind(place);
     return place;
   }
-  /// Whoever would no longer be found because of the gap moves into it.
+  /// Entries that could not be found any more because of the gap move into it.
   void vacate(std::size_t gap) {
     const auto mask = places_.size() - 1;
     for (auto next = behind(gap); !is_free(next); next = behind(next)) {

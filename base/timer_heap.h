@@ -1,5 +1,5 @@
 #pragma once
-// Who is to be woken when, the earliest first. A heap that knows where each owner stands: setting a
+// Timers of owners, the earliest first. A heap that knows where each owner stands: setting a
 // timer that replaces another, or taking one back, allocates nothing.
 
 #include <algorithm>

@@ -15,7 +15,7 @@ inline Client client_for(const Arguments& arguments) {
   return Client(options);
 }
 
-/// A particular daemon, found while looking at another; given up soon.
+/// A particular daemon, found while looking at another. Its timeouts are short.
 inline Client client_at(const Arguments& arguments, const std::string& address) {
   auto at = arguments;
   at.endpoints = {address};

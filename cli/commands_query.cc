@@ -70,7 +70,7 @@ Result<std::vector<BranchResult>> read_once(Client& client, const std::vector<No
                                             const Statement& statement, Gtid& age, bool& lost) {
   BeginRequest request;
   request.retry_of = age;
-  request.protocol = CommitProtocol::kTwoPhase;  // who only reads leaves no record there
+  request.protocol = CommitProtocol::kTwoPhase;  // a read-only branch leaves no record there
   TROTH_ASSIGN_OR_RETURN(const auto begun, client.begin(request));
   if (begun.refusal) return fail(begun.refusal->error);
   age = begun.gtid;

@@ -190,7 +190,7 @@ int watch(const Arguments& arguments, const Words& words) {
   }
 }
 
-// Who is waited for, most often first.
+// The nodes that transactions wait for, the most frequent first.
 std::vector<std::string> blockers_of(Client& client) {
   std::map<std::string, int> counts;
   const auto found = every_transaction(client, TransactionFilter::kInDoubt);

@@ -316,7 +316,7 @@ class Doctor {
                        detail->gave_up);
   }
 
-  /// Who is named in "waited too long for a row of items (7), held by ID [comment]".
+  /// The id that is named in "waited too long for a row of items (7), held by ID [comment]".
   static std::string holder_in(const std::string& why) {
     constexpr std::string_view kHeldBy = ", held by ";
     const auto at = why.find(kHeldBy);
@@ -352,7 +352,7 @@ class Doctor {
          "flood-of-aborts"});
   }
 
-  /// Somebody is there, or was just now: nothing refused the connection.
+  /// A daemon listens there, or did a moment ago: nothing refused the connection.
   static bool is_silence(const std::string& error) {
     return error.find("no answer in time") != std::string::npos;
   }

@@ -12,7 +12,7 @@
 
 namespace {
 
-// Without USER (cron, a service, su -s) whoever runs this has a name all the same: the audit trail
+// Without USER (cron, a service, su -s) the user still has a login name: the audit trail
 // needs one.
 std::string login_name() {
   const passwd* entry = ::getpwuid(::geteuid());

@@ -22,7 +22,7 @@ std::string rows_text(const Arguments& arguments, const StatementResult& result)
 std::string csv_text(const StatementResult& result, bool headers, bool on_terminal);
 /// The answer to one transaction, for people.
 std::string describe(const TransactionOutcome& outcome, bool headers);
-/// `blockers`: who is waited for by what is in doubt.
+/// `blockers`: the nodes that transactions in doubt wait for.
 std::string describe(const Arguments& arguments, const NodeStatus& status,
                      const std::vector<std::string>& blockers);
 std::string describe(const Arguments& arguments, const TransactionDetail& detail);

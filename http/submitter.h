@@ -1,7 +1,7 @@
 #pragma once
 // Transactions over HTTP: submitted as the JSON that `troth submit FILE` takes, and asked for
 // afterwards. Waits for the engine's answer on the request's own thread, at most as many as leave
-// room for those who only look.
+// room for clients that only read.
 
 #include <atomic>
 #include <functional>
@@ -25,7 +25,7 @@ class Submitter {
  public:
   /// Until then, and at a participant for ever, everything is refused.
   void serve(protocol::CoordinatorPort& port);
-  /// Whoever waits is answered "not known yet". Afterwards the port is not called any more.
+  /// Waiting clients are answered "not known yet". Afterwards the port is not called any more.
   void stop();
 
   Reply submit(const std::string& body, const Origin& from);

@@ -1,7 +1,6 @@
 #pragma once
-// The one kind of arrow between threads: many producers, one consumer, a bound. A full queue is
-// refused at the edge with a reason, never waited for. The consumer takes everything at once, so
-// that whatever queued moves together.
+// A queue between threads: many producers, one consumer. try_push() refuses an item when the queue
+// is full, and never waits. push_all() ignores the bound. The consumer takes everything at once.
 
 #include <chrono>
 #include <condition_variable>

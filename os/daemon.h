@@ -23,7 +23,7 @@ class StopSignal {
   ~StopSignal();
   /// The first caller wins. Thread-safe.
   void fail_with(Error error);
-  /// Blocks until a signal arrives or somebody failed.
+  /// Blocks until a signal arrives or a part of the daemon has failed.
   std::optional<Error> wait();
   /// What has failed so far, also after wait() has returned: an orderly end may fail as well.
   std::optional<Error> failure();
@@ -44,7 +44,7 @@ class StopSignal {
 };
 
 /// {"ready":true,"name":...,"role":...,"thrift":"HOST:PORT","http":"HOST:PORT" or null} on stdout,
-/// flushed; a supervisor is told as well. `http_address` may be empty.
+/// flushed; the service manager is notified as well. `http_address` may be empty.
 void print_ready(const std::string& name, const std::string& role,
                  const std::string& thrift_address, const std::string& http_address);
 

@@ -44,7 +44,7 @@ class File {
   virtual Status forget_cache(std::uint64_t offset, std::uint64_t length) = 0;
   virtual Result<std::uint64_t> size() const = 0;
   /// Where bytes that need not be zero go on, at `offset` or beyond; the size if only zeros follow.
-  /// A file system that does not know says `offset`: whoever asks reads what is there.
+  /// A file system that does not know returns `offset`: the caller then reads what is there.
   virtual Result<std::uint64_t> next_data(std::uint64_t offset) const { return offset; }
   virtual Status truncate(std::uint64_t size) = 0;
   /// Reserves `size` bytes of zeros from offset 0, so that later writes inside need no new blocks.

@@ -11,7 +11,8 @@
 
 namespace troth::protocol {
 
-/// Called by one engine thread. Durability is reported to the engine as an event, never waited for.
+/// Called by one engine thread. Durability is reported to the engine as an event. Only force_here()
+/// waits for the disk, and only when that delays no other work.
 class RecordLog {
  public:
   virtual ~RecordLog() = default;

@@ -40,7 +40,7 @@ class Writer {
   }
   /// Writes the pending batch and forces it. Returns the durable LSN.
   Result<Lsn> sync();
-  /// While space is low: tries again to reserve the next segment, because somebody may have freed
+  /// While space is low: tries again to reserve the next segment, because the operator may have freed
   /// space. Only what is not a lack of space is an error.
   Status recheck_space();
   /// Deletes whole segments whose records are all at or below `lsn`. The current one always stays.

@@ -14,7 +14,7 @@ namespace troth {
 enum class Vote : std::uint8_t { kCommit = 1, kAbort = 2, kReadOnly = 3 };
 /// Deliberately closed: a decision is never extensible.
 enum class Decision : std::uint8_t { kCommit = 1, kAbort = 2 };
-/// What a client is told. kInDoubt = ask get_outcome; do not retry as a new transaction.
+/// The outcome that a client receives. kInDoubt = ask get_outcome; do not retry as a new transaction.
 enum class Outcome : std::uint8_t { kPending = 0, kCommitted = 1, kAborted = 2, kInDoubt = 3 };
 enum class CommitProtocol : std::uint8_t { kOnePhase = 1, kTwoPhase = 2, kThreePhase = 3 };
 /// When the client wants its answer: at the commit point, or when every participant has committed
@@ -85,7 +85,7 @@ bool is_retryable(AbortCode code);
 /// conflict of two transactions caused, not what tells the client to slow down.
 bool retried_automatically(AbortCode code);
 
-/// Why a transaction was aborted, in the words of whoever caused it.
+/// Why a transaction was aborted, in the words of the node that caused it.
 struct AbortReason {
   AbortCode code = AbortCode::kNone;
   std::string detail;           ///< one sentence for a person

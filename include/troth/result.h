@@ -19,7 +19,7 @@ enum class ErrorCode {
   kNoSpace,          ///< disk full; nothing was changed
   kCorruption,       ///< damage below what was known durable; exit 70
   kLostMemory,       ///< this log ends before what others have seen of it; exit 70
-  kFenced,           ///< data directory in use, copied, or owned by somebody else; exit 75
+  kFenced,           ///< data directory in use, copied, or owned by another node; exit 75
   kBusy,             ///< a bounded queue or table is full; retry later
   kTimeout,          ///< the outcome is unknown, never "no"
   kUnavailable,      ///< the other side cannot be reached now

@@ -1,5 +1,5 @@
 #pragma once
-// What a daemon says about itself to whoever connects. Clients test features, not versions.
+// What a daemon says about itself to a client that connects. Clients test features, not versions.
 
 #include <string>
 #include <vector>

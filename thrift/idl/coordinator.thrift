@@ -26,7 +26,7 @@ struct Transaction {
   2: optional string idempotency_key
   /** Time to reach a decision; then it is aborted. Absent: the server's default. */
   3: optional i32 deadline_ms
-  /** Absent: TWO_PHASE. */
+  /** Absent: the coordinator's setting `protocol`. One participant alone decides by itself. */
   4: optional common.CommitProtocol protocol
   /** Absent: DECIDED. */
   5: optional common.AnswerAt answer_at

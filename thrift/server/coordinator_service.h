@@ -32,7 +32,7 @@ class CoordinatorService final : public v1::CoordinatorIf {
                      std::stop_token stop, Logger logger);
 
   void submit(v1::SubmitResponse& out, const v1::SubmitRequest& request) override;
-  /// The two halves of submit(), for whoever does not wait on a thread: what is to be submitted,
+  /// The two halves of submit(), for a caller that does not wait on a thread: what is to be submitted,
   /// and what to answer. Both throw declared exceptions.
   static SubmitRequest parse_submit(const v1::SubmitRequest& request);
   static v1::SubmitResponse answer_of(SubmitReply&& reply);

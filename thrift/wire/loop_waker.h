@@ -20,7 +20,7 @@ class LoopWaker {
   /// and nothing is done.
   bool run_here();
 
-  // For the loop. Its state belongs to who has taken it: its own thread while it is awake, or one
+  // For the loop. Its state belongs to the thread that has taken it: its own thread while it is awake, or one
   // that runs a round instead of it.
   void drain() const;
   int fd() const { return fd_; }
