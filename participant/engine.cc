@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "base/assert.h"
-#include "os/failpoint.h"
+#include <algorithm>
+
+#include "protocol/packed_message.h"
 
 namespace troth::participant {
 
@@ -15,375 +16,259 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       log_(log),
       transport_(transport),
       worker_(worker),
-      logger_(std::move(logger)),
+      reports_(std::move(logger)),
       peers_(options_.name, Role::kParticipant, options_.log_id, options_.epoch, false),
-      branch_settings_{
-          options_.name, {options_.log_id, options_.epoch, {}}, {}, options_.suspicion.timeout / 3},
-      operators_(log),
-      checkpoint_end_(log.appended()) {}
+      table_(options_),
+      promises_(options_, log, transport, standing_, reports_),
+      flush_(options_, log, worker),
+      keys_(options_, log, promises_, reports_),
+      links_(peers_, transport),
+      horizon_(log),
+      branches_(options_, log, worker, reports_, {table_, flush_, keys_, links_, promises_}),
+      by_hand_(options_, log, table_, branches_, links_, promises_, reports_),
+      members_(options_, log, reports_,
+               {table_, branches_, links_, promises_, horizon_, by_hand_.book(), peers_}),
+      wounds_(options_, table_, branches_, promises_, reports_),
+      messages_(options_, log, reports_,
+                {table_, flush_, branches_, keys_, promises_, by_hand_, members_, horizon_, peers_,
+                 standing_}),
+      locks_(options_, table_, worker),
+      views_(options_, log, table_, links_, peers_, by_hand_, locks_, standing_, reports_),
+      checkpointer_(log, options_.checkpoint_bytes) {}
 
-namespace {
+// ---- the start
 
-bool is_ballot_record(RecordType type) {
-  return type == RecordType::kPrecommitted || type == RecordType::kPreaborted ||
-         type == RecordType::kElected;
-}
-
-}  // namespace
-
-// The more branches live, the longer a decision may honestly take: asking for what is merely on its
-// way would delay it further.
-const BranchSettings& Engine::settings() {
-  constexpr Duration kPerBranch = std::chrono::microseconds(200);
-  auto& inquiry = branch_settings_.inquiry;
-  inquiry = options_.inquiry;
-  inquiry.first = std::min(inquiry.first + kPerBranch * static_cast<std::int64_t>(live_),
-                           std::max(inquiry.max, inquiry.first));
-  return branch_settings_;
-}
-
-Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch&& branch, Now now) {
-  return started(branches_.emplace(gtid, std::move(branch)), now);
-}
-
-Engine::Entry& Engine::start_entry(const Gtid& gtid, Branch::Kind kind, Now now) {
-  return started(branches_.emplace(gtid, settings(), gtid, kind), now);
-}
-
-Engine::Entry& Engine::started(std::pair<GtidMap<Entry>::iterator, bool> added, Now now) {
-  const auto [at, is_new] = added;
-  TROTH_ASSERT(is_new, "gtid {} is known already", at->first);
-  at->second.since = now.monotonic;
-  at->second.live = !at->second.branch.is_over();
-  if (at->second.live) ++live_;
-  return at->second;
-}
-
-GtidMap<Engine::Entry>::iterator Engine::erase(GtidMap<Entry>::iterator at) {
-  timers_.clear(at->second);
-  if (at->second.live) --live_;
-  if (!gave_up_.empty()) gave_up_.erase(at->second.branch.gtid());
-  return branches_.erase(at);
-}
-
-// ---- steps and their effects
-// ---------------------------------------------------------------------------------------
-
-void Engine::step(Entry& entry, Branch::Event&& event, Now now,
-                  std::vector<Statement>* statements) {
-  const auto before = entry.branch.state();
-  auto effects = entry.branch.step(std::move(event), now.monotonic);
-  if (options_.spans != nullptr && entry.live && entry.branch.is_over()) end_span(entry, now);
-  count_transition(entry, before);
-  if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
-    entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};
-  if (!effects.now.empty()) find_members(entry, effects.now);
-  carry_out(entry, std::move(effects), now, statements);
-  if (entry.quorum) tell_quorum(entry, now);
-}
-
-void Engine::count_transition(Entry& entry, Branch::State before) {
-  const auto after = entry.branch.state();
-  if (entry.live && entry.branch.is_over()) {
-    entry.live = false;
-    --live_;
+void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
+  views_.started(now);
+  adopted_ = tables.adopted;
+  horizon_.adopt(std::move(tables.ended_below));
+  for (const auto& peer : tables.peers) {
+    peers_.adopt(peer);
+    if (!peer.address.empty()) transport_.learn_address(peer.name, peer.address);
   }
-  if (after == before) return;
-  if (before == Branch::State::kPrepared) end_alarm(entry.branch.gtid());
-  switch (after) {
-    case Branch::State::kPreparing:
-      return count("prepared");
-    case Branch::State::kReadOnly:
-      return count("read_only");
-    case Branch::State::kAborted:
-      return count("aborted");
-    case Branch::State::kCommitted:
-      return count(before == Branch::State::kExecuting ? "read_only" : "committed");
-    case Branch::State::kExecuting:
-    case Branch::State::kOpen:
-    case Branch::State::kPrepared:
-    case Branch::State::kCommitting:
-    case Branch::State::kForgotten:
-      return;
+  by_hand_.adopt(std::move(tables.operators), now);
+  adopt_prepared(tables, {now, {}});
+  adopt_outcomes(tables, {now, {}});
+  checkpointer_.adopt(tables.first_record);
+}
+
+void Engine::adopt_prepared(recovery::ParticipantTables& tables, Now now) {
+  for (auto& [gtid, prepared] : tables.prepared) {
+    auto& entry = table_.start(
+        gtid, Branch::recovered_prepared(table_.settings(), prepared.record, now.monotonic), now);
+    entry.recovered = true;
+    entry.priority = prepared.record.priority;
+    entry.before_adoption = prepared.before_adoption;
+    members_.join(entry, prepared.position, now);
+    table_.schedule(entry);
   }
 }
 
-void Engine::carry_out(Entry& entry, BranchEffects&& effects, Now now,
-                       std::vector<Statement>* statements) {
-  const Gtid gtid = entry.branch.gtid();
-  if (effects.alarm) alarm(*effects.alarm, gtid);
-  for (auto& out : effects.now) send(out.to, std::move(out.message));
-  std::optional<RecordType> forced;
-  if (effects.prepared != nullptr) {
-    encode(*effects.prepared, encoded_);
-    forced = append_encoded(entry, RecordType::kPrepared, force_of(*effects.prepared));
-  } else if (effects.append) {
-    encode(*effects.append, encoded_);
-    forced = append_encoded(entry, type_of(*effects.append), force_of(*effects.append));
-  }
-  if (!entry.key.empty()) settle_key(entry);
-  start_job(entry, effects.job, now, statements);
-  schedule(entry);
-  if (entry.branch.kind() == Branch::Kind::kLocal && entry.branch.is_over())
-    local_over_.push_back(gtid);
-  if (effects.promises.empty() && !effects.answer && !forced) return;
-  Held held;
-  held.gtid = gtid;
-  held.promises = std::move(effects.promises);
-  if (effects.answer) held.answer.emplace(std::move(*effects.answer));
-  held.record = forced;
-  hold(entry.promise_lsn, std::move(held));
-}
-
-// Says which record it was if something may wait for it.
-std::optional<RecordType> Engine::append_encoded(Entry& entry, RecordType type, Force force) {
-  // Only the coordinator waits for this one, and only to forget the transaction.
-  const bool patiently = type == RecordType::kCommitted && !file_awaited_;
-  const Lsn lsn = patiently ? log_.append_patiently(type, encoded_.view())
-                            : log_.append(type, encoded_.view(), force);
-  constexpr std::size_t kKept = std::size_t{1} << 20;
-  if (encoded_.view().size() > kKept) static_cast<void>(encoded_.take());
-  if (force == Force::kYes) {
-    count("forced_writes");
-    entry.promise_lsn = lsn;
-  }
-  if (type == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.appended");
-  if (type == RecordType::kAborted) TROTH_FAILPOINT("participant.aborted.appended");
-  if (type == RecordType::kCommitted || type == RecordType::kOnePhase) {
-    entry.committed = lsn;
-    if (entry.branch.has_work()) unflushed_.emplace_back(lsn, entry.branch.gtid());
-  }
-  if (type == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.appended");
-  if (type == RecordType::kOnePhase) {
-    TROTH_FAILPOINT("participant.onephase.appended");
-    last_one_phase_ = lsn;
-  }
-  return force == Force::kYes ? std::optional(type) : std::nullopt;
-}
-
-// What waits for its own record always goes through on_durable(), which also tells the branch: the
-// log may have become durable between the append and this line.
-void Engine::hold(Lsn until, Held&& held) {
-  if (!held.record && until <= log_.durable()) return release(std::move(held));
-  held_.add(until, std::move(held));
-}
-
-void Engine::start_job(Entry& entry, BranchJob job, Now now, std::vector<Statement>* statements) {
-  const Gtid gtid = entry.branch.gtid();
-  switch (job) {
-    case BranchJob::kNone:
-      return;
-    case BranchJob::kExecute:
-    case BranchJob::kFinish: {
-      ExecuteRequest request{gtid,
-                             entry.priority,
-                             {},
-                             entry.branch.interactive(),
-                             entry.branch.kind() != Branch::Kind::kTwoPhase,
-                             entry.branch.protocol() == CommitProtocol::kThreePhase,
-                             entry.branch.deadline()};
-      if (job == BranchJob::kExecute) {
-        TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);
-        request.statements = std::move(*statements);
-      }
-      entry.sql = sql_texts_.add(entry.sql, request.statements);
-      entry.executing = true;
-      ++jobs_out_;
-      worker_.post(ExecuteJob{std::move(request)});
-      return;
-    }
-    case BranchJob::kApply: {
-      const ApplyJob apply{gtid, entry.committed};
-      if (flush_wanted_) {
-        held_applies_.push_back(
-            apply);  // its locks stay until the flush is through: at most one fsync
-        return;
-      }
-      worker_.post(apply);
-      highest_apply_ = std::max(highest_apply_, apply.committed);
-      ++applies_since_flush_;
-      if (!flush_at_) flush_at_ = now.monotonic + options_.flush_interval;
-      return;
-    }
-    case BranchJob::kDiscard:
-      if (entry.executing) {  // a waiting branch that is discarded is not reported any more
-        entry.executing = false;
-        --jobs_out_;
-      }
-      stop_waiting(entry);
-      worker_.post(DiscardJob{gtid});
-      return;
+void Engine::adopt_outcomes(recovery::ParticipantTables& tables, Now now) {
+  for (auto& [gtid, remembered] : tables.remembered) {
+    const auto kind =
+        gtid.decider() == Decider::kParticipant ? Branch::Kind::kOnePhase : Branch::Kind::kTwoPhase;
+    if (!remembered.idempotency_key.empty()) keys_.adopt(gtid, remembered);
+    if (gtid.tag() == CoordinatorTag::of(options_.log_id))
+      continue;  // a local one: nobody will ask
+    table_.start(gtid,
+                 remembered.outcome == Outcome::kCommitted
+                     ? Branch::recovered_committed(table_.settings(), gtid, kind)
+                     : Branch::tombstone(table_.settings(), gtid, remembered.reason, true),
+                 now);
   }
 }
 
-// The only way out for votes, acks and answers. The record they wait for is durable.
-void Engine::release(Held&& held) {
-  if (held.record == RecordType::kPrepared) TROTH_FAILPOINT("participant.prepared.durable");
-  if (held.record == RecordType::kPrecommitted) TROTH_FAILPOINT("participant.precommitted.durable");
-  if (held.record == RecordType::kCommitted) TROTH_FAILPOINT("participant.committed.durable");
-  if (held.record == RecordType::kOnePhase) TROTH_FAILPOINT("participant.onephase.durable");
-  for (auto& out : held.promises) {
-    const bool vote = std::holds_alternative<VoteMessage>(out.message);
-    const bool ack = std::holds_alternative<Ack>(out.message);
-    send(out.to, std::move(out.message));
-    if (vote) TROTH_FAILPOINT("participant.vote.sent");
-    if (ack) TROTH_FAILPOINT("participant.ack.sent");
+// ---- what the network brings
+
+void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now) {
+  if (judgement.to_append) append(*judgement.to_append);
+  if (judgement.stop) {
+    reports_.log().error("this node has lost its memory",
+                         {{"peer", peer}, {"cause", judgement.stop->context}});
+    standing_.lose_memory();
+    if (on_fatal) on_fatal(*judgement.stop);
   }
-  if (!held.answer) return;
-  const auto found = branches_.find(held.gtid);
-  if (found == branches_.end() || !found->second.done) return;
-  std::exchange(found->second.done, nullptr)(std::move(*held.answer));
-  local_over_.push_back(held.gtid);
+  if (judgement.restarted) messages_.drop_open_branches(peer, now);
 }
 
-void Engine::send(const NodeName& to, Message&& message) {
-  if (stopped_) return;
-  count("messages_sent");
-  transport_.send(to, std::move(message));
+// A record that was appended becomes durable as long as the log lives: then its answer follows.
+void Engine::stop_for(const Error& error, bool log_failed) {
+  if (standing_.fail_for(error))
+    reports_.alarm(fmt::format("{} can promise nothing more and must be restarted: {}",
+                               options_.name, error.context),
+                   {});
+  if (log_failed) return branches_.end_local_all(standing_.failure());
+  branches_.end_local_executing(standing_.failure());
+}
+
+HelloReply Engine::on_hello(const Hello& hello, Now now) {
+  HelloReply reply;
+  const auto judgement = peers_.on_hello(hello, log_.durable(), reply);
+  judge(judgement, hello.name, now);
+  if (reply.verdict != HelloVerdict::kWelcome) {
+    reports_.count("hello_refused");
+    if (!judgement.repeated)
+      reports_.log().warn("refused a greeting",
+                          {{"peer", hello.name}, {"reason", judgement.refusal}});
+    return reply;
+  }
+  if (!hello.address.empty()) transport_.learn_address(hello.name, hello.address);
+  if (standing_.stopped()) {
+    reply.verdict = HelloVerdict::kNotReady;
+    return reply;
+  }
+  on_reachable(hello.name, now);
+  return reply;
+}
+
+Hello Engine::make_hello(const NodeName& peer) const {
+  return peers_.make_hello(peer, own_address_, log_.durable());
+}
+
+bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
+  const auto judgement = peers_.on_reply(peer, reply, log_.durable());
+  judge(judgement, peer, now);
+  if (!judgement.refusal.empty() && !judgement.repeated)
+    reports_.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
+  if (standing_.stopped() || !judgement.refusal.empty()) return false;
+  on_reachable(peer, now);
+  return true;
+}
+
+// It is there again: whoever is in doubt asks at once instead of after its back-off.
+void Engine::on_reachable(const NodeName& peer, Now now) {
+  members_.on_reachable(peer, now);
+  by_hand_.ask_soon(now);
+}
+
+void Engine::on_batch(Batch batch, Now now) {
+  if (standing_.stopped()) return;
+  const auto judgement = peers_.on_batch(batch.header);
+  judge(judgement, batch.header.sender, now);
+  if (!judgement.refusal.empty()) {
+    reports_.count("stale_refused");
+    return reports_.log().debug("refused a batch",
+                                {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
+  }
+  const BatchHeader header = std::move(batch.header);
+  take_messages(
+      std::move(batch),
+      [&](Message&& message) { messages_.handle(header.sender, std::move(message), now); },
+      [&](const Error& why) {
+        reports_.count("messages_damaged");
+        reports_.log().warn("dropped a message of a peer",
+                            {{"peer", header.sender}, {"why", why.context}});
+      });
+  if (header.ended_below) forget_below(*header.ended_below);
+}
+
+void Engine::forget_below(const Gtid& ended_below) {
+  if (!horizon_.advance(ended_below)) return;
+  table_.erase_over_below(ended_below);
+  horizon_.note(ended_below);
+  keys_.forget_redirected_below(ended_below);
 }
 
 void Engine::append(const Record& record) {
   const auto force = force_of(record);
-  if (force == Force::kYes) count("forced_writes");
+  if (force == Force::kYes) reports_.count("forced_writes");
   log_.append(type_of(record), encode(record), force);
 }
 
+// ---- what the log, the worker and embedded clients bring
+
 void Engine::on_durable(Lsn durable, Now now) {
-  publish();
-  while (!operators_waiting_.empty() && operators_waiting_.begin()->first <= durable) {
-    const auto tell = std::move(operators_waiting_.begin()->second);
-    operators_waiting_.erase(operators_waiting_.begin());
-    tell();
-  }
-  while (held_.due(durable)) {
-    auto held = held_.take();
-    const Gtid gtid = held.gtid;
-    const auto record = held.record;
-    release(std::move(held));
-    if (!record) continue;
-    const auto found = branches_.find(gtid);
-    if (found == branches_.end()) continue;
-    Entry& entry = found->second;
-    if (is_ballot_record(*record)) {
-      step_quorum(entry, QuorumBallot::RecordDurable{}, now);
-    } else {
-      step(entry, Branch::RecordDurable{}, now);
-      join_quorum(entry, std::nullopt, now);
-    }
+  promises_.publish();
+  by_hand_.on_durable(durable);
+  while (auto held = promises_.take_durable(durable)) {
+    if (held->answer) branches_.answer_local(held->gtid, std::move(*held->answer));
+    if (held->record) members_.on_durable(held->gtid, *held->record, now);
   }
 }
-
-void Engine::schedule(Entry& entry) {
-  auto wake = entry.branch.next_wake();
-  const auto consider = [&](const std::optional<MonotonicTime>& other) {
-    if (other && (!wake || *other < *wake)) wake = other;
-  };
-  if (entry.quorum) consider(entry.quorum->next_wake());
-  consider(entry.lock_deadline);
-  consider(entry.wound_at);
-  timers_.set(entry, entry.branch.gtid(), wake);
-}
-
-void Engine::alarm(const std::string& what, const Gtid& gtid, Alarms::Until until,
-                   const NodeName& from) {
-  count("alarms");
-  if (alarms_.raise(what, until, gtid, from))
-    logger_.error("alarm", {{"txn", gtid}, {"what", what}});
-}
-
-void Engine::end_alarm(const Gtid& gtid, const NodeName& from) {
-  if (alarms_.end(gtid, from)) logger_.info("the cause of an alarm has ended", {{"txn", gtid}});
-}
-
-// ---- the worker's answers
-// -----------------------------------------------------------------------------------------
 
 void Engine::on_worker(WorkerResult&& result, Now now) {
-  if (stopped_) return;
+  if (standing_.stopped()) return;
   if (auto* executed = std::get_if<Executed>(&result))
-    return on_executed(std::move(*executed), now);
-  if (const auto* waiting = std::get_if<Waiting>(&result)) return on_waiting(*waiting, now);
-  if (const auto* flushed = std::get_if<Flushed>(&result)) return on_flushed(flushed->marker, now);
-  if (const auto* made = std::get_if<MadeDurable>(&result)) {
-    file_durable_ = std::max(file_durable_, made->marker);
-    return;
-  }
-  if (auto* seen = std::get_if<LocksSeen>(&result)) return on_locks_seen(std::move(*seen), now);
+    return branches_.on_executed(std::move(*executed), now);
+  if (const auto* waiting = std::get_if<Waiting>(&result)) return wounds_.on_waiting(*waiting, now);
+  if (const auto* flushed = std::get_if<Flushed>(&result))
+    return branches_.on_flushed(flushed->marker, now);
+  if (const auto* made = std::get_if<MadeDurable>(&result))
+    return flush_.made_durable(made->marker);
+  if (auto* seen = std::get_if<LocksSeen>(&result)) return locks_.on_seen(std::move(*seen), now);
   const auto& error = std::get<WorkerFailed>(result).error;
-  logger_.error("the database failed; stopping", {{"cause", error.context}});
+  reports_.log().error("the database failed; stopping", {{"cause", error.context}});
   stop_for(error, false);
   if (on_fatal) on_fatal(error);
 }
 
-void Engine::on_executed(Executed&& executed, Now now) {
-  const auto found = branches_.find(executed.gtid);
-  if (found == branches_.end()) return;  // discarded and forgotten while this was on its way
-  Entry& entry = found->second;
-  if (entry.executing) {
-    entry.executing = false;
-    --jobs_out_;
+void Engine::transact(std::vector<Statement> statements, Duration deadline, LocalDone done,
+                      Now now) {
+  const Gtid gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_local_++,
+                  Decider::kParticipant);
+  if (const auto refused = messages_.admission(options_.name, options_.epoch, gtid)) {
+    TransactionOutcome outcome;
+    outcome.gtid = gtid;
+    outcome.outcome = Outcome::kAborted;
+    outcome.reason = *refused;
+    return done(std::move(outcome));
   }
-  stop_waiting(entry);
-  if (executed.vote == Vote::kCommit) TROTH_FAILPOINT("participant.prepare.executed");
-  // What it read may be a one-phase commit that is not durable yet: whatever it says waits for that
-  // too.
-  entry.promise_lsn = std::max(entry.promise_lsn, last_one_phase_);
-  if (executed.vote == Vote::kAbort) executed.reason.participant = options_.name;
-  Branch::Event event;
-  auto& news = event.emplace<Branch::Executed>();
-  news.vote = executed.vote;
-  if (executed.vote == Vote::kAbort) news.reason = std::move(executed.reason);
-  news.redo = std::move(executed.redo);
-  news.results = std::move(executed.results);
-  step(entry, std::move(event), now);
+  branches_.start_local(gtid, std::move(statements), deadline, std::move(done), now);
 }
 
-// ---- timers
-// --------------------------------------------------------------------------------------------------------
+void Engine::look_at_locks(const LockQuery& query, LocksDone done) {
+  if (standing_.stopped()) return done(fail(ErrorCode::kBusy, "the agent is stopping"));
+  locks_.look(query, std::move(done));
+}
+
+Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, Now now) {
+  std::string problem;
+  const BranchEntry* only = id.empty() ? nullptr : table_.find(id, problem);
+  if (!id.empty() && only == nullptr) return fail(ErrorCode::kNotFound, problem);
+  std::int64_t poked = 0;
+  for (auto& [gtid, entry] : table_) {
+    if (only != nullptr && &entry != only) continue;
+    if (!entry.branch.in_doubt()) continue;
+    branches_.step(entry, Branch::RetryNow{}, now);
+    members_.step(entry, QuorumBallot::Suspect{}, now);
+    ++poked;
+  }
+  if (!by_hand_.book().heuristics().empty()) by_hand_.ask_for_truth(now);
+  by_hand_.audit("retry", id, "ok", by, now);
+  return poked;
+}
+
+std::size_t Engine::busy_branches() const {
+  const auto busy = std::count_if(table_.begin(), table_.end(), [](const auto& item) {
+    const auto state = item.second.branch.state();
+    return state == Branch::State::kExecuting || state == Branch::State::kPreparing ||
+           state == Branch::State::kCommitting;
+  });
+  return static_cast<std::size_t>(busy) + (flush_.busy() ? 1 : 0);
+}
+
+// ---- timers and rounds
 
 std::optional<MonotonicTime> Engine::next_wake() const {
   std::optional<MonotonicTime> wake;
-  if (stopped_) return wake;
-  const auto consider = [&](std::optional<MonotonicTime> t) {
-    if (t && (!wake || *t < *wake)) wake = t;
-  };
-  if (!timers_.empty()) consider(timers_.first());
-  if (!flush_wanted_ && !flush_out_) {
-    consider(flush_at_);
-    consider(quiet_at_);
-  }
-  consider(durable_at_);
-  consider(truth_at_);
+  if (standing_.stopped()) return wake;
+  for (const auto& at : {table_.next_wake(), flush_.next_wake(), by_hand_.next_wake()})
+    if (at && (!wake || *at < *wake)) wake = at;
   return wake;
 }
 
 void Engine::tick(Now now) {
-  while (!timers_.empty() && timers_.first() <= now.monotonic) {
-    Entry& entry = timers_.pop();
-    if (entry.lock_deadline && *entry.lock_deadline <= now.monotonic &&
-        entry.branch.state() == Branch::State::kExecuting) {
-      AbortReason reason{AbortCode::kLockTimeout,
-                         fmt::format("waited too long for {}", entry.waits_for), options_.name, -1};
-      entry.lock_deadline.reset();
-      blame(entry);
-      step(entry, Branch::Executed{Vote::kAbort, std::move(reason), {}, {}}, now);
-      continue;
-    }
-    if (entry.wound_at && *entry.wound_at <= now.monotonic) wound_younger(entry, now);
-    const auto wake = entry.branch.next_wake();
-    if (wake && *wake <= now.monotonic) step(entry, Branch::Tick{}, now);
-    if (entry.quorum && entry.quorum->next_wake() && *entry.quorum->next_wake() <= now.monotonic)
-      step_quorum(entry, QuorumBallot::Tick{}, now);
-    schedule(entry);
+  while (auto* entry = table_.take_due(now.monotonic)) {
+    if (wounds_.give_up_if_due(*entry, now)) continue;
+    wounds_.wound_if_due(*entry, now);
+    const auto wake = entry->branch.next_wake();
+    if (wake && *wake <= now.monotonic) branches_.step(*entry, Branch::Tick{}, now);
+    members_.tick(*entry, now);
+    table_.schedule(*entry);
   }
-  if (durable_at_ && *durable_at_ <= now.monotonic) {
-    durable_at_.reset();
-    worker_.post(MakeDurableJob{flushed_});
-  }
-  if (truth_at_ && *truth_at_ <= now.monotonic) {
-    if (std::exchange(unfinished_by_hand_, false)) finish_by_hand(now);
-    ask_for_truth(now);
-  }
+  flush_.tick(now);
+  by_hand_.tick(now);
 }
 
 // What the worker would have answered by the time it had been woken.
@@ -394,17 +279,14 @@ void Engine::run_jobs_here(Now now) {
 }
 
 void Engine::end_of_round(Now now) {
-  if (!stopped_) {
+  if (!standing_.stopped()) {
     run_jobs_here(now);
-    flush_if_due(now);
+    flush_.flush_if_due(table_.live(), now);
+    if (checkpointer_.copied()) flush_.move_marker_to(checkpointer_.start());
     checkpoint_if_due(now);
   }
-  for (const auto& gtid : std::exchange(local_over_, {})) {
-    const auto found = branches_.find(gtid);
-    if (found != branches_.end() && found->second.branch.is_over() && !found->second.done)
-      erase(found);
-  }
-  publish();
+  branches_.forget_local();
+  promises_.publish();
   worker_.flush();
   const bool here = may_force_here();
   if (!here) log_.flush();  // so that the disk works while messages are sent
@@ -414,44 +296,23 @@ void Engine::end_of_round(Now now) {
   if (!forced_here_) log_.flush();
 }
 
-// Before any promise leaves: the batch that carries a vote or an ack must also say that the log
-// reaches at least that far, or a peer could not tell later that this log lost it.
-void Engine::publish() {
-  const Lsn durable = log_.durable();
-  if (durable == published_) return;
-  published_ = durable;
-  transport_.publish({{options_.log_id, options_.epoch, durable}, std::nullopt});
+void Engine::checkpoint_if_due(Now now) {
+  // All or nothing, and never beyond the file's own durable marker: the redo of a COMMITTED record
+  // is in its PREPARED record before it, and at a start the marker proves that nothing is lost.
+  checkpointer_.release(flush_.file_durable());
+  if (checkpointer_.due()) checkpointer_.begin(log_.appended(), [&] { copy_forward(now); });
 }
 
-std::size_t Engine::busy_branches() const {
-  std::size_t busy = 0;
-  for (const auto& [gtid, entry] : branches_) {
-    const auto state = entry.branch.state();
-    if (state == Branch::State::kExecuting || state == Branch::State::kPreparing ||
-        state == Branch::State::kCommitting)
-      ++busy;
-  }
-  return busy + (applies_since_flush_ > 0 || flush_out_ ? 1 : 0);
-}
-
-void Engine::transact(std::vector<Statement> statements, Duration deadline, LocalDone done,
-                      Now now) {
-  const Gtid gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_local_++,
-                  Decider::kParticipant);
-  if (const auto refused = admission(options_.name, options_.epoch, gtid)) {
-    TransactionOutcome outcome;
-    outcome.gtid = gtid;
-    outcome.outcome = Outcome::kAborted;
-    outcome.reason = *refused;
-    return done(std::move(outcome));
-  }
-  auto& entry = start_entry(gtid, Branch::local(settings(), gtid, now.monotonic + deadline), now);
-  entry.done = std::move(done);
-  entry.priority = {now.wall.unix_ms, gtid};
-  count("local");
-  BranchEffects effects;
-  effects.job = BranchJob::kExecute;
-  carry_out(entry, std::move(effects), now, &statements);
+void Engine::copy_forward(Now now) {
+  keys_.forget_old(now);
+  append(EpochRecord{options_.epoch});
+  branches_.copy_adopted_forward();  // read before the adoption, as they were written
+  if (adopted_.lineage > 0) append(adopted_);
+  for (const auto& peer : peers_.records()) append(peer);
+  branches_.copy_forward();
+  by_hand_.copy_forward();
+  keys_.copy_forward();
+  reports_.count("checkpoints");
 }
 
 }  // namespace troth::participant

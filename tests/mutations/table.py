@@ -28,29 +28,30 @@ MUTATIONS = [
          "while (removable + 1 < segments_.size() && segments_[removable + 1].base <= appended_) ++removable;\n"
          "  static_cast<void>(lsn);")]),
     ("log-freed-before-file-durable", "the log outlives what the file has not durably taken over", "", [
-        ("participant/engine_flush.cc", "file_durable_ >= checkpoint_start_ &&", "")]),
+        ("participant/engine.cc", "checkpointer_.release(flush_.file_durable());",
+         "checkpointer_.release(log_.appended());")]),
     ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
-        ("participant/engine_flush.cc", "append(entry.branch.prepared_record());", "continue;")]),
+        ("participant/branches.cc", "append(entry.branch.prepared_record());", "continue;")]),
     ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
         ("coordinator/engine_status.cc", "record.traceparent = setup.traceparent;\n  append(record);",
          "record.traceparent = setup.traceparent;")]),
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
-        ("participant/engine.cc", "held.promises = std::move(effects.promises);",
+        ("participant/branches.cc", "held.messages = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
-         "    if (std::holds_alternative<VoteMessage>(out.message)) send(out.to, Message(out.message));\n"
+         "    if (std::holds_alternative<VoteMessage>(out.message)) parts_.promises.send(out.to, Message(out.message));\n"
          "  std::erase_if(effects.promises, [](const auto& out) {\n"
          "    return std::holds_alternative<VoteMessage>(out.message);\n  });\n"
-         "  held.promises = std::move(effects.promises);")]),
+         "  held.messages = std::move(effects.promises);")]),
     ("vote-without-record", "a YES has a PREPARED record", "", [
         ("protocol/branch.cc", "out.prepared = &prepared_;  // forced: the vote below waits for it",
          "")]),
     ("ack-before-durable", "an ack leaves after its COMMITTED record is durable", "", [
-        ("participant/engine.cc", "held.promises = std::move(effects.promises);",
+        ("participant/branches.cc", "held.messages = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
-         "    if (std::holds_alternative<Ack>(out.message)) send(out.to, Message(out.message));\n"
+         "    if (std::holds_alternative<Ack>(out.message)) parts_.promises.send(out.to, Message(out.message));\n"
          "  std::erase_if(effects.promises,\n"
          "                [](const auto& out) { return std::holds_alternative<Ack>(out.message); });\n"
-         "  held.promises = std::move(effects.promises);")]),
+         "  held.messages = std::move(effects.promises);")]),
     ("commit-before-durable", "COMMIT leaves after the commit point", "", [
         ("coordinator/engine.cc", "held.promises = std::move(effects.promises);",
          "for (auto& out : effects.promises) send(out.to, std::move(out.message));")]),
@@ -73,7 +74,7 @@ MUTATIONS = [
         ("participant/recover.cc", "if (entry.committed <= database.applied) continue;", ""),
         ("participant/recover.cc", "if (!database.is_new) out.tables.in_file = database.applied;", "")]),
     ("file-ahead-of-log", "the file takes over only what is durable in the log", "", [
-        ("participant/engine_flush.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
+        ("participant/flush_schedule.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
          "if (!flush_wanted_) return;")]),
     ("stale-epoch-accepted", "messages of an earlier life are refused", "", [
         ("recovery/peer_table.cc", "} else if (header.position.epoch < seen.epoch) {",
@@ -99,8 +100,8 @@ MUTATIONS = [
     ("gtid-reused", "every start mints from a new epoch", "", [
         ("recovery/start_up.cc", "const Epoch epoch{previous.value + 1};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
     ("tombstone-missing", "what was refused once is never executed later", "--network hostile", [
-        ("participant/engine_messages.cc", "step(entry, Branch::OnePhaseInquired{from}, now);\n}",
-         "step(entry, Branch::OnePhaseInquired{from}, now);\n  erase(branches_.find(message.gtid));\n}")]),
+        ("participant/coordinator_messages.cc", "step(entry, Branch::OnePhaseInquired{from}, now);\n}",
+         "step(entry, Branch::OnePhaseInquired{from}, now);\n  parts_.table.erase(message.gtid);\n}")]),
     ("key-not-logged", "an idempotency key outlives its coordinator", "", [
         ("protocol/global_commit.cc",
          "record.ack_at = setup_.answer_at;\n  record.idempotency_key = setup_.idempotency_key;",
@@ -126,16 +127,16 @@ MUTATIONS = [
     ("forgotten-before-end-is-durable", "participants forget only what the coordinator durably ended", "", [
         ("coordinator/engine.cc", "if (!ends_.empty()) ended_below = std::min(ended_below, ends_.front().second);", "")]),
     ("late-prepare-executed", "a PREPARE that arrives after the end leaves no trace", "", [
-        ("participant/engine_messages.cc",
-         'if (ended(message.gtid)) return count("late_duplicates");\n  const auto found', "const auto found")]),
+        ("participant/coordinator_messages.cc",
+         'if (parts_.horizon.ended(message.gtid)) return reports_.count("late_duplicates");\n  auto* found', "auto* found")]),
     ("minority-decides", "only a majority of the members decides a three-phase transaction", "", [
         ("protocol/termination.h", "return members / 2 + 1;", "return members / 2;")]),
     ("ballot-promise-forgotten", "what was promised in a ballot survives a restart", "--network hostile", [
         ("recovery/participant_replay.cc", "position->accept(committing->ballot, Decision::kCommit);",
          "static_cast<void>(position);")]),
     ("refusal-not-kept", "who promises never to vote yes keeps that promise", "", [
-        ("participant/engine_members.cc", "  auto& entry =\n      start_entry(gtid,",
-         "  if (!ballot) return send(from, Decide{gtid, Decision::kAbort, {}, {}});\n  auto& entry =\n      start_entry(gtid,")]),
+        ("participant/members.cc", "  auto& entry =\n      parts_.table.start(gtid,",
+         "  if (!ballot) return parts_.promises.send(from, Decide{gtid, Decision::kAbort, {}, {}});\n  auto& entry =\n      parts_.table.start(gtid,")]),
     ("prepared-member-refuses", "who has voted yes decides nothing", "", [
         ("protocol/branch_members.cc",
          "out.send(event.from, MemberAnswer{prepared_.gtid, MemberAnswer::Knows::kPrepared});",

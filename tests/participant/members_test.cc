@@ -12,8 +12,9 @@ namespace {
 
 const NodeName kP2 = NodeName::from_trusted("p2");
 
-struct Members : EngineWorld {
-  explicit Members(participant::EngineOptions given = faster()) : EngineWorld(std::move(given)) {
+struct MembersWorld : EngineWorld {
+  explicit MembersWorld(participant::EngineOptions given = faster())
+      : EngineWorld(std::move(given)) {
     p2_id.bytes[0] = 9;
     meet_p2();
     transport.take();
@@ -83,7 +84,7 @@ constexpr auto kThree = CommitProtocol::kThreePhase;
 }  // namespace
 
 TEST_CASE("2PC: a member that has not voted forces REFUSED before it answers ABORT") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   SUBCASE("it never heard of it") {}
   SUBCASE("it executes it") {
@@ -102,7 +103,7 @@ TEST_CASE("2PC: a member that has not voted forces REFUSED before it answers ABO
 }
 
 TEST_CASE("2PC: whoever voted yes decides nothing, and says so") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   world.prepared(gtid, kTwo);
   world.from_p2(AskMember{gtid, {1}});
@@ -111,7 +112,7 @@ TEST_CASE("2PC: whoever voted yes decides nothing, and says so") {
 }
 
 TEST_CASE("2PC: who may have voted READ_ONLY before a restart has no opinion") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   world.prepared(gtid, kTwo, Vote::kReadOnly);
   world.from_p2(AskMember{gtid, {1}});
@@ -124,7 +125,7 @@ TEST_CASE("2PC: who may have voted READ_ONLY before a restart has no opinion") {
 }
 
 TEST_CASE("2PC: two inquiries in vain, then the members are asked; their decision is adopted") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   world.prepared(gtid, kTwo);
   for (int i = 0; i < 3; ++i) world.pass(std::chrono::milliseconds(130));
@@ -155,7 +156,7 @@ TEST_CASE("2PC: two inquiries in vain, then the members are asked; their decisio
 
 TEST_CASE(
     "3PC: forced records and messages of a committed branch are exactly the documented ones") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   const auto forced = world.counter("forced_writes");
   const auto sent = world.counter("messages_sent");
@@ -172,7 +173,7 @@ TEST_CASE(
 }
 
 TEST_CASE("3PC: the coordinator falls silent, a majority of two ends it") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   world.prepared(gtid, kThree);
   Decision expected = Decision::kAbort;
@@ -196,7 +197,7 @@ TEST_CASE("3PC: the coordinator falls silent, a majority of two ends it") {
 }
 
 TEST_CASE("3PC: alone it blocks for ever and says who is missing") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   world.prepared(gtid, kThree);
   world.sync();
@@ -209,7 +210,7 @@ TEST_CASE("3PC: alone it blocks for ever and says who is missing") {
 }
 
 TEST_CASE("3PC: a coordinator that answers is not suspected") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   world.prepared(gtid, kThree);
   for (int i = 0; i < 60; ++i) {
@@ -222,12 +223,12 @@ TEST_CASE("3PC: a coordinator that answers is not suspected") {
 }
 
 TEST_CASE("3PC: promises and acceptances survive a crash and a checkpoint") {
-  auto options = Members::faster();
+  auto options = MembersWorld::faster();
   SUBCASE("crash") {}
   SUBCASE("checkpoint, then crash") {
     options.checkpoint_bytes = 1;
   }
-  Members world(options);
+  MembersWorld world(options);
   const auto gtid = world.two_phase(1);
   world.prepared(gtid, kThree);
   world.deliver(PreDecide{gtid, {1, world.c1}, Decision::kCommit, {1}});
@@ -249,7 +250,7 @@ TEST_CASE("3PC: promises and acceptances survive a crash and a checkpoint") {
 }
 
 TEST_CASE("3PC: who only reads is a member with a record, and has nothing to apply") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   world.deliver(world.prepare_of(gtid, kThree));
   world.executed(gtid, Vote::kReadOnly);
@@ -264,7 +265,7 @@ TEST_CASE("3PC: who only reads is a member with a record, and has nothing to app
 }
 
 TEST_CASE("3PC: PRECOMMIT of what was never prepared here is lost memory, never an answer") {
-  Members world;
+  MembersWorld world;
   world.deliver(PreDecide{world.two_phase(1), {1, world.c1}, Decision::kCommit, {1}});
   world.sync();
   CHECK(world.counter("amnesia_alarms") == 1);
@@ -272,7 +273,7 @@ TEST_CASE("3PC: PRECOMMIT of what was never prepared here is lost memory, never 
 }
 
 TEST_CASE("a decision by hand binds its own database: the other members never hear it") {
-  Members world;
+  MembersWorld world;
   const auto gtid = world.two_phase(1);
   auto protocol = kTwo;
   SUBCASE("two-phase") {}

@@ -1,13 +1,15 @@
 // Spans of branches whose client asked for them, those that a crash interrupted included: the
 // PREPARED record carries the traceparent.
+#include <fmt/format.h>
+
 #include "base/trace.h"
-#include "participant/engine.h"
+#include "participant/branches.h"
 
 namespace troth::participant {
 
 using namespace protocol;
 
-void Engine::end_span(const Entry& entry, Now now) const {
+void end_span(const EngineOptions& options, const BranchEntry& entry, Now now) {
   const auto above = TraceContext::parse(entry.branch.traceparent());
   if (!above || !above->sampled) return;
   const bool one_phase = entry.branch.kind() == Branch::Kind::kOnePhase;
@@ -15,13 +17,13 @@ void Engine::end_span(const Entry& entry, Now now) const {
   Span span;
   span.context = *above;
   const auto gtid = entry.branch.gtid().text();
-  span.id = SpanId::of(fmt::format("{} {} {}", gtid, options_.name, options_.epoch));
+  span.id = SpanId::of(fmt::format("{} {} {}", gtid, options.name, options.epoch));
   span.name = one_phase ? "troth.v1.Participant/commitOnePhase" : "troth.v1.Participant/prepare";
   span.kind = SpanKind::kServer;
   span.ended = now.wall;
   span.lasted = now.monotonic - entry.since;
   span.attributes = {{"db.system.name", "sqlite"},
-                     {"troth.participant", options_.name.text()},
+                     {"troth.participant", options.name.text()},
                      {"troth.txn.id", gtid},
                      {"troth.branch.state", std::string(to_string(state))}};
   // Its time before the crash is in no span: it begins at the start that found it in the log.
@@ -31,7 +33,7 @@ void Engine::end_span(const Entry& entry, Now now) const {
     span.error = entry.branch.reason().detail;
     if (span.error.empty()) span.error = "aborted";
   }
-  options_.spans->finish(std::move(span));
+  options.spans->finish(std::move(span));
 }
 
 }  // namespace troth::participant

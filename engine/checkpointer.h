@@ -1,0 +1,59 @@
+#pragma once
+// When what lives in a log is copied to its end, and when everything before the copies may go.
+// Segments are dropped by what they hold, never by age. The owner says what to copy.
+
+#include <algorithm>
+#include <cstdint>
+
+#include "protocol/record_log.h"
+
+namespace troth {
+
+/// Invariant: nothing is released before its copies are durable. At most one checkpoint is open.
+/// Owned by an engine and touched by its thread alone.
+class Checkpointer {
+ public:
+  /// `every`: bytes of log after which a checkpoint is due.
+  Checkpointer(protocol::RecordLog& log, std::uint64_t every)
+      : log_(log), every_(every), end_(log.appended()) {}
+
+  /// What earlier starts left in the log counts towards the next checkpoint. {} = it was empty.
+  void adopt(Lsn first_record) {
+    if (first_record.value != 0) end_ = std::min(end_, first_record);
+  }
+
+  /// Begun, but what came before is still kept.
+  bool open() const { return released_ < start_; }
+  /// Open, and its copies are durable.
+  bool copied() const { return open() && end_ <= log_.durable(); }
+  /// Of the newest checkpoint: what is at or below it can go once the copies are durable.
+  Lsn start() const { return start_; }
+
+  /// Ends the open checkpoint if its copies are durable. `unneeded`: how far the owner can do
+  /// without the log's older part, for other reasons than the copies.
+  void release(Lsn unneeded) {
+    if (!copied() || unneeded < start_) return;
+    released_ = start_;
+    log_.release_below(start_);
+  }
+
+  bool due() const { return !open() && log_.appended().value - end_.value >= every_; }
+
+  /// `copy` appends what lives. `start`: every record at or below it is reflected in what the
+  /// owner copies. Nothing happens if that is no progress. True: a checkpoint was begun.
+  template <class Copy>
+  bool begin(Lsn start, Copy&& copy) {
+    if (start <= start_) return false;
+    start_ = start;
+    copy();
+    end_ = log_.appended();
+    return true;
+  }
+
+ private:
+  protocol::RecordLog& log_;
+  const std::uint64_t every_;
+  Lsn start_, end_, released_;  // end_: before the first checkpoint, where the log begins
+};
+
+}  // namespace troth

@@ -1,0 +1,58 @@
+#pragma once
+// One branch as the agent's engine keeps it: the pure machine, and what its parts note about it.
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/boxed.h"
+#include "base/timer_heap.h"
+#include "participant/sql_texts.h"
+#include "protocol/branch.h"
+#include "protocol/quorum_ballot.h"
+
+namespace troth::participant {
+
+/// Answers an embedded transaction.
+using LocalDone = std::function<void(TransactionOutcome)>;
+
+struct BranchEntry {
+  explicit BranchEntry(protocol::Branch&& b) : branch(std::move(b)) {}
+  BranchEntry(const protocol::BranchSettings& settings, const Gtid& gtid,
+              protocol::Branch::Kind kind)
+      : branch(settings, gtid, kind) {}
+  protocol::Branch branch;
+  Boxed<protocol::QuorumBallot> quorum;  ///< from PREPARED on, of a three-phase one
+  bool before_adoption = false;          ///< takes part in no ballot: see recovery::PreparedEntry
+  Lsn promise_lsn;            ///< its last forced record, and what its execution may have read
+  Lsn committed;              ///< of its COMMITTED or ONE_PHASE record
+  Priority priority;          ///< of the request, for lock queues
+  bool executing = false;     ///< a job for it is with the worker
+  bool live = false;          ///< counted in BranchTable::live()
+  bool recovered = false;     ///< known from an earlier start
+  std::uint32_t gave_up = 0;  ///< how many waited for its locks and timed out
+  std::optional<MonotonicTime> lock_deadline;
+  std::string waits_for;                  ///< for people, while it waits for locks
+  std::vector<Gtid> holders;              ///< whom it waits for, oldest gtid first
+  std::optional<MonotonicTime> wound_at;  ///< when the younger ones among them are wounded
+  std::string key;                        ///< idempotency key of a one-phase request
+  TimerPlace timer;                       ///< in the table's timers
+  MonotonicTime since;
+  LocalDone done;
+  SqlTexts::List sql;
+  std::array<std::pair<MonotonicTime, protocol::Branch::State>, 6> steps;  ///< its first ones
+  std::size_t steps_taken = 0;
+};
+
+inline void stop_waiting(BranchEntry& entry) {
+  entry.lock_deadline.reset();
+  entry.wound_at.reset();
+  entry.waits_for.clear();
+  entry.holders.clear();
+}
+
+}  // namespace troth::participant

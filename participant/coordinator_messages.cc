@@ -1,0 +1,211 @@
+#include "participant/coordinator_messages.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "os/failpoint.h"
+
+namespace troth::participant {
+
+using namespace protocol;
+
+void CoordinatorMessages::handle(const NodeName& from, Message&& message, Now now) {
+  if (auto* prepare = std::get_if<Prepare>(&message))
+    return on_prepare(from, std::move(*prepare), now);
+  if (auto* decide = std::get_if<Decide>(&message)) return on_decide(from, std::move(*decide), now);
+  if (auto* execute = std::get_if<Execute>(&message))
+    return on_execute(from, std::move(*execute), now);
+  if (auto* one_phase = std::get_if<CommitOnePhase>(&message))
+    return on_one_phase(from, std::move(*one_phase), now);
+  if (const auto* inquire = std::get_if<InquireOnePhase>(&message))
+    return on_inquire_one_phase(from, *inquire, now);
+  if (const auto* reply = std::get_if<InquiryReply>(&message))
+    return on_inquiry_reply(from, *reply, now);
+  if (parts_.members.on_message(from, message, now)) return;
+  auto* found = parts_.table.find(gtid_of(message));
+  if (std::holds_alternative<Release>(message)) {
+    if (found != nullptr) parts_.branches.step(*found, Branch::ReleaseArrived{}, now);
+  } else {
+    reports_.count("misdirected");  // a coordinator's message to a coordinator
+  }
+}
+
+void CoordinatorMessages::on_inquiry_reply(const NodeName& from, const InquiryReply& reply,
+                                           Now now) {
+  if (reply.answer == InquiryReply::Answer::kContinuityNotProven) parts_.by_hand.hazard(reply.gtid);
+  auto* found = parts_.table.find(reply.gtid);
+  if (found == nullptr) return;
+  BranchEntry& entry = *found;
+  const bool before = entry.branch.continuity_not_proven();
+  parts_.branches.step(entry, Branch::InquiryAnswered{reply.answer}, now);
+  if (entry.quorum && reply.answer == InquiryReply::Answer::kUndecided)
+    parts_.members.step(entry, QuorumBallot::Heard{}, now);
+  if (!before && entry.branch.continuity_not_proven() && !entry.quorum)
+    reports_.alarm(
+        fmt::format("{} is prepared here and its coordinator {} cannot prove what it decided: "
+                    "an operator must decide",
+                    reply.gtid, from),
+        reply.gtid, Alarms::Until::kEnded);
+  if (before && !entry.branch.continuity_not_proven()) reports_.end_alarm(reply.gtid);
+}
+
+std::optional<AbortReason> CoordinatorMessages::admission(const NodeName& from,
+                                                          Epoch of_coordinator,
+                                                          const Gtid& gtid) const {
+  if (gtid.epoch() < of_coordinator && from != options_.name &&
+      CoordinatorTag::of(parts_.peers.position_of(from).log_id) == gtid.tag())
+    return AbortReason{AbortCode::kStaleEpoch, fmt::format("{} has restarted since", from),
+                       options_.name, -1};
+  if (parts_.standing.stopped())
+    return AbortReason{AbortCode::kInternal,
+                       fmt::format("{} has failed and must be restarted: {}", options_.name,
+                                   parts_.standing.failure() ? parts_.standing.failure()->context
+                                                             : "its log lost its memory"),
+                       options_.name, -1};
+  if (parts_.standing.draining())
+    return AbortReason{AbortCode::kDraining, fmt::format("{} is shutting down", options_.name),
+                       options_.name, -1};
+  if (!log_.has_room())
+    return AbortReason{AbortCode::kLogFull, "no disk space is left for the log", options_.name, -1};
+  if (parts_.table.live() >= options_.max_branches)
+    return AbortReason{AbortCode::kBusy,
+                       fmt::format("{} branches are in progress", parts_.table.live()),
+                       options_.name, -1};
+  return std::nullopt;
+}
+
+// A NO is remembered: the same request, repeated, must not suddenly be executed.
+BranchEntry& CoordinatorMessages::admit(const NodeName& from, Epoch of_coordinator,
+                                        const Gtid& gtid, Branch::Kind kind,
+                                        const Priority& priority, Now now) {
+  const auto refused = admission(from, of_coordinator, gtid);
+  auto& entry = refused ? parts_.table.start(
+                              gtid, Branch::tombstone(parts_.table.settings(), gtid, *refused), now)
+                        : parts_.table.start(gtid, kind, now);
+  entry.priority = priority;
+  return entry;
+}
+
+void CoordinatorMessages::on_prepare(const NodeName& from, Prepare&& message, Now now) {
+  TROTH_FAILPOINT("participant.prepare.received");
+  // A late duplicate: nobody waits for the vote, and a tombstone would contradict the decision that
+  // was carried out and forgotten.
+  if (parts_.horizon.ended(message.gtid)) return reports_.count("late_duplicates");
+  auto* found = parts_.table.find(message.gtid);
+  const Gtid gtid = message.gtid;
+  const Priority priority = message.priority;
+  std::vector<Statement> statements = std::move(message.statements);
+  const auto* known = parts_.peers.find(from);
+  Branch::Event event;
+  auto& prepared = event.emplace<Branch::Prepared>();
+  prepared.message = std::move(message);
+  prepared.coordinator = recovery::PeerTable::member(from, known);
+  if (known != nullptr) prepared.coordinator_durable = known->position.durable;
+  if (found != nullptr) return parts_.branches.step(*found, std::move(event), now, &statements);
+  auto& entry =
+      admit(from, prepared.coordinator.epoch, gtid, Branch::Kind::kTwoPhase, priority, now);
+  reports_.count("prepares");
+  parts_.branches.step(entry, std::move(event), now, &statements);
+}
+
+void CoordinatorMessages::on_one_phase(const NodeName& from, CommitOnePhase&& message, Now now) {
+  const Gtid gtid = message.gtid;
+  auto* found = parts_.table.find(gtid);
+  std::vector<Statement> statements = std::move(message.statements);
+  if (found != nullptr)
+    return parts_.branches.step(*found, Branch::OnePhase{from, std::move(message), now.wall}, now,
+                                &statements);
+  if (parts_.horizon.ended(gtid))
+    return reports_.count("late_duplicates");  // "aborted" could be a lie
+  if (parts_.keys.answers(from, message, now)) return;
+  auto& entry = admit(from, parts_.peers.position_of(from).epoch, gtid, Branch::Kind::kOnePhase,
+                      message.priority, now);
+  const bool refused = entry.branch.is_over();
+  if (!message.idempotency_key.empty() && !refused)  // a refusal leaves the key free
+    parts_.keys.begin(entry, message, now);
+  reports_.count("one_phase");
+  parts_.branches.step(entry, Branch::OnePhase{from, std::move(message), now.wall}, now,
+                       &statements);
+}
+
+void CoordinatorMessages::on_decide(const NodeName& from, Decide&& message, Now now) {
+  auto* found = parts_.table.find(message.gtid);
+  if (message.decision == Decision::kCommit) {
+    TROTH_FAILPOINT("participant.commit.received");
+  } else {
+    TROTH_FAILPOINT("participant.abort.received");
+  }
+  if (found != nullptr && !parts_.members.genuine(*found, from)) return;
+  if (parts_.by_hand.compare_with_truth(from, message, now)) return;
+  if (message.ack_at == AnswerAt::kApplied) parts_.flush.await_file();
+  if (found != nullptr) {
+    Branch::Event event;
+    auto& decided = event.emplace<Branch::Decided>();
+    decided.from = from;
+    decided.message = std::move(message);
+    return parts_.branches.step(*found, std::move(event), now);
+  }
+  if (parts_.horizon.ended(message.gtid)) {
+    // A late duplicate of something ended everywhere: every ack of it was durable before.
+    if (message.decision == Decision::kCommit) parts_.promises.send(from, Ack{message.gtid});
+    return;
+  }
+  if (message.decision == Decision::kAbort) {
+    parts_.table.start(message.gtid,
+                       Branch::tombstone(parts_.table.settings(), message.gtid, message.reason),
+                       now);
+    return;
+  }
+  parts_.members.amnesia(from, message.gtid, "COMMIT");
+}
+
+void CoordinatorMessages::on_inquire_one_phase(const NodeName& from, const InquireOnePhase& message,
+                                               Now now) {
+  auto* found = parts_.table.find(message.gtid);
+  if (found != nullptr) return parts_.branches.step(*found, Branch::OnePhaseInquired{from}, now);
+  if (parts_.keys.answers_inquiry(from, message.gtid)) return;
+  if (parts_.horizon.ended(message.gtid)) return;  // it was answered; nobody waits for this
+  auto& entry = parts_.table.start(
+      message.gtid,
+      Branch::tombstone(parts_.table.settings(), message.gtid,
+                        {AbortCode::kTombstone, "it never arrived", options_.name, -1}),
+      now);
+  const Record refused{RefusedRecord{message.gtid}};  // forced: the answer below is a promise
+  reports_.count("forced_writes");
+  entry.promise_lsn = log_.append(type_of(refused), encode(refused), force_of(refused));
+  parts_.branches.step(entry, Branch::OnePhaseInquired{from}, now);
+}
+
+// An open branch lives as long as the process that opened it at its coordinator.
+void CoordinatorMessages::drop_open_branches(const NodeName& coordinator, Now now) {
+  const auto known = parts_.peers.position_of(coordinator);
+  std::vector<Gtid> orphans;
+  for (const auto& [gtid, entry] : parts_.table)
+    if (entry.branch.interactive() && !entry.branch.is_over() &&
+        entry.branch.coordinator() == coordinator && gtid.epoch() < known.epoch)
+      orphans.push_back(gtid);
+  for (const auto& gtid : orphans)
+    parts_.branches.step(
+        parts_.table.at(gtid),
+        Branch::Dropped{{AbortCode::kStaleEpoch, fmt::format("{} has restarted", coordinator),
+                         options_.name, -1}},
+        now);
+}
+
+void CoordinatorMessages::on_execute(const NodeName& from, Execute&& message, Now now) {
+  const Gtid gtid = message.gtid;
+  if (parts_.horizon.ended(gtid)) return reports_.count("late_duplicates");
+  auto* found = parts_.table.find(gtid);
+  const auto* known = parts_.peers.find(from);
+  const Priority priority = message.priority;
+  std::vector<Statement> statements = std::move(message.statements);
+  Branch::ExecuteArrived event{std::move(message), recovery::PeerTable::member(from, known),
+                               known == nullptr ? Lsn{} : known->position.durable};
+  if (found != nullptr) return parts_.branches.step(*found, std::move(event), now, &statements);
+  auto& entry = admit(from, event.coordinator.epoch, gtid, Branch::Kind::kTwoPhase, priority, now);
+  reports_.count("interactive");
+  parts_.branches.step(entry, std::move(event), now, &statements);
+}
+
+}  // namespace troth::participant

@@ -1,0 +1,41 @@
+#pragma once
+// What the agent's engine and its parts are told at their start.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/trace.h"
+#include "protocol/branch.h"
+#include "protocol/quorum_ballot.h"
+
+namespace troth::participant {
+
+struct EngineOptions {
+  NodeName name;
+  LogId log_id;
+  Epoch epoch;
+  protocol::RetryPolicy inquiry;                   ///< how an in-doubt branch asks
+  protocol::SuspicionPolicy suspicion;             ///< how three-phase commit replaces a leader
+  Duration lock_timeout{std::chrono::seconds(2)};  ///< longest wait for locks, else LOCK_TIMEOUT
+  /// How long an older transaction waits for a younger one's locks before it wounds it: most
+  /// conflicts end by themselves.
+  Duration wound_after{std::chrono::milliseconds(3)};
+  Duration wound_again{std::chrono::milliseconds(50)};  ///< a lost wound is repeated
+  /// The file is committed at the latest this long after an apply: the longer, the more changes of
+  /// one page are written once.
+  Duration flush_interval{std::chrono::milliseconds(50)};
+  /// Earlier, when for so long nothing has been executing or undecided: nothing more is to be
+  /// expected.
+  Duration quiet_interval{0};
+  std::size_t flush_applies = 2000;  ///< or after so many
+  std::size_t quiet_applies = 16;    ///< or after so many, when nothing is executing or undecided
+  Duration durable_interval{
+      std::chrono::seconds(1)};      ///< fsync of the file's own -wal, which frees log segments
+  std::size_t max_branches = 20000;  ///< live ones; more are refused with BUSY
+  std::uint64_t checkpoint_bytes = std::uint64_t{128}
+                                   << 20;  ///< of log, after which what lives is copied forward
+  SpanSink* spans = nullptr;  ///< where spans of sampled branches go; outlives the engine
+};
+
+}  // namespace troth::participant

@@ -1,0 +1,95 @@
+#pragma once
+// Decisions by hand on the agent's side (protocol.md section 8): refused where somebody knows,
+// written down before they act, compared with the truth when it arrives, shown until forgotten.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "participant/branches.h"
+#include "recovery/operator_book.h"
+
+namespace troth::participant {
+
+/// Invariant: a decision by hand is in the log before it acts, and an operator hears of it when it
+/// is durable. Owned by the engine and touched by its thread alone.
+class HandDecisions {
+ public:
+  using Done = std::function<void(Result<ResolveReply>)>;
+
+  HandDecisions(const EngineOptions& options, protocol::RecordLog& log, BranchTable& table,
+                Branches& branches, const PeerLinks& links, Promises& promises, Reports& reports)
+      : options_(options),
+        log_(log),
+        table_(table),
+        branches_(branches),
+        links_(links),
+        promises_(promises),
+        reports_(reports),
+        book_(log) {}
+
+  void adopt(recovery::OperatorTables tables, MonotonicTime now);
+  const recovery::OperatorBook& book() const { return book_; }
+  /// For a checkpoint.
+  void copy_forward() { book_.copy_forward(); }
+
+  // what operators want
+  /// Called back when what was done is durable.
+  void resolve(const ResolveRequest& request, Done done, Now now);
+  void forget(const ForgetRequest& request, Done done, Now now);
+  void audit(const std::string& action, const std::string& subject, const std::string& result,
+             const Operator& by, Now now);
+  /// By action and result.
+  const std::map<std::pair<std::string, std::string>, std::uint64_t>& actions() const {
+    return actions_;
+  }
+  void on_durable(Lsn durable);
+
+  // the truth
+  /// True: the decision was about something that an operator decided before.
+  bool compare_with_truth(const NodeName& from, const protocol::Decide& message, Now now);
+  /// Its coordinator cannot prove what it decided.
+  void hazard(const Gtid& gtid);
+  /// A peer is there again: asks at the next tick, if there is anything to ask.
+  void ask_soon(Now now);
+  void ask_for_truth(Now now);
+  std::optional<MonotonicTime> next_wake() const { return truth_at_; }
+  void tick(Now now);
+
+ private:
+  Result<ResolveReply> plan_resolve(const ResolveRequest& request, Now now) const;
+  Result<ResolveReply> plan_forget(const ForgetRequest& request) const;
+  std::vector<std::string> consequences(const BranchEntry& entry, Decision decision, Now now) const;
+  void carry_out(BranchEntry& entry, const protocol::HeuristicRecord& record, Now now);
+  void finish(Now now);
+  void ack(Lsn until, const Gtid& gtid, const NodeName& coordinator);
+  void tell_when_durable(Done done, ResolveReply reply);
+
+  const EngineOptions& options_;
+  protocol::RecordLog& log_;
+  BranchTable& table_;
+  Branches& branches_;
+  const PeerLinks& links_;
+  Promises& promises_;
+  Reports& reports_;
+  recovery::OperatorBook book_;
+  std::multimap<Lsn, std::function<void()>> waiting_;  // for durability
+  std::map<std::pair<std::string, std::string>, std::uint64_t> actions_;
+  bool unfinished_ = false;                // found at the start
+  std::optional<MonotonicTime> truth_at_;  // when coordinators are asked what they decided
+};
+
+/// The databases differ.
+bool is_mixed(const protocol::HeuristicRecord& record);
+/// As a state of a transaction.
+std::string heuristic_state(const protocol::HeuristicRecord& record);
+/// A sentence for people.
+std::string describe_heuristic(const protocol::HeuristicRecord& record);
+/// Changes whenever a decision by hand must be thought over again.
+std::string revision_of(const EngineOptions& options, const BranchEntry& entry);
+
+}  // namespace troth::participant

@@ -1,0 +1,40 @@
+#pragma once
+// Locks as operators see them: the worker knows who holds and who waits, the branch table what
+// became of their branches.
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+
+#include "participant/branch_table.h"
+#include "participant/worker_port.h"
+
+namespace troth::participant {
+
+/// Owns the questions that the worker has not answered. Owned by the engine and touched by its
+/// thread alone.
+class LockViews {
+ public:
+  using LocksDone = std::function<void(Result<LockPage>)>;
+
+  LockViews(const EngineOptions& options, const BranchTable& table, WorkerPort& worker)
+      : options_(options), table_(table), worker_(worker) {}
+
+  /// Called back when the worker has looked.
+  void look(const LockQuery& query, LocksDone done);
+  void on_seen(LocksSeen seen, Now now);
+  /// Adds who waits for the branch's locks, the longest wait first.
+  void show_blocked(const BranchEntry& holder, TransactionDetail& detail, Now now) const;
+
+ private:
+  std::int64_t waited_ms(const BranchEntry& waiter, Now now) const;
+
+  const EngineOptions& options_;
+  const BranchTable& table_;
+  WorkerPort& worker_;
+  std::map<std::uint64_t, LocksDone> looking_;  // by number
+  std::uint64_t next_look_ = 1;
+};
+
+}  // namespace troth::participant

@@ -1,0 +1,214 @@
+#include "participant/members.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace troth::participant {
+
+using namespace protocol;
+
+namespace {
+
+bool is_ballot_record(RecordType type) {
+  return type == RecordType::kPrecommitted || type == RecordType::kPreaborted ||
+         type == RecordType::kElected;
+}
+
+}  // namespace
+
+bool Members::on_message(const NodeName& from, const Message& message, Now now) {
+  const Gtid gtid = gtid_of(message);
+  if (parts_.by_hand.find(gtid) != nullptr || parts_.by_hand.was_forgotten(gtid))
+    return on_message_by_hand(from, message);
+  if (const auto* ask = std::get_if<AskMember>(&message)) {
+    on_asked(from, ask->gtid, ask->named_epoch, false, now);
+    return true;
+  }
+  auto* found = parts_.table.find(gtid);
+  if (const auto* answer = std::get_if<MemberAnswer>(&message)) {
+    if (found != nullptr && genuine(*found, from))
+      parts_.branches.step(*found, Branch::MemberAnswered{from, answer->knows}, now);
+    return true;
+  }
+  auto ballot = ballot_message_of(message);
+  if (!ballot) return false;
+  if (found != nullptr && found->quorum) {
+    if (genuine(*found, from)) step(*found, QuorumBallot::Arrived{from, std::move(*ballot)}, now);
+  } else if (const auto* elect = std::get_if<Elect>(&message)) {
+    on_asked(from, elect->gtid, elect->named_epoch, true, now);
+  } else if (const auto* decide = std::get_if<PreDecide>(&message)) {
+    if (decide->decision == Decision::kCommit && found == nullptr) {
+      if (!parts_.horizon.ended(decide->gtid)) amnesia(from, decide->gtid, "PRECOMMIT");
+      return true;
+    }
+    on_asked(from, decide->gtid, decide->named_epoch, true, now);
+  }
+  return true;
+}
+
+// What an operator decided here binds this database and nobody else: the others hear that this node
+// has voted yes, or the truth if that has come. A ballot goes on without it.
+bool Members::on_message_by_hand(const NodeName& from, const Message& message) {
+  const Gtid gtid = gtid_of(message);
+  const bool ballot =
+      std::holds_alternative<Elect>(message) || std::holds_alternative<PreDecide>(message);
+  const bool asks = ballot || std::holds_alternative<AskMember>(message);
+  if (!asks) return ballot_message_of(message) || std::holds_alternative<MemberAnswer>(message);
+  reports_.count("asked_by_members");
+  const auto* known = parts_.by_hand.find(gtid);
+  const auto truth = known == nullptr ? Outcome::kPending : known->truth;
+  if (truth == Outcome::kCommitted || truth == Outcome::kAborted) {
+    const auto decision = truth == Outcome::kCommitted ? Decision::kCommit : Decision::kAbort;
+    const Decide decide{gtid, decision, AnswerAt::kApplied, {}};
+    parts_.promises.hold(log_.appended(), gtid, from, Message(decide));
+  } else if (!ballot) {
+    parts_.promises.send(from, MemberAnswer{gtid, MemberAnswer::Knows::kPrepared});
+  }
+  return true;
+}
+
+// A member that has not voted promises never to; the answer leaves once that is durable.
+void Members::on_asked(const NodeName& from, const Gtid& gtid, Epoch named, bool ballot, Now now) {
+  reports_.count("asked_by_members");
+  auto* found = parts_.table.find(gtid);
+  if (found != nullptr) return parts_.branches.step(*found, Branch::MemberAsked{from, ballot}, now);
+  if (parts_.horizon.ended(gtid))
+    return;  // it was carried out and forgotten: nobody can be in doubt of it
+  // In two-phase commit it may have voted READ_ONLY before it restarted and forgotten that: a
+  // promise could contradict a commit. In three-phase commit nobody votes READ_ONLY.
+  if (!ballot && named < options_.epoch)
+    return parts_.promises.send(from, MemberAnswer{gtid, MemberAnswer::Knows::kNoOpinion});
+  auto& entry =
+      parts_.table.start(gtid,
+                         Branch::tombstone(parts_.table.settings(), gtid,
+                                           {AbortCode::kTombstone,
+                                            fmt::format("{} asked for it before it arrived", from),
+                                            options_.name, -1}),
+                         now);
+  parts_.branches.step(entry, Branch::MemberAsked{from, ballot}, now);
+}
+
+// Never "unknown, so done": this node must have promised it and has no trace.
+void Members::amnesia(const NodeName& from, const Gtid& gtid, std::string_view told) {
+  reports_.count("amnesia_alarms");
+  const auto what = fmt::format(
+      "{} was told to {} {} by {} and holds no trace of it: its log or database lost data",
+      options_.name, told, gtid, from);
+  reports_.alarm(what, gtid);
+  parts_.promises.send(from, Alarm{gtid, what});
+}
+
+bool Members::genuine(const BranchEntry& entry, const NodeName& from) {
+  const auto& members = entry.branch.members();
+  const auto found = std::find_if(members.begin(), members.end(),
+                                  [&](const Member& member) { return member.name == from; });
+  if (found == members.end() || found->log_id.is_nil()) return true;
+  const auto known = parts_.peers.position_of(from);
+  if (known.log_id == found->log_id && known.epoch >= found->epoch) return true;
+  reports_.alarm(fmt::format("{} answers for {} with another log than the one it was named with",
+                             from, entry.branch.gtid()),
+                 entry.branch.gtid());
+  return false;
+}
+
+void Members::join(BranchEntry& entry, std::optional<QuorumPosition> position, Now now) {
+  const auto& branch = entry.branch;
+  if (branch.protocol() != CommitProtocol::kThreePhase || entry.quorum || entry.before_adoption ||
+      branch.state() != Branch::State::kPrepared || parts_.by_hand.find(branch.gtid()) != nullptr)
+    return;
+  QuorumBallot::Setup setup;
+  setup.gtid = branch.gtid();
+  setup.self = options_.name;
+  setup.members.push_back(branch.coordinator_member());
+  setup.members.insert(setup.members.end(), branch.members().begin(), branch.members().end());
+  const auto self = [&](const Member& member) { return member.name == options_.name; };
+  if (std::none_of(setup.members.begin(), setup.members.end(), self)) {
+    return reports_.alarm(
+        fmt::format("{} does not name {} among its members", branch.gtid(), options_.name),
+        branch.gtid());
+  }
+  setup.ack_at = AnswerAt::kApplied;  // what the client wanted is known to the coordinator alone
+  setup.suspicion = options_.suspicion;
+  setup.suspicion.jitter ^= options_.log_id.bytes[0] ^ (std::uint64_t{options_.epoch.value} << 16);
+  if (position) {
+    entry.quorum = QuorumBallot::recovered(std::move(setup), *position, now.monotonic);
+  } else {
+    entry.quorum.emplace(std::move(setup), now.monotonic);
+  }
+  parts_.table.schedule(entry);
+}
+
+void Members::step(BranchEntry& entry, const QuorumBallot::Event& event, Now now) {
+  if (!entry.quorum) return;
+  const Gtid gtid = entry.branch.gtid();
+  const auto before = entry.quorum->role();
+  auto effects = entry.quorum->step(event, now.monotonic);
+  if (before != entry.quorum->role() && entry.quorum->role() == QuorumBallot::Role::kElecting) {
+    reports_.count("ballots_led");
+    reports_.log().warn("its coordinator is silent, this node asks the members",
+                        {{"txn", gtid},
+                         {"coordinator", entry.branch.coordinator()},
+                         {"ballot", text_of(entry.quorum->ballot())}});
+  }
+  if (effects.alarm) reports_.alarm(*effects.alarm, gtid);
+  parts_.links.find_members(entry, effects.promises);
+  Promises::Held held;
+  held.gtid = gtid;
+  if (effects.append) {
+    const auto type = type_of(*effects.append);
+    entry.promise_lsn = log_.append(type, encode(*effects.append), force_of(*effects.append));
+    reports_.count("forced_writes");
+    held.record = type;
+  }
+  held.messages = std::move(effects.promises);
+  if (!held.messages.empty() || held.record)
+    parts_.promises.hold(entry.promise_lsn, std::move(held));
+  parts_.table.schedule(entry);
+  if (!effects.answer) return;
+  decided(entry, *effects.answer, now);
+}
+
+void Members::decided(BranchEntry& entry, Decision decision, Now now) {
+  const Gtid gtid = entry.branch.gtid();
+  reports_.count("quorum_decided");
+  reports_.log().info("decided by a majority of its members",
+                      {{"txn", gtid}, {"decision", to_string(decision)}});
+  AbortReason reason;
+  if (decision == Decision::kAbort)
+    reason = {AbortCode::kTimeout, "its members ended it without the coordinator", options_.name,
+              -1};
+  parts_.branches.step(
+      entry,
+      Branch::Decided{options_.name, Decide{gtid, decision, AnswerAt::kApplied, std::move(reason)}},
+      now);
+}
+
+void Members::on_durable(const Gtid& gtid, RecordType record, Now now) {
+  auto* entry = parts_.table.find(gtid);
+  if (entry == nullptr) return;
+  if (is_ballot_record(record)) return step(*entry, QuorumBallot::RecordDurable{}, now);
+  parts_.branches.step(*entry, Branch::RecordDurable{}, now);
+  join(*entry, std::nullopt, now);
+}
+
+void Members::tick(BranchEntry& entry, Now now) {
+  if (entry.quorum && entry.quorum->next_wake() && *entry.quorum->next_wake() <= now.monotonic)
+    step(entry, QuorumBallot::Tick{}, now);
+}
+
+void Members::on_reachable(const NodeName& peer, Now now) {
+  for (auto& [gtid, entry] : parts_.table) {
+    const auto& branch = entry.branch;
+    if (branch.in_doubt() && branch.coordinator() == peer) {
+      parts_.branches.step(entry, Branch::RetryNow{}, now);
+    } else if (branch.asked()) {
+      parts_.branches.step(entry, Branch::MemberReachable{}, now);
+    }
+    if (entry.quorum && (entry.quorum->role() == QuorumBallot::Role::kElecting ||
+                         entry.quorum->role() == QuorumBallot::Role::kAttempting))
+      step(entry, QuorumBallot::Suspect{}, now);  // repeats its question
+  }
+}
+
+}  // namespace troth::participant

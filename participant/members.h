@@ -1,0 +1,62 @@
+#pragma once
+// The other members of a transaction: they ask when its coordinator is silent, and in three-phase
+// commit they are a quorum.
+
+#include <optional>
+#include <string_view>
+
+#include "participant/branches.h"
+#include "participant/hand_decisions.h"
+#include "participant/horizon.h"
+#include "recovery/peer_table.h"
+
+namespace troth::participant {
+
+/// Invariant: a member that has not voted and is asked promises never to vote yes, and the promise
+/// leaves once it is durable. The ballots live in the entries, from PREPARED on. Owned by the
+/// engine and touched by its thread alone.
+class Members {
+ public:
+  /// Outlive this.
+  struct Parts {
+    BranchTable& table;
+    Branches& branches;
+    PeerLinks& links;
+    Promises& promises;
+    const Horizon& horizon;
+    const recovery::OperatorBook& by_hand;
+    const recovery::PeerTable& peers;
+  };
+  Members(const EngineOptions& options, protocol::RecordLog& log, Reports& reports, Parts parts)
+      : options_(options), log_(log), reports_(reports), parts_(parts) {}
+
+  /// False: it is none of the messages that members exchange.
+  bool on_message(const NodeName& from, const protocol::Message& message, Now now);
+  /// A node that took the name of a member, or lost the log it voted with, has no say.
+  bool genuine(const BranchEntry& entry, const NodeName& from);
+  /// This node was told to do something that it must have promised, and has no trace of it.
+  void amnesia(const NodeName& from, const Gtid& gtid, std::string_view told);
+
+  /// Starts the ballot of a branch that has just become PREPARED, if it is a three-phase one.
+  void join(BranchEntry& entry, std::optional<protocol::QuorumPosition> position, Now now);
+  /// Nothing happens if the branch has no ballot.
+  void step(BranchEntry& entry, const protocol::QuorumBallot::Event& event, Now now);
+  /// The forced record that this step of a branch or its ballot appended is durable.
+  void on_durable(const Gtid& gtid, protocol::RecordType record, Now now);
+  void tick(BranchEntry& entry, Now now);
+  /// Asks again at once whoever is asked already, and the peer if it is a coordinator that owes a
+  /// decision.
+  void on_reachable(const NodeName& peer, Now now);
+
+ private:
+  bool on_message_by_hand(const NodeName& from, const protocol::Message& message);
+  void on_asked(const NodeName& from, const Gtid& gtid, Epoch named, bool ballot, Now now);
+  void decided(BranchEntry& entry, Decision decision, Now now);
+
+  const EngineOptions& options_;
+  protocol::RecordLog& log_;
+  Reports& reports_;
+  const Parts parts_;
+};
+
+}  // namespace troth::participant

@@ -1,0 +1,132 @@
+#include "participant/one_phase_keys.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace troth::participant {
+
+using namespace protocol;
+
+void OnePhaseKeys::adopt(const Gtid& gtid, const RememberedRecord& remembered) {
+  auto& key = keys_[remembered.idempotency_key];
+  key.gtid = gtid;
+  key.digest = remembered.body_digest;
+  key.decided = remembered.decided;
+  key.retention = remembered.key_retention;
+  key.outcome = remembered.outcome;
+  key.reason = remembered.reason;
+}
+
+bool OnePhaseKeys::answers(const NodeName& from, const CommitOnePhase& message, Now now) {
+  if (message.idempotency_key.empty()) return false;
+  const auto known = keys_.find(message.idempotency_key);
+  if (known == keys_.end()) return false;
+  Key& key = known->second;
+  if (key.outcome != Outcome::kPending &&
+      now.wall.unix_ms - key.decided.unix_ms >
+          std::chrono::duration_cast<std::chrono::milliseconds>(key.retention).count()) {
+    keys_.erase(known);
+    return false;
+  }
+  if (key.digest != message.body_digest) {
+    OnePhaseResult result;
+    result.gtid = message.gtid;
+    result.first_gtid = key.gtid;
+    result.key_conflict = true;
+    result.reason = {AbortCode::kNone, "the idempotency key was used for another request",
+                     options_.name, -1};
+    promises_.hold({}, message.gtid, from, Message(result));
+    return true;
+  }
+  redirected_[message.gtid] = message.idempotency_key;
+  if (key.outcome != Outcome::kPending) {
+    answer(from, message.gtid, key);
+    return true;
+  }
+  const std::pair waiter(from, message.gtid);
+  if (std::find(key.waiters.begin(), key.waiters.end(), waiter) == key.waiters.end())
+    key.waiters.push_back(waiter);
+  return true;
+}
+
+bool OnePhaseKeys::answers_inquiry(const NodeName& from, const Gtid& gtid) {
+  const auto other = redirected_.find(gtid);
+  if (other == redirected_.end()) return false;
+  const auto key = keys_.find(other->second);
+  if (key == keys_.end()) return false;
+  // Still pending: it is answered when the first request is.
+  if (key->second.outcome != Outcome::kPending) answer(from, gtid, key->second);
+  return true;
+}
+
+void OnePhaseKeys::begin(BranchEntry& entry, const CommitOnePhase& message, Now now) {
+  entry.key = message.idempotency_key;
+  Key key;
+  key.gtid = message.gtid;
+  key.digest = message.body_digest;
+  key.decided = now.wall;
+  key.retention = message.key_retention;
+  keys_[entry.key] = std::move(key);
+}
+
+void OnePhaseKeys::answer(const NodeName& to, const Gtid& gtid, const Key& key) {
+  OnePhaseResult result;
+  result.gtid = gtid;
+  result.first_gtid = key.gtid;
+  result.outcome = key.outcome;
+  result.reason = key.reason;
+  promises_.hold(key.durable_at, gtid, to, Message(std::move(result)));
+}
+
+// A key keeps its first outcome, whatever it is: an abort is forced for that (as at a coordinator)
+// before anybody is told.
+void OnePhaseKeys::settle(BranchEntry& entry) {
+  const auto found = keys_.find(entry.key);
+  if (found == keys_.end() || found->second.gtid != entry.branch.gtid()) return;
+  Key& key = found->second;
+  if (key.outcome != Outcome::kPending) return;
+  const auto state = entry.branch.state();
+  if (state == Branch::State::kAborted) {
+    key.outcome = Outcome::kAborted;
+    key.reason = entry.branch.reason();
+    append(RememberedRecord{key.gtid, key.outcome, key.reason, entry.key, key.digest, key.decided,
+                            key.retention});
+    entry.promise_lsn = log_.appended();
+  } else if (state == Branch::State::kCommitting || state == Branch::State::kCommitted) {
+    key.outcome = Outcome::kCommitted;
+  } else {
+    return;
+  }
+  key.durable_at = entry.promise_lsn;
+  for (const auto& [from, gtid] : std::exchange(key.waiters, {})) answer(from, gtid, key);
+}
+
+void OnePhaseKeys::forget_redirected_below(const Gtid& ended_below) {
+  std::erase_if(redirected_, [&](const auto& item) {
+    return item.first.tag() == ended_below.tag() && item.first < ended_below;
+  });
+}
+
+void OnePhaseKeys::forget_old(Now now) {
+  std::erase_if(keys_, [&](const auto& item) {
+    const auto& key = item.second;
+    const auto age = std::chrono::milliseconds(now.wall.unix_ms - key.decided.unix_ms);
+    return key.outcome != Outcome::kPending && age > key.retention;
+  });
+}
+
+void OnePhaseKeys::copy_forward() {
+  for (const auto& [text, key] : keys_) {
+    if (key.outcome == Outcome::kPending) continue;
+    append(RememberedRecord{key.gtid, key.outcome, key.reason, text, key.digest, key.decided,
+                            key.retention});
+  }
+}
+
+Lsn OnePhaseKeys::append(const Record& record) {
+  const auto force = force_of(record);
+  if (force == Force::kYes) reports_.count("forced_writes");
+  return log_.append(type_of(record), encode(record), force);
+}
+
+}  // namespace troth::participant

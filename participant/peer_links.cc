@@ -1,0 +1,35 @@
+#include "participant/peer_links.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace troth::participant {
+
+using namespace protocol;
+
+bool PeerLinks::is_connected(const NodeName& peer) const {
+  const auto link = links_.find(peer);
+  return link != links_.end() && link->second.connected;
+}
+
+std::string PeerLinks::since_when(const NodeName& peer, Now now) const {
+  const auto link = links_.find(peer);
+  if (link == links_.end() || link->second.since_unix_ms == 0) return "since this node started";
+  const auto seconds =
+      std::max<std::int64_t>(0, now.wall.unix_ms - link->second.since_unix_ms) / 1000;
+  return fmt::format("for {} s", seconds);
+}
+
+void PeerLinks::find_members(const BranchEntry& entry, const std::vector<Outgoing>& messages) {
+  for (const auto& out : messages) {
+    if (out.to == entry.branch.coordinator()) continue;
+    if (is_connected(out.to)) continue;
+    auto address = peers_.address_of(out.to);
+    for (const auto& member : entry.branch.members())
+      if (member.name == out.to && address.empty()) address = member.address;
+    if (!address.empty()) transport_.learn_address(out.to, address);
+  }
+}
+
+}  // namespace troth::participant

@@ -1,0 +1,38 @@
+#pragma once
+// Which peers this node reaches, and whom it may have to reach: another member only once somebody
+// had to ask.
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/engine_loop.h"
+#include "participant/branch_entry.h"
+#include "protocol/transport.h"
+#include "recovery/peer_table.h"
+
+namespace troth::participant {
+
+/// Owns the last known status of each link. Owned by the engine and touched by its thread alone.
+class PeerLinks {
+ public:
+  PeerLinks(const recovery::PeerTable& peers, protocol::Transport& transport)
+      : peers_(peers), transport_(transport) {}
+
+  void changed(const LinkStatus& status) { links_[status.peer] = status; }
+  bool is_connected(const NodeName& peer) const;
+  /// For people: since when the link has been as it is.
+  std::string since_when(const NodeName& peer, Now now) const;
+  const std::map<NodeName, LinkStatus>& all() const { return links_; }
+
+  /// Opens links to the receivers, which are members of the branch's transaction: its PREPARED
+  /// record says where they are.
+  void find_members(const BranchEntry& entry, const std::vector<protocol::Outgoing>& messages);
+
+ private:
+  const recovery::PeerTable& peers_;
+  protocol::Transport& transport_;
+  std::map<NodeName, LinkStatus> links_;
+};
+
+}  // namespace troth::participant

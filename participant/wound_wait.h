@@ -1,0 +1,39 @@
+#pragma once
+// Waiting for locks, and wound-wait (Rosenkrantz, Stearns & Lewis 1978): an older transaction never
+// waits for a younger one for long, so every lasting wait leads from a younger to an older one and
+// no circle of them can last, however many databases it crosses. A prepared holder is wounded
+// through its coordinator, which refuses when it has decided: then the locks are on their way out.
+
+#include "participant/branches.h"
+
+namespace troth::participant {
+
+/// Keeps its notes in the entries: deadline, holders, moment of the next wound. Owned by the engine
+/// and touched by its thread alone.
+class WoundWait {
+ public:
+  WoundWait(const EngineOptions& options, BranchTable& table, Branches& branches,
+            Promises& promises, Reports& reports)
+      : options_(options),
+        table_(table),
+        branches_(branches),
+        promises_(promises),
+        reports_(reports) {}
+
+  void on_waiting(const Waiting& waiting, Now now);
+  /// True: the entry's lock wait has just ended with LOCK_TIMEOUT.
+  bool give_up_if_due(BranchEntry& entry, Now now);
+  void wound_if_due(BranchEntry& entry, Now now);
+
+ private:
+  void wound(BranchEntry& holder, const BranchEntry& waiter, Now now);
+  void blame(const BranchEntry& waiter);
+
+  const EngineOptions& options_;
+  BranchTable& table_;
+  Branches& branches_;
+  Promises& promises_;
+  Reports& reports_;
+};
+
+}  // namespace troth::participant
