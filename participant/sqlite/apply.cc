@@ -38,8 +38,11 @@ bool differ(const TableInfo& table, std::size_t column, const Value& old_value,
   if (old_value != new_value) return true;
   const auto* real = std::get_if<double>(&old_value);
   if (real == nullptr) return false;
-  // Whether the old one was an integer is not sure in a WITHOUT ROWID table (redo.cc).
-  if (table.without_rowid && table.columns[column].affinity == Affinity::kBlob) return true;
+  // Whether the old one was an integer is not sure where columns are not stored in the order of
+  // their declaration (redo.cc).
+  if ((table.without_rowid || table.has_virtual_column) &&
+      table.columns[column].affinity == Affinity::kBlob)
+    return true;
   return std::signbit(*real) != std::signbit(std::get<double>(new_value));
 }
 

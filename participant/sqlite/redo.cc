@@ -7,6 +7,7 @@
 
 #include "participant/sqlite/added_column.h"
 #include "participant/sqlite/redo_locks.h"
+#include "participant/sqlite/virtual_columns.h"
 
 namespace troth::participant::sqlite {
 
@@ -102,13 +103,27 @@ Status settle_rowid(const TableInfo& table, bool rowids_hold, bool schema_change
   return {};
 }
 
-// Where the stored row of a WITHOUT ROWID table has a column: the key comes first.
+int virtual_before(const TableInfo& table, int column) {
+  return static_cast<int>(std::count_if(table.columns.begin(), table.columns.begin() + column,
+                                        [](const ColumnInfo& c) { return c.virtual_column; }));
+}
+
+// Where the stored row has a column: VIRTUAL ones are left out, and the key of a WITHOUT ROWID table
+// comes first.
 int place_in_row(const TableInfo& table, int column) {
+  if (!table.without_rowid) return column - virtual_before(table, column);
   const auto& key = table.primary_key;
   const auto in_key = std::find(key.begin(), key.end(), column);
   if (in_key != key.end()) return static_cast<int>(in_key - key.begin());
   const auto before = std::count_if(key.begin(), key.end(), [&](int k) { return k < column; });
-  return static_cast<int>(key.size()) + column - static_cast<int>(before);
+  return static_cast<int>(key.size()) + column - static_cast<int>(before) -
+         virtual_before(table, column);
+}
+
+// The number by which the hook of SQLite 3.40 knows a column.
+int reported_as(const TableInfo& table, int column, bool updated_row) {
+  const bool as_stored = !table.without_rowid || updated_row;
+  return as_stored ? column - virtual_before(table, column) : column;
 }
 
 // A column as a SELECT would show it; nothing if SQLite does not tell.
@@ -121,12 +136,13 @@ std::optional<Value> as_selected(const TableInfo& table, int column, sqlite3_val
   if (const auto* integer = std::get_if<std::int64_t>(&value);
       integer != nullptr && info.affinity == Affinity::kReal)
     return static_cast<double>(*integer);
-  // Of old rows in WITHOUT ROWID tables it takes the type from the column that is declared at the
-  // place where this one is stored: an integer comes as REAL if that one is REAL.
+  // Of old rows it takes the type from the column that is declared at the place where this one is
+  // stored: an integer comes as REAL if that one is REAL.
   const auto* real = std::get_if<double>(&value);
-  if (real == nullptr || info.affinity == Affinity::kReal || !table.without_rowid || !old_row)
-    return value;
   const auto place = static_cast<std::size_t>(place_in_row(table, column));
+  if (real == nullptr || info.affinity == Affinity::kReal || !old_row ||
+      place == static_cast<std::size_t>(column))
+    return value;
   if (place >= table.columns.size() || table.columns[place].affinity != Affinity::kReal ||
       std::trunc(*real) != *real || std::fabs(*real) > kIntegers)
     return value;
@@ -292,12 +308,8 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
   const auto cannot = [&](AbortCode code, std::string detail) {
     if (failure_.code == AbortCode::kNone) failure_ = {code, std::move(detail), {}, -1};
   };
-  if (table->has_virtual_column)  // reached by a foreign key action: the analysis sees statements
-                                  // only
-    return cannot(AbortCode::kRefusedVirtualColumn,
-                  fmt::format("{} has a VIRTUAL generated column, which SQLite {} does not report "
-                              "reliably; make it STORED",
-                              table->name, sqlite3_libversion()));
+  if (table->has_virtual_column && !can_capture(*table))  // reached by a foreign-key action
+    return cannot(AbortCode::kRefusedVirtualColumn, why_not_captured(*table));
   if (table->identity == RowIdentity::kRowid && table->rowid_name.empty())
     return cannot(
         AbortCode::kRefusedHiddenRowid,
@@ -319,11 +331,16 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
     out.reserve(table->columns.size());
     for (int column = 0; column < static_cast<int>(table->columns.size()); ++column) {
       sqlite3_value* value = nullptr;
+      if (table->columns[static_cast<std::size_t>(column)].virtual_column) {
+        out.emplace_back();  // follows from the others
+        continue;
+      }
       if (column == table->rowid_column) {
         out.emplace_back(rowid);  // the declared rowid is not part of the stored record
         continue;
       }
-      auto seen = get(db, column, &value) == SQLITE_OK && value != nullptr
+      const int number = reported_as(*table, column, row.kind == RowOpKind::kUpdate && !old_row);
+      auto seen = get(db, number, &value) == SQLITE_OK && value != nullptr
                       ? as_selected(*table, column, value, old_row)
                       : std::nullopt;
       if (!seen)

@@ -109,7 +109,10 @@ Status load_index_columns(Connection& db, TableInfo& table, IndexInfo& index) {
   while (rows.step() == SQLITE_ROW) {
     index.columns.push_back(static_cast<int>(rows.integer(0)));
     index.collations.push_back(collation_of(rows.text(1)));
-    if (index.columns.back() < 0) index.expression = true;
+    if (index.columns.back() < 0)
+      index.expression = true;
+    else if (table.columns[static_cast<std::size_t>(index.columns.back())].virtual_column)
+      index.expression = true;  // its value is not in the captured row
     if (index.collations.back() == Collation::kCustom) index.expression = true;
   }
   table.has_unique_expression |= index.expression;
@@ -348,6 +351,12 @@ void Schema::lock_parents(const TableInfo& table, const std::vector<Value>& row,
   for (const auto& foreign : table.foreign_keys) {
     const auto* parent = find(foreign.parent);
     if (parent == nullptr) continue;
+    if (std::any_of(foreign.columns.begin(), foreign.columns.end(), [&](int column) {
+          return table.columns[static_cast<std::size_t>(column)].virtual_column;
+        })) {  // its value is not in the captured row
+      out.push_back({{parent->number, Resource::kWholeTable, {}}, LockMode::kS});
+      continue;
+    }
     std::vector<Value> key;
     for (const int column : foreign.columns) key.push_back(row[static_cast<std::size_t>(column)]);
     if (std::any_of(key.begin(), key.end(), is_null)) continue;

@@ -8,6 +8,7 @@
 
 #include "participant/sqlite/bounded_functions.h"
 #include "participant/sqlite/bytecode.h"
+#include "participant/sqlite/virtual_columns.h"
 
 namespace troth::participant::sqlite {
 
@@ -162,11 +163,7 @@ void StatementAnalyzer::check_written_table(const std::string& name) {
            fmt::format("{} is a virtual table: what it writes cannot be undone and redone; write "
                        "an ordinary table",
                        name));
-  if (table->has_virtual_column)
-    refuse(AbortCode::kRefusedVirtualColumn,
-           fmt::format("{} has a VIRTUAL generated column, which SQLite {} does not report "
-                       "reliably; make it STORED",
-                       name, sqlite3_libversion()));
+  if (!can_capture(*table)) refuse(AbortCode::kRefusedVirtualColumn, why_not_captured(*table));
 }
 
 // Is it tied to other tables through a foreign key, at this place?
@@ -174,7 +171,7 @@ void StatementAnalyzer::note_effects(int action, const std::string& name,
                                      const std::string& column) {
   const auto* table = schema_.find(name);
   if (table == nullptr) return;
-  rehearsed_ |= table->has_conflict_clause;
+  rehearsed_ |= table->has_conflict_clause || table->has_virtual_column;
   if (!table->tied_by_foreign_key) return;
   const auto folded = folded_name(column);
   const bool touches_key =

@@ -202,6 +202,33 @@ TEST_CASE("sqlite_sequence can be written") {
   CHECK(w.waits(w.start("UPDATE sqlite_sequence SET seq=0")));
 }
 
+TEST_CASE("VIRTUAL generated columns are computed again, not stored") {
+  StockTwin twin(
+      "CREATE TABLE event(id INTEGER PRIMARY KEY, doc TEXT, kind AS (json_extract(doc,'$.k')), n);"
+      "CREATE INDEX by_kind ON event(kind);"
+      "CREATE TABLE mail(a TEXT, low TEXT AS (lower(a)), r REAL, i INT); CREATE UNIQUE INDEX u ON "
+      "mail(low);"
+      "CREATE TABLE s(v1 AS (b+1), b INT, k TEXT PRIMARY KEY, v2 AS (length(k)), r REAL, x) "
+      "WITHOUT "
+      "ROWID;"
+      "CREATE TABLE owner(id INTEGER PRIMARY KEY); INSERT INTO owner VALUES (1),(2);"
+      "CREATE TABLE pet(id INTEGER PRIMARY KEY, o INT REFERENCES owner ON DELETE CASCADE, w AS "
+      "(o*2), name TEXT);"
+      "INSERT INTO pet(o,name) VALUES (1,'a'),(2,'b')");
+  CHECK(twin.run("INSERT INTO event(doc, n) VALUES ('{\"k\":\"in\"}', 1), ('{}', 2.0)"));
+  CHECK(twin.run("UPDATE event SET n='x', id=id+5 WHERE kind='in'"));
+  CHECK(twin.run("INSERT INTO mail(a,r,i) VALUES ('B@x',5,7),('c',1.5,8)"));
+  CHECK(!twin.run("INSERT INTO mail(a) VALUES ('b@X')"));
+  CHECK(twin.run("UPDATE mail SET i=i+1, r=r+1 WHERE low='b@x'"));
+  CHECK(twin.run("INSERT INTO s(k,b,r,x) VALUES ('a',4,3,9),('bb',5,2.5,7)"));
+  CHECK(twin.run("UPDATE s SET x=x+1, r=9 WHERE v2=2"));
+  CHECK(twin.run("UPDATE s SET k='ccc', b=NULL WHERE k='a'"));
+  CHECK(twin.run("DELETE FROM owner WHERE id=1"));
+  CHECK(twin.run("DELETE FROM s WHERE k='bb'"));
+  CHECK(twin.run("DELETE FROM mail WHERE i=9"));
+  twin.check_same();
+}
+
 TEST_CASE("RESTRICT forbids at once, deferred or not") {
   StockTwin twin(
       "CREATE TABLE a(id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1),(2),(3);"
