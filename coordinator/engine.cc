@@ -29,7 +29,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       peers_(options_.name, Role::kCoordinator, options_.log_id, options_.epoch, true),
       operators_(log),
       told_(log.durable()),
-      checkpoint_start_(log.appended()) {
+      checkpointer_(log, options_.checkpoint_bytes) {
   for (const auto& [name, address] : options_.participants) peers_.allow(name, address);
   for (const char* name :
        {"messages_sent", "forced_writes", "submitted", "committed", "aborted", "answered_in_doubt",

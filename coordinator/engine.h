@@ -21,6 +21,7 @@
 #include "coordinator/meters.h"
 #include "coordinator/remembered_outcomes.h"
 #include "engine/alarms.h"
+#include "engine/checkpointer.h"
 #include "engine/engine_loop.h"
 #include "os/logging.h"
 #include "protocol/global_commit.h"
@@ -328,6 +329,7 @@ class Engine {
   void schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake);
   GtidMap<Transaction>::iterator erase(GtidMap<Transaction>::iterator at);
   void checkpoint_if_due(Now now);
+  void copy_forward(Now now);
   bool minted(const Gtid& gtid) const;
   bool may_presume(const Gtid& gtid) const;
   std::vector<NodeName> unreachable() const;
@@ -406,7 +408,7 @@ class Engine {
   /// the first gtid is the smallest of all.
   std::deque<std::pair<Lsn, Gtid>> ends_;
   Lsn told_;  // everything at or below it is durable and has been acted on
-  Lsn checkpoint_start_, checkpoint_end_, released_;
+  Checkpointer checkpointer_;
   MonotonicTime started_;
 };
 

@@ -14,6 +14,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   started_ = now.monotonic;
   adopted_ = tables.adopted;
   horizon_ = tables.horizon;
+  checkpointer_.adopt(tables.first_record);
   for (const auto& peer : tables.peers) peers_.adopt(peer);
   operators_.adopt(std::move(tables.operators));
   for (const auto& [gtid, known] : tables.outcomes) {
@@ -96,17 +97,13 @@ void Engine::append_live(const GlobalCommit& machine) {
 
 // Copies what still lives to the end of the log, so that everything before can go.
 void Engine::checkpoint_if_due(Now now) {
-  if (checkpoint_end_.value != 0 && checkpoint_end_ <= log_.durable() &&
-      released_ < checkpoint_start_) {
-    released_ = checkpoint_start_;
-    log_.release_below(checkpoint_start_);
-  }
-  const bool open = checkpoint_end_.value != 0 && released_ < checkpoint_start_;
-  const Lsn last = std::max(checkpoint_start_, checkpoint_end_);
-  if (open || log_.appended().value - last.value < options_.checkpoint_bytes) return;
-  // Not further: an abort whose record is on its way to the disk has not reached keys_ yet.
-  if (told_ <= checkpoint_start_) return;
-  checkpoint_start_ = told_;
+  checkpointer_.release(log_.durable());
+  // Not further than told_: an abort whose record is on its way to the disk has not reached keys_
+  // yet.
+  if (checkpointer_.due()) checkpointer_.begin(told_, [&] { copy_forward(now); });
+}
+
+void Engine::copy_forward(Now now) {
   append(EpochRecord{options_.epoch});
   if (adopted_.lineage > 0) append(adopted_);
   for (const auto& peer : peers_.records()) append(peer);
@@ -124,7 +121,6 @@ void Engine::checkpoint_if_due(Now now) {
   operators_.copy_forward();
   append(HorizonRecord{Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_,
                             Decider::kCoordinator)});
-  checkpoint_end_ = log_.appended();
   count("checkpoints");
 }
 

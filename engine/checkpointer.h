@@ -37,7 +37,13 @@ class Checkpointer {
     log_.release_below(start_);
   }
 
-  bool due() const { return !open() && log_.appended().value - end_.value >= every_; }
+  /// The log has grown enough since the last checkpoint. On a disk that is nearly full, a little
+  /// growth is enough, but more than the copies took: a checkpoint needs space before it frees any.
+  bool due() const {
+    if (open()) return false;
+    const auto grown = log_.appended().value - end_.value;
+    return grown >= every_ || (!log_.has_room() && grown > std::max(every_ / 16, copies_));
+  }
 
   /// `copy` appends what lives. `start`: every record at or below it is reflected in what the
   /// owner copies. Nothing happens if that is no progress. True: a checkpoint was begun.
@@ -45,14 +51,17 @@ class Checkpointer {
   bool begin(Lsn start, Copy&& copy) {
     if (start <= start_) return false;
     start_ = start;
+    const Lsn before = log_.appended();
     copy();
     end_ = log_.appended();
+    copies_ = end_.value - before.value;
     return true;
   }
 
  private:
   protocol::RecordLog& log_;
   const std::uint64_t every_;
+  std::uint64_t copies_ = 0;    // bytes of the newest checkpoint
   Lsn start_, end_, released_;  // end_: before the first checkpoint, where the log begins
 };
 

@@ -79,6 +79,7 @@ bool replay_ballot(CoordinatorTables& tables, const Record& record) {
 Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
   auto decoded = decode(view.tag, view.payload);
   if (!decoded) return fail(decoded.error(), fmt::format("record at LSN {}", view.lsn));
+  if (tables.first_record.value == 0) tables.first_record = view.lsn;
   if (const auto* epoch = std::get_if<EpochRecord>(&*decoded)) {
     tables.epoch = std::max(tables.epoch, epoch->epoch);
   } else if (const auto* adopted = std::get_if<AdoptedRecord>(&*decoded)) {

@@ -27,6 +27,7 @@ struct UndecidedQuorum {
 struct CoordinatorTables {
   std::size_t max_outcomes = 200000;  ///< kept in `outcomes`; older ones are below the horizon
   Epoch epoch;                        ///< of the last start
+  Lsn first_record;                   ///< LSN of the oldest record kept
   protocol::AdoptedRecord adopted;    ///< gtids of epochs below it are never presumed aborted
   Gtid horizon;                       ///< outcomes of ended gtids below it are forgotten
   std::map<Gtid, protocol::CommitRecord> unended;  ///< COMMIT without END

@@ -296,6 +296,40 @@ void Capture::hook(void* self, sqlite3* db, int op, const char* database, const 
     capture->note(db, op, table, old_rowid, new_rowid);
 }
 
+void Capture::cannot(AbortCode code, std::string detail) {
+  if (failure_.code == AbortCode::kNone) failure_ = {code, std::move(detail), {}, -1};
+}
+
+std::vector<Value> Capture::image(sqlite3* db, const TableInfo& table, Image which, RowOpKind kind,
+                                  std::int64_t rowid) {
+  std::vector<Value> out;
+  out.reserve(table.columns.size());
+  const bool old = which == Image::kOld;
+  auto* const get = old ? sqlite3_preupdate_old : sqlite3_preupdate_new;
+  for (int column = 0; column < static_cast<int>(table.columns.size()); ++column) {
+    const auto& info = table.columns[static_cast<std::size_t>(column)];
+    if (info.virtual_column) {
+      out.emplace_back();  // follows from the others
+      continue;
+    }
+    if (column == table.rowid_column) {
+      out.emplace_back(rowid);  // the declared rowid is not part of the stored record
+      continue;
+    }
+    sqlite3_value* value = nullptr;
+    const int number = reported_as(table, column, kind == RowOpKind::kUpdate && !old);
+    auto seen = get(db, number, &value) == SQLITE_OK && value != nullptr
+                    ? as_selected(table, column, value, old)
+                    : std::nullopt;
+    if (!seen)
+      cannot(AbortCode::kInternal,
+             fmt::format("column {} of {} cannot be captured: SQLite {} does not report it exactly",
+                         info.name, table.name, sqlite3_libversion()));
+    out.push_back(std::move(seen).value_or(Value()));
+  }
+  return out;
+}
+
 void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid,
                    std::int64_t new_rowid) {
   if (!known_ || last_name_ != name) {
@@ -305,9 +339,6 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
   }
   const auto* table = last_table_;
   if (table == nullptr || (table->is_system && !table->is_sequence)) return;
-  const auto cannot = [&](AbortCode code, std::string detail) {
-    if (failure_.code == AbortCode::kNone) failure_ = {code, std::move(detail), {}, -1};
-  };
   if (table->has_virtual_column && !can_capture(*table))  // reached by a foreign-key action
     return cannot(AbortCode::kRefusedVirtualColumn, why_not_captured(*table));
   if (table->identity == RowIdentity::kRowid && table->rowid_name.empty())
@@ -325,41 +356,16 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
     row.old_rowid = old_rowid;
     row.new_rowid = new_rowid;
   }
-  const auto read = [&](int (*get)(sqlite3*, int, sqlite3_value**), std::int64_t rowid,
-                        std::vector<Value>& out) {
-    const bool old_row = &out == &row.old_row;
-    out.reserve(table->columns.size());
-    for (int column = 0; column < static_cast<int>(table->columns.size()); ++column) {
-      sqlite3_value* value = nullptr;
-      if (table->columns[static_cast<std::size_t>(column)].virtual_column) {
-        out.emplace_back();  // follows from the others
-        continue;
-      }
-      if (column == table->rowid_column) {
-        out.emplace_back(rowid);  // the declared rowid is not part of the stored record
-        continue;
-      }
-      const int number = reported_as(*table, column, row.kind == RowOpKind::kUpdate && !old_row);
-      auto seen = get(db, number, &value) == SQLITE_OK && value != nullptr
-                      ? as_selected(*table, column, value, old_row)
-                      : std::nullopt;
-      if (!seen)
-        cannot(
-            AbortCode::kInternal,
-            fmt::format("column {} of {} cannot be captured: SQLite {} does not report it exactly",
-                        table->columns[static_cast<std::size_t>(column)].name, table->name,
-                        sqlite3_libversion()));
-      out.push_back(std::move(seen).value_or(Value()));
-    }
-  };
-  if (row.kind != RowOpKind::kInsert) read(sqlite3_preupdate_old, old_rowid, row.old_row);
-  if (row.kind != RowOpKind::kDelete) read(sqlite3_preupdate_new, new_rowid, row.new_row);
+  if (row.kind != RowOpKind::kInsert)
+    row.old_row = image(db, *table, Image::kOld, row.kind, old_rowid);
+  if (row.kind != RowOpKind::kDelete)
+    row.new_row = image(db, *table, Image::kNew, row.kind, new_rowid);
   bytes_ += 32 + size_of(row.old_row) + size_of(row.new_row);
   if (bytes_ > max_bytes_)
     cannot(AbortCode::kBranchTooBig,
            fmt::format("the branch changes more than {} bytes of rows", max_bytes_));
-  const auto nameless = [&](const std::vector<Value>& image) {
-    return !image.empty() && table->rowid_name.empty() && named_by_rowid(*table, image);
+  const auto nameless = [&](const std::vector<Value>& values) {
+    return !values.empty() && table->rowid_name.empty() && named_by_rowid(*table, values);
   };
   if (nameless(row.old_row) || nameless(row.new_row))
     cannot(AbortCode::kRefusedNullPrimaryKey,

@@ -70,6 +70,11 @@ class Capture {
   static void hook(void* self, sqlite3* db, int op, const char* database, const char* table,
                    sqlite3_int64 old_rowid, sqlite3_int64 new_rowid);
   void note(sqlite3* db, int op, const char* table, std::int64_t old_rowid, std::int64_t new_rowid);
+  enum class Image { kOld, kNew };
+  /// The row before or after the change that is being reported.
+  std::vector<Value> image(sqlite3* db, const TableInfo& table, Image which, RowOpKind kind,
+                           std::int64_t rowid);
+  void cannot(AbortCode code, std::string detail);  // keeps the first reason
 
   const Schema& schema_;
   bool active_ = false;

@@ -413,6 +413,27 @@ TEST_CASE("a checkpoint keeps what is unended and the keys; the rest of the log 
   CHECK(world.answers[again]->outcome.gtid == done);
 }
 
+TEST_CASE("many short runs: what earlier starts left is copied and goes as well") {
+  EngineOptions options;
+  options.checkpoint_bytes = 1000;
+  CoordinatorWorld world(options);
+  for (int i = 0; i < 20 && world.log.released.value == 0; ++i) {
+    const Lsn before = world.log.appended();
+    const auto gtid = world.committing();
+    world.deliver("p1", Ack{gtid});
+    world.deliver("p2", Ack{gtid});
+    world.sync();
+    world.pass(seconds(1));
+    world.sync();
+    world.pass(seconds(1));
+    if (world.log.released.value == 0) {
+      REQUIRE(world.log.appended().value - before.value < options.checkpoint_bytes / 2);
+      world.restart();
+    }
+  }
+  CHECK(world.log.released.value > 0);
+}
+
 TEST_CASE("a participant that never committed what it reports raises an alarm, once") {
   CoordinatorWorld world;
   world.submit(CoordinatorWorld::request({"p1", "p2"}));

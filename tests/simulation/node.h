@@ -128,6 +128,7 @@ class Node : public Station, protected protocol::PeerHandler {
   std::uint64_t incarnation_ = 0, incarnation_current_ = 0;
   bool power_was_cut_ = false, step_failed_ = false, space_is_limited_ = false;
   LostMemory lost_memory_ = LostMemory::kNo;
+  std::optional<Error> died_of_;  // an injected fault, which it noticed and stopped for
 };
 
 }  // namespace troth::simulation

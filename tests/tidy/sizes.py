@@ -25,7 +25,6 @@ FUNCTIONS = {  # lines
     "cli/help.cc: topics": 267,  # a table
     "coordinator/main.cc: serve": 83,
     "participant/main.cc: serve": 80,
-    "participant/sqlite/redo.cc: troth::participant::sqlite::Capture::note": 71,
 }
 
 root = pathlib.Path(sys.argv[1])
