@@ -186,8 +186,12 @@ Result<int> run(int argc, char** argv) {
     if (!values.has("name")) return fail(ErrorCode::kInvalidArgument, "init needs --name");
     TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(values.text("name")));
     TROTH_ASSIGN_OR_RETURN(const auto identity, participant::Node::init(*files, data_dir, name));
-    std::cout << fmt::format("initialised participant {} in {} (log {})\n", name, data_dir,
-                             identity.log_id);
+    std::cout << fmt::format(
+        "initialised participant {} in {} (log {})\n"
+        "At its first start it switches the database to WAL mode (PRAGMA journal_mode), which "
+        "stays, "
+        "and adds the table troth_applied.\n",
+        name, data_dir, identity.log_id);
     return 0;
   }
   if (start.command == "adopt") {

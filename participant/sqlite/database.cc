@@ -18,38 +18,6 @@ namespace {
 
 constexpr int kMarkerFormat = 1;
 
-struct SeenFile {
-  std::string path;
-  FileIdentity identity;
-  std::unique_ptr<File> file;
-};
-
-// A checkpoint whose force failed leaves pages in the kernel's cache that the next checkpoint would
-// not write either. They are still in the -wal: from now on the file is what the disk holds.
-// The descriptor stays open as long as the process: closing it would free the POSIX locks that
-// other connections of this process hold on the file, an embedding application's for one
-// (https://www.sqlite.org/howtocorrupt.html section 2.2).
-Status see_the_disk(FileSystem& files, const std::string& path, const FileIdentity& identity) {
-  static std::mutex mutex;
-  static std::vector<SeenFile> seen;
-  const std::lock_guard lock(mutex);
-  std::erase_if(seen, [&](const auto& one) {  // deleted, or another file has taken its place
-    const auto now = files.identity(one.path);
-    return !now || *now != one.identity;
-  });
-  auto known = std::find_if(seen.begin(), seen.end(), [&](const auto& one) {
-    return one.path == path && one.identity == identity;
-  });
-  if (known == seen.end()) {
-    TROTH_ASSIGN_OR_RETURN(auto opened, files.open(path, OpenMode::kReadOnly));
-    known = seen.insert(known, {path, identity, std::move(opened)});
-  }
-  const auto& file = known->file;
-  TROTH_TRY(file->sync());
-  TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
-  return file->forget_cache(0, size);
-}
-
 void forbid_memory_statistics() {
   // Global and only possible before the first open; saves a mutex per allocation (participant.md
   // section 2).
@@ -75,13 +43,13 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
         fmt::format(
             "database {} does not exist; create it with sqlite3 first, the agent never makes one",
             options.path));
-  TROTH_ASSIGN_OR_RETURN(database->identity_, database->files_->identity(options.path));
-  TROTH_TRY(see_the_disk(*database->files_, options.path, database->identity_));
+  TROTH_ASSIGN_OR_RETURN(database->claim_, FileClaim::take(*database->files_, options.path));
   TROTH_ASSIGN_OR_RETURN(
       database->connection_,
       Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, holding_vfs()));
   if (const auto configured = database->configure(); !configured)
     return fail(configured.error(), fmt::format("database {}", options.path));
+  database->claim_->own_write_ended();
   return database;
 }
 
@@ -94,7 +62,9 @@ Status Database::configure() {
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (sqlite3_db_readonly(db.get(), "main") == 1)
     return fail(ErrorCode::kIo, fmt::format("database {} cannot be written", options_.path));
+  TROTH_ASSIGN_OR_RETURN(const auto before, db.text("PRAGMA journal_mode"));
   TROTH_ASSIGN_OR_RETURN(const auto mode, db.text("PRAGMA journal_mode=WAL"));
+  was_converted_ = mode != before;
   if (mode != "wal")
     return fail(
         ErrorCode::kUnsupported,
@@ -245,6 +215,7 @@ Status Database::checkpoint() {
   // disk, never progress.
   const int rc = sqlite3_wal_checkpoint_v2(connection_->get(), "main", SQLITE_CHECKPOINT_RESTART,
                                            nullptr, nullptr);
+  claim_->own_write_ended();
   if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
     return fail(error_of(connection_->get(), "checkpoint failed"));
   return {};
@@ -277,11 +248,6 @@ std::uint64_t Database::size_of(int which) const {
       file->pMethods->xFileSize(file, &bytes) != SQLITE_OK)
     return 0;
   return static_cast<std::uint64_t>(bytes);
-}
-
-bool Database::still_there() const {
-  const auto now = files_->identity(options_.path);
-  return now && *now == identity_;
 }
 
 }  // namespace troth::participant::sqlite

@@ -7,6 +7,7 @@
 
 #include "os/file.h"
 #include "participant/sqlite/connection.h"
+#include "participant/sqlite/file_claim.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 #include "troth/resource_manager.h"
 
@@ -42,7 +43,11 @@ class Database {
   std::uint64_t wal_bytes() const;
   std::uint64_t database_bytes() const;
   /// Does the path still lead to the file that was opened?
-  bool still_there() const;
+  bool still_there() const { return claim_->still_there(); }
+  /// Has another program written the file, past SQLite's locks?
+  bool written_by_others() const { return claim_->written_by_others(); }
+  /// The file was not in WAL mode before it was opened.
+  bool was_converted() const { return was_converted_; }
 
  private:
   explicit Database(SqliteOptions options);
@@ -54,9 +59,10 @@ class Database {
 
   SqliteOptions options_;
   std::unique_ptr<FileSystem> files_;
+  std::unique_ptr<FileClaim> claim_;  // given back when the connection is closed
   std::unique_ptr<Connection> connection_;
   PreparedStatement set_marker_;
-  FileIdentity identity_;
+  bool was_converted_ = false;
   std::unique_ptr<File> wal_;  // for hints to the kernel only
 };
 

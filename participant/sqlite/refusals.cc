@@ -29,6 +29,19 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
                   events);
       return true;
     }
+    if (database_->written_by_others()) {
+      refuse_vote(
+          gtid,
+          {AbortCode::kDatabaseReplaced,
+           fmt::format("another program has written {} past SQLite's locks, through another "
+                       "name of the file perhaps; stop it, check the file, and restart "
+                       "this participant",
+                       options_.path),
+           {},
+           -1},
+          events);
+      return true;
+    }
   }
   if (changes_schema(branch)) {
     branch.change = analyze_change(branch.request.statements);

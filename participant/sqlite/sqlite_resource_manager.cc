@@ -27,6 +27,9 @@ bool covers(const std::vector<LockRequest>& held, const std::vector<LockRequest>
 
 Result<OpenedDatabase> SqliteResourceManager::open() {
   TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_));
+  if (database_->was_converted())
+    logger_.warn("switched the database to WAL mode; its other programs keep working",
+                 {{"database", options_.path}});
   watchdog_ = std::make_unique<StatementWatchdog>();
   watchdog_->on_silence(silence_);
   const StatementLimits::Options limits{options_.statement_time_limit,

@@ -293,7 +293,7 @@ TEST_CASE("open() names why it refuses") {
     REQUIRE(file->write_at(0, std::string(8192, 'n')).has_value());
     const auto opened = make_sqlite_resource_manager(options, w.clock, {})->open();
     REQUIRE_FALSE(opened.has_value());
-    CHECK(opened.error().code == ErrorCode::kCorruption);
+    CHECK(opened.error().code == ErrorCode::kUnsupported);
     CHECK(opened.error().context.find(options.path) != std::string::npos);
   }
   SUBCASE("a rollback-journal file somebody reads") {
