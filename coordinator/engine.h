@@ -252,6 +252,8 @@ class Engine {
   };
 
   std::optional<Refusal> validate(const SubmitRequest& request) const;
+  static std::optional<Refusal> refuse_length(const NodeName& participant,
+                                              const std::vector<Statement>& statements);
   std::optional<Refusal> admit() const;
   bool answered_by_key(const SubmitRequest& request, const std::string& digest,
                        protocol::CoordinatorPort::SubmitDone& done, Now now);

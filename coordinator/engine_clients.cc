@@ -23,6 +23,20 @@ std::string digest_of(const SubmitRequest& request) {
 
 }  // namespace
 
+// A longer message would never leave this node, and its outcome would stay unknown until the
+// deadline.
+std::optional<Refusal> Engine::refuse_length(const NodeName& participant,
+                                             const std::vector<Statement>& statements) {
+  const auto bytes = message_bytes(statements);
+  if (bytes <= kMaxBranchBytes) return std::nullopt;
+  return Refusal{{ErrorCode::kInvalidArgument,
+                  fmt::format("the statements and parameters for {} have {} bytes together, one "
+                              "branch takes at most {}; split it into several transactions",
+                              participant, bytes, kMaxBranchBytes)},
+                 AbortCode::kNone,
+                 Duration{0}};
+}
+
 std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
   const auto refuse = [](ErrorCode code, std::string what, AbortCode abort = AbortCode::kNone) {
     return std::optional<Refusal>(Refusal{{code, std::move(what)}, abort, Duration{0}});
@@ -54,6 +68,7 @@ std::optional<Refusal> Engine::validate(const SubmitRequest& request) const {
     if (branch.statements.empty())
       return refuse(ErrorCode::kInvalidArgument,
                     fmt::format("the branch on {} has no statement", branch.participant));
+    if (auto too_long = refuse_length(branch.participant, branch.statements)) return too_long;
   }
   if (request.idempotency_key.size() > 128)
     return refuse(ErrorCode::kInvalidArgument, "an idempotency key has at most 128 bytes");

@@ -90,6 +90,7 @@ void Engine::execute(const Gtid& gtid, BranchRequest request, InteractivePort::E
                            AbortCode::kUnknownParticipant);
   if (!reply.refusal && request.statements.empty())
     reply.refusal = refuse(ErrorCode::kInvalidArgument, "there is no statement");
+  if (!reply.refusal) reply.refusal = refuse_length(request.participant, request.statements);
   if (reply.refusal || reply.ended) return done(std::move(reply));
   auto& open = open_.at(gtid);
   auto branch = std::find_if(open.branches.begin(), open.branches.end(),

@@ -79,4 +79,18 @@ std::string body_digest(std::string_view encoded_body) {
                      static_cast<std::uint64_t>(hash));
 }
 
+std::size_t message_bytes(const std::vector<Statement>& statements) {
+  constexpr std::size_t kAround = 16;  // a length, a type, an expectation
+  std::size_t bytes = 0;
+  for (const auto& statement : statements) {
+    bytes += statement.sql.size() + 2 * kAround;
+    for (const auto& value : statement.params) {
+      bytes += kAround;
+      if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+      if (const auto* blob = std::get_if<Blob>(&value)) bytes += blob->bytes.size();
+    }
+  }
+  return bytes;
+}
+
 }  // namespace troth::protocol

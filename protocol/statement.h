@@ -3,6 +3,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/codec.h"
 #include "troth/values.h"
@@ -18,5 +19,11 @@ void decode(ByteReader& in, Statement& statement);
 /// 128-bit FNV-1a digest (32 hex digits) of a request body, to tell "same key, same body" from
 /// "same key, other body". Not cryptographic: a client that forges collisions only fools itself.
 std::string body_digest(std::string_view encoded_body);
+
+/// The statements of one branch and their parameters fit one message to a participant up to here;
+/// below the frame limit of the receiver, with room for the rest of the message.
+inline constexpr std::size_t kMaxBranchBytes = 14'000'000;
+/// What `statements` take in a message, at most a little less.
+std::size_t message_bytes(const std::vector<Statement>& statements);
 
 }  // namespace troth::protocol

@@ -326,6 +326,15 @@ TEST_CASE("limits: what is refused was not started and says when to come back") 
   CHECK(world.answers[bad]->refusal->error.context.find("nobody") != std::string::npos);
   const auto twice = world.submit(CoordinatorWorld::request({"p1", "p1"}));
   CHECK(world.answers[twice]->refusal->error.code == ErrorCode::kInvalidArgument);
+  auto big = CoordinatorWorld::request({"p1"});
+  big.branches[0].statements[0].params = {std::string(kMaxBranchBytes, 'x')};
+  const auto long_one = world.submit(big);
+  CHECK(world.answers[long_one]->refusal->error.code == ErrorCode::kInvalidArgument);
+  CHECK(world.answers[long_one]->refusal->error.context.find("at most 14000000") !=
+        std::string::npos);
+  big.branches[0].statements[0].params = {std::string(kMaxBranchBytes - 1000, 'x')};
+  const auto fits = world.submit(big);  // refused for the log only
+  CHECK(world.answers[fits]->refusal->code == AbortCode::kLogFull);
 }
 
 TEST_CASE("shutting down: nothing new, what is undecided aborts, what is decided stays decided") {
