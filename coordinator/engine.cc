@@ -10,7 +10,7 @@
 
 // Messages leave when a round ends. Whoever stops here asks for them to be on their way.
 #ifdef TROTH_FAILPOINTS
-#define SENT_FAILPOINT(name) (transport_.flush(), TROTH_FAILPOINT(name))
+#define SENT_FAILPOINT(name) (gate_.flush(), TROTH_FAILPOINT(name))
 #else
 #define SENT_FAILPOINT(name) static_cast<void>(0)
 #endif
@@ -24,8 +24,8 @@ namespace {}  // namespace
 Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logger logger)
     : options_(std::move(options)),
       log_(log),
-      transport_(transport),
-      logger_(std::move(logger)),
+      reports_(std::move(logger)),
+      gate_(log, transport, standing_, reports_),
       peers_(options_.name, Role::kCoordinator, options_.log_id, options_.epoch, true),
       operators_(log),
       told_(log.durable()),
@@ -35,7 +35,8 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
        {"messages_sent", "forced_writes", "submitted", "committed", "aborted", "answered_in_doubt",
         "replayed", "refused", "refused_busy", "presumed_aborts", "stale_refused", "hello_refused",
         "alarms", "amnesia_alarms", "checkpoints"})
-    count(name, 0);  // a counter that is not there yet cannot be watched; the usual ones first
+    reports_.count(name,
+                   0);  // a counter that is not there yet cannot be watched; the usual ones first
 }
 
 void Engine::set_participants(const std::map<NodeName, std::string>& participants) {
@@ -96,10 +97,10 @@ void Engine::step(Transaction& txn, const OnePhaseCommit::Event& event, Now now)
 
 void Engine::carry_out(Transaction& txn, EffectsOf<TransactionOutcome>&& effects, Now now) {
   const Gtid gtid = std::visit([](const auto& m) { return m.gtid(); }, txn.machine);
-  if (effects.alarm) alarm(*effects.alarm, gtid);
+  if (effects.alarm) reports_.alarm(*effects.alarm, gtid);
   for (auto& out : effects.now) {
-    if (options_.spans != nullptr) begin_call(gtid, &txn, out, now);
-    send(out.to, std::move(out.message));
+    if (options_.spans != nullptr) begin_call(gtid, txn, out, now);
+    gate_.send(std::move(out));
   }
   std::optional<RecordType> forced;
   if (effects.append) {
@@ -108,7 +109,7 @@ void Engine::carry_out(Transaction& txn, EffectsOf<TransactionOutcome>&& effects
     const Lsn lsn = log_.append(type, encode(*effects.append), force);
     note(txn, {Event::Kind::kRecord, to_string(type), nullptr, lsn, {}}, now);
     if (force == Force::kYes) {
-      count("forced_writes");
+      reports_.count("forced_writes");
       txn.promise_lsn = lsn;
       if (type == RecordType::kCommit ||
           (type == RecordType::kPrecommitted && txn.decided == MonotonicTime{})) {
@@ -130,51 +131,46 @@ void Engine::carry_out(Transaction& txn, EffectsOf<TransactionOutcome>&& effects
     }
   }
   if (effects.promises.empty() && !effects.answer && !forced) return;
-  Held held{gtid, {}, {}, forced};
+  DurabilityGate::Held held{gtid, {}, {}, forced};
   held.promises = std::move(effects.promises);
-  held.answer = std::move(effects.answer);
-  // A record of this very step always goes through on_durable, even if the disk was quicker than
-  // this line: the machine must be told as well, or it would stay DECIDING for ever.
+  if (effects.answer) held.answer = std::move(*effects.answer);
   // What a majority has decided waits for no promise of this node, which may still be on its way.
   const auto* two = std::get_if<GlobalCommit>(&txn.machine);
   const bool decided_by_all =
       two != nullptr && two->quorum() != nullptr && two->quorum()->decided();
-  if (!held.record && (decided_by_all || txn.promise_lsn <= log_.durable())) {
-    release(std::move(held), now);
-  } else {
-    held_.add(txn.promise_lsn, std::move(held));
-  }
+  auto due = decided_by_all ? gate_.hold_decided_by_majority(txn.promise_lsn, std::move(held))
+                            : gate_.hold(txn.promise_lsn, std::move(held));
+  if (due) release(std::move(*due), now);
 }
 
-// The only way out for decisions and answers. When the record is COMMIT, its durability was THE
-// COMMIT POINT: nothing from here on can change the outcome.
-void Engine::release(Held&& held, Now now) {
-  const bool commit = held.record == RecordType::kCommit;
-  const bool precommit = held.record == RecordType::kPrecommitted;
+// When the record is COMMIT, its durability was THE COMMIT POINT: nothing from here on can change
+// the outcome.
+void Engine::release(DurabilityGate::Due&& due, Now now) {
+  const bool commit = due.record() == RecordType::kCommit;
+  const bool precommit = due.record() == RecordType::kPrecommitted;
   if (precommit) TROTH_FAILPOINT("coordinator.precommit.durable");
   if (commit) TROTH_FAILPOINT("coordinator.commit.durable");
-  if (const auto found = live_.find(held.gtid); commit && found != live_.end())
+  if (const auto found = live_.find(due.gtid()); commit && found != live_.end())
     measure_decided(found->second, now);
-  if (held.answer) answer(held.gtid, std::move(*held.answer), now);
+  if (auto known = due.take_answer()) answer(due.gtid(), std::move(*known), now);
   if (commit) TROTH_FAILPOINT("coordinator.commit.answered");
-  bool first = true;
-  for (auto& out : held.promises) {
-    if (options_.spans != nullptr) begin_call(held.gtid, nullptr, out, now);
-    send(out.to, std::move(out.message));
+  if (options_.spans != nullptr) begin_calls(due, now);
+  [[maybe_unused]] bool first = true;
+  gate_.send(std::move(due), [&](const Message&, const auto& leave) {
+    leave();
     if (commit && std::exchange(first, false)) SENT_FAILPOINT("coordinator.commit.sent_one");
-  }
+  });
   if (commit) SENT_FAILPOINT("coordinator.commit.sent_all");
   if (precommit) SENT_FAILPOINT("coordinator.precommit.sent_all");
 }
 
 void Engine::on_durable(Lsn durable, Now now) {
-  if (stopped_) return;
+  if (standing_.stopped()) return;
   publish();
-  while (held_.due(durable)) {
-    auto held = held_.take();
-    const Gtid gtid = held.gtid;
-    const bool tell = held.record.has_value();
-    release(std::move(held), now);
+  while (auto due = gate_.take_due(durable)) {
+    const Gtid gtid = due->gtid();
+    const bool tell = due->record().has_value();
+    release(std::move(*due), now);
     if (!tell) continue;
     const auto found = live_.find(gtid);
     if (found != live_.end())
@@ -191,13 +187,13 @@ void Engine::on_durable(Lsn durable, Now now) {
 
 // It is known before anybody is told. The last one who is told gets the results themselves.
 void Engine::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now now) {
-  count(outcome.outcome == Outcome::kCommitted ? "committed"
-        : outcome.outcome == Outcome::kAborted ? "aborted"
-                                               : "answered_in_doubt");
+  reports_.count(outcome.outcome == Outcome::kCommitted ? "committed"
+                 : outcome.outcome == Outcome::kAborted ? "aborted"
+                                                        : "answered_in_doubt");
   if (outcome.outcome == Outcome::kAborted)
-    logger_.debug("aborted", {{"txn", gtid},
-                              {"code", to_string(outcome.reason.code)},
-                              {"reason", outcome.reason.detail}});
+    reports_.log().debug("aborted", {{"txn", gtid},
+                                     {"code", to_string(outcome.reason.code)},
+                                     {"reason", outcome.reason.detail}});
   if (!calls_.empty() && outcome.outcome == Outcome::kAborted)
     end_calls(gtid, std::string(to_string(outcome.reason.code)), now);
   std::vector<SubmitDone> clients;
@@ -290,44 +286,25 @@ void Engine::finish(const Gtid& gtid, Now now) {
   erase(found);
 }
 
-void Engine::send(const NodeName& to, Message&& message) {
-  if (stopped_) return;
-  count("messages_sent");
-  transport_.send(to, std::move(message));
-}
-
 void Engine::send_prepares(const Gtid& gtid, const Transaction& txn,
                            const std::vector<PrepareTo>& prepares, Now now) {
-  if (stopped_) return;
-  count("messages_sent", prepares.size());
-  for (const auto& [to, prepare] : prepares) {
+  for (const auto& prepare : prepares) {
     if (options_.spans == nullptr) {
-      transport_.send_prepare(to, prepare);
+      gate_.send(prepare);
     } else {
-      Outgoing out(to, prepare.message());
-      begin_call(gtid, &txn, out, now);
-      transport_.send(to, std::move(out.message));
+      OutgoingNow out(prepare.to, prepare.prepare.message());
+      begin_call(gtid, txn, out, now);
+      gate_.send(std::move(out));
     }
-    if (&to == &prepares.front().to) SENT_FAILPOINT("coordinator.prepare.sent_one");
+    if (&prepare == &prepares.front()) SENT_FAILPOINT("coordinator.prepare.sent_one");
   }
   SENT_FAILPOINT("coordinator.prepare.sent_all");
 }
 
 void Engine::append(const Record& record) {
   const auto force = force_of(record);
-  if (force == Force::kYes) count("forced_writes");
+  if (force == Force::kYes) reports_.count("forced_writes");
   log_.append(type_of(record), encode(record), force);
-}
-
-void Engine::alarm(const std::string& what, const Gtid& gtid, Alarms::Until until,
-                   const NodeName& from, Alarms::Rank rank) {
-  count("alarms");
-  if (alarms_.raise(what, until, gtid, from, rank))
-    logger_.error("alarm", {{"txn", gtid}, {"what", what}});
-}
-
-void Engine::end_alarm(const Gtid& gtid, const NodeName& from) {
-  if (alarms_.end(gtid, from)) logger_.info("the cause of an alarm has ended", {{"txn", gtid}});
 }
 
 void Engine::note(Transaction& txn, Event event, Now now) {
@@ -387,7 +364,7 @@ RetryPolicy Engine::resend() const {
 }
 
 std::optional<MonotonicTime> Engine::next_wake() const {
-  if (stopped_ || (timers_.empty() && other_timers_.empty())) return std::nullopt;
+  if (standing_.stopped() || (timers_.empty() && other_timers_.empty())) return std::nullopt;
   if (timers_.empty()) return other_timers_.begin()->first;
   if (other_timers_.empty()) return timers_.first();
   return std::min(timers_.first(), other_timers_.begin()->first);
@@ -403,7 +380,7 @@ std::vector<NodeName> Engine::unreachable() const {
 }
 
 void Engine::tick(Now now) {
-  if (stopped_) return;
+  if (standing_.stopped()) return;
   while (!other_timers_.empty() && other_timers_.begin()->first <= now.monotonic) {
     const Gtid gtid = other_timers_.begin()->second;
     other_timers_.erase(other_timers_.begin());
@@ -432,13 +409,13 @@ void Engine::tick(Now now) {
 }
 
 void Engine::end_of_round(Now now) {
-  if (!stopped_) {
+  if (!standing_.stopped()) {
     checkpoint_if_due(now);
     publish();
   }
   const bool here = may_force_here();
   if (!here) log_.flush();  // so that the disk works while messages are sent
-  transport_.flush();
+  gate_.flush();
   if (!here) return;
   forced_here_ = log_.force_here();
   if (!forced_here_) log_.flush();
@@ -466,7 +443,7 @@ void Engine::publish() {
   state.ended_below = ended_below;
   if (state.position == published_.position && state.ended_below == published_.ended_below) return;
   published_ = state;
-  transport_.publish(state);
+  gate_.publish(state);
 }
 
 }  // namespace troth::coordinator

@@ -14,18 +14,16 @@
 #include <vector>
 
 #include "base/boxed.h"
-#include "base/counters.h"
 #include "base/gtid_map.h"
 #include "base/timer_heap.h"
 #include "base/trace.h"
 #include "coordinator/meters.h"
 #include "coordinator/remembered_outcomes.h"
-#include "engine/alarms.h"
 #include "engine/checkpointer.h"
+#include "engine/durability_gate.h"
 #include "engine/engine_loop.h"
 #include "os/logging.h"
 #include "protocol/global_commit.h"
-#include "protocol/held_by_lsn.h"
 #include "protocol/one_phase_commit.h"
 #include "protocol/ports.h"
 #include "protocol/record_log.h"
@@ -109,7 +107,7 @@ class Engine {
   /// Participants that were added or moved. One that is not named any more stays: it may hold what
   /// this node decided.
   void set_participants(const std::map<NodeName, std::string>& participants);
-  void drain() { draining_ = true; }
+  void drain() { standing_.drain(); }
   /// Aborts whatever is not decided yet (end of the grace time).
   void cancel_undecided(Now now);
   /// Transactions whose client still waits for an answer.
@@ -235,12 +233,6 @@ class Engine {
     TraceContext own;  // of the transaction's span
     std::vector<Call> all;
   };
-  struct Held {
-    Gtid gtid;
-    std::vector<protocol::Outgoing> promises;
-    std::optional<TransactionOutcome> answer;
-    std::optional<protocol::RecordType> record;
-  };
   /// A one-phase transaction of an earlier epoch that somebody asks about: every participant is
   /// asked.
   struct Search {
@@ -290,13 +282,16 @@ class Engine {
   void step(Transaction& txn, protocol::GlobalCommit::Event&& event, Now now);
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
   void carry_out(Transaction& txn, protocol::EffectsOf<TransactionOutcome>&& effects, Now now);
-  void release(Held&& held, Now now);
+  void release(DurabilityGate::Due&& due, Now now);
   void answer(const Gtid& gtid, TransactionOutcome&& outcome, Now now);
   void finish(const Gtid& gtid, Now now);
   void measure_decided(Transaction& txn, Now now);
   /// A call of a traced transaction: its message names the span that will be written when the
   /// answer is there.
-  void begin_call(const Gtid& gtid, const Transaction* txn, protocol::Outgoing& out, Now now);
+  void begin_call(const Gtid& gtid, const Transaction& txn, protocol::OutgoingNow& out, Now now);
+  void begin_calls(const DurabilityGate::Due& due, Now now);
+  void begin_call(const Gtid& gtid, const Transaction* txn, const NodeName& to,
+                  std::string_view method, std::string* traceparent, Now now);
   void end_call(const Gtid& gtid, const NodeName& to, std::string_view method,
                 const std::string& error, Now now);
   void end_calls(const Gtid& gtid, const std::string& error, Now now);
@@ -310,7 +305,6 @@ class Engine {
   void measure_answer(const Transaction& txn, const TransactionOutcome& outcome, Now now);
   void remember(const TransactionOutcome& outcome, MonotonicTime now);
   static std::string kept_comment(const std::string& comment);
-  void send(const NodeName& to, protocol::Message&& message);
   void send_prepares(const Gtid& gtid, const Transaction& txn,
                      const std::vector<protocol::PrepareTo>& prepares, Now now);
   void publish();
@@ -324,10 +318,6 @@ class Engine {
                        std::optional<CommitProtocol> asked) const;
   void append_live(const protocol::GlobalCommit& machine);
   void adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now);
-  void alarm(const std::string& what, const Gtid& gtid,
-             Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {},
-             Alarms::Rank rank = Alarms::Rank::kKnown);
-  void end_alarm(const Gtid& gtid, const NodeName& from = {});
   void schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake);
   GtidMap<Transaction>::iterator erase(GtidMap<Transaction>::iterator at);
   void checkpoint_if_due(Now now);
@@ -367,12 +357,12 @@ class Engine {
   const NodeName* participant(const NodeName& name) const;
   static TransactionOutcome outcome_of(const Gtid& gtid, const RememberedOutcomes::View& known);
   protocol::RetryPolicy resend() const;
-  void count(const char* name, std::uint64_t n = 1) { counters_.add(name, n); }
 
   EngineOptions options_;
   protocol::RecordLog& log_;
-  protocol::Transport& transport_;
-  Logger logger_;
+  Reports reports_;
+  Standing standing_;
+  DurabilityGate gate_;
   recovery::PeerTable peers_;
   protocol::AdoptedRecord adopted_;
   GtidMap<Transaction> live_;
@@ -391,19 +381,14 @@ class Engine {
   /// Precommitted before this log was copied and adopted: promises may be missing, so this node
   /// takes no part in their ballots.
   std::map<Gtid, recovery::UndecidedQuorum> before_adoption_;
-  protocol::HeldByLsn<Held> held_;
   TimerHeap<Transaction> timers_;
   std::multimap<MonotonicTime, Gtid> other_timers_;  // of open ones and searches; never taken back
   std::unordered_map<Gtid, Calls> calls_;            // empty unless somebody traces
   std::map<NodeName, LinkStatus> links_;
-  Counters counters_;
   Meters meters_;
   recovery::OperatorBook operators_;
   std::multimap<Lsn, std::function<void()>> operators_waiting_;  // to be told when durable
-  Alarms alarms_;
   std::uint64_t next_sequence_ = 1;
-  bool draining_ = false;
-  bool stopped_ = false;  // has lost its memory: promises nothing any more
   std::string own_address_;
   protocol::LinkState published_;
   /// END records that are not durable yet, without those behind which a smaller gtid has ended:

@@ -53,10 +53,10 @@ void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
       found == live_.end() ? nullptr : std::get_if<GlobalCommit>(&found->second.machine);
   if (machine == nullptr) return on_unknown(from, Inquire{wound.gtid}, now);
   if (!machine->undecided()) {
-    count("wounds_refused");
+    reports_.count("wounds_refused");
     return step(found->second, GlobalCommit::Event(GlobalCommit::Inquired{from}), now);
   }
-  count("wounded");
+  reports_.count("wounded");
   found->second.gave_way_to = wound.waiter;
   note(found->second, {Event::Kind::kWound, {}, participant(from), {}, {}}, now);
   AbortReason reason{AbortCode::kDeadlock,
@@ -69,10 +69,10 @@ void Engine::on_wound(const NodeName& from, const Wound& wound, Now now) {
 // True: the clients go over to the next attempt, which starts when this step is over (its ABORT
 // messages leave first).
 bool Engine::lost_a_conflict(Transaction& txn, const TransactionOutcome& outcome, Now now) {
-  if (!txn.again || draining_ || stopped_) return false;
+  if (!txn.again || standing_.draining() || standing_.stopped()) return false;
   if (outcome.outcome != Outcome::kAborted || !retried_automatically(outcome.reason.code))
     return false;
-  count("retried");
+  reports_.count("retried");
   txn.answered = true;
   txn.owns_key = false;  // it stays in flight, for the next attempt
   auto next = std::move(*txn.again);

@@ -86,7 +86,7 @@ std::optional<Refusal> Engine::admit() const {
     return std::optional<Refusal>(Refusal{{code, std::move(what)}, abort, retry});
   };
   using std::chrono::milliseconds;
-  if (draining_)
+  if (standing_.draining())
     return refuse(ErrorCode::kBusy, "the coordinator is shutting down", AbortCode::kDraining,
                   std::chrono::seconds(1));
   if (!log_.has_room())
@@ -101,7 +101,7 @@ std::optional<Refusal> Engine::admit() const {
 
 void Engine::submit(SubmitRequest&& request, CoordinatorPort::SubmitDone&& done, Now now) {
   auto refusal = validate(request);
-  if (!refusal && stopped_)
+  if (!refusal && standing_.stopped())
     refusal = Refusal{{ErrorCode::kUnavailable, "the coordinator has lost its memory and stops"},
                       AbortCode::kDraining,
                       std::chrono::seconds(1)};
@@ -112,12 +112,12 @@ void Engine::submit(SubmitRequest&& request, CoordinatorPort::SubmitDone&& done,
     // Before admission: what is known already costs nothing to answer, and whoever was refused for
     // being one too many retries with its key.
     if (!request.idempotency_key.empty() && answered_by_key(request, digest, done, now))
-      return count("submitted");
+      return reports_.count("submitted");
     refusal = admit();
   }
   if (refusal) {
-    count("refused");
-    if (refusal->error.code == ErrorCode::kBusy) count("refused_busy");
+    reports_.count("refused");
+    if (refusal->error.code == ErrorCode::kBusy) reports_.count("refused_busy");
     ++meters_.rejected[refusal->error.code != ErrorCode::kBusy ? "invalid"
                        : refusal->code == AbortCode::kDraining ? "draining"
                        : refusal->code == AbortCode::kLogFull  ? "log_full"
@@ -126,7 +126,7 @@ void Engine::submit(SubmitRequest&& request, CoordinatorPort::SubmitDone&& done,
     reply.refusal = std::move(refusal);
     return done(std::move(reply));
   }
-  count("submitted");
+  reports_.count("submitted");
   if (request.arrived != MonotonicTime{})
     meters_.observe(Meters::Phase::kQueue, now.monotonic - request.arrived);
   if (request.deadline.count() == 0) request.deadline = options_.prepare_timeout;
@@ -169,7 +169,7 @@ bool Engine::answered_by_key(const SubmitRequest& request, const std::string& di
     if (!reply.outcome.replayed)
       reply.outcome.reason = {
           AbortCode::kTimeout, "it may have committed; its participants are being asked", {}, -1};
-    if (reply.outcome.replayed) count("replayed");
+    if (reply.outcome.replayed) reports_.count("replayed");
     done(std::move(reply));
     return true;
   }
@@ -186,7 +186,7 @@ bool Engine::answered_by_key(const SubmitRequest& request, const std::string& di
   reply.outcome.outcome = known->second.outcome;
   reply.outcome.reason = known->second.reason;
   reply.outcome.replayed = true;
-  count("replayed");
+  reports_.count("replayed");
   done(std::move(reply));
   return true;
 }

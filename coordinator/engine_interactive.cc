@@ -28,17 +28,17 @@ void Engine::begin(BeginRequest request, InteractivePort::BeginDone done, Now no
   using std::chrono::milliseconds;
   using std::chrono::minutes;
   auto refusal = admit();
-  if (stopped_)
+  if (standing_.stopped())
     refusal = refuse(ErrorCode::kUnavailable, "the coordinator has lost its memory and stops");
   if (!within(request.deadline, milliseconds(100), minutes(60)))
     refusal = refuse(ErrorCode::kInvalidArgument, "the deadline must be between 100ms and 60m");
   if (!within(request.idle_timeout, milliseconds(100), minutes(10)))
     refusal = refuse(ErrorCode::kInvalidArgument, "the idle timeout must be between 100ms and 10m");
   if (refusal) {
-    count("refused");
+    reports_.count("refused");
     return done({std::move(refusal), {}, {}, {}});
   }
-  count("begun");
+  reports_.count("begun");
   if (request.deadline.count() == 0) request.deadline = options_.interactive_deadline;
   if (request.idle_timeout.count() == 0) request.idle_timeout = options_.idle_timeout;
   const Gtid gtid = mint(Decider::kCoordinator);
@@ -104,7 +104,7 @@ void Engine::execute(const Gtid& gtid, BranchRequest request, InteractivePort::E
   }
   if (branch == open.branches.end())
     branch = open.branches.insert(branch, {request.participant, 0, {}});
-  count("executes");
+  reports_.count("executes");
   open.last_use = now.monotonic;
   Open::Running running;
   running.participant = request.participant;
@@ -122,7 +122,7 @@ void Engine::send_execute(const Gtid& gtid, Open& open, Now now) {
   auto& running = *open.running;
   running.message.time_left = std::max(Duration{0}, open.deadline - now.monotonic);
   running.next_resend = now.monotonic + backoff(options_.resend, ++running.attempts, gtid);
-  send(running.participant, running.message);
+  gate_.send(running.participant, running.message);
   schedule_open(gtid, open);
 }
 
@@ -207,12 +207,11 @@ void Engine::rollback(const Gtid& gtid, InteractivePort::SubmitDone done, Now no
 TransactionOutcome Engine::abort_open(Gtid gtid, AbortReason reason, Now now) {
   Open open = std::move(open_.at(gtid));
   open_.erase(gtid);
-  count("aborted");
-  logger_.debug("aborted",
-                {{"txn", gtid}, {"code", to_string(reason.code)}, {"reason", reason.detail}});
+  reports_.count("aborted");
+  reports_.log().debug(
+      "aborted", {{"txn", gtid}, {"code", to_string(reason.code)}, {"reason", reason.detail}});
   if (retried_automatically(reason.code)) remember_age(gtid, open.priority);
-  for (const auto& branch : open.branches)
-    send(branch.participant, Decide{gtid, Decision::kAbort, AnswerAt::kDecided, reason});
+  for (const auto& branch : open.branches) gate_.presume_abort(branch.participant, gtid, reason);
   TransactionOutcome outcome;
   outcome.gtid = gtid;
   outcome.outcome = Outcome::kAborted;
@@ -257,7 +256,7 @@ void Engine::tick_open(const Gtid& gtid, Now now) {
   const bool late = now.monotonic >= open.deadline;
   const bool idle = !open.running && now.monotonic >= open.last_use + open.request.idle_timeout;
   if (late || idle) {
-    count(late ? "deadlines_passed" : "idle_aborts");
+    reports_.count(late ? "deadlines_passed" : "idle_aborts");
     AbortReason reason{AbortCode::kTimeout, "its deadline passed before it was committed", {}, -1};
     if (!late) reason = {AbortCode::kClientCancelled, "its client was silent for too long", {}, -1};
     abort_open(gtid, std::move(reason), now);

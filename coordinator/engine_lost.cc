@@ -120,7 +120,7 @@ void Engine::declare_lost(const LostRequest& request, LostDone done, Now now) {
   if (!reply) return done(std::move(reply));
   Lsn last;
   for (const auto& gtid : gtids) {
-    count("forced_writes");
+    reports_.count("forced_writes");
     if (request.forget) {
       last = operators_.forget_unconfirmed(gtid, request.participant);
       continue;
@@ -155,15 +155,15 @@ void Engine::give_up_again(Now now) {
 // It was not lost after all, and will answer.
 void Engine::tell_what_was_given_up(const NodeName& participant) {
   for (const auto& gtid : unconfirmed_by(participant))
-    send(participant, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
+    gate_.repeat(participant, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
 }
 
 void Engine::confirmed_after_all(const NodeName& from, const Gtid& gtid, Now now) {
   if (operators_.unconfirmed().count({gtid, from}) == 0) return;
-  count("forced_writes");
+  reports_.count("forced_writes");
   operators_.forget_unconfirmed(gtid, from);
-  logger_.info("confirmed by a participant that was declared lost",
-               {{"txn", gtid}, {"participant", from}});
+  reports_.log().info("confirmed by a participant that was declared lost",
+                      {{"txn", gtid}, {"participant", from}});
   audit("truth", gtid.text(), "confirmed", {from.text(), ""}, now);
 }
 
@@ -203,7 +203,7 @@ void Engine::forget(const ForgetRequest& request, ResolveDone done, Now now) {
     if (key.first == reply->gtid) names.push_back(key.second);
   Lsn last;
   for (const auto& name : names) {
-    count("forced_writes");
+    reports_.count("forced_writes");
     last = operators_.forget_unconfirmed(reply->gtid, name);
   }
   reply->applied = true;

@@ -17,9 +17,9 @@ using recovery::ParticipantSays;
 void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now) {
   if (judgement.to_append) append(*judgement.to_append);
   if (judgement.stop) {
-    logger_.error("this node has lost its memory",
-                  {{"peer", peer}, {"cause", judgement.stop->context}});
-    stopped_ = true;
+    reports_.log().error("this node has lost its memory",
+                         {{"peer", peer}, {"cause", judgement.stop->context}});
+    standing_.lose_memory();
     if (on_fatal) on_fatal(*judgement.stop);
   }
   if (judgement.restarted) on_restarted(peer, now);
@@ -43,17 +43,18 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
   const auto judgement = peers_.on_hello(hello, log_.durable(), reply);
   judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
-    count("hello_refused");
+    reports_.count("hello_refused");
     if (!judgement.repeated)
-      logger_.warn("refused a greeting", {{"peer", hello.name}, {"reason", judgement.refusal}});
+      reports_.log().warn("refused a greeting",
+                          {{"peer", hello.name}, {"reason", judgement.refusal}});
     return reply;
   }
-  if (stopped_) {
+  if (standing_.stopped()) {
     reply.verdict = HelloVerdict::kNotReady;
     return reply;
   }
   // The link may sit out a pause after its last failure.
-  if (!hello.address.empty()) transport_.learn_address(hello.name, hello.address);
+  if (!hello.address.empty()) gate_.learn_address(hello.name, hello.address);
   // It is there (again): whatever waits for it is sent at once instead of after its back-off.
   std::vector<Gtid> waiting;
   for (const auto& [gtid, txn] : live_) {
@@ -77,8 +78,8 @@ bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now n
   const auto judgement = peers_.on_reply(peer, reply, log_.durable());
   judge(judgement, peer, now);
   if (!judgement.refusal.empty() && !judgement.repeated)
-    logger_.warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
-  return judgement.refusal.empty() && !stopped_;
+    reports_.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
+  return judgement.refusal.empty() && !standing_.stopped();
 }
 
 void Engine::on_link(const LinkStatus& status) {
@@ -86,13 +87,13 @@ void Engine::on_link(const LinkStatus& status) {
 }
 
 void Engine::on_batch(Batch batch, Now now) {
-  if (stopped_) return;
+  if (standing_.stopped()) return;
   const auto judgement = peers_.on_batch(batch.header);
   judge(judgement, batch.header.sender, now);
   if (!judgement.refusal.empty()) {
-    count("stale_refused");
-    return logger_.debug("refused a batch",
-                         {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
+    reports_.count("stale_refused");
+    return reports_.log().debug("refused a batch",
+                                {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
   const BatchHeader header = std::move(batch.header);
   const NodeName* const known = participant(header.sender);
@@ -100,17 +101,17 @@ void Engine::on_batch(Batch batch, Now now) {
       std::move(batch),
       [&](Message&& message) { handle(header.sender, known, std::move(message), now); },
       [&](const Error& why) {
-        count("messages_damaged");
-        logger_.warn("dropped a message of a peer",
-                     {{"peer", header.sender}, {"why", why.context}});
+        reports_.count("messages_damaged");
+        reports_.log().warn("dropped a message of a peer",
+                            {{"peer", header.sender}, {"why", why.context}});
       });
 }
 
 void Engine::handle(const NodeName& from, const NodeName* known, Message&& message, Now now) {
   if (const auto* alarmed = std::get_if<Alarm>(&message)) {
-    count("amnesia_alarms");
+    reports_.count("amnesia_alarms");
     const auto rank = minted(alarmed->gtid) ? Alarms::Rank::kKnown : Alarms::Rank::kClaim;
-    return alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from, rank);
+    return reports_.alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from, rank);
   }
   if (const auto* result = std::get_if<OnePhaseResult>(&message))
     return on_one_phase_result(from, *result, now);
@@ -118,7 +119,8 @@ void Engine::handle(const NodeName& from, const NodeName* known, Message&& messa
     return on_execute_result(from, *executed, now);
   if (const auto* wound = std::get_if<Wound>(&message)) return on_wound(from, *wound, now);
   if (std::holds_alternative<Ack>(message)) {
-    end_alarm(gtid_of(message), from);  // whatever it reported, somebody has repaired it there
+    reports_.end_alarm(gtid_of(message),
+                       from);  // whatever it reported, somebody has repaired it there
     confirmed_after_all(from, gtid_of(message), now);
   }
   const auto found = live_.find(gtid_of(message));
@@ -148,7 +150,7 @@ void Engine::handle(const NodeName& from, const NodeName* known, Message&& messa
     note(txn, {Event::Kind::kSays, to_string(decide->decision), known, {}, {}}, now);
     step(txn, GlobalCommit::Event(GlobalCommit::DecideArrived{from, *decide}), now);
   } else {
-    count("misdirected");
+    reports_.count("misdirected");
   }
 }
 
@@ -170,7 +172,7 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now now) {
   if (std::holds_alternative<Released>(message)) return;  // comes late
   if (open_.count(gtid) != 0) {                           // an open branch asks after some silence
     if (std::holds_alternative<Inquire>(message))
-      send(from, InquiryReply{gtid, InquiryReply::Answer::kUndecided});
+      gate_.send(from, InquiryReply{gtid, InquiryReply::Answer::kUndecided});
     return;
   }
   if (on_unknown_member(from, message, now)) return;
@@ -189,33 +191,32 @@ void Engine::on_unknown(const NodeName& from, const Message& message, Now now) {
   // A yes-vote or inquiry may come from a READ_ONLY voter or a duplicate of an acked writer: after
   // END a COMMIT is a harmless answer.
   if (knows == CoordinatorKnows::kEnded && says == ParticipantSays::kPrepared) {
-    send(from, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
+    gate_.repeat(from, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
     return;
   }
   switch (recovery::action_for(knows, says)) {
     case Action::kSendAbort:
-      count("presumed_aborts");
-      send(from,
-           Decide{gtid,
-                  Decision::kAbort,
-                  AnswerAt::kDecided,
-                  {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1}});
+      reports_.count("presumed_aborts");
+      gate_.presume_abort(
+          from, gtid, {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1});
       return;
     case Action::kLeaveAlone:
       if (says != ParticipantSays::kPrepared) return;
       if (gtid.tag() == CoordinatorTag::of(options_.log_id) && !minted(gtid))
-        alarm(fmt::format("{} is prepared for {}, which this log has never begun: a newer log of "
-                          "this coordinator exists or existed",
-                          from, gtid),
-              gtid);
-      send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
+        reports_.alarm(
+            fmt::format("{} is prepared for {}, which this log has never begun: a newer log of "
+                        "this coordinator exists or existed",
+                        from, gtid),
+            gtid);
+      gate_.send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
       return;
     case Action::kMixedAlarm:
       // An ack for something that ended and is no longer remembered is no contradiction.
       if (!known && gtid < horizon_) return;
-      alarm(fmt::format("{} reports {} as committed, which this coordinator never committed", from,
-                        gtid),
-            gtid);
+      reports_.alarm(
+          fmt::format("{} reports {} as committed, which this coordinator never committed", from,
+                      gtid),
+          gtid);
       return;
     case Action::kSendCommit:
     case Action::kCountAck:
@@ -236,12 +237,12 @@ bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now
     const bool contradicts =
         known ? (known->outcome == Outcome::kCommitted) != commit : commit && presumable;
     if (contradicts) {
-      alarm(fmt::format("{} says {} of {}, which is not what this coordinator knows", from,
-                        to_string(decide->decision), gtid),
-            gtid);
+      reports_.alarm(fmt::format("{} says {} of {}, which is not what this coordinator knows", from,
+                                 to_string(decide->decision), gtid),
+                     gtid);
     } else if (before_adoption_.erase(gtid) > 0) {
       append(DecidedRecord{gtid, decide->decision, decide->reason});
-      end_alarm(gtid);
+      reports_.end_alarm(gtid);
       TransactionOutcome outcome;
       outcome.gtid = gtid;
       outcome.outcome = commit ? Outcome::kCommitted : Outcome::kAborted;
@@ -254,20 +255,17 @@ bool Engine::on_unknown_member(const NodeName& from, const Message& message, Now
   if (!std::holds_alternative<Elect>(message) && !std::holds_alternative<PreDecide>(message))
     return true;  // an answer that comes late
   if (!known && operators_.was_committed(gtid)) {
-    send(from, Decide{gtid, Decision::kCommit, AnswerAt::kApplied, {}});
+    gate_.repeat(from, Decide{gtid, Decision::kCommit, AnswerAt::kApplied, {}});
   } else if (known && known->outcome != Outcome::kInDoubt) {
     const bool commit = known->outcome == Outcome::kCommitted;
-    send(from, Decide{gtid, commit ? Decision::kCommit : Decision::kAbort, AnswerAt::kApplied,
-                      outcome_of(gtid, *known).reason});
+    gate_.repeat(from, Decide{gtid, commit ? Decision::kCommit : Decision::kAbort,
+                              AnswerAt::kApplied, outcome_of(gtid, *known).reason});
   } else if (presumable) {
-    count("presumed_aborts");
-    send(from,
-         Decide{gtid,
-                Decision::kAbort,
-                AnswerAt::kDecided,
-                {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1}});
+    reports_.count("presumed_aborts");
+    gate_.presume_abort(
+        from, gtid, {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1});
   } else if (!may_presume(gtid)) {
-    send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
+    gate_.send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
   }
   return true;
 }
@@ -287,7 +285,7 @@ void Engine::on_one_phase_result(const NodeName& from, const OnePhaseResult& res
         Refusal{{ErrorCode::kAlreadyExists, "the idempotency key was used for another request"},
                 AbortCode::kNone,
                 {}};
-    count("refused");
+    reports_.count("refused");
     for (auto& client : std::exchange(found->second.clients, {})) client(SubmitReply(reply));
     keys_in_flight_.erase(found->second.key());
     erase(found);
@@ -335,13 +333,14 @@ void Engine::ask_again(const Gtid& gtid, Search& search, Now now) {
     for (const auto& done : given_up) done(outcome);
     return;
   }
-  for (const auto& name : search.unanswered) send(name, InquireOnePhase{gtid});
+  for (const auto& name : search.unanswered) gate_.send(name, InquireOnePhase{gtid});
   search.next_ask = now.monotonic + backoff(options_.resend, ++search.attempts, gtid);
   other_timers_.emplace(search.next_ask, gtid);
 }
 
 void Engine::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done, Now now) {
-  if (stopped_) return done(fail(ErrorCode::kUnavailable, "the coordinator has lost its memory"));
+  if (standing_.stopped())
+    return done(fail(ErrorCode::kUnavailable, "the coordinator has lost its memory"));
   TransactionOutcome outcome;
   outcome.gtid = gtid;
   if (gtid.tag() != CoordinatorTag::of(options_.log_id))

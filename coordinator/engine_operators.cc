@@ -93,11 +93,11 @@ void Engine::poke(const Gtid& gtid, Now now) {
 void Engine::audit(const std::string& action, const std::string& subject, const std::string& result,
                    const Operator& by, Now now) {
   ++meters_.operator_actions[{action, result}];
-  logger_.info("operator", {{"action", action},
-                            {"subject", subject},
-                            {"result", result},
-                            {"by", by.name},
-                            {"reason", by.reason}});
+  reports_.log().info("operator", {{"action", action},
+                                   {"subject", subject},
+                                   {"result", result},
+                                   {"by", by.name},
+                                   {"reason", by.reason}});
   operators_.note({now.wall, action, result, subject, by});
 }
 

@@ -46,10 +46,11 @@ void Engine::adopt_undecided(const recovery::UndecidedQuorum& undecided, Now now
   const auto& record = undecided.record;
   if (record.gtid.epoch() < adopted_.below) {
     before_adoption_[record.gtid] = undecided;
-    return alarm(fmt::format("{} was precommitted before this log was adopted: its participants "
-                             "must end it without this node",
-                             record.gtid),
-                 record.gtid, Alarms::Until::kEnded);
+    return reports_.alarm(
+        fmt::format("{} was precommitted before this log was adopted: its participants "
+                    "must end it without this node",
+                    record.gtid),
+        record.gtid, Alarms::Until::kEnded);
   }
   auto machine = GlobalCommit::recovered(record, undecided.position, options_.name, options_.resend,
                                          options_.suspicion, now.monotonic);
@@ -121,7 +122,7 @@ void Engine::copy_forward(Now now) {
   operators_.copy_forward();
   append(HorizonRecord{Gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_sequence_,
                             Decider::kCoordinator)});
-  count("checkpoints");
+  reports_.count("checkpoints");
 }
 
 NodeStatus Engine::status(Now now) const {
@@ -129,12 +130,12 @@ NodeStatus Engine::status(Now now) const {
   status.name = options_.name;
   status.role = Role::kCoordinator;
   status.version = version();
-  status.state = draining_ ? "draining" : "ready";
+  status.state = standing_.draining() ? "draining" : "ready";
   status.position = {options_.log_id, options_.epoch, log_.durable()};
   status.appended = log_.appended();
   status.up_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - started_).count();
-  status.alarms = alarms_.texts();
+  status.alarms = reports_.alarms().texts();
   show_lost(status);
   for (const auto& [name, address] : options_.participants) {
     const auto link = links_.find(name);
@@ -159,8 +160,9 @@ NodeStatus Engine::status(Now now) const {
         status.oldest_in_doubt_ms,
         std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - txn.since).count());
   }
-  for (const auto& [name, value] : counters_.all()) status.counters.emplace_back(name, value);
-  status.counters.emplace_back("alarms_not_kept", alarms_.not_kept());
+  for (const auto& [name, value] : reports_.counters().all())
+    status.counters.emplace_back(name, value);
+  status.counters.emplace_back("alarms_not_kept", reports_.alarms().not_kept());
   status.counters.emplace_back("live", live_.size() + open_.size());
   status.counters.emplace_back("open", open_.size());
   constexpr std::size_t kLately = 100;

@@ -27,21 +27,23 @@ SpanId span_of_call(const Gtid& gtid, const NodeName& to, std::string_view metho
 
 }  // namespace
 
-void Engine::begin_call(const Gtid& gtid, const Transaction* txn, Outgoing& out, Now now) {
-  std::string_view method;
-  std::string* traceparent = nullptr;
+void Engine::begin_call(const Gtid& gtid, const Transaction& txn, OutgoingNow& out, Now now) {
   if (auto* prepare = std::get_if<Prepare>(&out.message)) {
-    method = "prepare";
-    traceparent = &prepare->traceparent;
+    begin_call(gtid, &txn, out.to, "prepare", &prepare->traceparent, now);
   } else if (auto* one_phase = std::get_if<CommitOnePhase>(&out.message)) {
-    method = "commitOnePhase";
-    traceparent = &one_phase->traceparent;
-  } else if (const auto* decide = std::get_if<Decide>(&out.message);
-             decide != nullptr && decide->decision == Decision::kCommit) {
-    method = "commit";
-  } else {
-    return;
+    begin_call(gtid, &txn, out.to, "commitOnePhase", &one_phase->traceparent, now);
   }
+}
+
+void Engine::begin_calls(const DurabilityGate::Due& due, Now now) {
+  for (const auto& out : due.promises())
+    if (const auto* decide = std::get_if<Decide>(&out.message);
+        decide != nullptr && decide->decision == Decision::kCommit)
+      begin_call(due.gtid(), nullptr, out.to, "commit", nullptr, now);
+}
+
+void Engine::begin_call(const Gtid& gtid, const Transaction* txn, const NodeName& to,
+                        std::string_view method, std::string* traceparent, Now now) {
   auto found = calls_.find(gtid);
   if (found == calls_.end()) {
     if (txn == nullptr || !txn->trace) return;
@@ -51,12 +53,12 @@ void Engine::begin_call(const Gtid& gtid, const Transaction* txn, Outgoing& out,
   auto& calls = found->second;
   if (traceparent != nullptr) {
     auto below = calls.own;
-    below.parent = span_of_call(gtid, out.to, method);
+    below.parent = span_of_call(gtid, to, method);
     *traceparent = below.text();
   }
   for (const auto& call : calls.all)
-    if (call.to == out.to && call.method == method) return;  // repeated: it is the same call
-  calls.all.push_back({out.to, method, now.monotonic});
+    if (call.to == to && call.method == method) return;  // repeated: it is the same call
+  calls.all.push_back({to, method, now.monotonic});
 }
 
 void Engine::end_call(const Gtid& gtid, const NodeName& to, std::string_view method,

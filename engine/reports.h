@@ -21,9 +21,10 @@ class Reports {
   void count(const char* name, std::uint64_t n = 1) { counters_.add(name, n); }
   /// Logged once, shown until its cause has ended.
   void alarm(const std::string& what, const Gtid& about,
-             Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {}) {
+             Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {},
+             Alarms::Rank rank = Alarms::Rank::kKnown) {
     count("alarms");
-    if (alarms_.raise(what, until, about, from))
+    if (alarms_.raise(what, until, about, from, rank))
       logger_.error("alarm", {{"txn", about}, {"what", what}});
   }
   void end_alarm(const Gtid& about, const NodeName& from = {}) {

@@ -35,7 +35,7 @@ void Branches::step(BranchEntry& entry, Branch::Event&& event, Now now,
   count_transition(entry, before);
   if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
     entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};
-  if (!effects.now.empty()) parts_.links.find_members(entry, effects.now);
+  for (const auto& out : effects.now) parts_.links.find_member(entry, out.to);
   carry_out(entry, std::move(effects), now, statements);
   if (entry.quorum) tell_quorum(parts_.table, entry, now);
 }
@@ -76,7 +76,7 @@ void Branches::carry_out(BranchEntry& entry, BranchEffects&& effects, Now now,
                          std::vector<Statement>* statements) {
   const Gtid gtid = entry.branch.gtid();
   if (effects.alarm) reports_.alarm(*effects.alarm, gtid);
-  for (auto& out : effects.now) parts_.promises.send(out.to, std::move(out.message));
+  for (auto& out : effects.now) parts_.promises.send(std::move(out));
   std::optional<RecordType> forced;
   if (effects.prepared != nullptr) {
     encode(*effects.prepared, encoded_);
@@ -93,7 +93,7 @@ void Branches::carry_out(BranchEntry& entry, BranchEffects&& effects, Now now,
   if (effects.promises.empty() && !effects.answer && !forced) return;
   Promises::Held held;
   held.gtid = gtid;
-  held.messages = std::move(effects.promises);
+  held.promises = std::move(effects.promises);
   if (effects.answer) held.answer.emplace(std::move(*effects.answer));
   held.record = forced;
   if (auto answer = parts_.promises.hold(entry.promise_lsn, std::move(held)))

@@ -148,7 +148,7 @@ void CoordinatorMessages::on_decide(const NodeName& from, Decide&& message, Now 
   }
   if (parts_.horizon.ended(message.gtid)) {
     // A late duplicate of something ended everywhere: every ack of it was durable before.
-    if (message.decision == Decision::kCommit) parts_.promises.send(from, Ack{message.gtid});
+    if (message.decision == Decision::kCommit) parts_.promises.repeat(from, Ack{message.gtid});
     return;
   }
   if (message.decision == Decision::kAbort) {

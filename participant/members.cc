@@ -152,7 +152,7 @@ void Members::step(BranchEntry& entry, const QuorumBallot::Event& event, Now now
                          {"ballot", text_of(entry.quorum->ballot())}});
   }
   if (effects.alarm) reports_.alarm(*effects.alarm, gtid);
-  parts_.links.find_members(entry, effects.promises);
+  for (const auto& out : effects.promises) parts_.links.find_member(entry, out.to);
   Promises::Held held;
   held.gtid = gtid;
   if (effects.append) {
@@ -161,8 +161,8 @@ void Members::step(BranchEntry& entry, const QuorumBallot::Event& event, Now now
     reports_.count("forced_writes");
     held.record = type;
   }
-  held.messages = std::move(effects.promises);
-  if (!held.messages.empty() || held.record)
+  held.promises = std::move(effects.promises);
+  if (!held.promises.empty() || held.record)
     parts_.promises.hold(entry.promise_lsn, std::move(held));
   parts_.table.schedule(entry);
   if (!effects.answer) return;

@@ -21,15 +21,12 @@ std::string PeerLinks::since_when(const NodeName& peer, Now now) const {
   return fmt::format("for {} s", seconds);
 }
 
-void PeerLinks::find_members(const BranchEntry& entry, const std::vector<Outgoing>& messages) {
-  for (const auto& out : messages) {
-    if (out.to == entry.branch.coordinator()) continue;
-    if (is_connected(out.to)) continue;
-    auto address = peers_.address_of(out.to);
-    for (const auto& member : entry.branch.members())
-      if (member.name == out.to && address.empty()) address = member.address;
-    if (!address.empty()) transport_.learn_address(out.to, address);
-  }
+void PeerLinks::find_member(const BranchEntry& entry, const NodeName& name) {
+  if (name == entry.branch.coordinator() || is_connected(name)) return;
+  auto address = peers_.address_of(name);
+  for (const auto& member : entry.branch.members())
+    if (member.name == name && address.empty()) address = member.address;
+  if (!address.empty()) transport_.learn_address(name, address);
 }
 
 }  // namespace troth::participant

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <string>
-#include <vector>
 
 #include "engine/engine_loop.h"
 #include "participant/branch_entry.h"
@@ -25,9 +24,9 @@ class PeerLinks {
   std::string since_when(const NodeName& peer, Now now) const;
   const std::map<NodeName, LinkStatus>& all() const { return links_; }
 
-  /// Opens links to the receivers, which are members of the branch's transaction: its PREPARED
-  /// record says where they are.
-  void find_members(const BranchEntry& entry, const std::vector<protocol::Outgoing>& messages);
+  /// Opens a link to a member of the branch's transaction, unless there is one: its PREPARED record
+  /// says where it is.
+  void find_member(const BranchEntry& entry, const NodeName& name);
 
  private:
   const recovery::PeerTable& peers_;

@@ -3,65 +3,58 @@
 // through the LSN it is held for.
 
 #include <optional>
-#include <vector>
+#include <utility>
 
-#include "base/boxed.h"
-#include "engine/reports.h"
+#include "engine/durability_gate.h"
 #include "participant/engine_options.h"
-#include "participant/standing.h"
-#include "protocol/branch.h"
-#include "protocol/held_by_lsn.h"
-#include "protocol/record_log.h"
-#include "protocol/transport.h"
 
 namespace troth::participant {
 
-/// Invariants: nobody outside ever sees work that a power cut could still take back, and a batch
-/// never claims a shorter log than the promises in it need. Owned by the engine and touched by its
-/// thread alone.
+/// Owns the gate, and knows what was published of the log. Invariant: a batch never claims a
+/// shorter log than the promises in it need. Owned by the engine and touched by its thread alone.
 class Promises {
  public:
-  struct Held {
+  using Held = DurabilityGate::Held;
+  /// What hangs on promises that have left.
+  struct Kept {
     Gtid gtid;
-    std::vector<protocol::Outgoing> messages;
     Boxed<TransactionOutcome> answer;            ///< of an embedded transaction
-    std::optional<protocol::RecordType> record;  ///< the forced record this step appended
+    std::optional<protocol::RecordType> record;  ///< the forced record their step appended
   };
 
   Promises(const EngineOptions& options, protocol::RecordLog& log, protocol::Transport& transport,
            const Standing& standing, Reports& reports)
-      : options_(options),
-        log_(log),
-        transport_(transport),
-        standing_(standing),
-        reports_(reports) {}
+      : options_(options), log_(log), gate_(log, transport, standing, reports) {}
 
-  /// For messages that promise nothing.
-  void send(const NodeName& to, protocol::Message&& message);
+  /// For messages that promise nothing; no other compiles.
+  template <class M>
+  void send(const NodeName& to, M&& message) {
+    gate_.send(to, std::forward<M>(message));
+  }
+  void send(protocol::OutgoingNow&& out) { gate_.send(std::move(out)); }
+  /// Says once more what was durable before; its branch is gone.
+  template <class M>
+  void repeat(const NodeName& to, M&& promise) {
+    gate_.repeat(to, std::forward<M>(promise));
+  }
   /// Returns an answer whose time has come already. What waits for a record of its own always comes
-  /// out of take_durable(), because its branch must hear of that: the log may have become durable
-  /// between the append and this call.
+  /// out of take_durable().
   Boxed<TransactionOutcome> hold(Lsn until, Held&& held);
   /// One message that depends on no record of its own.
   void hold(Lsn until, const Gtid& gtid, const NodeName& to, protocol::Message&& message);
-  /// Sends the next messages whose time has come and returns what else hangs on them. Nothing:
-  /// there is none.
-  std::optional<Held> take_durable(Lsn durable);
+  /// Sends the next promises whose time has come. Nothing: there are none.
+  std::optional<Kept> take_durable(Lsn durable);
   /// Says in the headers of later batches how far the log is durable. Before any promise leaves:
   /// the batch that carries it must also say that the log reaches at least that far, or a peer
   /// could not tell later that this log lost it.
   void publish();
 
  private:
-  void release(std::vector<protocol::Outgoing>& messages,
-               const std::optional<protocol::RecordType>& record);
+  void release(DurabilityGate::Due&& due);
 
   const EngineOptions& options_;
   protocol::RecordLog& log_;
-  protocol::Transport& transport_;
-  const Standing& standing_;
-  Reports& reports_;
-  protocol::HeldByLsn<Held> held_;
+  DurabilityGate gate_;
   Lsn published_;
 };
 

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -24,9 +25,27 @@ struct Outgoing {
   Message message;
 };
 
+/// One that promises nothing. Cannot be made of a promise, nor of a message of any type.
+struct OutgoingNow : Outgoing {
+  template <class M>
+  OutgoingNow(const NodeName& receiver, M&& promises_nothing)
+      : Outgoing(receiver, std::forward<M>(promises_nothing)) {
+    static_assert(!std::is_same_v<std::remove_cvref_t<M>, Message>,
+                  "which message is it? One of any type may be a promise");
+    static_assert(!is_promise_v<std::remove_cvref_t<M>>,
+                  "a promise must wait for its record: use promise()");
+  }
+};
+
+/// A PREPARE that need not be made before it is written down; see PrepareView.
+struct PrepareTo {
+  const NodeName& to;
+  PrepareView prepare;
+};
+
 template <class ClientAnswer>
 struct EffectsOf {
-  std::vector<Outgoing> now;
+  std::vector<OutgoingNow> now;
   std::optional<Record>
       append;  ///< at most one record a step; force_of() tells whether it is forced
   std::vector<Outgoing> promises;  ///< released when the machine's last forced record is durable
@@ -35,8 +54,6 @@ struct EffectsOf {
 
   template <class M>
   void send(const NodeName& to, M&& message) {
-    static_assert(!is_promise_v<std::remove_cvref_t<M>>,
-                  "a promise must wait for its record: use promise()");
     now.emplace_back(to, std::forward<M>(message));
   }
   template <class M>

@@ -61,10 +61,6 @@
 
 namespace troth::protocol {
 
-struct PrepareTo {
-  const NodeName& to;
-  PrepareView prepare;
-};
 struct CommitEffects : EffectsOf<TransactionOutcome> {
   std::vector<PrepareTo> prepares;  ///< may leave now, before all others
 };

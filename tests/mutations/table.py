@@ -36,27 +36,27 @@ MUTATIONS = [
         ("coordinator/engine_status.cc", "record.traceparent = setup.traceparent;\n  append(record);",
          "record.traceparent = setup.traceparent;")]),
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
-        ("participant/branches.cc", "held.messages = std::move(effects.promises);",
+        ("participant/branches.cc", "held.promises = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
-         "    if (std::holds_alternative<VoteMessage>(out.message)) parts_.promises.send(out.to, Message(out.message));\n"
+         "    if (std::holds_alternative<VoteMessage>(out.message)) parts_.promises.repeat(out.to, std::get<VoteMessage>(out.message));\n"
          "  std::erase_if(effects.promises, [](const auto& out) {\n"
          "    return std::holds_alternative<VoteMessage>(out.message);\n  });\n"
-         "  held.messages = std::move(effects.promises);")]),
+         "  held.promises = std::move(effects.promises);")]),
     ("vote-without-record", "a YES has a PREPARED record", "", [
         ("protocol/branch.cc", "out.prepared = &prepared_;  // forced: the vote below waits for it",
          "")]),
     ("ack-before-durable", "an ack leaves after its COMMITTED record is durable", "", [
-        ("participant/branches.cc", "held.messages = std::move(effects.promises);",
+        ("participant/branches.cc", "held.promises = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
-         "    if (std::holds_alternative<Ack>(out.message)) parts_.promises.send(out.to, Message(out.message));\n"
+         "    if (std::holds_alternative<Ack>(out.message)) parts_.promises.repeat(out.to, std::get<Ack>(out.message));\n"
          "  std::erase_if(effects.promises,\n"
          "                [](const auto& out) { return std::holds_alternative<Ack>(out.message); });\n"
-         "  held.messages = std::move(effects.promises);")]),
+         "  held.promises = std::move(effects.promises);")]),
     ("commit-before-durable", "COMMIT leaves after the commit point", "", [
         ("coordinator/engine.cc", "held.promises = std::move(effects.promises);",
-         "for (auto& out : effects.promises) send(out.to, std::move(out.message));")]),
+         "for (auto& out : effects.promises)\n    std::visit([&](auto& m) { if constexpr (is_promise_v<std::remove_cvref_t<decltype(m)>>) gate_.repeat(out.to, std::move(m)); },\n               out.message);")]),
     ("answer-before-durable", "a client hears COMMITTED after the commit point", "", [
-        ("coordinator/engine.cc", "held.answer = std::move(effects.answer);",
+        ("coordinator/engine.cc", "if (effects.answer) held.answer = std::move(*effects.answer);",
          "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),
     ("outcome-before-durable", "who asks for an outcome hears COMMITTED after the commit point", "", [
         ("coordinator/engine_messages.cc", "two->state() == GlobalCommit::State::kCommitting &&",

@@ -6,9 +6,9 @@
 
 #include "troth/result.h"
 
-namespace troth::participant {
+namespace troth {
 
-/// Owned by the engine and touched by its thread alone. A node that has stopped stays so until its
+/// Owned by an engine and touched by its thread alone. A node that has stopped stays so until its
 /// process ends.
 class Standing {
  public:
@@ -17,7 +17,7 @@ class Standing {
 
   /// Its log does not hold what a peer has seen of it.
   void lose_memory() { stopped_ = true; }
-  /// The database or the log failed. False: it is not the first failure.
+  /// Its database or its log failed. False: it is not the first failure.
   bool fail_for(const Error& error) {
     stopped_ = true;
     if (failure_) return false;
@@ -35,4 +35,4 @@ class Standing {
   std::optional<Error> failure_;
 };
 
-}  // namespace troth::participant
+}  // namespace troth
