@@ -239,12 +239,12 @@ void StatusViews::measure(Measurements& out, Now now) const {
   out.add("agent_prepared_branches", database, seen.in_doubt);
   out.add("agent_oldest_prepared_age_seconds", database,
           static_cast<double>(seen.oldest_in_doubt_ms) / 1000.0);
-  out.add("agent_table_.live()branches", database, std::uint64_t{table_.live()});
+  out.add("agent_live_branches", database, std::uint64_t{table_.live()});
   out.add("agent_waiting_branches", database, waiting);
   out.add("agent_lock_waits_total", database, counter("lock_waits"));
   out.add("agent_flushes_total", database, counter("flushes"));
   for (const auto& [key, n] : by_hand_.actions())
-    out.add("by_hand_.actions()total", {{"action", key.first}, {"result", key.second}}, n);
+    out.add("operator_actions_total", {{"action", key.first}, {"result", key.second}}, n);
   std::uint64_t mixed = 0;
   for (const auto& [gtid, record] : by_hand_.book().heuristics())
     if (heuristic_state(record) == "heuristic_mixed") ++mixed;

@@ -115,8 +115,9 @@ Status Database::create_marker(const LogId& log_id, const NodeName& participant)
   TROTH_TRY(db.execute(
       fmt::format("BEGIN IMMEDIATE; CREATE TABLE troth_applied(id INTEGER PRIMARY KEY CHECK(id=1), "
                   "format INTEGER NOT NULL, "
-                  "log_id TEXT NOT NULL, participant TEXT NOT NULL, lsn INTEGER NOT NULL);"
-                  "INSERT INTO troth_applied VALUES(1,{},'{}','{}',0); COMMIT",
+                  "log_id TEXT NOT NULL, participant TEXT NOT NULL, lsn INTEGER NOT NULL, "
+                  "schema_version INTEGER NOT NULL, rowids_since INTEGER NOT NULL);"
+                  "INSERT INTO troth_applied VALUES(1,{},'{}','{}',0,0,0); COMMIT",
                   kMarkerFormat, log_id, participant)));
   return db.execute("PRAGMA synchronous=NORMAL");
 }

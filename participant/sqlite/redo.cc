@@ -63,7 +63,7 @@ Error rows_moved(const std::string& table) {
 }
 
 // The table as it was when the redo was written, or why it no longer is.
-Result<std::uint32_t> find_table(const Schema& schema, const std::string& name, bool schema_changed,
+Result<std::uint32_t> find_table(const Schema& schema, const std::string& name, bool rowids_moved,
                                  ByteReader& in) {
   const auto* table = schema.find(name);
   if (in.ok() && table == nullptr)
@@ -80,7 +80,7 @@ Result<std::uint32_t> find_table(const Schema& schema, const std::string& name, 
   if (columns != table->columns.size())
     return fail(ErrorCode::kCorruption, fmt::format("column {} of table {} is new: {}",
                                                     table->columns[columns].name, name, kWhen));
-  if (schema_changed && table->identity == RowIdentity::kRowid) return fail(rows_moved(name));
+  if (rowids_moved && table->identity == RowIdentity::kRowid) return fail(rows_moved(name));
   return table->number;
 }
 
@@ -92,13 +92,13 @@ bool fits(const TableInfo& table, const RowOp& op) {
 }
 
 // Only keys find the rows of a record whose hidden rowids do not hold.
-Status settle_rowid(const TableInfo& table, bool rowids_hold, bool schema_changed, RowOp& op) {
+Status settle_rowid(const TableInfo& table, bool rowids_hold, bool rowids_moved, RowOp& op) {
   op.keeps_rowid = rowids_hold || table.identity != RowIdentity::kPrimaryKeyValue;
   if (op.kind == RowOpKind::kSequence || table.identity != RowIdentity::kPrimaryKeyValue) return {};
   const auto nameless = [&](const std::vector<Value>& row) {
     return !row.empty() && named_by_rowid(table, row);
   };
-  if (schema_changed && (nameless(op.old_row) || nameless(op.new_row)))
+  if (rowids_moved && (nameless(op.old_row) || nameless(op.new_row)))
     return fail(rows_moved(table.name));
   return {};
 }
@@ -185,12 +185,14 @@ Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
   const auto format = in.u8();
   if (format != kRedoFormat && format != kWithoutRowids && format != kWithoutLocks)
     return fail(ErrorCode::kUnsupported, "the redo of a branch has an unknown format");
-  const bool schema_changed = in.signed_varint() != schema.version();
+  const auto version = in.signed_varint();
+  const bool schema_changed = version != schema.version();
+  const bool rowids_moved = !schema.rowids_hold(version);
   std::vector<std::uint32_t> tables;
   const std::size_t table_count = in.count(2);
   for (std::size_t i = 0; i < table_count && in.ok(); ++i) {
     const std::string name(in.bytes());
-    TROTH_ASSIGN_OR_RETURN(const auto number, find_table(schema, name, schema_changed, in));
+    TROTH_ASSIGN_OR_RETURN(const auto number, find_table(schema, name, rowids_moved, in));
     tables.push_back(number);
   }
   Redo redo;
@@ -213,8 +215,8 @@ Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
       in.fail_here();
       break;
     }
-    TROTH_TRY(settle_rowid(schema.table(op.table), format == kRedoFormat && !schema_changed,
-                           schema_changed, op));
+    TROTH_TRY(settle_rowid(schema.table(op.table), format == kRedoFormat && !rowids_moved,
+                           rowids_moved, op));
     redo.operations.push_back(std::move(op));
   }
   if (format != kWithoutLocks && in.ok()) redo.locks = get_locks(in, schema, schema_changed);

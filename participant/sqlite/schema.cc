@@ -209,6 +209,7 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     }
   }
   TROTH_ASSIGN_OR_RETURN(schema.version_, db.integer("PRAGMA schema_version"));
+  TROTH_ASSIGN_OR_RETURN(schema.own_changes_, OwnChanges::read(db));
   TROTH_ASSIGN_OR_RETURN(auto rows,
                          db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid"));
   while (rows.step() == SQLITE_ROW) {

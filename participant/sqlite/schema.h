@@ -11,6 +11,7 @@
 
 #include "participant/locks/lock_table.h"
 #include "participant/sqlite/connection.h"
+#include "participant/sqlite/own_changes.h"
 #include "protocol/statement.h"
 
 namespace troth::participant::sqlite {
@@ -115,6 +116,11 @@ class Schema {
   bool has_deferred_foreign_keys() const { return has_deferred_foreign_keys_; }
   /// SQLite's counter of schema changes; VACUUM raises it too.
   std::int64_t version() const { return version_; }
+  bool notes_own_changes() const { return own_changes_.has_value(); }
+  /// Whether rowids as of `version` of the schema still name the same rows.
+  bool rowids_hold(std::int64_t version) const {
+    return version == version_ || (own_changes_ && own_changes_->rowids_hold(version, version_));
+  }
   /// `tables` and all tables that foreign keys tie to them, at any distance.
   std::set<std::uint32_t> tied_by_foreign_keys(std::set<std::uint32_t> tables) const;
   const std::vector<std::string>& create_statements() const { return creates_; }
@@ -148,6 +154,7 @@ class Schema {
   bool has_foreign_keys_ = false;
   bool has_deferred_foreign_keys_ = false;
   std::int64_t version_ = 0;
+  std::optional<OwnChanges> own_changes_;
 };
 
 /// Key bytes of several columns; nothing if one is NULL (`null_key` is set) or cannot be made

@@ -162,8 +162,9 @@ void find_locks(const Schema& schema, StatementAnalyzer& analyzer, bool reaches_
   for (std::uint32_t number = 0; number < schema.size(); ++number) {
     const auto& table = schema.table(number);
     const bool changed = tables.count(number) != 0;
-    if (!changed && (table.is_system || table.is_virtual || table.is_gone ||
-                     table.identity == RowIdentity::kIntegerPrimaryKey || table.without_rowid))
+    if (!changed &&
+        (schema.notes_own_changes() || table.is_system || table.is_virtual || table.is_gone ||
+         table.identity == RowIdentity::kIntegerPrimaryKey || table.without_rowid))
       continue;
     change.locks.push_back(
         {{number, Resource::kWholeTable, {}}, changed ? LockMode::kX : LockMode::kS});
@@ -323,7 +324,7 @@ Status apply_schema_change(Connection& db, const SchemaRedo& redo) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("\"{}\" came out differently when it was redone",
                             redo.statements.empty() ? "" : redo.statements.front()));
-  return {};
+  return OwnChanges::note(db, redo.version_before);
 }
 
 }  // namespace troth::participant::sqlite

@@ -93,6 +93,9 @@ class Node : public Station, protected protocol::PeerHandler {
   MemoryDisk& disk() { return disk_; }
   const NodeSetup& setup() const { return setup_; }
 
+  /// An alarm is a violation, unless an injected fault explains it.
+  void collect_alarms();
+
  protected:
   virtual Status open() = 0;
   virtual void drop() = 0;
@@ -106,7 +109,6 @@ class Node : public Station, protected protocol::PeerHandler {
   }
   void fatal(const Error& error);
   void start_log(std::unique_ptr<wal::Writer> writer);
-  void collect_alarms();
   void excuse_failures() { step_failed_ = true; }
 
   World& world_;

@@ -169,9 +169,7 @@ class Run {
   }
 
   void check(const Clients& clients) {
-    for (auto* node : nodes_)
-      for (const auto& alarm : node->status().alarms)
-        world_.violation("no alarms", "{}: {}", node->name(), alarm);
+    for (auto* node : nodes_) node->collect_alarms();
     check_stores(world_, clients.requests(), participants_);
     if (world_.violations.empty()) check_logs(world_, nodes_, watcher_.outcomes_told());
     if (world_.violations.empty()) check_serializable(world_, clients.requests(), participants_);
