@@ -54,6 +54,7 @@ int exit_code(ErrorCode code) {
     case ErrorCode::kBusy:
     case ErrorCode::kTimeout:
     case ErrorCode::kUnavailable:
+      return 69;
     case ErrorCode::kIllegalState:
     case ErrorCode::kInternal:
       return 1;

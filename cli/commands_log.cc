@@ -9,6 +9,7 @@
 #include "cli/render.h"
 #include "os/file.h"
 #include "os/table_printer.h"
+#include "os/terminal_text.h"
 #include "protocol/record.h"
 #include "wal/directory.h"
 #include "wal/reader.h"
@@ -134,7 +135,9 @@ int dump(const Arguments& arguments, const std::string& dir, FileSystem& files) 
                            {"txn_id", gtid.is_nil() ? "" : gtid.text()},
                            {"facts", text}};
     if (lines) {  // a log may be long: row by row
-      std::printf("%s\n", row.dump(-1, ' ', false, ordered_json::error_handler_t::replace).c_str());
+      std::printf(
+          "%s\n",
+          printable_json(row.dump(-1, ' ', false, ordered_json::error_handler_t::replace)).c_str());
     } else if (arguments.output == Output::kJson) {
       rows.push_back(row);
     } else {

@@ -7,6 +7,7 @@
 
 #include "json/admin_json.h"
 #include "os/table_printer.h"
+#include "os/terminal_text.h"
 
 namespace troth::cli {
 
@@ -82,7 +83,8 @@ std::string describe(const TransactionOutcome& outcome, bool headers) {
 int report(const Arguments& arguments, const std::string& what, const std::string& hint, Exit code,
            std::string_view name) {
   if (arguments.output == Output::kJson || arguments.output == Output::kJsonl) {
-    std::fprintf(stderr, "%s\n", http::dump(http::error_view(name, what, hint), -1).c_str());
+    std::fprintf(stderr, "%s\n",
+                 printable_json(http::dump(http::error_view(name, what, hint), -1)).c_str());
   } else {
     show_text(fmt::format("error: {}\n", printable(what)), stderr);
     if (!hint.empty()) show_text(fmt::format("  try: {}\n", hint), stderr);
@@ -164,7 +166,7 @@ void print_view(const Arguments& arguments, const ordered_json& view) {
   if (arguments.output == Output::kPlain || arguments.output == Output::kCsv)
     return print_leaves(view, "");
   const int indent = arguments.output == Output::kJson ? 2 : -1;
-  std::printf("%s\n", http::dump(view, indent).c_str());
+  std::printf("%s\n", printable_json(http::dump(view, indent)).c_str());
 }
 
 void print_list(const Arguments& arguments, const ordered_json& view, const char* rows_key,

@@ -18,6 +18,7 @@
 #include "os/notify.h"
 #include "os/random.h"
 #include "os/span_file.h"
+#include "recovery/start_up.h"
 #include "thrift/peer/peer_links.h"
 #include "thrift/server/relay.h"
 #include "thrift/server/server.h"
@@ -41,9 +42,9 @@ Example:
   troth-coordinator init --data-dir /var/lib/troth/c1 --name c1
   troth-coordinator --data-dir /var/lib/troth/c1 --participant orders=127.0.0.1:7430 --participant stock=127.0.0.1:7440
 
---check-config judges the settings and exits. SIGHUP reloads what may change.
+--check-config judges the settings, looks whether what they name exists, and exits. SIGHUP reloads what may change.
 Prints one JSON line on stdout when it is ready. SIGTERM drains and exits 0.
-Exit codes: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
+Exit codes: 0 clean, 64 usage, 69 something it needs is locked, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
 )";
 
 struct Settings {
@@ -225,6 +226,12 @@ Result<int> run(int argc, char** argv) {
     TROTH_ASSIGN_OR_RETURN(const auto identity, wal::adopt(*files, data_dir));
     std::cout << fmt::format("adopted {} (log {}); nothing undecided before now is presumed\n",
                              data_dir, identity.log_id);
+    return 0;
+  }
+  if (start.check_config) {
+    TROTH_TRY(recovery::check_directory(*files, data_dir, "coordinator"));
+    TROTH_TRY(check_files(values));
+    std::cout << "the settings are good\n";
     return 0;
   }
   TROTH_TRY(serve(read(values), data_dir, *files,

@@ -280,7 +280,9 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       e.measure(measured, now);
       return Result<Measurements>(std::move(measured));
     });
-    if (out) wal::measure(wal_->stats(), *out);
+    if (!out) return out;
+    wal::measure(wal_->stats(), *out);
+    out->add("log_lines_dropped_total", {}, logger_.dropped());
     return out;
   }
 

@@ -198,6 +198,7 @@ const std::vector<MetricInfo>& metric_table() {
       {"log_appended_bytes_total", counter, "Payload bytes appended since start"},
       {"log_records_total", counter, "Records appended since start"},
       {"log_segments", gauge, "Segment files in the log directory"},
+      {"log_lines_dropped_total", counter, "Lines for stderr dropped because nobody read them"},
       {"process_start_time_seconds", gauge, "Start of the process, seconds since 1970"},
       {"process_resident_memory_bytes", gauge, "Resident memory"},
       {"process_open_fds", gauge, "Open file descriptors"},

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdio>
 
+#include "os/log_stream.h"
 #include "os/notify.h"
 
 namespace troth {
@@ -84,8 +86,10 @@ void print_ready(const std::string& name, const std::string& role,
 }
 
 int report_fatal(const std::string& program, const Error& error) {
-  std::fprintf(stderr, "%s: error: %s (%s)\n", program.c_str(), error.context.c_str(),
-               std::string(to_string(error.code)).c_str());
+  // Also when nobody reads stderr: a daemon that must end must not hang at its last words.
+  LogStream(STDERR_FILENO, [](std::uint64_t) {
+    return std::string();
+  }).write(fmt::format("{}: error: {} ({})\n", program, error.context, to_string(error.code)));
   return exit_code(error.code);
 }
 

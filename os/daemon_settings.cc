@@ -20,8 +20,10 @@ constexpr std::int64_t kHour = 3600LL * 1000 * kMs;
 const Setting kDataDir{"data-dir", SettingKind::kText, "",
                        "directory of the log; must be initialised"};
 const Setting kName{"name", SettingKind::kText, "", "logical name, for init"};
-const Setting kAdvertise{"advertise", SettingKind::kAddress, "",
-                         "HOST:PORT under which others reach this node; empty = where it listens"};
+const Setting kAdvertise{
+    "advertise", SettingKind::kAddress, "",
+    "HOST:PORT under which others reach this node; empty = where it listens, which "
+    "must not be 0.0.0.0 then"};
 const Setting kHttp{"http", SettingKind::kAddress, "",
                     "HOST:PORT of health, metrics and views; port 0 = any, empty = none"};
 const Setting kHttpTokenFile{"http-token-file",
@@ -313,6 +315,33 @@ Status check_setting(const Setting& setting, const std::string& text) {
   return {};
 }
 
+namespace {
+
+bool is_wildcard(const std::string& host) {
+  return host.empty() || host == "*" || host == "0.0.0.0" || host == "::" || host == "0";
+}
+
+/// The address that peers are told must lead from their machines to this node. A wildcard leads
+/// each of them to itself.
+Status check_advertised(const SettingValues& values) {
+  if (!values.has("listen")) return {};
+  const bool given = values.has("advertise") && !values.text("advertise").empty();
+  const std::string setting = given ? "advertise" : "listen";
+  const auto told = values.all(setting).front();
+  TROTH_ASSIGN_OR_RETURN(const auto address, parse_host_port(told.text));
+  const auto refuse = [&](const std::string& what) {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{}: {} {} {}; set advertise to the HOST:PORT under which other "
+                            "machines reach this node",
+                            told.origin, setting, told.text, what));
+  };
+  if (is_wildcard(address.host)) return refuse("is no address that others can connect to");
+  if (given && address.port == 0) return refuse("names no port");
+  return {};
+}
+
+}  // namespace
+
 Result<SettingValues> load_settings(const SettingTable& table, const SettingValues& flags,
                                     const Environment& environment, const std::string& file) {
   SettingValues from_file(table);
@@ -341,6 +370,7 @@ Result<SettingValues> load_settings(const SettingTable& table, const SettingValu
     }
     if (!values.empty()) out.set(setting.name, std::move(values));
   }
+  TROTH_TRY(check_advertised(out));
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 
 #include "base/version.h"
 
@@ -34,11 +35,27 @@ Result<DaemonStart> start_daemon(int argc, char** argv, const std::string& progr
   out.data_dir = out.values.text("data-dir");
   if (out.data_dir.empty())
     return fail(ErrorCode::kInvalidArgument, "--data-dir is missing; see --help");
-  if (parsed.check_config) {
-    std::fputs("the settings are good\n", stdout);
-    out.exit = 0;
-  }
+  out.check_config = parsed.check_config;
   return out;
+}
+
+Status check_files(const SettingValues& values) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (const char* setting : {"database", "http-token-file"}) {
+    const auto path = values.has(setting) ? values.text(setting) : "";
+    if (!path.empty() && !fs::is_regular_file(path, error))
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("{}: {} {} is not a file that can be found",
+                              values.all(setting).front().origin, setting, path));
+  }
+  const auto spans = values.has("trace-file") ? values.text("trace-file") : "";
+  const auto folder = fs::absolute(spans, error).parent_path();
+  if (!spans.empty() && !fs::is_directory(folder, error))
+    return fail(ErrorCode::kNotFound,
+                fmt::format("{}: trace-file {} is in no directory that can be found",
+                            values.all("trace-file").front().origin, spans));
+  return {};
 }
 
 Result<SettingValues> Reloader::reload() {

@@ -15,12 +15,17 @@ struct DaemonStart {
   std::string command;      ///< "", "init" or "adopt"
   std::string data_dir;     ///< never empty
   SettingValues values;
+  bool check_config = false;  ///< the settings are good: judge what they name and leave
 };
 
-/// Prints what --help, --version and --check-config ask for. kInvalidArgument otherwise names what
+/// Prints what --help and --version ask for. kInvalidArgument otherwise names what
 /// is wrong.
 Result<DaemonStart> start_daemon(int argc, char** argv, const std::string& program,
                                  const std::string& help, const SettingTable& table);
+
+/// For --check-config: the files that the settings name are there. kInvalidArgument or kNotFound
+/// names setting and file.
+Status check_files(const SettingValues& values);
 
 /// Loads the settings again and tells the log, setting by setting, what is taken over and what
 /// needs a restart. kInvalidArgument: nothing is taken over. The result holds the values in force.

@@ -1,7 +1,14 @@
 #include "os/logging.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "os/log_stream.h"
+#include "os/terminal_text.h"
 
 namespace troth {
 
@@ -37,45 +44,66 @@ std::string_view name_of(LogLevel level) {
 
 std::string quoted(std::string_view value) {
   std::string out = "\"";
-  for (const char c : value) {
-    switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          out += fmt::format("\\u{:04x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-        } else {
-          out += c;
-        }
+  for (std::size_t i = 0; i < value.size();) {
+    const auto [code, length] = first_code_point(value.substr(i));
+    if (length == 0) {
+      out += "\\ufffd";
+    } else if (code == '"' || code == '\\') {
+      out += '\\';
+      out += static_cast<char>(code);
+    } else if (code == '\n' || code == '\r' || code == '\t') {
+      out += code == '\n' ? "\\n" : code == '\r' ? "\\r" : "\\t";
+    } else if (drives_terminal(code)) {
+      out += fmt::format("\\u{:04x}", code);
+    } else {
+      out.append(value, i, length);
     }
+    i += std::max<std::size_t>(length, 1);
   }
   return out + "\"";
 }
 
 std::string logfmt_value(std::string_view value) {
+  auto in_quotes = quoted(value);
+  const bool escapes = in_quotes.size() != value.size() + 2;
   const bool plain =
-      !value.empty() && value.find_first_of(" \"=\\\n\r\t") == std::string_view::npos;
-  return plain ? std::string(value) : quoted(value);
+      !value.empty() && !escapes && value.find_first_of(" =") == std::string_view::npos;
+  return plain ? std::string(value) : in_quotes;
+}
+
+/// Without a time: when it is written, the lines it tells of are long gone.
+std::string line_of_dropped(LogFormat format, const std::string& node, std::uint64_t lines) {
+  constexpr const char* kWhat = "log lines were dropped because their reader did not keep up";
+  return format == LogFormat::kJson
+             ? fmt::format("{{\"level\":\"warn\",\"node\":{},\"msg\":\"{}\",\"lines\":\"{}\"}}\n",
+                           quoted(node), kWhat, lines)
+             : fmt::format("level=warn node={} msg=\"{}\" lines={}\n", logfmt_value(node), kWhat,
+                           lines);
 }
 
 }  // namespace
 
+class StreamSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  StreamSink(int fd, std::function<std::string(std::uint64_t)> tell_dropped)
+      : stream_(fd, std::move(tell_dropped)) {}
+  std::uint64_t dropped() const { return stream_.dropped(); }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    stream_.write({line.data(), line.size()});
+  }
+  void flush_() override {}
+
+  LogStream stream_;
+};
+
 struct Logger::Sink {
   LogFormat format;
   std::string node;
+  std::shared_ptr<StreamSink> stream;
   std::shared_ptr<spdlog::logger> out;
 };
 
@@ -94,15 +122,22 @@ Result<LogFormat> parse_log_format(std::string_view text) {
 }
 
 Logger Logger::to_stderr(LogLevel level, LogFormat format, std::string node) {
-  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
-  auto out = std::make_shared<spdlog::logger>("troth", std::move(sink));
+  auto stream = std::make_shared<StreamSink>(STDERR_FILENO, [format, node](std::uint64_t lines) {
+    return line_of_dropped(format, node, lines);
+  });
+  auto out = std::make_shared<spdlog::logger>("troth", stream);
   out->set_level(to_spdlog(level));
   out->set_pattern(format == LogFormat::kJson ? R"({"ts":"%Y-%m-%dT%H:%M:%S.%e%z",%v})"
                                               : "ts=%Y-%m-%dT%H:%M:%S.%e%z %v");
   out->flush_on(spdlog::level::debug);
   Logger logger;
-  logger.sink_ = std::make_shared<Sink>(Sink{format, std::move(node), std::move(out)});
+  logger.sink_ =
+      std::make_shared<Sink>(Sink{format, std::move(node), std::move(stream), std::move(out)});
   return logger;
+}
+
+std::uint64_t Logger::dropped() const {
+  return sink_ == nullptr ? 0 : sink_->stream->dropped();
 }
 
 void Logger::set_level(LogLevel level) const {

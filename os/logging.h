@@ -33,10 +33,12 @@ class Logger {
  public:
   /// A logger that drops everything (tests, embedding applications that want none).
   Logger() = default;
-  /// Writes to stderr. `node` is put into every line as node=...
+  /// Writes to stderr without ever waiting for its reader (log_stream.h). `node` is put into every line as node=...
   static Logger to_stderr(LogLevel level, LogFormat format, std::string node);
 
   bool enabled(LogLevel level) const;
+  /// Lines that found no room because nobody read the others.
+  std::uint64_t dropped() const;
   /// Of this logger and all its copies.
   void set_level(LogLevel level) const;
   void debug(std::string_view msg, std::initializer_list<LogField> fields = {}) const;

@@ -11,7 +11,7 @@ struct DaemonCommand {
   std::string command;  ///< "", "init" or "adopt"
   bool help = false;
   bool version = false;
-  bool check_config = false;  ///< load, judge, exit: nothing is opened
+  bool check_config = false;  ///< load, judge, exit: nothing is changed
   std::string config;         ///< file, or ""
   SettingValues flags;
 };

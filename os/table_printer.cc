@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "os/terminal_text.h"
+
 namespace troth::cli {
 
 namespace {
@@ -32,31 +34,6 @@ std::string cut(const std::string& text, std::size_t width) {
   return out + "…";
 }
 
-struct CodePoint {
-  std::uint32_t code = 0;
-  std::size_t length = 0;  ///< 0 = not UTF-8
-};
-
-CodePoint decode(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const std::uint32_t first = byte(0);
-  if (first < 0x80) return {first, 1};
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-  if (first < 0xc2 || first > 0xf4 || text.size() < length) return {};
-  std::uint32_t code = first & (0xffu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    code = code << 6 | (byte(i) & 0x3fu);
-  }
-  return {code, length};
-}
-
-// C1 controls (U+009B starts an escape sequence) and the marks that reorder what is read.
-bool drives_terminal(std::uint32_t code) {
-  return (code >= 0x80 && code <= 0x9f) || (code >= 0x202a && code <= 0x202e) ||
-         (code >= 0x2066 && code <= 0x2069);
-}
-
 }  // namespace
 
 std::size_t display_width(const std::string& text) {
@@ -68,7 +45,7 @@ std::size_t display_width(const std::string& text) {
 std::string printable(const std::string& text, Lines lines) {
   std::string out;
   for (std::size_t i = 0; i < text.size();) {
-    const auto [code, length] = decode(std::string_view(text).substr(i));
+    const auto [code, length] = first_code_point(std::string_view(text).substr(i));
     if (length == 0) {
       out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(text[i++])));
       continue;

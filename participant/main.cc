@@ -15,6 +15,7 @@
 #include "os/span_file.h"
 #include "participant/node.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
+#include "recovery/start_up.h"
 #include "thrift/peer/peer_links.h"
 #include "thrift/server/relay.h"
 #include "thrift/server/server.h"
@@ -39,9 +40,9 @@ Example:
   troth-participant --data-dir /var/lib/troth/orders --database orders.db --listen 127.0.0.1:7430
 
 While it runs, every program may read the database; writing is the agent's alone (others get SQLITE_BUSY).
---check-config judges the settings and exits. SIGHUP reloads what may change.
+--check-config judges the settings, looks whether what they name exists, and exits. SIGHUP reloads what may change.
 Prints one JSON line on stdout when it is ready. SIGTERM drains and exits 0.
-Exit codes: 0 clean, 64 usage, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
+Exit codes: 0 clean, 64 usage, 69 something it needs is locked, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
 )";
 
 struct Settings {
@@ -203,6 +204,12 @@ Result<int> run(int argc, char** argv) {
   TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto identity,
                          wal::read_identity(*files, data_dir));
   TROTH_ASSIGN_OR_RETURN(auto options, read(values));
+  if (start.check_config) {
+    TROTH_TRY(recovery::check_directory(*files, data_dir, "participant"));
+    TROTH_TRY(check_files(values));
+    std::cout << "the settings are good\n";
+    return 0;
+  }
   TROTH_TRY(serve(std::move(options), data_dir, *files,
                   [&](const Logger& logger) { return Reloader(argc, argv, values, logger); }));
   return 0;

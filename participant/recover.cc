@@ -65,7 +65,8 @@ Result<Recovered> recover(FileSystem& files, const std::string& data_dir, wal::O
                           ResourceManager& manager, const Clock& clock, const Logger& logger) {
   Recovered out;
   OpenedDatabase database;
-  const auto open_database = [&]() -> Status {
+  const auto open_database = [&](const recovery::OpenedNode& node) -> Status {
+    manager.belongs_to(node.identity.log_id, node.name);
     TROTH_ASSIGN_OR_RETURN(database, manager.open());
     // Judged below, when the log has been read. Another log's marker says nothing about this one.
     if (!database.is_new) out.tables.in_file = database.applied;

@@ -6,17 +6,31 @@ namespace troth::recovery {
 
 using namespace protocol;
 
+namespace {
+
+Status check_role(const wal::Identity& identity, const std::string& dir, const std::string& role) {
+  if (identity.role == role) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("{} holds the log of a {}, not of a {}", dir, identity.role, role));
+}
+
+}  // namespace
+
+Status check_directory(FileSystem& files, const std::string& dir, const std::string& role) {
+  TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(files, dir));
+  TROTH_TRY(check_role(identity, dir, role));
+  return wal::check_original(files, dir, identity);
+}
+
 Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
                              wal::Options options, const wal::RecordVisitor& visitor,
-                             const std::function<Status()>& before_scan) {
+                             const std::function<Status(const OpenedNode&)>& before_scan) {
   OpenedNode node;
   TROTH_ASSIGN_OR_RETURN(node.identity, wal::read_identity(files, dir));
   TROTH_ASSIGN_OR_RETURN(node.lock, wal::lock_directory(files, dir));
-  if (node.identity.role != role)
-    return fail(ErrorCode::kInvalidArgument, fmt::format("{} holds the log of a {}, not of a {}",
-                                                         dir, node.identity.role, role));
+  TROTH_TRY(check_role(node.identity, dir, role));
   TROTH_ASSIGN_OR_RETURN(node.name, NodeName::parse(node.identity.node));
-  if (before_scan) TROTH_TRY(before_scan());
+  if (before_scan) TROTH_TRY(before_scan(node));
   TROTH_ASSIGN_OR_RETURN(node.writer, wal::Writer::open(files, dir, options, visitor));
   return node;
 }

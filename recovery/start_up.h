@@ -21,11 +21,15 @@ struct OpenedNode {
   std::unique_ptr<wal::Writer> writer;
 };
 
+/// What --check-config looks at: `dir` holds the log of a node of this role, and is its original.
+/// Reads the identity alone.
+Status check_directory(FileSystem& files, const std::string& dir, const std::string& role);
+
 /// `before_scan` runs when the directory is owned and nothing has been read.
 /// kFenced if owned or copied, kInvalidArgument if the directory belongs to the other role.
 Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
                              wal::Options options, const wal::RecordVisitor& visitor,
-                             const std::function<Status()>& before_scan = {});
+                             const std::function<Status(const OpenedNode&)>& before_scan = {});
 
 /// Forces EPOCH (previous + 1) and, after an adopt, ADOPTED. `adopted` is what the log already
 /// says, and is brought up to date.

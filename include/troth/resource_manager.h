@@ -101,8 +101,11 @@ class ResourceManager {
   /// Before open(). `report` is called on any thread and must not block.
   virtual void on_silence(SilenceReport /*report*/) {}
 
-  /// Opens the database and reads the marker. kFenced if another agent holds it; kUnsupported names
-  /// what cannot be promised.
+  /// Before open(): the log and the participant that this is for. If the marker names others, open()
+  /// returns the marker and does nothing more.
+  virtual void belongs_to(const LogId& /*log_id*/, const NodeName& /*participant*/) {}
+  /// Opens the database and reads the marker. kBusy if another program keeps it locked for too
+  /// long; kUnsupported names what cannot be promised.
   virtual Result<OpenedDatabase> open() = 0;
   /// First use of a new database: writes the marker row durably.
   virtual Status adopt(const LogId& log_id, const NodeName& participant) = 0;

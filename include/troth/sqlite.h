@@ -24,6 +24,8 @@ struct SqliteOptions {
   std::uint64_t statement_memory_bytes = std::uint64_t{256} << 20;
   std::uint64_t cache_bytes = std::uint64_t{256} << 20;
   std::uint64_t checkpoint_wal_bytes = std::uint64_t{64} << 20;
+  /// open() waits so long for another program that has the database locked.
+  Duration busy_wait{std::chrono::seconds(10)};
 };
 
 /// For Agent::start(), which opens the file.

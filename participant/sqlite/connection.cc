@@ -14,7 +14,7 @@ Error error_of(sqlite3* db, std::string_view what) {
       break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      code = ErrorCode::kFenced;
+      code = ErrorCode::kBusy;
       break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:

@@ -13,7 +13,7 @@
 
 namespace troth::participant::sqlite {
 
-/// kNoSpace for SQLITE_FULL, kFenced for SQLITE_BUSY, kCorruption for damaged files, kIo otherwise.
+/// kNoSpace for SQLITE_FULL, kBusy for SQLITE_BUSY, kCorruption for damaged files, kIo otherwise.
 Error error_of(sqlite3* db, std::string_view what);
 
 class PreparedStatement {

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/settings.h"
 #include "os/failpoint.h"
 #include "participant/sqlite/allocation_budget.h"
 #include "participant/sqlite/bounded_functions.h"
@@ -55,6 +56,8 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
 
 Status Database::configure() {
   auto& db = *connection_;
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(options_.busy_wait);
+  sqlite3_busy_timeout(db.get(), static_cast<int>(wait.count()));
   set_statement_limits(db.get());
   TROTH_TRY(install_bounded_functions(db.get()));
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
@@ -122,12 +125,17 @@ Status Database::create_marker(const LogId& log_id, const NodeName& participant)
   return db.execute("PRAGMA synchronous=NORMAL");
 }
 
+void Database::end_busy_wait() {
+  sqlite3_busy_timeout(connection_->get(), 0);
+}
+
 Status Database::begin() {
   if (const auto begun = connection_->execute("BEGIN IMMEDIATE"); !begun) {
-    if (begun.error().code != ErrorCode::kFenced) return fail(begun.error());
-    return fail(
-        ErrorCode::kFenced,
-        fmt::format("database {} is being written by another agent or program", options_.path));
+    if (begun.error().code != ErrorCode::kBusy) return fail(begun.error());
+    return fail(ErrorCode::kBusy,
+                fmt::format("database {} is locked by another agent or program for more than {}; "
+                            "end that program, or wait for it, then start again",
+                            options_.path, duration_text(options_.busy_wait)));
   }
   return {};
 }

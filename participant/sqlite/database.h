@@ -24,6 +24,8 @@ class Database {
   Status create_marker(const LogId& log_id, const NodeName& participant);
 
   Status begin();
+  /// The start is over: from here on the write lock is held, and nothing may keep the worker waiting.
+  void end_busy_wait();
   /// Writes the marker and commits the outer transaction. An error means the outcome is unknown.
   Status commit(Lsn marker);
   Status rollback();

@@ -23,6 +23,9 @@ class SqliteResourceManager final : public ResourceManager {
       : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
 
   void on_silence(SilenceReport report) override { silence_ = std::move(report); }
+  void belongs_to(const LogId& log_id, const NodeName& participant) override {
+    expected_.emplace(log_id, participant);
+  }
   Result<OpenedDatabase> open() override;
   Status adopt(const LogId& log_id, const NodeName& participant) override;
   Status replay(const Gtid& gtid, Lsn committed, const std::string& redo) override;
@@ -91,6 +94,7 @@ class SqliteResourceManager final : public ResourceManager {
   const Clock& clock_;
   Logger logger_;
   ExecutionStop stop_;
+  std::optional<std::pair<LogId, NodeName>> expected_;  // whose database it must be
   std::unique_ptr<Database> database_;
   SilenceReport silence_;
   std::unique_ptr<StatementWatchdog> watchdog_;

@@ -36,7 +36,8 @@ Result<OpenedDatabase> SqliteResourceManager::open() {
                                         options_.statement_memory_bytes, options_.cache_bytes};
   limits_ = std::make_unique<StatementLimits>(limits, clock_, watchdog_->add_post(), stop_);
   TROTH_ASSIGN_OR_RETURN(auto opened, database_->read_marker());
-  if (!opened.is_new) {
+  const bool foreign = expected_ && std::pair(opened.log_id, opened.participant) != *expected_;
+  if (!opened.is_new && !foreign) {
     applied_lsn_ = opened.applied;
     TROTH_TRY(load());
   }
@@ -58,7 +59,9 @@ Status SqliteResourceManager::load() {
   TROTH_TRY(OpenViolations::create_tables(db));
   TROTH_TRY(prepare_to_work());
   TROTH_TRY(database_->begin());
-  return database_->rewrite_wal();
+  TROTH_TRY(database_->rewrite_wal());
+  database_->end_busy_wait();
+  return {};
 }
 
 // Everything that was compiled or looked up under the schema before.

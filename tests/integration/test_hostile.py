@@ -2,6 +2,7 @@
 import os
 import socket
 import struct
+import tempfile
 import unittest
 import urllib.request
 
@@ -95,6 +96,20 @@ class Hostile(Case):
             self.assertLess(memory_of(daemon) - memory, MOST_MIB, daemon.name)
             self.assertLess(files_of(daemon), files + len(attacks) // 2, f"{daemon.name} keeps the connections of attackers")
         self.audit(cluster, committed=[self.committed(cluster, "after")])
+
+    def test_what_others_write_does_not_drive_the_terminal_of_who_reads_the_log(self):
+        with tempfile.NamedTemporaryFile("w") as token:  # readable by its owner alone
+            token.write("0123456789abcdef0123456789\n")
+            token.flush()
+            cluster = self.cluster(1, coordinator_flags=("--http", "127.0.0.1:0", "--http-token-file", token.name)).start()
+        for where in ("/%1b%5b2J", "/%c2%9b31m", "/%e2%80%ae"):  # logged with the refusal of the token
+            with socket.create_connection(host_port(cluster.coordinator.http), timeout=20) as sock:
+                head = f"POST {where} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer wrong\r\nContent-Type: application/json\r\n"
+                sock.sendall(f"{head}Content-Length: 2\r\nConnection: close\r\n\r\n{{}}".encode())
+                self.assertIn(b" 401 ", sock.recv(65536))
+        log = cluster.coordinator.log_tail()
+        self.assertIn("\\u009b", log)
+        self.assertEqual([hex(ord(c)) for c in log if c != "\n" and (ord(c) < 32 or 127 <= ord(c) < 160 or c == "\u202e")], [])
 
     def test_the_http_port_takes_no_harm_either(self):
         cluster = self.cluster(1, coordinator_flags=("--http", "127.0.0.1:0")).start()

@@ -246,15 +246,38 @@ class Http(Case):
                 self.assertEqual(reply.returncode, 0, reply.stdout + reply.stderr)
 
     def test_settings_are_judged_before_anything_is_opened(self):
-        for program in ("troth-coordinator", "troth-participant"):
-            path = os.path.join(BIN, program)
-            with self.subTest(program=program):
-                good = subprocess.run([path, "--data-dir", "/nonexistent", "--check-config"], capture_output=True, text=True, timeout=20)
+        cluster = self.cluster()
+        for daemon in (cluster.coordinator, cluster.participants["p1"]):
+            path = os.path.join(BIN, daemon.program)
+            own = ["--participant", "p1=127.0.0.1:1"] if daemon is cluster.coordinator else ["--database", cluster.database("p1")]
+
+            def check(*words, **variables):
+                command = [path, "--listen", "127.0.0.1:0", *words, "--check-config"]
+                return subprocess.run(command, capture_output=True, text=True, timeout=20, env=dict(os.environ, **variables))
+
+            with self.subTest(program=daemon.program):
+                words = ["--data-dir", daemon.data, *own]
+                good = check(*words)
                 self.assertEqual((good.returncode, good.stdout), (0, "the settings are good\n"), good.stderr)
-                env = dict(os.environ, TROTH_LOG_LEVEL="loud")
-                bad = subprocess.run([path, "--data-dir", "/nonexistent", "--check-config"], capture_output=True, text=True, timeout=20, env=env)
-                self.assertEqual(bad.returncode, 64)
-                self.assertIn("TROTH_LOG_LEVEL", bad.stderr)
+                for wrong, name, variables in (
+                    (words, "TROTH_LOG_LEVEL", {"TROTH_LOG_LEVEL": "loud"}),
+                    (["--data-dir", "/nonexistent", *own], "/nonexistent holds no log", {}),
+                    ([*words, "--trace-file", "/nonexistent/spans"], "trace-file /nonexistent/spans", {}),
+                    ([*words, "--http-token-file", "/nonexistent"], "http-token-file /nonexistent", {}),
+                    ([*words, "--advertise", "0.0.0.0:7000"], "advertise 0.0.0.0:7000 is no address", {}),
+                ):
+                    bad = check(*wrong, **variables)
+                    self.assertEqual(bad.returncode, 64, bad.stderr)
+                    self.assertIn(name, bad.stderr)
+        p1 = cluster.participants["p1"]
+        database = cluster.database("p1")
+        path = os.path.join(BIN, p1.program)
+        reply = subprocess.run([path, "--data-dir", p1.data, "--database", "/nonexistent.db", "--check-config"], capture_output=True, text=True, timeout=20)
+        self.assertEqual(reply.returncode, 64)
+        self.assertIn("database /nonexistent.db", reply.stderr)
+        reply = subprocess.run([path, "--data-dir", p1.data, "--database", database, "--listen", "0.0.0.0:0"], capture_output=True, text=True, timeout=20)
+        self.assertEqual(reply.returncode, 64, "nobody was told where to reach it")
+        self.assertIn("set advertise", reply.stderr)
 
     def test_sighup_reloads_what_can_change(self):
         cluster = self.cluster()

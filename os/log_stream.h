@@ -1,0 +1,62 @@
+#pragma once
+// Lines for a descriptor that may not be read: a log pipe whose reader hangs must not hold up the
+// thread that logs. Owns a bounded backlog and the thread that empties it. Invariant: nothing here
+// waits in write(); lines leave in order; a line that finds no room is dropped and counted.
+// Thread-safe.
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+namespace troth {
+
+class LogStream {
+ public:
+  static constexpr std::size_t kBacklogBytes = std::size_t{1} << 20;
+
+  /// `fd` stays the caller's. Of a pipe or a terminal, this opens a description of its own that does
+  /// not block, because the flag of the one it was given is shared with other processes.
+  /// `tell_dropped` makes the line that says how many were dropped, once there is room again.
+  LogStream(int fd, std::function<std::string(std::uint64_t)> tell_dropped);
+  /// Gives the reader at most 200 ms for what is left.
+  ~LogStream();
+  LogStream(const LogStream&) = delete;
+  LogStream& operator=(const LogStream&) = delete;
+
+  /// `line` ends with a newline. Returns at once.
+  void write(std::string_view line);
+  /// Waits until everything was written, at most `milliseconds`.
+  void flush(int milliseconds);
+  std::uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
+ private:
+  /// How many bytes were taken; 0: the reader has no room now. Never waits.
+  std::size_t write_some(std::string_view bytes) const;
+  bool becomes_writable(int milliseconds) const;
+  /// Under the lock: from the backlog, as much as goes.
+  void drain();
+  void run();
+
+  const std::function<std::string(std::uint64_t)> tell_dropped_;
+  int fd_;
+  bool own_fd_ = false;
+  bool may_block_ = false;  // asked with poll() before each write
+  bool socket_ = false;
+
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::string> backlog_;  // guarded by mutex_
+  std::size_t backlog_bytes_ = 0;    // guarded by mutex_
+  std::uint64_t untold_ = 0;         // guarded by mutex_; dropped since a line last said so
+  bool stopping_ = false;            // guarded by mutex_
+  std::atomic<std::uint64_t> dropped_ = 0;
+  std::jthread drainer_;  // guarded by mutex_ until the destructor; made with the first backlog
+};
+
+}  // namespace troth
