@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <future>
+#include <thread>
 
 #include "os/file.h"
 #include "tests/participant/sqlite_world.h"
