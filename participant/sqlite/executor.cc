@@ -64,6 +64,7 @@ CachedStatement Executor::compile(const std::string& sql) {
   CachedStatement entry;
   entry.info = analyzer_.analyze(sql);
   if (entry.info.refusal.code == AbortCode::kNone) {
+    if (entry.info.needs_effects) effects_.on();  // or SQLite would not see INSTEAD OF triggers
     auto prepared = database_.connection().prepare(without_space(sql), true);
     if (prepared) {
       entry.statement = std::move(*prepared);

@@ -229,6 +229,16 @@ TEST_CASE("VIRTUAL generated columns are computed again, not stored") {
   twin.check_same();
 }
 
+TEST_CASE("a view that triggers make writable is written behind a branch that was applied") {
+  StockTwin twin(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, n INT); CREATE VIEW v AS SELECT n FROM t;"
+      "CREATE TRIGGER a AFTER INSERT ON t BEGIN UPDATE t SET n=n+1; END;"
+      "CREATE TRIGGER b INSTEAD OF INSERT ON v BEGIN INSERT INTO t(n) VALUES (new.n); END;");
+  CHECK(twin.run("INSERT INTO t(n) VALUES (1)"));
+  CHECK(twin.run("INSERT INTO v VALUES (5)"));
+  twin.check_same();
+}
+
 TEST_CASE("RESTRICT forbids at once, deferred or not") {
   StockTwin twin(
       "CREATE TABLE a(id INTEGER PRIMARY KEY); INSERT INTO a VALUES (1),(2),(3);"
