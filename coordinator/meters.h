@@ -16,7 +16,6 @@
 namespace troth::coordinator {
 
 struct Meters {
-  enum class Protocol : std::uint8_t { kOnePhase, kTwoPhase, kThreePhase };
   enum class Phase : std::uint8_t { kQueue, kPrepare, kLogDecision, kCommit };
   static constexpr std::array kProtocols{"1pc", "2pc", "3pc"};
   static constexpr std::array kPhases{"queue", "prepare", "log_decision", "commit"};
@@ -29,10 +28,14 @@ struct Meters {
   std::array<std::array<Seconds, 2>, 3> duration;  ///< by protocol; aborted, committed
   std::array<Seconds, 4> phase;                    ///< by phase
   std::array<LatencyHistogram, 4> phase_ns;        ///< the same, fine enough for quantiles
-  std::map<std::pair<std::string, std::string>, std::uint64_t> operator_actions;  ///< and result
   double recovery_seconds = 0;
 
-  std::uint64_t& begun_of(Protocol protocol) { return begun[static_cast<std::size_t>(protocol)]; }
+  static std::size_t place_of(CommitProtocol protocol) {
+    return protocol == CommitProtocol::kOnePhase   ? 0
+           : protocol == CommitProtocol::kTwoPhase ? 1
+                                                   : 2;
+  }
+  std::uint64_t& begun_of(CommitProtocol protocol) { return begun[place_of(protocol)]; }
   void observe(Phase which, Duration time) {
     phase[static_cast<std::size_t>(which)].observe(time);
     phase_ns[static_cast<std::size_t>(which)].record(
@@ -45,8 +48,8 @@ struct Meters {
           {kPhases[i], static_cast<std::uint64_t>(phase_ns[i].sum()), phase_ns[i].buckets()});
     return out;
   }
-  void observe_end(Protocol protocol, bool committed, Duration time) {
-    duration[static_cast<std::size_t>(protocol)][committed ? 1 : 0].observe(time);
+  void observe_end(CommitProtocol protocol, bool committed, Duration time) {
+    duration[place_of(protocol)][committed ? 1 : 0].observe(time);
   }
 };
 

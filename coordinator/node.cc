@@ -101,7 +101,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
           return BeginReply{std::move(refusal), {}, {}, {}};
         },
         [request = std::move(request)](Engine& e, BeginDone answer, Now now) mutable {
-          e.begin(std::move(request), std::move(answer), now);
+          e.conversations().begin(std::move(request), std::move(answer), now);
         });
   }
   void execute(const Gtid& gtid, BranchRequest request, ExecuteDone done) override {
@@ -111,7 +111,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
           return ExecuteReply{std::move(refusal), {}, {}};
         },
         [gtid, request = std::move(request)](Engine& e, ExecuteDone answer, Now now) mutable {
-          e.execute(gtid, std::move(request), std::move(answer), now);
+          e.conversations().execute(gtid, std::move(request), std::move(answer), now);
         });
   }
   void commit(const Gtid& gtid, SubmitDone done) override {
@@ -120,7 +120,9 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
         [](Refusal refusal) {
           return SubmitReply{std::move(refusal), {}};
         },
-        [gtid](Engine& e, SubmitDone answer, Now now) { e.commit(gtid, std::move(answer), now); });
+        [gtid](Engine& e, SubmitDone answer, Now now) {
+          e.conversations().commit(gtid, std::move(answer), now);
+        });
   }
   void rollback(const Gtid& gtid, SubmitDone done) override {
     interactive(
@@ -129,7 +131,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
           return SubmitReply{std::move(refusal), {}};
         },
         [gtid](Engine& e, SubmitDone answer, Now now) {
-          e.rollback(gtid, std::move(answer), now);
+          e.conversations().rollback(gtid, std::move(answer), now);
         });
   }
 
@@ -266,7 +268,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     });
   }
   Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
-    return ask<std::vector<AuditEntry>>([limit](Engine& e, Now) { return e.audit_trail(limit); });
+    return ask<std::vector<AuditEntry>>(
+        [limit](Engine& e, Now) { return e.operators().audit(limit); });
   }
   Status drain_participant(const NodeName& name, bool drain, const Operator& by) override {
     return wait<void>([=](Engine& e, Engine::DrainDone done, Now now) {

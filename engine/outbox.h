@@ -42,7 +42,13 @@ class Outbox {
   void learn_address(const NodeName& peer, const std::string& address) {
     transport_.learn_address(peer, address);
   }
-  void publish(const protocol::LinkState& state) { transport_.publish(state); }
+  /// For the headers of later batches; nothing happens if it is no news.
+  void publish(const protocol::LinkState& state) {
+    if (state.position == published_.position && state.ended_below == published_.ended_below)
+      return;
+    published_ = state;
+    transport_.publish(state);
+  }
 
  protected:
   /// Of any type.
@@ -56,6 +62,7 @@ class Outbox {
   protocol::Transport& transport_;
   const Standing& standing_;
   Reports& reports_;
+  protocol::LinkState published_;
 };
 
 }  // namespace troth

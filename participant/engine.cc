@@ -180,7 +180,7 @@ void Engine::append(const Record& record) {
 
 void Engine::on_durable(Lsn durable, Now now) {
   promises_.publish();
-  by_hand_.on_durable(durable);
+  by_hand_.desk().on_durable(durable);
   while (auto held = promises_.take_durable(durable)) {
     if (held->answer) branches_.answer_local(held->gtid, std::move(*held->answer));
     if (held->record) members_.on_durable(held->gtid, *held->record, now);
@@ -235,7 +235,7 @@ Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, No
     ++poked;
   }
   if (!by_hand_.book().heuristics().empty()) by_hand_.ask_for_truth(now);
-  by_hand_.audit("retry", id, "ok", by, now);
+  by_hand_.desk().audit("retry", id, "ok", by, now);
   return poked;
 }
 

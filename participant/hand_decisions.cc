@@ -56,8 +56,8 @@ std::string revision_of(const EngineOptions& options, const BranchEntry& entry) 
 }
 
 void HandDecisions::adopt(recovery::OperatorTables tables, MonotonicTime now) {
-  book_.adopt(std::move(tables));
-  if (book_.heuristics().empty()) return;
+  desk_.book().adopt(std::move(tables));
+  if (desk_.book().heuristics().empty()) return;
   unfinished_ = true;
   truth_at_ = now;
 }
@@ -69,7 +69,7 @@ Result<ResolveReply> HandDecisions::plan_resolve(const ResolveRequest& request, 
   const auto& branch = entry->branch;
   const Gtid gtid = branch.gtid();
   const auto& coordinator = branch.coordinator();
-  if (const auto* known = book_.find(gtid)) return refused(describe_heuristic(*known));
+  if (const auto* known = desk_.book().find(gtid)) return refused(describe_heuristic(*known));
   if (branch.is_over() || branch.state() == Branch::State::kCommitting ||
       branch.state() == Branch::State::kCommitted)
     return refused(fmt::format("the log knows: {} is {} here", gtid, to_string(branch.state())));
@@ -131,8 +131,8 @@ void HandDecisions::resolve(const ResolveRequest& request, Done done, Now now) {
   auto reply = plan_resolve(request, now);
   if (request.dry_run) return done(std::move(reply));
   const auto subject = reply ? reply->gtid.text() : request.id;
-  audit(request.decision == Decision::kCommit ? "resolve_commit" : "resolve_abort", subject,
-        reply ? "ok" : "refused", request.by, now);
+  desk_.audit(request.decision == Decision::kCommit ? "resolve_commit" : "resolve_abort", subject,
+              reply ? "ok" : "refused", request.by, now);
   if (!reply) return done(std::move(reply));
   BranchEntry& entry = table_.at(reply->gtid);
   HeuristicRecord record;
@@ -143,7 +143,7 @@ void HandDecisions::resolve(const ResolveRequest& request, Done done, Now now) {
   record.when = now.wall;
   record.by = request.by;
   reports_.count("forced_writes");
-  book_.write(record);
+  desk_.book().write(record);
   carry_out(entry, record, now);
   truth_at_ = now.monotonic;
   reply->applied = true;
@@ -163,7 +163,7 @@ void HandDecisions::carry_out(BranchEntry& entry, const HeuristicRecord& record,
 
 // A crash came between a decision by hand and its ABORTED record, which is not forced.
 void HandDecisions::finish(Now now) {
-  for (const auto& [gtid, record] : book_.heuristics()) {
+  for (const auto& [gtid, record] : desk_.book().heuristics()) {
     auto* entry = table_.find(gtid);
     if (entry != nullptr && entry->branch.in_doubt()) carry_out(*entry, record, now);
   }
@@ -173,12 +173,12 @@ void HandDecisions::finish(Now now) {
 void HandDecisions::forget(const ForgetRequest& request, Done done, Now now) {
   auto reply = plan_forget(request);
   if (request.dry_run) return done(std::move(reply));
-  audit("forget", reply ? reply->gtid.text() : request.id, reply ? "ok" : "refused", request.by,
-        now);
+  desk_.audit("forget", reply ? reply->gtid.text() : request.id, reply ? "ok" : "refused",
+              request.by, now);
   if (!reply) return done(std::move(reply));
-  const auto record = *book_.find(reply->gtid);
+  const auto record = *desk_.book().find(reply->gtid);
   reports_.count("forced_writes");
-  const Lsn lsn = book_.forget(reply->gtid);
+  const Lsn lsn = desk_.book().forget(reply->gtid);
   // The coordinator repeats its COMMIT until somebody acknowledges it.
   if (is_mixed(record) && record.truth == Outcome::kCommitted)
     ack(lsn, record.gtid, record.coordinator);
@@ -188,7 +188,7 @@ void HandDecisions::forget(const ForgetRequest& request, Done done, Now now) {
 
 Result<ResolveReply> HandDecisions::plan_forget(const ForgetRequest& request) const {
   const HeuristicRecord* record = nullptr;
-  for (const auto& [gtid, known] : book_.heuristics())
+  for (const auto& [gtid, known] : desk_.book().heuristics())
     if (names(request.id, gtid)) {
       if (record != nullptr)
         return fail(ErrorCode::kNotFound,
@@ -213,19 +213,19 @@ Result<ResolveReply> HandDecisions::plan_forget(const ForgetRequest& request) co
 
 bool HandDecisions::compare_with_truth(const NodeName& from, const Decide& message, Now now) {
   const bool commit = message.decision == Decision::kCommit;
-  if (book_.was_forgotten(message.gtid)) {
+  if (desk_.book().was_forgotten(message.gtid)) {
     if (commit) ack(log_.appended(), message.gtid, from);
     return true;
   }
-  const auto* known = book_.find(message.gtid);
+  const auto* known = desk_.book().find(message.gtid);
   if (known == nullptr) return false;
   auto record = *known;
   record.truth = commit ? Outcome::kCommitted : Outcome::kAborted;
   if (known->truth != record.truth) {
     reports_.count("forced_writes");
-    book_.write(record);
+    desk_.book().write(record);
     const bool mixed = is_mixed(record);
-    audit("truth", record.gtid.text(), mixed ? "mixed" : "confirmed", {from.text(), ""}, now);
+    desk_.audit("truth", record.gtid.text(), mixed ? "mixed" : "confirmed", {from.text(), ""}, now);
     const auto what = describe_heuristic(record);
     if (mixed) {
       reports_.count("mixed_outcomes");
@@ -241,11 +241,11 @@ bool HandDecisions::compare_with_truth(const NodeName& from, const Decide& messa
 }
 
 void HandDecisions::hazard(const Gtid& gtid) {
-  const auto* known = book_.find(gtid);
+  const auto* known = desk_.book().find(gtid);
   if (known == nullptr || known->truth != Outcome::kPending) return;
   auto record = *known;
   record.truth = Outcome::kInDoubt;
-  book_.write(std::move(record));
+  desk_.book().write(std::move(record));
 }
 
 void HandDecisions::ack(Lsn until, const Gtid& gtid, const NodeName& coordinator) {
@@ -253,7 +253,7 @@ void HandDecisions::ack(Lsn until, const Gtid& gtid, const NodeName& coordinator
 }
 
 void HandDecisions::ask_soon(Now now) {
-  if (!book_.heuristics().empty()) truth_at_ = now.monotonic;
+  if (!desk_.book().heuristics().empty()) truth_at_ = now.monotonic;
 }
 
 void HandDecisions::tick(Now now) {
@@ -264,35 +264,16 @@ void HandDecisions::tick(Now now) {
 
 void HandDecisions::ask_for_truth(Now now) {
   truth_at_.reset();
-  for (const auto& [gtid, record] : book_.heuristics()) {
+  for (const auto& [gtid, record] : desk_.book().heuristics()) {
     if (record.truth != Outcome::kPending) continue;
     promises_.send(record.coordinator, Inquire{gtid});
     truth_at_ = now.monotonic + kAskForTruth;
   }
 }
 
-void HandDecisions::audit(const std::string& action, const std::string& subject,
-                          const std::string& result, const Operator& by, Now now) {
-  ++actions_[{action, result}];
-  reports_.log().info("operator", {{"action", action},
-                                   {"subject", subject},
-                                   {"result", result},
-                                   {"by", by.name},
-                                   {"reason", by.reason}});
-  book_.note({now.wall, action, result, subject, by});
-}
-
 void HandDecisions::tell_when_durable(Done done, ResolveReply reply) {
   auto shared = std::make_shared<std::pair<Done, ResolveReply>>(std::move(done), std::move(reply));
-  waiting_.emplace(log_.appended(), [shared] { shared->first(shared->second); });
-}
-
-void HandDecisions::on_durable(Lsn durable) {
-  while (!waiting_.empty() && waiting_.begin()->first <= durable) {
-    const auto tell = std::move(waiting_.begin()->second);
-    waiting_.erase(waiting_.begin());
-    tell();
-  }
+  desk_.when_durable(log_.appended(), [shared] { shared->first(shared->second); });
 }
 
 }  // namespace troth::participant

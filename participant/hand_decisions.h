@@ -10,8 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "engine/operator_desk.h"
 #include "participant/branches.h"
-#include "recovery/operator_book.h"
 
 namespace troth::participant {
 
@@ -30,24 +30,19 @@ class HandDecisions {
         links_(links),
         promises_(promises),
         reports_(reports),
-        book_(log) {}
+        desk_(log, reports) {}
 
   void adopt(recovery::OperatorTables tables, MonotonicTime now);
-  const recovery::OperatorBook& book() const { return book_; }
+  const recovery::OperatorBook& book() const { return desk_.book(); }
   /// For a checkpoint.
-  void copy_forward() { book_.copy_forward(); }
+  void copy_forward() { desk_.book().copy_forward(); }
 
   // what operators want
   /// Called back when what was done is durable.
   void resolve(const ResolveRequest& request, Done done, Now now);
   void forget(const ForgetRequest& request, Done done, Now now);
-  void audit(const std::string& action, const std::string& subject, const std::string& result,
-             const Operator& by, Now now);
-  /// By action and result.
-  const std::map<std::pair<std::string, std::string>, std::uint64_t>& actions() const {
-    return actions_;
-  }
-  void on_durable(Lsn durable);
+  OperatorDesk& desk() { return desk_; }
+  const OperatorDesk& desk() const { return desk_; }
 
   // the truth
   /// True: the decision was about something that an operator decided before.
@@ -76,9 +71,7 @@ class HandDecisions {
   const PeerLinks& links_;
   Promises& promises_;
   Reports& reports_;
-  recovery::OperatorBook book_;
-  std::multimap<Lsn, std::function<void()>> waiting_;  // for durability
-  std::map<std::pair<std::string, std::string>, std::uint64_t> actions_;
+  OperatorDesk desk_;
   bool unfinished_ = false;                // found at the start
   std::optional<MonotonicTime> truth_at_;  // when coordinators are asked what they decided
 };

@@ -46,10 +46,7 @@ void Promises::release(DurabilityGate::Due&& due) {
 }
 
 void Promises::publish() {
-  const Lsn durable = log_.durable();
-  if (durable == published_) return;
-  published_ = durable;
-  gate_.publish({{options_.log_id, options_.epoch, durable}, std::nullopt});
+  gate_.publish({{options_.log_id, options_.epoch, log_.durable()}, std::nullopt});
 }
 
 }  // namespace troth::participant

@@ -10,7 +10,7 @@
 
 namespace troth::participant {
 
-/// Owns the gate, and knows what was published of the log. Invariant: a batch never claims a
+/// Owns the gate. Invariant: a batch never claims a
 /// shorter log than the promises in it need. Owned by the engine and touched by its thread alone.
 class Promises {
  public:
@@ -55,7 +55,6 @@ class Promises {
   const EngineOptions& options_;
   protocol::RecordLog& log_;
   DurabilityGate gate_;
-  Lsn published_;
 };
 
 }  // namespace troth::participant

@@ -243,7 +243,7 @@ void StatusViews::measure(Measurements& out, Now now) const {
   out.add("agent_waiting_branches", database, waiting);
   out.add("agent_lock_waits_total", database, counter("lock_waits"));
   out.add("agent_flushes_total", database, counter("flushes"));
-  for (const auto& [key, n] : by_hand_.actions())
+  for (const auto& [key, n] : by_hand_.desk().actions())
     out.add("operator_actions_total", {{"action", key.first}, {"result", key.second}}, n);
   std::uint64_t mixed = 0;
   for (const auto& [gtid, record] : by_hand_.book().heuristics())

@@ -14,14 +14,14 @@ namespace {
 
 struct Talk {
   explicit Talk(CoordinatorWorld& w, BeginRequest request = {}) : world(w) {
-    world.engine->begin(
+    world.engine->conversations().begin(
         std::move(request), [this](BeginReply answer) { begun = std::move(answer); }, world.now());
     world.engine->end_of_round(world.now());
     gtid = begun.gtid;
   }
   void say(const char* participant) {
     reply.reset();
-    world.engine->execute(
+    world.engine->conversations().execute(
         gtid, {NodeName::from_trusted(participant), {{"SELECT 1", {}, {}}}, 0},
         [this](ExecuteReply answer) { reply = std::move(answer); }, world.now());
     world.engine->end_of_round(world.now());
@@ -49,12 +49,12 @@ struct Talk {
     world.transport.take();
   }
   void commit() {
-    world.engine->commit(
+    world.engine->conversations().commit(
         gtid, [this](SubmitReply answer) { ended = std::move(answer); }, world.now());
     world.engine->end_of_round(world.now());
   }
   void rollback() {
-    world.engine->rollback(
+    world.engine->conversations().rollback(
         gtid, [this](SubmitReply answer) { ended = std::move(answer); }, world.now());
     world.engine->end_of_round(world.now());
   }

@@ -97,7 +97,7 @@ TEST_CASE("a lost participant is not waited for, and what it owed is shown until
   CHECK(plan->transactions == 1);
   CHECK(says(plan->lines[0], gtid.text()));
   CHECK(world.in_doubt()[0].state == "committing");
-  CHECK(world.engine->audit_trail(10).empty());
+  CHECK(world.engine->operators().audit(10).empty());
 
   const auto before = world.log.forced();
   const auto done = world.lose(kP2);
@@ -124,7 +124,7 @@ TEST_CASE("a lost participant is not waited for, and what it owed is shown until
   CHECK(world.alarms() == 0);
   world.sync();
   CHECK(*world.transport.published.back().ended_below > gtid);
-  const auto trail = world.engine->audit_trail(10);
+  const auto trail = world.engine->operators().audit(10);
   REQUIRE(trail.size() == 2);
   CHECK(trail[1].action == "lost");
   CHECK(trail[1].by.reason == "disk burnt");
@@ -148,7 +148,7 @@ TEST_CASE("what is refused changes nothing") {
   CHECK(says(world.why({kP2, false, ann, "p2", false}), "p2 is connected"));
   CHECK(world.log.count(RecordType::kHeuristic) == 0);
   CHECK(world.engine->show(gtid.text(), world.now())->summary.state == "committing");
-  for (const auto& entry : world.engine->audit_trail(10)) CHECK(entry.result == "refused");
+  for (const auto& entry : world.engine->operators().audit(10)) CHECK(entry.result == "refused");
 }
 
 TEST_CASE("it is not waited for after a restart either, though END was lost") {
@@ -302,7 +302,7 @@ TEST_CASE("who comes back after all is told, and ends the hazard by confirming")
   world.deliver("p2", Ack{gtid});
   CHECK(world.in_doubt().empty());
   CHECK(world.alarms() == 0);
-  CHECK(world.engine->audit_trail(1)[0].result == "confirmed");
+  CHECK(world.engine->operators().audit(1)[0].result == "confirmed");
   world.sync();
   world.restart();
   CHECK(world.in_doubt().empty());

@@ -108,8 +108,8 @@ TEST_CASE("the trail is kept across restarts and checkpoints, once") {
   }
   CHECK(world.counter("checkpoints") >= 1);
   world.restart();
-  CHECK(world.engine->is_drained(p2));
-  const auto trail = world.engine->audit_trail(10);
+  CHECK(world.engine->operators().is_drained(p2));
+  const auto trail = world.engine->operators().audit(10);
   REQUIRE(trail.size() == 2);
   CHECK(trail[0].action == "drain");
   CHECK(trail[0].by.name == "bob");
@@ -130,10 +130,10 @@ TEST_CASE("who is drained is remembered when the trail has forgotten it") {
     world.pass(std::chrono::seconds(1));
     world.sync();
     world.restart();
-    CHECK(world.engine->is_drained(p2));
-    CHECK_FALSE(world.engine->is_drained(p1));
+    CHECK(world.engine->operators().is_drained(p2));
+    CHECK_FALSE(world.engine->operators().is_drained(p1));
   }
   REQUIRE(drain(world, p2, false, {"ann", "done"}));
   world.restart();
-  CHECK_FALSE(world.engine->is_drained(p2));
+  CHECK_FALSE(world.engine->operators().is_drained(p2));
 }

@@ -33,7 +33,7 @@ MUTATIONS = [
     ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
         ("participant/branches.cc", "append(entry.branch.prepared_record());", "continue;")]),
     ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
-        ("coordinator/engine_status.cc", "record.traceparent = setup.traceparent;\n  append(record);",
+        ("coordinator/transactions.cc", "record.traceparent = setup.traceparent;\n  core_.append(record);",
          "record.traceparent = setup.traceparent;")]),
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
         ("participant/branches.cc", "held.promises = std::move(effects.promises);",
@@ -53,13 +53,13 @@ MUTATIONS = [
          "                [](const auto& out) { return std::holds_alternative<Ack>(out.message); });\n"
          "  held.promises = std::move(effects.promises);")]),
     ("commit-before-durable", "COMMIT leaves after the commit point", "", [
-        ("coordinator/engine.cc", "held.promises = std::move(effects.promises);",
-         "for (auto& out : effects.promises)\n    std::visit([&](auto& m) { if constexpr (is_promise_v<std::remove_cvref_t<decltype(m)>>) gate_.repeat(out.to, std::move(m)); },\n               out.message);")]),
+        ("coordinator/transactions.cc", "held.promises = std::move(effects.promises);",
+         "for (auto& out : effects.promises)\n    std::visit([&](auto& m) { if constexpr (is_promise_v<std::remove_cvref_t<decltype(m)>>) core_.gate.repeat(out.to, std::move(m)); },\n               out.message);")]),
     ("answer-before-durable", "a client hears COMMITTED after the commit point", "", [
-        ("coordinator/engine.cc", "if (effects.answer) held.answer = std::move(*effects.answer);",
+        ("coordinator/transactions.cc", "if (effects.answer) held.answer = std::move(*effects.answer);",
          "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),
     ("outcome-before-durable", "who asks for an outcome hears COMMITTED after the commit point", "", [
-        ("coordinator/engine_messages.cc", "two->state() == GlobalCommit::State::kCommitting &&",
+        ("coordinator/inquiries.cc", "two->state() == GlobalCommit::State::kCommitting &&",
          "two->state() >= GlobalCommit::State::kDeciding &&\n"
          "        two->state() <= GlobalCommit::State::kCommitting &&")]),
     ("unilateral-abort", "who is prepared never decides alone", "", [
@@ -123,9 +123,9 @@ MUTATIONS = [
          "} else if (reply.position.epoch.value > seen.epoch.value + 1'000'000) {"),
         ("recovery/peer_table.cc", "} else if (header.position.epoch < seen.epoch) {",
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
-        ("coordinator/engine_messages.cc", "return minted(gtid) && gtid.decider()", "return gtid.decider()")]),
+        ("coordinator/own_gtids.h", "return minted(gtid) && gtid.decider()", "return gtid.decider()")]),
     ("forgotten-before-end-is-durable", "participants forget only what the coordinator durably ended", "", [
-        ("coordinator/engine.cc", "if (!ends_.empty()) ended_below = std::min(ended_below, ends_.front().second);", "")]),
+        ("coordinator/engine.cc", "if (const auto* gtid = ended_.first()) not_above(*gtid);", "")]),
     ("late-prepare-executed", "a PREPARE that arrives after the end leaves no trace", "", [
         ("participant/coordinator_messages.cc",
          'if (parts_.horizon.ended(message.gtid)) return reports_.count("late_duplicates");\n  auto* found', "auto* found")]),

@@ -45,19 +45,21 @@ void CoordinatorNode::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::
 
 void CoordinatorNode::begin(BeginRequest request, InteractivePort::BeginDone done) {
   call([&](coordinator::Engine& engine) {
-    engine.begin(std::move(request), std::move(done), steady_->now());
+    engine.conversations().begin(std::move(request), std::move(done), steady_->now());
   });
 }
 
 void CoordinatorNode::execute(const Gtid& gtid, BranchRequest request,
                               InteractivePort::ExecuteDone done) {
   call([&](coordinator::Engine& engine) {
-    engine.execute(gtid, std::move(request), std::move(done), steady_->now());
+    engine.conversations().execute(gtid, std::move(request), std::move(done), steady_->now());
   });
 }
 
 void CoordinatorNode::commit(const Gtid& gtid, InteractivePort::SubmitDone done) {
-  call([&](coordinator::Engine& engine) { engine.commit(gtid, std::move(done), steady_->now()); });
+  call([&](coordinator::Engine& engine) {
+    engine.conversations().commit(gtid, std::move(done), steady_->now());
+  });
 }
 
 bool CoordinatorNode::quiet() const {

@@ -1,14 +1,14 @@
-// Spans of transactions whose client asked for them: a sampled traceparent, and somewhere to put
-// spans. One for each transaction, below it one for each call to a participant, and below that what
-// the participant does.
-#include "base/trace.h"
-#include "coordinator/engine.h"
+#include "coordinator/call_spans.h"
+
+#include <fmt/format.h>
+
+#include <utility>
 
 namespace troth::coordinator {
 
 using namespace protocol;
 
-std::unique_ptr<TraceContext> Engine::join_trace(const Gtid& gtid, std::string& traceparent) const {
+std::unique_ptr<TraceContext> CallSpans::join(const Gtid& gtid, std::string& traceparent) const {
   if (traceparent.empty()) return nullptr;
   const auto above = TraceContext::parse(traceparent);
   traceparent = above ? above->text() : "";  // it goes into logs: what is none, or long, does not
@@ -27,27 +27,27 @@ SpanId span_of_call(const Gtid& gtid, const NodeName& to, std::string_view metho
 
 }  // namespace
 
-void Engine::begin_call(const Gtid& gtid, const Transaction& txn, OutgoingNow& out, Now now) {
+void CallSpans::begin(const Gtid& gtid, const TraceContext* above, OutgoingNow& out, Now now) {
   if (auto* prepare = std::get_if<Prepare>(&out.message)) {
-    begin_call(gtid, &txn, out.to, "prepare", &prepare->traceparent, now);
+    begin(gtid, above, out.to, "prepare", &prepare->traceparent, now);
   } else if (auto* one_phase = std::get_if<CommitOnePhase>(&out.message)) {
-    begin_call(gtid, &txn, out.to, "commitOnePhase", &one_phase->traceparent, now);
+    begin(gtid, above, out.to, "commitOnePhase", &one_phase->traceparent, now);
   }
 }
 
-void Engine::begin_calls(const DurabilityGate::Due& due, Now now) {
+void CallSpans::begin(const DurabilityGate::Due& due, Now now) {
   for (const auto& out : due.promises())
     if (const auto* decide = std::get_if<Decide>(&out.message);
         decide != nullptr && decide->decision == Decision::kCommit)
-      begin_call(due.gtid(), nullptr, out.to, "commit", nullptr, now);
+      begin(due.gtid(), nullptr, out.to, "commit", nullptr, now);
 }
 
-void Engine::begin_call(const Gtid& gtid, const Transaction* txn, const NodeName& to,
-                        std::string_view method, std::string* traceparent, Now now) {
+void CallSpans::begin(const Gtid& gtid, const TraceContext* above, const NodeName& to,
+                      std::string_view method, std::string* traceparent, Now now) {
   auto found = calls_.find(gtid);
   if (found == calls_.end()) {
-    if (txn == nullptr || !txn->trace) return;
-    found = calls_.emplace(gtid, Calls{*txn->trace, {}}).first;
+    if (above == nullptr) return;
+    found = calls_.emplace(gtid, Calls{*above, {}}).first;
     found->second.own.parent = SpanId::of(gtid.text());
   }
   auto& calls = found->second;
@@ -61,8 +61,8 @@ void Engine::begin_call(const Gtid& gtid, const Transaction* txn, const NodeName
   calls.all.push_back({to, method, now.monotonic});
 }
 
-void Engine::end_call(const Gtid& gtid, const NodeName& to, std::string_view method,
-                      const std::string& error, Now now) {
+void CallSpans::end(const Gtid& gtid, const NodeName& to, std::string_view method,
+                    const std::string& error, Now now) {
   const auto found = calls_.find(gtid);
   if (found == calls_.end()) return;
   for (auto& call : found->second.all) {
@@ -82,16 +82,15 @@ void Engine::end_call(const Gtid& gtid, const NodeName& to, std::string_view met
   }
 }
 
-// It is aborted; whoever has not answered will not be waited for.
-void Engine::end_calls(const Gtid& gtid, const std::string& error, Now now) {
+void CallSpans::end_all(const Gtid& gtid, const std::string& error, Now now) {
   const auto found = calls_.find(gtid);
   if (found == calls_.end()) return;
-  for (const auto& call : std::vector<Calls::Call>(found->second.all))
-    end_call(gtid, call.to, call.method, error, now);
+  for (const auto& call : std::vector<Call>(found->second.all))
+    end(gtid, call.to, call.method, error, now);
 }
 
-// Its own span ended with the answer, or was lost with the process: this one is below it.
-void Engine::end_recovered_span(const GlobalCommit& machine, MonotonicTime since, Now now) const {
+void CallSpans::end_recovered(const GlobalCommit& machine, std::optional<Outcome> outcome,
+                              Duration lasted, Now now) const {
   if (options_.spans == nullptr || !machine.recovered_from_log()) return;
   const auto& setup = machine.setup();
   const auto above = TraceContext::parse(setup.traceparent);
@@ -101,15 +100,14 @@ void Engine::end_recovered_span(const GlobalCommit& machine, MonotonicTime since
   span.id = SpanId::of(fmt::format("{} recovered {}", setup.gtid, options_.epoch));
   span.name = "troth.v1.Coordinator/recover";
   span.ended = now.wall;
-  span.lasted = now.monotonic - since;
+  span.lasted = lasted;
   span.attributes = {{"troth.txn.id", setup.gtid.text()}, {"troth.recovered", "true"}};
-  if (const auto known = recent_.find(setup.gtid); known)
-    span.attributes.emplace_back("troth.outcome", std::string(to_string(known->outcome)));
+  if (outcome) span.attributes.emplace_back("troth.outcome", std::string(to_string(*outcome)));
   options_.spans->finish(std::move(span));
 }
 
-void Engine::end_span(const TraceContext& above, const char* name,
-                      const TransactionOutcome& outcome, Duration lasted, Now now) const {
+void CallSpans::end_transaction(const TraceContext& above, const char* name,
+                                const TransactionOutcome& outcome, Duration lasted, Now now) const {
   Span span;
   span.context = above;
   span.id = SpanId::of(outcome.gtid.text());

@@ -1,12 +1,8 @@
-// A participant that is gone for good owes acknowledgements that will never come. Nobody decides
-// anything here: COMMIT stays COMMIT. An operator says that it need not be waited for, that is
-// written down before it acts, and what the participant owed is shown until somebody has repaired
-// it (protocol.md section 8).
+#include "coordinator/lost_participants.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "coordinator/engine.h"
 
 namespace troth::coordinator {
 
@@ -34,15 +30,10 @@ std::string describe(const HeuristicRecord& record) {
 
 }  // namespace
 
-bool Engine::is_connected(const NodeName& peer) const {
-  const auto link = links_.find(peer);
-  return link != links_.end() && link->second.connected;
-}
-
-std::vector<Gtid> Engine::owed_by(const NodeName& participant) const {
+std::vector<Gtid> LostParticipants::owed_by(const NodeName& participant) const {
   std::vector<Gtid> out;
-  for (const auto& [gtid, txn] : live_) {
-    const auto* two = std::get_if<GlobalCommit>(&txn.machine);
+  for (const auto& [gtid, txn] : table_) {
+    const auto* two = txn.global();
     if (two == nullptr || two->state() != GlobalCommit::State::kCommitting) continue;
     const auto& owes = two->unacked();
     if (std::find(owes.begin(), owes.end(), participant) != owes.end()) out.push_back(gtid);
@@ -50,20 +41,20 @@ std::vector<Gtid> Engine::owed_by(const NodeName& participant) const {
   return out;
 }
 
-std::vector<Gtid> Engine::unconfirmed_by(const NodeName& participant) const {
+std::vector<Gtid> LostParticipants::unconfirmed_by(const NodeName& participant) const {
   std::vector<Gtid> out;
-  for (const auto& [key, record] : operators_.unconfirmed())
+  for (const auto& [key, record] : desk_.book().unconfirmed())
     if (key.second == participant) out.push_back(key.first);
   return out;
 }
 
-Result<LostReply> Engine::plan_lost(const LostRequest& request,
-                                    const std::vector<Gtid>& gtids) const {
+Result<LostReply> LostParticipants::plan_lost(const LostRequest& request,
+                                              const std::vector<Gtid>& gtids) const {
   const auto& name = request.participant;
-  if (is_connected(name))
+  if (core_.links.is_connected(name))
     return refused(
         fmt::format("{} is connected and confirms by itself: troth txn retry --all", name));
-  if (gtids.empty() && participant(name) == nullptr && unconfirmed_by(name).empty())
+  if (gtids.empty() && core_.options.find(name) == nullptr && unconfirmed_by(name).empty())
     return fail(ErrorCode::kNotFound, fmt::format("no participant is called {}", name));
   if (gtids.empty())
     return refused(fmt::format("nothing that was decided COMMIT waits for {}", name));
@@ -85,8 +76,8 @@ Result<LostReply> Engine::plan_lost(const LostRequest& request,
   return reply;
 }
 
-Result<LostReply> Engine::plan_forget_lost(const LostRequest& request,
-                                           const std::vector<Gtid>& gtids) const {
+Result<LostReply> LostParticipants::plan_forget_lost(const LostRequest& request,
+                                                     const std::vector<Gtid>& gtids) const {
   const auto& name = request.participant;
   if (gtids.empty())
     return fail(ErrorCode::kNotFound,
@@ -102,32 +93,32 @@ Result<LostReply> Engine::plan_forget_lost(const LostRequest& request,
 
 // While others must still confirm it, its COMMIT record names the lost one too, and only the
 // HEURISTIC record says that it is not waited for.
-Status Engine::may_forget(const Gtid& gtid, const NodeName& participant) const {
-  if (live_.count(gtid) != 0)
+Status LostParticipants::may_forget(const Gtid& gtid, const NodeName& participant) const {
+  if (table_.has(gtid))
     return refused(fmt::format("others must still confirm {}: troth txn show {}", gtid, gtid));
-  if (is_connected(participant))
+  if (core_.links.is_connected(participant))
     return refused(fmt::format("{} is connected and will confirm it", participant));
   return {};
 }
 
-void Engine::declare_lost(const LostRequest& request, LostDone done, Now now) {
+void LostParticipants::declare(const LostRequest& request, LostDone done, Now now) {
   const auto gtids =
       request.forget ? unconfirmed_by(request.participant) : owed_by(request.participant);
   auto reply = request.forget ? plan_forget_lost(request, gtids) : plan_lost(request, gtids);
   if (request.dry_run) return done(std::move(reply));
-  audit(request.forget ? "lost_forget" : "lost", request.participant.text(),
-        reply ? "ok" : "refused", request.by, now);
+  desk_.audit(request.forget ? "lost_forget" : "lost", request.participant.text(),
+              reply ? "ok" : "refused", request.by, now);
   if (!reply) return done(std::move(reply));
   Lsn last;
   for (const auto& gtid : gtids) {
-    reports_.count("forced_writes");
+    core_.reports.count("forced_writes");
     if (request.forget) {
-      last = operators_.forget_unconfirmed(gtid, request.participant);
+      last = desk_.book().forget_unconfirmed(gtid, request.participant);
       continue;
     }
-    last = operators_.write_unconfirmed(
+    last = desk_.book().write_unconfirmed(
         {gtid, Decision::kCommit, Outcome::kInDoubt, request.participant, now.wall, request.by});
-    give_up(gtid, request.participant, now);
+    transactions_.give_up(gtid, request.participant, now);
   }
   reply->applied = true;
   if (!request.forget)
@@ -137,39 +128,31 @@ void Engine::declare_lost(const LostRequest& request, LostDone done, Now now) {
         "Repair what they were to write there, then",
         fmt::format("next: troth participant lost {} --forget --reason TEXT --confirm {}",
                     request.participant, request.participant)};
-  operators_waiting_.emplace(last, [done = std::move(done), reply] { done(reply); });
+  desk_.when_durable(last, [done = std::move(done), reply] { done(reply); });
 }
 
-void Engine::give_up(const Gtid& gtid, const NodeName& participant, Now now) {
-  const auto found = live_.find(gtid);
-  if (found == live_.end() || !std::holds_alternative<GlobalCommit>(found->second.machine)) return;
-  note(found->second, {Event::Kind::kLost, {}, this->participant(participant), {}, {}}, now);
-  step(found->second, GlobalCommit::Event(GlobalCommit::GivenUp{participant}), now);
+void LostParticipants::give_up_again(Now now) {
+  for (const auto& [key, record] : desk_.book().unconfirmed())
+    transactions_.give_up(key.first, key.second, now);
 }
 
-// The COMMIT record found in the log still names it, and END was lost or is not due yet.
-void Engine::give_up_again(Now now) {
-  for (const auto& [key, record] : operators_.unconfirmed()) give_up(key.first, key.second, now);
-}
-
-// It was not lost after all, and will answer.
-void Engine::tell_what_was_given_up(const NodeName& participant) {
+void LostParticipants::tell_what_was_given_up(const NodeName& participant) {
   for (const auto& gtid : unconfirmed_by(participant))
-    gate_.repeat(participant, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
+    core_.gate.repeat(participant, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
 }
 
-void Engine::confirmed_after_all(const NodeName& from, const Gtid& gtid, Now now) {
-  if (operators_.unconfirmed().count({gtid, from}) == 0) return;
-  reports_.count("forced_writes");
-  operators_.forget_unconfirmed(gtid, from);
-  reports_.log().info("confirmed by a participant that was declared lost",
-                      {{"txn", gtid}, {"participant", from}});
-  audit("truth", gtid.text(), "confirmed", {from.text(), ""}, now);
+void LostParticipants::confirmed_after_all(const NodeName& from, const Gtid& gtid, Now now) {
+  if (desk_.book().unconfirmed().count({gtid, from}) == 0) return;
+  core_.reports.count("forced_writes");
+  desk_.book().forget_unconfirmed(gtid, from);
+  core_.reports.log().info("confirmed by a participant that was declared lost",
+                           {{"txn", gtid}, {"participant", from}});
+  desk_.audit("truth", gtid.text(), "confirmed", {from.text(), ""}, now);
 }
 
-Result<ResolveReply> Engine::plan_forget(const ForgetRequest& request) const {
+Result<ResolveReply> LostParticipants::plan_forget(const ForgetRequest& request) const {
   std::optional<Gtid> match;
-  for (const auto& [key, record] : operators_.unconfirmed()) {
+  for (const auto& [key, record] : desk_.book().unconfirmed()) {
     if (!names(request.id, key.first)) continue;
     if (match && *match != key.first)
       return fail(ErrorCode::kNotFound,
@@ -181,7 +164,7 @@ Result<ResolveReply> Engine::plan_forget(const ForgetRequest& request) const {
         "a coordinator decides nothing by hand; ask the participant that shows it (-e HOST:PORT)");
   ResolveReply reply;
   reply.gtid = *match;
-  for (const auto& [key, record] : operators_.unconfirmed()) {
+  for (const auto& [key, record] : desk_.book().unconfirmed()) {
     if (key.first != *match) continue;
     TROTH_TRY(may_forget(*match, key.second));
     reply.lines.push_back(fmt::format("{} is committed; never confirmed by {}: no longer shown",
@@ -191,36 +174,37 @@ Result<ResolveReply> Engine::plan_forget(const ForgetRequest& request) const {
   return reply;
 }
 
-void Engine::forget(const ForgetRequest& request, ResolveDone done, Now now) {
+void LostParticipants::forget(const ForgetRequest& request, const Status& is_known, ForgetDone done,
+                              Now now) {
   auto reply = plan_forget(request);
-  if (const auto detail = show(request.id, now); !reply && !detail) reply = fail(detail.error());
+  if (!reply && !is_known) reply = fail(is_known.error());
   if (request.dry_run) return done(std::move(reply));
-  audit("forget", reply ? reply->gtid.text() : request.id, reply ? "ok" : "refused", request.by,
-        now);
+  desk_.audit("forget", reply ? reply->gtid.text() : request.id, reply ? "ok" : "refused",
+              request.by, now);
   if (!reply) return done(std::move(reply));
   std::vector<NodeName> names;
-  for (const auto& [key, record] : operators_.unconfirmed())
+  for (const auto& [key, record] : desk_.book().unconfirmed())
     if (key.first == reply->gtid) names.push_back(key.second);
   Lsn last;
   for (const auto& name : names) {
-    reports_.count("forced_writes");
-    last = operators_.forget_unconfirmed(reply->gtid, name);
+    core_.reports.count("forced_writes");
+    last = desk_.book().forget_unconfirmed(reply->gtid, name);
   }
   reply->applied = true;
-  operators_waiting_.emplace(last, [done = std::move(done), reply] { done(reply); });
+  desk_.when_durable(last, [done = std::move(done), reply] { done(reply); });
 }
 
 // ---- what is shown
 
-TransactionSummary Engine::summary_of_unconfirmed(const Gtid& gtid, Now now) const {
+TransactionSummary LostParticipants::summary_of(const Gtid& gtid, Now now) const {
   TransactionSummary summary;
   summary.gtid = gtid;
   summary.state = "heuristic_hazard";
   summary.decision = "commit";
   summary.protocol = "two_phase";
-  if (const auto known = recent_.find(gtid); known && known->three_phase)
+  if (const auto known = outcomes_.find(gtid); known && known->three_phase)
     summary.protocol = "three_phase";
-  for (const auto& [key, record] : operators_.unconfirmed()) {
+  for (const auto& [key, record] : desk_.book().unconfirmed()) {
     if (key.first != gtid) continue;
     summary.waiting_for.push_back(key.second);
     summary.age_ms = std::max(summary.age_ms, now.wall.unix_ms - record.when.unix_ms);
@@ -230,19 +214,19 @@ TransactionSummary Engine::summary_of_unconfirmed(const Gtid& gtid, Now now) con
   return summary;
 }
 
-std::vector<Gtid> Engine::unconfirmed() const {
+std::vector<Gtid> LostParticipants::unconfirmed() const {
   std::vector<Gtid> out;
-  for (const auto& [key, record] : operators_.unconfirmed())
-    if ((out.empty() || out.back() != key.first) && live_.count(key.first) == 0)
+  for (const auto& [key, record] : desk_.book().unconfirmed())
+    if ((out.empty() || out.back() != key.first) && !table_.has(key.first))
       out.push_back(key.first);
   return out;
 }
 
-TransactionDetail Engine::show_unconfirmed(const Gtid& gtid, Now now) const {
+TransactionDetail LostParticipants::show(const Gtid& gtid, Now now) const {
   TransactionDetail detail;
-  detail.summary = summary_of_unconfirmed(gtid, now);
+  detail.summary = summary_of(gtid, now);
   std::string who;
-  for (const auto& [key, record] : operators_.unconfirmed()) {
+  for (const auto& [key, record] : desk_.book().unconfirmed()) {
     if (key.first != gtid) continue;
     who += (who.empty() ? "" : ", and by ") + describe(record);
     BranchDetail branch;
@@ -258,15 +242,15 @@ TransactionDetail Engine::show_unconfirmed(const Gtid& gtid, Now now) const {
   return detail;
 }
 
-void Engine::show_lost(NodeStatus& status) const {
+void LostParticipants::add_alarms(std::vector<std::string>& alarms) const {
   std::map<NodeName, std::pair<std::size_t, const HeuristicRecord*>> lost;
-  for (const auto& [key, record] : operators_.unconfirmed()) {
+  for (const auto& [key, record] : desk_.book().unconfirmed()) {
     auto& [n, newest] = lost[key.second];
     ++n;
     newest = &record;
   }
   for (const auto& [name, seen] : lost)
-    status.alarms.push_back(
+    alarms.push_back(
         fmt::format("{} committed and never confirmed by {}: HAZARD, what they were to write there "
                     "may be in no database. Repair it, then troth participant lost {} --forget",
                     counted(seen.first), describe(*seen.second), name));

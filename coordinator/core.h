@@ -1,0 +1,47 @@
+#pragma once
+// What every part of the coordinator's engine uses: who this node is, its log, the ways out, and
+// what is counted. No transaction is known here.
+
+#include <string>
+
+#include "coordinator/call_spans.h"
+#include "coordinator/links.h"
+#include "coordinator/meters.h"
+#include "coordinator/own_gtids.h"
+#include "engine/durability_gate.h"
+#include "protocol/record_log.h"
+
+namespace troth::coordinator {
+
+/// Owned by the engine, outlives the parts and is touched by the engine's thread alone.
+struct Core {
+  Core(EngineOptions given, protocol::RecordLog& record_log, protocol::Transport& transport,
+       Logger logger)
+      : options(std::move(given)),
+        log(record_log),
+        reports(std::move(logger)),
+        gate(log, transport, standing, reports),
+        own(options),
+        spans(options) {}
+  Core(const Core&) = delete;  // parts and members refer to its members
+  Core& operator=(const Core&) = delete;
+
+  void append(const protocol::Record& record) {
+    const auto force = force_of(record);
+    if (force == protocol::Force::kYes) reports.count("forced_writes");
+    log.append(type_of(record), encode(record), force);
+  }
+
+  EngineOptions options;
+  std::string own_address;  ///< host:port under which peers reach this node
+  protocol::RecordLog& log;
+  Reports reports;
+  Standing standing;
+  DurabilityGate gate;
+  OwnGtids own;
+  Meters meters;
+  CallSpans spans;
+  Links links;
+};
+
+}  // namespace troth::coordinator

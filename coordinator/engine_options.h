@@ -1,0 +1,44 @@
+#pragma once
+// What a coordinator's engine is told when it is made.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "base/ids.h"
+#include "base/trace.h"
+#include "protocol/global_commit.h"
+#include "protocol/retry.h"
+#include "troth/requests.h"
+
+namespace troth::coordinator {
+
+struct EngineOptions {
+  NodeName name;
+  LogId log_id;
+  Epoch epoch;
+  std::map<NodeName, std::string> participants;       ///< name -> host:port
+  Duration prepare_timeout{std::chrono::seconds(2)};  ///< of a transaction that names no deadline
+  Duration interactive_deadline{std::chrono::seconds(60)};  ///< likewise, from begin to decision
+  Duration idle_timeout{std::chrono::seconds(10)};  ///< an interactive one nobody talks to is ended
+  protocol::RetryPolicy resend;
+  /// Of a transaction that names none.
+  CommitProtocol protocol = CommitProtocol::kTwoPhase;
+  protocol::SuspicionPolicy suspicion;  ///< three-phase
+  Duration key_retention{std::chrono::hours(24)};
+  std::size_t max_in_flight = 10000;
+  std::size_t max_recent = 200000;  ///< outcomes of ended transactions kept in memory
+  std::uint64_t checkpoint_bytes = std::uint64_t{128} << 20;
+  SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the engine
+
+  /// The name as it is kept here, for whom a name is too much to copy. nullptr: no participant is
+  /// called so. Names are never taken out.
+  const NodeName* find(const NodeName& participant) const {
+    const auto found = participants.find(participant);
+    return found == participants.end() ? nullptr : &found->first;
+  }
+};
+
+}  // namespace troth::coordinator

@@ -1,0 +1,223 @@
+#include "coordinator/inquiries.h"
+
+#include <fmt/format.h>
+
+#include "recovery/action_table.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+using recovery::Action;
+using recovery::CoordinatorKnows;
+using recovery::ParticipantSays;
+
+void Inquiries::adopt(const recovery::UndecidedQuorum& undecided) {
+  const Gtid& gtid = undecided.record.gtid;
+  before_adoption_[gtid] = undecided;
+  core_.reports.alarm(fmt::format("{} was precommitted before this log was adopted: its "
+                                  "participants must end it without this node",
+                                  gtid),
+                      gtid, Alarms::Until::kEnded);
+}
+
+void Inquiries::copy_forward() {
+  for (const auto& [gtid, undecided] : before_adoption_) core_.append(undecided.record);
+}
+
+const Gtid* Inquiries::first_before_adoption() const {
+  return before_adoption_.empty() ? nullptr : &before_adoption_.begin()->first;
+}
+
+// ---- participants
+
+// No live transaction of that gtid: the action table decides (recovery/action_table.h).
+void Inquiries::on_unknown(const NodeName& from, const Message& message, Now now) {
+  const Gtid gtid = gtid_of(message);
+  if (std::holds_alternative<Released>(message)) return;  // comes late
+  if (parts_.conversations.has(gtid)) {                   // an open branch asks after some silence
+    if (std::holds_alternative<Inquire>(message))
+      core_.gate.send(from, InquiryReply{gtid, InquiryReply::Answer::kUndecided});
+    return;
+  }
+  if (on_unknown_member(from, message, now)) return;
+  const auto known = parts_.outcomes.find(gtid);
+  auto knows =
+      core_.own.may_presume(gtid) ? CoordinatorKnows::kNothing : CoordinatorKnows::kNothingUnproven;
+  if (known)  // a recorded outcome needs no presumption
+    knows = known->outcome == Outcome::kCommitted ? CoordinatorKnows::kEnded
+                                                  : CoordinatorKnows::kNothing;
+  else if (parts_.book.was_committed(gtid))
+    knows = CoordinatorKnows::kEnded;
+  auto says = ParticipantSays::kNothing;
+  if (std::holds_alternative<Ack>(message)) says = ParticipantSays::kCommitted;
+  if (std::holds_alternative<Inquire>(message)) says = ParticipantSays::kPrepared;
+  if (const auto* vote = std::get_if<VoteMessage>(&message))
+    says = vote->vote == Vote::kCommit ? ParticipantSays::kPrepared : ParticipantSays::kNothing;
+  // A yes-vote or inquiry may come from a READ_ONLY voter or a duplicate of an acked writer: after
+  // END a COMMIT is a harmless answer.
+  if (knows == CoordinatorKnows::kEnded && says == ParticipantSays::kPrepared) {
+    core_.gate.repeat(from, Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}});
+    return;
+  }
+  switch (recovery::action_for(knows, says)) {
+    case Action::kSendAbort:
+      return presume_abort(from, gtid);
+    case Action::kLeaveAlone:
+      if (says == ParticipantSays::kPrepared) cannot_prove(from, gtid);
+      return;
+    case Action::kMixedAlarm:
+      // An ack for something that ended and is no longer remembered is no contradiction.
+      if (!known && parts_.outcomes.is_forgotten(gtid)) return;
+      core_.reports.alarm(
+          fmt::format("{} reports {} as committed, which this coordinator never committed", from,
+                      gtid),
+          gtid);
+      return;
+    case Action::kSendCommit:
+    case Action::kCountAck:
+    case Action::kIgnore:
+    case Action::kAmnesiaAlarm:
+      return;
+  }
+}
+
+void Inquiries::presume_abort(const NodeName& to, const Gtid& gtid) {
+  core_.reports.count("presumed_aborts");
+  core_.gate.presume_abort(
+      to, gtid, {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1});
+}
+
+void Inquiries::cannot_prove(const NodeName& from, const Gtid& gtid) {
+  if (core_.own.is_own(gtid) && !core_.own.minted(gtid))
+    core_.reports.alarm(
+        fmt::format("{} is prepared for {}, which this log has never begun: a newer log of "
+                    "this coordinator exists or existed",
+                    from, gtid),
+        gtid);
+  core_.gate.send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
+}
+
+bool Inquiries::is_presumable(const Gtid& gtid) const {
+  return core_.own.may_presume(gtid) && !parts_.outcomes.is_forgotten(gtid) &&
+         !parts_.book.was_committed(gtid);
+}
+
+void Inquiries::on_unknown_decision(const NodeName& from, const Decide& decide, Now now) {
+  const Gtid gtid = decide.gtid;
+  const auto known = parts_.outcomes.find(gtid);
+  const bool commit = decide.decision == Decision::kCommit;
+  const bool contradicts =
+      known ? (known->outcome == Outcome::kCommitted) != commit : commit && is_presumable(gtid);
+  if (contradicts) {
+    core_.reports.alarm(fmt::format("{} says {} of {}, which is not what this coordinator knows",
+                                    from, to_string(decide.decision), gtid),
+                        gtid);
+    return;
+  }
+  if (before_adoption_.erase(gtid) == 0) return;
+  core_.append(DecidedRecord{gtid, decide.decision, decide.reason});
+  core_.reports.end_alarm(gtid);
+  TransactionOutcome outcome;
+  outcome.gtid = gtid;
+  outcome.outcome = commit ? Outcome::kCommitted : Outcome::kAborted;
+  outcome.reason = decide.reason;
+  parts_.outcomes.remember(outcome, nullptr, now.monotonic);
+}
+
+// A member of a three-phase transaction speaks of one that is not live here. A coordinator without
+// PRECOMMITTED is in state A, if its log is whole; one that has ended it knows.
+bool Inquiries::on_unknown_member(const NodeName& from, const Message& message, Now now) {
+  const Gtid gtid = gtid_of(message);
+  if (const auto* decide = std::get_if<Decide>(&message)) {
+    on_unknown_decision(from, *decide, now);
+    return true;
+  }
+  if (!ballot_message_of(message)) return false;
+  if (!std::holds_alternative<Elect>(message) && !std::holds_alternative<PreDecide>(message))
+    return true;  // an answer that comes late
+  const auto known = parts_.outcomes.find(gtid);
+  if (!known && parts_.book.was_committed(gtid)) {
+    core_.gate.repeat(from, Decide{gtid, Decision::kCommit, AnswerAt::kApplied, {}});
+  } else if (known && known->outcome != Outcome::kInDoubt) {
+    const bool commit = known->outcome == Outcome::kCommitted;
+    core_.gate.repeat(from, Decide{gtid, commit ? Decision::kCommit : Decision::kAbort,
+                                   AnswerAt::kApplied, outcome_of(gtid, *known).reason});
+  } else if (is_presumable(gtid)) {
+    presume_abort(from, gtid);
+  } else if (!core_.own.may_presume(gtid)) {
+    core_.gate.send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
+  }
+  return true;
+}
+
+// ---- clients
+
+void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
+  if (core_.standing.stopped())
+    return done(fail(ErrorCode::kUnavailable, "the coordinator has lost its memory"));
+  if (!core_.own.is_own(gtid))
+    return done(
+        fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));
+  if (auto known = parts_.outcomes.outcome_of(gtid)) return done(std::move(*known));
+  TransactionOutcome outcome;
+  outcome.gtid = gtid;
+  outcome.outcome = Outcome::kPending;
+  if (const auto* live = parts_.table.find(gtid)) {
+    const auto* two = live->global();
+    if (two != nullptr && two->state() == GlobalCommit::State::kCommitting &&
+        two->setup().answer_at == AnswerAt::kDecided)
+      outcome.outcome = Outcome::kCommitted;
+    if (outcome.outcome == Outcome::kPending && wait)
+      return parts_.outcomes.await(gtid, std::move(done));
+    return done(outcome);
+  }
+  if (parts_.conversations.has(gtid)) return done(outcome);
+  if (!core_.own.minted(gtid))
+    return done(fail(ErrorCode::kNotFound, fmt::format("{} does not exist yet", gtid)));
+  if (!parts_.book.was_committed(gtid) && parts_.outcomes.is_forgotten(gtid))
+    return done(
+        fail(ErrorCode::kNotFound,
+             fmt::format("{} ended too long ago: its outcome is no longer remembered here", gtid)));
+  if (!parts_.book.was_committed(gtid) && gtid.decider() == Decider::kParticipant)
+    return parts_.searches.start(gtid, wait, std::move(done), now);
+  done(ended_long_ago(gtid));
+}
+
+// Of one that nothing is remembered of, and that was decided here.
+TransactionOutcome Inquiries::ended_long_ago(const Gtid& gtid) const {
+  TransactionOutcome outcome;
+  outcome.gtid = gtid;
+  if (parts_.book.was_committed(gtid)) {
+    outcome.outcome = Outcome::kCommitted;
+  } else if (core_.own.may_presume(gtid)) {
+    outcome.outcome = Outcome::kAborted;
+    outcome.reason = {AbortCode::kPresumedAbort,
+                      "the coordinator holds no record of it (one that only read leaves none)",
+                      {},
+                      -1};
+  } else {
+    outcome.outcome = Outcome::kInDoubt;
+    outcome.reason = {AbortCode::kNone,
+                      "this log was adopted from a copy and cannot prove what was decided before",
+                      {},
+                      -1};
+  }
+  return outcome;
+}
+
+void Inquiries::get_outcome_by_key(const std::string& key, Done done, Now now) {
+  if (const auto* flying = parts_.keys.in_flight(key))
+    return get_outcome(flying->gtid, false, std::move(done), now);
+  const auto* known = parts_.keys.find(key);
+  if (known == nullptr)
+    return done(
+        fail(ErrorCode::kNotFound, "no transaction with that idempotency key is known here"));
+  TransactionOutcome outcome;
+  outcome.gtid = known->gtid;
+  outcome.outcome = known->outcome;
+  outcome.reason = known->reason;
+  outcome.replayed = true;
+  done(outcome);
+}
+
+}  // namespace troth::coordinator

@@ -1,0 +1,58 @@
+#pragma once
+// Who asks what became of a transaction: participants about one that is not running here, and
+// clients about any.
+
+#include <map>
+#include <string>
+
+#include "coordinator/conversations.h"
+#include "coordinator/searches.h"
+#include "engine/operator_desk.h"
+
+namespace troth::coordinator {
+
+/// Owns what was undecided before this log was adopted from a copy: this node takes no part in those
+/// ballots. Invariant: nobody hears "aborted" of a transaction that may have committed: no record
+/// proves an abort only where a commit would have left one. Owned by the engine and touched by its
+/// thread alone.
+class Inquiries {
+ public:
+  using Done = KnownOutcomes::Done;
+  struct Parts {
+    const TransactionTable& table;
+    const Conversations& conversations;
+    KnownOutcomes& outcomes;
+    const IdempotencyKeys& keys;
+    Searches& searches;
+    const recovery::OperatorBook& book;
+  };
+  Inquiries(Core& core, Parts parts) : core_(core), parts_(parts) {}
+
+  /// Precommitted before this log was copied and adopted: promises may be missing.
+  void adopt(const recovery::UndecidedQuorum& undecided);
+  /// For a checkpoint.
+  void copy_forward();
+  /// The smallest gtid of those; nullptr: there is none.
+  const Gtid* first_before_adoption() const;
+
+  /// A message about a transaction that is not running here.
+  void on_unknown(const NodeName& from, const protocol::Message& message, Now now);
+
+  // clients
+  void get_outcome(const Gtid& gtid, bool wait, Done done, Now now);
+  void get_outcome_by_key(const std::string& key, Done done, Now now);
+
+ private:
+  void on_unknown_decision(const NodeName& from, const protocol::Decide& decide, Now now);
+  bool on_unknown_member(const NodeName& from, const protocol::Message& message, Now now);
+  void cannot_prove(const NodeName& from, const Gtid& gtid);
+  void presume_abort(const NodeName& to, const Gtid& gtid);
+  bool is_presumable(const Gtid& gtid) const;
+  TransactionOutcome ended_long_ago(const Gtid& gtid) const;
+
+  Core& core_;
+  const Parts parts_;
+  std::map<Gtid, recovery::UndecidedQuorum> before_adoption_;
+};
+
+}  // namespace troth::coordinator

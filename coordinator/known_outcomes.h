@@ -1,0 +1,50 @@
+#pragma once
+// What became of transactions that ended: remembered for a while, told to whoever waits for it, and
+// from a horizon on "no longer known", which is never taken for "aborted".
+
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "coordinator/remembered_outcomes.h"
+#include "coordinator/transaction.h"
+
+namespace troth::coordinator {
+
+/// Invariant: whatever is forgotten is below the horizon. Owned by the engine and touched by its
+/// thread alone.
+class KnownOutcomes {
+ public:
+  using Done = protocol::CoordinatorPort::OutcomeDone;
+
+  explicit KnownOutcomes(const EngineOptions& options) : options_(options) {}
+
+  /// From the log.
+  void adopt(const Gtid& horizon) { horizon_ = horizon; }
+  void keep_comment(const Gtid& gtid, const std::string& comment);
+
+  /// `txn`: it, while it is still known; for people.
+  void remember(const TransactionOutcome& outcome, const Transaction* txn, MonotonicTime now);
+  std::optional<RememberedOutcomes::View> find(const Gtid& gtid) const {
+    return recent_.find(gtid);
+  }
+  std::optional<TransactionOutcome> outcome_of(const Gtid& gtid) const;
+  const RememberedOutcomes& all() const { return recent_; }
+  bool is_forgotten(const Gtid& gtid) const { return gtid < horizon_; }
+
+  /// Who wants to hear of a transaction that is still running.
+  void await(const Gtid& gtid, Done&& done) { awaiting_[gtid].push_back(std::move(done)); }
+  /// The outcome is definite.
+  void tell(const TransactionOutcome& outcome, const Gtid& gtid);
+
+ private:
+  const EngineOptions& options_;
+  RememberedOutcomes recent_;
+  Gtid horizon_;
+  std::unordered_map<Gtid, std::vector<Done>> awaiting_;
+};
+
+TransactionOutcome outcome_of(const Gtid& gtid, const RememberedOutcomes::View& known);
+
+}  // namespace troth::coordinator

@@ -1,0 +1,46 @@
+#pragma once
+// One-phase transactions of an earlier start that somebody asks about: nothing was logged here, and
+// whoever executed one knows. Every participant is asked.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "coordinator/core.h"
+#include "coordinator/known_outcomes.h"
+
+namespace troth::coordinator {
+
+/// Invariant: "aborted" is said only when every participant has answered, "committed" as soon as
+/// one says so. Owned by the engine and touched by its thread alone.
+class Searches {
+ public:
+  using Done = KnownOutcomes::Done;
+
+  Searches(Core& core, KnownOutcomes& outcomes) : core_(core), outcomes_(outcomes) {}
+
+  /// `wait`: for a definite outcome; otherwise IN_DOUBT is an answer too.
+  void start(const Gtid& gtid, bool wait, Done done, Now now);
+  void on_result(const NodeName& from, const protocol::OnePhaseResult& result, Now now);
+  std::optional<MonotonicTime> next_wake() const;
+  void tick(Now now);
+
+ private:
+  struct Search {
+    std::vector<NodeName> unanswered;
+    std::vector<Done> waiting;    // for a definite outcome
+    std::vector<Done> impatient;  // IN_DOUBT at the first repeat
+    std::uint32_t attempts = 0;
+    MonotonicTime next_ask;
+  };
+
+  void ask(const Gtid& gtid, Search& search, Now now);
+
+  Core& core_;
+  KnownOutcomes& outcomes_;
+  std::map<Gtid, Search> searches_;
+  std::multimap<MonotonicTime, Gtid> timers_;  // never taken back
+};
+
+}  // namespace troth::coordinator
