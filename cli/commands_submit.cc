@@ -175,7 +175,16 @@ std::string sentence(const TransactionOutcome& outcome) {
   return fmt::format("{}{} ({})", where, reason.detail, to_string(reason.code));
 }
 
-int show(const Arguments& arguments, const SubmitReply& reply, bool keyed) {
+std::string_view note_about(const SubmitReply& reply, const SubmitRequest& request) {
+  const auto& outcome = reply.outcome;
+  if (outcome.replayed && !request.idempotency_key.empty()) return "the first answer to this key";
+  if (outcome.outcome == Outcome::kCommitted && request.answer_at == AnswerAt::kApplied &&
+      !outcome.applied)
+    return "decided; not yet in every database file";
+  return "";
+}
+
+int show(const Arguments& arguments, const SubmitReply& reply, const SubmitRequest& request) {
   const int code = exit_of(reply);
   if (arguments.output != Output::kTable) {
     print_view(arguments, http::submit_view(reply));
@@ -193,13 +202,10 @@ int show(const Arguments& arguments, const SubmitReply& reply, bool keyed) {
             : "",
         static_cast<Exit>(code));
   }
-  std::printf("%s", describe(reply.outcome, arguments.headers).c_str());
+  std::printf("%s", describe(reply.outcome, arguments.headers, note_about(reply, request)).c_str());
   if (reply.outcome.outcome == Outcome::kAborted)
     return report(arguments, "aborted, nothing was changed: " + sentence(reply.outcome),
-                  !is_retryable(reply.outcome.reason.code) ? ""
-                  : keyed ? "submit it again under a new key; this one keeps its answer"
-                          : "submit it again",
-                  kFailed);
+                  !is_retryable(reply.outcome.reason.code) ? "" : "submit it again", kFailed);
   if (code == kUnreachable)
     return report(arguments, "the outcome is not known yet: " + sentence(reply.outcome),
                   fmt::format("troth outcome {}", reply.outcome.gtid), kUnreachable);
@@ -221,8 +227,7 @@ int submit(const Arguments& arguments, const Words& words) {
     const auto replies = client.submit_batch(parsed->requests, arguments.timeout);
     if (!replies) return report(arguments, replies.error());
     for (std::size_t i = 0; i < replies->size(); ++i)
-      worst = std::max(
-          worst, show(arguments, (*replies)[i], !parsed->requests[i].idempotency_key.empty()));
+      worst = std::max(worst, show(arguments, (*replies)[i], parsed->requests[i]));
     return worst;
   }
   for (auto request : parsed->requests) {
@@ -231,17 +236,17 @@ int submit(const Arguments& arguments, const Words& words) {
     while (true) {
       const auto reply = client.submit(request);
       if (!reply) return report(arguments, reply.error());
-      // Lost conflicts were retried by the coordinator. A keyed abort is remembered: the same key
-      // will never get another answer.
-      const bool again =
-          !reply->refusal && reply->outcome.outcome == Outcome::kAborted &&
-          request.idempotency_key.empty() && is_retryable(reply->outcome.reason.code) &&
-          !retried_automatically(reply->outcome.reason.code) && tries < parsed->retries;
+      // Lost conflicts were retried by the coordinator. What a passing failure aborted leaves its key
+      // free.
+      const bool again = !reply->refusal && reply->outcome.outcome == Outcome::kAborted &&
+                         is_retryable(reply->outcome.reason.code) &&
+                         !retried_automatically(reply->outcome.reason.code) &&
+                         tries < parsed->retries;
       if (again) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20 << std::min(tries++, 5)));
         continue;
       }
-      worst = std::max(worst, show(arguments, *reply, !request.idempotency_key.empty()));
+      worst = std::max(worst, show(arguments, *reply, request));
       break;
     }
   }
@@ -266,7 +271,10 @@ int outcome(const Arguments& arguments, const Words& words) {
   if (arguments.output != Output::kTable) {
     print_view(arguments, http::outcome_view(*answer));
   } else {
-    std::printf("%s", describe(*answer, arguments.headers).c_str());
+    std::printf(
+        "%s", describe(*answer, arguments.headers,
+                       answer->replayed && words.size() == 2 ? "the first answer to this key" : "")
+                  .c_str());
     if (answer->outcome == Outcome::kAborted && !arguments.quiet)
       std::fprintf(stderr, "reason: %s\n", sentence(*answer).c_str());
   }

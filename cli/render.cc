@@ -66,10 +66,10 @@ std::string csv_text(const StatementResult& result, bool headers, bool on_termin
   return out;
 }
 
-std::string describe(const TransactionOutcome& outcome, bool headers) {
-  std::string out = fmt::format("{}  {}{}\n", outcome.gtid.is_nil() ? "-" : outcome.gtid.text(),
-                                to_string(outcome.outcome),
-                                outcome.replayed ? "  (the first answer to this key)" : "");
+std::string describe(const TransactionOutcome& outcome, bool headers, std::string_view note) {
+  std::string out =
+      fmt::format("{}  {}{}\n", outcome.gtid.is_nil() ? "-" : outcome.gtid.text(),
+                  to_string(outcome.outcome), note.empty() ? "" : fmt::format("  ({})", note));
   for (const auto& branch : outcome.results) {
     for (const auto& result : branch.results) {
       if (result.columns.empty()) continue;

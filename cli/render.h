@@ -21,7 +21,8 @@ std::string rows_text(const Arguments& arguments, const StatementResult& result)
 /// control characters are escaped.
 std::string csv_text(const StatementResult& result, bool headers, bool on_terminal);
 /// The answer to one transaction, for people.
-std::string describe(const TransactionOutcome& outcome, bool headers);
+/// `note` stands behind the outcome, "" for none.
+std::string describe(const TransactionOutcome& outcome, bool headers, std::string_view note);
 /// `blockers`: the nodes that transactions in doubt wait for.
 std::string describe(const Arguments& arguments, const NodeStatus& status,
                      const std::vector<std::string>& blockers);

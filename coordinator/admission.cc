@@ -94,7 +94,7 @@ std::optional<Refusal> Admission::refuse_if_stopped() const {
                  std::chrono::seconds(1)};
 }
 
-std::optional<Refusal> Admission::admit(std::size_t in_flight) const {
+std::optional<Refusal> Admission::admit(std::size_t waiting, std::size_t in_flight) const {
   const auto later = [](std::string what, AbortCode abort, Duration retry) {
     return std::optional<Refusal>(Refusal{{ErrorCode::kBusy, std::move(what)}, abort, retry});
   };
@@ -103,9 +103,15 @@ std::optional<Refusal> Admission::admit(std::size_t in_flight) const {
   if (!core_.log.has_room())
     return later("no disk space is left for the coordinator's log", AbortCode::kLogFull,
                  std::chrono::seconds(5));
-  if (in_flight >= core_.options.max_in_flight)
-    return later(fmt::format("{} transactions are in flight", in_flight), AbortCode::kBusy,
+  if (waiting >= core_.options.max_in_flight)
+    return later(fmt::format("{} transactions are in flight", waiting), AbortCode::kBusy,
                  std::chrono::milliseconds(50));
+  // Answered, and a participant has not said what became of it or has not acknowledged it.
+  constexpr std::size_t kMostPerSeat = 8;
+  if (in_flight >= kMostPerSeat * core_.options.max_in_flight)
+    return later(fmt::format("{} answered transactions wait for participants: see troth status",
+                             in_flight - waiting),
+                 AbortCode::kBusy, std::chrono::seconds(1));
   return std::nullopt;
 }
 

@@ -21,8 +21,9 @@ class Admission {
   std::optional<Refusal> refuse_unknown(const NodeName& participant) const;
   static std::optional<Refusal> refuse_length(const NodeName& participant,
                                               const std::vector<Statement>& statements);
-  /// `in_flight`: transactions.
-  std::optional<Refusal> admit(std::size_t in_flight) const;
+  /// `waiting`: transactions whose client has no answer yet. `in_flight`: those and what is left to
+  /// do for answered ones.
+  std::optional<Refusal> admit(std::size_t waiting, std::size_t in_flight) const;
   /// This node says nothing any more.
   std::optional<Refusal> refuse_if_stopped() const;
 

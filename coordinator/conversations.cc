@@ -11,7 +11,9 @@ using namespace protocol;
 void Conversations::begin(BeginRequest request, InteractivePort::BeginDone done, Now now) {
   auto refused = parts_.admission.validate(request);
   if (!refused) refused = parts_.admission.refuse_if_stopped();
-  if (!refused) refused = parts_.admission.admit(parts_.table.size() + open_.size());
+  if (!refused)
+    refused = parts_.admission.admit(parts_.table.seats_taken() + open_.size(),
+                                     parts_.table.size() + open_.size());
   if (refused) {
     core_.reports.count("refused");
     return done({std::move(refused), {}, {}, {}});

@@ -16,6 +16,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
              true),
       outcomes_(core_.options),
       keys_(core_.options),
+      unfinished_(core_.options.slow_after),
       desk_(log, core_.reports),
       transactions_(core_, {table_, outcomes_, keys_, ended_, ages_, peers_}),
       admission_(core_, desk_.book()),
@@ -124,6 +125,12 @@ bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now n
   if (!judgement.refusal.empty() && !judgement.repeated)
     core_.reports.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
   return judgement.refusal.empty() && !core_.standing.stopped();
+}
+
+void Engine::on_link(const LinkStatus& status, Now now) {
+  const bool up = status.connected && !core_.links.is_connected(status.peer);
+  core_.links.changed(status);
+  if (up) transactions_.on_link_up(status.peer, now);
 }
 
 void Engine::on_batch(Batch batch, Now now) {
@@ -270,23 +277,41 @@ void Engine::copy_forward(Now now) {
   core_.reports.count("checkpoints");
 }
 
+// nil: there is none.
+Gtid Engine::unfinished_after(const Gtid& gtid) const {
+  Gtid first;
+  const auto consider = [&](const Gtid& other) {
+    if (first.is_nil() || other < first) first = other;
+  };
+  const auto look = [&](const auto& map) {
+    if (const auto at = map.upper_bound(gtid); at != map.end()) consider(at->first);
+  };
+  look(table_);
+  look(conversations_.all());
+  look(inquiries_.before_adoption());
+  // Ended, but not everywhere: a lost participant may come back and ask the others.
+  const auto& lost = desk_.book().unconfirmed();
+  auto at = lost.lower_bound({gtid, NodeName()});
+  while (at != lost.end() && at->first.first == gtid) ++at;
+  if (at != lost.end()) consider(at->first.first);
+  return first;
+}
+
 // Before any promise leaves: the batch that carries a decision must also say that the log reaches
 // at least that far, or a peer could not tell later that this log lost it.
 void Engine::publish() {
   LinkState state;
   state.position = {core_.options.log_id, core_.options.epoch, core_.log.durable()};
   ended_.durable(state.position.durable);
-  // Every gtid below is ended everywhere: participants may forget theirs.
-  auto ended_below = core_.own.next();
-  const auto not_above = [&](const Gtid& gtid) { ended_below = std::min(ended_below, gtid); };
-  if (!table_.empty()) not_above(table_.begin()->first);
-  if (!conversations_.all().empty()) not_above(conversations_.all().begin()->first);
-  if (const auto* gtid = inquiries_.first_before_adoption()) not_above(*gtid);
-  if (const auto* gtid = ended_.first()) not_above(*gtid);
-  // Not everywhere: a lost participant may come back and ask the others.
-  const auto& unconfirmed = desk_.book().unconfirmed();
-  if (!unconfirmed.empty()) not_above(unconfirmed.begin()->first.first);
+  // Every gtid below is ended everywhere, except the listed ones: participants may forget theirs.
+  const Gtid next = core_.own.next();
+  unfinished_.renew(next, [this](const Gtid& gtid) { return unfinished_after(gtid); });
+  const Gtid first = unfinished_after(unfinished_.last());
+  auto ended_below = first.is_nil() ? next : std::min(next, first);
+  if (const auto* gtid = ended_.first()) ended_below = std::min(ended_below, *gtid);
   state.ended_below = ended_below;
+  state.unfinished_version = unfinished_.version();
+  state.unfinished = unfinished_.list();
   core_.gate.publish(state);
 }
 

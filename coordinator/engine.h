@@ -18,6 +18,7 @@
 #include "coordinator/inquiries.h"
 #include "coordinator/status_views.h"
 #include "coordinator/submissions.h"
+#include "coordinator/unfinished_list.h"
 #include "engine/checkpointer.h"
 
 namespace troth::coordinator {
@@ -39,8 +40,8 @@ class Engine {
     inquiries_.get_outcome(gtid, wait, std::move(done), now);
   }
   void get_outcome_by_key(const std::string& key, protocol::CoordinatorPort::OutcomeDone done,
-                          Now now) {
-    inquiries_.get_outcome_by_key(key, std::move(done), now);
+                          Now now, const std::string* digest = nullptr) {
+    inquiries_.get_outcome_by_key(key, std::move(done), now, digest);
   }
   Conversations& conversations() { return conversations_; }
 
@@ -49,7 +50,7 @@ class Engine {
   protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
   protocol::Hello make_hello(const NodeName& peer) const;
   bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
-  void on_link(const LinkStatus& status) { core_.links.changed(status); }
+  void on_link(const LinkStatus& status, Now now);
 
   // log
   void on_durable(Lsn durable, Now now);
@@ -112,6 +113,7 @@ class Engine {
   void handle(const NodeName& from, protocol::Message&& message, Now now);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
   void publish();
+  Gtid unfinished_after(const Gtid& gtid) const;
   void copy_forward(Now now);
   std::size_t in_flight() const { return table_.size() + conversations_.all().size(); }
   /// Nobody else would be served sooner if another thread forced the log, or only a little.
@@ -126,6 +128,7 @@ class Engine {
   KnownOutcomes outcomes_;
   IdempotencyKeys keys_;
   EndedEverywhere ended_;
+  UnfinishedList unfinished_;
   Ages ages_;
   OperatorDesk desk_;
   Transactions transactions_;

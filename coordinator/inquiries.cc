@@ -24,10 +24,6 @@ void Inquiries::copy_forward() {
   for (const auto& [gtid, undecided] : before_adoption_) core_.append(undecided.record);
 }
 
-const Gtid* Inquiries::first_before_adoption() const {
-  return before_adoption_.empty() ? nullptr : &before_adoption_.begin()->first;
-}
-
 // ---- participants
 
 // No live transaction of that gtid: the action table decides (recovery/action_table.h).
@@ -158,14 +154,15 @@ void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
   if (!core_.own.is_own(gtid))
     return done(
         fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));
+  if (const auto next = parts_.outcomes.next_attempt(gtid); !next.is_nil())
+    return get_outcome(next, wait, std::move(done), now);
   if (auto known = parts_.outcomes.outcome_of(gtid)) return done(std::move(*known));
   TransactionOutcome outcome;
   outcome.gtid = gtid;
   outcome.outcome = Outcome::kPending;
   if (const auto* live = parts_.table.find(gtid)) {
     const auto* two = live->global();
-    if (two != nullptr && two->state() == GlobalCommit::State::kCommitting &&
-        two->setup().answer_at == AnswerAt::kDecided)
+    if (two != nullptr && two->state() == GlobalCommit::State::kCommitting)
       outcome.outcome = Outcome::kCommitted;
     if (outcome.outcome == Outcome::kPending && wait)
       return parts_.outcomes.await(gtid, std::move(done));
@@ -205,13 +202,20 @@ TransactionOutcome Inquiries::ended_long_ago(const Gtid& gtid) const {
   return outcome;
 }
 
-void Inquiries::get_outcome_by_key(const std::string& key, Done done, Now now) {
+void Inquiries::get_outcome_by_key(const std::string& key, Done done, Now now,
+                                   const std::string* digest) {
+  const auto other = [&](const std::string& body) { return digest != nullptr && *digest != body; };
+  const auto conflict =
+      fail(ErrorCode::kAlreadyExists, "the idempotency key was used for another request");
+  if (const auto* flying = parts_.keys.in_flight(key); flying && other(flying->body_digest))
+    return done(conflict);
   if (const auto* flying = parts_.keys.in_flight(key))
     return get_outcome(flying->gtid, false, std::move(done), now);
   const auto* known = parts_.keys.find(key);
   if (known == nullptr)
     return done(
         fail(ErrorCode::kNotFound, "no transaction with that idempotency key is known here"));
+  if (other(known->body_digest)) return done(conflict);
   TransactionOutcome outcome;
   outcome.gtid = known->gtid;
   outcome.outcome = known->outcome;

@@ -32,15 +32,18 @@ class Inquiries {
   void adopt(const recovery::UndecidedQuorum& undecided);
   /// For a checkpoint.
   void copy_forward();
-  /// The smallest gtid of those; nullptr: there is none.
-  const Gtid* first_before_adoption() const;
+  const std::map<Gtid, recovery::UndecidedQuorum>& before_adoption() const {
+    return before_adoption_;
+  }
 
   /// A message about a transaction that is not running here.
   void on_unknown(const NodeName& from, const protocol::Message& message, Now now);
 
   // clients
   void get_outcome(const Gtid& gtid, bool wait, Done done, Now now);
-  void get_outcome_by_key(const std::string& key, Done done, Now now);
+  /// `digest`: of the body that was sent with it; nullptr: not known.
+  void get_outcome_by_key(const std::string& key, Done done, Now now,
+                          const std::string* digest = nullptr);
 
  private:
   void on_unknown_decision(const NodeName& from, const protocol::Decide& decide, Now now);

@@ -39,6 +39,7 @@ void KnownOutcomes::remember(const TransactionOutcome& outcome, const Transactio
     horizon_ = std::max(
         horizon_, Gtid(oldest.tag(), oldest.epoch(), oldest.sequence() + 1, Decider::kCoordinator));
     recent_.forget_oldest();
+    attempts_.forget(oldest);
   }
 }
 
@@ -46,6 +47,14 @@ std::optional<TransactionOutcome> KnownOutcomes::outcome_of(const Gtid& gtid) co
   const auto known = recent_.find(gtid);
   if (!known) return std::nullopt;
   return coordinator::outcome_of(gtid, *known);
+}
+
+void KnownOutcomes::follow(const Gtid& before, const Gtid& next) {
+  attempts_.follow(before, next);
+  if (auto waiting = awaiting_.extract(before); !waiting.empty()) {
+    waiting.key() = next;
+    awaiting_.insert(std::move(waiting));
+  }
 }
 
 void KnownOutcomes::tell(const TransactionOutcome& outcome, const Gtid& gtid) {

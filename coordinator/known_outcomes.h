@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "coordinator/attempts.h"
 #include "coordinator/remembered_outcomes.h"
 #include "coordinator/transaction.h"
 
@@ -33,6 +34,11 @@ class KnownOutcomes {
   const RememberedOutcomes& all() const { return recent_; }
   bool is_forgotten(const Gtid& gtid) const { return gtid < horizon_; }
 
+  /// `next` is another attempt of the request of `before`: the outcome of both is the last one's.
+  void follow(const Gtid& before, const Gtid& next);
+  /// nil: there is none.
+  Gtid next_attempt(const Gtid& gtid) const { return attempts_.next_of(gtid); }
+
   /// Who wants to hear of a transaction that is still running.
   void await(const Gtid& gtid, Done&& done) { awaiting_[gtid].push_back(std::move(done)); }
   /// The outcome is definite.
@@ -41,6 +47,7 @@ class KnownOutcomes {
  private:
   const EngineOptions& options_;
   RememberedOutcomes recent_;
+  Attempts attempts_;
   Gtid horizon_;
   std::unordered_map<Gtid, std::vector<Done>> awaiting_;
 };

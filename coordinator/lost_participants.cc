@@ -51,7 +51,8 @@ std::vector<Gtid> LostParticipants::unconfirmed_by(const NodeName& participant) 
 Result<LostReply> LostParticipants::plan_lost(const LostRequest& request,
                                               const std::vector<Gtid>& gtids) const {
   const auto& name = request.participant;
-  if (core_.links.is_connected(name))
+  const bool connected = core_.links.is_connected(name);
+  if (connected && gtids.empty())
     return refused(
         fmt::format("{} is connected and confirms by itself: troth txn retry --all", name));
   if (gtids.empty() && core_.options.find(name) == nullptr && unconfirmed_by(name).empty())
@@ -68,9 +69,13 @@ Result<LostReply> LostParticipants::plan_lost(const LostRequest& request,
                   "database: note it first (troth txn show ID).",
                   name),
       "Each will be shown as heuristic_hazard until you say --forget.",
-      fmt::format("If {} comes back with its own log after all, it is told COMMIT and the hazard "
-                  "ends by itself.",
-                  name),
+      connected
+          ? fmt::format("{} is connected and holds no trace of them. What else it owes is still "
+                        "waited for.",
+                        name)
+          : fmt::format("If {} comes back with its own log after all, it is told COMMIT and the "
+                        "hazard ends by itself.",
+                        name),
       fmt::format("next: troth participant lost {} --reason TEXT --confirm {}", name, name)};
   if (!request.dry_run) TROTH_TRY(check_typed(request.by, request.confirm, name));
   return reply;
@@ -96,14 +101,18 @@ Result<LostReply> LostParticipants::plan_forget_lost(const LostRequest& request,
 Status LostParticipants::may_forget(const Gtid& gtid, const NodeName& participant) const {
   if (table_.has(gtid))
     return refused(fmt::format("others must still confirm {}: troth txn show {}", gtid, gtid));
-  if (core_.links.is_connected(participant))
+  if (core_.links.is_connected(participant) && !core_.reports.alarms().any(gtid, participant))
     return refused(fmt::format("{} is connected and will confirm it", participant));
   return {};
 }
 
 void LostParticipants::declare(const LostRequest& request, LostDone done, Now now) {
-  const auto gtids =
-      request.forget ? unconfirmed_by(request.participant) : owed_by(request.participant);
+  auto gtids = request.forget ? unconfirmed_by(request.participant) : owed_by(request.participant);
+  // A connected one confirms by itself, except what it reports to hold no trace of.
+  if (!request.forget && core_.links.is_connected(request.participant))
+    std::erase_if(gtids, [&](const Gtid& gtid) {
+      return !core_.reports.alarms().any(gtid, request.participant);
+    });
   auto reply = request.forget ? plan_forget_lost(request, gtids) : plan_lost(request, gtids);
   if (request.dry_run) return done(std::move(reply));
   desk_.audit(request.forget ? "lost_forget" : "lost", request.participant.text(),
@@ -114,6 +123,7 @@ void LostParticipants::declare(const LostRequest& request, LostDone done, Now no
     core_.reports.count("forced_writes");
     if (request.forget) {
       last = desk_.book().forget_unconfirmed(gtid, request.participant);
+      core_.reports.end_alarm(gtid, request.participant);
       continue;
     }
     last = desk_.book().write_unconfirmed(
@@ -189,6 +199,7 @@ void LostParticipants::forget(const ForgetRequest& request, const Status& is_kno
   for (const auto& name : names) {
     core_.reports.count("forced_writes");
     last = desk_.book().forget_unconfirmed(reply->gtid, name);
+    core_.reports.end_alarm(reply->gtid, name);
   }
   reply->applied = true;
   desk_.when_durable(last, [done = std::move(done), reply] { done(reply); });

@@ -93,6 +93,15 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
   }
 
+  void get_outcome_of(const std::string& key, const std::string& digest,
+                      OutcomeDone done) override {
+    auto shared = std::make_shared<OutcomeDone>(std::move(done));
+    if (!loop_->post([key, digest, shared](Engine& e, Now now) {
+          e.get_outcome_by_key(key, std::move(*shared), now, &digest);
+        }))
+      (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
+  }
+
   // InteractivePort
   void begin(BeginRequest request, BeginDone done) override {
     interactive(
@@ -226,8 +235,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
         .value_or(false);
   }
   void link_changed(const LinkStatus& status) override {
-    static_cast<void>(
-        loop_->post([status](Engine& e, Now) { e.on_link(status); }));  // for reasons and screens
+    static_cast<void>(loop_->post([status](Engine& e, Now now) { e.on_link(status, now); }));
   }
 
   // AdminPort

@@ -34,17 +34,30 @@ void Searches::ask(const Gtid& gtid, Search& search, Now now) {
 
 void Searches::on_result(const NodeName& from, const OnePhaseResult& result, Now now) {
   const auto search = searches_.find(result.gtid);
-  if (search == searches_.end() || result.outcome == Outcome::kPending) return;
+  if (search == searches_.end() || (result.outcome == Outcome::kPending && !result.forgotten))
+    return;
   std::erase(search->second.unanswered, from);
+  search->second.forgotten |= result.forgotten;
+  if (result.outcome == Outcome::kAborted && result.reason.code != AbortCode::kTombstone)
+    search->second.reason = result.reason;
   const bool committed = result.outcome == Outcome::kCommitted;
   if (!committed && !search->second.unanswered.empty()) return;
+  const bool unknown = !committed && search->second.forgotten;
   TransactionOutcome outcome;
   outcome.gtid = result.gtid;
-  outcome.outcome = committed ? Outcome::kCommitted : Outcome::kAborted;
-  outcome.reason = result.reason;
+  outcome.outcome = committed ? Outcome::kCommitted
+                    : unknown ? Outcome::kInDoubt
+                              : Outcome::kAborted;
+  // "It never arrived" would blame a participant that may have had nothing to do with it.
+  outcome.reason = search->second.reason;
+  if (unknown)
+    outcome.reason = {AbortCode::kNone,
+                      "it ended too long ago: its participant does not remember what became of it",
+                      {},
+                      -1};
   const auto finished = std::move(search->second);
   searches_.erase(search);
-  outcomes_.remember(outcome, nullptr, now.monotonic);
+  if (!unknown) outcomes_.remember(outcome, nullptr, now.monotonic);
   for (const auto& done : finished.waiting) done(outcome);
   for (const auto& done : finished.impatient) done(outcome);
 }

@@ -12,8 +12,8 @@
 
 namespace troth::coordinator {
 
-/// Invariant: "aborted" is said only when every participant has answered, "committed" as soon as
-/// one says so. Owned by the engine and touched by its thread alone.
+/// Invariant: "aborted" is said only when every participant has answered and none has forgotten it,
+/// "committed" as soon as one says so. Owned by the engine and touched by its thread alone.
 class Searches {
  public:
   using Done = KnownOutcomes::Done;
@@ -33,6 +33,8 @@ class Searches {
     std::vector<Done> impatient;  // IN_DOUBT at the first repeat
     std::uint32_t attempts = 0;
     MonotonicTime next_ask;
+    bool forgotten = false;  // at one of them: that nobody else knows it proves nothing
+    AbortReason reason;      // of the participant that executed and aborted it
   };
 
   void ask(const Gtid& gtid, Search& search, Now now);

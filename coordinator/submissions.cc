@@ -1,27 +1,19 @@
 #include "coordinator/submissions.h"
 
+#include "protocol/request_digest.h"
+
 namespace troth::coordinator {
 
 using namespace protocol;
 
 namespace {
 
-std::string digest_of(const SubmitRequest& request) {
-  ByteWriter out;
-  for (const auto& branch : request.branches) {
-    out.name(branch.participant);
-    out.varint(branch.statements.size());
-    for (const auto& statement : branch.statements) encode(out, statement);
-  }
-  return body_digest(out.view());
-}
-
 // True, so that the caller can say that it is answered.
 bool refuse_other_body(const SubmitDone& done) {
   SubmitReply reply;
   reply.refusal =
       Refusal{{ErrorCode::kAlreadyExists, "the idempotency key was used for another request"},
-              AbortCode::kNone,
+              AbortCode::kKeyReused,
               {}};
   done(std::move(reply));
   return true;
@@ -40,7 +32,8 @@ void Submissions::submit(SubmitRequest&& request, SubmitDone&& done, Now now) {
     // being one too many retries with its key.
     if (!request.idempotency_key.empty() && answered_by_key(request, digest, done, now))
       return core_.reports.count("submitted");
-    refusal = parts_.admission.admit(parts_.table.size() + parts_.conversations.all().size());
+    const auto open = parts_.conversations.all().size();
+    refusal = parts_.admission.admit(parts_.table.seats_taken() + open, parts_.table.size() + open);
   }
   if (refusal) return refuse(std::move(*refusal), done);
   core_.reports.count("submitted");
@@ -50,7 +43,7 @@ void Submissions::submit(SubmitRequest&& request, SubmitDone&& done, Now now) {
   if (request.branches.size() == 1)
     return parts_.transactions.start_one_phase(std::move(request), std::move(digest),
                                                std::move(done), now);
-  Attempt attempt{std::move(request), std::move(digest), {}, {}, 1};
+  Attempt attempt{std::move(request), std::move(digest), {}, {}, 1, {}};
   attempt.deadline = now.monotonic + attempt.request.deadline;
   std::vector<SubmitDone> clients;
   clients.push_back(std::move(done));
@@ -78,6 +71,10 @@ bool Submissions::answered_by_key(const SubmitRequest& request, const std::strin
   const auto* known = parts_.keys.find(request.idempotency_key, now);
   if (known == nullptr) return false;
   if (known->body_digest != digest) return refuse_other_body(done);
+  // Only its participant knows when its file holds it.
+  if (known->gtid.decider() == Decider::kParticipant && request.answer_at == AnswerAt::kApplied &&
+      known->outcome == Outcome::kCommitted)
+    return false;
   SubmitReply reply;
   reply.outcome.gtid = known->gtid;
   reply.outcome.outcome = known->outcome;

@@ -12,6 +12,7 @@
 #include "base/boxed.h"
 #include "base/timer_heap.h"
 #include "base/trace.h"
+#include "coordinator/seats.h"
 #include "coordinator/timeline.h"
 #include "engine/engine_loop.h"
 #include "protocol/global_commit.h"
@@ -27,6 +28,7 @@ struct Attempt {
   Priority priority;  ///< nil gtid: this is the first
   MonotonicTime deadline;
   std::uint32_t number = 1;
+  Gtid before;  ///< the attempt that it follows
 };
 
 struct Transaction {
@@ -65,6 +67,7 @@ struct Transaction {
   Boxed<Gtid> gave_way_to;  ///< of the event kWound
   TimerPlace timer;         ///< in the table's timers; never later than it wants
   bool answered = false;
+  Seats::Seat seat;                        ///< until it is answered
   bool owns_key = false;                   ///< its idempotency key is in flight for it
   MonotonicTime decided, decided_durably;  ///< {} = not in this incarnation
   std::uint32_t attempt = 1;

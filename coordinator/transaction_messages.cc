@@ -64,7 +64,7 @@ void Transactions::refuse_key(Transaction& txn, const NodeName& participant, Now
   SubmitReply reply;
   reply.refusal =
       Refusal{{ErrorCode::kAlreadyExists, "the idempotency key was used for another request"},
-              AbortCode::kNone,
+              AbortCode::kKeyReused,
               {}};
   core_.reports.count("refused");
   for (auto& client : std::exchange(txn.clients, {})) client(SubmitReply(reply));
@@ -73,7 +73,7 @@ void Transactions::refuse_key(Transaction& txn, const NodeName& participant, Now
   TransactionOutcome outcome;
   outcome.gtid = gtid;
   outcome.outcome = Outcome::kAborted;
-  outcome.reason = {AbortCode::kNone, reply.refusal->error.context, participant, -1};
+  outcome.reason = {AbortCode::kKeyReused, reply.refusal->error.context, participant, -1};
   answer(gtid, std::move(outcome), now);
 }
 
@@ -121,13 +121,21 @@ void Transactions::on_reachable(const NodeName& peer, Now now) {
   for (const auto& gtid : waiting) retry(gtid, now);
 }
 
+void Transactions::on_link_up(const NodeName& peer, Now now) {
+  std::vector<Gtid> waiting;
+  for (const auto& [gtid, txn] : parts_.table)
+    if (txn.global() == nullptr && txn.one_phase().setup().participant == peer)
+      waiting.push_back(gtid);
+  for (const auto& gtid : waiting) retry(gtid, now);
+}
+
 void Transactions::retry(const Gtid& gtid, Now now) {
   auto* txn = parts_.table.find(gtid);
   if (txn == nullptr) return;
   if (txn->global() != nullptr) {
     step(*txn, GlobalCommit::Event(GlobalCommit::RetryNow{}), now);
   } else {
-    step(*txn, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{}), now);
+    step(*txn, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{cut_off(txn->one_phase())}), now);
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include "coordinator/transactions.h"
 #include "os/failpoint.h"
+#include "protocol/reads_only.h"
 
 namespace troth::coordinator {
 
@@ -74,6 +75,8 @@ void Transactions::start(Attempt&& attempt, std::vector<SubmitDone>&& clients, N
   choose_protocol(setup, request.protocol);
   const Gtid gtid = setup.gtid;
   auto& txn = parts_.table.start<GlobalCommit>(std::move(setup), gtid);
+  txn.seat = parts_.table.seats().take();
+  if (!attempt.before.is_nil()) parts_.outcomes.follow(attempt.before, gtid);
   if (attempt.number == 1) ++core_.meters.begun_of(txn.protocol());
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();
@@ -93,6 +96,7 @@ void Transactions::start_one_phase(SubmitRequest&& request, std::string&& digest
   setup.request.gtid = core_.own.mint(Decider::kParticipant);
   setup.request.priority = {now.wall.unix_ms, setup.request.gtid};
   setup.request.statements = std::move(request.branches[0].statements);
+  setup.reads_only = read_only(setup.request.statements);
   setup.request.idempotency_key = request.idempotency_key;
   setup.request.body_digest = digest;
   setup.request.key_retention = core_.options.key_retention;
@@ -101,9 +105,13 @@ void Transactions::start_one_phase(SubmitRequest&& request, std::string&& digest
   setup.request.traceparent = std::move(request.traceparent);
   auto trace = core_.spans.join(setup.request.gtid, setup.request.traceparent);
   setup.deadline = now.monotonic + request.deadline;
+  constexpr Duration kLeastGrace = std::chrono::milliseconds(200);
+  constexpr Duration kMostGrace = std::chrono::seconds(1);
+  setup.grace = std::clamp<Duration>(request.deadline / 4, kLeastGrace, kMostGrace);
   setup.resend = parts_.table.resend(core_.options.resend);
   const Gtid gtid = setup.request.gtid;
   auto& txn = parts_.table.start<OnePhaseCommit>(std::move(setup), gtid);
+  txn.seat = parts_.table.seats().take();
   ++core_.meters.begun_of(txn.protocol());
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();
@@ -111,7 +119,7 @@ void Transactions::start_one_phase(SubmitRequest&& request, std::string&& digest
   txn.trace = std::move(trace);
   if (txn.owns_key) parts_.keys.start(txn.key(), gtid, digest);
   TROTH_FAILPOINT("coordinator.submit.accepted");
-  step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{}), now);
+  step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{cut_off(txn.one_phase())}), now);
 }
 
 void Transactions::start_executed(GlobalCommit::Setup&& setup, std::optional<CommitProtocol> asked,
@@ -122,6 +130,7 @@ void Transactions::start_executed(GlobalCommit::Setup&& setup, std::optional<Com
   auto& txn = parts_.table.start<GlobalCommit>(std::move(setup), gtid);
   ++core_.meters.begun_of(txn.protocol());
   txn.since = before.since;
+  txn.seat = parts_.table.seats().take();
   txn.clients.push_back(std::move(done));
   txn.age = before.age;
   txn.trace = std::move(before.trace);
@@ -136,11 +145,13 @@ bool Transactions::lost_a_conflict(Transaction& txn, const TransactionOutcome& o
     return false;
   core_.reports.count("retried");
   txn.answered = true;
+  txn.seat.leave();
   txn.owns_key = false;  // it stays in flight, for the next attempt
   auto next = std::move(*txn.again);
   txn.again.reset();
   --next.request.retries;
   ++next.number;
+  next.before = outcome.gtid;
   // Too late for another round: it is started all the same and says TIMEOUT, once, like any other.
   next.deadline = std::max(next.deadline, now.monotonic);
   again_.emplace_back(std::move(next), std::exchange(txn.clients, {}));

@@ -52,7 +52,12 @@ class TransactionTable {
   /// take. Repeating what is merely waiting would make the queue longer still.
   protocol::RetryPolicy resend(const protocol::RetryPolicy& usual) const;
 
+  /// Of transactions whose clients have no answer yet.
+  Seats& seats() { return seats_; }
+  std::size_t seats_taken() const { return seats_.taken(); }
+
  private:
+  Seats seats_;  // outlives live_
   GtidMap<Transaction> live_;
   TimerHeap<Transaction> timers_;
 };

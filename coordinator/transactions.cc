@@ -190,7 +190,7 @@ void Transactions::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now no
   if (definite) parts_.outcomes.remember(outcome, parts_.table.find(outcome.gtid), now.monotonic);
   for (std::size_t i = 0; i + 1 < clients.size(); ++i)
     clients[i](SubmitReply{std::nullopt, outcome});
-  if (definite) parts_.outcomes.tell(outcome, gtid);
+  if (definite && !goes_on(gtid)) parts_.outcomes.tell(outcome, gtid);
   if (!clients.empty()) clients.back()(SubmitReply{std::nullopt, std::move(outcome)});
 }
 
@@ -206,11 +206,43 @@ std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, Transaction
         txn.age ? "troth.v1.Coordinator/beginTransaction" : "troth.v1.Coordinator/submit", outcome,
         now.monotonic - txn.since, now);
   txn.answered = true;
+  txn.seat.leave();
   const auto& key = txn.key();
-  if (!key.empty() && outcome.outcome != Outcome::kInDoubt &&
-      gtid.decider() == Decider::kCoordinator)
+  const bool frees_key = outcome.outcome == Outcome::kAborted && is_retryable(outcome.reason.code);
+  if (!key.empty() && outcome.outcome != Outcome::kInDoubt && !frees_key)
     parts_.keys.finish(key, outcome, now.wall);
+  if (gtid.decider() == Decider::kParticipant && outcome.outcome != Outcome::kInDoubt)
+    note_one_phase(gtid, outcome, now);
   return std::exchange(txn.clients, {});
+}
+
+// Its participant decided. So that this node can still tell after a restart, when the participant
+// has forgotten: the participant forgets only when this is durable. Nobody waits for it.
+void Transactions::note_one_phase(const Gtid& gtid, const TransactionOutcome& outcome, Now now) {
+  const bool commit = outcome.outcome == Outcome::kCommitted;
+  core_.append(DecidedRecord{gtid, commit ? Decision::kCommit : Decision::kAbort, outcome.reason});
+  const auto* txn = parts_.table.find(gtid);
+  if (outcome.gtid != gtid) {  // answered with the first one of its key
+    TransactionOutcome own;
+    own.gtid = gtid;
+    own.outcome = outcome.outcome;
+    own.reason = outcome.reason;
+    own.replayed = true;
+    parts_.outcomes.remember(own, txn, now.monotonic);
+  }
+  if (txn != nullptr && !txn->key().empty())
+    if (const auto* key = parts_.keys.find(txn->key())) core_.append(*key);
+  parts_.ended.note(core_.log.appended(), gtid);
+}
+
+// Another attempt of its request follows when this step is over.
+bool Transactions::goes_on(const Gtid& gtid) const {
+  return std::any_of(again_.begin(), again_.end(),
+                     [&](const auto& next) { return next.first.before == gtid; });
+}
+
+bool Transactions::cut_off(const OnePhaseCommit& machine) const {
+  return !core_.links.is_connected(machine.setup().participant);
 }
 
 // Of a machine that has ended.
@@ -259,13 +291,11 @@ void Transactions::measure_answer(const Transaction& txn, const TransactionOutco
 
 void Transactions::tick(Now now) {
   while (auto* txn = parts_.table.take_due(now.monotonic)) {
-    const auto cut_off = core_.links.unreachable(core_.options.participants);
     if (txn->global() == nullptr) {
-      const bool down = std::find(cut_off.begin(), cut_off.end(),
-                                  txn->one_phase().setup().participant) != cut_off.end();
-      step(*txn, OnePhaseCommit::Event(OnePhaseCommit::Tick{down}), now);
+      step(*txn, OnePhaseCommit::Event(OnePhaseCommit::Tick{cut_off(txn->one_phase())}), now);
     } else {
-      step(*txn, GlobalCommit::Event(GlobalCommit::Tick{cut_off}), now);
+      const auto down = core_.links.unreachable(core_.options.participants);
+      step(*txn, GlobalCommit::Event(GlobalCommit::Tick{down}), now);
     }
   }
 }
@@ -284,6 +314,7 @@ void Transactions::cancel_undecided(Now now) {
       if (txn->clients.empty()) continue;
       // Only its participant decides: the honest answer is "ask later".
       TransactionOutcome outcome;
+      if (!txn->one_phase().may_have_committed()) outcome.outcome = Outcome::kAborted;
       outcome.gtid = gtid;
       outcome.reason = {AbortCode::kDraining, "the coordinator shut down before it knew", {}, -1};
       answer(gtid, std::move(outcome), now);

@@ -65,6 +65,8 @@ class Transactions {
   void on_restarted(const NodeName& peer, Epoch epoch, Now now);
   /// Whatever waits for it is sent at once instead of after its back-off.
   void on_reachable(const NodeName& peer, Now now);
+  /// While its link was down, one-phase requests to it were not sent.
+  void on_link_up(const NodeName& peer, Now now);
   void retry(const Gtid& gtid, Now now);
   /// An operator said that the participant is lost: its acknowledgement is not waited for.
   void give_up(const Gtid& gtid, const NodeName& participant, Now now);
@@ -87,6 +89,9 @@ class Transactions {
   void answer(const Gtid& gtid, TransactionOutcome&& outcome, Now now);
   std::vector<protocol::SubmitDone> take_clients(Transaction& txn, TransactionOutcome& outcome,
                                                  Now now);
+  void note_one_phase(const Gtid& gtid, const TransactionOutcome& outcome, Now now);
+  bool goes_on(const Gtid& gtid) const;
+  bool cut_off(const protocol::OnePhaseCommit& machine) const;
   void finish(const Gtid& gtid, Now now);
   void erase(const Gtid& gtid);
   void send_prepares(const Transaction& txn, const std::vector<protocol::PrepareTo>& prepares,

@@ -57,6 +57,15 @@ class Alarms {
     return ended > 0;
   }
 
+  /// Is there one that this node and transaction would end?
+  bool any(const Gtid& about, const NodeName& from) const {
+    const auto found = all_.find(about);
+    return found != all_.end() &&
+           std::any_of(found->second.begin(), found->second.end(), [&](const Alarm& alarm) {
+             return alarm.until == Until::kEnded && alarm.from == from;
+           });
+  }
+
   /// For people: claims last, otherwise the oldest first. At most kMostTexts, the last of which
   /// then says how many there are besides.
   std::vector<std::string> texts() const {

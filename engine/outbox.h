@@ -44,7 +44,8 @@ class Outbox {
   }
   /// For the headers of later batches; nothing happens if it is no news.
   void publish(const protocol::LinkState& state) {
-    if (state.position == published_.position && state.ended_below == published_.ended_below)
+    if (state.position == published_.position && state.ended_below == published_.ended_below &&
+        state.unfinished_version == published_.unfinished_version)
       return;
     published_ = state;
     transport_.publish(state);

@@ -183,6 +183,8 @@ const std::vector<MetricInfo>& metric_table() {
        "Decisions taken by hand and not forgotten; mixed: the coordinator decided otherwise"},
       {"agent_live_branches", gauge, "Branches that are not over"},
       {"agent_waiting_branches", gauge, "Branches that wait for locks"},
+      {"agent_remembered_branches", gauge,
+       "Ended branches that are kept until their coordinator says that everybody is done"},
       {"agent_lock_waits_total", counter, "How often a branch had to wait for a lock"},
       {"agent_branches_total", counter, "Branches by the step they reached"},
       {"agent_requests_total", counter, "Requests by protocol"},

@@ -199,6 +199,7 @@ ordered_json to_json(const TransactionOutcome& outcome) {
                      {"retryable", is_retryable(outcome.reason.code)}};
   }
   if (outcome.replayed) out["replayed"] = true;
+  if (outcome.applied) out["applied"] = true;
   auto results = ordered_json::array();
   for (const auto& branch : outcome.results) {
     auto statements = ordered_json::array();

@@ -78,12 +78,6 @@ void BranchTable::erase(const Gtid& gtid) {
   if (found != entries_.end()) erase(found);
 }
 
-void BranchTable::erase_over_below(const Gtid& ended_below) {
-  const Gtid first = Gtid(ended_below.tag(), {}, 0, Decider::kCoordinator);
-  for (auto at = entries_.lower_bound(first); at != entries_.end() && at->first < ended_below;)
-    at = at->second.branch.is_over() ? erase(at) : std::next(at);
-}
-
 void BranchTable::note_if_over(BranchEntry& entry) {
   if (!entry.live || !entry.branch.is_over()) return;
   entry.live = false;

@@ -42,8 +42,13 @@ class BranchTable {
   BranchEntry& start(const Gtid& gtid, protocol::Branch::Kind kind, Now now);
   /// Nothing happens if it is not known.
   void erase(const Gtid& gtid);
-  /// Forgets those of that coordinator below the gtid that are over.
-  void erase_over_below(const Gtid& ended_below);
+  /// Forgets those of that coordinator below the gtid that are over and for which `ended` is true.
+  template <class Ended>
+  void erase_over_below(const Gtid& below, const Ended& ended) {
+    const Gtid first(below.tag(), {}, 0, Decider::kCoordinator);
+    for (auto at = entries_.lower_bound(first); at != entries_.end() && at->first < below;)
+      at = at->second.branch.is_over() && ended(at->first) ? erase(at) : std::next(at);
+  }
   /// To be called after each step of the branch.
   void note_if_over(BranchEntry& entry);
 

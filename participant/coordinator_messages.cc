@@ -163,9 +163,22 @@ void CoordinatorMessages::on_decide(const NodeName& from, Decide&& message, Now 
 void CoordinatorMessages::on_inquire_one_phase(const NodeName& from, const InquireOnePhase& message,
                                                Now now) {
   auto* found = parts_.table.find(message.gtid);
-  if (found != nullptr) return parts_.branches.step(*found, Branch::OnePhaseInquired{from}, now);
+  if (found != nullptr) {
+    if (found->lock_deadline && found->branch.state() == Branch::State::kExecuting)
+      return parts_.wounds.give_up(*found, now);  // the coordinator stopped waiting; say for what
+    return parts_.branches.step(*found, Branch::OnePhaseInquired{from}, now);
+  }
   if (parts_.keys.answers_inquiry(from, message.gtid)) return;
-  if (parts_.horizon.ended(message.gtid)) return;  // it was answered; nobody waits for this
+  if (parts_.horizon.ended(message.gtid)) {
+    OnePhaseResult result;
+    result.gtid = result.first_gtid = message.gtid;
+    result.outcome = Outcome::kInDoubt;
+    result.forgotten = true;
+    result.reason = {AbortCode::kNone,
+                     fmt::format("{} does not remember it: it ended too long ago", options_.name),
+                     options_.name, -1};
+    return parts_.promises.hold({}, message.gtid, from, Message(std::move(result)));
+  }
   auto& entry = parts_.table.start(
       message.gtid,
       Branch::tombstone(parts_.table.settings(), message.gtid,

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "participant/members.h"
+#include "participant/wound_wait.h"
 
 namespace troth::participant {
 
@@ -21,6 +22,7 @@ class CoordinatorMessages {
     Promises& promises;
     HandDecisions& by_hand;
     Members& members;
+    WoundWait& wounds;
     const Horizon& horizon;
     const recovery::PeerTable& peers;
     const Standing& standing;

@@ -21,7 +21,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       table_(options_),
       promises_(options_, log, transport, standing_, reports_),
       flush_(options_, log, worker),
-      keys_(options_, log, promises_, reports_),
+      keys_(options_, log, reports_, {table_, flush_, promises_}),
       links_(peers_, transport),
       horizon_(log),
       branches_(options_, log, worker, reports_, {table_, flush_, keys_, links_, promises_}),
@@ -30,8 +30,8 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
                {table_, branches_, links_, promises_, horizon_, by_hand_.book(), peers_}),
       wounds_(options_, table_, branches_, promises_, reports_),
       messages_(options_, log, reports_,
-                {table_, flush_, branches_, keys_, promises_, by_hand_, members_, horizon_, peers_,
-                 standing_}),
+                {table_, flush_, branches_, keys_, promises_, by_hand_, members_, wounds_, horizon_,
+                 peers_, standing_}),
       locks_(options_, table_, worker),
       views_(options_, log, table_, links_, peers_, by_hand_, locks_, standing_, reports_),
       checkpointer_(log, options_.checkpoint_bytes) {}
@@ -160,14 +160,16 @@ void Engine::on_batch(Batch batch, Now now) {
         reports_.log().warn("dropped a message of a peer",
                             {{"peer", header.sender}, {"why", why.context}});
       });
-  if (header.ended_below) forget_below(*header.ended_below);
+  forget_ended(header);
 }
 
-void Engine::forget_below(const Gtid& ended_below) {
-  if (!horizon_.advance(ended_below)) return;
-  table_.erase_over_below(ended_below);
-  horizon_.note(ended_below);
-  keys_.forget_redirected_below(ended_below);
+void Engine::forget_ended(const BatchHeader& header) {
+  if (!horizon_.advance(header)) return;
+  const Gtid below = *header.ended_below;
+  const auto ended = [this](const Gtid& gtid) { return horizon_.ended(gtid); };
+  table_.erase_over_below(below, ended);
+  horizon_.note(below.tag());
+  keys_.forget_redirected(ended);
 }
 
 void Engine::append(const Record& record) {

@@ -37,7 +37,7 @@ class Engine {
   protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
   protocol::Hello make_hello(const NodeName& peer) const;
   bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
-  void on_link(const LinkStatus& status) { links_.changed(status); }
+  void on_link(const LinkStatus& status, Now) { links_.changed(status); }
   void on_durable(Lsn durable, Now now);
   void on_worker(WorkerResult&& result, Now now);
   using LocalDone = participant::LocalDone;
@@ -98,7 +98,7 @@ class Engine {
   void adopt_outcomes(recovery::ParticipantTables& tables, Now now);
   void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
   void on_reachable(const NodeName& peer, Now now);
-  void forget_below(const Gtid& ended_below);
+  void forget_ended(const protocol::BatchHeader& header);
   void append(const protocol::Record& record);
   void run_jobs_here(Now now);
   void checkpoint_if_due(Now now);

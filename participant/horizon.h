@@ -1,15 +1,19 @@
 #pragma once
-// Which gtids are ended everywhere and forgotten here: one watermark per coordinator.
+// Which gtids are ended everywhere and forgotten here: one watermark per coordinator, and the older
+// transactions of that coordinator that are not ended.
 
+#include <cstdint>
 #include <map>
+#include <vector>
 
 #include "base/ids.h"
+#include "protocol/message.h"
 #include "protocol/record_log.h"
 
 namespace troth::participant {
 
-/// Invariant: a watermark never falls, and the log's copy of it is never ahead. Owned by the engine
-/// and touched by its thread alone.
+/// Invariants: a watermark never falls, what was ended once stays ended, and the log's copy of a
+/// watermark is never ahead. Owned by the engine and touched by its thread alone.
 class Horizon {
  public:
   explicit Horizon(protocol::RecordLog& log) : log_(log) {}
@@ -17,16 +21,22 @@ class Horizon {
   void adopt(std::map<CoordinatorTag, Gtid> ended_below);
   /// Its coordinator said that it is ended at every participant.
   bool ended(const Gtid& gtid) const;
-  /// True: that is news, and what is over below it can be forgotten.
-  bool advance(const Gtid& ended_below);
+  /// True: the header has news, and what is over and ended can be forgotten.
+  bool advance(const protocol::BatchHeader& header);
   /// Lets the next start forget them as well. Nobody waits for the record, and losing it costs
   /// memory only: so it is written now and then.
-  void note(const Gtid& ended_below);
+  void note(const CoordinatorTag& tag);
 
  private:
+  struct Claim {
+    Gtid below;
+    std::uint32_t version = 0;
+    std::vector<Gtid> unfinished;  // ascending
+  };
+
   protocol::RecordLog& log_;
-  std::map<CoordinatorTag, Gtid> ended_below_;
-  std::map<CoordinatorTag, Gtid> logged_;  // of those, what the log says
+  std::map<CoordinatorTag, Claim> claims_;
+  std::map<CoordinatorTag, Gtid> logged_;  // of their watermarks, what the log says
 };
 
 }  // namespace troth::participant

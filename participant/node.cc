@@ -140,7 +140,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
   void link_changed(const LinkStatus& status) override {
     static_cast<void>(loop_->post(
-        [status](Engine& engine, Now) { engine.on_link(status); }));  // only for screens
+        [status](Engine& engine, Now now) { engine.on_link(status, now); }));  // only for screens
   }
 
   // AdminPort

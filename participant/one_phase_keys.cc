@@ -35,17 +35,19 @@ bool OnePhaseKeys::answers(const NodeName& from, const CommitOnePhase& message, 
     result.key_conflict = true;
     result.reason = {AbortCode::kNone, "the idempotency key was used for another request",
                      options_.name, -1};
-    promises_.hold({}, message.gtid, from, Message(result));
+    parts_.promises.hold({}, message.gtid, from, Message(result));
     return true;
   }
   redirected_[message.gtid] = message.idempotency_key;
-  if (key.outcome != Outcome::kPending) {
+  const bool early = message.answer_at == AnswerAt::kApplied && !file_holds(key);
+  if (key.outcome == Outcome::kAborted || (key.outcome == Outcome::kCommitted && !early)) {
     answer(from, message.gtid, key);
     return true;
   }
-  const std::pair waiter(from, message.gtid);
-  if (std::find(key.waiters.begin(), key.waiters.end(), waiter) == key.waiters.end())
-    key.waiters.push_back(waiter);
+  const bool waits = std::any_of(key.waiters.begin(), key.waiters.end(),
+                                 [&](const auto& waiter) { return waiter.is(from, message.gtid); });
+  if (!waits) key.waiters.push_back({from, message.gtid, message.answer_at});
+  if (early) parts_.flush.await_file();
   return true;
 }
 
@@ -75,20 +77,46 @@ void OnePhaseKeys::answer(const NodeName& to, const Gtid& gtid, const Key& key) 
   result.first_gtid = key.gtid;
   result.outcome = key.outcome;
   result.reason = key.reason;
-  promises_.hold(key.durable_at, gtid, to, Message(std::move(result)));
+  result.applied = file_holds(key);
+  parts_.promises.hold(key.durable_at, gtid, to, Message(std::move(result)));
 }
 
-// A key keeps its first outcome, whatever it is: an abort is forced for that (as at a coordinator)
-// before anybody is told.
+// A branch stays in the table until the file holds its work.
+bool OnePhaseKeys::file_holds(const Key& key) const {
+  if (key.outcome != Outcome::kCommitted) return false;
+  const auto* entry = parts_.table.find(key.gtid);
+  return entry == nullptr || entry->branch.is_over();
+}
+
+// The outcome is known. Those that asked for the file wait until it holds the work.
+void OnePhaseKeys::answer_waiters(Key& key) {
+  const bool held = key.outcome != Outcome::kCommitted || file_holds(key);
+  std::erase_if(key.waiters, [&](const auto& waiter) {
+    if (waiter.answer_at == AnswerAt::kApplied && !held) return false;
+    answer(waiter.from, waiter.gtid, key);
+    return true;
+  });
+}
+
+// A key keeps its first outcome: an abort is forced for that (as at a coordinator) before anybody
+// is told.
 void OnePhaseKeys::settle(BranchEntry& entry) {
   const auto found = keys_.find(entry.key);
   if (found == keys_.end() || found->second.gtid != entry.branch.gtid()) return;
   Key& key = found->second;
-  if (key.outcome != Outcome::kPending) return;
+  if (key.outcome != Outcome::kPending) {
+    if (!key.waiters.empty()) answer_waiters(key);
+    return;
+  }
   const auto state = entry.branch.state();
   if (state == Branch::State::kAborted) {
     key.outcome = Outcome::kAborted;
     key.reason = entry.branch.reason();
+    if (is_retryable(key.reason.code)) {  // a passing failure: the same request may succeed
+      answer_waiters(key);
+      keys_.erase(found);
+      return;
+    }
     append(RememberedRecord{key.gtid, key.outcome, key.reason, entry.key, key.digest, key.decided,
                             key.retention});
     entry.promise_lsn = log_.appended();
@@ -98,13 +126,7 @@ void OnePhaseKeys::settle(BranchEntry& entry) {
     return;
   }
   key.durable_at = entry.promise_lsn;
-  for (const auto& [from, gtid] : std::exchange(key.waiters, {})) answer(from, gtid, key);
-}
-
-void OnePhaseKeys::forget_redirected_below(const Gtid& ended_below) {
-  std::erase_if(redirected_, [&](const auto& item) {
-    return item.first.tag() == ended_below.tag() && item.first < ended_below;
-  });
+  answer_waiters(key);
 }
 
 void OnePhaseKeys::forget_old(Now now) {

@@ -9,19 +9,27 @@
 
 #include "engine/engine_loop.h"
 #include "participant/branch_entry.h"
+#include "participant/branch_table.h"
 #include "participant/engine_options.h"
+#include "participant/flush_schedule.h"
 #include "participant/promises.h"
 #include "protocol/record_log.h"
 
 namespace troth::participant {
 
-/// Invariant: a key keeps its first outcome for its retention, whatever it is, and nobody hears of
-/// it before it is durable. Owned by the engine and touched by its thread alone.
+/// Invariant: a key keeps its first outcome for its retention, except an abort by a passing failure,
+/// which leaves the key free. Nobody hears of an outcome before it is durable. Owned by the engine and touched by its thread alone.
 class OnePhaseKeys {
  public:
-  OnePhaseKeys(const EngineOptions& options, protocol::RecordLog& log, Promises& promises,
-               Reports& reports)
-      : options_(options), log_(log), promises_(promises), reports_(reports) {}
+  /// Outlive this.
+  struct Parts {
+    const BranchTable& table;
+    FlushSchedule& flush;
+    Promises& promises;
+  };
+  OnePhaseKeys(const EngineOptions& options, protocol::RecordLog& log, Reports& reports,
+               Parts parts)
+      : options_(options), log_(log), reports_(reports), parts_(parts) {}
 
   void adopt(const Gtid& gtid, const protocol::RememberedRecord& remembered);
   /// True: an earlier request has the same key, and this one is answered by it, now or later.
@@ -32,14 +40,24 @@ class OnePhaseKeys {
   void begin(BranchEntry& entry, const protocol::CommitOnePhase& message, Now now);
   /// To be called after each step of a branch with a key.
   void settle(BranchEntry& entry);
-  /// Those of that coordinator are ended: nobody asks again.
-  void forget_redirected_below(const Gtid& ended_below);
+  /// Forgets those for which `ended` is true: nobody asks again.
+  template <class Ended>
+  void forget_redirected(const Ended& ended) {
+    if (redirected_.empty()) return;
+    std::erase_if(redirected_, [&](const auto& item) { return ended(item.first); });
+  }
 
   // for a checkpoint
   void forget_old(Now now);
   void copy_forward();
 
  private:
+  struct Waiter {
+    NodeName from;
+    Gtid gtid;
+    AnswerAt answer_at;
+    bool is(const NodeName& name, const Gtid& other) const { return from == name && gtid == other; }
+  };
   struct Key {
     Gtid gtid;
     std::string digest;
@@ -47,17 +65,19 @@ class OnePhaseKeys {
     Duration retention{0};
     Outcome outcome = Outcome::kPending;
     AbortReason reason;
-    Lsn durable_at;  // the outcome may be told when the log is durable through here
-    std::vector<std::pair<NodeName, Gtid>> waiters;  // later requests with the same key
+    Lsn durable_at;               // the outcome may be told when the log is durable through here
+    std::vector<Waiter> waiters;  // later requests with the same key
   };
 
   Lsn append(const protocol::Record& record);
   void answer(const NodeName& to, const Gtid& gtid, const Key& key);
+  void answer_waiters(Key& key);
+  bool file_holds(const Key& key) const;
 
   const EngineOptions& options_;
   protocol::RecordLog& log_;
-  Promises& promises_;
   Reports& reports_;
+  const Parts parts_;
   std::unordered_map<std::string, Key> keys_;
   std::unordered_map<Gtid, std::string> redirected_;  // answered by the key of an earlier request
 };

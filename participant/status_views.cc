@@ -241,6 +241,7 @@ void StatusViews::measure(Measurements& out, Now now) const {
           static_cast<double>(seen.oldest_in_doubt_ms) / 1000.0);
   out.add("agent_live_branches", database, std::uint64_t{table_.live()});
   out.add("agent_waiting_branches", database, waiting);
+  out.add("agent_remembered_branches", database, std::uint64_t{table_.size() - table_.live()});
   out.add("agent_lock_waits_total", database, counter("lock_waits"));
   out.add("agent_flushes_total", database, counter("flushes"));
   for (const auto& [key, n] : by_hand_.desk().actions())

@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <vector>
+
+#include "protocol/retry.h"
 
 namespace troth::participant {
 
@@ -16,7 +19,13 @@ void WoundWait::on_waiting(const Waiting& waiting, Now now) {
   entry->holders = waiting.holders;
   if (!waiting.holders.empty())
     entry->waits_for += fmt::format(", held by {}", waiting.holders.front());
-  if (!entry->lock_deadline) entry->lock_deadline = now.monotonic + options_.lock_timeout;
+  if (!entry->lock_deadline) {
+    entry->lock_deadline = now.monotonic + options_.lock_timeout;
+    // The answer must say what it waited for, so the wait ends before the branch's own deadline.
+    if (const auto ends = entry->branch.deadline())
+      entry->lock_deadline = std::min(*entry->lock_deadline,
+                                      now.monotonic + participants_share(*ends - now.monotonic));
+  }
   if (!entry->wound_at) entry->wound_at = now.monotonic + options_.wound_after;
   table_.schedule(*entry);
 }
@@ -25,12 +34,16 @@ bool WoundWait::give_up_if_due(BranchEntry& entry, Now now) {
   if (!entry.lock_deadline || *entry.lock_deadline > now.monotonic ||
       entry.branch.state() != Branch::State::kExecuting)
     return false;
+  give_up(entry, now);
+  return true;
+}
+
+void WoundWait::give_up(BranchEntry& entry, Now now) {
   AbortReason reason{AbortCode::kLockTimeout,
                      fmt::format("waited too long for {}", entry.waits_for), options_.name, -1};
   entry.lock_deadline.reset();
   blame(entry);
   branches_.step(entry, Branch::Executed{Vote::kAbort, std::move(reason), {}, {}}, now);
-  return true;
 }
 
 // Nobody younger can get ahead of it while it waits (lock_table.h), so the list it was given stays

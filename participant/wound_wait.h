@@ -24,6 +24,8 @@ class WoundWait {
   /// True: the entry's lock wait has just ended with LOCK_TIMEOUT.
   bool give_up_if_due(BranchEntry& entry, Now now);
   void wound_if_due(BranchEntry& entry, Now now);
+  /// Ends the entry's lock wait with LOCK_TIMEOUT. It must be executing.
+  void give_up(BranchEntry& entry, Now now);
 
  private:
   void wound(BranchEntry& holder, const BranchEntry& waiter, Now now);

@@ -148,7 +148,9 @@ void Branch::on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now
     out.job = BranchJob::kExecute;
     return;
   }
-  if (state_ == State::kCommitted || state_ == State::kAborted) answer_one_phase(out);
+  // Asked for when the file holds it: on_file_flushed() answers.
+  const bool early = ack_at_ == AnswerAt::kApplied && !file_flushed_;
+  if (state_ == State::kAborted || (state_ == State::kCommitted && !early)) answer_one_phase(out);
 }
 
 void Branch::on_executed(Executed& event, BranchEffects& out, MonotonicTime now) {
@@ -373,6 +375,7 @@ OnePhaseResult Branch::one_phase_result(Outcome outcome) const {
     result.reason = reason_;
   } else {
     result.results = results_;
+    result.applied = file_flushed_;
   }
   return result;
 }
@@ -385,6 +388,7 @@ void Branch::answer_one_phase(BranchEffects& out) {
   answer.gtid = prepared_.gtid;
   answer.outcome = value;
   answer.reason = reason_;
+  answer.applied = value == Outcome::kCommitted && file_flushed_;
   if (value == Outcome::kCommitted) answer.results.push_back({settings_.self, results_});
   out.answer = std::move(answer);
 }

@@ -107,7 +107,7 @@ void GlobalCommit::on_start(CommitEffects& out, MonotonicTime now) {
 void GlobalCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
   ++attempts_;
   out.prepares.reserve(setup_.branches.size());
-  const auto time_left = std::max(Duration{0}, setup_.deadline - now);
+  const auto time_left = participants_share(setup_.deadline - now);
   for (const auto& branch : setup_.branches)
     if (!tally_.has_voted(branch.participant))
       out.prepares.push_back(
@@ -216,6 +216,7 @@ void GlobalCommit::decide_commit(CommitEffects& out) {
   unacked_ = tally_.voted(Vote::kCommit);
   if (unacked_.empty()) {
     out.answer = outcome(Outcome::kCommitted);
+    out.answer->applied = true;  // nothing was written
     return end(out);
   }
   auto& record = std::get<CommitRecord>(out.append.emplace(std::in_place_type<CommitRecord>));
@@ -245,8 +246,7 @@ void GlobalCommit::on_durable(CommitEffects& out, MonotonicTime now) {
       state_ = State::kCommitting;
       attempts_ = 1;  // the COMMIT messages that waited for this record leave now
       schedule_resend(now);
-      next_wake_ = next_resend_;
-      return;
+      return wake_to_deliver();
     case State::kAborting:
       return end(out);
     case State::kPreparing:
@@ -272,14 +272,18 @@ void GlobalCommit::on_ack(const AckArrived& event, CommitEffects& out, Monotonic
 
 // Only what is decided can be given up: before that, a deadline or a quorum ends it.
 void GlobalCommit::on_given_up(const GivenUp& event, CommitEffects& out) {
-  if (state_ == State::kCommitting) no_longer_owed_by(event.participant, out);
+  if (state_ != State::kCommitting) return;
+  given_up_ = true;
+  no_longer_owed_by(event.participant, out);
 }
 
 void GlobalCommit::no_longer_owed_by(const NodeName& writer, CommitEffects& out) {
   std::erase(unacked_, writer);
   if (!unacked_.empty()) return;
-  if (setup_.answer_at == AnswerAt::kApplied && (!recovered_ || quorum_))
+  if (setup_.answer_at == AnswerAt::kApplied && !told_before_applied_ && (!recovered_ || quorum_)) {
     out.answer = outcome(Outcome::kCommitted);
+    out.answer->applied = !given_up_;
+  }
   out.append = Record(EndRecord{setup_.gtid});
   end(out);
 }
@@ -317,7 +321,22 @@ void GlobalCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTime 
     doubt_if_due(out, now);
     return step_quorum(QuorumBallot::Tick{}, out, now);
   }
+  if (owes_applied_answer() && now >= setup_.deadline) {
+    // COMMIT is durable. That a file does not hold it yet changes nothing about the decision.
+    told_before_applied_ = true;
+    out.answer = outcome(Outcome::kCommitted);
+  }
+  if (state_ == State::kCommitting) wake_to_deliver();
   if (next_wake_ && now >= next_resend_) on_retry(out, now);
+}
+
+bool GlobalCommit::owes_applied_answer() const {
+  return state_ == State::kCommitting && setup_.answer_at == AnswerAt::kApplied &&
+         !told_before_applied_ && !recovered_;
+}
+
+void GlobalCommit::wake_to_deliver() {
+  next_wake_ = owes_applied_answer() ? std::min(next_resend_, setup_.deadline) : next_resend_;
 }
 
 void GlobalCommit::on_retry(CommitEffects& out, MonotonicTime now) {
@@ -330,8 +349,7 @@ void GlobalCommit::on_retry(CommitEffects& out, MonotonicTime now) {
       ++attempts_;
       for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));
       schedule_resend(now);
-      next_wake_ = next_resend_;
-      return;
+      return wake_to_deliver();
     case State::kPrecommitting:
       return step_quorum(QuorumBallot::Suspect{}, out, now);
     case State::kDeciding:
@@ -366,7 +384,8 @@ void GlobalCommit::abort(AbortReason reason, CommitEffects& out) {
   AbortRecord record;
   record.gtid = setup_.gtid;
   record.reason = std::move(reason);
-  if (!setup_.tried_again || !retried_automatically(record.reason.code)) {
+  // What only a passing failure aborted may be tried again under the same key.
+  if (!is_retryable(record.reason.code)) {
     record.idempotency_key = setup_.idempotency_key;
     record.body_digest = setup_.body_digest;
   }

@@ -207,6 +207,8 @@ class GlobalCommit {
   TransactionOutcome outcome(Outcome value);
   Decide decide(Decision decision, AbortReason reason = {}) const;
   void schedule_resend(MonotonicTime now);
+  bool owes_applied_answer() const;
+  void wake_to_deliver();
   void assert_invariants() const;
 
   Setup setup_;
@@ -219,6 +221,8 @@ class GlobalCommit {
   std::optional<MonotonicTime> next_wake_;
   MonotonicTime next_resend_;
   bool recovered_ = false;
+  bool given_up_ = false;             // an operator ended the wait for a writer
+  bool told_before_applied_ = false;  // the deadline came before every file held it
   Boxed<QuorumBallot> quorum_;
   std::optional<MonotonicTime> doubt_at_;  // when the client is told "not known yet"
 };

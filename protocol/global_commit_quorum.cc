@@ -111,7 +111,7 @@ void GlobalCommit::adopt(Decision decision, bool told, CommitEffects& out, Monot
   if (!told)
     for (const auto& name : unacked_) out.promise(name, decide(Decision::kCommit));
   schedule_resend(now);
-  next_wake_ = next_resend_;
+  wake_to_deliver();
 }
 
 // Nobody may guess: without a majority the honest answer is "ask later".

@@ -4,6 +4,7 @@
 // these; every handler is idempotent.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -213,6 +214,9 @@ struct OnePhaseResult {
   Outcome outcome = Outcome::kAborted;  ///< kCommitted, kAborted, or kPending while it executes
   AbortReason reason;
   bool key_conflict = false;  ///< same key, other body: nothing was executed
+  bool applied = false;       ///< for kCommitted: the database file holds it
+  /// Answers an inquiry: it ended too long ago to be remembered. `outcome` means nothing then.
+  bool forgotten = false;
   std::vector<StatementResult> results;
 };
 /// This node holds no trace of a gtid it is told to COMMIT, and none below ended_below: amnesia.
@@ -275,8 +279,12 @@ struct BatchHeader {
   NodePosition position;            ///< of the sender; position.durable is durable now
   Epoch receiver_epoch;             ///< as last seen by the sender; zero before the first hello
   std::optional<Gtid> ended_below;  ///< from a coordinator: every gtid of its log that is smaller
-                                    ///< is ended everywhere
+                                    ///< is ended everywhere, except the unfinished ones
   std::uint32_t version = kPeerProtocolVersion;
+  /// Which list of unfinished gtids belongs to ended_below; 0 = the empty one.
+  std::uint32_t unfinished_version = 0;
+  /// That list, in ascending order; nullptr: the receiver has it, or must wait for it.
+  std::shared_ptr<const std::vector<Gtid>> unfinished = nullptr;
 };
 struct Batch {
   BatchHeader header;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/overloaded.h"
 
 namespace troth::protocol {
 
@@ -23,29 +24,32 @@ OnePhaseCommit::OnePhaseCommit(Setup setup) : setup_(std::move(setup)) {}
 EffectsOf<TransactionOutcome> OnePhaseCommit::step(const Event& event, MonotonicTime now) {
   EffectsOf<TransactionOutcome> out;
   if (state_ == State::kEnded) return out;
-  if (const auto* result = std::get_if<ResultArrived>(&event)) {
-    on_result(*result, out);
-  } else if (const auto* tick = std::get_if<Tick>(&event)) {
-    on_tick(*tick, out, now);
-  } else {
-    repeat(out, now);
-  }
+  std::visit(Overloaded{
+                 [&](const Start& e) { repeat(e.unreachable, out, now); },
+                 [&](const ResultArrived& e) { on_result(e, out); },
+                 [&](const Tick& e) { on_tick(e, out, now); },
+                 [&](const RetryNow& e) { repeat(e.unreachable, out, now); },
+             },
+             event);
   TROTH_ASSERT((state_ == State::kEnded) == !next_wake_.has_value(),
                "gtid {} state {} and its timer disagree", gtid(), to_string(state_));
   return out;
 }
 
-void OnePhaseCommit::repeat(EffectsOf<TransactionOutcome>& out, MonotonicTime now) {
+void OnePhaseCommit::repeat(bool unreachable, EffectsOf<TransactionOutcome>& out,
+                            MonotonicTime now) {
   ++attempts_;
-  const MonotonicTime next = now + backoff(setup_.resend, attempts_, gtid());
+  next_wake_ = now + backoff(setup_.resend, attempts_, gtid());
   if (state_ == State::kWaiting) {
+    next_wake_ = std::min(*next_wake_, setup_.deadline);
+    if (unreachable) return;
+    sent_ = true;
     CommitOnePhase request = setup_.request;
-    request.time_left = std::max(Duration{0}, setup_.deadline - now);
+    request.time_left = participants_share(setup_.deadline - now);
     out.send(setup_.participant, std::move(request));
-    next_wake_ = std::min(next, setup_.deadline);
   } else {
+    if (!doubted_) next_wake_ = std::min(*next_wake_, setup_.deadline + setup_.grace);
     out.send(setup_.participant, InquireOnePhase{gtid()});
-    next_wake_ = next;
   }
 }
 
@@ -56,38 +60,67 @@ void OnePhaseCommit::on_result(const ResultArrived& event, EffectsOf<Transaction
     return;
   }
   const auto& result = event.result;
-  if (result.outcome == Outcome::kPending || result.outcome == Outcome::kInDoubt)
+  if (!result.forgotten &&
+      (result.outcome == Outcome::kPending || result.outcome == Outcome::kInDoubt))
     return;  // still executing there
   TransactionOutcome answer;
   answer.gtid = result.first_gtid.is_nil() ? gtid() : result.first_gtid;
-  answer.outcome = result.outcome;
+  answer.outcome = result.forgotten ? Outcome::kInDoubt : result.outcome;
   answer.reason = result.reason;
   answer.replayed = answer.gtid != gtid();
+  answer.applied = result.outcome == Outcome::kCommitted && result.applied;
   if (result.outcome == Outcome::kCommitted && !answer.replayed)
     answer.results.push_back({setup_.participant, result.results});
   if (result.outcome == Outcome::kAborted && answer.reason.participant.empty())
     answer.reason.participant = event.from;
-  out.answer = std::move(answer);
+  if (!result.forgotten || !doubted_) out.answer = std::move(answer);
   state_ = State::kEnded;
   next_wake_.reset();
 }
 
 void OnePhaseCommit::on_tick(const Tick& event, EffectsOf<TransactionOutcome>& out,
                              MonotonicTime now) {
-  if (state_ == State::kWaiting && now >= setup_.deadline) {
-    // The participant may have committed; only it can tell. A timeout means "unknown", never "no".
-    TransactionOutcome answer;
-    answer.gtid = gtid();
-    answer.outcome = Outcome::kInDoubt;
-    answer.reason = {event.unreachable ? AbortCode::kUnreachable : AbortCode::kTimeout,
-                     fmt::format("{} has not answered; it may have committed and is being asked",
-                                 setup_.participant),
-                     setup_.participant, -1};
-    out.answer = std::move(answer);
+  if (state_ == State::kWaiting && now >= setup_.deadline) on_deadline(event.unreachable, out, now);
+  if (state_ == State::kEnded) return;
+  if (state_ == State::kUncertain && !doubted_ &&
+      (event.unreachable || now >= setup_.deadline + setup_.grace))
+    doubt(event.unreachable, out);
+  if (!next_wake_ || now >= *next_wake_) repeat(event.unreachable, out, now);
+}
+
+void OnePhaseCommit::on_deadline(bool unreachable, EffectsOf<TransactionOutcome>& out,
+                                 MonotonicTime now) {
+  if (may_have_committed()) {
     state_ = State::kUncertain;
     attempts_ = 0;
+    next_wake_ = now;
+    return;
   }
-  if (!next_wake_ || now >= *next_wake_) repeat(out, now);
+  TransactionOutcome answer;
+  answer.gtid = gtid();
+  answer.outcome = Outcome::kAborted;
+  answer.reason = {
+      sent_ && !unreachable ? AbortCode::kTimeout : AbortCode::kUnreachable,
+      sent_ ? fmt::format("{} did not answer before the deadline; it only read", setup_.participant)
+            : fmt::format("{} could not be reached before the deadline; nothing was sent to it",
+                          setup_.participant),
+      setup_.participant, -1};
+  out.answer = std::move(answer);
+  state_ = State::kEnded;
+  next_wake_.reset();
+}
+
+// The participant may have committed; only it can tell. A timeout means "unknown", never "no".
+void OnePhaseCommit::doubt(bool unreachable, EffectsOf<TransactionOutcome>& out) {
+  TransactionOutcome answer;
+  answer.gtid = gtid();
+  answer.outcome = Outcome::kInDoubt;
+  answer.reason = {unreachable ? AbortCode::kUnreachable : AbortCode::kTimeout,
+                   fmt::format("{} has not answered; it may have committed and is being asked",
+                               setup_.participant),
+                   setup_.participant, -1};
+  out.answer = std::move(answer);
+  doubted_ = true;
 }
 
 }  // namespace troth::protocol

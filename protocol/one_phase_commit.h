@@ -2,16 +2,18 @@
 // One participant only: it executes, decides and answers in one message pair; the coordinator logs
 // nothing (protocol.md 4).
 //
-//  WAITING --- result -----------------------------> ENDED   (client answered COMMITTED or ABORTED)
-//     |                                                ^
-//  deadline: client answered IN_DOUBT                  | result
-//     v                                                |
-//  UNCERTAIN --- InquireOnePhase, re-sent for ever ----+
+//  WAITING --- result, or deadline: nothing was sent ---> ENDED
+//     |                                                     ^
+//  deadline                                                 | result
+//     v                                                     |
+//  UNCERTAIN --- InquireOnePhase, re-sent for ever ---------+
 //
-// WAITING -> ENDED [on_result]  WAITING -> UNCERTAIN [on_tick]  UNCERTAIN -> ENDED [on_result]
-// WAITING    the request is re-sent (the participant knows the gtid and does it once)
+// WAITING -> ENDED [on_result, on_deadline]  WAITING -> UNCERTAIN [on_deadline]
+// UNCERTAIN -> ENDED [on_result]
+// WAITING    the request is re-sent (the participant knows the gtid and does it once). While the
+//            participant is unreachable nothing is sent, so a deadline ends it as ABORTED.
 // UNCERTAIN  the request is never sent again; an inquiry makes the participant promise not to
-// execute it later
+//            execute it later. The client is answered IN_DOUBT after a grace for the answer.
 
 #include <optional>
 #include <variant>
@@ -32,9 +34,14 @@ class OnePhaseCommit {
     MonotonicTime deadline;
     RetryPolicy resend;
     std::string comment;
+    bool reads_only = false;  ///< its outcome is never uncertain: there is nothing to commit
+    Duration grace{0};        ///< after the deadline, for the answer to the inquiry
   };
 
-  struct Start {};
+  // `unreachable`: as far as this node knows, nothing it sends now arrives.
+  struct Start {
+    bool unreachable = false;
+  };
   struct ResultArrived {
     NodeName from;
     OnePhaseResult result;
@@ -42,7 +49,9 @@ class OnePhaseCommit {
   struct Tick {
     bool unreachable = false;
   };
-  struct RetryNow {};
+  struct RetryNow {
+    bool unreachable = false;
+  };
   using Event = std::variant<Start, ResultArrived, Tick, RetryNow>;
 
   explicit OnePhaseCommit(Setup setup);
@@ -53,14 +62,20 @@ class OnePhaseCommit {
   const Setup& setup() const { return setup_; }
   const Gtid& gtid() const { return setup_.request.gtid; }
   std::uint32_t attempts() const { return attempts_; }
+  /// False: whatever happens, it has not committed anything.
+  bool may_have_committed() const { return sent_ && !setup_.reads_only; }
 
  private:
-  void repeat(EffectsOf<TransactionOutcome>& out, MonotonicTime now);
+  void repeat(bool unreachable, EffectsOf<TransactionOutcome>& out, MonotonicTime now);
   void on_result(const ResultArrived& event, EffectsOf<TransactionOutcome>& out);
   void on_tick(const Tick& event, EffectsOf<TransactionOutcome>& out, MonotonicTime now);
+  void on_deadline(bool unreachable, EffectsOf<TransactionOutcome>& out, MonotonicTime now);
+  void doubt(bool unreachable, EffectsOf<TransactionOutcome>& out);
 
   Setup setup_;
   State state_ = State::kWaiting;
+  bool sent_ = false;     // the participant may have received the request
+  bool doubted_ = false;  // the client was answered IN_DOUBT
   std::uint32_t attempts_ = 0;
   std::optional<MonotonicTime> next_wake_;
 };

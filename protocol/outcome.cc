@@ -52,6 +52,7 @@ constexpr std::array kCodes = {
     CodeRow{AbortCode::kStaleEpoch, "STALE_EPOCH", true},
     CodeRow{AbortCode::kTombstone, "TOMBSTONE", true},
     CodeRow{AbortCode::kDatabaseReplaced, "DATABASE_REPLACED", false},
+    CodeRow{AbortCode::kKeyReused, "KEY_REUSED", false},
     CodeRow{AbortCode::kOperator, "OPERATOR", false},
     CodeRow{AbortCode::kInternal, "INTERNAL", false},
 };

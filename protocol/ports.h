@@ -87,6 +87,11 @@ class CoordinatorPort : public InteractivePort {
   /// The outcome as known now: kPending while undecided. kNotFound: minted by another coordinator.
   virtual void get_outcome(const Gtid& gtid, OutcomeDone done) = 0;
   virtual void get_outcome_by_key(const std::string& key, OutcomeDone done) = 0;
+  /// The same for the request with this key and body; kAlreadyExists: another body used the key.
+  virtual void get_outcome_of(const std::string& key, const std::string& /*digest*/,
+                              OutcomeDone done) {
+    get_outcome_by_key(key, std::move(done));
+  }
   /// Called back at the first definite outcome (or at once if there is one), not before. Bounded by
   /// the caller's own wait.
   virtual void await_outcome(const Gtid& gtid, OutcomeDone done) = 0;

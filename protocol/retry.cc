@@ -19,4 +19,10 @@ Duration backoff(const RetryPolicy& policy, std::uint32_t attempt, const Gtid& g
   return pause + Duration{spread};
 }
 
+Duration participants_share(Duration time_left) {
+  constexpr Duration kMostForTheWay = std::chrono::milliseconds(200);
+  if (time_left <= Duration{0}) return Duration{0};
+  return time_left - std::min(time_left / 10, kMostForTheWay);
+}
+
 }  // namespace troth::protocol

@@ -18,4 +18,8 @@ struct RetryPolicy {
 /// (gtid, attempt) as seed.
 Duration backoff(const RetryPolicy& policy, std::uint32_t attempt, const Gtid& gtid);
 
+/// How much of the time left the participant gets: it ends its lock waits and its work early enough
+/// that its answer, which says why, arrives before the coordinator's deadline.
+Duration participants_share(Duration time_left);
+
 }  // namespace troth::protocol

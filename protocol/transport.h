@@ -2,7 +2,9 @@
 // The seam between engines and the network (Thrift | simulator). An engine hands messages down and
 // is handed batches; it never sees a socket. main.cc joins the two.
 
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +19,8 @@ namespace troth::protocol {
 struct LinkState {
   NodePosition position;
   std::optional<Gtid> ended_below;
+  std::uint32_t unfinished_version = 0;  ///< as in BatchHeader
+  std::shared_ptr<const std::vector<Gtid>> unfinished = nullptr;
 };
 
 /// Downwards. Implementations are thread-safe and never block.

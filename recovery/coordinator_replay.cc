@@ -12,6 +12,7 @@ namespace {
 
 void remember_key(CoordinatorTables& tables, const std::string& key, const std::string& digest,
                   const Gtid& gtid, Outcome outcome, const AbortReason& reason, WallTime decided) {
+  if (outcome == Outcome::kAborted && is_retryable(reason.code)) return;  // leaves its key free
   if (!key.empty()) tables.keys[key] = KeyRecord{key, digest, gtid, outcome, reason, decided};
 }
 

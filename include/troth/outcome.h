@@ -65,6 +65,7 @@ enum class AbortCode : std::uint8_t {
   kTombstone = 81,         ///< promised never to vote yes for it
   kDatabaseReplaced = 82,  ///< the database file is not the one that was opened
   kOperator = 84,          ///< an operator decided in place of the coordinator
+  kKeyReused = 85,         ///< the idempotency key belongs to a request with another body
   kInternal = 90,
 };
 

@@ -46,6 +46,9 @@ struct TransactionOutcome {
   std::vector<BranchResult> results;  ///< for kCommitted, in branch order; empty when replayed
   bool replayed = false;              ///< the first answer of this idempotency key, repeated
   std::uint32_t attempts = 1;         ///< how often it was started; the gtid is the last one's
+  /// For kCommitted: known to be in every database file. Asked for with AnswerAt::kApplied; false
+  /// then means that the deadline came first.
+  bool applied = false;
 };
 
 /// Refusals before a transaction exists, e.g. kBusy with a hint when to come back.

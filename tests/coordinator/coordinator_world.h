@@ -11,7 +11,8 @@ namespace troth::tests {
 
 class CoordinatorWorld {
  public:
-  explicit CoordinatorWorld(coordinator::EngineOptions given = {}) : options(std::move(given)) {
+  explicit CoordinatorWorld(coordinator::EngineOptions given = {}, bool links_up = true)
+      : options(std::move(given)), links_up_(links_up) {
     options.name = NodeName::from_trusted("c1");
     options.log_id.bytes[5] = 1;
     options.epoch = {1};
@@ -93,6 +94,13 @@ class CoordinatorWorld {
     engine->end_of_round(now());
     return reply.verdict;
   }
+  void connect(const std::string& name, bool connected) {
+    LinkStatus status;
+    status.peer = NodeName::from_trusted(name);
+    status.connected = connected;
+    engine->on_link(status, now());
+    engine->end_of_round(now());
+  }
   void vote(const std::string& from, const Gtid& gtid, Vote vote = Vote::kCommit) {
     protocol::VoteMessage message;
     message.gtid = gtid;
@@ -155,6 +163,8 @@ class CoordinatorWorld {
   std::int64_t wall_offset_ms = 1'000'000'000;
 
  private:
+  const bool links_up_;
+
   void boot() {
     auto found = tables();
     log.append(protocol::RecordType::kEpoch,
@@ -165,7 +175,10 @@ class CoordinatorWorld {
     engine->on_fatal = [this](const Error&) { fatal = true; };
     engine->adopt(std::move(found), now());
     engine->end_of_round(now());
-    for (const char* name : {"p1", "p2", "p3"}) greet(name);
+    for (const char* name : {"p1", "p2", "p3"}) {
+      greet(name);
+      connect(name, links_up_);
+    }
     transport.take();
   }
 };

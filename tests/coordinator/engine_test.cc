@@ -114,9 +114,16 @@ TEST_CASE("silence until the deadline aborts, and a yes that comes later changes
   const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
   const auto gtid = world.last_gtid();
   world.vote("p1", gtid);
+  SUBCASE("it is connected") {}
+  SUBCASE("it is not") {
+    world.connect("p2", false);
+  }
+  const auto code = world.engine->status(world.now()).links.at(1).connected
+                        ? AbortCode::kTimeout
+                        : AbortCode::kUnreachable;
   world.pass(world.options.prepare_timeout);
   CHECK(world.outcome(client) == Outcome::kAborted);
-  CHECK(world.answers[client]->outcome.reason.code == AbortCode::kUnreachable);
+  CHECK(world.answers[client]->outcome.reason.code == code);
   world.transport.take();
   world.vote("p2", gtid);
   CHECK(world.transport.last<Decide>().decision == Decision::kAbort);
@@ -360,6 +367,8 @@ TEST_CASE("one phase: the participant decides; silence is IN_DOUBT, never an abo
   CHECK(world.transport.names() == "COMMIT_ONE_PHASE p1");
   CHECK(gtid.decider() == Decider::kParticipant);
   world.pass(world.options.prepare_timeout);
+  CHECK_FALSE(world.answered(client));  // its participant is asked first
+  world.pass(seconds(1));
   REQUIRE(world.answered(client));
   CHECK(world.outcome(client) == Outcome::kInDoubt);
   const auto retry = world.submit(CoordinatorWorld::request({"p1"}, "k"));
@@ -373,6 +382,209 @@ TEST_CASE("one phase: the participant decides; silence is IN_DOUBT, never an abo
   world.deliver("p1", result);
   CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
   CHECK(world.counter("forced_writes") == 0);
+}
+
+TEST_CASE("a dead participant: definite answers, and its requests keep nobody else out") {
+  EngineOptions options;
+  options.max_in_flight = 4;
+  CoordinatorWorld world(options);
+  world.connect("p1", false);
+  std::vector<std::size_t> dead;
+  for (int i = 0; i < 4; ++i) dead.push_back(world.submit(CoordinatorWorld::request({"p1"})));
+  CHECK(world.transport.names().empty());  // nothing can have been executed
+  const auto refused = world.submit(CoordinatorWorld::request({"p2"}));
+  CHECK(world.answers.at(refused)->refusal.has_value());
+  for (int i = 0; i < 30; ++i) world.pass(std::chrono::milliseconds(100));
+  for (const auto client : dead) {
+    REQUIRE(world.answered(client));
+    CHECK(world.outcome(client) == Outcome::kAborted);
+    CHECK(world.answers.at(client)->outcome.reason.code == AbortCode::kUnreachable);
+  }
+  world.submit(CoordinatorWorld::request({"p2"}));
+  CHECK(world.transport.names() == "COMMIT_ONE_PHASE p2");
+}
+
+TEST_CASE("what was answered IN_DOUBT does not count against admission") {
+  EngineOptions options;
+  options.max_in_flight = 2;
+  CoordinatorWorld world(options);
+  for (int i = 0; i < 2; ++i) world.submit(CoordinatorWorld::request({"p1"}));
+  for (int i = 0; i < 40; ++i) world.pass(std::chrono::milliseconds(100));
+  CHECK(world.outcome(0) == Outcome::kInDoubt);
+  world.transport.take();
+  world.submit(CoordinatorWorld::request({"p2"}));
+  CHECK(world.transport.names() == "COMMIT_ONE_PHASE p2");
+}
+
+TEST_CASE("a request that waited for the link is sent when the link is up") {
+  CoordinatorWorld world;
+  world.connect("p1", false);
+  world.submit(CoordinatorWorld::request({"p1"}));
+  CHECK(world.transport.names().empty());
+  world.connect("p1", true);
+  CHECK(world.transport.names() == "COMMIT_ONE_PHASE p1");
+}
+
+TEST_CASE("applied is asked for and a file is late: COMMITTED at the deadline, not yet applied") {
+  CoordinatorWorld world;
+  auto request = CoordinatorWorld::request({"p1", "p2"}, "k");
+  request.answer_at = AnswerAt::kApplied;
+  const auto client = world.submit(request);
+  const auto gtid = world.last_gtid();
+  world.vote("p1", gtid);
+  world.vote("p2", gtid);
+  world.sync();
+  CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
+  world.deliver("p1", Ack{gtid});
+  CHECK_FALSE(world.answered(client));
+  for (int i = 0; i < 25; ++i) world.pass(std::chrono::milliseconds(100));
+  REQUIRE(world.answered(client));
+  CHECK(world.outcome(client) == Outcome::kCommitted);
+  CHECK_FALSE(world.answers.at(client)->outcome.applied);
+  const auto before = world.counter("committed");
+  world.deliver("p2", Ack{gtid});
+  CHECK(world.counter("committed") == before);  // it is told once
+}
+
+TEST_CASE("applied is asked for and every file holds it in time") {
+  CoordinatorWorld world;
+  auto request = CoordinatorWorld::request({"p1", "p2"});
+  request.answer_at = AnswerAt::kApplied;
+  const auto client = world.submit(request);
+  const auto gtid = world.last_gtid();
+  world.vote("p1", gtid);
+  world.vote("p2", gtid);
+  world.sync();
+  world.deliver("p1", Ack{gtid});
+  world.deliver("p2", Ack{gtid});
+  REQUIRE(world.answered(client));
+  CHECK(world.answers.at(client)->outcome.applied);
+}
+
+TEST_CASE("one phase across a restart: forgotten at its participant is not aborted") {
+  CoordinatorWorld world;
+  world.submit(CoordinatorWorld::request({"p1"}));
+  const auto gtid = world.last_gtid();
+  world.restart();
+  std::optional<Outcome> told;
+  world.engine->get_outcome(
+      gtid, true, [&](Result<TransactionOutcome> result) { told = result->outcome; }, world.now());
+  OnePhaseResult never;
+  never.gtid = never.first_gtid = gtid;
+  never.outcome = Outcome::kAborted;
+  world.deliver("p2", never);
+  world.deliver("p3", never);
+  OnePhaseResult forgotten = never;
+  forgotten.outcome = Outcome::kInDoubt;
+  forgotten.forgotten = true;
+  world.deliver("p1", forgotten);
+  REQUIRE(told.has_value());
+  CHECK(*told == Outcome::kInDoubt);
+}
+
+TEST_CASE("a key belongs to one body, whatever the participants") {
+  CoordinatorWorld world;
+  const auto answer = [&](const Gtid& gtid) {
+    OnePhaseResult done;
+    done.gtid = done.first_gtid = gtid;
+    done.outcome = Outcome::kCommitted;
+    world.deliver("p1", done);
+  };
+  world.submit(CoordinatorWorld::request({"p1"}, "a"));
+  const auto first = world.last_gtid();
+  answer(first);
+  const auto both = world.committing("b");
+  world.deliver("p1", Ack{both});
+  world.deliver("p2", Ack{both});
+  world.sync();
+  for (const bool restarted : {false, true}) {
+    if (restarted) world.restart();
+    world.transport.take();
+    for (const auto& [names, key] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+             {{"p1", "p2"}, "a"}, {{"p1"}, "b"}}) {
+      const auto wrong = world.submit(CoordinatorWorld::request(names, key));
+      REQUIRE(world.answered(wrong));
+      REQUIRE(world.answers.at(wrong)->refusal.has_value());
+      CHECK(world.answers.at(wrong)->refusal->code == AbortCode::kKeyReused);
+    }
+    const auto again = world.submit(CoordinatorWorld::request({"p1"}, "a"));
+    REQUIRE(world.answered(again));
+    CHECK(world.answers.at(again)->outcome.gtid == first);
+    CHECK(world.outcome(again) == Outcome::kCommitted);
+    // The order of the branches does not matter.
+    const auto turned = world.submit(CoordinatorWorld::request({"p2", "p1"}, "b"));
+    REQUIRE(world.answered(turned));
+    CHECK(world.outcome(turned) == Outcome::kCommitted);
+    CHECK(world.transport.names().empty());
+    std::optional<Outcome> told;
+    world.engine->get_outcome_by_key(
+        "a", [&](Result<TransactionOutcome> result) { told = result->outcome; }, world.now());
+    REQUIRE(told.has_value());
+    CHECK(*told == Outcome::kCommitted);
+  }
+}
+
+TEST_CASE("an abort by a passing failure leaves its key free, also across a restart") {
+  CoordinatorWorld world;
+  const auto first = world.submit(CoordinatorWorld::request({"p1", "p2"}, "k"));
+  for (int i = 0; i < 25; ++i) world.pass(std::chrono::milliseconds(100));
+  world.sync();
+  REQUIRE(world.answered(first));
+  CHECK(world.outcome(first) == Outcome::kAborted);
+  SUBCASE("at once") {}
+  SUBCASE("after a restart") {
+    world.restart();
+  }
+  world.transport.take();
+  world.submit(CoordinatorWorld::request({"p1", "p2"}, "k"));
+  CHECK(world.transport.names() == "PREPARE p1, PREPARE p2");
+}
+
+TEST_CASE("the outcome of a one-phase transaction is known after a restart, with its reason") {
+  CoordinatorWorld world;
+  std::vector<Gtid> gtids;
+  for (const auto outcome : {Outcome::kCommitted, Outcome::kAborted}) {
+    world.submit(CoordinatorWorld::request({"p2"}));
+    gtids.push_back(world.last_gtid());
+    OnePhaseResult done;
+    done.gtid = done.first_gtid = gtids.back();
+    done.outcome = outcome;
+    if (outcome == Outcome::kAborted) done.reason = {AbortCode::kConstraint, "CHECK", {}, 0};
+    world.deliver("p2", done);
+    // The participant remembers it until this log does.
+    CHECK(world.transport.published.back().ended_below <= gtids.back());
+  }
+  world.sync();
+  CHECK(world.transport.published.back().ended_below > gtids.back());
+  world.restart();
+  const auto committed = world.ask(gtids[0]), aborted = world.ask(gtids[1]);
+  REQUIRE(committed.has_value());
+  REQUIRE(aborted.has_value());
+  CHECK((*committed)->outcome == Outcome::kCommitted);
+  CHECK((*aborted)->outcome == Outcome::kAborted);
+  CHECK((*aborted)->reason.code == AbortCode::kConstraint);
+}
+
+TEST_CASE("one phase across a restart: nobody who only never heard of it is blamed") {
+  CoordinatorWorld world;
+  world.submit(CoordinatorWorld::request({"p2"}));
+  const auto gtid = world.last_gtid();
+  world.restart();
+  std::optional<TransactionOutcome> told;
+  world.engine->get_outcome(
+      gtid, true, [&](Result<TransactionOutcome> result) { told = *result; }, world.now());
+  for (const char* name : {"p2", "p1", "p3"}) {
+    OnePhaseResult never;
+    never.gtid = never.first_gtid = gtid;
+    never.outcome = Outcome::kAborted;
+    const bool executed = std::string(name) == "p2";
+    never.reason = {executed ? AbortCode::kConstraint : AbortCode::kTombstone, "why",
+                    NodeName::from_trusted(name), -1};
+    world.deliver(name, never);
+  }
+  REQUIRE(told.has_value());
+  CHECK(told->outcome == Outcome::kAborted);
+  CHECK(told->reason.participant.text() == "p2");
 }
 
 TEST_CASE("one phase across a restart: every participant is asked before an outcome is told") {
@@ -393,6 +605,27 @@ TEST_CASE("one phase across a restart: every participant is asked before an outc
   done.outcome = Outcome::kCommitted;
   world.deliver("p1", done);
   CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
+}
+
+TEST_CASE("low space leads to a checkpoint before its turn") {
+  EngineOptions options;
+  options.checkpoint_bytes = 40000;
+  CoordinatorWorld world(options);
+  const auto some = [&] {
+    for (int i = 0; i < 60; ++i) {
+      const auto gtid = world.committing();
+      world.deliver("p1", Ack{gtid});
+      world.deliver("p2", Ack{gtid});
+    }
+    world.sync();
+  };
+  some();
+  CHECK(world.counter("checkpoints") == 0);
+  world.log.room = false;
+  world.pass(seconds(1));
+  world.sync();
+  CHECK(world.counter("checkpoints") == 1);
+  CHECK(world.log.released.value > 0);
 }
 
 TEST_CASE("a checkpoint keeps what is unended and the keys; the rest of the log may go") {

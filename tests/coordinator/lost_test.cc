@@ -16,7 +16,9 @@ const NodeName kP1 = NodeName::from_trusted("p1"), kP2 = NodeName::from_trusted(
                kP3 = NodeName::from_trusted("p3");
 
 struct LostWorld : CoordinatorWorld {
-  using CoordinatorWorld::CoordinatorWorld;
+  /// Nobody is connected unless the test says so.
+  explicit LostWorld(coordinator::EngineOptions given = {})
+      : CoordinatorWorld(std::move(given), false) {}
 
   /// Its answer; the action is durable, if there was one.
   Result<LostReply> ask_lost(const LostRequest& request) {
@@ -68,7 +70,7 @@ struct LostWorld : CoordinatorWorld {
     LinkStatus status;
     status.peer = peer;
     status.connected = connected;
-    engine->on_link(status);
+    engine->on_link(status, now());
   }
 };
 
@@ -149,6 +151,27 @@ TEST_CASE("what is refused changes nothing") {
   CHECK(world.log.count(RecordType::kHeuristic) == 0);
   CHECK(world.engine->show(gtid.text(), world.now())->summary.state == "committing");
   for (const auto& entry : world.engine->operators().audit(10)) CHECK(entry.result == "refused");
+}
+
+TEST_CASE(
+    "a connected participant that lost its trace of one branch: that branch alone is given up") {
+  LostWorld world;
+  const auto lost = world.committing();
+  const auto owed = world.committing();
+  world.link(kP2, true);
+  CHECK(says(world.why({kP2, false, {"ann", "copy"}, "p2", false}), "confirms by itself"));
+  world.deliver("p2", Alarm{lost, "p2 holds no trace of it"});
+  const auto reply = world.lose(kP2);
+  REQUIRE(reply);
+  CHECK(reply->transactions == 1);
+  world.deliver("p1", Ack{lost});
+  world.sync();
+  REQUIRE(world.in_doubt().size() == 2);
+  for (const auto& summary : world.in_doubt())
+    CHECK(summary.state == (summary.gtid == owed ? "committing" : "heuristic_hazard"));
+  REQUIRE(world.lose(kP2, true));
+  CHECK(world.in_doubt().size() == 1);
+  CHECK(world.alarms() == 0);
 }
 
 TEST_CASE("it is not waited for after a restart either, though END was lost") {

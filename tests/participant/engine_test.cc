@@ -376,6 +376,72 @@ TEST_CASE("a request redirected to an earlier one is never promised away") {
   CHECK(world.transport.last<OnePhaseResult>().outcome == Outcome::kCommitted);
 }
 
+TEST_CASE("one-phase: an inquiry about a forgotten gtid is answered: not remembered") {
+  EngineWorld world;
+  const auto gtid = world.one_phase(1);
+  world.deliver(world.commit_one_phase(gtid));
+  world.executed(gtid, Vote::kCommit);
+  world.sync();
+  world.worker_says(Flushed{world.log.durable()});
+  world.deliver(InquiryReply{world.two_phase(1), {}}, world.one_phase(3));
+  world.transport.take();
+  world.deliver(InquireOnePhase{gtid});
+  CHECK(world.transport.last<OnePhaseResult>().forgotten);
+  CHECK(world.log.count(RecordType::kRefused) == 0);
+}
+
+TEST_CASE("a lock wait ends before the deadline of its transaction and names the holder") {
+  EngineWorld world;
+  auto message = world.commit_one_phase(world.one_phase(2));
+  message.time_left = std::chrono::milliseconds(1800);  // less than the lock timeout
+  world.deliver(message);
+  world.worker_says(Waiting{world.one_phase(2), {world.two_phase(1)}, "row 1 of t"});
+  world.pass(std::chrono::milliseconds(1500));
+  CHECK(world.transport.names() == "");
+  world.pass(std::chrono::milliseconds(200));
+  const auto result = world.transport.last<OnePhaseResult>();
+  CHECK(result.outcome == Outcome::kAborted);
+  CHECK(result.reason.code == AbortCode::kLockTimeout);
+  CHECK(result.reason.detail.find(world.two_phase(1).text()) != std::string::npos);
+}
+
+TEST_CASE("an inquiry ends a lock wait and learns what was waited for") {
+  EngineWorld world;
+  world.deliver(world.commit_one_phase(world.one_phase(2)));
+  world.worker_says(Waiting{world.one_phase(2), {world.two_phase(1)}, "row 1 of t"});
+  world.deliver(InquireOnePhase{world.one_phase(2)});
+  CHECK(world.transport.last<OnePhaseResult>().reason.code == AbortCode::kLockTimeout);
+}
+
+TEST_CASE("asked for when the file holds it: a repetition is not answered earlier") {
+  EngineWorld world;
+  const auto gtid = world.one_phase(1);
+  auto message = world.commit_one_phase(gtid, "k");
+  SUBCASE("the same request again") {
+    message.answer_at = AnswerAt::kApplied;
+    world.deliver(message);
+    world.executed(gtid, Vote::kCommit);
+    world.sync();
+    world.deliver(message);
+    CHECK(world.transport.names() == "");
+  }
+  SUBCASE("its key again, first answered when decided") {
+    world.deliver(message);
+    world.executed(gtid, Vote::kCommit);
+    world.sync();
+    CHECK_FALSE(world.transport.last<OnePhaseResult>().applied);
+    world.transport.take();
+    message.gtid = world.one_phase(2);
+    message.answer_at = AnswerAt::kApplied;
+    world.deliver(message);
+    CHECK(world.transport.names() == "");
+  }
+  world.worker_says(Flushed{world.log.durable()});
+  const auto result = world.transport.last<OnePhaseResult>();
+  CHECK(result.outcome == Outcome::kCommitted);
+  CHECK(result.applied);
+}
+
 TEST_CASE("a crash before PREPARED is durable is a NO, after it is in doubt") {
   EngineWorld world;
   world.deliver(world.prepare(world.two_phase(1)));

@@ -24,7 +24,7 @@ void link(EngineWorld& world, bool connected) {
   LinkStatus status;
   status.peer = world.c1;
   status.connected = connected;
-  world.engine->on_link(status);
+  world.engine->on_link(status, world.now());
 }
 
 ResolveRequest request_for(EngineWorld& world, const Gtid& gtid, Decision decision) {

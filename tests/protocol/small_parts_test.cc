@@ -3,6 +3,7 @@
 #include <set>
 
 #include "protocol/outcome.h"
+#include "protocol/reads_only.h"
 #include "protocol/retry.h"
 #include "protocol/statement.h"
 #include "protocol/vote_tally.h"
@@ -153,4 +154,22 @@ TEST_CASE("abort codes have distinct, reversible names") {
     names.insert(to_string(code));
   }
   CHECK(names.size() == all_abort_codes().size());
+}
+
+TEST_CASE("only a plain SELECT or VALUES certainly writes nothing") {
+  const auto reads = [](const char* sql) { return read_only({{sql, {}, {}}}); };
+  for (const char* sql : {"SELECT 1", "  select v FROM t", "-- note\n/* more */ VALUES (1)"})
+    CHECK_MESSAGE(reads(sql), sql);
+  for (const char* sql :
+       {"UPDATE t SET v = 1", "WITH c AS (SELECT 1) INSERT INTO t SELECT * FROM c", "", "-- SELECT",
+        "/* SELECT", "SELECTED"})
+    CHECK_FALSE_MESSAGE(reads(sql), sql);
+  CHECK_FALSE(read_only({{"SELECT 1", {}, {}}, {"DELETE FROM t", {}, {}}}));
+}
+
+TEST_CASE("the participant's share of the time leaves room for its answer") {
+  using std::chrono::milliseconds;
+  CHECK(participants_share(milliseconds(1000)) == milliseconds(900));
+  CHECK(participants_share(std::chrono::seconds(60)) == milliseconds(59800));
+  CHECK(participants_share(milliseconds(-5)) == Duration{0});
 }

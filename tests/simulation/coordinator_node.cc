@@ -26,6 +26,7 @@ Status CoordinatorNode::open() {
       milliseconds(70), {milliseconds(20), milliseconds(150)}, setup_.log_id.bytes[1]};
   options.checkpoint_bytes = setup_.checkpoint_bytes;
   options.max_recent = 300;
+  options.slow_after = 4;
   serve(std::make_unique<coordinator::Engine>(options, *log_, *links_, Logger()),
         [&](auto& engine) { engine.adopt(std::move(recovered.tables), steady_->now()); });
   return {};

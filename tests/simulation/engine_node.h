@@ -71,7 +71,7 @@ class EngineNode : public Node {
     return good;
   }
   void link_changed(const LinkStatus& status) override {
-    call([&](Engine& engine) { engine.on_link(status); });
+    call([&](Engine& engine) { engine.on_link(status, steady_->now()); });
   }
 
   std::unique_ptr<Engine> engine_;

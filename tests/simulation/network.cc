@@ -135,8 +135,16 @@ void Links::ping(Link& link) {
 
 Batch Links::take(Link& link) {
   Batch batch;
-  batch.header = {self_.name(), published_.position, link.receiver_epoch, published_.ended_below,
-                  kPeerProtocolVersion};
+  batch.header = {self_.name(),
+                  published_.position,
+                  link.receiver_epoch,
+                  published_.ended_below,
+                  kPeerProtocolVersion,
+                  published_.unfinished_version,
+                  nullptr};
+  if (link.sent_unfinished != published_.unfinished_version || ++link.batches % 4 == 0)
+    batch.header.unfinished = published_.unfinished;
+  link.sent_unfinished = published_.unfinished_version;
   batch.messages.reserve(std::min(kBatch, link.urgent.size() + link.bulk.size()));
   for (auto* lane : {&link.urgent, &link.bulk}) {
     while (!lane->empty() && batch.messages.size() < kBatch) {

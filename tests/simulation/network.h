@@ -81,6 +81,8 @@ class Links final : public protocol::Transport, public std::enable_shared_from_t
     Phase phase = Phase::kDown;
     std::uint64_t attempt = 0;  // answers to earlier ones are ignored
     Epoch receiver_epoch;
+    std::uint32_t sent_unfinished = 0;  // version of the list
+    std::uint64_t batches = 0;
     std::uint64_t peer_incarnation = 0;
     std::deque<protocol::Message> urgent, bulk;
   };

@@ -263,6 +263,15 @@ TEST_CASE("envelope and greetings") {
   CHECK(header->receiver_epoch == h.receiver_epoch);
   CHECK(header->ended_below == h.ended_below);
   CHECK(header->version == h.version);
+  CHECK(header->unfinished == nullptr);
+  h.unfinished_version = 7;
+  h.unfinished = std::make_shared<const std::vector<Gtid>>(std::vector{gtid_of(3), gtid_of(5)});
+  const auto listed = from_wire(through_bytes(to_wire(h)), Where());
+  REQUIRE(listed);
+  CHECK(listed->unfinished_version == 7);
+  CHECK(*listed->unfinished == *h.unfinished);
+  h.unfinished = std::make_shared<const std::vector<Gtid>>(std::vector{gtid_of(5), gtid_of(3)});
+  CHECK_FALSE(from_wire(through_bytes(to_wire(h)), Where()));
 
   protocol::Hello hello;
   hello.name = name("c1");

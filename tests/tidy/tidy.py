@@ -14,7 +14,8 @@ MAY_INCLUDE = {
     "wal": {"base", "os", "wal"},
     "recovery": {"base", "os", "protocol", "wal", "recovery"},
     "engine": {"base", "os", "protocol", "recovery", "engine"},
-    "coordinator": {"base", "os", "protocol", "wal", "recovery", "engine", "coordinator"},
+    "history": {"base", "os", "protocol", "history"},
+    "coordinator": {"base", "os", "protocol", "wal", "recovery", "engine", "history", "coordinator"},
     "participant": {"base", "os", "protocol", "wal", "recovery", "engine", "participant"},
     "thrift": {"base", "os", "protocol", "thrift"},
     "json": {"base", "protocol", "json"},
@@ -35,8 +36,8 @@ for folder, allowed in MAY_INCLUDE.items():
             include = re.match(r'#include "([a-z]+)/', line)
             if include and not wiring and include[1] in MAY_INCLUDE and include[1] not in allowed:
                 problems.append(f"{name}:{number}: {folder}/ must not include {include[1]}/")
-            if "sqlite3.h" in line and "participant/sqlite/" not in str(name) and str(name) != "cli/merge.cc":
-                problems.append(f"{name}:{number}: sqlite3.h belongs to participant/sqlite/ (and cli/merge.cc)")
+            if "sqlite3.h" in line and not str(name).startswith(("participant/sqlite/", "history/")) and str(name) != "cli/merge.cc":
+                problems.append(f"{name}:{number}: sqlite3.h belongs to participant/sqlite/ and history/ (and cli/merge.cc)")
             if folder == "protocol" and IMPURE.search(line):
                 problems.append(f"{name}:{number}: protocol/ is pure: {line.strip()}")
             if "\t" in line:

@@ -119,6 +119,10 @@ Result<SubmitReply> Client::Impl::submit(const SubmitRequest& request) {
   const Duration patience = this->patience(request);
   const auto until =
       SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(patience);
+  struct Unpin {
+    std::optional<std::string>& pinned;
+    ~Unpin() { pinned.reset(); }
+  } const unpin{pinned_};
   std::optional<Error> unknown;  // why an earlier attempt may have been executed
   for (Duration backoff = kFirstBackoff;; backoff = std::min(backoff * 2, kMaxBackoff)) {
     const Duration left = until - SteadyClock::now();
@@ -138,11 +142,16 @@ Result<SubmitReply> Client::Impl::submit(const SubmitRequest& request) {
     const bool may_have_acted = called.sent || (called.declared && !refused);
     Error why = called.lost ? std::move(*called.lost) : std::move(called.declared->error);
     if (!may_have_acted && !unknown) return fail(std::move(why));
-    if (may_have_acted) unknown = why;
+    if (may_have_acted) {
+      unknown = why;
+      pinned_ = connected_to_;
+    }
     const bool time_is_up = SteadyClock::now() + backoff >= until;
     if (request.idempotency_key.empty() || time_is_up)
-      return fail(ErrorCode::kTimeout,
-                  unknown->context + "; the transaction may be committed or not");
+      return fail(
+          ErrorCode::kTimeout,
+          fmt::format("{}; the transaction may be committed or not, ask the coordinator at {}",
+                      unknown->context, *pinned_));
     std::this_thread::sleep_for(backoff);
   }
 }

@@ -42,7 +42,7 @@ class Client::Impl {
     if (connection_ && connection_->usable()) return {};
     connection_.reset();
     Error last{ErrorCode::kInvalidArgument, "no endpoint given"};
-    for (const auto& text : options_.endpoints) {
+    for (const auto& text : pinned_ ? std::vector{*pinned_} : options_.endpoints) {
       const auto endpoint = parse_endpoint(text);
       if (!endpoint) {
         last = endpoint.error();
@@ -51,6 +51,7 @@ class Client::Impl {
       auto connection = Connection::open(*endpoint, options_.connect_timeout);
       if (connection) {
         connection_ = std::move(*connection);
+        connected_to_ = text;
         return {};
       }
       last = {ErrorCode::kUnavailable, fmt::format("cannot reach the {} at {}: {}", options_.target,
@@ -109,6 +110,10 @@ class Client::Impl {
 
   ClientOptions options_;
   std::unique_ptr<Connection> connection_;
+  std::string connected_to_;  // one of the endpoints
+  /// The only endpoint to talk to: it may have got a request whose answer was lost, and only that
+  /// coordinator knows its key.
+  std::optional<std::string> pinned_;
 };
 
 }  // namespace troth

@@ -54,6 +54,7 @@ void to_wire(TransactionOutcome&& outcome, v1::TransactionOutcome& out) {
     }
   }
   out.__set_replayed(outcome.replayed);
+  if (outcome.applied) out.__set_applied(true);
   out.__set_attempts(static_cast<std::int32_t>(outcome.attempts));
 }
 
@@ -200,6 +201,7 @@ Result<TransactionOutcome> from_wire(v1::TransactionOutcome&& outcome, const Whe
                            from_wire(std::move(wire.results), in_branch, "results"));
   }
   out.replayed = outcome.replayed;
+  out.applied = outcome.applied;
   if (outcome.attempts > 0) out.attempts = static_cast<std::uint32_t>(outcome.attempts);
   return out;
 }

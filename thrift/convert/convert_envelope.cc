@@ -10,8 +10,35 @@ v1::BatchHeader to_wire(const protocol::BatchHeader& header) {
   out.__set_receiver_epoch(header.receiver_epoch.value);
   if (header.ended_below) out.__set_ended_below(header.ended_below->text());
   out.__set_version(static_cast<std::int32_t>(header.version));
+  if (header.unfinished_version != 0)
+    out.__set_unfinished_version(static_cast<std::int32_t>(header.unfinished_version));
+  if (header.unfinished != nullptr) {
+    ByteWriter list;
+    for (const auto& gtid : *header.unfinished) list.gtid(gtid);
+    out.__set_unfinished(list.take());
+  }
   return out;
 }
+
+namespace {
+
+Result<std::shared_ptr<const std::vector<Gtid>>> unfinished_from_wire(const std::string& bytes,
+                                                                      const Where& where) {
+  constexpr std::size_t kEach = 16, kMost = 4096;
+  if (bytes.size() % kEach != 0 || bytes.size() > kMost * kEach)
+    return where.invalid("unfinished", "has no whole gtids or too many");
+  ByteReader in(bytes);
+  std::vector<Gtid> out;
+  out.reserve(bytes.size() / kEach);
+  while (out.size() * kEach < bytes.size()) {
+    out.push_back(in.gtid());
+    if (out.size() > 1 && out[out.size() - 2] >= out.back())
+      return where.invalid("unfinished", "is not in ascending order");
+  }
+  return std::make_shared<const std::vector<Gtid>>(std::move(out));
+}
+
+}  // namespace
 
 Result<protocol::BatchHeader> from_wire(v1::BatchHeader&& w, const Where& where) {
   protocol::BatchHeader out;
@@ -26,6 +53,10 @@ Result<protocol::BatchHeader> from_wire(v1::BatchHeader&& w, const Where& where)
   }
   if (!w.__isset.version || w.version < 0) return where.missing("version");
   out.version = static_cast<std::uint32_t>(w.version);
+  out.unfinished_version = static_cast<std::uint32_t>(w.unfinished_version);
+  if (w.__isset.unfinished) {
+    TROTH_ASSIGN_OR_RETURN(out.unfinished, unfinished_from_wire(w.unfinished, where));
+  }
   return out;
 }
 

@@ -147,6 +147,8 @@ struct WriteMessage {
     w.__set_outcome(thrift::to_wire(m.outcome));
     if (m.reason != AbortReason{}) w.__set_reason(thrift::to_wire(m.reason));
     w.__set_key_conflict(m.key_conflict);
+    if (m.applied) w.__set_applied(true);
+    if (m.forgotten) w.__set_forgotten(true);
     if (!m.results.empty()) w.__set_results(thrift::to_wire(m.results));
   }
   void operator()(const protocol::Wound& m) {
@@ -326,6 +328,8 @@ Result<Message> read(v1::OnePhaseResult&& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(m.outcome, thrift::from_wire(w.outcome, Where(where, "outcome")));
   TROTH_ASSIGN_OR_RETURN(m.reason, thrift::from_wire(std::move(w.reason), Where(where, "reason")));
   m.key_conflict = w.key_conflict;
+  m.applied = w.applied;
+  m.forgotten = w.forgotten;
   TROTH_ASSIGN_OR_RETURN(m.results, thrift::from_wire(std::move(w.results), where, "results"));
   return Message(std::move(m));
 }

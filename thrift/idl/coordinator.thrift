@@ -58,6 +58,8 @@ struct TransactionOutcome {
   5: optional bool replayed
   /** How often it was started; gtid is the last attempt's. */
   6: optional i32 attempts
+  /** For COMMITTED: known to be in every database file. False after "applied" was asked for: the deadline came first. */
+  7: optional bool applied
 }
 
 /** Why a transaction was not started. */

@@ -239,6 +239,10 @@ struct OnePhaseResult {
   5: optional bool key_conflict
   /** For COMMITTED. */
   6: optional list<common.StatementResult> results
+  /** For COMMITTED: the database file holds it. */
+  7: optional bool applied
+  /** Answers an inquiry: it ended too long ago to be remembered; outcome means nothing. */
+  8: optional bool forgotten
 }
 
 /** Something a person must see. */
@@ -413,10 +417,14 @@ struct BatchHeader {
   2: optional common.NodePosition position
   /** Epoch of the receiver as last seen; 0: never. */
   3: optional i64 receiver_epoch
-  /** From a coordinator: every smaller gtid of its log is ended everywhere. */
+  /** From a coordinator: every smaller gtid of its log is ended everywhere, except those of `unfinished`. */
   4: optional string ended_below
   /** Version of the peer protocol. */
   5: optional i32 version
+  /** Which list of unfinished gtids belongs to ended_below; 0: the empty one. */
+  6: optional i32 unfinished_version
+  /** That list, ascending, 16 bytes each: two little-endian words, the higher first. Absent: sent in an earlier batch. */
+  7: optional binary unfinished
 }
 
 /** Request of hello: the continuity handshake at every connect. */

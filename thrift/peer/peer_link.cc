@@ -321,6 +321,7 @@ Status PeerLink::say_hello(Connection& connection) {
                 fmt::format("{}{}{}", to_string(reply.verdict), reply.detail.empty() ? "" : ": ",
                             reply.detail));
   receiver_epoch_ = reply.position.epoch;
+  sent_unfinished_ = 0;
   last_sent_ = began;
   return {};
 }
@@ -334,13 +335,26 @@ void PeerLink::write_messages(v1::DeliverRequest& wire, const Batch& batch) {
   wire.__isset.packed = !wire.packed.empty();
 }
 
+// The list may be long and seldom changes, so it travels when it is new, and again now and then
+// because calls may be lost.
+void PeerLink::write_ended(const protocol::LinkState& state, protocol::BatchHeader& out) {
+  constexpr std::uint32_t kEvery = 32;
+  out.unfinished_version = state.unfinished_version;
+  const bool sent = sent_unfinished_ == state.unfinished_version && ++calls_without_it_ < kEvery;
+  if (state.unfinished_version == 0 || sent) return;
+  out.unfinished = state.unfinished;
+  sent_unfinished_ = state.unfinished_version;
+  calls_without_it_ = 0;
+}
+
 /// Sends a call. False: broken_ says why it could not.
 bool PeerLink::transmit(Batch batch) {
   const auto state = published_.get();
   v1::DeliverRequest wire;
   wire.__set_batch_id(++batch_id_);
-  wire.header = to_wire(protocol::BatchHeader{options_.self, state.position, receiver_epoch_,
-                                              state.ended_below, protocol::kPeerProtocolVersion});
+  protocol::BatchHeader header{options_.self, state.position, receiver_epoch_, state.ended_below};
+  write_ended(state, header);
+  wire.header = to_wire(header);
   wire.__isset.header = true;
   write_messages(wire, batch);
   v1::Peer_deliver_pargs args;

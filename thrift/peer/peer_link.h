@@ -83,6 +83,7 @@ class PeerLink {
   bool transmit(Batch batch);
   bool finish_flight(bool waited);
   void see_to_trouble();
+  void write_ended(const protocol::LinkState& state, protocol::BatchHeader& out);
   static void write_messages(v1::DeliverRequest& wire, const Batch& batch);
   void put_rejected_back();
   void drop_queued();
@@ -121,6 +122,8 @@ class PeerLink {
   std::optional<std::string> broken_;       // why the connection is to be closed
   bool busy_ = false;                       // the peer was; the sender pauses
   Epoch receiver_epoch_;
+  std::uint32_t sent_unfinished_ = 0;  // version of the list the peer was sent, 0: none
+  std::uint32_t calls_without_it_ = 0;
   std::int64_t batch_id_ = 0;
   MonotonicTime last_sent_;
 

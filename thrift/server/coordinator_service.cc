@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "protocol/request_digest.h"
 #include "thrift/convert/convert_coordinator.h"
 #include "thrift/server/service_guard.h"
 
@@ -88,7 +89,7 @@ void CoordinatorService::submit(v1::SubmitResponse& out, const v1::SubmitRequest
   guarded(logger_, "submit", [&] {
     auto& engine = port();
     auto parsed = parse_submit(request);
-    const std::string key = parsed.idempotency_key;
+    const PendingKey key = pending_key(parsed);
     const Duration limit = patience(parsed);
     const auto answer = std::make_shared<Gather<SubmitReply>>(1);
     engine.submit(std::move(parsed),
@@ -97,26 +98,38 @@ void CoordinatorService::submit(v1::SubmitResponse& out, const v1::SubmitRequest
     if (!reply[0]) {
       reply[0].emplace();
       name_pending({key}, reply);
-      throw_pending(reply[0]->outcome.gtid);
+      if (!reply[0]->refusal) throw_pending(reply[0]->outcome.gtid);
     }
     out = answer_of(std::move(*reply[0]));
   });
 }
 
-void CoordinatorService::name_pending(const std::vector<std::string>& keys,
+CoordinatorService::PendingKey CoordinatorService::pending_key(const SubmitRequest& request) {
+  if (request.idempotency_key.empty()) return {};
+  return {request.idempotency_key, protocol::digest_of(request)};
+}
+
+void CoordinatorService::name_pending(const std::vector<PendingKey>& keys,
                                       std::vector<std::optional<SubmitReply>>& replies) {
   std::vector<std::size_t> wanted;
   for (std::size_t i = 0; i < keys.size(); ++i)
-    if (!keys[i].empty()) wanted.push_back(i);
+    if (!keys[i].key.empty()) wanted.push_back(i);
   if (wanted.empty()) return;
   const auto answers = std::make_shared<Outcomes>(wanted.size());
   for (std::size_t n = 0; n < wanted.size(); ++n)
-    port().get_outcome_by_key(keys[wanted[n]], [answers, n](Result<TransactionOutcome> outcome) {
-      answers->set(n, std::move(outcome));
-    });
+    port().get_outcome_of(
+        keys[wanted[n]].key, keys[wanted[n]].digest,
+        [answers, n](Result<TransactionOutcome> outcome) { answers->set(n, std::move(outcome)); });
   auto found = answers->wait(stop_, kLookUpWait);
-  for (std::size_t n = 0; n < wanted.size(); ++n)
-    if (found[n] && *found[n]) replies[wanted[n]]->outcome = std::move(**found[n]);
+  for (std::size_t n = 0; n < wanted.size(); ++n) {
+    if (!found[n]) continue;
+    auto& reply = *replies[wanted[n]];
+    if (*found[n]) {
+      reply.outcome = std::move(**found[n]);
+    } else if (found[n]->error().code == ErrorCode::kAlreadyExists) {
+      reply.refusal = Refusal{found[n]->error(), AbortCode::kKeyReused, {}};
+    }
+  }
 }
 
 void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
@@ -137,18 +150,18 @@ void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
     // What is left of them would wait here as long as the outcomes do.
     std::vector<v1::Transaction>().swap(
         const_cast<std::vector<v1::Transaction>&>(request.transactions));
-    std::vector<std::string> keys;  // of none if none has one
+    std::vector<PendingKey> keys;  // of none if none has one
     for (std::size_t i = 0; i < n; ++i) {
       if (parsed[i].idempotency_key.empty()) continue;
       keys.resize(n);
-      keys[i] = parsed[i].idempotency_key;
+      keys[i] = pending_key(parsed[i]);
     }
     const auto answers = std::make_shared<BatchAnswers>(n);
     engine.submit_all(std::move(parsed), answers);
     auto replies = answers->gather.wait(stop_, bounded_ms(request.wait_ms));
     for (std::size_t i = 0; i < n; ++i) {
       if (replies[i]) {
-        if (!keys.empty()) keys[i].clear();
+        if (!keys.empty()) keys[i].key.clear();
       } else {
         replies[i].emplace().outcome.outcome = Outcome::kPending;
       }

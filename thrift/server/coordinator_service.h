@@ -66,8 +66,14 @@ class CoordinatorService final : public v1::CoordinatorIf {
   using Outcomes = Gather<Result<TransactionOutcome>>;
   static void parse(const v1::Transaction& transaction, const v1::CallContext& context,
                     const Where& where, SubmitRequest& out);
-  /// Fills the gtids of replies that are still pending and have a key.
-  void name_pending(const std::vector<std::string>& keys,
+  /// Fills the gtids of replies that are still pending and have a key, and refuses those whose key
+  /// was used with another body.
+  struct PendingKey {
+    std::string key;     ///< empty: none
+    std::string digest;  ///< of the body
+  };
+  static PendingKey pending_key(const SubmitRequest& request);
+  void name_pending(const std::vector<PendingKey>& keys,
                     std::vector<std::optional<SubmitReply>>& replies);
   Duration bounded_ms(std::int32_t ms) const;
   SubmitReply end(const Gtid& gtid, bool commit);

@@ -1,0 +1,35 @@
+#pragma once
+// Where a coordinator keeps its finished idempotency keys: beside the log, because the log forgets.
+
+#include <optional>
+#include <string>
+
+#include "protocol/record.h"
+#include "troth/result.h"
+
+namespace troth::history {
+
+/// Invariant: durable() never covers a key that is not stored. Called by the engine's thread alone,
+/// except where it says otherwise.
+class KeyStore {
+ public:
+  virtual ~KeyStore() = default;
+
+  /// Takes a finished key, to be stored in the background.
+  virtual void add(const protocol::KeyRecord& record) = 0;
+  /// Every key whose records are at or below `lsn` was added before this call. `soon`: somebody
+  /// waits for durable() to get there.
+  virtual void mark(Lsn lsn, bool soon) = 0;
+  /// The newest mark all of whose keys are stored durably. Any thread.
+  virtual Lsn durable() const = 0;
+
+  /// The newest record of a stored key. Touches the disk only if the key is probably there.
+  virtual Result<std::optional<protocol::KeyRecord>> find(const std::string& key) = 0;
+  /// Keys that were decided before are not needed any more; they go in groups, in the background.
+  virtual void forget_before(WallTime decided) = 0;
+  virtual std::size_t size() const = 0;
+  /// If set, nothing has been stored since. Any thread.
+  virtual std::optional<Error> failure() const = 0;
+};
+
+}  // namespace troth::history

@@ -1,0 +1,100 @@
+#include "participant/horizon.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/participant/engine_world.h"
+
+using namespace troth;
+using namespace troth::protocol;
+using namespace troth::participant;
+using namespace troth::tests;
+
+namespace {
+
+Gtid numbered(std::uint64_t sequence, std::uint32_t epoch = 1) {
+  return {{1}, {epoch}, sequence, Decider::kCoordinator};
+}
+
+BatchHeader claim(const Gtid& below, std::uint32_t version = 0) {
+  BatchHeader header;
+  header.ended_below = below;
+  header.unfinished_version = version;
+  return header;
+}
+
+BatchHeader claim(const Gtid& below, std::uint32_t version, std::vector<Gtid> unfinished) {
+  auto header = claim(below, version);
+  header.unfinished = std::make_shared<const std::vector<Gtid>>(std::move(unfinished));
+  return header;
+}
+
+}  // namespace
+
+TEST_CASE("what is unfinished is not ended, until a newer list says so") {
+  RecordingLog log;
+  Horizon horizon(log);
+  CHECK(horizon.advance(claim(numbered(100), 1, {numbered(5)})));
+  CHECK(horizon.ended(numbered(4)));
+  CHECK_FALSE(horizon.ended(numbered(5)));
+  CHECK_FALSE(horizon.ended(numbered(100)));
+  CHECK(horizon.advance(claim(numbered(200), 1)));  // the same list
+  CHECK_FALSE(horizon.ended(numbered(5)));
+  CHECK(horizon.advance(claim(numbered(200), 2, {})));
+  CHECK(horizon.ended(numbered(5)));
+}
+
+TEST_CASE("a claim whose list has not arrived changes nothing") {
+  RecordingLog log;
+  Horizon horizon(log);
+  CHECK_FALSE(horizon.advance(claim(numbered(100), 1)));
+  CHECK_FALSE(horizon.ended(numbered(4)));
+  CHECK(horizon.advance(claim(numbered(100), 1, {numbered(5)})));
+  CHECK_FALSE(horizon.advance(claim(numbered(200), 2)));
+  CHECK_FALSE(horizon.ended(numbered(150)));
+  CHECK_FALSE(horizon.advance(claim(numbered(50, 2), 1)));  // of another epoch
+  CHECK(horizon.advance(claim(numbered(50, 2))));
+  CHECK(horizon.ended(numbered(5)));
+}
+
+TEST_CASE("a late header brings nothing back") {
+  RecordingLog log;
+  Horizon horizon(log);
+  CHECK(horizon.advance(claim(numbered(200), 2, {})));
+  CHECK_FALSE(horizon.advance(claim(numbered(100), 1, {numbered(5)})));
+  CHECK_FALSE(horizon.advance(claim(numbered(200), 1, {numbered(5)})));
+  CHECK(horizon.ended(numbered(5)));
+}
+
+TEST_CASE("the log never says that something unfinished is ended") {
+  RecordingLog log;
+  Horizon horizon(log);
+  CHECK(horizon.advance(claim(numbered(9000), 1, {numbered(3000)})));
+  horizon.note(numbered(1).tag());
+  recovery::ParticipantTables tables;
+  for (const auto& entry : log.entries)
+    CHECK(recovery::replay(tables,
+                           {entry.lsn, static_cast<std::uint8_t>(entry.type), entry.payload}));
+  CHECK(tables.ended_below.at(numbered(1).tag()) == numbered(3000));
+}
+
+TEST_CASE("an old interactive transaction may reach a participant that has forgotten newer ones") {
+  EngineWorld world;
+  world.deliver(world.abort(world.two_phase(9)));
+  const auto old = world.two_phase(3);
+  Batch batch;
+  batch.header = claim(world.two_phase(10), 1, {old});
+  batch.header.sender = world.c1;
+  batch.header.position = {world.coordinator_id, {1}, {100}};
+  batch.header.receiver_epoch = world.options.epoch;
+  world.engine->on_batch(batch, world.now());
+  CHECK(world.engine->list({TransactionFilter::kAll, 10, ""}, world.now())->transactions.empty());
+  Execute first;
+  first.gtid = old;
+  first.time_left = std::chrono::seconds(5);
+  first.statements = {{"UPDATE t SET v = 1", {}, {}}};
+  world.deliver(first);
+  CHECK(world.worker.names() != "");
+  first.gtid = world.two_phase(4);
+  world.deliver(first);
+  CHECK(world.worker.names() == "");
+}
