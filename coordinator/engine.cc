@@ -25,7 +25,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       searches_(core_, outcomes_),
       inquiries_(core_, {table_, conversations_, outcomes_, keys_, searches_, desk_.book()}),
       lost_(core_, table_, outcomes_, transactions_, desk_),
-      views_(core_, {table_, conversations_, outcomes_, desk_, lost_, peers_}),
+      views_(core_, {table_, conversations_, outcomes_, desk_, lost_, peers_, keys_}),
       checkpointer_(log, core_.options.checkpoint_bytes),
       told_(log.durable()) {
   for (const auto& [name, address] : core_.options.participants) peers_.allow(name, address);
@@ -53,7 +53,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     outcome.reason = known.reason;
     outcomes_.remember(outcome, nullptr, now.monotonic);
   }
-  keys_.adopt(std::move(tables.keys), now);
+  keys_.adopt(std::move(tables.keys), core_.log.appended(), now);
   for (const auto& [gtid, record] : tables.unended) transactions_.adopt(record, now);
   for (const auto& [gtid, undecided] : tables.undecided) {
     if (gtid.epoch() < tables.adopted.below) {
@@ -249,7 +249,9 @@ void Engine::on_durable(Lsn durable, Now now) {
 
 void Engine::end_of_round(Now now) {
   if (!core_.standing.stopped()) {
-    checkpointer_.release(core_.log.durable());
+    keys_.mark(told_, checkpointer_.open());
+    if (const auto failure = keys_.failure(); failure && on_fatal) on_fatal(*failure);
+    checkpointer_.release(keys_.stored(core_.log.durable()));
     // Not further than told_: an abort whose record is on its way to the disk has not reached the
     // keys yet.
     if (checkpointer_.due()) checkpointer_.begin(told_, [&] { copy_forward(now); });

@@ -9,6 +9,7 @@
 
 #include "base/ids.h"
 #include "base/trace.h"
+#include "history/key_store.h"
 #include "protocol/global_commit.h"
 #include "protocol/retry.h"
 #include "troth/requests.h"
@@ -31,8 +32,10 @@ struct EngineOptions {
   std::size_t max_in_flight = 10000;
   std::size_t max_recent = 200000;  ///< outcomes of ended transactions kept in memory
   std::uint64_t checkpoint_bytes = std::uint64_t{128} << 20;
-  std::uint64_t slow_after = 4096;  ///< newer gtids; see UnfinishedList
-  SpanSink* spans = nullptr;        ///< where spans of sampled transactions go; outlives the engine
+  std::uint64_t slow_after = 4096;         ///< newer gtids; see UnfinishedList
+  history::KeyStore* key_store = nullptr;  ///< outlives the engine; nullptr: keys stay in memory
+  std::size_t max_retained_keys = 10'000'000;
+  SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the engine
 
   /// The name as it is kept here, for whom a name is too much to copy. nullptr: no participant is
   /// called so. Names are never taken out.

@@ -1,17 +1,22 @@
 #pragma once
 // The idempotency keys of clients: which are in flight, and what became of those that ended.
 
+#include <deque>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "coordinator/engine_options.h"
 #include "engine/engine_loop.h"
+#include "history/key_store.h"
 #include "protocol/record.h"
+#include "recovery/coordinator_replay.h"
 
 namespace troth::coordinator {
 
-/// Invariant: a finished key is known for key_retention, over restarts and checkpoints too. Owned
-/// by the engine and touched by its thread alone.
+/// Invariant: a finished key is known for key_retention, over restarts and checkpoints too. With a
+/// key store, memory holds those that are not stored yet. Owned by the engine and touched by its
+/// thread alone.
 class IdempotencyKeys {
  public:
   struct InFlight {
@@ -19,10 +24,12 @@ class IdempotencyKeys {
     std::string body_digest;
   };
 
-  explicit IdempotencyKeys(const EngineOptions& options) : options_(options) {}
+  explicit IdempotencyKeys(const EngineOptions& options)
+      : options_(options), store_(options.key_store) {}
 
   /// From the log; too old ones are left out.
-  void adopt(std::unordered_map<std::string, protocol::KeyRecord>&& found, Now now);
+  void adopt(std::unordered_map<std::string, recovery::CoordinatorTables::Key>&& found,
+             Lsn appended, Now now);
 
   void start(const std::string& key, const Gtid& gtid, const std::string& body_digest) {
     in_flight_[key] = {gtid, body_digest};
@@ -32,15 +39,25 @@ class IdempotencyKeys {
   const InFlight* in_flight(const std::string& key) const;
 
   /// The transaction in flight has a definite outcome.
-  void finish(const std::string& key, const TransactionOutcome& outcome, WallTime now);
-  /// nullptr: not known.
-  const protocol::KeyRecord* find(const std::string& key) const;
-  /// Forgets it first if it is too old.
+  /// `appended`: the end of the log now.
+  void finish(const std::string& key, const TransactionOutcome& outcome, Lsn appended,
+              WallTime now);
+  /// nullptr: not known, or failure() says why nobody can know. Good until the next call.
   const protocol::KeyRecord* find(const std::string& key, Now now);
+  /// Why no further key can be kept or found.
+  std::optional<Error> failure() const;
+  /// As many are kept as may be, or the store does not keep up.
+  bool full() const;
+  std::size_t size() const;
 
+  /// Everything at or below `told` has been acted on. `soon`: a checkpoint waits for stored().
+  void mark(Lsn told, bool soon);
+  /// What the log says of keys up to here is stored elsewhere.
+  Lsn stored(Lsn durable) const;
   /// For a checkpoint: forgets what is too old.
   template <class Append>
   void copy_forward(Now now, Append&& append) {
+    if (store_ != nullptr) return forget_old(now);
     for (auto key = finished_.begin(); key != finished_.end();) {
       if (is_too_old(key->second, now)) {
         key = finished_.erase(key);
@@ -56,8 +73,23 @@ class IdempotencyKeys {
            options_.key_retention;
   }
 
+  struct Unstored {
+    Lsn until;  // it is stored when the store's durable() has got there
+    std::string key;
+    Gtid gtid;
+  };
+
+  void keep(protocol::KeyRecord&& record, Lsn appended);
+  void forget_stored();
+  void forget_old(Now now);
+
   const EngineOptions& options_;
+  history::KeyStore* const store_;  // nullptr: there is none
   std::unordered_map<std::string, protocol::KeyRecord> finished_;
+  std::deque<Unstored> unstored_;            // of finished_, in the order in which they came
+  std::optional<protocol::KeyRecord> read_;  // what find() returned from the store
+  std::optional<Error> failure_;
+  Lsn marked_;
   std::unordered_map<std::string, InFlight> in_flight_;
 };
 

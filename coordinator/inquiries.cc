@@ -211,7 +211,9 @@ void Inquiries::get_outcome_by_key(const std::string& key, Done done, Now now,
     return done(conflict);
   if (const auto* flying = parts_.keys.in_flight(key))
     return get_outcome(flying->gtid, false, std::move(done), now);
-  const auto* known = parts_.keys.find(key);
+  const auto* known = parts_.keys.find(key, now);
+  if (known == nullptr && parts_.keys.failure())
+    return done(fail(*parts_.keys.failure(), "the key store failed"));
   if (known == nullptr)
     return done(
         fail(ErrorCode::kNotFound, "no transaction with that idempotency key is known here"));

@@ -22,7 +22,7 @@ class Inquiries {
     const TransactionTable& table;
     const Conversations& conversations;
     KnownOutcomes& outcomes;
-    const IdempotencyKeys& keys;
+    IdempotencyKeys& keys;
     Searches& searches;
     const recovery::OperatorBook& book;
   };

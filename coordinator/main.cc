@@ -11,6 +11,7 @@
 
 #include "base/version.h"
 #include "coordinator/node.h"
+#include "history/sqlite_key_store.h"
 #include "http/server.h"
 #include "os/daemon.h"
 #include "os/daemon_start.h"
@@ -83,6 +84,7 @@ Settings read(const SettingValues& values) {
   engine.suspicion.jitter = random_seed();
   engine.key_retention = values.duration("key-retention");
   engine.max_in_flight = values.count("max-in-flight");
+  engine.max_retained_keys = values.count("max-retained-keys");
   out.node.segment_bytes = values.size("segment-bytes");
   engine.participants = participants_of(values);
   out.listen = *parse_host_port(values.text("listen"));
@@ -133,6 +135,9 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
         spans, SpanFile::open(settings.trace_file, "troth-coordinator", identity.node, logger));
     settings.node.engine.spans = spans.get();
   }
+  TROTH_ASSIGN_OR_RETURN(const auto keys,
+                         history::SqliteKeyStore::open(data_dir + "/keys.db", identity.log_id, {}));
+  settings.node.engine.key_store = keys.get();
   std::unique_ptr<http::Server> http;
   if (settings.http) {
     TROTH_ASSIGN_OR_RETURN(

@@ -31,6 +31,7 @@ void StatusViews::measure(Measurements& out, Now now) const {
       out.add("phase_duration_seconds", {{"phase", Meters::kPhases[i]}}, core_.meters.phase[i]);
   for (const auto& [action, n] : core_.meters.recovered)
     out.add("recovery_transactions_total", {{"action", action}}, n);
+  out.add("retained_keys", {}, std::uint64_t{parts_.keys.size()});
   out.add("recovery_duration_seconds", {}, core_.meters.recovery_seconds);
   for (const auto& [key, n] : parts_.desk.actions())
     out.add("operator_actions_total", {{"action", key.first}, {"result", key.second}}, n);

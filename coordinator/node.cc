@@ -16,6 +16,24 @@ using namespace protocol;
 
 namespace {
 
+// A key store that is older than the log would be asked for keys that neither of them holds, and a
+// repeated request would be executed again. A newer one holds them all.
+Status fit_key_store(history::KeyStore* store, const wal::ScanReport& log, const Logger& logger) {
+  if (store == nullptr || store->durable().value == 0) return {};
+  const Lsn stored = store->durable();
+  if (stored < log.first)
+    return fail(
+        ErrorCode::kCorruption,
+        fmt::format("keys.db covers the log up to LSN {}, but the log begins at LSN {}: put "
+                    "back a newer keys.db, or remove it to forget older keys",
+                    stored, log.first));
+  if (stored > log.end) {
+    logger.warn("keys.db is newer than the log", {{"keys", stored}, {"log", log.end}});
+    store->restart_at({});
+  }
+  return {};
+}
+
 class NodeImpl final : public Node, PeerHandler, AdminPort {
  public:
   NodeImpl(NodeOptions options, const Clock& clock, Logger logger)
@@ -29,6 +47,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     if (!recovered) return fail(recovered.error());
     auto& [node, epoch, tables] = *recovered;
     node_ = std::move(node);
+    TROTH_TRY(fit_key_store(options_.engine.key_store, node_.writer->opened(), logger_));
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     auto engine = options_.engine;
     engine.name = node_.name;

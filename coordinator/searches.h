@@ -1,6 +1,6 @@
 #pragma once
-// One-phase transactions of an earlier start that somebody asks about: nothing was logged here, and
-// whoever executed one knows. Every participant is asked.
+// One-phase transactions of an earlier start of which this log holds no outcome: the participant that
+// executed one knows. Every participant is asked.
 
 #include <cstdint>
 #include <map>

@@ -19,6 +19,7 @@ class StatusViews {
     const OperatorDesk& desk;
     const LostParticipants& lost;
     const recovery::PeerTable& peers;
+    const IdempotencyKeys& keys;
   };
   StatusViews(const Core& core, Parts parts) : core_(core), parts_(parts) {}
 

@@ -1,5 +1,7 @@
 #include "coordinator/submissions.h"
 
+#include <fmt/format.h>
+
 #include "protocol/request_digest.h"
 
 namespace troth::coordinator {
@@ -32,8 +34,11 @@ void Submissions::submit(SubmitRequest&& request, SubmitDone&& done, Now now) {
     // being one too many retries with its key.
     if (!request.idempotency_key.empty() && answered_by_key(request, digest, done, now))
       return core_.reports.count("submitted");
+    if (!request.idempotency_key.empty()) refusal = refuse_key();
     const auto open = parts_.conversations.all().size();
-    refusal = parts_.admission.admit(parts_.table.seats_taken() + open, parts_.table.size() + open);
+    if (!refusal)
+      refusal =
+          parts_.admission.admit(parts_.table.seats_taken() + open, parts_.table.size() + open);
   }
   if (refusal) return refuse(std::move(*refusal), done);
   core_.reports.count("submitted");
@@ -48,6 +53,24 @@ void Submissions::submit(SubmitRequest&& request, SubmitDone&& done, Now now) {
   std::vector<SubmitDone> clients;
   clients.push_back(std::move(done));
   parts_.transactions.start(std::move(attempt), std::move(clients), now);
+}
+
+// Of a request with a key that is not known: it must be remembered, or it could be executed twice.
+std::optional<Refusal> Submissions::refuse_key() {
+  const auto later = [](ErrorCode code, std::string what) {
+    return Refusal{{code, std::move(what)}, AbortCode::kBusy, std::chrono::seconds(1)};
+  };
+  if (const auto failure = parts_.keys.failure())
+    return later(ErrorCode::kUnavailable,
+                 fmt::format("the store of idempotency keys failed: {}", failure->context));
+  if (parts_.keys.full()) {
+    core_.reports.alarm(
+        "requests with new idempotency keys are refused: max-retained-keys is reached", {});
+    return later(ErrorCode::kBusy,
+                 fmt::format("{} idempotency keys are kept, no more fit: see max-retained-keys",
+                             parts_.keys.size()));
+  }
+  return std::nullopt;
 }
 
 void Submissions::refuse(Refusal&& refusal, const SubmitDone& done) {

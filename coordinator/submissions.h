@@ -30,6 +30,7 @@ class Submissions {
   bool answered_by_key(const SubmitRequest& request, const std::string& digest,
                        protocol::SubmitDone& done, Now now);
   bool join(const IdempotencyKeys::InFlight& flying, protocol::SubmitDone& done);
+  std::optional<Refusal> refuse_key();
   void refuse(Refusal&& refusal, const protocol::SubmitDone& done);
 
   Core& core_;

@@ -210,7 +210,7 @@ std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, Transaction
   const auto& key = txn.key();
   const bool frees_key = outcome.outcome == Outcome::kAborted && is_retryable(outcome.reason.code);
   if (!key.empty() && outcome.outcome != Outcome::kInDoubt && !frees_key)
-    parts_.keys.finish(key, outcome, now.wall);
+    parts_.keys.finish(key, outcome, core_.log.appended(), now.wall);
   if (gtid.decider() == Decider::kParticipant && outcome.outcome != Outcome::kInDoubt)
     note_one_phase(gtid, outcome, now);
   return std::exchange(txn.clients, {});
@@ -231,7 +231,7 @@ void Transactions::note_one_phase(const Gtid& gtid, const TransactionOutcome& ou
     parts_.outcomes.remember(own, txn, now.monotonic);
   }
   if (txn != nullptr && !txn->key().empty())
-    if (const auto* key = parts_.keys.find(txn->key())) core_.append(*key);
+    if (const auto* key = parts_.keys.find(txn->key(), now)) core_.append(*key);
   parts_.ended.note(core_.log.appended(), gtid);
 }
 

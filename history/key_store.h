@@ -23,6 +23,9 @@ class KeyStore {
   /// The newest mark all of whose keys are stored durably. Any thread.
   virtual Lsn durable() const = 0;
 
+  /// The log ends before durable(): it was put back. Marks go on from `end`.
+  virtual void restart_at(Lsn end) = 0;
+
   /// The newest record of a stored key. Touches the disk only if the key is probably there.
   virtual Result<std::optional<protocol::KeyRecord>> find(const std::string& key) = 0;
   /// Keys that were decided before are not needed any more; they go in groups, in the background.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace troth::history {
@@ -12,6 +13,7 @@ using namespace protocol;
 namespace {
 
 constexpr std::size_t kMostAtOnce = 4096;  // keys in one transaction
+constexpr Duration kPauseWithoutSpace = std::chrono::seconds(1);
 
 std::string table_of(std::int64_t group) {
   return fmt::format("keys_{}", group);
@@ -80,6 +82,7 @@ Status SqliteKeyStore::load(const LogId& log_id) {
   TROTH_ASSIGN_OR_RETURN(const auto durable, get(*writer_, "durable"));
   TROTH_ASSIGN_OR_RETURN(const auto open_group, get(*writer_, "open_group"));
   durable_ = marked_ = Lsn{static_cast<std::uint64_t>(durable)};
+  unused_ = durable == 0;
   {
     TROTH_ASSIGN_OR_RETURN(
         auto use,
@@ -146,6 +149,11 @@ Lsn SqliteKeyStore::durable() const {
   return durable_;
 }
 
+void SqliteKeyStore::restart_at(Lsn end) {
+  std::lock_guard lock(mutex_);
+  durable_ = marked_ = end;
+}
+
 void SqliteKeyStore::forget_before(WallTime decided) {
   std::lock_guard lock(mutex_);
   forget_before_ = decided;
@@ -181,14 +189,29 @@ void SqliteKeyStore::run() {
       mark = std::max(mark, marked_);
       soon_ = false;
     }
+    if (batch.empty() && unused_) {
+      durable_ = mark;  // the file says "nothing is stored", which remains true
+      continue;
+    }
+    unused_ = false;
     lock.unlock();
     auto status = store(batch, mark);
-    if (status && groups_.back()->keys >= options_.group_keys) status = close_group();
+    const bool stored = status.has_value();
+    if (stored && groups_.back()->keys >= options_.group_keys) status = close_group();
     if (status) status = drop_old_groups();
+    if (!status) static_cast<void>(writer_->run("ROLLBACK"));
     lock.lock();
     if (status) continue;
-    failure_ = status.error();
-    return;
+    if (status.error().code != ErrorCode::kNoSpace) {
+      failure_ = status.error();
+      return;
+    }
+    // The log keeps what is not stored, so this can wait for space, and a stop need not.
+    if (!stored)
+      queue_.insert(queue_.begin(), std::make_move_iterator(batch.begin()),
+                    std::make_move_iterator(batch.end()));
+    wake_.wait_for(lock, kPauseWithoutSpace, [&] { return stopping_; });
+    if (stopping_) return;
   }
 }
 

@@ -172,6 +172,7 @@ const std::vector<MetricInfo>& metric_table() {
       {"operator_actions_total", counter, "What operators asked for, by action and result"},
       {"recovery_duration_seconds", gauge, "How long the last start took to read its log"},
       {"recovery_transactions_total", counter, "Unfinished transactions found at start, by action"},
+      {"retained_keys", gauge, "Idempotency keys that are remembered"},
       {"participant_up", gauge, "1 while the link to the participant stands"},
       {"participant_rtt_seconds", gauge, "Duration of the last call to the participant"},
       {"participant_messages_sent_total", counter, "Messages the participant took"},

@@ -186,6 +186,8 @@ const SettingTable& coordinator_settings() {
        "two_phase or three_phase, of transactions that name none"},
       kSuspicion,
       {"key-retention", SettingKind::kDuration, "24h", "how long an idempotency key is remembered"},
+      {"max-retained-keys", SettingKind::kCount, "10000000",
+       "idempotency keys remembered at once; requests with further ones are refused"},
       {"max-in-flight", SettingKind::kCount, "10000",
        "transactions at once; more are refused with a retry hint", 0, 0, true},
       kGrace,

@@ -1,6 +1,5 @@
 #pragma once
-// One participant only: it executes, decides and answers in one message pair; the coordinator logs
-// nothing (protocol.md 4).
+// One participant only: it executes, decides and answers in one message pair (protocol.md 4).
 //
 //  WAITING --- result, or deadline: nothing was sent ---> ENDED
 //     |                                                     ^

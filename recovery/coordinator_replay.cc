@@ -13,7 +13,8 @@ namespace {
 void remember_key(CoordinatorTables& tables, const std::string& key, const std::string& digest,
                   const Gtid& gtid, Outcome outcome, const AbortReason& reason, WallTime decided) {
   if (outcome == Outcome::kAborted && is_retryable(reason.code)) return;  // leaves its key free
-  if (!key.empty()) tables.keys[key] = KeyRecord{key, digest, gtid, outcome, reason, decided};
+  if (!key.empty())
+    tables.keys[key] = {KeyRecord{key, digest, gtid, outcome, reason, decided}, tables.at};
 }
 
 // As many as the engine keeps, however long the log is. What is forgotten must never be taken for
@@ -80,6 +81,7 @@ bool replay_ballot(CoordinatorTables& tables, const Record& record) {
 Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
   auto decoded = decode(view.tag, view.payload);
   if (!decoded) return fail(decoded.error(), fmt::format("record at LSN {}", view.lsn));
+  tables.at = view.lsn;
   if (tables.first_record.value == 0) tables.first_record = view.lsn;
   if (const auto* epoch = std::get_if<EpochRecord>(&*decoded)) {
     tables.epoch = std::max(tables.epoch, epoch->epoch);
@@ -101,7 +103,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
   } else if (const auto* end = std::get_if<EndRecord>(&*decoded)) {
     tables.unended.erase(end->gtid);
   } else if (const auto* key = std::get_if<KeyRecord>(&*decoded)) {
-    tables.keys[key->idempotency_key] = *key;
+    tables.keys[key->idempotency_key] = {*key, tables.at};
     remember_outcome(tables, key->gtid, key->outcome, key->reason);
   } else if (const auto* horizon = std::get_if<HorizonRecord>(&*decoded)) {
     tables.horizon = std::max(tables.horizon, horizon->forgotten_below);

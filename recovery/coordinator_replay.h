@@ -26,6 +26,7 @@ struct UndecidedQuorum {
 
 struct CoordinatorTables {
   std::size_t max_outcomes = 200000;  ///< kept in `outcomes`; older ones are below the horizon
+  Lsn at;                             ///< of the record being read
   Epoch epoch;                        ///< of the last start
   Lsn first_record;                   ///< LSN of the oldest record kept
   protocol::AdoptedRecord adopted;    ///< gtids of epochs below it are never presumed aborted
@@ -33,7 +34,11 @@ struct CoordinatorTables {
   std::map<Gtid, protocol::CommitRecord> unended;  ///< COMMIT without END
   std::map<Gtid, UndecidedQuorum> undecided;       ///< three-phase
   std::map<Gtid, KnownOutcome> outcomes;           ///< everything the log still tells
-  std::unordered_map<std::string, protocol::KeyRecord> keys;
+  struct Key {
+    protocol::KeyRecord record;
+    Lsn lsn;  ///< of the record that said so
+  };
+  std::unordered_map<std::string, Key> keys;
   std::vector<protocol::PeerRecord> peers;  ///< oldest first; later ones win
   OperatorTables operators;
 };

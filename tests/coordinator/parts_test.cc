@@ -96,18 +96,18 @@ TEST_CASE("a finished key is known for its retention, over a checkpoint too") {
   IdempotencyKeys keys(options);
   keys.start("k", gtid_of(options, 1), "body");
   REQUIRE(keys.in_flight("k") != nullptr);
-  CHECK(keys.find("k") == nullptr);
-  keys.finish("k", committed(gtid_of(options, 1)), {1000});
+  CHECK(keys.find("k", Now{}) == nullptr);
+  keys.finish("k", committed(gtid_of(options, 1)), {}, {1000});
   keys.end("k");
   CHECK(keys.in_flight("k") == nullptr);
   REQUIRE(keys.find("k", Now{{}, {1099}}) != nullptr);
-  CHECK(keys.find("k")->body_digest == "body");
+  CHECK(keys.find("k", Now{{}, {1099}})->body_digest == "body");
   int copied = 0;
   keys.copy_forward({{}, {1099}}, [&](const KeyRecord&) { ++copied; });
   CHECK(copied == 1);
   keys.copy_forward({{}, {1100}}, [&](const KeyRecord&) { ++copied; });
   CHECK(copied == 1);
-  CHECK(keys.find("k") == nullptr);
+  CHECK(keys.find("k", Now{{}, {1100}}) == nullptr);
 }
 
 TEST_CASE("the age of a transaction that lost a conflict is the first one") {

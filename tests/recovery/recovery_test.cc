@@ -184,8 +184,8 @@ TEST_CASE("a coordinator's log replays to what is unended, known and promised by
   CHECK(tables.unended.size() == 1);
   CHECK(tables.unended.count(gtid(2)) == 1);
   CHECK(tables.outcomes.at(gtid(1)).outcome == Outcome::kCommitted);
-  CHECK(tables.keys.at("k1").outcome == Outcome::kCommitted);
-  CHECK(tables.keys.at("k3").outcome == Outcome::kAborted);
+  CHECK(tables.keys.at("k1").record.outcome == Outcome::kCommitted);
+  CHECK(tables.keys.at("k3").record.outcome == Outcome::kAborted);
   CHECK(tables.horizon == gtid(1));
   const auto foreign = feed(tables, {70}, CommittedRecord{gtid(1)});
   REQUIRE_FALSE(foreign.has_value());

@@ -12,6 +12,7 @@ Status CoordinatorNode::open() {
   world_.trace("{} has read its log: LSN {} to {}, {} to finish", setup_.name,
                recovered.node.writer->opened().first, recovered.node.writer->opened().end,
                recovered.tables.unended.size());
+  if (keys_.durable() > recovered.node.writer->opened().end) keys_.restart_at({});
   start_log(std::move(recovered.node.writer));
   coordinator::EngineOptions options;
   options.name = setup_.name;
@@ -27,9 +28,29 @@ Status CoordinatorNode::open() {
   options.checkpoint_bytes = setup_.checkpoint_bytes;
   options.max_recent = 300;
   options.slow_after = 4;
+  if (setup_.log_id.bytes[2] % 4 != 0) {  // the others keep all keys in memory
+    options.key_store = &keys_;
+    keys_.on_work = [this] { plan_storing(); };
+  }
   serve(std::make_unique<coordinator::Engine>(options, *log_, *links_, Logger()),
         [&](auto& engine) { engine.adopt(std::move(recovered.tables), steady_->now()); });
   return {};
+}
+
+// Stores a while after there is something to store.
+void CoordinatorNode::plan_storing() {
+  if (std::exchange(storing_, true)) return;
+  later(milliseconds(world_.random.below(60)), [this] {
+    storing_ = false;
+    keys_.store();
+  });
+}
+
+void CoordinatorNode::drop() {
+  EngineNode::drop();
+  keys_.on_work = nullptr;
+  keys_.crash();
+  storing_ = false;
 }
 
 void CoordinatorNode::submit(SubmitRequest request, CoordinatorPort::SubmitDone done) {

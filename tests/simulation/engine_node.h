@@ -9,6 +9,7 @@
 #include "participant/job_runner.h"
 #include "tests/simulation/node.h"
 #include "tests/simulation/stored_file.h"
+#include "tests/support/listed_keys.h"
 
 namespace troth::simulation {
 
@@ -103,6 +104,12 @@ class CoordinatorNode final : public EngineNode<coordinator::Engine> {
 
  private:
   Status open() override;
+  void drop() override;
+  void plan_storing();
+
+  /// As good as a file: what was stored outlives processes and power cuts.
+  tests::ListedKeys keys_;
+  bool storing_ = false;  // is planned
 };
 
 class ParticipantNode final : public EngineNode<participant::Engine>,
