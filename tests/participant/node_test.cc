@@ -400,5 +400,5 @@ TEST_CASE(
   CHECK_FALSE(fatal);
   report({"abc", std::chrono::seconds(2), Stage::kHopeless});
   REQUIRE(fatal);
-  CHECK(exit_code(fatal->code) == 1);
+  CHECK(exit_code(fatal->code) == 69);
 }

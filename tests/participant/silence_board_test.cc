@@ -20,6 +20,6 @@ TEST_CASE("a hopeless statement ends the process, which is not corruption") {
   participant::SilenceBoard board;
   const auto end = board.take({"abc (5 bytes)", std::chrono::seconds(15), Stage::kHopeless});
   REQUIRE(end);
-  CHECK(exit_code(end->code) == 1);
+  CHECK(exit_code(end->code) == 69);
   CHECK(board.text());
 }
