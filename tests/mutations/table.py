@@ -59,9 +59,9 @@ MUTATIONS = [
         ("coordinator/transactions.cc", "if (effects.answer) held.answer = std::move(*effects.answer);",
          "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),
     ("outcome-before-durable", "who asks for an outcome hears COMMITTED after the commit point", "", [
-        ("coordinator/inquiries.cc", "two->state() == GlobalCommit::State::kCommitting &&",
+        ("coordinator/inquiries.cc", "two->state() == GlobalCommit::State::kCommitting)",
          "two->state() >= GlobalCommit::State::kDeciding &&\n"
-         "        two->state() <= GlobalCommit::State::kCommitting &&")]),
+         "        two->state() <= GlobalCommit::State::kCommitting)")]),
     ("unilateral-abort", "who is prepared never decides alone", "", [
         ("protocol/branch.cc",
          "    case State::kPrepared:\n    case State::kReadOnly:\n      return inquire(out, now);",
@@ -125,7 +125,10 @@ MUTATIONS = [
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
         ("coordinator/own_gtids.h", "return minted(gtid) && gtid.decider()", "return gtid.decider()")]),
     ("forgotten-before-end-is-durable", "participants forget only what the coordinator durably ended", "", [
-        ("coordinator/engine.cc", "if (const auto* gtid = ended_.first()) not_above(*gtid);", "")]),
+        ("coordinator/engine.cc", "if (const auto* gtid = ended_.first()) ended_below = std::min(ended_below, *gtid);", "")]),
+    ("keys-freed-before-stored", "the log keeps an idempotency key until the key store has it", "", [
+        ("coordinator/idempotency_keys.cc", "return store_ == nullptr ? durable : std::min(durable, store_->durable());",
+         "return durable;")]),
     ("late-prepare-executed", "a PREPARE that arrives after the end leaves no trace", "", [
         ("participant/coordinator_messages.cc",
          'if (parts_.horizon.ended(message.gtid)) return reports_.count("late_duplicates");\n  auto* found', "auto* found")]),
