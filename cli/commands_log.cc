@@ -27,14 +27,30 @@ std::string reason_text(const AbortReason& reason) {
              : fmt::format("{} {}", to_string(reason.code), reason.detail);
 }
 
-// The facts of one record: gtid (may be nil) and the rest for people.
-std::pair<Gtid, std::string> facts(const Record& record) {
-  using Facts = std::pair<Gtid, std::string>;
-  const auto members = [](const std::vector<Member>& list) {
-    std::string out;
-    for (const auto& member : list) out += (out.empty() ? "" : ",") + member.name.text();
-    return out;
-  };
+std::string names_of(const std::vector<Member>& members) {
+  std::string out;
+  for (const auto& member : members) out += (out.empty() ? "" : ",") + member.name.text();
+  return out;
+}
+
+std::string text_of(const SeenRecord& record) {
+  std::string out;
+  for (const auto& [peer, lsn] : record.reached)
+    out += fmt::format("{}{} lsn {}", out.empty() ? "" : ", ", peer, lsn);
+  return out;
+}
+
+std::string text_of(const ClaimRecord& record) {
+  constexpr const char* kStandings[] = {"?", "raised", "dismissed", "confirmed"};
+  return fmt::format("{}: {} has seen this log at lsn {} epoch {}",
+                     kStandings[static_cast<std::size_t>(record.standing)], record.witness,
+                     record.seen.durable, record.seen.epoch);
+}
+
+using Facts = std::pair<Gtid, std::string>;
+
+// Of one record: gtid (may be nil) and the rest for people.
+Facts facts(const Record& record) {
   return std::visit(
       Overloaded{
           [](const EpochRecord& r) {
@@ -48,9 +64,9 @@ std::pair<Gtid, std::string> facts(const Record& record) {
           [](const AdoptedRecord& r) {
             return Facts{{}, fmt::format("nothing below epoch {} is presumed", r.below)};
           },
-          [&](const CommitRecord& r) {
+          [](const CommitRecord& r) {
             return Facts{r.gtid,
-                         fmt::format("members {}{}", members(r.members),
+                         fmt::format("members {}{}", names_of(r.members),
                                      r.idempotency_key.empty() ? "" : " key " + r.idempotency_key)};
           },
           [](const AbortRecord& r) {
@@ -65,10 +81,10 @@ std::pair<Gtid, std::string> facts(const Record& record) {
           [](const HorizonRecord& r) {
             return Facts{r.forgotten_below, "outcomes below are forgotten"};
           },
-          [&](const PreparedRecord& r) {
+          [](const PreparedRecord& r) {
             return Facts{r.gtid,
                          fmt::format("coordinator {} members {} redo {} bytes", r.coordinator.name,
-                                     members(r.members), r.redo.size())};
+                                     names_of(r.members), r.redo.size())};
           },
           [](const CommittedRecord& r) {
             return Facts{r.gtid, ""};
@@ -104,7 +120,13 @@ std::pair<Gtid, std::string> facts(const Record& record) {
                                      r.by.reason, r.coordinator, to_string(r.truth))};
           },
           [](const ForgetRecord& r) {
-            return Facts{r.gtid, ""};
+            return Facts{r.gtid, std::string()};
+          },
+          [](const SeenRecord& r) {
+            return Facts{Gtid(), text_of(r)};
+          },
+          [](const ClaimRecord& r) {
+            return Facts{Gtid(), text_of(r)};
           },
           [](const AuditRecord& r) {
             return Facts{Gtid(), fmt::format("{} {} {} by {}: {}", r.entry.action, r.entry.subject,

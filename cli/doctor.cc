@@ -104,9 +104,16 @@ class Doctor {
     const auto who = fmt::format("{} {}", coordinator ? "coordinator" : "participant", status.name);
     const auto before = findings_.size();
     for (const auto& alarm : status.alarms) look_at_alarm(who, address, alarm);
-    if (status.state != "ready")
+    if (status.state == "quarantine")
+      add({Level::kFail, who, "a peer has seen more of its log than there is: it decides nothing",
+           "perhaps: its log may have lost its end; nothing more is lost while it waits",
+           "find out whether its disk was restored; then put the newest log back, or settle the "
+           "claim with dismiss or confirm",
+           "quarantine"});
+    else if (status.state != "ready")
       add({Level::kWarn, who, "it is " + status.state, "none: new work is refused meanwhile",
            "wait, or look at its log", "coordinator-down"});
+    look_at_cluster(who, address, status);
     look_at_space(who, status);
     look_at_clock(who, status);
     if (coordinator) look_at_votes(who);
@@ -118,6 +125,18 @@ class Doctor {
     if (coordinator) return;
     for (const auto& link : status.links)
       if (!link.connected) look_at_lost_peer(link);
+  }
+
+  void look_at_cluster(const std::string& who, const std::string& address,
+                       const NodeStatus& status) {
+    const bool here = address.starts_with("127.") || address.starts_with("localhost:") ||
+                      address.starts_with("[::1]");
+    for (const auto& [name, value] : status.counters)
+      if (name == "default_cluster" && value != 0 && !here)
+        add({Level::kWarn, who,
+             "its cluster id is \"default\": nodes of any other such cluster may "
+             "greet it",
+             "none", "give the nodes of the next cluster an id: init --cluster ID", "README"});
   }
 
   /// It came back with a log that is older than what it had said, or with another one.

@@ -9,6 +9,8 @@
 #include "coordinator/meters.h"
 #include "coordinator/own_gtids.h"
 #include "engine/durability_gate.h"
+#include "engine/peer_handshake.h"
+#include "engine/positions_log.h"
 #include "protocol/record_log.h"
 
 namespace troth::coordinator {
@@ -18,7 +20,8 @@ struct Core {
   Core(EngineOptions given, protocol::RecordLog& record_log, protocol::Transport& transport,
        Logger logger)
       : options(std::move(given)),
-        log(record_log),
+        peers({options.name, Role::kCoordinator, options.cluster, options.log_id, options.epoch}),
+        log(record_log, peers.table()),
         reports(std::move(logger)),
         gate(log, transport, standing, reports),
         own(options),
@@ -32,9 +35,13 @@ struct Core {
     log.append(type_of(record), encode(record), force);
   }
 
+  /// How far peers hear that this log reaches.
+  Lsn reaches() const { return standing.quarantine().reaches(log.durable()); }
+
   EngineOptions options;
   std::string own_address;  ///< host:port under which peers reach this node
-  protocol::RecordLog& log;
+  PeerHandshake peers;
+  PositionsLog log;
   Reports reports;
   Standing standing;
   DurabilityGate gate;

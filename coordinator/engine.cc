@@ -10,25 +10,48 @@ namespace troth::coordinator {
 
 using namespace protocol;
 
+namespace {
+
+// Nothing is decided any more, and nobody is told a decision. Clients that wait hear that it is not
+// known.
+void enter_quarantine(Core& core, TransactionTable& table, KnownOutcomes& outcomes,
+                      Conversations& conversations, Now now) {
+  const auto& quarantine = core.standing.quarantine();
+  if (!quarantine.active()) return;
+  core.reports.alarm(quarantine.reason(), {});
+  const AbortReason why{AbortCode::kDraining, quarantine.reason(), core.options.name, -1};
+  for (auto& [gtid, txn] : table) {
+    TransactionOutcome unknown;
+    unknown.gtid = gtid;
+    unknown.outcome = Outcome::kInDoubt;
+    unknown.reason = why;
+    txn.answered = true;
+    for (auto& client : std::exchange(txn.clients, {})) client(SubmitReply{std::nullopt, unknown});
+  }
+  outcomes.tell_unknown(why);
+  conversations.abort_all(why, now);
+}
+
+}  // namespace
+
 Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logger logger)
     : core_(std::move(options), log, transport, std::move(logger)),
-      peers_(core_.options.name, Role::kCoordinator, core_.options.log_id, core_.options.epoch,
-             true),
       outcomes_(core_.options),
       keys_(core_.options),
       unfinished_(core_.options.slow_after),
-      desk_(log, core_.reports),
-      transactions_(core_, {table_, outcomes_, keys_, ended_, ages_, peers_}),
+      desk_(core_.log, core_.reports),
+      transactions_(core_, {table_, outcomes_, keys_, ended_, ages_, core_.peers}),
       admission_(core_, desk_.book()),
       conversations_(core_, {admission_, table_, transactions_, outcomes_, ages_}),
       submissions_(core_, {admission_, table_, transactions_, keys_, conversations_}),
       searches_(core_, outcomes_),
       inquiries_(core_, {table_, conversations_, outcomes_, keys_, searches_, desk_.book()}),
       lost_(core_, table_, outcomes_, transactions_, desk_),
-      views_(core_, {table_, conversations_, outcomes_, desk_, lost_, peers_, keys_}),
-      checkpointer_(log, core_.options.checkpoint_bytes),
+      views_(core_, {table_, conversations_, outcomes_, desk_, lost_, core_.peers, keys_}),
+      checkpointer_(core_.log, core_.options.checkpoint_bytes),
       told_(log.durable()) {
-  for (const auto& [name, address] : core_.options.participants) peers_.allow(name, address);
+  for (const auto& [name, address] : core_.options.participants)
+    core_.peers.configure(name, address, Role::kParticipant);
   // A counter that is not there yet cannot be watched; the usual ones first.
   for (const char* name :
        {"messages_sent", "forced_writes", "submitted", "committed", "aborted", "answered_in_doubt",
@@ -44,7 +67,9 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   core_.own.adopt(tables.adopted);
   outcomes_.adopt(tables.horizon);
   checkpointer_.adopt(tables.first_record);
-  for (const auto& peer : tables.peers) peers_.adopt(peer);
+  for (const auto& [name, peer] : tables.peers) core_.peers.adopt(peer);
+  core_.standing.quarantine().adopt(tables.claims);
+  enter_quarantine(core_, table_, outcomes_, conversations_, now);
   desk_.adopt(std::move(tables.operators));
   for (const auto& [gtid, known] : tables.outcomes) {
     TransactionOutcome outcome;
@@ -73,29 +98,29 @@ void Engine::measured_recovery(Duration took) {
 void Engine::set_participants(const std::map<NodeName, std::string>& participants) {
   for (const auto& [name, address] : participants) {
     core_.options.participants[name] = address;
-    peers_.allow(name, address);
+    core_.peers.configure(name, address, Role::kParticipant);
   }
 }
 
 // ---- what the network brings
 
-void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now) {
-  if (judgement.to_append) core_.append(*judgement.to_append);
-  if (judgement.stop) {
-    core_.reports.log().error("this node has lost its memory",
-                              {{"peer", peer}, {"cause", judgement.stop->context}});
-    core_.standing.lose_memory();
-    if (on_fatal) on_fatal(*judgement.stop);
+void Engine::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
+  for (const auto& record : judgement.to_append) core_.append(record);
+  if (judgement.lost_memory) {
+    if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
+      core_.append(*claim);
+      enter_quarantine(core_, table_, outcomes_, conversations_, now);
+    }
   }
-  if (!judgement.restarted) return;
-  const Epoch epoch = peers_.position_of(peer).epoch;
+  if (!judgement.restarted || core_.standing.stopped()) return;
+  const Epoch epoch = core_.peers.position_of(peer).epoch;
   conversations_.on_restarted(peer, epoch, now);
   transactions_.on_restarted(peer, epoch, now);
 }
 
 HelloReply Engine::on_hello(const Hello& hello, Now now) {
   HelloReply reply;
-  const auto judgement = peers_.on_hello(hello, core_.log.durable(), reply);
+  const auto judgement = core_.peers.on_hello(hello, core_.reaches(), reply);
   judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
     core_.reports.count("hello_refused");
@@ -106,6 +131,7 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
   }
   if (core_.standing.stopped()) {
     reply.verdict = HelloVerdict::kNotReady;
+    reply.detail = core_.standing.quarantine().reason();
     return reply;
   }
   // The link may sit out a pause after its last failure.
@@ -116,11 +142,11 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
 }
 
 Hello Engine::make_hello(const NodeName& peer) const {
-  return peers_.make_hello(peer, core_.own_address, core_.log.durable());
+  return core_.peers.make_hello(peer, core_.own_address, core_.reaches());
 }
 
 bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
-  const auto judgement = peers_.on_reply(peer, reply, core_.log.durable());
+  const auto judgement = core_.peers.on_reply(peer, reply, core_.reaches());
   judge(judgement, peer, now);
   if (!judgement.refusal.empty() && !judgement.repeated)
     core_.reports.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
@@ -135,7 +161,7 @@ void Engine::on_link(const LinkStatus& status, Now now) {
 
 void Engine::on_batch(Batch batch, Now now) {
   if (core_.standing.stopped()) return;
-  const auto judgement = peers_.on_batch(batch.header);
+  const auto judgement = core_.peers.on_batch(batch.header);
   judge(judgement, batch.header.sender, now);
   if (!judgement.refusal.empty()) {
     core_.reports.count("stale_refused");
@@ -144,7 +170,11 @@ void Engine::on_batch(Batch batch, Now now) {
   }
   const NodeName sender = std::move(batch.header.sender);
   take_messages(
-      std::move(batch), [&](Message&& message) { handle(sender, std::move(message), now); },
+      std::move(batch),
+      [&](Message&& message) {
+        core_.log.heard();
+        handle(sender, std::move(message), now);
+      },
       [&](const Error& why) {
         core_.reports.count("messages_damaged");
         core_.reports.log().warn("dropped a message of a peer",
@@ -227,7 +257,8 @@ void Engine::cancel_undecided(Now now) {
 std::optional<MonotonicTime> Engine::next_wake() const {
   std::optional<MonotonicTime> wake;
   if (core_.standing.stopped()) return wake;
-  for (const auto& at : {table_.next_wake(), conversations_.next_wake(), searches_.next_wake()})
+  for (const auto& at : {table_.next_wake(), conversations_.next_wake(), searches_.next_wake(),
+                         core_.log.next_wake()})
     if (at && (!wake || *at < *wake)) wake = at;
   return wake;
 }
@@ -237,6 +268,7 @@ void Engine::tick(Now now) {
   conversations_.tick(now);
   searches_.tick(now);
   transactions_.tick(now);
+  core_.log.tick(now.monotonic);
 }
 
 void Engine::on_durable(Lsn durable, Now now) {
@@ -256,6 +288,7 @@ void Engine::end_of_round(Now now) {
     // keys yet.
     if (checkpointer_.due()) checkpointer_.begin(told_, [&] { copy_forward(now); });
     publish();
+    core_.log.end_of_round(now.monotonic);
   }
   const bool here = may_force_here();
   if (!here) core_.log.flush();  // so that the disk works while messages are sent
@@ -270,7 +303,8 @@ void Engine::copy_forward(Now now) {
   const auto append = [&](const Record& record) { core_.append(record); };
   append(EpochRecord{core_.options.epoch});
   if (core_.own.adopted().lineage > 0) append(core_.own.adopted());
-  for (const auto& peer : peers_.records()) append(peer);
+  for (const auto& peer : core_.peers.records()) append(peer);
+  for (const auto& [witness, claim] : core_.standing.quarantine().claims()) append(claim);
   transactions_.copy_forward();
   inquiries_.copy_forward();
   keys_.copy_forward(now, append);

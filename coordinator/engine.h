@@ -61,7 +61,9 @@ class Engine {
   void end_of_round(Now now);
   /// One transaction is under way, and perhaps the one before still waits for its acks: whoever has
   /// something for the engine may wait for it.
-  bool alone() const { return in_flight() <= 2; }
+  bool alone(std::size_t most = 2) const {
+    return table_.size() + conversations_.all().size() <= most;
+  }
   /// What the end of the round forced by itself, because nobody else needed this thread. The caller
   /// tells on_durable(), with the time that it is then.
   std::optional<Lsn> take_forced() { return std::exchange(forced_here_, std::nullopt); }
@@ -77,6 +79,7 @@ class Engine {
   /// this node decided.
   void set_participants(const std::map<NodeName, std::string>& participants);
   void drain() { core_.standing.drain(); }
+  bool quarantined() const { return core_.standing.quarantine().active(); }
   /// Aborts whatever is not decided yet (end of the grace time).
   void cancel_undecided(Now now);
   /// Transactions whose client still waits for an answer.
@@ -111,19 +114,17 @@ class Engine {
 
  private:
   void handle(const NodeName& from, protocol::Message&& message, Now now);
-  void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
+  void judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now);
   void publish();
   Gtid unfinished_after(const Gtid& gtid) const;
   void copy_forward(Now now);
-  std::size_t in_flight() const { return table_.size() + conversations_.all().size(); }
   /// Nobody else would be served sooner if another thread forced the log, or only a little.
   bool may_force_here() const {
     constexpr std::size_t kFew = 32;
-    return alone() || (core_.log.forces_quickly() && in_flight() <= kFew);
+    return alone() || (core_.log.forces_quickly() && alone(kFew));
   }
 
   Core core_;
-  recovery::PeerTable peers_;
   TransactionTable table_;
   KnownOutcomes outcomes_;
   IdempotencyKeys keys_;

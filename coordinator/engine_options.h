@@ -20,6 +20,7 @@ struct EngineOptions {
   NodeName name;
   LogId log_id;
   Epoch epoch;
+  std::string cluster;                                ///< "" = default
   std::map<NodeName, std::string> participants;       ///< name -> host:port
   Duration prepare_timeout{std::chrono::seconds(2)};  ///< of a transaction that names no deadline
   Duration interactive_deadline{std::chrono::seconds(60)};  ///< likewise, from begin to decision

@@ -150,7 +150,7 @@ bool Inquiries::on_unknown_member(const NodeName& from, const Message& message, 
 
 void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
   if (core_.standing.stopped())
-    return done(fail(ErrorCode::kUnavailable, "the coordinator has lost its memory"));
+    return done(fail(ErrorCode::kUnavailable, core_.standing.quarantine().reason()));
   if (!core_.own.is_own(gtid))
     return done(
         fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));

@@ -65,6 +65,16 @@ void KnownOutcomes::tell(const TransactionOutcome& outcome, const Gtid& gtid) {
   for (const auto& callback : callbacks) callback(outcome);
 }
 
+void KnownOutcomes::tell_unknown(const AbortReason& why) {
+  for (auto& [gtid, callbacks] : std::exchange(awaiting_, {})) {
+    TransactionOutcome unknown;
+    unknown.gtid = gtid;
+    unknown.outcome = Outcome::kInDoubt;
+    unknown.reason = why;
+    for (auto& callback : callbacks) callback(unknown);
+  }
+}
+
 TransactionOutcome outcome_of(const Gtid& gtid, const RememberedOutcomes::View& known) {
   TransactionOutcome outcome;
   outcome.gtid = gtid;

@@ -41,6 +41,8 @@ class KnownOutcomes {
 
   /// Who wants to hear of a transaction that is still running.
   void await(const Gtid& gtid, Done&& done) { awaiting_[gtid].push_back(std::move(done)); }
+  /// No outcome follows.
+  void tell_unknown(const AbortReason& why);
   /// The outcome is definite.
   void tell(const TransactionOutcome& outcome, const Gtid& gtid);
 

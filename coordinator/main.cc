@@ -19,6 +19,7 @@
 #include "os/notify.h"
 #include "os/random.h"
 #include "os/span_file.h"
+#include "recovery/claim_command.h"
 #include "recovery/start_up.h"
 #include "thrift/peer/peer_links.h"
 #include "thrift/server/relay.h"
@@ -35,9 +36,11 @@ constexpr const char* kHelp =
     R"(troth-coordinator: makes one transaction atomic across many databases
 
 Usage:
-  troth-coordinator init  --data-dir DIR --name NAME      make the log of a new coordinator (once)
+  troth-coordinator init  --data-dir DIR --name NAME [--cluster ID]   make the log of a new coordinator (once)
   troth-coordinator       --data-dir DIR --participant NAME=HOST:PORT ...      run
   troth-coordinator adopt --data-dir DIR                  take over a copied or restored log
+  troth-coordinator dismiss --data-dir DIR --name PEER --reason TEXT   end a quarantine: that peer is wrong about this log
+  troth-coordinator confirm --data-dir DIR --name PEER --reason TEXT   that peer is right: never serve this log again
 
 Example:
   troth-coordinator init --data-dir /var/lib/troth/c1 --name c1
@@ -221,9 +224,15 @@ Result<int> run(int argc, char** argv) {
   if (start.command == "init") {
     if (!values.has("name")) return fail(ErrorCode::kInvalidArgument, "init needs --name");
     TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(values.text("name")));
-    TROTH_ASSIGN_OR_RETURN(const auto identity, coordinator::Node::init(*files, data_dir, name));
+    TROTH_ASSIGN_OR_RETURN(const auto cluster, cluster_of(values));
+    TROTH_ASSIGN_OR_RETURN(const auto identity,
+                           coordinator::Node::init(*files, data_dir, name, cluster));
     std::cout << fmt::format("initialised coordinator {} in {} (log {})\n", name, data_dir,
                              identity.log_id);
+    return 0;
+  }
+  if (start.command == "dismiss" || start.command == "confirm") {
+    TROTH_TRY(settle_claim(start.command, values, *files));
     return 0;
   }
   if (start.command == "adopt") {

@@ -52,6 +52,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     auto engine = options_.engine;
     engine.name = node_.name;
     engine.log_id = node_.identity.log_id;
+    engine.cluster = node_.identity.cluster;
     engine.epoch = epoch;
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
     log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
@@ -427,8 +428,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 }  // namespace
 
 Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
-                                 const NodeName& name) {
-  return wal::init(files, data_dir, "coordinator", name.text(), random_log_id());
+                                 const NodeName& name, const std::string& cluster) {
+  return wal::init(files, data_dir, "coordinator", name.text(), random_log_id(), cluster);
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Transport& transport,

@@ -24,7 +24,7 @@ struct NodeOptions {
 class Node : public protocol::CoordinatorPort {
  public:
   static Result<wal::Identity> init(FileSystem& files, const std::string& data_dir,
-                                    const NodeName& name);
+                                    const NodeName& name, const std::string& cluster = "");
   /// Opens and replays the log, bumps the epoch; serves when it returns. Errors: kFenced (75),
   /// kCorruption (70), kIo (74), kNotFound.
   static Result<std::unique_ptr<Node>> start(NodeOptions options, protocol::Transport& transport,

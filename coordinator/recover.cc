@@ -1,6 +1,7 @@
 #include "coordinator/recover.h"
 
 #include "os/failpoint.h"
+#include "recovery/claims.h"
 
 namespace troth::coordinator {
 
@@ -16,6 +17,7 @@ Result<Recovered> recover(FileSystem& files, const std::string& data_dir, wal::O
   if (scan.torn_bytes > 0)
     logger.warn("cut a torn tail off the log",
                 {{"where", scan.torn_where}, {"bytes", scan.torn_bytes}});
+  TROTH_TRY(recovery::check_claims(out.tables.claims));
   TROTH_ASSIGN_OR_RETURN(
       out.epoch, recovery::begin_epoch(out.node, out.tables.epoch, out.tables.adopted, clock));
   TROTH_FAILPOINT("coordinator.recovery.epoch_durable");

@@ -31,7 +31,9 @@ NodeStatus StatusViews::status(Now now) const {
   status.name = core_.options.name;
   status.role = Role::kCoordinator;
   status.version = version();
-  status.state = core_.standing.draining() ? "draining" : "ready";
+  status.state = core_.standing.quarantine().active() ? "quarantine"
+                 : core_.standing.draining()          ? "draining"
+                                                      : "ready";
   status.position = {core_.options.log_id, core_.options.epoch, core_.log.durable()};
   status.appended = core_.log.appended();
   status.up_ms = ms(now.monotonic - started_);
@@ -77,6 +79,8 @@ void StatusViews::add_counters(NodeStatus& status, Now now) const {
   status.counters.emplace_back("recent_committed", seen - aborted);
   status.counters.emplace_back("recent_aborted", aborted);
   status.counters.emplace_back("log_full", core_.log.has_room() ? 0 : 1);
+  status.counters.emplace_back("default_cluster",
+                               parts_.peers.cluster() == kDefaultCluster ? 1 : 0);
   status.counters.emplace_back("wall_clock_unix_ms", now.wall.unix_ms);
   status.counters.emplace_back("in_doubt", status.in_doubt);
 }

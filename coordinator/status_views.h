@@ -18,7 +18,7 @@ class StatusViews {
     const KnownOutcomes& outcomes;
     const OperatorDesk& desk;
     const LostParticipants& lost;
-    const recovery::PeerTable& peers;
+    const PeerHandshake& peers;
     const IdempotencyKeys& keys;
   };
   StatusViews(const Core& core, Parts parts) : core_(core), parts_(parts) {}

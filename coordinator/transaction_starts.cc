@@ -12,7 +12,7 @@ namespace troth::coordinator {
 using namespace protocol;
 
 Member Transactions::member(const NodeName& name) const {
-  return recovery::PeerTable::member(name, parts_.peers.find(name));
+  return PeerHandshake::member(name, parts_.peers.find(name));
 }
 
 void Transactions::adopt(const CommitRecord& unended, Now now) {

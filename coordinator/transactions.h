@@ -14,8 +14,8 @@
 #include "coordinator/idempotency_keys.h"
 #include "coordinator/known_outcomes.h"
 #include "coordinator/transaction_table.h"
+#include "engine/peer_handshake.h"
 #include "recovery/coordinator_replay.h"
-#include "recovery/peer_table.h"
 
 namespace troth::coordinator {
 
@@ -31,7 +31,7 @@ class Transactions {
     IdempotencyKeys& keys;
     EndedEverywhere& ended;
     Ages& ages;
-    const recovery::PeerTable& peers;
+    const PeerHandshake& peers;
   };
   Transactions(Core& core, Parts parts) : core_(core), parts_(parts) {}
 

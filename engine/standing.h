@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "engine/quarantine.h"
 #include "troth/result.h"
 
 namespace troth {
@@ -15,23 +16,23 @@ class Standing {
   void drain() { draining_ = true; }
   bool draining() const { return draining_; }
 
-  /// Its log does not hold what a peer has seen of it.
-  void lose_memory() { stopped_ = true; }
+  /// Whether a peer says that this node's log lost its end.
+  Quarantine& quarantine() { return quarantine_; }
+  const Quarantine& quarantine() const { return quarantine_; }
   /// Its database or its log failed. False: it is not the first failure.
   bool fail_for(const Error& error) {
-    stopped_ = true;
     if (failure_) return false;
     failure_ = error;
     return true;
   }
   /// Nothing is promised and nothing is said any more.
-  bool stopped() const { return stopped_; }
-  /// Why, unless it lost its memory.
+  bool stopped() const { return failure_.has_value() || quarantine_.active(); }
+  /// Why, unless it is in quarantine.
   const std::optional<Error>& failure() const { return failure_; }
 
  private:
   bool draining_ = false;
-  bool stopped_ = false;
+  Quarantine quarantine_;
   std::optional<Error> failure_;
 };
 

@@ -20,6 +20,10 @@ constexpr std::int64_t kHour = 3600LL * 1000 * kMs;
 const Setting kDataDir{"data-dir", SettingKind::kText, "",
                        "directory of the log; must be initialised"};
 const Setting kName{"name", SettingKind::kText, "", "logical name, for init"};
+const Setting kCluster{
+    "cluster", SettingKind::kText, "default",
+    "id of the cluster, for init: only nodes with the same id talk to each other"};
+const Setting kReason{"reason", SettingKind::kText, "", "why, for dismiss and confirm"};
 const Setting kAdvertise{
     "advertise", SettingKind::kAddress, "",
     "HOST:PORT under which others reach this node; empty = where it listens, which "
@@ -166,6 +170,8 @@ const SettingTable& coordinator_settings() {
   static const SettingTable table = {
       kDataDir,
       kName,
+      kCluster,
+      kReason,
       {"listen", SettingKind::kAddress, "127.0.0.1:7420", "HOST:PORT; port 0 = any"},
       kAdvertise,
       kHttp,
@@ -203,6 +209,8 @@ const SettingTable& participant_settings() {
   static const SettingTable table = {
       kDataDir,
       kName,
+      kCluster,
+      kReason,
       {"database", SettingKind::kText, "", "the SQLite file; must exist"},
       {"listen", SettingKind::kAddress, "127.0.0.1:7430", "HOST:PORT; port 0 = any"},
       kAdvertise,
@@ -210,7 +218,8 @@ const SettingTable& participant_settings() {
       kHttpTokenFile,
       kHttpAllowedHosts,
       {"coordinator", SettingKind::kPeers, "",
-       "NAME=HOST:PORT, repeatable; otherwise learned when the coordinator calls"},
+       "NAME=HOST:PORT, repeatable; with one named, no other coordinator may come. None: any "
+       "coordinator of the cluster"},
       {"inquiry-interval", SettingKind::kDuration, "200ms",
        "silence after which an in-doubt branch asks; doubles up to 5s", 10 * kMs, kHour},
       kSuspicion,
@@ -382,7 +391,8 @@ std::string example_file(const SettingTable& table, const std::string& program) 
       "# commented out shows its default. Durations and sizes carry their unit.\n",
       program);
   for (const auto& setting : table) {
-    if (std::string_view(setting.name) == "name") continue;  // for init only
+    const std::string_view name = setting.name;
+    if (name == "name" || name == "cluster" || name == "reason") continue;  // of commands
     out += fmt::format("\n# {}", setting.doc);
     if (setting.reloads) out += " (SIGHUP reloads it)";
     const char* example =

@@ -12,7 +12,7 @@ namespace troth {
 
 struct DaemonStart {
   std::optional<int> exit;  ///< set: all is done, leave with it
-  std::string command;      ///< "", "init" or "adopt"
+  std::string command;      ///< "", "init", "adopt", "dismiss" or "confirm"
   std::string data_dir;     ///< never empty
   SettingValues values;
   bool check_config = false;  ///< the settings are good: judge what they name and leave

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/program_options.hpp>
 #include <cstdlib>
 #include <sstream>
@@ -82,9 +83,11 @@ Result<DaemonCommand> parse_daemon_command(int argc, char** argv, const SettingT
   out.help = values.count("help") != 0;
   out.version = values.count("version") != 0;
   out.check_config = values.count("check-config") != 0;
-  if (!out.command.empty() && out.command != "init" && out.command != "adopt")
+  constexpr std::array<std::string_view, 5> kCommands{"", "init", "adopt", "dismiss", "confirm"};
+  if (std::find(kCommands.begin(), kCommands.end(), out.command) == kCommands.end())
     return fail(ErrorCode::kInvalidArgument,
-                fmt::format("unknown command \"{}\"; commands are init and adopt (none = run)",
+                fmt::format("unknown command \"{}\"; commands are init, adopt, dismiss and confirm "
+                            "(none = run)",
                             out.command));
   return out;
 }

@@ -57,11 +57,13 @@ std::optional<AbortReason> CoordinatorMessages::admission(const NodeName& from,
       CoordinatorTag::of(parts_.peers.position_of(from).log_id) == gtid.tag())
     return AbortReason{AbortCode::kStaleEpoch, fmt::format("{} has restarted since", from),
                        options_.name, -1};
+  if (parts_.standing.quarantine().active())
+    return AbortReason{AbortCode::kDraining, parts_.standing.quarantine().reason(), options_.name,
+                       -1};
   if (parts_.standing.stopped())
     return AbortReason{AbortCode::kInternal,
                        fmt::format("{} has failed and must be restarted: {}", options_.name,
-                                   parts_.standing.failure() ? parts_.standing.failure()->context
-                                                             : "its log lost its memory"),
+                                   parts_.standing.failure()->context),
                        options_.name, -1};
   if (parts_.standing.draining())
     return AbortReason{AbortCode::kDraining, fmt::format("{} is shutting down", options_.name),
@@ -87,6 +89,14 @@ BranchEntry& CoordinatorMessages::admit(const NodeName& from, Epoch of_coordinat
   return entry;
 }
 
+// A log that was adopted since may have refused it to the other members.
+bool CoordinatorMessages::may_vote_on(const Prepare& message) const {
+  for (const auto& member : message.members)
+    if (member.name == options_.name)
+      return parts_.presumption.may_promise(message.gtid, member.epoch);
+  return true;
+}
+
 void CoordinatorMessages::on_prepare(const NodeName& from, Prepare&& message, Now now) {
   TROTH_FAILPOINT("participant.prepare.received");
   // A late duplicate: nobody waits for the vote, and a tombstone would contradict the decision that
@@ -96,15 +106,25 @@ void CoordinatorMessages::on_prepare(const NodeName& from, Prepare&& message, No
   const Gtid gtid = message.gtid;
   const Priority priority = message.priority;
   std::vector<Statement> statements = std::move(message.statements);
+  parts_.peers.hear_members(message.members);
+  const bool may_vote = may_vote_on(message);
   const auto* known = parts_.peers.find(from);
   Branch::Event event;
   auto& prepared = event.emplace<Branch::Prepared>();
   prepared.message = std::move(message);
-  prepared.coordinator = recovery::PeerTable::member(from, known);
+  prepared.coordinator = PeerHandshake::member(from, known);
   if (known != nullptr) prepared.coordinator_durable = known->position.durable;
   if (found != nullptr) return parts_.branches.step(*found, std::move(event), now, &statements);
   auto& entry =
-      admit(from, prepared.coordinator.epoch, gtid, Branch::Kind::kTwoPhase, priority, now);
+      may_vote
+          ? admit(from, prepared.coordinator.epoch, gtid, Branch::Kind::kTwoPhase, priority, now)
+          : parts_.table.start(
+                gtid,
+                Branch::tombstone(
+                    parts_.table.settings(), gtid,
+                    {AbortCode::kStaleEpoch, fmt::format("{} was adopted since", options_.name),
+                     options_.name, -1}),
+                now);
   reports_.count("prepares");
   parts_.branches.step(entry, std::move(event), now, &statements);
 }
@@ -213,7 +233,7 @@ void CoordinatorMessages::on_execute(const NodeName& from, Execute&& message, No
   const auto* known = parts_.peers.find(from);
   const Priority priority = message.priority;
   std::vector<Statement> statements = std::move(message.statements);
-  Branch::ExecuteArrived event{std::move(message), recovery::PeerTable::member(from, known),
+  Branch::ExecuteArrived event{std::move(message), PeerHandshake::member(from, known),
                                known == nullptr ? Lsn{} : known->position.durable};
   if (found != nullptr) return parts_.branches.step(*found, std::move(event), now, &statements);
   auto& entry = admit(from, event.coordinator.epoch, gtid, Branch::Kind::kTwoPhase, priority, now);

@@ -24,7 +24,8 @@ class CoordinatorMessages {
     Members& members;
     WoundWait& wounds;
     const Horizon& horizon;
-    const recovery::PeerTable& peers;
+    const Presumption& presumption;
+    PeerHandshake& peers;
     const Standing& standing;
   };
   CoordinatorMessages(const EngineOptions& options, protocol::RecordLog& log, Reports& reports,
@@ -43,6 +44,7 @@ class CoordinatorMessages {
  private:
   BranchEntry& admit(const NodeName& from, Epoch of_coordinator, const Gtid& gtid,
                      protocol::Branch::Kind kind, const Priority& priority, Now now);
+  bool may_vote_on(const protocol::Prepare& message) const;
   void on_prepare(const NodeName& from, protocol::Prepare&& message, Now now);
   void on_execute(const NodeName& from, protocol::Execute&& message, Now now);
   void on_one_phase(const NodeName& from, protocol::CommitOnePhase&& message, Now now);

@@ -10,42 +10,90 @@ namespace troth::participant {
 
 using namespace protocol;
 
+namespace {
+
+// engine/authority.h holds the rules; the branch's own record says who its members are.
+PeerStanding standing_of(const PeerHandshake& peers, const BranchTable& table, const NodeName& from,
+                         const Gtid& gtid) {
+  const auto standing = peers.standing(from, gtid);
+  if (standing == PeerStanding::kCoordinator || peers.disputed(gtid.tag())) return standing;
+  const auto* found = table.find(gtid);
+  if (found == nullptr || found->branch.members().empty()) return standing;
+  const auto& members = found->branch.members();
+  const bool member =
+      std::any_of(members.begin(), members.end(), [&](const Member& m) { return m.name == from; });
+  return member ? PeerStanding::kMember : PeerStanding::kStranger;
+}
+
+// What follows for the sender from a message that counts. Nothing: the message does not.
+std::optional<PeerHandshake::Judgement> hear(PeerHandshake& peers, const BranchTable& table,
+                                             Reports& reports, const NodeName& from,
+                                             const Message& message) {
+  const auto standing = standing_of(peers, table, from, gtid_of(message));
+  if (!participant_takes(message, standing)) {
+    reports.count("unauthorized");
+    reports.log().warn("refused a message", {{"peer", from},
+                                             {"message", name_of(message)},
+                                             {"txn", gtid_of(message)},
+                                             {"sender_is", to_string(standing)}});
+    return std::nullopt;
+  }
+  auto accepted = peers.accept(from);
+  if (accepted.refusal.empty()) return accepted;
+  reports.count("unauthorized");
+  reports.log().warn("refused a peer", {{"peer", from}, {"reason", accepted.refusal}});
+  return std::nullopt;
+}
+
+}  // namespace
+
 Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, WorkerPort& worker,
                Logger logger)
     : options_(std::move(options)),
-      log_(log),
+      peers_(
+          {options_.name, Role::kParticipant, options_.cluster, options_.log_id, options_.epoch}),
+      log_(log, peers_.table()),
       transport_(transport),
       worker_(worker),
       reports_(std::move(logger)),
-      peers_(options_.name, Role::kParticipant, options_.log_id, options_.epoch, false),
       table_(options_),
-      promises_(options_, log, transport, standing_, reports_),
-      flush_(options_, log, worker),
-      keys_(options_, log, reports_, {table_, flush_, promises_}),
+      promises_(options_, log_, transport, standing_, reports_),
+      flush_(options_, log_, worker),
+      keys_(options_, log_, reports_, {table_, flush_, promises_}),
       links_(peers_, transport),
-      horizon_(log),
-      branches_(options_, log, worker, reports_, {table_, flush_, keys_, links_, promises_}),
-      by_hand_(options_, log, table_, branches_, links_, promises_, reports_),
-      members_(options_, log, reports_,
-               {table_, branches_, links_, promises_, horizon_, by_hand_.book(), peers_}),
+      horizon_(log_),
+      presumption_(horizon_),
+      branches_(options_, log_, worker, reports_, {table_, flush_, keys_, links_, promises_}),
+      by_hand_(options_, log_, table_, branches_, links_, promises_, reports_),
+      members_(
+          options_, log_, reports_,
+          {table_, branches_, links_, promises_, horizon_, presumption_, by_hand_.book(), peers_}),
       wounds_(options_, table_, branches_, promises_, reports_),
-      messages_(options_, log, reports_,
+      messages_(options_, log_, reports_,
                 {table_, flush_, branches_, keys_, promises_, by_hand_, members_, wounds_, horizon_,
-                 peers_, standing_}),
+                 presumption_, peers_, standing_}),
       locks_(options_, table_, worker),
-      views_(options_, log, table_, links_, peers_, by_hand_, locks_, standing_, reports_),
-      checkpointer_(log, options_.checkpoint_bytes) {}
+      views_(options_, log_, table_, links_, peers_, by_hand_, locks_, standing_, reports_),
+      checkpointer_(log_, options_.checkpoint_bytes) {
+  for (const auto& [name, address] : options_.coordinators)
+    peers_.configure(name, address, Role::kCoordinator);
+  for (const auto& [name, address] : options_.peers)
+    peers_.configure(name, address, Role::kParticipant);
+}
 
 // ---- the start
 
 void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
   views_.started(now);
-  adopted_ = tables.adopted;
+  presumption_.adopt(tables.adopted);
   horizon_.adopt(std::move(tables.ended_below));
-  for (const auto& peer : tables.peers) {
+  for (const auto& [name, peer] : tables.peers) {
     peers_.adopt(peer);
-    if (!peer.address.empty()) transport_.learn_address(peer.name, peer.address);
+    const bool met = !peer.position.log_id.is_nil();  // others are only named: nobody calls them
+    if (met && !peer.address.empty()) transport_.learn_address(name, peer.address);
   }
+  standing_.quarantine().adopt(tables.claims);
+  if (standing_.quarantine().active()) reports_.alarm(standing_.quarantine().reason(), {});
   by_hand_.adopt(std::move(tables.operators), now);
   adopt_prepared(tables, {now, {}});
   adopt_outcomes(tables, {now, {}});
@@ -54,6 +102,7 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
 
 void Engine::adopt_prepared(recovery::ParticipantTables& tables, Now now) {
   for (auto& [gtid, prepared] : tables.prepared) {
+    peers_.hear_members(prepared.record.members);
     auto& entry = table_.start(
         gtid, Branch::recovered_prepared(table_.settings(), prepared.record, now.monotonic), now);
     entry.recovered = true;
@@ -81,15 +130,18 @@ void Engine::adopt_outcomes(recovery::ParticipantTables& tables, Now now) {
 
 // ---- what the network brings
 
-void Engine::judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now) {
-  if (judgement.to_append) append(*judgement.to_append);
-  if (judgement.stop) {
-    reports_.log().error("this node has lost its memory",
-                         {{"peer", peer}, {"cause", judgement.stop->context}});
-    standing_.lose_memory();
-    if (on_fatal) on_fatal(*judgement.stop);
+void Engine::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
+  for (const auto& record : judgement.to_append) append(record);
+  if (!judgement.alarm.empty()) reports_.alarm(judgement.alarm, {});
+  if (judgement.lost_memory) {
+    if (const auto claim = standing_.quarantine().raise(*judgement.lost_memory, now.wall)) {
+      append(*claim);
+      reports_.alarm(standing_.quarantine().reason(), {});
+      end_local_transactions();
+    }
   }
-  if (judgement.restarted) messages_.drop_open_branches(peer, now);
+  if (!judgement.reach_at.empty()) transport_.learn_address(peer, judgement.reach_at);
+  if (judgement.restarted && !standing_.stopped()) messages_.drop_open_branches(peer, now);
 }
 
 // A record that was appended becomes durable as long as the log lives: then its answer follows.
@@ -104,7 +156,8 @@ void Engine::stop_for(const Error& error, bool log_failed) {
 
 HelloReply Engine::on_hello(const Hello& hello, Now now) {
   HelloReply reply;
-  const auto judgement = peers_.on_hello(hello, log_.durable(), reply);
+  const auto judgement =
+      peers_.on_hello(hello, standing_.quarantine().reaches(log_.durable()), reply);
   judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
     reports_.count("hello_refused");
@@ -113,9 +166,9 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
                           {{"peer", hello.name}, {"reason", judgement.refusal}});
     return reply;
   }
-  if (!hello.address.empty()) transport_.learn_address(hello.name, hello.address);
   if (standing_.stopped()) {
     reply.verdict = HelloVerdict::kNotReady;
+    reply.detail = standing_.quarantine().reason();
     return reply;
   }
   on_reachable(hello.name, now);
@@ -123,11 +176,12 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
 }
 
 Hello Engine::make_hello(const NodeName& peer) const {
-  return peers_.make_hello(peer, own_address_, log_.durable());
+  return peers_.make_hello(peer, own_address_, standing_.quarantine().reaches(log_.durable()));
 }
 
 bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
-  const auto judgement = peers_.on_reply(peer, reply, log_.durable());
+  const auto judgement =
+      peers_.on_reply(peer, reply, standing_.quarantine().reaches(log_.durable()));
   judge(judgement, peer, now);
   if (!judgement.refusal.empty() && !judgement.repeated)
     reports_.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
@@ -154,13 +208,21 @@ void Engine::on_batch(Batch batch, Now now) {
   const BatchHeader header = std::move(batch.header);
   take_messages(
       std::move(batch),
-      [&](Message&& message) { messages_.handle(header.sender, std::move(message), now); },
+      [&](Message&& message) {
+        log_.heard();
+        const auto heard = hear(peers_, table_, reports_, header.sender, message);
+        if (!heard) return;
+        judge(*heard, header.sender, now);
+        messages_.handle(header.sender, std::move(message), now);
+      },
       [&](const Error& why) {
         reports_.count("messages_damaged");
         reports_.log().warn("dropped a message of a peer",
                             {{"peer", header.sender}, {"why", why.context}});
       });
-  forget_ended(header);
+  if (header.ended_below && peers_.owns(header.sender, *header.ended_below) &&
+      header.ended_below->epoch() <= header.position.epoch)
+    forget_ended(header);
 }
 
 void Engine::forget_ended(const BatchHeader& header) {
@@ -255,7 +317,8 @@ std::size_t Engine::busy_branches() const {
 std::optional<MonotonicTime> Engine::next_wake() const {
   std::optional<MonotonicTime> wake;
   if (standing_.stopped()) return wake;
-  for (const auto& at : {table_.next_wake(), flush_.next_wake(), by_hand_.next_wake()})
+  for (const auto& at :
+       {table_.next_wake(), flush_.next_wake(), by_hand_.next_wake(), log_.next_wake()})
     if (at && (!wake || *at < *wake)) wake = at;
   return wake;
 }
@@ -271,6 +334,7 @@ void Engine::tick(Now now) {
   }
   flush_.tick(now);
   by_hand_.tick(now);
+  log_.tick(now.monotonic);
 }
 
 // What the worker would have answered by the time it had been woken.
@@ -286,6 +350,7 @@ void Engine::end_of_round(Now now) {
     flush_.flush_if_due(table_.live(), now);
     if (checkpointer_.copied()) flush_.move_marker_to(checkpointer_.start());
     checkpoint_if_due(now);
+    log_.end_of_round(now.monotonic);
   }
   branches_.forget_local();
   promises_.publish();
@@ -309,8 +374,9 @@ void Engine::copy_forward(Now now) {
   keys_.forget_old(now);
   append(EpochRecord{options_.epoch});
   branches_.copy_adopted_forward();  // read before the adoption, as they were written
-  if (adopted_.lineage > 0) append(adopted_);
+  if (presumption_.adopted().lineage > 0) append(presumption_.adopted());
   for (const auto& peer : peers_.records()) append(peer);
+  for (const auto& [witness, claim] : standing_.quarantine().claims()) append(claim);
   branches_.copy_forward();
   by_hand_.copy_forward();
   keys_.copy_forward();

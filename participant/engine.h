@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/checkpointer.h"
+#include "engine/positions_log.h"
 #include "participant/coordinator_messages.h"
 #include "participant/status_views.h"
 #include "participant/wound_wait.h"
@@ -30,7 +31,6 @@ class Engine {
   /// Before serving: branches and outcomes of earlier epochs. The resource manager has retaken the
   /// locks already.
   void adopt(recovery::ParticipantTables tables, MonotonicTime now);
-  recovery::PeerTable& peers() { return peers_; }
 
   // what arrives
   void on_batch(protocol::Batch batch, Now now);
@@ -45,6 +45,7 @@ class Engine {
   /// host:port under which peers reach this node; before the links are started.
   void set_own_address(std::string address) { own_address_ = std::move(address); }
   void drain() { standing_.drain(); }
+  bool quarantined() const { return standing_.quarantine().active(); }
   /// The time of a drain is over: what has not been executed aborts with DRAINING.
   void refuse_executing(Now now) { branches_.refuse_executing(now); }
   /// The database or the log failed: nothing more is done or said. Local transactions end at once,
@@ -96,7 +97,7 @@ class Engine {
  private:
   void adopt_prepared(recovery::ParticipantTables& tables, Now now);
   void adopt_outcomes(recovery::ParticipantTables& tables, Now now);
-  void judge(const recovery::PeerTable::Judgement& judgement, const NodeName& peer, Now now);
+  void judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now);
   void on_reachable(const NodeName& peer, Now now);
   void forget_ended(const protocol::BatchHeader& header);
   void append(const protocol::Record& record);
@@ -110,18 +111,19 @@ class Engine {
   }
 
   const EngineOptions options_;
-  protocol::RecordLog& log_;
+  PeerHandshake peers_;
+  PositionsLog log_;
   protocol::Transport& transport_;
   WorkerPort& worker_;
   Reports reports_;
   Standing standing_;
-  recovery::PeerTable peers_;
   BranchTable table_;
   Promises promises_;
   FlushSchedule flush_;
   OnePhaseKeys keys_;
   PeerLinks links_;
   Horizon horizon_;
+  Presumption presumption_;
   Branches branches_;
   HandDecisions by_hand_;
   Members members_;
@@ -130,7 +132,6 @@ class Engine {
   LockViews locks_;
   StatusViews views_;
   Checkpointer checkpointer_;
-  protocol::AdoptedRecord adopted_;
   std::string own_address_;
   std::uint64_t next_local_ = 1;
   std::optional<Lsn> forced_here_;

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include "base/trace.h"
 #include "protocol/branch.h"
@@ -15,6 +17,9 @@ struct EngineOptions {
   NodeName name;
   LogId log_id;
   Epoch epoch;
+  std::string cluster;  ///< "" = default
+  /// Who may come, and where they are (engine/peer_handshake.h).
+  std::map<NodeName, std::string> coordinators, peers;
   protocol::RetryPolicy inquiry;                   ///< how an in-doubt branch asks
   protocol::SuspicionPolicy suspicion;             ///< how three-phase commit replaces a leader
   Duration lock_timeout{std::chrono::seconds(2)};  ///< longest wait for locks, else LOCK_TIMEOUT

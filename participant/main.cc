@@ -15,6 +15,7 @@
 #include "os/span_file.h"
 #include "participant/node.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
+#include "recovery/claim_command.h"
 #include "recovery/start_up.h"
 #include "thrift/peer/peer_links.h"
 #include "thrift/server/relay.h"
@@ -30,9 +31,11 @@ constexpr const char* kHelp =
     R"(troth-participant: lets one SQLite database take part in distributed transactions
 
 Usage:
-  troth-participant init  --data-dir DIR --name NAME      make the log of a new participant (once)
+  troth-participant init  --data-dir DIR --name NAME [--cluster ID]   make the log of a new participant (once)
   troth-participant       --data-dir DIR --database FILE  run
   troth-participant adopt --data-dir DIR                  take over a copied or restored log
+  troth-participant dismiss --data-dir DIR --name PEER --reason TEXT   end a quarantine: that peer is wrong about this log
+  troth-participant confirm --data-dir DIR --name PEER --reason TEXT   that peer is right: never serve this log again
 
 Example:
   sqlite3 orders.db 'CREATE TABLE orders(id INTEGER PRIMARY KEY, item TEXT NOT NULL)'
@@ -48,7 +51,6 @@ Exit codes: 0 clean, 64 usage, 69 something it needs is locked, 70 corruption or
 struct Settings {
   participant::NodeOptions agent;
   SqliteOptions sqlite;
-  std::map<NodeName, std::string> peers;
   HostPort listen;
   std::optional<HostPort> http;
   std::string advertise;
@@ -75,12 +77,14 @@ Result<Settings> read(const SettingValues& values) {
   out.agent.lock_timeout = values.duration("lock-timeout");
   out.agent.flush_interval = values.duration("flush-interval");
   out.agent.segment_bytes = values.size("segment-bytes");
-  for (const char* setting : {"coordinator", "peer"}) {
+  const auto named = [&](const char* setting, std::map<NodeName, std::string>& peers) {
     for (const auto& peer : values.all(setting)) {
       const auto pair = *parse_assignment(peer.text);
-      out.peers[NodeName::from_trusted(pair.first)] = pair.second;
+      peers[NodeName::from_trusted(pair.first)] = pair.second;
     }
-  }
+  };
+  named("coordinator", out.agent.coordinators);
+  named("peer", out.agent.peers);
   out.listen = *parse_host_port(values.text("listen"));
   if (values.has("http") && !values.text("http").empty())
     out.http = *parse_host_port(values.text("http"));
@@ -91,6 +95,12 @@ Result<Settings> read(const SettingValues& values) {
   out.trace_file = values.text("trace-file");
   out.http_token_file = values.text("http-token-file");
   out.http_allowed_hosts = values.text("http-allowed-hosts");
+  return out;
+}
+
+std::map<NodeName, std::string> named_peers(const participant::NodeOptions& agent) {
+  auto out = agent.peers;
+  out.insert(agent.coordinators.begin(), agent.coordinators.end());
   return out;
 }
 
@@ -117,7 +127,7 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   thrift::PeerRelay relay;
   thrift::PeerLinksOptions link_options;
   link_options.self = self;
-  link_options.addresses = settings.peers;
+  link_options.addresses = named_peers(settings.agent);
   thrift::PeerLinks links(link_options, relay, clock, logger);
   settings.agent.data_dir = data_dir;
   TROTH_ASSIGN_OR_RETURN(
@@ -186,13 +196,19 @@ Result<int> run(int argc, char** argv) {
   if (start.command == "init") {
     if (!values.has("name")) return fail(ErrorCode::kInvalidArgument, "init needs --name");
     TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(values.text("name")));
-    TROTH_ASSIGN_OR_RETURN(const auto identity, participant::Node::init(*files, data_dir, name));
+    TROTH_ASSIGN_OR_RETURN(const auto cluster, cluster_of(values));
+    TROTH_ASSIGN_OR_RETURN(const auto identity,
+                           participant::Node::init(*files, data_dir, name, cluster));
     std::cout << fmt::format(
         "initialised participant {} in {} (log {})\n"
         "At its first start it switches the database to WAL mode (PRAGMA journal_mode), which "
         "stays, "
         "and adds the table troth_applied.\n",
         name, data_dir, identity.log_id);
+    return 0;
+  }
+  if (start.command == "dismiss" || start.command == "confirm") {
+    TROTH_TRY(settle_claim(start.command, values, *files));
     return 0;
   }
   if (start.command == "adopt") {

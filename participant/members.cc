@@ -75,6 +75,12 @@ void Members::on_asked(const NodeName& from, const Gtid& gtid, Epoch named, bool
   if (found != nullptr) return parts_.branches.step(*found, Branch::MemberAsked{from, ballot}, now);
   if (parts_.horizon.ended(gtid))
     return;  // it was carried out and forgotten: nobody can be in doubt of it
+  // Silence in a ballot: the others wait for a member that knows.
+  if (!parts_.presumption.may_promise(gtid, named)) {
+    reports_.count("promises_withheld");
+    if (!ballot) parts_.promises.send(from, MemberAnswer{gtid, MemberAnswer::Knows::kNoOpinion});
+    return;
+  }
   // In two-phase commit it may have voted READ_ONLY before it restarted and forgotten that: a
   // promise could contradict a commit. In three-phase commit nobody votes READ_ONLY.
   if (!ballot && named < options_.epoch)

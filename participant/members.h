@@ -5,10 +5,11 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/peer_handshake.h"
 #include "participant/branches.h"
 #include "participant/hand_decisions.h"
 #include "participant/horizon.h"
-#include "recovery/peer_table.h"
+#include "participant/presumption.h"
 
 namespace troth::participant {
 
@@ -24,8 +25,9 @@ class Members {
     PeerLinks& links;
     Promises& promises;
     const Horizon& horizon;
+    const Presumption& presumption;
     const recovery::OperatorBook& by_hand;
-    const recovery::PeerTable& peers;
+    const PeerHandshake& peers;
   };
   Members(const EngineOptions& options, protocol::RecordLog& log, Reports& reports, Parts parts)
       : options_(options), log_(log), reports_(reports), parts_(parts) {}

@@ -326,6 +326,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     EngineOptions engine;
     engine.name = node_.name;
     engine.log_id = node_.identity.log_id;
+    engine.cluster = node_.identity.cluster;
     engine.epoch = epoch;
     engine.inquiry = {options_.inquiry_interval, std::chrono::seconds(5)};
     engine.suspicion.timeout = options_.suspicion_timeout;
@@ -337,6 +338,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
         std::min<Duration>(options_.flush_interval, std::chrono::milliseconds(5));
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
     engine.spans = options_.spans;
+    engine.coordinators = options_.coordinators;
+    engine.peers = options_.peers;
     const auto in_doubt = tables.prepared.size();
     if (transport != nullptr) transport_ = transport;
     log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
@@ -395,8 +398,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 }  // namespace
 
 Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
-                                 const NodeName& name) {
-  return wal::init(files, data_dir, "participant", name.text(), random_log_id());
+                                 const NodeName& name, const std::string& cluster) {
+  return wal::init(files, data_dir, "participant", name.text(), random_log_id(), cluster);
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options,

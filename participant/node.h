@@ -31,6 +31,8 @@ struct NodeOptions {
   Duration lock_timeout{std::chrono::seconds(2)};
   Duration flush_interval{std::chrono::milliseconds(50)};
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
+  /// Who may come, and where they are; coordinators empty = any of the cluster.
+  std::map<NodeName, std::string> coordinators, peers;
   std::size_t inbox = 65536;  ///< queued messages; more are refused with BUSY
   SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the agent
 };
@@ -40,7 +42,7 @@ class Node {
  public:
   /// Makes the log of a new participant in `data_dir`. kAlreadyExists if there is one.
   static Result<wal::Identity> init(FileSystem& files, const std::string& data_dir,
-                                    const NodeName& name);
+                                    const NodeName& name, const std::string& cluster = "");
 
   /// Opens log and database, replays, retakes the locks of in-doubt branches, and is ready when it
   /// returns. `transport` may be nullptr: then only transact() works. Errors: kFenced (75),

@@ -26,7 +26,7 @@ void PeerLinks::find_member(const BranchEntry& entry, const NodeName& name) {
   auto address = peers_.address_of(name);
   for (const auto& member : entry.branch.members())
     if (member.name == name && address.empty()) address = member.address;
-  if (!address.empty()) transport_.learn_address(name, address);
+  if (!address.empty() && peers_.may_link(name)) transport_.learn_address(name, address);
 }
 
 }  // namespace troth::participant

@@ -6,16 +6,16 @@
 #include <string>
 
 #include "engine/engine_loop.h"
+#include "engine/peer_handshake.h"
 #include "participant/branch_entry.h"
 #include "protocol/transport.h"
-#include "recovery/peer_table.h"
 
 namespace troth::participant {
 
 /// Owns the last known status of each link. Owned by the engine and touched by its thread alone.
 class PeerLinks {
  public:
-  PeerLinks(const recovery::PeerTable& peers, protocol::Transport& transport)
+  PeerLinks(const PeerHandshake& peers, protocol::Transport& transport)
       : peers_(peers), transport_(transport) {}
 
   void changed(const LinkStatus& status) { links_[status.peer] = status; }
@@ -29,7 +29,7 @@ class PeerLinks {
   void find_member(const BranchEntry& entry, const NodeName& name);
 
  private:
-  const recovery::PeerTable& peers_;
+  const PeerHandshake& peers_;
   protocol::Transport& transport_;
   std::map<NodeName, LinkStatus> links_;
 };

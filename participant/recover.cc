@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "os/failpoint.h"
+#include "recovery/claims.h"
 
 namespace troth::participant {
 
@@ -82,6 +83,7 @@ Result<Recovered> recover(FileSystem& files, const std::string& data_dir, wal::O
   if (scan.torn_bytes > 0)
     logger.warn("cut a torn tail off the log",
                 {{"where", scan.torn_where}, {"bytes", scan.torn_bytes}});
+  TROTH_TRY(recovery::check_claims(out.tables.claims));
   TROTH_TRY(check_pair(database, out.node, out.tables));
   TROTH_ASSIGN_OR_RETURN(
       out.epoch, recovery::begin_epoch(out.node, out.tables.epoch, out.tables.adopted, clock));

@@ -49,7 +49,10 @@ NodeStatus StatusViews::status(Now now) const {
   status.name = options_.name;
   status.role = Role::kParticipant;
   status.version = version();
-  status.state = standing_.stopped() ? "failed" : standing_.draining() ? "draining" : "ready";
+  status.state = standing_.quarantine().active() ? "quarantine"
+                 : standing_.stopped()           ? "failed"
+                 : standing_.draining()          ? "draining"
+                                                 : "ready";
   status.position = {options_.log_id, options_.epoch, log_.durable()};
   status.appended = log_.appended();
   status.up_ms =
@@ -73,6 +76,7 @@ NodeStatus StatusViews::status(Now now) const {
   status.counters.emplace_back("in_doubt", status.in_doubt);
   status.counters.emplace_back("branches_live", table_.live());
   status.counters.emplace_back("log_full", log_.has_room() ? 0 : 1);
+  status.counters.emplace_back("default_cluster", peers_.cluster() == kDefaultCluster ? 1 : 0);
   status.counters.emplace_back("wall_clock_unix_ms", now.wall.unix_ms);
   status.counters.emplace_back("branches_remembered", table_.size() - table_.live());
   return status;

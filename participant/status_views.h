@@ -4,9 +4,9 @@
 
 #include <string>
 
+#include "engine/peer_handshake.h"
 #include "participant/hand_decisions.h"
 #include "participant/lock_views.h"
-#include "recovery/peer_table.h"
 
 namespace troth::participant {
 
@@ -14,7 +14,7 @@ namespace troth::participant {
 class StatusViews {
  public:
   StatusViews(const EngineOptions& options, const protocol::RecordLog& log,
-              const BranchTable& table, const PeerLinks& links, const recovery::PeerTable& peers,
+              const BranchTable& table, const PeerLinks& links, const PeerHandshake& peers,
               const HandDecisions& by_hand, const LockViews& locks, const Standing& standing,
               const Reports& reports)
       : options_(options),
@@ -44,7 +44,7 @@ class StatusViews {
   const protocol::RecordLog& log_;
   const BranchTable& table_;
   const PeerLinks& links_;
-  const recovery::PeerTable& peers_;
+  const PeerHandshake& peers_;
   const HandDecisions& by_hand_;
   const LockViews& locks_;
   const Standing& standing_;

@@ -88,6 +88,10 @@ std::string_view to_string(HelloVerdict verdict) {
       return "STALE_EPOCH";
     case HelloVerdict::kNotReady:
       return "NOT_READY";
+    case HelloVerdict::kWrongCluster:
+      return "WRONG_CLUSTER";
+    case HelloVerdict::kReceiverDisputed:
+      return "RECEIVER_DISPUTED";
   }
   return "?";
 }

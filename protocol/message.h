@@ -294,6 +294,9 @@ struct Batch {
   std::vector<Message> messages;
 };
 
+/// Of a node whose `init` named none.
+inline constexpr std::string_view kDefaultCluster = "default";
+
 /// Continuity handshake at every (re)connect: who I am, how far my log reaches, and the most I ever
 /// saw of yours.
 struct Hello {
@@ -303,7 +306,11 @@ struct Hello {
   NodePosition position;
   NodePosition seen_of_receiver;  ///< nil log_id = never met
   std::uint32_t version = kPeerProtocolVersion;
-  NodeName receiver;  ///< whom the caller believes to be talking to
+  NodeName receiver;    ///< whom the caller believes to be talking to
+  std::string cluster;  ///< "" = default
+  /// A coordinator's: whom it is configured with, so that these may ask the receiver about its
+  /// transactions. log_id is nil for those it has not met.
+  std::vector<Member> participants;
 };
 enum class HelloVerdict : std::uint8_t {
   kWelcome = 1,
@@ -314,6 +321,8 @@ enum class HelloVerdict : std::uint8_t {
   kSenderLostMemory = 6,   ///< the caller's log ends before what this node has seen of it
   kStaleEpoch = 7,         ///< a newer incarnation of the caller is known
   kNotReady = 8,
+  kWrongCluster = 9,      ///< sender and receiver belong to different clusters
+  kReceiverDisputed = 10  ///< the caller says that it has seen more of the receiver's log
 };
 struct HelloReply {
   HelloVerdict verdict = HelloVerdict::kNotReady;
@@ -322,6 +331,7 @@ struct HelloReply {
   Role role = Role::kCoordinator;
   NodePosition position;
   NodePosition seen_of_sender;
+  std::string cluster;  ///< "" = default
 };
 std::string_view to_string(HelloVerdict verdict);
 

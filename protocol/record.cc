@@ -175,6 +175,24 @@ void body(ByteWriter& out, const HeuristicRecord& r) {
 void body(ByteWriter& out, const ForgetRecord& r) {
   out.gtid(r.gtid);
 }
+void body(ByteWriter& out, const SeenRecord& r) {
+  out.varint(r.reached.size());
+  for (const auto& [peer, lsn] : r.reached) {
+    out.name(peer);
+    out.varint(lsn.value);
+  }
+}
+void body(ByteWriter& out, const ClaimRecord& r) {
+  out.name(r.witness);
+  out.log_id(r.witness_log);
+  out.log_id(r.seen.log_id);
+  out.u32(r.seen.epoch.value);
+  out.u64(r.seen.durable.value);
+  out.u64(r.own_end.value);
+  out.signed_varint(r.when.unix_ms);
+  out.u8(static_cast<std::uint8_t>(r.standing));
+  put(out, r.by);
+}
 void body(ByteWriter& out, const AuditRecord& r) {
   out.signed_varint(r.entry.when.unix_ms);
   out.bytes(r.entry.action);
@@ -286,6 +304,28 @@ HeuristicRecord get_heuristic(ByteReader& in) {
   r.by = get_operator(in);
   return r;
 }
+SeenRecord get_seen(ByteReader& in) {
+  SeenRecord r;
+  constexpr std::size_t kLeast = 3;  // bytes of one entry
+  for (auto n = in.count(kLeast); n > 0; --n) {
+    auto peer = in.name();
+    r.reached.emplace_back(std::move(peer), Lsn{in.varint()});
+  }
+  return r;
+}
+ClaimRecord get_claim(ByteReader& in) {
+  ClaimRecord r;
+  r.witness = in.name();
+  r.witness_log = in.log_id();
+  r.seen.log_id = in.log_id();
+  r.seen.epoch = {in.u32()};
+  r.seen.durable = {in.u64()};
+  r.own_end = {in.u64()};
+  r.when = {in.signed_varint()};
+  r.standing = get_enum<ClaimRecord::Standing>(in, 1, 3);
+  r.by = get_operator(in);
+  return r;
+}
 AuditRecord get_audit(ByteReader& in) {
   AuditRecord r;
   r.entry.when = {in.signed_varint()};
@@ -310,6 +350,10 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
       return Record(EpochRecord{{in.u32()}});
     case RecordType::kPeer:
       return Record(get_peer(in));
+    case RecordType::kClaim:
+      return Record(get_claim(in));
+    case RecordType::kSeen:
+      return Record(get_seen(in));
     case RecordType::kAdopted: {
       AdoptedRecord r;
       r.below = {in.u32()};

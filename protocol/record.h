@@ -21,6 +21,8 @@ enum class RecordType : std::uint8_t {
   kEpoch = 1,
   kPeer = 2,     ///< the most ever seen of a peer, and where it lives
   kAdopted = 3,  ///< an operator adopted a copied log: nothing of earlier epochs is presumed
+  kClaim = 4,    ///< a peer says that this log was longer; written only where one does
+  kSeen = 5,     ///< how far the logs of peers, as their last PEER records name them, reach
   // coordinator
   kCommit = 16,
   kAbort = 17,
@@ -58,11 +60,26 @@ struct PeerRecord {
   NodePosition position;
   std::string address;
 };
+struct SeenRecord {
+  std::vector<std::pair<NodeName, Lsn>> reached;
+};
 struct AdoptedRecord {
   Epoch below;
   WallTime when;
   std::uint32_t lineage = 0;  ///< which adopt this was
 };                            ///< gtids of epochs < below are never presumed aborted
+
+/// A configured peer has seen more of this log than there is, and what an operator said to that.
+struct ClaimRecord {
+  enum class Standing : std::uint8_t { kRaised = 1, kDismissed = 2, kConfirmed = 3 };
+  NodeName witness;
+  LogId witness_log;
+  NodePosition seen;  ///< of this log, as the witness says
+  Lsn own_end;        ///< of this log, when it was said
+  WallTime when;
+  Standing standing = Standing::kRaised;
+  Operator by;  ///< who dismissed or confirmed it, and why
+};
 
 struct CommitRecord {
   Gtid gtid;
@@ -183,7 +200,7 @@ using Record = std::variant<EpochRecord, PeerRecord, AdoptedRecord, CommitRecord
                             EndRecord, KeyRecord, HorizonRecord, PreparedRecord, CommittedRecord,
                             AbortedRecord, RefusedRecord, OnePhaseRecord, RememberedRecord,
                             PrecommittedRecord, PreabortedRecord, ElectedRecord, DecidedRecord,
-                            HeuristicRecord, ForgetRecord, AuditRecord>;
+                            HeuristicRecord, ForgetRecord, AuditRecord, ClaimRecord, SeenRecord>;
 
 RecordType type_of(const Record& record);
 std::string encode(const Record& record);

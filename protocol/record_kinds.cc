@@ -49,6 +49,10 @@ std::string_view to_string(RecordType type) {
       return "FORGET";
     case RecordType::kAudit:
       return "AUDIT";
+    case RecordType::kClaim:
+      return "CLAIM";
+    case RecordType::kSeen:
+      return "SEEN";
   }
   return "UNKNOWN";
 }
@@ -76,6 +80,8 @@ RecordType type_of(const Record& record) {
                         [](const HeuristicRecord&) { return RecordType::kHeuristic; },
                         [](const ForgetRecord&) { return RecordType::kForget; },
                         [](const AuditRecord&) { return RecordType::kAudit; },
+                        [](const ClaimRecord&) { return RecordType::kClaim; },
+                        [](const SeenRecord&) { return RecordType::kSeen; },
                     },
                     record);
 }
@@ -115,7 +121,9 @@ Force force_of(const Record& record) {
           [](const ElectedRecord&) { return Force::kYes; },       // before the promise
           [](const DecidedRecord&) { return Force::kNo; },        // the quorum holds it
           [](const HeuristicRecord&) { return Force::kYes; },     // before anybody acts on it
-          [](const ForgetRecord&) { return Force::kYes; },        // before the operator is told
+          [](const SeenRecord&) { return Force::kNo; },  // shares the force of the record behind it
+          [](const ClaimRecord&) { return Force::kYes; },   // a restart must not lift a quarantine
+          [](const ForgetRecord&) { return Force::kYes; },  // before the operator is told
           [](const AuditRecord& r) {  // what it tells of is forced itself, except for these two
             return r.entry.action == "drain" || r.entry.action == "resume" ? Force::kYes
                                                                            : Force::kNo;

@@ -88,7 +88,11 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
   } else if (const auto* adopted = std::get_if<AdoptedRecord>(&*decoded)) {
     if (adopted->lineage >= tables.adopted.lineage) tables.adopted = *adopted;
   } else if (const auto* peer = std::get_if<PeerRecord>(&*decoded)) {
-    tables.peers.push_back(*peer);
+    see(tables.peers, *peer);
+  } else if (const auto* seen = std::get_if<SeenRecord>(&*decoded)) {
+    see(tables.peers, *seen);
+  } else if (const auto* claim = std::get_if<ClaimRecord>(&*decoded)) {
+    tables.claims[claim->witness] = *claim;
   } else if (auto* commit = std::get_if<CommitRecord>(&*decoded)) {
     remember_outcome(tables, commit->gtid, Outcome::kCommitted, {});
     tables.undecided.erase(commit->gtid);

@@ -9,6 +9,7 @@
 #include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
 #include "recovery/operator_book.h"
+#include "recovery/peer_table.h"
 #include "wal/format.h"
 
 namespace troth::recovery {
@@ -39,7 +40,8 @@ struct CoordinatorTables {
     Lsn lsn;  ///< of the record that said so
   };
   std::unordered_map<std::string, Key> keys;
-  std::vector<protocol::PeerRecord> peers;  ///< oldest first; later ones win
+  std::map<NodeName, protocol::PeerRecord> peers;    ///< the most ever seen of each
+  std::map<NodeName, protocol::ClaimRecord> claims;  ///< the last word about each witness
   OperatorTables operators;
 };
 

@@ -23,6 +23,13 @@ void remember(ParticipantTables& tables, const Gtid& gtid, Outcome outcome,
 // A checkpoint copies undecided branches forward, and its copies may be cut off anywhere: what the
 // branch promised before stays.
 void replay_prepared(ParticipantTables& tables, PreparedRecord record, Lsn lsn) {
+  // How far the coordinator's log had come when this was promised is evidence that outlives it.
+  const auto coordinator = tables.peers.find(record.coordinator.name);
+  if (coordinator != tables.peers.end()) {
+    auto& position = coordinator->second.position;
+    if (position.log_id == record.coordinator.log_id)
+      position.durable = std::max(position.durable, record.coordinator_durable);
+  }
   // A copy read after its decision would be a bug of the writer.
   if (tables.remembered.count(record.gtid) != 0) return;
   auto& entry = tables.prepared[record.gtid];
@@ -99,7 +106,11 @@ Status replay(ParticipantTables& tables, const wal::RecordView& view) {
     if (adopted->lineage >= tables.adopted.lineage) tables.adopted = *adopted;
     for (auto& [gtid, entry] : tables.prepared) entry.before_adoption = true;
   } else if (const auto* peer = std::get_if<PeerRecord>(&*decoded)) {
-    tables.peers.push_back(*peer);
+    see(tables.peers, *peer);
+  } else if (const auto* seen = std::get_if<SeenRecord>(&*decoded)) {
+    see(tables.peers, *seen);
+  } else if (const auto* claim = std::get_if<ClaimRecord>(&*decoded)) {
+    tables.claims[claim->witness] = *claim;
   } else if (auto* prepared = std::get_if<PreparedRecord>(&*decoded)) {
     replay_prepared(tables, std::move(*prepared), view.lsn);
   } else if (const auto* committed = std::get_if<CommittedRecord>(&*decoded)) {

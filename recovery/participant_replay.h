@@ -8,6 +8,7 @@
 #include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
 #include "recovery/operator_book.h"
+#include "recovery/peer_table.h"
 #include "wal/format.h"
 
 namespace troth::recovery {
@@ -38,7 +39,8 @@ struct ParticipantTables {
       remembered;  ///< outcomes of branches: committed, aborted, refused, keys
   /// Every gtid of that coordinator below is ended everywhere and forgotten here.
   std::map<CoordinatorTag, Gtid> ended_below;
-  std::vector<protocol::PeerRecord> peers;
+  std::map<NodeName, protocol::PeerRecord> peers;    ///< the most ever seen of each
+  std::map<NodeName, protocol::ClaimRecord> claims;  ///< the last word about each witness
   OperatorTables operators;
 };
 

@@ -1,77 +1,66 @@
 #pragma once
-// What this node durably knows of the others, and the continuity handshake (protocol.md section 2).
-// A node whose own log ends before what a peer has seen of it has lost its memory and must stop:
-// that is what makes presumed abort safe after a restored backup or an emptied disk. Pure; owned by
-// the engine thread.
+// What this node durably knows of its peers: whom configuration names, and the most that was ever
+// seen of each log. The greeting itself is engine/peer_handshake.h. Pure; owned by the engine
+// thread.
 
 #include <map>
-#include <optional>
-#include <set>
 #include <string>
+#include <vector>
 
 #include "protocol/message.h"
 #include "protocol/record.h"
 
 namespace troth::recovery {
 
+/// While a log is read: the last record of a peer, with the highest LSN of that log.
+void see(std::map<NodeName, protocol::PeerRecord>& peers, const protocol::PeerRecord& record);
+void see(std::map<NodeName, protocol::PeerRecord>& peers, const protocol::SeenRecord& record);
+
 class PeerTable {
  public:
-  /// `known_only`: refuse names that are not allowed (a coordinator talks to configured
-  /// participants only).
-  PeerTable(NodeName self, Role role, LogId log_id, Epoch epoch, bool known_only);
-
-  void allow(const NodeName& peer, const std::string& address);
+  /// Configuration names this peer; its address wins over what is learnt.
+  void configure(const NodeName& peer, const std::string& address, Role role);
   /// From the log, at start.
   void adopt(const protocol::PeerRecord& record);
 
-  /// What the engine must do after looking at a greeting.
-  struct Judgement {
-    std::optional<Error> stop;  ///< this node has lost its memory: exit with its code
-    std::string refusal;        ///< not empty: do not use this link or batch
-    std::optional<protocol::PeerRecord> to_append;  ///< news that must outlive a crash
-    bool restarted = false;                         ///< the peer is in a newer epoch than before
-    bool repeated = false;  ///< refused for the same reason as the last time: logged already
+  /// What a peer says of itself, and what changed with it.
+  struct News {
+    bool durable = false;    ///< the record must outlive a crash: another log, epoch or address
+    bool restarted = false;  ///< the peer is in a newer epoch than before
   };
+  News learn(const NodeName& peer, Role role, const protocol::PeerRecord& said);
+  /// The same without an address, of a peer that is known.
+  News learn_position(protocol::PeerRecord& known, const NodePosition& position);
+  static constexpr std::size_t kMaxNamed = 4096;
+  /// Whom an accepted coordinator names as its participant. False: known already, or the table is
+  /// full.
+  bool add_named(const NodeName& peer, const std::string& address);
 
-  protocol::Hello make_hello(const NodeName& peer, const std::string& own_address,
-                             Lsn own_durable) const;
-  Judgement on_hello(const protocol::Hello& hello, Lsn own_durable, protocol::HelloReply& reply);
-  Judgement on_reply(const NodeName& peer, const protocol::HelloReply& reply, Lsn own_durable);
-  Judgement on_batch(const protocol::BatchHeader& header);
-
-  /// What is known of a peer; nullptr if it was never met. Valid until anything is learnt.
+  /// What is known of a peer; nullptr if nothing is. Valid until anything is learnt.
   const protocol::PeerRecord* find(const NodeName& peer) const;
+  protocol::PeerRecord* find(const NodeName& peer);
   /// Position as last seen; nil log_id if never met.
   NodePosition position_of(const NodeName& peer) const;
   std::string address_of(const NodeName& peer) const;
-  /// As a transaction that begins now would name it; `known` is what find() said.
-  static protocol::Member member(const NodeName& peer, const protocol::PeerRecord* known);
   /// A participant, as long as it is not known.
   Role role_of(const NodeName& peer) const;
   bool knows(const NodeName& peer) const { return peers_.count(peer) != 0; }
-  bool allowed(const NodeName& peer) const;
-  /// Why its last greeting was refused; "" = it was welcome, or never came.
-  std::string refusal_of(const NodeName& peer) const;
+  bool configured(const NodeName& peer) const { return configured_.count(peer) != 0; }
+  bool any_configured(Role role) const;
+  /// Peers that were met and that configuration does not name.
+  std::size_t met_unconfigured() const;
+  bool met(const NodeName& peer) const { return !position_of(peer).log_id.is_nil(); }
   /// Everything known, for a checkpoint.
   std::vector<protocol::PeerRecord> records() const;
 
- private:
-  std::optional<Error> check_own_memory(const NodeName& peer, const NodePosition& seen_of_us,
-                                        Lsn own_durable) const;
-  enum class Greeting : std::uint8_t { kTheirs, kOurs };
-  void note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting);
-  void learn(Judgement& judgement, const NodeName& peer, Role role, const NodePosition& position,
-             const std::string& address);
-  static void learn_position(Judgement& judgement, protocol::PeerRecord& known,
-                             const NodePosition& position);
+  /// Peers whose durable LSN rose since it was last written down. Empties the list.
+  std::vector<std::pair<NodeName, Lsn>> take_risen();
+  bool any_risen() const { return !risen_.empty(); }
 
-  NodeName self_;
-  Role role_;
-  NodePosition own_;
-  bool known_only_;
+ private:
   std::map<NodeName, protocol::PeerRecord> peers_;
-  std::set<NodeName> allowed_;
-  std::map<std::pair<NodeName, Greeting>, std::string> refusals_;  // the last of each, bounded
+  std::map<NodeName, Role> configured_;
+  std::vector<NodeName> risen_;  // without repetition
 };
 
 }  // namespace troth::recovery

@@ -37,7 +37,8 @@ Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const st
 
 Result<Epoch> begin_epoch(OpenedNode& node, Epoch previous, AdoptedRecord& adopted,
                           const Clock& clock) {
-  const Epoch epoch{previous.value + 1};
+  const bool newly_adopted = node.identity.lineage > adopted.lineage;
+  const Epoch epoch{previous.value + (newly_adopted ? kAdoptionGap : 1)};
   const auto force = [&](const Record& record) -> Status {
     node.writer->append(static_cast<std::uint8_t>(type_of(record)), encode(record));
     TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const Lsn durable, node.writer->sync());
@@ -45,7 +46,7 @@ Result<Epoch> begin_epoch(OpenedNode& node, Epoch previous, AdoptedRecord& adopt
   };
   TROTH_TRY(force(EpochRecord{epoch}));
   // lineage counts adopts; each must leave its own ADOPTED record before anything is presumed.
-  if (node.identity.lineage > adopted.lineage) {
+  if (newly_adopted) {
     adopted = {epoch, clock.wall_now(), node.identity.lineage};
     TROTH_TRY(force(adopted));
   }

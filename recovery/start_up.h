@@ -31,7 +31,11 @@ Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const st
                              wal::Options options, const wal::RecordVisitor& visitor,
                              const std::function<Status(const OpenedNode&)>& before_scan = {});
 
-/// Forces EPOCH (previous + 1) and, after an adopt, ADOPTED. `adopted` is what the log already
+/// An adopted copy does not know how often the original started after it was copied. Its first epoch
+/// is beyond all of them, so that what names an earlier one is told apart (AdoptedRecord::below).
+inline constexpr std::uint32_t kAdoptionGap = 1 << 16;
+
+/// Forces EPOCH (previous + 1, or + kAdoptionGap after an adopt) and, after an adopt, ADOPTED. `adopted` is what the log already
 /// says, and is brought up to date.
 Result<Epoch> begin_epoch(OpenedNode& node, Epoch previous, protocol::AdoptedRecord& adopted,
                           const Clock& clock);

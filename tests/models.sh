@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Checks the protocol models of docs/models exhaustively with Spin, and that every planted bug is found. Needs about 1.5 GB of memory.
 # Prints Spin's own counts and ends with: MODELS n STATES s ERRORS e (exit 1 on an error or a planted bug not found).
-#   --quick   two-phase commit, read locks and their planted bugs without the two largest runs
+#   --quick   two-phase commit, read locks, adopted copies and their planted bugs without the largest runs
 set -euo pipefail
 cd "$(dirname "$0")/.."
 case ${1:-} in
@@ -60,6 +60,8 @@ for anomaly in WRITE_SKEW FRACTURED; do
   check safety fails $locks -D$anomaly -DREADER_WRITES -DBUG_READ_LOCKS_NOT_RECORDED
   check safety fails $locks -D$anomaly -DINTERACTIVE -DBUG_VOTE_OF_ANY_LIFE
 done
+check safety holds $three -DADOPTION -DBALLOTS=2
+check safety fails $three -DADOPTION -DBALLOTS=2 -DBUG_ADOPTED_COPY_PROMISES
 if [ -z "$quick" ]; then
   check safety holds $two -DCOOPERATIVE
   check safety fails $two -DCOOPERATIVE -DBUG_REFUSAL_NOT_FORCED

@@ -6,6 +6,7 @@
 
 #include "base/codec.h"
 #include "wal/format.h"
+#include "wal/newest_note.h"
 
 namespace troth::wal {
 
@@ -26,6 +27,10 @@ std::string encode(const Identity& identity) {
   out.u64(identity.directory.inode);
   out.u64(static_cast<std::uint64_t>(identity.directory.birth_ns));
   out.u32(identity.lineage);
+  out.u32(crc32c(0, out.view()));
+  // Behind what earlier versions read.
+  out.bytes(identity.cluster);
+  out.u8(identity.notes_newest ? 1 : 0);
   out.u32(crc32c(0, out.view()));
   return out.take();
 }
@@ -53,6 +58,22 @@ Status write_first_segment(FileSystem& files, const std::string& dir, const LogI
   return files.sync_directory(dir);
 }
 
+/// The segments that are there now become the log's own.
+Status note_what_is_there(FileSystem& files, const std::string& dir, const LogId& log_id) {
+  TROTH_ASSIGN_OR_RETURN(const auto names, files.list(dir));
+  Newest newest;
+  for (const auto& name : names) {
+    const auto sequence = segment_sequence(name);
+    if (!sequence) continue;
+    if (newest.newest == 0) newest.first = *sequence;
+    newest.newest = *sequence;
+  }
+  if (newest.newest == 0) return {};  // the scan says what that means
+  TROTH_ASSIGN_OR_RETURN(newest.file, files.identity(dir + "/" + segment_name(newest.newest)));
+  TROTH_ASSIGN_OR_RETURN(const auto note, NewestNote::open(files, dir, log_id));
+  return note->write(newest);
+}
+
 /// Before init touches anything: what lies in `dir` is nothing, or an init that was interrupted.
 /// That is a first segment without records, or a temporary identity, and no identity.
 Status check_nothing_is_lost(FileSystem& files, const std::string& dir,
@@ -69,7 +90,7 @@ Status check_nothing_is_lost(FileSystem& files, const std::string& dir,
                     fmt::format("{} holds a log whose identity is missing: nothing was changed; "
                                 "restore the whole directory from a backup",
                                 dir));
-    } else if (name != "LOCK" && name != "identity.new") {
+    } else if (name != "LOCK" && name != "identity.new" && name != kNewestName) {
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("{} is not empty (it holds \"{}\"); give an empty or new directory",
                               dir, name));
@@ -81,16 +102,17 @@ Status check_nothing_is_lost(FileSystem& files, const std::string& dir,
 }  // namespace
 
 Result<Identity> init(FileSystem& files, const std::string& dir, const std::string& role,
-                      const std::string& node, const LogId& log_id) {
+                      const std::string& node, const LogId& log_id, const std::string& cluster) {
   TROTH_ASSIGN_OR_RETURN(const bool there, files.exists(dir));
   if (!there) TROTH_TRY(files.make_directory(dir));
   TROTH_ASSIGN_OR_RETURN(const auto names, files.list(dir));
   TROTH_TRY(check_nothing_is_lost(files, dir, names));
   for (const auto& name : names)
     if (name != "LOCK") TROTH_TRY(files.remove(dir + "/" + name));
-  Identity identity{log_id, role, node, {}, 0};
+  Identity identity{log_id, role, node, {}, 0, cluster, true};
   TROTH_ASSIGN_OR_RETURN(identity.directory, files.identity(dir));
   TROTH_TRY(write_first_segment(files, dir, log_id));
+  TROTH_TRY(note_what_is_there(files, dir, log_id));
   TROTH_TRY(write_identity(files, dir, identity));  // last: without it there is no log
   if (const auto slash = dir.find_last_of('/'); slash != std::string::npos && slash > 0)
     TROTH_TRY(files.sync_directory(dir.substr(0, slash)));
@@ -101,7 +123,10 @@ Result<Identity> adopt(FileSystem& files, const std::string& dir) {
   TROTH_ASSIGN_OR_RETURN(auto identity, read_identity(files, dir));
   TROTH_ASSIGN_OR_RETURN(identity.directory, files.identity(dir));
   ++identity.lineage;
+  identity.notes_newest = true;
   TROTH_TRY(write_identity(files, dir, identity));
+  // After it: until the newest segment is noted, the log is refused, and adopt can be run again.
+  TROTH_TRY(note_what_is_there(files, dir, identity.log_id));
   return identity;
 }
 
@@ -126,22 +151,45 @@ Result<Identity> read_identity(FileSystem& files, const std::string& dir) {
   identity.lineage = in.u32();
   const std::size_t covered = bytes.size() - in.left();
   const std::uint32_t crc = in.u32();
-  if (!in.ok() || magic != kIdentityMagic ||
-      crc != crc32c(0, std::string_view(bytes).substr(0, covered)))
-    return fail(ErrorCode::kCorruption, fmt::format("{} is damaged", identity_path(dir)));
+  const auto sums_up = [&](std::size_t bytes_covered, std::uint32_t sum) {
+    return in.ok() && sum == crc32c(0, std::string_view(bytes).substr(0, bytes_covered));
+  };
+  bool good = magic == kIdentityMagic && sums_up(covered, crc);
+  if (good && in.left() > 0) {
+    identity.cluster = std::string(in.bytes());
+    identity.notes_newest = in.u8() != 0;
+    const std::size_t covered_all = bytes.size() - in.left();
+    const std::uint32_t crc_of_all = in.u32();
+    good = sums_up(covered_all, crc_of_all);
+  }
+  if (!good) return fail(ErrorCode::kCorruption, fmt::format("{} is damaged", identity_path(dir)));
   return identity;
 }
 
 Status check_original(FileSystem& files, const std::string& dir, const Identity& identity) {
   TROTH_ASSIGN_OR_RETURN(const auto now, files.identity(dir));
-  if (now == identity.directory) return {};
-  return fail(
-      ErrorCode::kFenced,
-      fmt::format(
-          "{} is a copy or was restored: it is not the directory its log was made in. If the "
-          "original is gone for "
-          "good, run `adopt --data-dir {}`; transactions that were undecided then need an operator",
-          dir, dir));
+  const auto fenced = [&](const std::string& what, const char* not_original) {
+    return fail(ErrorCode::kFenced,
+                fmt::format("{} is a copy or was restored: it is not the {}. If the original is "
+                            "gone for good, run `adopt --data-dir {}`; transactions that were "
+                            "undecided then need an operator",
+                            what, not_original, dir));
+  };
+  if (now != identity.directory) return fenced(dir, "directory its log was made in");
+  if (!identity.notes_newest) return {};
+  auto noted = read_newest(files, dir, identity.log_id);
+  if (!noted) return {};  // the scan says what that means
+  const auto path = dir + "/" + segment_name(noted->newest);
+  TROTH_ASSIGN_OR_RETURN(const bool there, files.exists(path));
+  if (!there) return {};  // likewise
+  TROTH_ASSIGN_OR_RETURN(const auto file, files.identity(path));
+  if (file != noted->file) return fenced(path, "file that this log wrote");
+  return {};
+}
+
+Status set_notes_newest(FileSystem& files, const std::string& dir, Identity& identity) {
+  identity.notes_newest = true;
+  return write_identity(files, dir, identity);
 }
 
 Result<std::unique_ptr<DirectoryLock>> lock_directory(FileSystem& files, const std::string& dir) {

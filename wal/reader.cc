@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "wal/directory.h"
+#include "wal/newest_note.h"
 #include "wal/segment_window.h"
 
 namespace troth::wal {
@@ -31,6 +32,29 @@ Result<std::vector<std::uint64_t>> list_segments(FileSystem& files, const std::s
                 fmt::format("{}: segment {} is missing", dir, segment_name(sequences[i - 1] + 1)));
   }
   return sequences;
+}
+
+// What is noted is there. At most one segment more may be, which a crash left before it was noted:
+// returns the sequence that may hold no record, 0 = none.
+Result<std::uint64_t> check_noted(FileSystem& files, const std::string& dir,
+                                  const Identity& identity,
+                                  const std::vector<std::uint64_t>& sequences) {
+  if (!identity.notes_newest) return 0;
+  const auto noted = read_newest(files, dir, identity.log_id);
+  if (!noted && noted.error().code == ErrorCode::kNotFound)
+    return fail(ErrorCode::kCorruption,
+                fmt::format("{}: the file \"{}\" is missing, which notes the newest segment", dir,
+                            kNewestName));
+  if (!noted) return fail(noted.error());
+  const auto missing = [&](std::uint64_t sequence) {
+    return fail(ErrorCode::kCorruption,
+                fmt::format("{}: segment {} is missing: the log is noted to consist of {} to {}",
+                            dir, segment_name(sequence), segment_name(noted->first),
+                            segment_name(noted->newest)));
+  };
+  if (sequences.front() > noted->first) return missing(noted->first);
+  if (sequences.back() < noted->newest) return missing(noted->newest);
+  return sequences.back() > noted->newest ? noted->newest + 1 : 0;
 }
 
 // A batch at `offset`, if a valid one is there.
@@ -104,6 +128,7 @@ Status scan_segment(SegmentWindow& window, const SegmentHeader& header, bool las
 Result<ScanReport> scan(FileSystem& files, const std::string& dir, const RecordVisitor& visitor) {
   TROTH_ASSIGN_OR_RETURN(const auto identity, read_identity(files, dir));
   TROTH_ASSIGN_OR_RETURN(const auto sequences, list_segments(files, dir));
+  TROTH_ASSIGN_OR_RETURN(const auto unnoted, check_noted(files, dir, identity, sequences));
   ScanReport report;
   report.log_id = identity.log_id;
   Cursor cursor{report, visitor};
@@ -129,6 +154,10 @@ Result<ScanReport> scan(FileSystem& files, const std::string& dir, const RecordV
     }
     report.segments.push_back({sequences[i], header->base});
     TROTH_TRY(scan_segment(window, *header, i + 1 == sequences.size(), path, cursor));
+    if (unnoted != 0 && sequences[i] >= unnoted && report.end > header->base)
+      return fail(
+          ErrorCode::kCorruption,
+          fmt::format("{} holds records, but the log never noted it as its newest segment", path));
   }
   return report;
 }

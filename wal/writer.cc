@@ -38,7 +38,7 @@ Result<std::unique_ptr<Writer>> Writer::open(FileSystem& files, std::string dir,
                                              const RecordVisitor& replay) {
   if (options.segment_bytes < 4 * 1024 || options.segment_bytes > (std::uint64_t{1} << 30))
     return fail(ErrorCode::kInvalidArgument, "segment size must be between 4KiB and 1GiB");
-  TROTH_ASSIGN_OR_RETURN(const auto identity, read_identity(files, dir));
+  TROTH_ASSIGN_OR_RETURN(auto identity, read_identity(files, dir));
   TROTH_TRY(check_original(files, dir, identity));
   TROTH_TRY(see_the_disk(files, dir));
   auto writer = std::unique_ptr<Writer>(new Writer(files, std::move(dir), options));
@@ -52,6 +52,10 @@ Result<std::unique_ptr<Writer>> Writer::open(FileSystem& files, std::string dir,
                                                    OpenMode::kReadWrite));
   TROTH_TRY(writer->cut_torn_tail());
   writer->durable_ = found.end;  // it was read from the disk
+  TROTH_ASSIGN_OR_RETURN(writer->note_, NewestNote::open(files, writer->dir_, found.log_id));
+  // Even if it says so already: what was read may never reach the disk.
+  TROTH_TRY(writer->note_newest(found.segments.front().sequence));
+  if (!identity.notes_newest) TROTH_TRY(set_notes_newest(files, writer->dir_, identity));
   TROTH_TRY(writer->prepare_spare(options.segment_bytes));
   return writer;
 }
@@ -175,6 +179,8 @@ Status Writer::rotate(std::uint64_t needed) {
   TROTH_FAILPOINT("wal.rotate.synced");
   file_ = std::move(file);
   segments_.push_back({header.sequence, header.base});
+  // Before the first record in it, too: a log without its newest segment must not look whole.
+  TROTH_TRY(note_newest(note_->last().first));
   capacity_ = spare_bytes_;
   offset_ = touched_ = kSegmentHeaderBytes;
   chain_ = header.crc;
@@ -187,6 +193,8 @@ Status Writer::release_below(Lsn lsn) {
   while (removable + 1 < segments_.size() && segments_[removable + 1].base <= lsn) ++removable;
   if (removable == 0) return {};
   TROTH_FAILPOINT("wal.gc.before");
+  if (auto noted = note_newest(segments_[removable].sequence); !noted)
+    return poisoned(std::move(noted));
   for (std::size_t i = 0; i < removable; ++i) {
     // Oldest first, each made durable: a crash in between leaves a log that only starts later.
     if (auto removed = files_.remove(path_of(segments_[i].sequence)); !removed)
@@ -196,6 +204,12 @@ Status Writer::release_below(Lsn lsn) {
   }
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(removable));
   return recheck_space();
+}
+
+Status Writer::note_newest(std::uint64_t first) {
+  const auto newest = segments_.back().sequence;
+  TROTH_ASSIGN_OR_RETURN(const auto file, files_.identity(path_of(newest)));
+  return note_->write({first, newest, file});
 }
 
 Status Writer::recheck_space() {

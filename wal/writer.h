@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "wal/directory.h"
+#include "wal/newest_note.h"
 #include "wal/reader.h"
 
 namespace troth::wal {
@@ -24,7 +25,7 @@ enum class Space { kAmple, kLow };
 /// Single-threaded.
 class Writer {
  public:
-  /// Checks that the directory is the original (kFenced), scans what the disk holds through
+  /// Checks that directory and newest segment are the original (kFenced), scans what the disk holds through
   /// `replay` (not what a failed fsync of the process before left in the page cache, failures.md
   /// 0.2), and cuts a torn tail.
   static Result<std::unique_ptr<Writer>> open(FileSystem& files, std::string dir, Options options,
@@ -61,6 +62,7 @@ class Writer {
   void touch_ahead(std::uint64_t end);
   Status rotate(std::uint64_t needed);
   Status prepare_spare(std::uint64_t bytes);
+  Status note_newest(std::uint64_t first);
   Status poisoned(Status failure);
   std::string path_of(std::uint64_t sequence) const { return dir_ + "/" + segment_name(sequence); }
 
@@ -69,6 +71,7 @@ class Writer {
   const Options options_;
   ScanReport opened_;
   std::vector<SegmentInfo> segments_;
+  std::unique_ptr<NewestNote> note_;
   std::unique_ptr<File> file_;  // the last segment
   std::uint64_t capacity_ = 0;  // of file_
   std::uint64_t offset_ = 0;    // where the next batch goes

@@ -1,6 +1,7 @@
 /* E3PC (protocol.md section 5): one transaction, three members (member 0 is the coordinator), quorum two, any number of crashes,
  * loss, duplication and delay, BALLOTS ballots that may run at the same time. docs/models/README.md explains it.
  *
+ *   ADOPTION                               member 2 may once be replaced by an older copy of its log, which an operator adopts
  *   SAY_NEVER_COMMITS, SAY_NEVER_RESCUES   false claims: their refutation shows that the model is not vacuous
  *   BUG_...                                planted bugs; every one must be found
  */
@@ -56,6 +57,18 @@ inline abort(i) {
   ever_aborted = true;
   assert(!ever_committed)
 }
+/* may_promise(gtid, named epoch): a copy that was adopted after the transaction named its member takes no part any more, whether
+ * its log has seen the transaction or not. It may learn the decision, and then holds no trace of what it must commit (amnesia). */
+#ifdef ADOPTION
+bool adopted[3];
+#ifdef BUG_ADOPTED_COPY_PROMISES
+#define takes_part(i) true
+#else
+#define takes_part(i) (!adopted[i])
+#endif
+#else
+#define takes_part(i) true
+#endif
 #define final(i) (state[i] == committed || state[i] == aborted)
 #ifdef BUG_STALE_BALLOT
 #define may_accept(i, b) (attempt[i] < (b))
@@ -94,7 +107,7 @@ inline crash(i) {
 proctype Ballot(byte i; byte b) {
   do
   /* as its owner: asks for promises, beginning with its own */
-  :: atomic { b > 1 && owner(b) == i && up[i] && !final(i) && state[i] != undecided && elected[i] < b && lead[b] == nothing ->
+  :: atomic { b > 1 && owner(b) == i && up[i] && takes_part(i) && !final(i) && state[i] != undecided && elected[i] < b && lead[b] == nothing ->
        elected[i] = b; lead[b] = electing; report(i, b); elect_sent = elect_sent | bit(b) }
 #ifdef BUG_MINORITY_DECIDES
   :: atomic { owner(b) == i && up[i] && !final(i) && lead[b] == electing ->
@@ -114,18 +127,18 @@ proctype Ballot(byte i; byte b) {
   :: atomic { owner(b) == i && up[i] && !final(i) && lead[b] == aborting && majority(acks[b]) -> abort(i) }
 #endif
   /* as a member: promises; one that has not voted promises never to, and answers ABORTED */
-  :: atomic { owner(b) != i && up[i] && (elect_sent & bit(b)) && !final(i) && elected[i] < b ->
+  :: atomic { owner(b) != i && up[i] && takes_part(i) && (elect_sent & bit(b)) && !final(i) && elected[i] < b ->
        if
        :: i > 0 && state[i] == undecided -> abort(i)
        :: else ->
             elected[i] = b;
             if :: lead[b] == electing -> report(i, b) :: true fi
        fi }
-  :: atomic { owner(b) != i && up[i] && (precommit_sent & bit(b)) && !final(i) && may_accept(i, b) ->
+  :: atomic { owner(b) != i && up[i] && takes_part(i) && (precommit_sent & bit(b)) && !final(i) && may_accept(i, b) ->
        assert(i == 0 || state[i] != undecided);
        accept(i, b, precommitted);
        if :: lead[b] == committing -> acks[b] = acks[b] | bit(i) :: true fi }
-  :: atomic { owner(b) != i && up[i] && (preabort_sent & bit(b)) && !final(i) && may_accept(i, b) ->
+  :: atomic { owner(b) != i && up[i] && takes_part(i) && (preabort_sent & bit(b)) && !final(i) && may_accept(i, b) ->
        accept(i, b, preaborted);
        if :: lead[b] == aborting -> acks[b] = acks[b] | bit(i) :: true fi }
   od
@@ -133,8 +146,8 @@ proctype Ballot(byte i; byte b) {
 
 proctype Member(byte i) {
   do
-  :: atomic { i > 0 && up[i] && state[i] == undecided -> state[i] = waiting; yes = yes | bit(i) }
-  :: atomic { i > 0 && up[i] && state[i] == undecided -> abort(i) }
+  :: atomic { i > 0 && up[i] && takes_part(i) && state[i] == undecided -> state[i] = waiting; yes = yes | bit(i) }
+  :: atomic { i > 0 && up[i] && takes_part(i) && state[i] == undecided -> abort(i) }
   /* the coordinator: all voted yes and no later ballot promised */
   :: atomic { i == 0 && up[i] && state[i] == undecided && yes == 6 && elected[i] <= 1 ->
 #ifdef BUG_PRECOMMIT_BEFORE_FORCE
@@ -144,13 +157,18 @@ proctype Member(byte i) {
 #endif
      }
   :: atomic { i == 0 && up[i] && state[i] == undecided && lead[1] == nothing -> abort(i) }
-  :: atomic { up[i] && commit_sent && state[i] != committed -> commit(i) }
+  :: atomic { up[i] && commit_sent && state[i] != committed && (takes_part(i) || state[i] != undecided) -> commit(i) }
   :: atomic { up[i] && abort_sent && state[i] != aborted -> abort(i) }
 #ifdef BUG_TIMEOUT_DECIDES  /* Skeen's three-phase commit with timeouts, under a partition */
   :: atomic { i > 0 && up[i] && state[i] == waiting -> abort(i) }
   :: atomic { i > 0 && up[i] && state[i] == precommitted -> commit(i) }
 #endif
   :: atomic { up[i] -> crash(i) }
+#ifdef ADOPTION  /* what the copy holds is what its member once was: at least its vote may be missing */
+  :: atomic { i == 2 && !up[i] && !adopted[i] ->
+       adopted[i] = true; elected[i] = 0; attempt[i] = 0;
+       if :: state[i] = undecided :: state[i] != undecided && state[i] != aborted -> state[i] = waiting fi }
+#endif
   :: atomic { !up[i] ->
        up[i] = true;
        if

@@ -255,11 +255,20 @@ TEST_CASE(
   CHECK(world.ask(foreign)->error().code == ErrorCode::kNotFound);
 }
 
-TEST_CASE("a log that ends before what a peer has seen of it: the node stops and says nothing") {
+TEST_CASE("a log that ends before what a peer has seen of it: the node is in quarantine and says "
+          "nothing, after a restart, too") {
   CoordinatorWorld world;
   const auto gtid = world.committing();
   CHECK(world.greet("p1", {1}, {world.log.durable().value + 1}) != HelloVerdict::kWelcome);
-  CHECK(world.fatal);
+  CHECK_FALSE(world.fatal);
+  CHECK(world.engine->quarantined());
+  CHECK(world.engine->status(world.now()).state == "quarantine");
+  SUBCASE("at once") {}
+  SUBCASE("after a restart") {
+    world.sync();
+    world.restart();
+    CHECK(world.engine->quarantined());
+  }
   world.transport.take();
   world.deliver("p1", Inquire{gtid});
   world.pass(seconds(10));

@@ -1,7 +1,9 @@
 """failures.md 2.3 on real daemons: damaged, emptied, copied and swapped logs are refused with the documented exit codes."""
 import glob
 import os
+import pathlib
 import shutil
+import time
 import unittest
 
 from harness import Case
@@ -26,6 +28,19 @@ class Logs(Case):
             self.assertEqual(cluster.transfer(f"t{i}").returncode, 0)
         cluster.settle()
         return cluster
+
+    def stands_apart(self, cluster, daemon):
+        """Its log is not the newest: it decides nothing (quarantine), or the others keep away from it."""
+        apart = False
+        deadline = time.monotonic() + 20
+        while not apart and time.monotonic() < deadline:
+            links = [link for link in cluster.status()["links"] if daemon is cluster.coordinator or link["peer"] == daemon.name]
+            apart = cluster.status(daemon)["state"] == "quarantine" or all(
+                not link["connected"] and "refused" in link["last_error"] for link in links)
+            time.sleep(0.02)
+        self.assertTrue(apart, daemon.log_tail())
+        self.assertNotEqual(cluster.transfer("nobody").returncode, 0)
+        self.assertEqual(cluster.gids("p1") & {"nobody"}, set())
 
     def test_a_flipped_bit_in_what_was_durable_refuses_to_start(self):
         cluster = self.prepared_cluster()
@@ -73,7 +88,9 @@ class Logs(Case):
         saved = coordinator.data + ".saved"
         os.rename(coordinator.data, saved)
         coordinator.init()
-        self.assertEqual(coordinator.start_expecting_exit(), 70)
+        coordinator.start()
+        self.stands_apart(cluster, coordinator)
+        coordinator.kill()
         self.assertEqual(cluster.status(cluster.participants["p1"])["in_doubt"], 1, "the in-doubt branch must not be aborted")
         shutil.rmtree(coordinator.data)
         os.rename(saved, coordinator.data)
@@ -87,18 +104,77 @@ class Logs(Case):
             with open(segment(daemon), "rb") as f:
                 old = f.read()
             daemon.start()
-            self.assertEqual(cluster.transfer("newer-" + daemon.name).returncode, 0)
+            done = cluster.transfer("newer-" + daemon.name)
+            self.assertEqual(done.returncode, 0, done.stderr)
             cluster.settle()
             daemon.kill()
             with open(segment(daemon), "rb") as f:
                 new = f.read()
             with open(segment(daemon), "r+b") as f:
                 f.write(old)
-            self.assertEqual(daemon.start_expecting_exit(), 70)
+            if daemon is cluster.coordinator:
+                daemon.start()
+                self.stands_apart(cluster, daemon)
+                daemon.kill()
+            else:
+                self.assertEqual(daemon.start_expecting_exit(), 70, "the database is newer than the log")
             with open(segment(daemon), "r+b") as f:
                 f.write(new)
             daemon.start()
         self.audit(cluster, committed=["newer-c1", "newer-p1"])
+
+    def test_without_its_newest_segment_a_log_is_refused(self):
+        cluster = self.cluster(coordinator_flags=("--prepare-timeout", "2s", "--resend-interval", "50ms", "--segment-bytes", "64KiB")).start()
+        for i in range(30):
+            self.assertEqual(cluster.transfer(f"t{i}", "--comment", "c" * 4000).returncode, 0)
+        cluster.settle()
+        coordinator = cluster.coordinator
+        self.assertEqual(coordinator.terminate(), 0)
+        self.assertGreater(len(glob.glob(os.path.join(coordinator.data, "*.log"))), 1)
+        newest = segment(coordinator)
+        os.rename(newest, newest + ".away")
+        self.assertEqual(coordinator.start_expecting_exit(), 70)
+        self.assertIn("is missing", coordinator.log_tail())
+        shutil.copy(newest + ".away", newest)
+        self.assertEqual(coordinator.start_expecting_exit(), 75, "a copy of the newest segment was taken for the original")
+        os.rename(newest + ".away", newest)
+        coordinator.start()
+        self.audit(cluster, committed=["t0", "t29"])
+
+    def test_older_files_put_back_in_place_while_everybody_restarts(self):
+        cluster = self.prepared_cluster()
+        p1 = cluster.participants["p1"]
+        files = lambda: [*glob.glob(os.path.join(p1.data, "*")), *glob.glob(cluster.database("p1") + "*")]
+
+        def read():
+            return {path: pathlib.Path(path).read_bytes() for path in files() if not path.endswith("LOCK")}
+
+        def put_back(saved):  # into the files that are there, as a snapshot of the device does
+            for path in files():
+                if path.startswith(cluster.database("p1")) and path not in saved:
+                    os.remove(path)
+            for path, content in saved.items():
+                with open(path, "r+b" if os.path.exists(path) else "wb") as f:
+                    f.truncate(0)
+                    f.write(content)
+
+        p1.terminate()
+        old = read()
+        p1.start()
+        for i in range(5):
+            self.assertEqual(cluster.transfer(f"newer-{i}").returncode, 0)
+        cluster.settle()
+        for daemon in cluster.daemons():
+            daemon.kill()
+        new = read()
+        put_back(old)
+        for daemon in cluster.daemons():
+            daemon.start()
+        self.stands_apart(cluster, p1)
+        p1.kill()
+        put_back(new)
+        p1.start()
+        self.audit(cluster, committed=["t0", "newer-0", "newer-4"])
 
     def test_a_copied_directory_is_fenced_until_adopted(self):
         cluster = self.prepared_cluster()

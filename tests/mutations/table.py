@@ -77,10 +77,10 @@ MUTATIONS = [
         ("participant/flush_schedule.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
          "if (!flush_wanted_) return;")]),
     ("stale-epoch-accepted", "messages of an earlier life are refused", "", [
-        ("recovery/peer_table.cc", "} else if (header.position.epoch < seen.epoch) {",
+        ("engine/peer_handshake.cc", "} else if (header.position.epoch < seen.epoch) {",
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
-        ("recovery/peer_table.cc", "} else if (header.receiver_epoch != own_.epoch) {",
-         "} else if (header.receiver_epoch.value > own_.epoch.value + 1'000'000) {")]),
+        ("engine/peer_handshake.cc", "} else if (header.receiver_epoch != self_.epoch) {",
+         "} else if (header.receiver_epoch.value > self_.epoch.value + 1'000'000) {")]),
     ("readers-not-confirmed", "a reader that restarts before every branch has executed has lost its locks", "--contended", [
         ("protocol/global_commit.cc", "if (!unacked_.empty() && locks_need_confirmation()) {",
          "if (!unacked_.empty() && locks_need_confirmation() && setup_.members.empty()) {"),
@@ -98,7 +98,7 @@ MUTATIONS = [
         ("protocol/branch.cc", "now + backoff(settings_.inquiry, 1, prepared_.gtid);  // when the RELEASE does not come",
          "now + backoff(settings_.inquiry, 1, prepared_.gtid);\n      out.job = BranchJob::kDiscard;")]),
     ("gtid-reused", "every start mints from a new epoch", "", [
-        ("recovery/start_up.cc", "const Epoch epoch{previous.value + 1};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
+        ("recovery/start_up.cc", "const Epoch epoch{previous.value + (newly_adopted ? kAdoptionGap : 1)};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
     ("tombstone-missing", "what was refused once is never executed later", "--network hostile", [
         ("participant/coordinator_messages.cc", "step(entry, Branch::OnePhaseInquired{from}, now);\n}",
          "step(entry, Branch::OnePhaseInquired{from}, now);\n  parts_.table.erase(message.gtid);\n}")]),
@@ -110,18 +110,16 @@ MUTATIONS = [
         ("engine/engine_loop.h", "return {monotonic, {wall_at_start_.unix_ms + passed.count()}};",
          "static_cast<void>(passed);\n    return {monotonic, clock_.wall_now()};")]),
     ("handshake-skipped", "a node that lost its memory stops", "", [
-        ("recovery/peer_table.cc", "if (seen_of_us.log_id.is_nil()) return std::nullopt;",
-         "if (!peer.empty()) return std::nullopt;")]),
+        ("engine/peer_handshake.cc", "if (seen_of_us.log_id.is_nil()) return \"\";",
+         "if (!peer.empty()) return \"\";")]),
     ("presumed-without-continuity", "no record means aborted only where the log is proven whole", "", [
-        ("recovery/peer_table.cc", "if (seen_of_us.log_id.is_nil()) return std::nullopt;",
-         "if (!peer.empty()) return std::nullopt;"),
-        ("recovery/peer_table.cc", "} else if (hello.position.epoch < seen.epoch) {",
-         "} else if (hello.position.epoch.value > seen.epoch.value + 1'000'000) {"),
-        ("recovery/peer_table.cc", "} else if (hello.position.durable < seen.durable) {",
-         "} else if (hello.position.durable.value > seen.durable.value + 1'000'000'000) {"),
-        ("recovery/peer_table.cc", "} else if (reply.position.epoch < seen.epoch || reply.position.durable < seen.durable) {",
-         "} else if (reply.position.epoch.value > seen.epoch.value + 1'000'000) {"),
-        ("recovery/peer_table.cc", "} else if (header.position.epoch < seen.epoch) {",
+        ("engine/peer_handshake.cc", "if (seen_of_us.log_id.is_nil()) return \"\";",
+         "if (!peer.empty()) return \"\";"),
+        ("engine/peer_handshake.cc", "if (said.epoch < seen.epoch) {",
+         "if (said.epoch.value > seen.epoch.value + 1'000'000) {"),
+        ("engine/peer_handshake.cc", "if (said.durable < seen.durable) {",
+         "if (said.durable.value > seen.durable.value + 1'000'000'000) {"),
+        ("engine/peer_handshake.cc", "} else if (header.position.epoch < seen.epoch) {",
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
         ("coordinator/own_gtids.h", "return minted(gtid) && gtid.decider()", "return gtid.decider()")]),
     ("forgotten-before-end-is-durable", "participants forget only what the coordinator durably ended", "", [
@@ -144,4 +142,22 @@ MUTATIONS = [
         ("protocol/branch_members.cc",
          "out.send(event.from, MemberAnswer{prepared_.gtid, MemberAnswer::Knows::kPrepared});",
          "out.promise(event.from, Decide{prepared_.gtid, Decision::kAbort, {}, {}});")]),
+    ("positions-not-written", "how far a peer's log was seen outlives a restart", "", [
+        ("engine/positions_log.cc", "  if (!peers_.any_risen()) return;\n  due_.reset();",
+         "  if (!peers_.any_risen() || !due_) return;\n  due_.reset();"),
+        ("engine/positions_log.cc", "due_ = now + kLongest;", "due_ = now + 1000 * kLongest;")]),
+    ("missing-newest-believed", "a log without its newest segment is no shorter log", "", [
+        ("wal/reader.cc", "if (sequences.back() < noted->newest) return missing(noted->newest);", "")]),
+    ("copied-segment-believed", "a copy of the newest segment is no original", "", [
+        ("wal/directory.cc", "if (file != noted->file) return fenced", "if (file.inode == 0) return fenced")]),
+    ("claim-ignored", "a node that a configured peer has seen further decides nothing", "", [
+        ("engine/quarantine.cc", "  claims_[claim.witness] = claim;\n  return claim;", "  return std::nullopt;")]),
+    ("stranger-heard", "only those who may steer a transaction do", "", [
+        ("engine/authority.cc", "return standing <= std::visit(Needs{}, message);",
+         "return standing <= PeerStanding::kStranger && !message.valueless_by_exception();")]),
+    ("stranger-ends", "only its coordinator says that a transaction is ended", "", [
+        ("participant/engine.cc", "if (header.ended_below && peers_.owns(header.sender, *header.ended_below) &&",
+         "if (header.ended_below &&")]),
+    ("stranger-believed", "a claim of somebody who was never met is no evidence", "", [
+        ("engine/peer_handshake.cc", "if (met && table_.configured(peer)) {", "if (!said.log_id.is_nil()) {")]),
 ]

@@ -544,15 +544,79 @@ TEST_CASE("a checkpoint's marker is not moved past a commit that the file still 
   CHECK(world.worker.settled == Lsn{});
 }
 
-TEST_CASE("a node that lost its memory says nothing any more") {
-  EngineWorld world;
+TEST_CASE("a node that lost its memory, as a configured coordinator says, votes no more") {
+  participant::EngineOptions options;
+  options.coordinators[NodeName::from_trusted("c1")] = "h:1";
+  EngineWorld world(options);
   world.bring_to_prepared(world.two_phase(1));
   CHECK(world.hello({1}, {world.log.durable().value + 1}).verdict != HelloVerdict::kWelcome);
-  REQUIRE(world.fatal);
-  CHECK(world.fatal->code == ErrorCode::kLostMemory);
+  CHECK_FALSE(world.fatal);
+  CHECK(world.engine->quarantined());
+  CHECK(world.engine->status(world.now()).state == "quarantine");
+  SUBCASE("at once") {}
+  SUBCASE("after a restart") {
+    world.sync();
+    world.restart();
+    CHECK(world.engine->quarantined());
+  }
   world.deliver(world.prepare(world.two_phase(2)));
   world.pass(seconds(10));
   CHECK(world.transport.names() == "");
+  world.sync();
+  world.restart();  // does not lift it
+  CHECK(world.engine->status(world.now()).state == "quarantine");
+  CHECK(world.hello().verdict == HelloVerdict::kNotReady);
+}
+
+TEST_CASE("nobody else is believed: the claim of a stranger changes nothing") {
+  EngineWorld world;
+  world.bring_to_prepared(world.two_phase(1));
+  Hello hello;
+  hello.name = NodeName::from_trusted("nobody");
+  hello.position.log_id.bytes[3] = 9;
+  hello.position.epoch = {1};
+  hello.seen_of_receiver = {world.options.log_id, {0xffffffff}, {1u << 30}};
+  hello.receiver = world.options.name;
+  CHECK(world.engine->on_hello(hello, world.now()).verdict == HelloVerdict::kReceiverDisputed);
+  CHECK(world.engine->status(world.now()).state == "ready");
+  world.deliver(EngineWorld::commit(world.two_phase(1)));
+  world.sync();
+  CHECK(world.transport.names() == "ACK c1");
+}
+
+TEST_CASE("a stranger decides nothing, takes no gtid and ends nothing of another coordinator") {
+  EngineWorld world;
+  world.bring_to_prepared(world.two_phase(1));
+  Hello hello;
+  hello.name = NodeName::from_trusted("evil");
+  hello.role = Role::kCoordinator;
+  hello.position.log_id.bytes[3] = 9;
+  hello.position.epoch = {1};
+  hello.receiver = world.options.name;
+  REQUIRE(world.engine->on_hello(hello, world.now()).verdict == HelloVerdict::kWelcome);
+  const auto send = [&](Message message, std::optional<Gtid> ended_below = {}) {
+    Batch batch;
+    batch.header = {hello.name, hello.position, world.options.epoch, ended_below,
+                    kPeerProtocolVersion};
+    batch.messages.push_back(std::move(message));
+    world.engine->on_batch(batch, world.now());
+    world.engine->end_of_round(world.now());
+  };
+  send(EngineWorld::commit(world.two_phase(1)), world.two_phase(1000));
+  send(EngineWorld::abort(world.two_phase(1)));
+  send(EngineWorld::abort(world.two_phase(2)));
+  send(world.prepare(world.two_phase(3)));
+  send(AskMember{world.two_phase(4), world.options.epoch});
+  send(Elect{world.two_phase(5), {2, hello.name}, world.options.epoch});
+  send(InquireOnePhase{world.one_phase(6)});
+  CHECK(world.counter("unauthorized") == 7);
+  CHECK(world.counter("in_doubt") == 1);
+  CHECK(world.worker.names() == "");
+  CHECK(world.transport.names() == "");
+  for (std::uint64_t i = 2; i <= 5; ++i) {
+    world.deliver(world.prepare(world.two_phase(i)));
+    CHECK(world.worker.names() == "execute");
+  }
 }
 
 TEST_CASE("messages for an earlier incarnation are refused and counted") {

@@ -68,6 +68,7 @@ class EngineWorld {
     hello.position = {coordinator_id, epoch, {100}};
     if (seen_of_us.value > 0) hello.seen_of_receiver = {options.log_id, options.epoch, seen_of_us};
     hello.receiver = options.name;
+    hello.participants = {{NodeName::from_trusted("p2"), {}, {}, ""}};
     coordinator_epoch = epoch;
     return engine->on_hello(hello, now());
   }

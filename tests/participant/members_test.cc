@@ -272,6 +272,45 @@ TEST_CASE("3PC: PRECOMMIT of what was never prepared here is lost memory, never 
   CHECK(world.log.count(RecordType::kRefused) == 0);
 }
 
+TEST_CASE("an adopted copy takes no part in what names it before, nor where it holds no trace") {
+  MembersWorld world;
+  const Record adopted{AdoptedRecord{{65'538}, {}, 1}};
+  world.log.append(type_of(adopted), encode(adopted), Force::kYes);
+  world.sync();
+  world.options.epoch = {65'537};
+  world.restart();
+  world.hello();
+  world.meet_p2();
+  world.transport.take();
+  const auto gtid = world.two_phase(1);
+  SUBCASE("ballots") {
+    world.from_p2(Elect{gtid, {5, kP2}, {1}});
+    world.from_p2(Elect{gtid, {5, kP2}, {40'000}});  // a life that the copy has not seen
+    world.from_p2(PreDecide{gtid, {5, kP2}, Decision::kAbort, {1}});
+    world.sync();
+    CHECK(world.transport.sent.empty());
+    CHECK(world.log.count(RecordType::kRefused) == 0);
+    CHECK(world.counter("promises_withheld") == 3);
+    world.from_p2(Elect{gtid, {5, kP2}, {65'538}});  // named since
+    world.sync();
+    CHECK(world.log.count(RecordType::kRefused) == 1);
+  }
+  SUBCASE("inquiries") {
+    world.from_p2(AskMember{gtid, {1}});
+    world.sync();
+    CHECK(world.transport.last<MemberAnswer>().knows == MemberAnswer::Knows::kNoOpinion);
+  }
+  SUBCASE("votes") {
+    auto prepare = world.prepare_of(gtid, kThree);
+    for (auto& member : prepare.members)
+      if (member.name == world.options.name) member.epoch = {1};
+    world.deliver(prepare);
+    world.sync();
+    CHECK(world.worker.jobs.empty());
+    CHECK(world.transport.last<VoteMessage>().reason.code == AbortCode::kStaleEpoch);
+  }
+}
+
 TEST_CASE("a decision by hand binds its own database: the other members never hear it") {
   MembersWorld world;
   const auto gtid = world.two_phase(1);

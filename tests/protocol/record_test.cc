@@ -73,6 +73,14 @@ std::vector<Record> one_of_each() {
           gtid(12), Decision::kCommit, Outcome::kAborted, name("c1"), {88}, {"ann", "burned"}},
       ForgetRecord{gtid(13)},
       AuditRecord{{{99}, "drain", "ok", "stock", {"bob", "disk"}}},
+      ClaimRecord{name("c1"),
+                  log_id(),
+                  {log_id(), {4}, {99}},
+                  {50},
+                  {1700000000000},
+                  ClaimRecord::Standing::kDismissed,
+                  {"bob", "wrong port"}},
+      SeenRecord{{{name("p1"), {7}}, {name("p2"), {1ULL << 40}}}},
   };
 }
 
@@ -155,6 +163,8 @@ TEST_CASE("the force table (protocol.md section 3)") {
       {HeuristicRecord{}, Force::kYes},
       {ForgetRecord{}, Force::kYes},
       {AuditRecord{}, Force::kNo},
+      {ClaimRecord{}, Force::kYes},
+      {SeenRecord{}, Force::kNo},
   };
   for (const auto& row : rows) {
     CAPTURE(std::string(to_string(type_of(row.record))));

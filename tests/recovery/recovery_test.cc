@@ -24,21 +24,6 @@ Gtid gtid(std::uint64_t sequence) {
   return {CoordinatorTag::of(log_id(1)), {1}, sequence, Decider::kCoordinator};
 }
 
-PeerTable coordinator_table() {
-  PeerTable table(name("c1"), Role::kCoordinator, log_id(1), {3}, true);
-  table.allow(name("p1"), "127.0.0.1:1");
-  return table;
-}
-
-Hello hello_from_p1(Epoch epoch, Lsn durable, NodePosition seen_of_us) {
-  Hello hello;
-  hello.name = name("p1");
-  hello.position = {log_id(9), epoch, durable};
-  hello.seen_of_receiver = seen_of_us;
-  hello.receiver = name("c1");
-  return hello;
-}
-
 template <class Tables>
 Status feed(Tables& tables, Lsn lsn, const Record& record) {
   const auto payload = encode(record);
@@ -64,104 +49,27 @@ TEST_CASE("the action table is total, and says what protocol.md section 7 says")
     }
 }
 
-TEST_CASE("continuity: whose log ends before what the other has seen of it") {
-  struct Row {
-    const char* what;
-    NodePosition seen_of_us;  // what p1 claims to have seen of c1
-    Epoch epoch;              // of p1, known here in epoch 5 at LSN 50
-    std::uint64_t durable;
-    HelloVerdict verdict;
-    bool stop;
+TEST_CASE("of a peer's log the highest LSN counts that any record names") {
+  const LogId log = log_id(1), other = log_id(2);
+  const auto peer = [&](const LogId& id, std::uint32_t epoch, std::uint64_t durable) {
+    return PeerRecord{name("c1"), Role::kCoordinator, {id, {epoch}, {durable}}, "h:1"};
   };
-  const Row rows[] = {
-      {"first meeting of its view", {}, {5}, 50, HelloVerdict::kWelcome, false},
-      {"agrees", {log_id(1), {3}, {100}}, {5}, 60, HelloVerdict::kWelcome, false},
-      {"restarted", {log_id(1), {2}, {90}}, {6}, 60, HelloVerdict::kWelcome, false},
-      {"saw more of us than there is",
-       {log_id(1), {3}, {101}},
-       {5},
-       60,
-       HelloVerdict::kWelcome,
-       true},
-      {"saw a later epoch of us", {log_id(1), {4}, {10}}, {5}, 60, HelloVerdict::kWelcome, true},
-      {"saw another log under our name",
-       {log_id(2), {1}, {1}},
-       {5},
-       60,
-       HelloVerdict::kWelcome,
-       true},
-      {"is an older incarnation", {}, {4}, 60, HelloVerdict::kStaleEpoch, false},
-      {"lost the end of its log", {}, {6}, 49, HelloVerdict::kSenderLostMemory, false},
-  };
-  for (const auto& row : rows) {
-    CAPTURE(row.what);
-    auto table = coordinator_table();
-    table.adopt({name("p1"), Role::kParticipant, {log_id(9), {5}, {50}}, ""});
-    HelloReply reply;
-    const auto judgement =
-        table.on_hello(hello_from_p1(row.epoch, {row.durable}, row.seen_of_us), {100}, reply);
-    CHECK(reply.verdict == row.verdict);
-    CHECK(judgement.stop.has_value() == row.stop);
-    if (row.stop) CHECK(judgement.stop->code == ErrorCode::kLostMemory);
-    CHECK(judgement.refusal.empty() == (row.verdict == HelloVerdict::kWelcome));
-    CHECK(reply.seen_of_sender.durable == Lsn{50});
-  }
-}
-
-TEST_CASE("who else may not speak") {
-  auto table = coordinator_table();
-  HelloReply reply;
-  auto stranger = hello_from_p1({1}, {1}, {});
-  stranger.name = name("p9");
-  CHECK_FALSE(table.on_hello(stranger, {1}, reply).refusal.empty());
-  CHECK(reply.verdict == HelloVerdict::kUnknownSender);
-  auto lost = hello_from_p1({1}, {1}, {log_id(7), {9}, {999}});
-  lost.receiver = name("c2");
-  CHECK_FALSE(table.on_hello(lost, {1}, reply).stop);  // it meant somebody else
-  CHECK(reply.verdict == HelloVerdict::kWrongReceiver);
-  auto future = hello_from_p1({1}, {1}, {});
-  future.version = kPeerProtocolVersion + 1;
-  CHECK_FALSE(table.on_hello(future, {1}, reply).refusal.empty());
-  CHECK(reply.verdict == HelloVerdict::kVersionMismatch);
-  REQUIRE(table.on_hello(hello_from_p1({1}, {1}, {}), {1}, reply).refusal.empty());
-  auto replaced = hello_from_p1({2}, {1}, {});
-  replaced.position.log_id = log_id(8);
-  CHECK_FALSE(table.on_hello(replaced, {1}, reply).refusal.empty());
-  CHECK(reply.verdict == HelloVerdict::kSenderLogReplaced);
-}
-
-TEST_CASE("a refusal is news once, until a greeting is welcome or the reason changes") {
-  auto table = coordinator_table();
-  HelloReply reply;
-  CHECK_FALSE(table.on_hello(hello_from_p1({2}, {5}, {}), {1}, reply).repeated);
-  auto misdirected = hello_from_p1({2}, {5}, {});
-  misdirected.receiver = name("somebody");
-  CHECK_FALSE(table.on_hello(misdirected, {1}, reply).repeated);
-  CHECK(table.on_hello(misdirected, {1}, reply).repeated);
-  CHECK(table.refusal_of(name("p1")) == "this is c1, not somebody");
-  CHECK_FALSE(table.on_hello(hello_from_p1({1}, {5}, {}), {1}, reply).repeated);  // stale: another
-  CHECK_FALSE(table.on_hello(hello_from_p1({2}, {5}, {}), {1}, reply).repeated);
-  CHECK(table.refusal_of(name("p1")).empty());
-  CHECK_FALSE(table.on_hello(misdirected, {1}, reply).repeated);
-}
-
-TEST_CASE("a greeting is written down when it brings news, and batches are held to it") {
-  auto table = coordinator_table();
-  BatchHeader header{name("p1"), {log_id(9), {1}, {5}}, {3}, {}, kPeerProtocolVersion};
-  CHECK_FALSE(table.on_batch(header).refusal.empty());  // has not introduced itself
-  HelloReply reply;
-  CHECK(table.on_hello(hello_from_p1({1}, {5}, {}), {1}, reply).to_append);
-  CHECK_FALSE(table.on_hello(hello_from_p1({1}, {6}, {}), {1}, reply).to_append);
-  CHECK(table.on_batch(header).refusal.empty());
-  const auto restarted = table.on_hello(hello_from_p1({2}, {7}, {}), {1}, reply);
-  CHECK(restarted.restarted);
-  CHECK(restarted.to_append);
-  CHECK_FALSE(table.on_batch(header).refusal.empty());  // epoch 1 is over
-  header.position.epoch = {2};
-  header.receiver_epoch = {2};
-  CHECK_FALSE(table.on_batch(header).refusal.empty());  // meant for this node's last life
-  header.receiver_epoch = {3};
-  CHECK(table.on_batch(header).refusal.empty());
+  ParticipantTables tables;
+  REQUIRE(feed(tables, {10}, peer(log, 1, 500)).has_value());
+  REQUIRE(feed(tables, {20}, peer(log, 2, 400)).has_value());  // written before, copied later
+  CHECK(tables.peers.at(name("c1")).position == NodePosition{log, {2}, {500}});
+  PreparedRecord prepared;
+  prepared.gtid = gtid(1);
+  prepared.coordinator = {name("c1"), log, {2}, "h:1"};
+  prepared.coordinator_durable = {700};
+  REQUIRE(feed(tables, {30}, prepared).has_value());
+  CHECK(tables.peers.at(name("c1")).position.durable == Lsn{700});
+  REQUIRE(feed(tables, {32}, SeenRecord{{{name("c1"), {800}}, {name("nobody"), {9}}}}).has_value());
+  REQUIRE(feed(tables, {34}, SeenRecord{{{name("c1"), {750}}}}).has_value());
+  CHECK(tables.peers.at(name("c1")).position.durable == Lsn{800});
+  CHECK(tables.peers.size() == 1);
+  REQUIRE(feed(tables, {40}, peer(other, 1, 5)).has_value());  // another log begins anew
+  CHECK(tables.peers.at(name("c1")).position == NodePosition{other, {1}, {5}});
 }
 
 TEST_CASE("a coordinator's log replays to what is unended, known and promised by key") {

@@ -36,6 +36,7 @@ class EngineNode : public Node {
     if (!engine_) return;
     f(*engine_);
     if (!engine_) return;
+    if (engine_->quarantined()) return quarantined(status().alarms.back());
     if (const auto wake = engine_->next_wake(); wake && *wake <= world_.now())
       engine_->tick(steady_->now());
     end_round();

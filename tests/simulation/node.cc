@@ -159,7 +159,29 @@ std::function<void()> Node::rot() {
 }
 
 std::function<void()> Node::snapshot() {
-  return [this, contents = disk_.contents()] { disk_.restore(contents); };
+  return [this, contents = disk_.contents(), inodes = disk_.inodes()] {
+    disk_.restore(contents, inodes);
+  };
+}
+
+void Node::copy_files() {
+  disk_.restore(disk_.contents());
+}
+
+bool Node::remove_newest_segment() {
+  auto contents = disk_.contents();
+  std::vector<std::string> segments;
+  for (const auto& [path, bytes] : contents)
+    if (wal::segment_sequence(path.substr(path.find_last_of('/') + 1))) segments.push_back(path);
+  if (segments.size() < 2) return false;
+  contents.erase(segments.back());  // paths come in order
+  disk_.restore(contents, disk_.inodes());
+  return true;
+}
+
+Status Node::read_log(const wal::RecordVisitor& visitor) {
+  TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto report, wal::scan(disk_, kDir, visitor));
+  return {};
 }
 
 void Node::notice(const Error& error) {
@@ -226,6 +248,15 @@ void Node::collect_alarms() {
     if (died_of_ && alarm.find(died_of_->context) != std::string::npos) continue;
     world_.violation("no alarms", "{}: {}", setup_.name, alarm);
   }
+}
+
+void Node::quarantined(const std::string& why) {
+  if (incarnation_current_ == 0 || quarantined_ == incarnation_current_) return;
+  quarantined_ = incarnation_current_;
+  notice({ErrorCode::kLostMemory, why});
+  if (!noticed_lost_memory())
+    world_.violation("no quarantine by mistake", "{}: {}", setup_.name, why);
+  later(Duration{0}, [this] { crash(false, "it is in quarantine"); });
 }
 
 // A daemon that cannot keep its promises exits; its supervisor starts it again.

@@ -49,7 +49,8 @@ class SimulatedLog final : public protocol::RecordLog,
 struct NodeSetup {
   NodeName name;
   LogId log_id;
-  std::vector<NodeName> peers;  ///< participants, of a coordinator
+  std::vector<NodeName> peers;         ///< participants, of a coordinator
+  std::vector<NodeName> coordinators;  ///< of a participant; empty: any may come
   std::uint64_t checkpoint_bytes = 20'000;
   std::uint64_t segment_bytes = 64 * 1024;
   Duration durable_interval{std::chrono::milliseconds(150)};  ///< of a participant's database
@@ -78,10 +79,19 @@ class Node : public Station, protected protocol::PeerHandler {
   /// Damages one byte that was durable. While not alive. Call the result to repair it; nothing if
   /// the log is too short to tell such damage from a torn tail.
   std::function<void()> rot();
-  /// While not alive: a copy of everything on its disks. Call the result to put it back.
+  /// While not alive: a copy of everything on its disks. Call the result to put it back, as a
+  /// snapshot of the device does: the files are the same ones as then.
   virtual std::function<void()> snapshot();
+  /// While not alive: the files of its log are copied and put back, byte for byte.
+  void copy_files();
+  /// While not alive. False: there is one segment only.
+  bool remove_newest_segment();
+  /// While not alive: the records of its log.
+  Status read_log(const wal::RecordVisitor& visitor);
   /// It must notice by itself that its log is older than what others saw of it.
   void expect_lost_memory() { lost_memory_ = LostMemory::kExpected; }
+  /// A peer has seen more of its log: it goes on, and does nothing.
+  void quarantined(const std::string& why);
   void expect_memory() { lost_memory_ = LostMemory::kNo; }
   bool noticed_lost_memory() const { return lost_memory_ == LostMemory::kNoticed; }
   virtual NodeStatus status() const = 0;
@@ -130,7 +140,8 @@ class Node : public Station, protected protocol::PeerHandler {
   std::uint64_t incarnation_ = 0, incarnation_current_ = 0;
   bool power_was_cut_ = false, step_failed_ = false, space_is_limited_ = false;
   LostMemory lost_memory_ = LostMemory::kNo;
-  std::optional<Error> died_of_;  // an injected fault, which it noticed and stopped for
+  std::optional<Error> died_of_;   // an injected fault, which it noticed and stopped for
+  std::uint64_t quarantined_ = 0;  // which incarnation
 };
 
 }  // namespace troth::simulation

@@ -22,6 +22,7 @@ Status ParticipantNode::open() {
   options.name = setup_.name;
   options.log_id = setup_.log_id;
   options.epoch = recovered.epoch;
+  for (const auto& name : setup_.coordinators) options.coordinators[name] = "somewhere:1";
   options.inquiry = {milliseconds(60), milliseconds(400)};
   options.suspicion = {
       milliseconds(70), {milliseconds(20), milliseconds(150)}, setup_.log_id.bytes[1]};

@@ -35,6 +35,7 @@ class Run {
     trouble_->start();
     world_.run_until(world_.now() + trouble_->lasts());
     if (world_.violations.empty()) trouble_->heal();
+    if (world_.violations.empty()) trouble_->tamper_with_files();
     if (world_.violations.empty()) trouble_->lose_memory();
     converge(clients);
     if (world_.violations.empty()) check(clients);
@@ -64,6 +65,7 @@ class Run {
     if (hostile_network_) network_.faults = {8, 8, 15, 15, true};
     const auto participants = 2 + random.below(4);
     plan_logs();
+    configured_ = random.percent(50);
     const bool share = random.percent(1);
     const bool sqlite = stores_ == Stores::kSqlite || (stores_ == Stores::kMixed && share);
     if (sqlite) seed_lossy_vfs(report_.seed);
@@ -93,6 +95,9 @@ class Run {
 
   void add_participant(std::uint64_t number, bool sqlite) {
     auto setup = setup_of(fmt::format("p{}", number));
+    // Either way is a way to run one: coordinators are named, or any of the cluster may come.
+    if (configured_)
+      setup.coordinators = {NodeName::from_trusted("c1"), NodeName::from_trusted("c2")};
     const auto name = setup.name;
     names_.push_back(name);
     std::unique_ptr<StoredFile> file;
@@ -206,7 +211,7 @@ class Run {
   std::uint64_t segment_bytes_ = 0, checkpoint_bytes_ = 0, ballast_ = 0;
   Duration durable_interval_{0};
   Duration slowest_sync_{std::chrono::microseconds(1500)};
-  bool long_absence_ = false, contended_ = false;
+  bool long_absence_ = false, contended_ = false, configured_ = false;
   std::optional<Trouble> trouble_;
   Report report_;
 };

@@ -42,6 +42,10 @@ void Trouble::start() {
   plan_crash();
   plan_cut();
   plan_ambush();
+  if (world_.random.percent(20)) {
+    stranger_.emplace(world_, nodes_);
+    stranger_->start(world_.now() + lasts_);
+  }
   if (world_.random.percent(10))
     world_.after(world_.between(Duration{0}, lasts_), [this] {
       world_.wall_jump_ms = (world_.random.percent(50) ? -25 : 25) * 3'600'000;
@@ -92,7 +96,14 @@ void Trouble::kill(Node& node, bool may_stay_away) {
   const bool copy = backs_up_ && backup_.node == nullptr;
   const auto epoch = copy ? node.status().position.epoch : Epoch();
   node.crash(random.percent(50), "killed");
-  if (copy) backup_ = {&node, epoch, node.snapshot()};
+  if (copy) {
+    Lsn end;
+    static_cast<void>(node.read_log([&](const wal::RecordView& view) {
+      end = view.lsn;
+      return Status{};
+    }));
+    backup_ = {&node, epoch, end, node.snapshot()};
+  }
   // Who stays away for long leaves others in doubt, while they go on with other work and free
   // their logs.
   if (long_absence_ && may_stay_away && absent_ == nullptr) absent_ = &node;
@@ -160,6 +171,7 @@ void Trouble::see_work(const Batch& batch, const NodeName& to) {
 }
 
 void Trouble::see(const Batch& batch, const NodeName& to) {
+  if (stranger_ && !healed_) stranger_->overhear(batch);
   if (!healed_) see_work(batch, to);
   if (!ambush_.planned || healed_) return;
   const bool bait =
@@ -273,30 +285,6 @@ void Trouble::heal() {
       world_.after(world_.between(Duration{1}, milliseconds(200)), [this, node] {
         if (!node->alive()) start(*node);
       });
-}
-
-void Trouble::lose_memory() {
-  if (backup_.node == nullptr) return;
-  auto& node = *backup_.node;
-  world_.run_until(world_.now() + milliseconds(600));  // all have met in this epoch
-  if (!world_.violations.empty() || !node.alive()) return;
-  if (node.status().position.epoch.value < backup_.epoch.value + 2) return;
-  node.crash(false, "an old backup is put in its place");
-  const auto truth = node.snapshot();
-  backup_.restore();
-  backup_in_place_ = true;
-  node.expect_lost_memory();
-  node.start();
-  for (int i = 0; i < 200 && node.alive() && world_.violations.empty(); ++i)
-    world_.run_until(world_.now() + milliseconds(10));
-  if (!world_.violations.empty()) return;
-  if (!node.noticed_lost_memory())
-    return world_.violation("lost memory is noticed", "{} serves from an old backup", node.name());
-  truth();
-  backup_in_place_ = false;
-  node.expect_memory();
-  start(node);
-  ++backups_;
 }
 
 }  // namespace troth::simulation

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/simulation/node.h"
+#include "tests/simulation/stranger.h"
 
 namespace troth::simulation {
 
@@ -28,6 +29,8 @@ class Trouble {
   /// Somebody restores an old backup of one node's disks while transactions run. It must notice
   /// from what the others have seen of it, before it answers anybody.
   void lose_memory();
+  /// Files of one node's log are copied, or its newest segment is removed: it must not start.
+  void tamper_with_files();
   bool backup_in_place() const { return backup_in_place_; }
 
   std::size_t crashes() const { return crashes_; }
@@ -49,6 +52,7 @@ class Trouble {
   struct Backup {
     Node* node = nullptr;
     Epoch epoch;
+    Lsn end;
     std::function<void()> restore;
   };
 
@@ -65,6 +69,11 @@ class Trouble {
   void kill(Node& node, bool may_stay_away);
   void start_damaged(Node& node);
   void start(Node& node);
+  bool all_know_a_later_life() const;
+  bool must_be_known() const;
+  bool must_believe(Node& node) const;
+  bool refused_by_others(Node& node) const;
+  void restart_others(const Node& node);
 
   World& world_;
   Network& network_;
@@ -76,6 +85,7 @@ class Trouble {
   std::map<Gtid, NodeName> begun_at_;   // where the first branch of a transaction was sent
   std::uint64_t restarts_between_ = 0;  // how many transactions until one is torn apart; 0 = never
   Backup backup_;
+  std::optional<Stranger> stranger_;
   const Node* absent_ = nullptr;  // until everything heals
   bool healed_ = false, backup_in_place_ = false;
   std::size_t crashes_ = 0, backups_ = 0, ambushes_ = 0;

@@ -365,7 +365,17 @@ std::map<std::string, std::string> MemoryDisk::contents() const {
   return out;
 }
 
-void MemoryDisk::restore(const std::map<std::string, std::string>& contents) {
+std::map<std::string, std::uint64_t> MemoryDisk::inodes() const {
+  std::lock_guard lock(mutex_);
+  std::map<std::string, std::uint64_t> out;
+  for (const auto& [path, entries] : directories_)
+    for (const auto& [name, inode] : entries.now)
+      out[fmt::format("{}/{}", path, name)] = inode->number;
+  return out;
+}
+
+void MemoryDisk::restore(const std::map<std::string, std::string>& contents,
+                         const std::map<std::string, std::uint64_t>& inodes) {
   std::lock_guard lock(mutex_);
   ++generation_;
   for (auto& [path, entries] : directories_) {
@@ -374,7 +384,8 @@ void MemoryDisk::restore(const std::map<std::string, std::string>& contents) {
   }
   for (const auto& [path, bytes] : contents) {
     auto inode = std::make_shared<Inode>();
-    inode->number = next_inode_++;
+    const auto same = inodes.find(path);
+    inode->number = same == inodes.end() ? next_inode_++ : same->second;
     inode->now = inode->forced = FileBytes(bytes);
     directories_[parent_of(path)].now[name_of(path)] = std::move(inode);
   }

@@ -71,8 +71,13 @@ class MemoryDisk final : public FileSystem {
   Status flip(const std::string& path, std::uint64_t offset, std::uint8_t mask);
   /// Every file's bytes by path: what a restart would read.
   std::map<std::string, std::string> contents() const;
-  /// Exactly these files, all forced; directories stay the same ones. While no file is open.
-  void restore(const std::map<std::string, std::string>& contents);
+  /// Inode numbers of the files.
+  std::map<std::string, std::uint64_t> inodes() const;
+  /// Exactly these files, all forced; directories stay the same ones. While no file is open. Files
+  /// that `inodes` names are the same ones, too, as a snapshot of the device puts them back; others
+  /// are new ones.
+  void restore(const std::map<std::string, std::string>& contents,
+               const std::map<std::string, std::uint64_t>& inodes = {});
 
  private:
   struct Change {  // unforced change of one file's bytes

@@ -307,7 +307,7 @@ TEST_CASE("envelope and greetings") {
     CHECK(answered->seen_of_sender == reply.seen_of_sender);
   }
   v1::HelloResponse later = to_wire(protocol::HelloReply{
-      protocol::HelloVerdict::kWelcome, "", name("db1"), Role::kParticipant, {}, {}});
+      protocol::HelloVerdict::kWelcome, "", name("db1"), Role::kParticipant, {}, {}, {}});
   later.verdict = static_cast<v1::HelloVerdict::type>(15);
   CHECK(from_wire(std::move(later), Where())->verdict == protocol::HelloVerdict::kNotReady);
 }

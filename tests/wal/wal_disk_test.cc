@@ -330,3 +330,71 @@ TEST_CASE("a disk that lies about fsync and then loses power is noticed where ot
   CHECK(machine.seen.size() == 3);
   CHECK(machine.writer->durable() < promised);
 }
+
+TEST_CASE("a log that lacks a segment, or whose newest is a copy, is not taken for a whole one") {
+  Machine machine;
+  REQUIRE(machine.open().has_value());
+  while (machine.writer->segments() < 4) {
+    machine.writer->append(1, std::string(20'000, 'x'));
+    REQUIRE(machine.writer->sync().has_value());
+  }
+  SUBCASE("from the start on") {}
+  SUBCASE("the first ones released") {
+    REQUIRE(machine.writer->release_below(machine.writer->durable()).has_value());
+    while (machine.writer->segments() < 3) {
+      machine.writer->append(1, std::string(20'000, 'x'));
+      REQUIRE(machine.writer->sync().has_value());
+    }
+  }
+  machine.writer.reset();
+  machine.disk.process_dies();
+  const auto whole = machine.disk.contents();
+  const auto inodes = machine.disk.inodes();
+  std::vector<std::string> segments;
+  for (const auto& [path, bytes] : whole)
+    if (segment_sequence(path.substr(path.find_last_of('/') + 1))) segments.push_back(path);
+  const auto refused_without = [&](const std::string& path) {
+    auto contents = whole;
+    contents.erase(path);
+    machine.disk.restore(contents, inodes);
+    const auto opened = machine.open();
+    REQUIRE_FALSE(opened.has_value());
+    CHECK(opened.error().code == ErrorCode::kCorruption);
+    CHECK(opened.error().context.find("missing") != std::string::npos);
+    CHECK(machine.disk.contents() == contents);
+  };
+  refused_without(segments.back());
+  refused_without(segments.front());
+  refused_without(kDir + "/newest");
+  machine.disk.restore(whole);  // copied, byte for byte
+  const auto copied = machine.open();
+  REQUIRE_FALSE(copied.has_value());
+  CHECK(copied.error().code == ErrorCode::kFenced);
+  REQUIRE(adopt(machine.disk, kDir).has_value());
+  REQUIRE(machine.open().has_value());
+  machine.writer.reset();
+  machine.disk.process_dies();
+  REQUIRE(machine.open().has_value());
+  // An operator may adopt what is left, too.
+  machine.writer.reset();
+  auto contents = whole;
+  contents.erase(segments.back());
+  machine.disk.restore(contents);
+  REQUIRE(adopt(machine.disk, kDir).has_value());
+  CHECK(machine.open().has_value());
+}
+
+TEST_CASE("a log of an earlier version gets its note at its first start") {
+  Machine machine;
+  auto contents = machine.disk.contents();
+  contents.erase(kDir + "/newest");
+  auto& identity = contents.at(kDir + "/identity");
+  identity.resize(identity.size() - 6);  // cluster, flag and checksum
+  machine.disk.restore(contents, machine.disk.inodes());
+  REQUIRE_FALSE(read_identity(machine.disk, kDir)->notes_newest);
+  REQUIRE(machine.open().has_value());
+  CHECK(read_identity(machine.disk, kDir)->notes_newest);
+  machine.writer.reset();
+  machine.disk.process_dies();
+  CHECK(machine.open().has_value());
+}

@@ -3,6 +3,28 @@
 
 namespace troth::thrift {
 
+v1::Member to_wire(const protocol::Member& member) {
+  v1::Member out;
+  out.__set_name(member.name.text());
+  if (!member.log_id.is_nil()) out.__set_log_id(member.log_id.text());
+  out.__set_epoch(member.epoch.value);
+  if (!member.address.empty()) out.__set_address(member.address);
+  return out;
+}
+
+Result<protocol::Member> from_wire(v1::Member&& wire, const Where& where) {
+  protocol::Member out;
+  TROTH_ASSIGN_OR_RETURN(out.name, name_from_wire(wire.__isset.name, wire.name, where, "name"));
+  if (wire.__isset.log_id) {
+    auto log_id = LogId::parse(wire.log_id);
+    if (!log_id) return where.invalid("log_id", log_id.error().context);
+    out.log_id = *log_id;
+  }
+  TROTH_ASSIGN_OR_RETURN(out.epoch, epoch_from_wire(wire.epoch, where, "epoch"));
+  out.address = std::move(wire.address);
+  return out;
+}
+
 v1::BatchHeader to_wire(const protocol::BatchHeader& header) {
   v1::BatchHeader out;
   out.__set_sender(header.sender.text());
@@ -69,6 +91,9 @@ v1::HelloRequest to_wire(const protocol::Hello& hello) {
   out.__set_seen_of_receiver(to_wire(hello.seen_of_receiver));
   out.__set_version(static_cast<std::int32_t>(hello.version));
   out.__set_receiver(hello.receiver.text());
+  if (!hello.cluster.empty()) out.__set_cluster(hello.cluster);
+  out.__isset.participants = !hello.participants.empty();
+  for (const auto& member : hello.participants) out.participants.push_back(to_wire(member));
   return out;
 }
 
@@ -85,6 +110,12 @@ Result<protocol::Hello> from_wire(v1::HelloRequest&& w, const Where& where) {
   out.version = static_cast<std::uint32_t>(w.version);
   TROTH_ASSIGN_OR_RETURN(out.receiver,
                          name_from_wire(w.__isset.receiver, w.receiver, where, "receiver"));
+  out.cluster = std::move(w.cluster);
+  for (std::size_t i = 0; i < w.participants.size(); ++i) {
+    TROTH_ASSIGN_OR_RETURN(
+        auto member, from_wire(std::move(w.participants[i]), Where(where, "participants", i)));
+    out.participants.push_back(std::move(member));
+  }
   return out;
 }
 
@@ -96,21 +127,24 @@ v1::HelloResponse to_wire(const protocol::HelloReply& reply) {
   out.__set_role(to_wire(reply.role));
   out.__set_position(to_wire(reply.position));
   out.__set_seen_of_sender(to_wire(reply.seen_of_sender));
+  if (!reply.cluster.empty()) out.__set_cluster(reply.cluster);
   return out;
 }
 
 Result<protocol::HelloReply> from_wire(v1::HelloResponse&& w, const Where& where) {
   protocol::HelloReply out;
   // A verdict of a later version is some refusal: not welcome.
-  out.verdict = w.verdict >= v1::HelloVerdict::WELCOME && w.verdict <= v1::HelloVerdict::NOT_READY
-                    ? static_cast<protocol::HelloVerdict>(w.verdict)
-                    : protocol::HelloVerdict::kNotReady;
+  out.verdict =
+      w.verdict >= v1::HelloVerdict::WELCOME && w.verdict <= v1::HelloVerdict::RECEIVER_DISPUTED
+          ? static_cast<protocol::HelloVerdict>(w.verdict)
+          : protocol::HelloVerdict::kNotReady;
   out.detail = std::move(w.detail);
   TROTH_ASSIGN_OR_RETURN(out.name, name_from_wire(w.__isset.name, w.name, where, "name"));
   TROTH_ASSIGN_OR_RETURN(out.role, from_wire(w.role, Where(where, "role")));
   TROTH_ASSIGN_OR_RETURN(out.position, from_wire(w.position, Where(where, "position")));
   TROTH_ASSIGN_OR_RETURN(out.seen_of_sender,
                          from_wire(w.seen_of_sender, Where(where, "seen_of_sender")));
+  out.cluster = std::move(w.cluster);
   return out;
 }
 

@@ -39,15 +39,6 @@ v1::Priority to_wire(const Priority& priority) {
   return out;
 }
 
-v1::Member to_wire(const protocol::Member& member) {
-  v1::Member out;
-  out.__set_name(member.name.text());
-  if (!member.log_id.is_nil()) out.__set_log_id(member.log_id.text());
-  out.__set_epoch(member.epoch.value);
-  if (!member.address.empty()) out.__set_address(member.address);
-  return out;
-}
-
 /// Fills the field of the union that belongs to each kind.
 struct WriteMessage {
   v1::PeerMessage& out;
@@ -68,7 +59,7 @@ struct WriteMessage {
     w.__set_statements(thrift::to_wire(m.statements));
     w.__isset.members = true;
     w.members.reserve(m.members.size());
-    for (const auto& member : m.members) w.members.push_back(to_wire(member));
+    for (const auto& member : m.members) w.members.push_back(thrift::to_wire(member));
     if (!m.traceparent.empty()) w.__set_traceparent(m.traceparent);
     if (m.executed > 0) w.__set_executed(static_cast<std::int32_t>(m.executed));
   }
@@ -191,19 +182,6 @@ Result<Priority> priority_from_wire(bool is_set, const v1::Priority& wire, const
   return out;
 }
 
-Result<protocol::Member> from_wire(v1::Member&& wire, const Where& where) {
-  protocol::Member out;
-  TROTH_ASSIGN_OR_RETURN(out.name, name_from_wire(wire.__isset.name, wire.name, where, "name"));
-  if (wire.__isset.log_id) {
-    auto log_id = LogId::parse(wire.log_id);
-    if (!log_id) return where.invalid("log_id", log_id.error().context);
-    out.log_id = *log_id;
-  }
-  TROTH_ASSIGN_OR_RETURN(out.epoch, epoch_from_wire(wire.epoch, where, "epoch"));
-  out.address = std::move(wire.address);
-  return out;
-}
-
 Result<Message> read(v1::Prepare&& w, const Where& where) {
   protocol::Prepare m;
   TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
@@ -217,7 +195,7 @@ Result<Message> read(v1::Prepare&& w, const Where& where) {
   m.members.reserve(w.members.size());
   for (std::size_t i = 0; i < w.members.size(); ++i) {
     TROTH_ASSIGN_OR_RETURN(auto member,
-                           from_wire(std::move(w.members[i]), Where(where, "members", i)));
+                           thrift::from_wire(std::move(w.members[i]), Where(where, "members", i)));
     m.members.push_back(std::move(member));
   }
   m.traceparent = std::move(w.traceparent);

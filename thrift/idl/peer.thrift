@@ -85,8 +85,12 @@ enum HelloVerdict {
   SENDER_LOST_MEMORY = 6,
   /** A newer incarnation of the caller is known. */
   STALE_EPOCH = 7,
-  /** Starting or stopping. */
-  NOT_READY = 8
+  /** Starting, stopping or in quarantine. */
+  NOT_READY = 8,
+  /** Sender and receiver belong to different clusters. */
+  WRONG_CLUSTER = 9,
+  /** The caller says that it has seen more of the receiver's log than there is. */
+  RECEIVER_DISPUTED = 10
 }
 
 /** What became of a batch. */
@@ -443,6 +447,10 @@ struct HelloRequest {
   6: optional i32 version
   /** Whom it believes to be talking to. */
   7: optional string receiver
+  /** Id of the cluster that both must belong to; unset: default. */
+  8: optional string cluster
+  /** A coordinator's: the participants it is configured with. */
+  9: optional list<Member> participants
 }
 
 /** Answer of hello. */
@@ -459,6 +467,8 @@ struct HelloResponse {
   5: optional common.NodePosition position
   /** The most it ever saw of the caller. */
   6: optional common.NodePosition seen_of_sender
+  /** Id of the cluster of the receiver; unset: default. */
+  7: optional string cluster
 }
 
 /** Request of deliver. */

@@ -1,0 +1,340 @@
+#include "engine/peer_handshake.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace troth {
+
+using namespace protocol;
+
+PeerHandshake::PeerHandshake(PeerSelf self) : self_(std::move(self)) {
+  if (self_.cluster.empty()) self_.cluster = kDefaultCluster;
+}
+
+void PeerHandshake::configure(const NodeName& peer, const std::string& address, Role role) {
+  table_.configure(peer, address, role);
+}
+
+// Strangers are refused where configuration says who may come: at a coordinator always, at a
+// participant once a coordinator is configured.
+bool PeerHandshake::closed() const {
+  return self_.role == Role::kCoordinator || table_.any_configured(Role::kCoordinator);
+}
+
+bool PeerHandshake::named_by_any(const NodeName& peer) const {
+  return std::any_of(named_.begin(), named_.end(),
+                     [&](const auto& item) { return item.second.count(peer) != 0; });
+}
+
+bool PeerHandshake::may_greet(const NodeName& peer) const {
+  if (table_.configured(peer)) return true;
+  if (self_.role == Role::kCoordinator) return false;
+  if (!closed()) return true;
+  return (table_.knows(peer) && table_.role_of(peer) == Role::kParticipant) || named_by_any(peer);
+}
+
+Hello PeerHandshake::make_hello(const NodeName& peer, const std::string& own_address,
+                                Lsn own_durable) const {
+  Hello hello;
+  hello.name = self_.name;
+  hello.role = self_.role;
+  hello.cluster = self_.cluster;
+  hello.address = own_address;
+  hello.position = {self_.log_id, self_.epoch, own_durable};
+  hello.seen_of_receiver = table_.position_of(peer);
+  hello.receiver = peer;
+  if (self_.role == Role::kCoordinator)
+    for (const auto& record : table_.records())
+      if (record.name != peer && table_.configured(record.name))
+        hello.participants.push_back(member(record.name, &record));
+  return hello;
+}
+
+namespace {
+
+std::string in_cluster(const std::string& cluster) {
+  return cluster.empty() ? std::string(kDefaultCluster) : cluster;
+}
+
+}  // namespace
+
+/// Why nothing else of the greeting is looked at; "" = go on.
+std::string PeerHandshake::misgreeted(const Hello& hello, HelloReply& reply) const {
+  if (const auto theirs = in_cluster(hello.cluster); theirs != self_.cluster) {
+    reply.verdict = HelloVerdict::kWrongCluster;
+    return fmt::format("{} belongs to cluster {}, {} to cluster {}", self_.name, self_.cluster,
+                       hello.name, theirs);
+  }
+  if (hello.receiver != self_.name) {
+    reply.verdict = HelloVerdict::kWrongReceiver;
+    return fmt::format("this is {}, not {}", self_.name, hello.receiver);
+  }
+  if (hello.version != kPeerProtocolVersion) {
+    reply.verdict = HelloVerdict::kVersionMismatch;
+    return fmt::format("peer protocol {} is not spoken here ({})", hello.version,
+                       kPeerProtocolVersion);
+  }
+  if (!may_greet(hello.name)) {
+    reply.verdict = HelloVerdict::kUnknownSender;
+    return fmt::format("no {} named {} is configured at {}",
+                       hello.role == Role::kCoordinator ? "coordinator" : "participant", hello.name,
+                       self_.name);
+  }
+  return "";
+}
+
+/// What a known peer says of itself against what was seen of it; "" = it agrees.
+std::string PeerHandshake::compare(const NodeName& peer, const NodePosition& said,
+                                   HelloVerdict& verdict) const {
+  const NodePosition seen = table_.position_of(peer);
+  if (seen.log_id.is_nil()) return "";
+  if (seen.log_id != said.log_id) {
+    verdict = HelloVerdict::kSenderLogReplaced;
+    return fmt::format("{} is known here by the log {}, it now says {}", peer, seen.log_id,
+                       said.log_id);
+  }
+  if (said.epoch < seen.epoch) {
+    verdict = HelloVerdict::kStaleEpoch;
+    return fmt::format("epoch {} of {} is known here, it says {}", seen.epoch, peer, said.epoch);
+  }
+  if (said.durable < seen.durable) {
+    verdict = HelloVerdict::kSenderLostMemory;
+    return fmt::format("the log of {} was seen at LSN {}, it now ends at {}", peer, seen.durable,
+                       said.durable);
+  }
+  return "";
+}
+
+/// Why the link is refused because of what the peer says of this log; "" = it agrees. It is
+/// evidence only from a configured peer whose log this log has met.
+std::string PeerHandshake::dispute(Judgement& judgement, const NodeName& peer,
+                                   const NodePosition& said, const NodePosition& seen_of_us,
+                                   Lsn own_durable) {
+  disputed_.erase(CoordinatorTag::of(said.log_id));
+  if (seen_of_us.log_id.is_nil()) return "";
+  if (seen_of_us.log_id != self_.log_id)
+    return fmt::format(
+        "{} knows {} by the log {}, but this log is {}: one of the two belongs to other nodes, or "
+        "its data directory was replaced",
+        peer, self_.name, seen_of_us.log_id, self_.log_id);
+  if (seen_of_us.durable <= own_durable && seen_of_us.epoch <= self_.epoch) return "";
+  const auto what = fmt::format(
+      "{} has seen the log of {} reach LSN {} in epoch {}, but it ends at LSN {} in epoch {}", peer,
+      self_.name, seen_of_us.durable, seen_of_us.epoch, own_durable, self_.epoch);
+  const auto known = table_.position_of(peer);
+  const bool met = !known.log_id.is_nil() && known.log_id == said.log_id;
+  if (met && table_.configured(peer)) {
+    judgement.lost_memory = ClaimRecord{
+        peer, said.log_id, seen_of_us, own_durable, {}, ClaimRecord::Standing::kRaised, {}};
+  } else if (met) {
+    disputed_.insert(CoordinatorTag::of(said.log_id));
+    judgement.alarm =
+        what + "; it is not configured here, so only its own transactions wait until it agrees";
+  }
+  return what;
+}
+
+PeerHandshake::Judgement PeerHandshake::on_hello(const Hello& hello, Lsn own_durable,
+                                                 HelloReply& reply) {
+  Judgement judgement;
+  reply.name = self_.name;
+  reply.role = self_.role;
+  reply.cluster = self_.cluster;
+  judgement.refusal = misgreeted(hello, reply);
+  if (reply.verdict != HelloVerdict::kWrongCluster) {
+    reply.position = {self_.log_id, self_.epoch, own_durable};
+    reply.seen_of_sender = table_.position_of(hello.name);
+  }
+  if (judgement.refusal.empty())
+    judgement.refusal = compare(hello.name, hello.position, reply.verdict);
+  if (judgement.refusal.empty()) {
+    judgement.refusal =
+        dispute(judgement, hello.name, hello.position, hello.seen_of_receiver, own_durable);
+    if (!judgement.refusal.empty()) reply.verdict = HelloVerdict::kReceiverDisputed;
+  }
+  if (judgement.refusal.empty()) {
+    reply.verdict = HelloVerdict::kWelcome;
+    welcome(judgement, hello);
+  }
+  reply.detail = judgement.refusal;
+  note_refusal(judgement, hello.name, Greeting::kTheirs);
+  return judgement;
+}
+
+void PeerHandshake::welcome(Judgement& judgement, const Hello& hello) {
+  if (!table_.configured(hello.name) && !table_.met(hello.name)) return host(hello);
+  const auto role = table_.configured(hello.name) ? table_.role_of(hello.name) : hello.role;
+  const auto news =
+      table_.learn(hello.name, role, {hello.name, role, hello.position, hello.address});
+  judgement.restarted = news.restarted;
+  if (news.durable) judgement.to_append.push_back(*table_.find(hello.name));
+  judgement.reach_at = hello.address;
+  hear_members(judgement, hello.participants);
+}
+
+/// A guest: the last greeting under its name counts. The oldest guest makes room.
+void PeerHandshake::host(const Hello& hello) {
+  constexpr std::size_t kNamedByGuest = 64;
+  const auto found = guests_.find(hello.name);
+  if (found != guests_.end()) {
+    named_.erase(CoordinatorTag::of(found->second.record.position.log_id));
+  } else {
+    guests_in_order_.push_back(hello.name);
+  }
+  auto& guest = guests_[hello.name];
+  guest.record = {hello.name, hello.role, hello.position, hello.address};
+  guest.participants = hello.participants;
+  if (guest.participants.size() > kNamedByGuest) guest.participants.resize(kNamedByGuest);
+  auto& named = named_[CoordinatorTag::of(hello.position.log_id)];
+  named.clear();
+  for (const auto& participant : guest.participants) named.insert(participant.name);
+  while (guests_.size() > kMaxGuests) {
+    const auto oldest = guests_.find(guests_in_order_.front());
+    guests_in_order_.pop_front();
+    if (oldest == guests_.end()) continue;
+    named_.erase(CoordinatorTag::of(oldest->second.record.position.log_id));
+    guests_.erase(oldest);
+  }
+}
+
+void PeerHandshake::hear_members(Judgement& judgement, const std::vector<Member>& members) {
+  for (const auto& member : members)
+    if (member.name != self_.name && table_.add_named(member.name, member.address))
+      judgement.to_append.push_back(*table_.find(member.name));
+}
+
+void PeerHandshake::hear_members(const std::vector<Member>& members) {
+  for (const auto& member : members)
+    if (member.name != self_.name) table_.add_named(member.name, member.address);
+}
+
+PeerHandshake::Judgement PeerHandshake::accept(const NodeName& from) {
+  Judgement judgement;
+  const auto guest = guests_.find(from);
+  if (guest == guests_.end()) return judgement;
+  if (!table_.knows(from) && table_.met_unconfigured() >= kMaxAccepted) {
+    judgement.refusal = fmt::format(
+        "{} peers that configuration does not name were accepted already; name {} in the settings",
+        kMaxAccepted, from);
+    return judgement;
+  }
+  const PeerRecord said = guest->second.record;
+  const auto participants = std::move(guest->second.participants);
+  guests_.erase(guest);
+  std::erase(guests_in_order_, from);
+  table_.learn(from, said.role, said);
+  judgement.to_append.push_back(*table_.find(from));
+  named_.erase(CoordinatorTag::of(said.position.log_id));
+  hear_members(judgement, participants);
+  judgement.reach_at = said.address;
+  return judgement;
+}
+
+bool PeerHandshake::may_link(const NodeName& peer) const {
+  return table_.knows(peer) || named_by_any(peer);
+}
+
+PeerHandshake::Judgement PeerHandshake::on_reply(const NodeName& peer, const HelloReply& reply,
+                                                 Lsn own_durable) {
+  Judgement judgement;
+  HelloVerdict ignored{};
+  if (const auto theirs = in_cluster(reply.cluster); theirs != self_.cluster) {
+    judgement.refusal = fmt::format("{} belongs to cluster {}, {} to cluster {}", reply.name,
+                                    theirs, self_.name, self_.cluster);
+  } else if (reply.name != peer) {
+    judgement.refusal = fmt::format("the address of {} leads to {}", peer, reply.name);
+  } else {
+    judgement.refusal = compare(peer, reply.position, ignored);
+    if (judgement.refusal.empty())
+      judgement.refusal =
+          dispute(judgement, peer, reply.position, reply.seen_of_sender, own_durable);
+    if (judgement.refusal.empty() && reply.verdict != HelloVerdict::kWelcome)
+      judgement.refusal =
+          fmt::format("{} refused: {} ({})", peer, to_string(reply.verdict), reply.detail);
+  }
+  if (judgement.refusal.empty()) {
+    const auto role = table_.configured(peer) ? table_.role_of(peer) : reply.role;
+    const auto news = table_.learn(peer, role, {peer, role, reply.position, {}});
+    judgement.restarted = news.restarted;
+    if (news.durable) judgement.to_append.push_back(*table_.find(peer));
+  }
+  note_refusal(judgement, peer, Greeting::kOurs);
+  return judgement;
+}
+
+PeerHandshake::Judgement PeerHandshake::on_batch(const BatchHeader& header) {
+  Judgement judgement;
+  const auto seen = position_of(header.sender);
+  if (seen.log_id.is_nil()) {
+    judgement.refusal = fmt::format("{} has not introduced itself", header.sender);
+  } else if (!may_greet(header.sender)) {
+    judgement.refusal = fmt::format("{} is not configured here", header.sender);
+  } else if (header.version != kPeerProtocolVersion) {
+    judgement.refusal = "peer protocol version mismatch";
+  } else if (header.position.log_id != seen.log_id) {
+    judgement.refusal = fmt::format("{} speaks for another log", header.sender);
+  } else if (header.position.epoch < seen.epoch) {
+    judgement.refusal = fmt::format("stale epoch {} of {}", header.position.epoch, header.sender);
+  } else if (header.receiver_epoch != self_.epoch) {
+    judgement.refusal = fmt::format("meant for epoch {} of {}", header.receiver_epoch, self_.name);
+  } else if (table_.met(header.sender)) {
+    auto* const known = table_.find(header.sender);
+    const auto news = table_.learn_position(*known, header.position);
+    judgement.restarted = news.restarted;
+    if (news.durable) judgement.to_append.push_back(*known);
+  } else {
+    guests_.at(header.sender).record.position = header.position;
+  }
+  return judgement;
+}
+
+PeerStanding PeerHandshake::standing(const NodeName& from, const Gtid& gtid) const {
+  if (disputed(gtid.tag())) return PeerStanding::kStranger;
+  if (owns(from, gtid)) return PeerStanding::kCoordinator;
+  const auto* known = table_.find(from);
+  if (known != nullptr && (table_.configured(from) || known->role == Role::kParticipant))
+    return PeerStanding::kPeer;
+  const auto named = named_.find(gtid.tag());
+  const bool is_named = named != named_.end() && named->second.count(from) != 0;
+  return is_named ? PeerStanding::kPeer : PeerStanding::kStranger;
+}
+
+bool PeerHandshake::owns(const NodeName& from, const Gtid& gtid) const {
+  const auto position = position_of(from);
+  return !position.log_id.is_nil() && CoordinatorTag::of(position.log_id) == gtid.tag();
+}
+
+const PeerRecord* PeerHandshake::find(const NodeName& peer) const {
+  const auto guest = guests_.find(peer);
+  return guest == guests_.end() ? table_.find(peer) : &guest->second.record;
+}
+
+NodePosition PeerHandshake::position_of(const NodeName& peer) const {
+  const auto* known = find(peer);
+  return known == nullptr ? NodePosition{} : known->position;
+}
+
+Member PeerHandshake::member(const NodeName& peer, const PeerRecord* known) {
+  if (known == nullptr) return {peer, {}, {}, {}};
+  return {peer, known->position.log_id, known->position.epoch, known->address};
+}
+
+std::string PeerHandshake::refusal_of(const NodeName& peer) const {
+  const auto found = refusals_.find({peer, Greeting::kTheirs});
+  return found == refusals_.end() ? "" : found->second;
+}
+
+void PeerHandshake::note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting) {
+  constexpr std::size_t kKept = 1000;  // strangers may call themselves anything
+  if (judgement.refusal.empty()) {
+    refusals_.erase({peer, greeting});
+    return;
+  }
+  if (refusals_.size() >= kKept) refusals_.clear();
+  auto& last = refusals_[{peer, greeting}];
+  judgement.repeated = last == judgement.refusal;
+  last = judgement.refusal;
+}
+
+}  // namespace troth

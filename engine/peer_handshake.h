@@ -1,0 +1,122 @@
+#pragma once
+// Who a peer is and how far its log reaches, judged at every greeting (protocol.md section 2). One
+// instance per engine, on the engine's thread.
+//
+// Three kinds of peers:
+//   configured  named by this node's settings. Its word about this node's log is evidence.
+//   accepted    met before. Its positions are written down and it has a link.
+//   guest       greeted, where no coordinator is configured. A greeting leaves nothing behind: no
+//               record, no link, no thread. A guest is accepted with the first message that it may
+//               send (engine/authority.h), and only so many are.
+// A greeting that is refused judges nothing and teaches nothing.
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "engine/authority.h"
+#include "protocol/message.h"
+#include "protocol/record.h"
+#include "recovery/peer_table.h"
+
+namespace troth {
+
+struct PeerSelf {
+  NodeName name;
+  Role role = Role::kParticipant;
+  std::string cluster;  ///< "" = "default"
+  LogId log_id;
+  Epoch epoch;
+};
+
+class PeerHandshake {
+ public:
+  static constexpr std::size_t kMaxGuests = 1024;
+  static constexpr std::size_t kMaxAccepted = 256;  ///< that configuration does not name
+
+  explicit PeerHandshake(PeerSelf self);
+
+  void configure(const NodeName& peer, const std::string& address, Role role);
+  /// From the log, at start.
+  void adopt(const protocol::PeerRecord& record) { table_.adopt(record); }
+
+  /// What the engine must do after a greeting or a batch header.
+  struct Judgement {
+    std::string refusal;  ///< not empty: do not use this link or batch
+    /// A configured peer, whose log this log has met, has seen more of this log than there is.
+    std::optional<protocol::ClaimRecord> lost_memory;
+    std::string alarm;                            ///< for people; "" = nothing
+    std::vector<protocol::PeerRecord> to_append;  ///< news that must outlive a crash
+    std::string reach_at;                         ///< link to it there; "" = nothing to do
+    bool restarted = false;                       ///< the peer is in a newer epoch than before
+    bool repeated = false;  ///< refused for the same reason as the last time: logged already
+  };
+
+  protocol::Hello make_hello(const NodeName& peer, const std::string& own_address,
+                             Lsn own_durable) const;
+  Judgement on_hello(const protocol::Hello& hello, Lsn own_durable, protocol::HelloReply& reply);
+  Judgement on_reply(const NodeName& peer, const protocol::HelloReply& reply, Lsn own_durable);
+  Judgement on_batch(const protocol::BatchHeader& header);
+
+  /// How `from` stands to the gtid, as far as configuration and greetings tell; the branch's own
+  /// record may say more (kMember).
+  PeerStanding standing(const NodeName& from, const Gtid& gtid) const;
+  /// The log of `from` mints gtids of that tag.
+  bool owns(const NodeName& from, const Gtid& gtid) const;
+  /// The coordinator of that tag says, without being configured, that this log lost its end: no
+  /// promise is made about its transactions.
+  bool disputed(const CoordinatorTag& tag) const { return disputed_.count(tag) != 0; }
+  /// `from` has sent what it may send. A guest becomes an accepted peer; a refusal says that there
+  /// are too many. Nothing to do for any other.
+  Judgement accept(const NodeName& from);
+  /// The members of a branch that is in the log, or will be: they may ask about it.
+  void hear_members(const std::vector<protocol::Member>& members);
+  /// A link may be made to `peer`, whom a branch names as its member.
+  bool may_link(const NodeName& peer) const;
+
+  // what is known
+  const protocol::PeerRecord* find(const NodeName& peer) const;
+  NodePosition position_of(const NodeName& peer) const;
+  std::string address_of(const NodeName& peer) const { return table_.address_of(peer); }
+  Role role_of(const NodeName& peer) const { return table_.role_of(peer); }
+  bool knows(const NodeName& peer) const { return table_.knows(peer); }
+  std::vector<protocol::PeerRecord> records() const { return table_.records(); }
+  recovery::PeerTable& table() { return table_; }
+  const std::string& cluster() const { return self_.cluster; }
+  /// Why its last greeting was refused; "" = it was welcome, or never came.
+  std::string refusal_of(const NodeName& peer) const;
+  /// As a transaction that begins now would name it; `known` is what find() said.
+  static protocol::Member member(const NodeName& peer, const protocol::PeerRecord* known);
+
+ private:
+  enum class Greeting : std::uint8_t { kTheirs, kOurs };
+  struct Guest {
+    protocol::PeerRecord record;
+    std::vector<protocol::Member> participants;
+  };
+  bool closed() const;
+  bool may_greet(const NodeName& peer) const;
+  bool named_by_any(const NodeName& peer) const;
+  std::string misgreeted(const protocol::Hello& hello, protocol::HelloReply& reply) const;
+  std::string compare(const NodeName& peer, const NodePosition& said,
+                      protocol::HelloVerdict& verdict) const;
+  std::string dispute(Judgement& judgement, const NodeName& peer, const NodePosition& said,
+                      const NodePosition& seen_of_us, Lsn own_durable);
+  void welcome(Judgement& judgement, const protocol::Hello& hello);
+  void host(const protocol::Hello& hello);
+  void hear_members(Judgement& judgement, const std::vector<protocol::Member>& members);
+  void note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting);
+
+  PeerSelf self_;
+  recovery::PeerTable table_;
+  std::map<NodeName, Guest> guests_;
+  std::deque<NodeName> guests_in_order_;
+  std::map<CoordinatorTag, std::set<NodeName>> named_;  // by guests
+  std::set<CoordinatorTag> disputed_;
+  std::map<std::pair<NodeName, Greeting>, std::string> refusals_;  // the last of each, bounded
+};
+
+}  // namespace troth
