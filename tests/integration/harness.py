@@ -18,19 +18,20 @@ class Daemon:
 
     def __init__(self, cluster, name, program, arguments):
         self.cluster, self.name, self.program, self.arguments = cluster, name, program, arguments
+        self.bin = BIN  # of its program: another release
         self.data = os.path.join(cluster.dir, name + ".log")
         self.address = self.http = None
         self.process = None
         self.prefix = []  # of its command: a network namespace
 
     def init(self):
-        subprocess.run([os.path.join(BIN, self.program), "init", "--data-dir", self.data, "--name", self.name],
+        subprocess.run([os.path.join(self.bin, self.program), "init", "--data-dir", self.data, "--name", self.name],
                        check=True, stdout=subprocess.DEVNULL)
 
     def launch(self, failpoints=""):
         env = dict(os.environ, TROTH_FAILPOINTS=failpoints)
         listen = self.address or "127.0.0.1:0"
-        command = [*self.prefix, os.path.join(BIN, self.program), "--data-dir", self.data, "--listen", listen] + self.arguments()
+        command = [*self.prefix, os.path.join(self.bin, self.program), "--data-dir", self.data, "--listen", listen] + self.arguments()
         self.errors = open(os.path.join(self.cluster.dir, self.name + ".err"), "ab")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors, env=env)
 
