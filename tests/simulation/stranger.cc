@@ -38,7 +38,7 @@ void Stranger::visit(Node& node) {
   hello.name = NodeName::from_trusted("stranger");
   hello.role = random.percent(50) ? Role::kCoordinator : Role::kParticipant;
   hello.address = "somewhere:1";
-  hello.position = {log_id_, {1}, {100}};
+  hello.position = {log_id_, {1000}, {100}};
   hello.receiver = node.name();
   if (random.percent(50))
     hello.seen_of_receiver = {

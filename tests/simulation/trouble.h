@@ -74,6 +74,7 @@ class Trouble {
   bool must_believe(Node& node) const;
   bool refused_by_others(Node& node) const;
   void restart_others(const Node& node);
+  void catch_up(Node& node, Epoch epoch);
 
   World& world_;
   Network& network_;

@@ -12,13 +12,13 @@ using std::chrono::milliseconds;
 
 void Trouble::tamper_with_files() {
   auto& random = world_.random;
-  if (!random.percent(15)) return;
+  if (!random.percent(25)) return;
   auto& node = *nodes_[random.below(nodes_.size())];
   if (!node.alive()) return;
   node.crash(false, "its files are tampered with");
   const auto truth = node.snapshot();
   auto expected = ErrorCode::kFenced;
-  if (random.percent(50) && node.remove_newest_segment()) {
+  if (random.percent(75) && node.remove_newest_segment()) {
     world_.trace("{}: its newest segment is gone", node.name());
     expected = ErrorCode::kCorruption;
   } else {
@@ -88,6 +88,16 @@ bool Trouble::all_know_a_later_life() const {
   });
 }
 
+// It is started again and again, out of reach of the others, until only the length of its log tells
+// it from the newest one.
+void Trouble::catch_up(Node& node, Epoch epoch) {
+  for (bool reached = false; !reached && world_.violations.empty();) {
+    if (!node.start()) return;
+    reached = epoch <= node.status().position.epoch;
+    node.crash(false, "it is out of reach");
+  }
+}
+
 void Trouble::restart_others(const Node& node) {
   world_.trace("everybody else restarts");
   for (auto* other : nodes_) {
@@ -113,8 +123,10 @@ void Trouble::lose_memory() {
   world_.run_until(world_.now() + milliseconds(600));  // all have met in this epoch
   if (!world_.violations.empty() || !node.alive()) return;
   const bool all_know = all_know_a_later_life();
+  const auto epoch = node.status().position.epoch;
   node.crash(false, "an old backup is put in its place");
-  if (!all_know && !must_be_known()) return start(node);
+  const bool known = must_be_known();
+  if (!all_know && !known) return start(node);
   // Other participants may not have heard of this one, and then believe the copy.
   for (const auto* other : nodes_) {
     if (!node.setup().peers.empty() || !other->setup().peers.empty()) continue;
@@ -126,6 +138,7 @@ void Trouble::lose_memory() {
   backup_in_place_ = true;
   node.expect_lost_memory();
   const bool believes = must_believe(node);
+  if (known && world_.random.percent(70)) catch_up(node, epoch);
   if (world_.random.percent(60)) restart_others(node);
   node.start();
   for (int i = 0; i < 200 && node.alive() && world_.violations.empty(); ++i)
