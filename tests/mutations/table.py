@@ -144,7 +144,7 @@ MUTATIONS = [
          "out.promise(event.from, Decide{prepared_.gtid, Decision::kAbort, {}, {}});")]),
     ("positions-not-written", "how far a peer's log was seen outlives a restart", "", [
         ("engine/positions_log.cc", "  if (!peers_.any_risen()) return;\n  due_.reset();",
-         "  if (!peers_.any_risen() || !due_) return;\n  due_.reset();"),
+         "  if (!peers_.any_risen() || peers_.any_risen()) return;\n  due_.reset();"),
         ("engine/positions_log.cc", "due_ = now + kLongest;", "due_ = now + 1000 * kLongest;")]),
     ("missing-newest-believed", "a log without its newest segment is no shorter log", "", [
         ("wal/reader.cc", "if (sequences.back() < noted->newest) return missing(noted->newest);", "")]),
