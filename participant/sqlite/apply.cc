@@ -66,13 +66,17 @@ void bind_identity(PreparedStatement& stmt, int from, const TableInfo& table, st
 }
 
 Status Applier::apply(const std::vector<RowOp>& operations) {
-  for (const auto& op : operations) TROTH_TRY(apply_one(op));
-  return {};
+  bool shadows = false;
+  for (const auto& op : operations) {
+    TROTH_TRY(apply_one(op));
+    shadows |= schema_.table(op.table).is_shadow;
+  }
+  return shadows ? virtual_tables_.forget() : Status{};
 }
 
 Applier::Beyond Applier::beyond(const RowOp& op, const std::vector<std::size_t>& changed) const {
   const auto& table = schema_.table(op.table);
-  if (table.has_triggers) return Beyond::kMore;
+  if (table.has_triggers || table.is_shadow) return Beyond::kMore;
   if (!table.tied_by_foreign_key) return Beyond::kNothing;
   const bool touches_key =
       op.kind != RowOpKind::kUpdate ||

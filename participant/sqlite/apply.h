@@ -7,6 +7,7 @@
 
 #include "participant/sqlite/redo.h"
 #include "participant/sqlite/side_effects.h"
+#include "participant/sqlite/virtual_tables.h"
 
 namespace troth::participant::sqlite {
 
@@ -20,7 +21,7 @@ void bind_identity(PreparedStatement& stmt, int from, const TableInfo& table, st
 class Applier {
  public:
   Applier(Connection& db, const Schema& schema, SideEffects& effects)
-      : db_(db), schema_(schema), effects_(effects) {}
+      : db_(db), schema_(schema), effects_(effects), virtual_tables_(db, schema) {}
   /// kCorruption if a row is not where it must be.
   Status apply(const std::vector<RowOp>& operations);
   Status apply_one(const RowOp& op);
@@ -45,6 +46,7 @@ class Applier {
   Connection& db_;
   const Schema& schema_;
   SideEffects& effects_;
+  VirtualTables virtual_tables_;
   // Kind, table, by rowid, changed columns (their number stands for the hidden rowid).
   using Statements = std::map<std::tuple<RowOpKind, std::uint32_t, bool, std::vector<std::size_t>>,
                               PreparedStatement>;

@@ -39,6 +39,8 @@ void StatementAnalyzer::add_triggers_of(const TableInfo& child, StatementInfo& i
     }
   for (const auto& sql : actions) {
     const auto action = analyze_alone(sql);
+    // A trigger that SQLite cannot compile: it fails with the statement if the action runs it.
+    if (action.refusal.code == AbortCode::kSqlError) continue;
     if (info.refusal.code == AbortCode::kNone) info.refusal = action.refusal;
     const auto need = [&](std::uint32_t table, LockMode mode) {
       const auto [entry, is_new] = info.tables.emplace(table, mode);
@@ -46,6 +48,8 @@ void StatementAnalyzer::add_triggers_of(const TableInfo& child, StatementInfo& i
     };
     for (const auto& [table, mode] : action.tables) need(table, mode);
     info.rehearsed |= action.rehearsed;
+    info.reads_virtual |= action.reads_virtual;
+    info.writes_virtual |= action.writes_virtual;
     for (const auto& point : action.points) need(point.table, LockMode::kS);
     info.allocates_ids.insert(info.allocates_ids.end(), action.allocates_ids.begin(),
                               action.allocates_ids.end());

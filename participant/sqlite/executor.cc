@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "participant/sqlite/missing_code.h"
+
 namespace troth::participant::sqlite {
 
 namespace {
@@ -32,6 +34,7 @@ Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& 
       violations_(database.connection(), effects),
       rehearsal_(database.connection(), schema, applier),
       sequences_(database.connection(), schema),
+      virtual_tables_(database.connection(), schema),
       limits_(limits),
       options_(options),
       clock_(clock) {}
@@ -69,7 +72,9 @@ CachedStatement Executor::compile(const std::string& sql) {
     if (prepared) {
       entry.statement = std::move(*prepared);
     } else {
-      entry.info.refusal = {AbortCode::kSqlError, prepared.error().context, {}, -1};
+      const auto& message = prepared.error().context;
+      entry.info.refusal = refusal_of_missing_code(message).value_or(
+          AbortReason{AbortCode::kSqlError, message, {}, -1});
     }
   }
   return entry;
@@ -133,6 +138,7 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<Statement>& s
     TROTH_TRY(command(rollback_to_, "ROLLBACK TO"));
   }
   TROTH_TRY(command(release_, "RELEASE"));
+  if (reads_virtual(statements)) TROTH_TRY(virtual_tables_.forget());
   return ran;
 }
 
@@ -145,6 +151,21 @@ bool Executor::any_needs_effects(const std::vector<Statement>& statements) {
 bool Executor::needs_rehearsal(const std::vector<Statement>& statements) {
   return std::any_of(statements.begin(), statements.end(),
                      [&](const auto& statement) { return lookup(statement.sql).info.rehearsed; });
+}
+
+bool Executor::reads_virtual(const std::vector<Statement>& statements) {
+  return std::any_of(statements.begin(), statements.end(), [&](const auto& statement) {
+    return lookup(statement.sql).info.reads_virtual;
+  });
+}
+
+void Executor::write_pending(const std::vector<Statement>& statements, Ran& ran) {
+  const bool writes = std::any_of(statements.begin(), statements.end(), [&](const auto& statement) {
+    return lookup(statement.sql).info.writes_virtual;
+  });
+  if (!writes || ran.failure.code != AbortCode::kNone) return;
+  if (const auto written = virtual_tables_.write_pending(); !written)
+    ran.failure = {AbortCode::kSqlError, written.error().context, {}, -1};
 }
 
 // What these statements did must come out the same when it is applied, after what the branch did
@@ -216,6 +237,7 @@ void Executor::run_statements(const std::vector<Statement>& statements, const Be
     if (!check_after(number, complete && i + 1 == statements.size(), ran)) break;
   }
   if (statements.empty() && complete) check_after(-1, true, ran);
+  write_pending(statements, ran);
   if (!complete && ran.failure.code == AbortCode::kNone) count_violations(before, ran);
   ran.captured_bytes = capture_.bytes();
   ran.operations = capture_.end();

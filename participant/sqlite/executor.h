@@ -14,6 +14,7 @@
 #include "participant/sqlite/sequences.h"
 #include "participant/sqlite/statement_analysis.h"
 #include "participant/sqlite/statement_limits.h"
+#include "participant/sqlite/virtual_tables.h"
 
 namespace troth::participant::sqlite {
 
@@ -73,6 +74,8 @@ class Executor {
   void count_violations(const Before& before, Ran& ran);
   bool any_needs_effects(const std::vector<Statement>& statements);
   bool needs_rehearsal(const std::vector<Statement>& statements);
+  bool reads_virtual(const std::vector<Statement>& statements);
+  void write_pending(const std::vector<Statement>& statements, Ran& ran);
   Status rehearse(const Before& before, Ran& ran);
   bool overlay(const std::vector<Statement>& statements, const Before& before,
                const PendingInserts& pending, Ran& ran);
@@ -90,6 +93,7 @@ class Executor {
   OpenViolations violations_;
   Rehearsal rehearsal_;
   Sequences sequences_;
+  VirtualTables virtual_tables_;
   StatementLimits& limits_;
   const SqliteOptions& options_;
   const Clock& clock_;

@@ -67,6 +67,7 @@ class SqliteResourceManager final : public ResourceManager {
   Status prepare_to_work();
   Status reload();
   Status redo_change(const SchemaRedo& change);
+  Status redo_rows(const std::string& redo);
   void start(ExecuteRequest request, std::vector<ResourceEvent>& events);
   // What they are given may be gone afterwards: a branch that is refused is over.
   void lock_and_run(Branch& branch, std::vector<ResourceEvent>& events);
@@ -75,6 +76,8 @@ class SqliteResourceManager final : public ResourceManager {
   bool changes_schema(const Branch& branch);
   SchemaChange analyze_change(const std::vector<Statement>& statements);
   void attempt_change(Branch& branch, std::vector<ResourceEvent>& events);
+  Result<RanRows> run_rows(const std::vector<Statement>& statements);
+  AbortReason refusal_of(const std::vector<Statement>& statements);
   std::vector<LockRequest> locks_needed(const Branch& branch);
   /// `held`: all that it holds; empty: what that is must be looked up.
   void attempt(Branch& branch, std::vector<LockRequest> held, std::vector<ResourceEvent>& events);

@@ -324,8 +324,10 @@ std::vector<Value> Capture::image(sqlite3* db, const TableInfo& table, Image whi
                     ? as_selected(table, column, value, old)
                     : std::nullopt;
     if (!seen)
-      cannot(AbortCode::kInternal,
-             fmt::format("column {} of {} cannot be captured: SQLite {} does not report it exactly",
+      cannot(AbortCode::kRefusedNotRepeatable,
+             fmt::format("column {} of {} holds a number that SQLite {} does not report exactly "
+                         "where columns are not stored in the order of their declaration; give "
+                         "the column a type",
                          info.name, table.name, sqlite3_libversion()));
     out.push_back(std::move(seen).value_or(Value()));
   }

@@ -49,8 +49,16 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
     refuse_vote(gtid, std::move(branch.change->refusal), events);
     return true;
   }
-  for (std::size_t i = 0; i < branch.request.statements.size(); ++i) {
-    const auto& statement = branch.request.statements[i];
+  auto reason = refusal_of(branch.request.statements);
+  if (reason.code == AbortCode::kNone) return false;
+  refuse_vote(gtid, std::move(reason), events);
+  return true;
+}
+
+// Of the first statement that is refused; code kNone: none is.
+AbortReason SqliteResourceManager::refusal_of(const std::vector<Statement>& statements) {
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    const auto& statement = statements[i];
     const auto& info = executor_->lookup(statement.sql).info;
     const bool all_given = statement.params.size() == static_cast<std::size_t>(info.parameters);
     if (info.refusal.code == AbortCode::kNone && all_given) continue;
@@ -62,10 +70,9 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
                 {},
                 -1};
     reason.statement = static_cast<std::int32_t>(i);
-    refuse_vote(gtid, std::move(reason), events);
-    return true;
+    return reason;
   }
-  return false;
+  return {};
 }
 
 SchemaChange SqliteResourceManager::analyze_change(const std::vector<Statement>& statements) {

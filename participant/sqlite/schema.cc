@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "participant/sqlite/added_column.h"
+#include "participant/sqlite/virtual_tables.h"
 
 namespace troth::participant::sqlite {
 
@@ -222,6 +223,10 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     TableInfo& table = schema.entry_for(name);
     const auto text = folded_name(sql);
     table.is_virtual = text.rfind("create virtual", 0) == 0;
+    if (table.is_virtual) {
+      table.module = module_of(sql);
+      table.content = content_of(sql);
+    }
     table.autoincrement = contains(text, "autoincrement");
     table.has_conflict_clause = contains(text, "conflict");
     table.may_defer = contains(text, "deferred");
@@ -230,12 +235,13 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
   }
   TROTH_ASSIGN_OR_RETURN(
       auto kinds,
-      db.prepare("SELECT name, wr, strict FROM pragma_table_list WHERE schema = 'main'"));
+      db.prepare("SELECT name, wr, strict, type FROM pragma_table_list WHERE schema = 'main'"));
   while (kinds.step() == SQLITE_ROW) {
     const auto found = schema.by_name_.find(folded_name(kinds.text(0)));
     if (found == schema.by_name_.end()) continue;
     schema.tables_[found->second].without_rowid = kinds.integer(1) != 0;
     schema.tables_[found->second].strict = kinds.integer(2) != 0;
+    if (kinds.text(3) == "shadow") schema.note_shadow(found->second);
   }
   TROTH_ASSIGN_OR_RETURN(auto triggers,
                          db.prepare("SELECT tbl_name FROM sqlite_schema WHERE type = 'trigger'"));
@@ -262,6 +268,19 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
   }
   schema.note_foreign_keys();
   return schema;
+}
+
+// A shadow table has the name of its virtual table, "_" and a word of the module's.
+void Schema::note_shadow(std::uint32_t number) {
+  auto& shadow = tables_[number];
+  shadow.is_shadow = true;
+  TableInfo* owner = nullptr;
+  for (auto& table : tables_)
+    if (table.is_virtual && !table.is_gone &&
+        folded_name(shadow.name).rfind(folded_name(table.name) + "_", 0) == 0 &&
+        (owner == nullptr || owner->name.size() < table.name.size()))
+      owner = &table;
+  if (owner != nullptr) owner->shadows.push_back(number);
 }
 
 void Schema::note_foreign_keys() {

@@ -67,6 +67,10 @@ struct TableInfo {
   bool strict = false;
   bool autoincrement = false;
   bool is_virtual = false;
+  std::string module;                  ///< of a virtual table
+  std::vector<std::uint32_t> shadows;  ///< of a virtual table: the tables that hold its rows
+  std::optional<std::string> content;  ///< of an FTS table: its option "content", lower-case
+  bool is_shadow = false;              ///< written by a virtual table only
   bool has_virtual_column = false;
   bool has_unique_expression =
       false;                 ///< or a collation we cannot fold: written under X on the table
@@ -141,6 +145,7 @@ class Schema {
 
  private:
   void note_foreign_keys();
+  void note_shadow(std::uint32_t number);
   /// The entry of a table in this schema: its old one, or a new one at the end.
   TableInfo& entry_for(const std::string& name);
   void lock_index(const TableInfo& table, const IndexInfo& index, const std::vector<Value>& row,

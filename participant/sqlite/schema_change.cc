@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
+#include <set>
 
 #include "participant/sqlite/executor.h"
 
@@ -11,7 +13,8 @@ namespace troth::participant::sqlite {
 
 namespace {
 
-constexpr std::uint8_t kSchemaRedoFormat = 2;  // rows: 1 and 3 (redo.cc)
+// Rows alone: 1, 3 and 4 (redo.cc). 2 has DDL only.
+constexpr std::uint8_t kSchemaRedoFormat = 5, kDdlOnly = 2;
 
 // What SQLite asks for permission while it compiles DDL.
 class Watcher {
@@ -113,11 +116,6 @@ AbortReason refusal_of_form(const Statement& statement) {
   const auto sql_error = [](std::string detail) {
     return AbortReason{AbortCode::kSqlError, std::move(detail), {}, -1};
   };
-  if (!is_schema_statement(statement.sql))
-    return {AbortCode::kRefusedDdl,
-            "schema changes and other statements do not mix: make them a transaction of their own",
-            {},
-            -1};
   if (!statement.params.empty())
     return {
         AbortCode::kParameterCount,
@@ -144,6 +142,13 @@ void rehearse(Connection& db, Watcher& watcher, const std::string& sql, SchemaCh
   while (rc == SQLITE_ROW) rc = statement->step();
   if (rc != SQLITE_DONE && change.refusal.code == AbortCode::kNone)
     cannot(sqlite3_errmsg(db.get()));
+}
+
+// Other statements find their tables only once the schema is changed: nobody else is at work then.
+void lock_everything(const Schema& schema, SchemaChange& change) {
+  for (std::uint32_t number = 0; number < schema.size(); ++number)
+    if (const auto& table = schema.table(number); !table.is_gone && !table.is_virtual)
+      change.locks.push_back({{number, Resource::kWholeTable, {}}, LockMode::kX});
 }
 
 void find_locks(const Schema& schema, StatementAnalyzer& analyzer, bool reaches_far,
@@ -184,11 +189,12 @@ Result<std::string> digest_of(Connection& db) {
 }
 
 // The agent must be able to work with what comes out, now and at every later start.
-AbortReason judge(const SchemaTrial& trial, const SchemaChange& change) {
+AbortReason judge(const SchemaTrial& trial, const SchemaChange& change,
+                  const std::set<std::string>& watched) {
   const auto refuse = [](AbortCode code, std::string detail) {
     return AbortReason{code, std::move(detail), {}, -1};
   };
-  for (const auto& table : trial.capture.watched())
+  for (const auto& table : watched)
     if (change.names.count(table) == 0)
       return refuse(AbortCode::kRefusedDdl,
                     fmt::format("the change would alter rows of {} through a foreign key; do that "
@@ -216,20 +222,61 @@ Status run_limited(const SchemaTrial& trial, const std::string& sql) {
   return run_one(trial.db, sql);
 }
 
-AbortReason run_all(const SchemaTrial& trial, const std::vector<Statement>& statements) {
-  for (std::size_t i = 0; i < statements.size(); ++i) {
-    const auto done = run_limited(trial, statements[i].sql);
-    if (auto exceeded = trial.limits.exceeded(); exceeded.code != AbortCode::kNone) {
-      exceeded.statement = static_cast<std::int32_t>(i);
-      return exceeded;
+// One statement of DDL.
+AbortReason run_change(const SchemaTrial& trial, const std::string& sql) {
+  const auto done = run_limited(trial, sql);
+  if (auto exceeded = trial.limits.exceeded(); exceeded.code != AbortCode::kNone) return exceeded;
+  if (done) return {};
+  const int extended = sqlite3_extended_errcode(trial.db.get());
+  const int rc = extended & 0xff;
+  const auto code = extended == SQLITE_CONSTRAINT_FOREIGNKEY ? AbortCode::kForeignKey
+                    : rc == SQLITE_CONSTRAINT                ? AbortCode::kConstraint
+                                                             : AbortCode::kSqlError;
+  return {code, done.error().context, {}, -1};
+}
+
+// What a trial has done so far.
+struct Progress {
+  std::vector<ChangeStep> steps;
+  std::set<std::string> watched;  // tables whose rows DDL has changed
+  bool changed_rows = false;
+};
+
+Status run_rows(const SchemaTrial& trial, const std::vector<Statement>& statements,
+                Progress& progress, TriedSchemaChange& tried) {
+  TROTH_ASSIGN_OR_RETURN(auto ran, trial.run_rows(statements));
+  tried.failure = std::move(ran.failure);
+  std::move(ran.results.begin(), ran.results.end(), std::back_inserter(tried.results));
+  if (ran.redo.empty()) return {};
+  progress.changed_rows = true;
+  progress.steps.push_back({true, std::move(ran.redo)});
+  return {};
+}
+
+// In order: DDL one by one, other statements between them together.
+Status run_all(const SchemaTrial& trial, const std::vector<Statement>& statements,
+               Progress& progress, TriedSchemaChange& tried) {
+  for (std::size_t i = 0; i < statements.size();) {
+    const auto first = i;
+    if (is_schema_statement(statements[i].sql)) {
+      trial.capture.watch();
+      tried.failure = run_change(trial, statements[i].sql);
+      trial.capture.end();
+      progress.watched.insert(trial.capture.watched().begin(), trial.capture.watched().end());
+      progress.steps.push_back({false, statements[i].sql});
+      tried.results.emplace_back();
+      ++i;
+    } else {
+      while (i < statements.size() && !is_schema_statement(statements[i].sql)) ++i;
+      TROTH_TRY(run_rows(trial,
+                         {statements.begin() + static_cast<std::ptrdiff_t>(first),
+                          statements.begin() + static_cast<std::ptrdiff_t>(i)},
+                         progress, tried));
     }
-    if (done) continue;
-    const int extended = sqlite3_extended_errcode(trial.db.get());
-    const int rc = extended & 0xff;
-    const auto code = extended == SQLITE_CONSTRAINT_FOREIGNKEY ? AbortCode::kForeignKey
-                      : rc == SQLITE_CONSTRAINT                ? AbortCode::kConstraint
-                                                               : AbortCode::kSqlError;
-    return {code, done.error().context, {}, static_cast<std::int32_t>(i)};
+    if (tried.failure.code == AbortCode::kNone) continue;
+    tried.failure.statement =
+        static_cast<std::int32_t>(first) + std::max(tried.failure.statement, 0);
+    return {};
   }
   return {};
 }
@@ -246,7 +293,12 @@ SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& anal
   }
   Watcher watcher(schema, change);
   sqlite3_set_authorizer((*copy)->get(), &Watcher::authorize, &watcher);
+  bool mixed = false;
   for (std::size_t i = 0; i < statements.size(); ++i) {
+    if (!is_schema_statement(statements[i].sql)) {
+      mixed = true;
+      continue;
+    }
     change.refusal = refusal_of_form(statements[i]);
     if (change.refusal.code == AbortCode::kNone)
       rehearse(**copy, watcher, statements[i].sql, change);
@@ -254,7 +306,11 @@ SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& anal
     change.refusal.statement = static_cast<std::int32_t>(i);
     return change;
   }
-  find_locks(schema, analyzer, watcher.reaches_far(), change);
+  if (mixed) {
+    lock_everything(schema, change);
+  } else {
+    find_locks(schema, analyzer, watcher.reaches_far(), change);
+  }
   return change;
 }
 
@@ -262,23 +318,33 @@ std::string encode_schema_redo(const SchemaRedo& redo) {
   ByteWriter out;
   out.u8(kSchemaRedoFormat);
   out.signed_varint(redo.version_before);
-  out.varint(redo.statements.size());
-  for (const auto& sql : redo.statements) out.bytes(sql);
+  out.varint(redo.steps.size());
+  for (const auto& step : redo.steps) {
+    out.u8(step.rows ? 1 : 0);
+    out.bytes(step.content);
+  }
   out.bytes(redo.digest_after);
   return out.take();
 }
 
 bool is_schema_redo(std::string_view bytes) {
-  return !bytes.empty() && static_cast<std::uint8_t>(bytes.front()) == kSchemaRedoFormat;
+  const auto format = bytes.empty() ? 0 : static_cast<std::uint8_t>(bytes.front());
+  return format == kSchemaRedoFormat || format == kDdlOnly;
 }
 
 Result<SchemaRedo> decode_schema_redo(std::string_view bytes) {
   ByteReader in(bytes);
   SchemaRedo redo;
-  if (in.u8() != kSchemaRedoFormat) in.fail_here();
+  const auto format = in.u8();
+  if (format != kSchemaRedoFormat && format != kDdlOnly) in.fail_here();
   redo.version_before = in.signed_varint();
   const std::size_t n = in.count(1);
-  for (std::size_t i = 0; i < n && in.ok(); ++i) redo.statements.emplace_back(in.bytes());
+  for (std::size_t i = 0; i < n && in.ok(); ++i) {
+    ChangeStep step;
+    step.rows = format == kSchemaRedoFormat && in.u8() != 0;
+    step.content = in.bytes();
+    redo.steps.push_back(std::move(step));
+  }
   redo.digest_after = in.bytes();
   TROTH_TRY(in.finish("the redo of a schema change"));
   return redo;
@@ -289,17 +355,18 @@ Result<TriedSchemaChange> try_schema_change(const SchemaTrial& trial, const Sche
   TriedSchemaChange tried;
   TROTH_TRY(trial.db.execute("SAVEPOINT troth_change"));
   TROTH_ASSIGN_OR_RETURN(const auto before, trial.db.integer("PRAGMA schema_version"));
-  trial.capture.watch();
-  tried.failure = run_all(trial, statements);
-  trial.capture.end();
+  Progress progress;
+  const auto ran = run_all(trial, statements, progress, tried);
   if (!trial.db.in_transaction()) return tried;  // interrupted: SQLite rolled everything back
-  if (tried.failure.code == AbortCode::kNone) tried.failure = judge(trial, change);
+  TROTH_TRY(ran);
+  if (tried.failure.code == AbortCode::kNone)
+    tried.failure = judge(trial, change, progress.watched);
   if (tried.failure.code == AbortCode::kNone) {
     TROTH_ASSIGN_OR_RETURN(const auto after, trial.db.integer("PRAGMA schema_version"));
-    if (after != before) {
+    if (after != before || progress.changed_rows) {
       tried.redo.emplace();
       tried.redo->version_before = before;
-      for (const auto& statement : statements) tried.redo->statements.push_back(statement.sql);
+      tried.redo->steps = std::move(progress.steps);
       TROTH_ASSIGN_OR_RETURN(tried.redo->digest_after, digest_of(trial.db));
     }
   }
@@ -308,22 +375,24 @@ Result<TriedSchemaChange> try_schema_change(const SchemaTrial& trial, const Sche
   return tried;
 }
 
-Status apply_schema_change(Connection& db, const SchemaRedo& redo) {
+Status apply_schema_change(Connection& db, const SchemaRedo& redo, const ApplyRows& apply_rows) {
+  const auto named =
+      redo.steps.empty() || redo.steps.front().rows ? "the change" : redo.steps.front().content;
   TROTH_ASSIGN_OR_RETURN(const auto version, db.integer("PRAGMA schema_version"));
   if (version != redo.version_before)
     return fail(ErrorCode::kCorruption,
                 fmt::format("the schema has version {} and not {}: the file was changed while the "
                             "agent was down, before \"{}\" could be redone",
-                            version, redo.version_before,
-                            redo.statements.empty() ? "" : redo.statements.front()));
-  for (const auto& sql : redo.statements)
-    if (const auto done = run_one(db, sql); !done)
-      return fail(done.error(), fmt::format("cannot redo \"{}\"", sql));
+                            version, redo.version_before, named));
+  for (const auto& step : redo.steps) {
+    const auto done = step.rows ? apply_rows(step.content) : run_one(db, step.content);
+    if (!done && step.rows) return fail(done.error());
+    if (!done) return fail(done.error(), fmt::format("cannot redo \"{}\"", step.content));
+  }
   TROTH_ASSIGN_OR_RETURN(const auto digest, digest_of(db));
   if (digest != redo.digest_after)
     return fail(ErrorCode::kCorruption,
-                fmt::format("\"{}\" came out differently when it was redone",
-                            redo.statements.empty() ? "" : redo.statements.front()));
+                fmt::format("\"{}\" came out differently when it was redone", named));
   return OwnChanges::note(db, redo.version_before);
 }
 

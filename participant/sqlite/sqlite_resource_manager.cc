@@ -89,8 +89,18 @@ Status SqliteResourceManager::reload() {
 Status SqliteResourceManager::redo_change(const SchemaRedo& change) {
   // No row beside the tables it names changes (schema_change.h), so nothing is lost.
   effects_->off();
-  TROTH_TRY(apply_schema_change(database_->connection(), change));
+  TROTH_TRY(apply_schema_change(database_->connection(), change,
+                                [this](const std::string& redo) { return redo_rows(redo); }));
   return reload();
+}
+
+// Of a step between DDL: under the schema that the steps before have made.
+Status SqliteResourceManager::redo_rows(const std::string& redo) {
+  TROTH_TRY(reload());
+  TROTH_ASSIGN_OR_RETURN(const auto decoded, decode_redo(schema_, redo));
+  TROTH_TRY(applier_->apply(decoded.operations));
+  effects_->off();
+  return {};
 }
 
 Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std::string& redo) {
@@ -227,32 +237,6 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
     }
   }
   succeed(branch, std::move(*ran), std::move(held), std::move(row_locks), events);
-}
-
-// With everything it changes locked: nothing executed, prepared or open touches it.
-void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceEvent>& events) {
-  const Gtid gtid = branch.request.gtid;
-  effects_->on();
-  limits_->begin(branch.request.deadline);
-  auto tried = try_schema_change({database_->connection(), *capture_, schema_, *limits_},
-                                 *branch.change, branch.request.statements);
-  if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
-  const bool failed = !tried || tried->failure.code != AbortCode::kNone;
-  if (failed && refuse_stopped(gtid, events)) return;
-  if (!tried)
-    return refuse_vote(gtid, {AbortCode::kSqlError, tried.error().context, {}, -1}, events);
-  if (tried->failure.code != AbortCode::kNone)
-    return refuse_vote(gtid, std::move(tried->failure), events);
-  Executed done;
-  done.gtid = gtid;
-  done.results.resize(branch.request.statements.size());
-  done.vote = tried->redo ? Vote::kCommit : Vote::kReadOnly;
-  if (tried->redo) {
-    done.redo = encode_schema_redo(*tried->redo);
-    branch.decidable = std::move(*tried->redo);
-    changing_ = gtid;
-  }
-  events.emplace_back(std::move(done));
 }
 
 void SqliteResourceManager::succeed(Branch& branch, Executor::Ran ran,

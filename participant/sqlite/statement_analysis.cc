@@ -8,15 +8,17 @@
 
 #include "participant/sqlite/bounded_functions.h"
 #include "participant/sqlite/bytecode.h"
+#include "participant/sqlite/missing_code.h"
 #include "participant/sqlite/virtual_columns.h"
+#include "participant/sqlite/virtual_tables.h"
 
 namespace troth::participant::sqlite {
 
 namespace {
 
 constexpr const char* kSchemaChangeAlone =
-    "a schema change is a transaction of its own on one participant; submit CREATE, DROP and ALTER "
-    "alone";
+    "CREATE, DROP and ALTER belong to a transaction of one participant that is submitted as a "
+    "whole";
 
 // Table-valued functions that only read.
 constexpr const char* kTableFunctions[] = {"json_each",
@@ -92,7 +94,10 @@ Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema) {
   for (const auto& sql : schema.create_statements()) {
     // Shadow tables exist already once their virtual table was made; their own CREATE then fails,
     // harmlessly.
-    const auto created = copy->execute(sql);
+    auto created = copy->execute(sql);
+    constexpr int kMostStandIns = 100;
+    for (int i = 0; !created && i < kMostStandIns && stand_in_for_missing_code(copy->get()); ++i)
+      created = copy->execute(sql);
     if (!created && sql.find("VIRTUAL") == std::string::npos &&
         created.error().context.find("already exists") == std::string::npos)
       return fail(created.error(), "cannot rebuild the schema for analysis");
@@ -145,8 +150,10 @@ void StatementAnalyzer::refuse(AbortCode code, std::string detail) {
 }
 
 int StatementAnalyzer::authorize(void* self, int action, const char* a, const char* b,
-                                 const char* db, const char*) {
+                                 const char* db, const char* trigger) {
   auto* analyzer = static_cast<StatementAnalyzer*>(self);
+  if (analyzer->watching_ && a != nullptr)
+    analyzer->note_virtual_table(action, a, trigger == nullptr);
   return analyzer->watching_ ? analyzer->check(action, a, b, db) : SQLITE_OK;
 }
 
@@ -158,12 +165,27 @@ void StatementAnalyzer::check_written_table(const std::string& name) {
     refuse(AbortCode::kRefusedSystemTable,
            fmt::format("table {} belongs to SQLite or to troth and is not written by statements",
                        name));
-  if (table->is_virtual)
+  if (table->is_shadow)
+    refuse(
+        AbortCode::kRefusedSystemTable,
+        fmt::format("table {} holds the rows of a virtual table; write that table instead", name));
+  if (table->is_virtual && !keeps_rows_in_shadows(table->module))
     refuse(AbortCode::kRefusedVirtualTable,
-           fmt::format("{} is a virtual table: what it writes cannot be undone and redone; write "
-                       "an ordinary table",
-                       name));
+           fmt::format("{} is a virtual table of module {}: what it writes cannot be undone and "
+                       "redone; write an ordinary table",
+                       name, table->module));
   if (!can_capture(*table)) refuse(AbortCode::kRefusedVirtualColumn, why_not_captured(*table));
+}
+
+// An INSERT by a trigger brings all that FTS needs with it; one by a client may be a command.
+void StatementAnalyzer::note_virtual_table(int action, const std::string& name, bool of_client) {
+  const bool writes = action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE;
+  if (!writes && action != SQLITE_READ) return;
+  const auto* table = schema_.find(name);
+  if (table == nullptr || !table->is_virtual) return;
+  auto& use = virtual_tables_[table->number];
+  use.written |= writes;
+  use.shows_content |= action != SQLITE_INSERT || of_client;
 }
 
 // Is it tied to other tables through a foreign key, at this place?
@@ -272,6 +294,7 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
                    "EXPLAIN is not run through transactions; use sqlite3 on the file");
   const auto text = without_space(sql);
   needs_effects_ = rehearsed_ = writes_sequence_ = false;
+  virtual_tables_.clear();
   watching_ = true;
   std::string_view rest;
   auto statement = db_->prepare(text, false, &rest);
@@ -312,9 +335,44 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
       conflict_clause |= has_conflict_clause(create);
   read_bytecode(listing, roots_, schema_, conflict_clause || force_scans_, info);
   if (writes_sequence_) lock_sequences(info);
+  lock_virtual_tables(info);
   if (force_scans_)
     for (auto& [table, mode] : info.tables) mode = combined(mode, LockMode::kS);
   return info;
+}
+
+// A module reads and writes its shadow tables, and an FTS table the rows it shows, beside the
+// bytecode.
+void StatementAnalyzer::lock_virtual_tables(StatementInfo& info) const {
+  const auto need = [&](std::uint32_t number, LockMode mode) {
+    const auto [entry, is_new] = info.tables.emplace(number, mode);
+    if (!is_new) entry->second = combined(entry->second, mode);
+  };
+  const auto need_all = [&] {
+    for (std::uint32_t number = 0; number < schema_.size(); ++number) {
+      const auto& table = schema_.table(number);
+      if (!table.is_gone && !table.is_virtual && !table.is_system) need(number, LockMode::kS);
+    }
+  };
+  for (const auto& [number, use] : virtual_tables_) {
+    const bool written = use.written;
+    const auto& table = schema_.table(number);
+    info.quick = false;
+    info.reads_virtual = true;
+    info.writes_virtual |= written;
+    info.rehearsed |= written;
+    for (const auto shadow : table.shadows) need(shadow, written ? LockMode::kSIX : LockMode::kS);
+    if (!keeps_rows_in_shadows(table.module)) {
+      need_all();  // it may show any table
+    } else if (use.shows_content && table.content && !table.content->empty()) {
+      const auto* content = schema_.find(*table.content);
+      if (content == nullptr) {
+        need_all();  // a view
+      } else {
+        need(content->number, LockMode::kS);
+      }
+    }
+  }
 }
 
 // Every AUTOINCREMENT table raises its counter without a lock on sqlite_sequence.

@@ -41,6 +41,7 @@ struct StatementInfo {
   bool needs_effects = false;
   /// What it does might come out otherwise when it is applied: rehearse it before the vote.
   bool rehearsed = false;
+  bool reads_virtual = false, writes_virtual = false;  ///< virtual tables (virtual_tables.h)
   /// It touches a row or two and computes no more than sums: microseconds, whatever it is given.
   bool quick = false;
 };
@@ -70,9 +71,11 @@ class StatementAnalyzer {
   StatementInfo analyze_alone(const std::string& sql);
   void add_cascades(StatementInfo& info);
   void lock_sequences(StatementInfo& info) const;
+  void lock_virtual_tables(StatementInfo& info) const;
   void add_triggers_of(const TableInfo& child, StatementInfo& info);
   void refuse(AbortCode code, std::string detail);
   int check(int action, const char* a, const char* b, const char* db);
+  void note_virtual_table(int action, const std::string& name, bool of_client);
   void check_written_table(const std::string& name);
   void note_effects(int action, const std::string& table, const std::string& column);
   Status load_roots();
@@ -85,6 +88,10 @@ class StatementAnalyzer {
   AbortReason refusal_;
   // Of the statement being compiled.
   bool needs_effects_ = false, rehearsed_ = false, writes_sequence_ = false;
+  struct VirtualUse {
+    bool written = false, shows_content = false;  // it reads the table that its rows come from
+  };
+  std::map<std::uint32_t, VirtualUse> virtual_tables_;
 };
 
 /// The locks a statement needs before it runs, given its bound parameters.

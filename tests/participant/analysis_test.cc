@@ -191,7 +191,7 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
       {"ATTACH 'x' AS y", AbortCode::kRefusedAttach},
       {"PRAGMA journal_mode", AbortCode::kRefusedPragma},
       {"CREATE TEMP TABLE x(a)", AbortCode::kRefusedTemp},
-      {"INSERT INTO f VALUES ('x')", AbortCode::kRefusedVirtualTable},
+      {"INSERT INTO f_content VALUES (1, 'x')", AbortCode::kRefusedSystemTable},
       {"INSERT INTO g(a) VALUES (1)", AbortCode::kRefusedVirtualColumn},
       {"DELETE FROM troth_applied", AbortCode::kRefusedSystemTable},
       {"INSERT OR ROLLBACK INTO t(id) VALUES (1)", AbortCode::kRefusedRollbackClause},

@@ -76,6 +76,59 @@ TEST_CASE("a schema change is in the file as a whole or not at all, and later st
   CHECK(w.look("SELECT k FROM fresh") == "a");
 }
 
+TEST_CASE("rows beside a schema change are redone in its order, over crashes") {
+  const std::vector<std::string> migration = {
+      "ALTER TABLE t ADD COLUMN w DEFAULT 7", "UPDATE t SET w = v + 1 WHERE id = 2",
+      "CREATE TABLE fresh(k TEXT, n INT)",    "INSERT INTO fresh SELECT 'row ' || id, w FROM t",
+      "SELECT count(*) FROM fresh",           "DROP VIEW seen",
+      "ALTER TABLE fresh RENAME TO renamed",  "INSERT INTO renamed VALUES('last', NULL)",
+      "CREATE TABLE IF NOT EXISTS other(x)",  "INSERT INTO other VALUES(2, 2)"};
+  const auto look = [](const SqliteWorld& w) {
+    return w.look(
+        "SELECT (SELECT group_concat(w, ' ') FROM t) || '|' || group_concat(rowid || k, "
+        "' ') || '|' || (SELECT count(*) FROM other) FROM renamed");
+  };
+  for (const bool crash : {false, true}) {
+    SqliteWorld w(kTables);
+    Log log;
+    const auto change = w.start_alone(migration);
+    REQUIRE(w.votes_commit(change));
+    const auto& results = w.executed(change)->results;
+    REQUIRE(results.size() == migration.size());
+    CHECK(results[3].changes == 2);
+    CHECK(std::get<std::int64_t>(results[4].rows[0][0]) == 2);
+    CHECK(tables_of(w) == "other seen t");
+    log.apply(w, change);
+    if (crash) {
+      log.crash(w);
+    } else {
+      w.flush();
+    }
+    CHECK(look(w) == "7 21|1row 1 2row 2 3last|2");
+    w.commit("INSERT INTO renamed VALUES('more', 1)");
+  }
+}
+
+TEST_CASE("a migration that fails leaves the schema and its statements as they were") {
+  SqliteWorld w(kTables);
+  const auto failed = w.start_alone({"ALTER TABLE t ADD COLUMN w", "UPDATE t SET w = 1",
+                                     "INSERT INTO t(id) VALUES(1)", "DROP TABLE other"});
+  CHECK(w.failure(failed) == AbortCode::kConstraint);
+  CHECK(w.executed(failed)->reason.statement == 2);
+  w.commit("UPDATE other SET v = 5");
+  CHECK(w.failure(w.start("UPDATE t SET w = 1")) == AbortCode::kSqlError);
+  CHECK(w.look("SELECT group_concat(v) FROM t") == "10,20");
+}
+
+TEST_CASE("rows behind CREATE IF NOT EXISTS are written, though the schema does not change") {
+  SqliteWorld w(kTables);
+  Log log;
+  log.apply(
+      w, w.start_alone({"CREATE TABLE IF NOT EXISTS other(x)", "INSERT INTO other VALUES(3, 3)"}));
+  log.crash(w);
+  CHECK(w.look("SELECT count(*) FROM other") == "2");
+}
+
 TEST_CASE("statements that were compiled before are compiled again") {
   SqliteWorld w(kTables);
   const auto columns = [&](const std::string& sql) {
@@ -299,7 +352,7 @@ TEST_CASE("a change is only redone in the schema it was made in") {
   CHECK(w.manager->replay(fresh, {102}, sqlite::encode_schema_redo(sound)).has_value());
   auto second = sound;
   ++second.version_before;
-  second.statements = {"CREATE TABLE another(x)"};
+  second.steps = {{false, "CREATE TABLE another(x)"}};
   CHECK_FALSE(w.manager->replay(fresh, {103}, sqlite::encode_schema_redo(second)).has_value());
 }
 
@@ -340,8 +393,10 @@ TEST_CASE("what is no plain schema change is refused by name, and leaves nothing
     AbortCode code;
   };
   const Row rows[] = {
-      {{"CREATE TABLE x(a)", "INSERT INTO t VALUES(9, 9)"}, AbortCode::kRefusedDdl},
-      {{"INSERT INTO t VALUES(9, 9)", "CREATE TABLE x(a)"}, AbortCode::kRefusedDdl},
+      {{"CREATE TABLE x(a)", "INSERT INTO x VALUES(9, 9)"}, AbortCode::kSqlError},
+      {{"INSERT INTO t VALUES(1, 9)", "CREATE TABLE x(a)"}, AbortCode::kConstraint},
+      {{"CREATE TABLE x(a)", "COMMIT"}, AbortCode::kRefusedTxnControl},
+      {{"CREATE TABLE x(a)", "INSERT INTO x VALUES(?)"}, AbortCode::kParameterCount},
       {{"CREATE TABLE x AS SELECT * FROM t"}, AbortCode::kRefusedDdl},
       {{"CREATE TEMP TABLE x(a)"}, AbortCode::kRefusedTemp},
       {{"CREATE TEMP VIEW x AS SELECT 1"}, AbortCode::kRefusedTemp},
