@@ -126,6 +126,11 @@ void ask_who_waits(TransactionDetail& detail, const NodeStatus& seen) {
   }
 }
 
+// Connections prove no identity yet.
+const protocol::Policy& policy() {
+  return protocol::everybody_may();
+}
+
 Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
              const std::function<Reloader(const Logger&)>& make_reloader) {
   TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(files, data_dir));
@@ -145,14 +150,14 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   if (settings.http) {
     TROTH_ASSIGN_OR_RETURN(
         http, http::Server::start({settings.http->host, settings.http->port,
-                                   settings.http_token_file, settings.http_allowed_hosts},
+                                   settings.http_token_file, settings.http_allowed_hosts, policy()},
                                   logger));
   }
   TROTH_ASSIGN_OR_RETURN(const auto self, NodeName::parse(identity.node));
   thrift::PeerRelay relay;
   settings.node.data_dir = data_dir;
   settings.node.ask_participants = ask_who_waits;
-  thrift::PeerLinksOptions link_options;
+  thrift::PeerLinksOptions link_options{policy()};
   link_options.self = self;
   link_options.addresses = settings.node.engine.participants;
   thrift::PeerLinks links(link_options, relay, clock, logger);
@@ -166,7 +171,7 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   TROTH_ASSIGN_OR_RETURN(
       const auto server,
       thrift::Server::start(
-          server_options, {node.get(), &node->admin(), &node->peer_handler()},
+          server_options, {policy(), node.get(), &node->admin(), &node->peer_handler()},
           {version(), "", self, Role::kCoordinator, {"two_phase", "three_phase", "one_phase"}},
           logger));
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());

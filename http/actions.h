@@ -4,15 +4,15 @@
 
 #include <string>
 
-#include "http/reply.h"
-#include "protocol/ports.h"
+#include "access/guarded_admin.h"
+#include "http/submitter.h"
 
 namespace troth::http {
 
 /// `view` is what follows /api/v1/: transactions/retry, transactions/ID/retry|resolve|forget,
-/// participants/NAME/drain|resume|lost. 404 for any other. `address` of the caller joins the name
-/// in the audit trail.
-Reply act(protocol::AdminPort& port, const std::string& view, const std::string& body,
-          const std::string& address);
+/// participants/NAME/drain|resume|lost. 404 for any other. The address of the caller
+/// joins the name in the audit trail.
+Reply act(access::GuardedAdmin& port, const std::string& view, const std::string& body,
+          const Origin& from);
 
 }  // namespace troth::http

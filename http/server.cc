@@ -63,7 +63,8 @@ class BoundedServer final : public httplib::Server {
 
 class ServerImpl final : public Server {
  public:
-  explicit ServerImpl(Logger logger) : logger_(std::move(logger)) {}
+  ServerImpl(const protocol::Policy& policy, Logger logger)
+      : logger_(std::move(logger)), views_(policy) {}
   ~ServerImpl() override { ServerImpl::stop(); }
 
   Status open(const ServerOptions& options) {
@@ -92,7 +93,7 @@ class ServerImpl final : public Server {
                                  {"Content-Security-Policy", "default-src 'none'"}});
     server_.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
       const std::map<std::string, std::string> query(request.params.begin(), request.params.end());
-      send(views_.get(request.path, query), response);
+      send(views_.get(request.path, query, principal()), response);
     });
     server_.Post(
         ".*", [this](const httplib::Request& request, httplib::Response& response,
@@ -151,6 +152,9 @@ class ServerImpl final : public Server {
     response.set_content(std::move(reply.body), reply.type);
   }
 
+  /// Whoever knows the token may act (http/gate.h), but it does not say who that is.
+  static const protocol::Principal& principal() { return protocol::Principal::anyone(); }
+
   static Reply wrong_method() {
     auto reply = problem(405, {ErrorCode::kUnsupported, "only GET and POST are answered here"});
     reply.headers.emplace("Allow", "GET, POST");
@@ -192,7 +196,7 @@ class ServerImpl final : public Server {
                                     : text.error() == 408 ? "the body did not arrive in 10 s"
                                                           : "the body did not arrive"});
     return views_.post(request.path, *text,
-                       {request.remote_addr, request.get_header_value("traceparent")});
+                       {principal(), request.remote_addr, request.get_header_value("traceparent")});
   }
 
   Logger logger_;
@@ -207,7 +211,7 @@ class ServerImpl final : public Server {
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, Logger logger) {
-  auto server = std::make_unique<ServerImpl>(std::move(logger));
+  auto server = std::make_unique<ServerImpl>(options.policy, std::move(logger));
   TROTH_TRY(server->open(options));
   return std::unique_ptr<Server>(std::move(server));
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "os/logging.h"
+#include "protocol/policy.h"
 #include "protocol/ports.h"
 #include "troth/result.h"
 
@@ -14,9 +15,10 @@ namespace troth::http {
 
 struct ServerOptions {
   std::string host = "127.0.0.1";
-  std::uint16_t port = 0;     ///< 0 = any
-  std::string token_file;     ///< of those who may change something; "" = nobody
-  std::string allowed_hosts;  ///< further names of this port: see AllowedHosts
+  std::uint16_t port = 0;          ///< 0 = any
+  std::string token_file;          ///< of those who may change something; "" = nobody
+  std::string allowed_hosts;       ///< further names of this port: see AllowedHosts
+  const protocol::Policy& policy;  ///< asked before every view and action
 };
 
 class Server {

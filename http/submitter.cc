@@ -70,22 +70,21 @@ class Place {
 
 }  // namespace
 
-void Submitter::serve(CoordinatorPort& port) {
+void Submitter::serve(const Policy& policy, CoordinatorPort& port) {
   std::unique_lock lock(mutex_);
-  port_ = &port;
+  port_.emplace(policy, port);
 }
 
 void Submitter::stop() {
   stop_.request_stop();
   std::unique_lock lock(mutex_);
-  port_ = nullptr;
+  port_.reset();
 }
 
-Status Submitter::with_port(const std::function<void(CoordinatorPort&)>& ask) {
+Status Submitter::with_port(const std::function<void(access::GuardedCoordinator&)>& ask) {
   std::shared_lock lock(mutex_);
   if (stop_.stop_requested()) return fail(ErrorCode::kBusy, "stopped");
-  if (port_ == nullptr)
-    return fail(ErrorCode::kUnsupported, "only a coordinator takes transactions");
+  if (!port_) return fail(ErrorCode::kUnsupported, "only a coordinator takes transactions");
   ask(*port_);
   return {};
 }
@@ -96,7 +95,7 @@ Reply Submitter::submit(const std::string& body, const Origin& from) {
   request->client_name = "http " + from.address;
   request->traceparent = from.traceparent;
   const Place place(waiting_);
-  if (place.is_free()) return wait_for(std::move(*request));
+  if (place.is_free()) return wait_for(from.principal, std::move(*request));
   SubmitReply full;
   full.refusal = Refusal{{ErrorCode::kBusy, "too many requests wait for their outcome over HTTP"},
                          AbortCode::kBusy,
@@ -104,26 +103,26 @@ Reply Submitter::submit(const std::string& body, const Origin& from) {
   return answer(full);
 }
 
-Reply Submitter::wait_for(SubmitRequest request) {
+Reply Submitter::wait_for(const Principal& by, SubmitRequest request) {
   const auto key = request.idempotency_key;
   const auto deadline = request.deadline > Duration{0} ? request.deadline : kDefaultDeadline;
   const auto gathered = std::make_shared<Gather<SubmitReply>>(1);
-  const auto asked = with_port([&](CoordinatorPort& port) {
-    port.submit(std::move(request),
+  const auto asked = with_port([&](access::GuardedCoordinator& port) {
+    port.submit(by, std::move(request),
                 [gathered](SubmitReply reply) { gathered->set(0, std::move(reply)); });
   });
   if (!asked) return problem(asked.error());
   auto found = gathered->wait(stop_.get_token(), deadline + kGrace);
-  return answer(found[0] ? *found[0] : unanswered(key));
+  return answer(found[0] ? *found[0] : unanswered(by, key));
 }
 
 // With a key the client at least learns which transaction it is that it waits for.
-SubmitReply Submitter::unanswered(const std::string& key) {
+SubmitReply Submitter::unanswered(const Principal& by, const std::string& key) {
   SubmitReply pending;
   if (!key.empty()) {
     const auto gathered = std::make_shared<Gather<Result<TransactionOutcome>>>(1);
-    const auto asked = with_port([&](CoordinatorPort& port) {
-      port.get_outcome_by_key(key, [gathered](Result<TransactionOutcome> outcome) {
+    const auto asked = with_port([&](access::GuardedCoordinator& port) {
+      port.get_outcome_by_key(by, key, [gathered](Result<TransactionOutcome> outcome) {
         gathered->set(0, std::move(outcome));
       });
     });
@@ -137,7 +136,7 @@ SubmitReply Submitter::unanswered(const std::string& key) {
   return pending;
 }
 
-Reply Submitter::outcome(const std::string& gtid, const std::string& key) {
+Reply Submitter::outcome(const Principal& by, const std::string& gtid, const std::string& key) {
   Gtid parsed;
   if (!gtid.empty()) {
     const auto read = Gtid::parse(gtid);
@@ -150,8 +149,9 @@ Reply Submitter::outcome(const std::string& gtid, const std::string& key) {
   const auto done = [gathered](Result<TransactionOutcome> outcome) {
     gathered->set(0, std::move(outcome));
   };
-  const auto asked = with_port([&](CoordinatorPort& port) {
-    return gtid.empty() ? port.get_outcome_by_key(key, done) : port.get_outcome(parsed, done);
+  const auto asked = with_port([&](access::GuardedCoordinator& port) {
+    return gtid.empty() ? port.get_outcome_by_key(by, key, done)
+                        : port.get_outcome(by, parsed, done);
   });
   if (!asked) return problem(asked.error());
   const auto found = gathered->wait(stop_.get_token(), kDefaultDeadline);

@@ -5,17 +5,19 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
 #include <shared_mutex>
 #include <stop_token>
 #include <string>
 
+#include "access/guarded_coordinator.h"
 #include "http/reply.h"
-#include "protocol/ports.h"
 
 namespace troth::http {
 
 /// Who asks, from where. Taken from the request, never from its body.
 struct Origin {
+  protocol::Principal principal;
   std::string address;
   std::string traceparent;
 };
@@ -24,22 +26,22 @@ struct Origin {
 class Submitter {
  public:
   /// Until then, and at a participant for ever, everything is refused.
-  void serve(protocol::CoordinatorPort& port);
+  void serve(const protocol::Policy& policy, protocol::CoordinatorPort& port);
   /// Waiting clients are answered "not known yet". Afterwards the port is not called any more.
   void stop();
 
   Reply submit(const std::string& body, const Origin& from);
   /// By gtid, or by idempotency key if `gtid` is empty.
-  Reply outcome(const std::string& gtid, const std::string& key);
+  Reply outcome(const protocol::Principal& by, const std::string& gtid, const std::string& key);
 
  private:
   /// Calls `ask(port)` unless there is none.
-  Status with_port(const std::function<void(protocol::CoordinatorPort&)>& ask);
-  Reply wait_for(SubmitRequest request);
-  SubmitReply unanswered(const std::string& key);
+  Status with_port(const std::function<void(access::GuardedCoordinator&)>& ask);
+  Reply wait_for(const protocol::Principal& by, SubmitRequest request);
+  SubmitReply unanswered(const protocol::Principal& by, const std::string& key);
 
   std::shared_mutex mutex_;
-  protocol::CoordinatorPort* port_ = nullptr;  // guarded by mutex_
+  std::optional<access::GuardedCoordinator> port_;  // guarded by mutex_
   std::stop_source stop_;
   std::atomic<int> waiting_{0};
 };

@@ -73,9 +73,9 @@ std::string value_of(const std::map<std::string, std::string>& query, const char
 }  // namespace
 
 void Views::serve(AdminPort& port, CoordinatorPort* coordinator) {
-  if (coordinator != nullptr) submitter_.serve(*coordinator);
+  if (coordinator != nullptr) submitter_.serve(policy_, *coordinator);
   std::unique_lock lock(mutex_);
-  port_ = &port;
+  port_.emplace(policy_, port);
   reason_.clear();
 }
 
@@ -87,11 +87,12 @@ void Views::not_ready(std::string reason) {
 void Views::stop_serving() {
   submitter_.stop();
   std::unique_lock lock(mutex_);
-  port_ = nullptr;
+  port_.reset();
   reason_ = "stopped";
 }
 
-Reply Views::get(const std::string& path, const std::map<std::string, std::string>& query) {
+Reply Views::get(const std::string& path, const std::map<std::string, std::string>& query,
+                 const Principal& by) {
   if (path == "/healthz") return text(200, "ok\n");
   if (path == "/") return text(200, kIndex);
   if (path == "/version") return json({{"schema", "troth.version/1"}, {"version", version()}});
@@ -100,13 +101,14 @@ Reply Views::get(const std::string& path, const std::map<std::string, std::strin
     return problem({ErrorCode::kNotFound, "no such path; / lists them"});
   std::shared_lock lock(mutex_);
   if (path == "/readyz") return ready();
-  if (port_ == nullptr) return problem({ErrorCode::kBusy, reason_});
-  if (!api_path) return metrics(*port_);
+  if (!port_) return problem({ErrorCode::kBusy, reason_});
+  if (!api_path) return metrics(by);
   const auto view = path.substr(kApi.size());
   constexpr std::string_view kOutcomes = "outcomes";
-  if (!view.starts_with(kOutcomes)) return api(*port_, view, query);
+  if (!view.starts_with(kOutcomes)) return api(view, query, by);
   lock.unlock();  // it may take a while
-  return submitter_.outcome(view.size() > kOutcomes.size() ? view.substr(kOutcomes.size() + 1) : "",
+  return submitter_.outcome(by,
+                            view.size() > kOutcomes.size() ? view.substr(kOutcomes.size() + 1) : "",
                             value_of(query, "key"));
 }
 
@@ -114,15 +116,15 @@ Reply Views::post(const std::string& path, const std::string& body, const Origin
   if (!path.starts_with(kApi)) return problem({ErrorCode::kNotFound, "no such path; / lists them"});
   const auto view = path.substr(kApi.size());
   std::shared_lock lock(mutex_);
-  if (port_ == nullptr) return problem({ErrorCode::kBusy, reason_});
-  if (view != "transactions") return act(*port_, view, body, from.address);
+  if (!port_) return problem({ErrorCode::kBusy, reason_});
+  if (view != "transactions") return act(*port_, view, body, from);
   lock.unlock();  // it waits for the outcome
   return submitter_.submit(body, from);
 }
 
 Reply Views::ready() {
   if (!reason_.empty()) return text(503, reason_ + "\n");
-  const auto status = port_->status();
+  const auto status = port_->probe();
   if (!status) return text(503, status.error().context + "\n");
   if (status->state != "ready") return text(503, status->state + "\n");
   for (const auto& [name, value] : status->counters)
@@ -130,22 +132,21 @@ Reply Views::ready() {
   return text(200, "ready\n");
 }
 
-Reply Views::metrics(AdminPort& port) {
-  const auto status = port.status();
-  if (!status) return problem(status.error());
-  const auto measured = port.measure();
-  if (!measured) return problem(measured.error());
+Reply Views::metrics(const Principal& by) {
+  const auto scraped = port_->scrape(by);
+  if (!scraped) return problem(scraped.error());
   return {200,
           "text/plain; version=0.0.4; charset=utf-8",
-          prometheus_text(*status, *measured, measure_process()),
+          prometheus_text(scraped->status, scraped->measured, measure_process()),
           {}};
 }
 
-Reply Views::api(AdminPort& port, const std::string& view,
-                 const std::map<std::string, std::string>& query) {
+Reply Views::api(const std::string& view, const std::map<std::string, std::string>& query,
+                 const Principal& by) {
+  auto& port = *port_;
   constexpr std::string_view kOne = "transactions/";
   if (view == "status" || view == "participants") {
-    const auto status = port.status();
+    const auto status = port.status(by);
     if (!status) return problem(status.error());
     if (view == "status") return json(status_view(*status));
     if (status->role != Role::kCoordinator)
@@ -155,7 +156,7 @@ Reply Views::api(AdminPort& port, const std::string& view,
   if (view == "audit") {
     const auto limit = parse_limit(value_of(query, "limit"));
     if (!limit) return problem(limit.error());
-    const auto trail = port.audit(*limit);
+    const auto trail = port.audit(by, *limit);
     return trail ? json(audit_view(*trail)) : problem(trail.error());
   }
   if (view == "locks") {
@@ -165,7 +166,7 @@ Reply Views::api(AdminPort& port, const std::string& view,
     if (!all.empty() && all != "0" && all != "1")
       return problem({ErrorCode::kInvalidArgument, fmt::format("all \"{}\" is not 0 or 1", all)});
     const auto page =
-        port.locks({value_of(query, "txn"), all == "1", *limit, value_of(query, "after")});
+        port.locks(by, {value_of(query, "txn"), all == "1", *limit, value_of(query, "after")});
     return page ? json(locks_view(*page)) : problem(page.error());
   }
   if (view == "transactions") {
@@ -173,11 +174,11 @@ Reply Views::api(AdminPort& port, const std::string& view,
     if (!filter) return problem(filter.error());
     const auto limit = parse_limit(value_of(query, "limit"));
     if (!limit) return problem(limit.error());
-    const auto list = port.list_transactions({*filter, *limit, value_of(query, "after")});
+    const auto list = port.list_transactions(by, {*filter, *limit, value_of(query, "after")});
     return list ? json(transactions_view(*list)) : problem(list.error());
   }
   if (view.starts_with(kOne) && view.size() > kOne.size()) {
-    const auto detail = port.show_transaction(view.substr(kOne.size()));
+    const auto detail = port.show_transaction(by, view.substr(kOne.size()));
     return detail ? json(transaction_view(*detail)) : problem(detail.error());
   }
   return problem({ErrorCode::kNotFound, "no such view; / lists them"});

@@ -3,9 +3,11 @@
 // out. Who may post at all is judged before (http/gate.h).
 
 #include <map>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 
+#include "access/guarded_admin.h"
 #include "http/submitter.h"
 
 namespace troth::http {
@@ -13,6 +15,8 @@ namespace troth::http {
 /// Thread-safe.
 class Views {
  public:
+  /// `policy` outlives this; it is asked before everything but the probes and the version.
+  explicit Views(const protocol::Policy& policy) : policy_(policy) {}
   /// Until then /readyz answers 503 "recovering" and the views have nothing to show.
   /// `coordinator`: null at a participant.
   void serve(protocol::AdminPort& port, protocol::CoordinatorPort* coordinator);
@@ -21,20 +25,23 @@ class Views {
   /// Before the port is destroyed.
   void stop_serving();
 
-  Reply get(const std::string& path, const std::map<std::string, std::string>& query);
+  Reply get(const std::string& path, const std::map<std::string, std::string>& query,
+            const protocol::Principal& by = protocol::Principal::anyone());
   Reply post(const std::string& path, const std::string& body, const Origin& from);
 
  private:
   Reply ready();
-  Reply metrics(protocol::AdminPort& port);
-  Reply api(protocol::AdminPort& port, const std::string& view,
-            const std::map<std::string, std::string>& query);
+  Reply metrics(const protocol::Principal& by);
+  Reply api(const std::string& view, const std::map<std::string, std::string>& query,
+            const protocol::Principal& by);
+
+  const protocol::Policy& policy_;
 
   // Shared while the port is asked: stop_serving() waits for answers.
   std::shared_mutex mutex_;
   Submitter submitter_;
-  protocol::AdminPort* port_ = nullptr;  // guarded by mutex_
-  std::string reason_ = "recovering";    // guarded by mutex_
+  std::optional<access::GuardedAdmin> port_;  // guarded by mutex_
+  std::string reason_ = "recovering";         // guarded by mutex_
 };
 
 }  // namespace troth::http

@@ -104,6 +104,11 @@ std::map<NodeName, std::string> named_peers(const participant::NodeOptions& agen
   return out;
 }
 
+// Connections prove no identity yet.
+const protocol::Policy& policy() {
+  return protocol::everybody_may();
+}
+
 Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
              const std::function<Reloader(const Logger&)>& make_reloader) {
   TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(files, data_dir));
@@ -120,12 +125,12 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   if (settings.http) {
     TROTH_ASSIGN_OR_RETURN(
         http, http::Server::start({settings.http->host, settings.http->port,
-                                   settings.http_token_file, settings.http_allowed_hosts},
+                                   settings.http_token_file, settings.http_allowed_hosts, policy()},
                                   logger));
   }
   TROTH_ASSIGN_OR_RETURN(const auto self, NodeName::parse(identity.node));
   thrift::PeerRelay relay;
-  thrift::PeerLinksOptions link_options;
+  thrift::PeerLinksOptions link_options{policy()};
   link_options.self = self;
   link_options.addresses = named_peers(settings.agent);
   thrift::PeerLinks links(link_options, relay, clock, logger);
@@ -143,7 +148,7 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
   TROTH_ASSIGN_OR_RETURN(
       const auto server,
       thrift::Server::start(
-          server_options, {nullptr, &agent->admin(), &agent->peer_handler()},
+          server_options, {policy(), nullptr, &agent->admin(), &agent->peer_handler()},
           {version(), "", self, Role::kParticipant, {"two_phase", "three_phase", "one_phase"}},
           logger));
   const auto address = fmt::format("{}:{}", settings.listen.host, server->port());

@@ -9,7 +9,7 @@ namespace troth::protocol {
 
 namespace {
 
-enum class Kind : std::uint8_t { kPrepare = 1, kVote = 2, kDecide = 3, kAck = 4 };
+using Kind = PackedHead::Kind;
 
 template <class Enum>
 void put(ByteWriter& out, Enum value) {
@@ -172,6 +172,32 @@ std::optional<Status> PackedMessages::next(Message& message) {
   const auto one = in_.bytes();
   if (!in_.ok()) return fail(ErrorCode::kCorruption, "a packed message is cut off");
   return unpack(one, message);
+}
+
+Action PackedHead::action() const {
+  switch (kind) {
+    case Kind::kPrepare:
+      return Action::kDirectBranch;
+    case Kind::kDecide:
+      return Action::kDecide;
+    case Kind::kVote:
+    case Kind::kAck:
+      break;
+  }
+  return Action::kAnswerForBranch;
+}
+
+std::optional<PackedHead> PackedHeads::next() {
+  if (in_.left() == 0) return std::nullopt;
+  const auto before = in_.left();
+  ByteReader one(in_.bytes());
+  if (!in_.ok()) return std::nullopt;
+  PackedHead head;
+  head.kind = get_enum(one, Kind::kPrepare, Kind::kAck);
+  head.gtid = one.gtid();
+  if (!one.ok()) head = {};
+  head.whole = packed_.substr(packed_.size() - before, before - in_.left());
+  return head;
 }
 
 }  // namespace troth::protocol

@@ -9,6 +9,7 @@
 
 #include "base/codec.h"
 #include "protocol/message.h"
+#include "protocol/policy.h"
 
 namespace troth::protocol {
 
@@ -30,6 +31,29 @@ class PackedMessages {
   std::optional<Status> next(Message& message);
 
  private:
+  ByteReader in_;
+};
+
+/// What a packed message is about; the rest of it is not read.
+struct PackedHead {
+  enum class Kind : std::uint8_t { kPrepare = 1, kVote = 2, kDecide = 3, kAck = 4 };
+  Kind kind = Kind::kAck;
+  Gtid gtid;
+  std::string_view whole;  ///< with its length in front
+  Action action() const;   ///< as action_of()
+};
+
+/// The heads of packed messages in a row.
+class PackedHeads {
+ public:
+  /// `packed` outlives this.
+  explicit PackedHeads(std::string_view packed) : packed_(packed), in_(packed) {}
+  /// Nothing at the end, and from the first message whose length is wrong. A head that does not fit
+  /// passes as kAck of the nil gtid: PackedMessages says what is wrong with it.
+  std::optional<PackedHead> next();
+
+ private:
+  std::string_view packed_;
   ByteReader in_;
 };
 

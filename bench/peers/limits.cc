@@ -38,7 +38,8 @@ class EchoSession final : public Session {
 
 MakeSession echo_sessions() {
   auto started =
-      thrift::Server::start({}, {}, {"bench", "", *NodeName::parse("echo"), Role::kCoordinator, {}},
+      thrift::Server::start({}, {protocol::everybody_may()},
+                            {"bench", "", *NodeName::parse("echo"), Role::kCoordinator, {}},
                             Logger::to_stderr(LogLevel::kError, LogFormat::kLogfmt, "echo"));
   if (!started) throw std::runtime_error(started.error().context);
   const std::shared_ptr<thrift::Server> server = std::move(*started);

@@ -18,20 +18,18 @@ namespace {
 struct World {
   World() {
     catch_thrift_output();
-    ServerInfo info;
-    info.name = test::name("c1");
-    const WaitLimits limits{std::chrono::milliseconds(1), std::chrono::milliseconds(1),
-                            std::chrono::milliseconds(1)};
     const auto coordinator_service =
         std::make_shared<Exposed<v1::CoordinatorProcessorT<WireProtocol>>>(
-            std::make_shared<CoordinatorService>(&coordinator, info, limits, std::stop_token{},
-                                                 Logger()));
+            std::make_shared<CoordinatorService>(coordinator_access,
+                                                 protocol::Principal::anyone()));
     dispatcher.add("Coordinator", coordinator_service);
     dispatcher.set_default(coordinator_service);
     dispatcher.add("Admin", std::make_shared<Exposed<v1::AdminProcessorT<WireProtocol>>>(
-                                std::make_shared<AdminService>(admin, Logger())));
+                                std::make_shared<AdminService>(
+                                    guarded_admin, protocol::Principal::anyone(), Logger())));
     dispatcher.add("Peer", std::make_shared<Exposed<v1::PeerProcessorT<WireProtocol>>>(
-                               std::make_shared<PeerService>(peer, Logger())));
+                               std::make_shared<PeerService>(
+                                   guarded_peer, protocol::Principal::anyone(), Logger())));
   }
   void forget() {
     coordinator.requests.clear();
@@ -43,6 +41,16 @@ struct World {
   test::FakeCoordinator coordinator;
   test::FakeAdmin admin;
   test::FakePeer peer{"c1"};
+  access::GuardedCoordinator guarded_coordinator{protocol::everybody_may(), coordinator};
+  access::GuardedAdmin guarded_admin{protocol::everybody_may(), admin};
+  access::GuardedPeer guarded_peer{protocol::everybody_may(), peer};
+  const CoordinatorAccess coordinator_access{
+      protocol::everybody_may(),
+      &guarded_coordinator,
+      {"", "", test::name("c1"), Role::kCoordinator, {}},
+      {std::chrono::milliseconds(1), std::chrono::milliseconds(1), std::chrono::milliseconds(1)},
+      {},
+      Logger()};
   Dispatcher dispatcher{Logger()};
 };
 

@@ -111,10 +111,10 @@ class FakeCoordinator final : public CoordinatorPort {
 struct Port {
   FakeAdmin admin;
   FakeCoordinator coordinator;
-  http::Views views;
+  http::Views views{everybody_may()};
   Port() { views.serve(admin, &coordinator); }
   http::Reply post(const std::string& view, const std::string& body) {
-    return views.post("/api/v1/" + view, body, {"192.0.2.7", "00-trace"});
+    return views.post("/api/v1/" + view, body, {Principal::anyone(), "192.0.2.7", "00-trace"});
   }
 };
 
@@ -236,7 +236,7 @@ TEST_CASE("a transaction: what became of it is the status, and the command line'
   CHECK(body_of(port.views.get("/api/v1/outcomes", {{"key", "known"}}))["outcome"] == "PENDING");
   CHECK(port.views.get("/api/v1/outcomes", {{"key", "other"}}).status == 404);
   CHECK(port.views.get("/api/v1/outcomes", {}).status == 400);
-  http::Views participant;
+  http::Views participant{everybody_may()};
   participant.serve(port.admin, nullptr);
   CHECK(body_of(participant.post("/api/v1/transactions", kOne, {}))["code"] == "UNSUPPORTED");
 }

@@ -91,7 +91,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 TEST_CASE("alive at once, ready with the node, not ready with a reason") {
   auto node = ready_node();
-  http::Views views;
+  http::Views views{everybody_may()};
   CHECK(views.get("/healthz", {}).status == 200);
   CHECK(views.get("/readyz", {}).status == 503);
   CHECK(views.get("/readyz", {}).body == "recovering\n");
@@ -124,7 +124,7 @@ TEST_CASE("alive at once, ready with the node, not ready with a reason") {
 
 TEST_CASE("views are the command line's JSON") {
   auto node = ready_node();
-  http::Views views;
+  http::Views views{everybody_may()};
   views.serve(node, nullptr);
   const auto status = json_of(views.get("/api/v1/status", {}));
   CHECK(status == nlohmann::json::parse(http::dump(http::status_view(node.shown), -1)));
@@ -143,7 +143,7 @@ TEST_CASE("views are the command line's JSON") {
 
 TEST_CASE("what is wrong with a request is said") {
   auto node = ready_node();
-  http::Views views;
+  http::Views views{everybody_may()};
   views.serve(node, nullptr);
   struct Row {
     std::string path;
@@ -167,7 +167,7 @@ TEST_CASE("what is wrong with a request is said") {
 
 TEST_CASE("metrics: help, type, labels, cumulative buckets") {
   auto node = ready_node();
-  http::Views views;
+  http::Views views{everybody_may()};
   views.serve(node, nullptr);
   const auto reply = views.get("/metrics", {});
   CHECK(reply.type == "text/plain; version=0.0.4; charset=utf-8");
@@ -186,7 +186,7 @@ TEST_CASE("metrics: help, type, labels, cumulative buckets") {
 TEST_CASE("locks: a participant's, and not a coordinator's") {
   auto node = ready_node();
   node.shown.role = Role::kParticipant;
-  http::Views views;
+  http::Views views{everybody_may()};
   views.serve(node, nullptr);
   const auto body =
       json_of(views.get("/api/v1/locks", {{"txn", "ABCDEF"}, {"all", "1"}, {"limit", "7"}}));

@@ -51,7 +51,7 @@ void Clients::converse(std::size_t number, CoordinatorNode* coordinator,
       [protocol = protocol_of(number)](CoordinatorNode& node, auto back) {
         BeginRequest request;
         request.protocol = protocol;
-        node.begin(std::move(request), std::move(back));
+        node.clients().begin(application(), std::move(request), std::move(back));
       },
       [this, talk](const BeginReply& reply) {
         if (reply.refusal) return give_up(talk);
@@ -70,7 +70,7 @@ void Clients::say_next(const std::shared_ptr<Conversation>& talk) {
   call<ExecuteReply>(
       talk,
       [gtid = talk->gtid, branch](CoordinatorNode& node, auto back) {
-        node.execute(gtid, branch, std::move(back));
+        node.clients().execute(application(), gtid, branch, std::move(back));
       },
       [this, talk, file](const ExecuteReply& reply) {
         if (reply.refusal || reply.ended) return give_up(talk);
@@ -86,7 +86,9 @@ void Clients::ask_for_commit(const std::shared_ptr<Conversation>& talk) {
   ++talk->next;  // from here on it does not know
   call<SubmitReply>(
       talk,
-      [gtid = talk->gtid](CoordinatorNode& node, auto back) { node.commit(gtid, std::move(back)); },
+      [gtid = talk->gtid](CoordinatorNode& node, auto back) {
+        node.clients().commit(application(), gtid, std::move(back));
+      },
       [this, talk](const SubmitReply& reply) {
         auto& request = requests_[talk->number];
         const bool gone = reply.refusal && reply.refusal->error.code == ErrorCode::kNotFound;

@@ -53,34 +53,51 @@ void CoordinatorNode::drop() {
   storing_ = false;
 }
 
-void CoordinatorNode::submit(SubmitRequest request, CoordinatorPort::SubmitDone done) {
+void CoordinatorNode::submit(SubmitRequest request, SubmitDone done) {
   call([&](coordinator::Engine& engine) {
     engine.submit(std::move(request), std::move(done), steady_->now());
   });
 }
 
-void CoordinatorNode::get_outcome(const Gtid& gtid, bool wait, CoordinatorPort::OutcomeDone done) {
+void CoordinatorNode::get_outcome(const Gtid& gtid, OutcomeDone done) {
   call([&](coordinator::Engine& engine) {
-    engine.get_outcome(gtid, wait, std::move(done), steady_->now());
+    engine.get_outcome(gtid, false, std::move(done), steady_->now());
   });
 }
 
-void CoordinatorNode::begin(BeginRequest request, InteractivePort::BeginDone done) {
+void CoordinatorNode::await_outcome(const Gtid& gtid, OutcomeDone done) {
+  call([&](coordinator::Engine& engine) {
+    engine.get_outcome(gtid, true, std::move(done), steady_->now());
+  });
+}
+
+void CoordinatorNode::get_outcome_by_key(const std::string& key, OutcomeDone done) {
+  call([&](coordinator::Engine& engine) {
+    engine.get_outcome_by_key(key, std::move(done), steady_->now());
+  });
+}
+
+void CoordinatorNode::begin(BeginRequest request, BeginDone done) {
   call([&](coordinator::Engine& engine) {
     engine.conversations().begin(std::move(request), std::move(done), steady_->now());
   });
 }
 
-void CoordinatorNode::execute(const Gtid& gtid, BranchRequest request,
-                              InteractivePort::ExecuteDone done) {
+void CoordinatorNode::execute(const Gtid& gtid, BranchRequest request, ExecuteDone done) {
   call([&](coordinator::Engine& engine) {
     engine.conversations().execute(gtid, std::move(request), std::move(done), steady_->now());
   });
 }
 
-void CoordinatorNode::commit(const Gtid& gtid, InteractivePort::SubmitDone done) {
+void CoordinatorNode::commit(const Gtid& gtid, SubmitDone done) {
   call([&](coordinator::Engine& engine) {
     engine.conversations().commit(gtid, std::move(done), steady_->now());
+  });
+}
+
+void CoordinatorNode::rollback(const Gtid& gtid, SubmitDone done) {
+  call([&](coordinator::Engine& engine) {
+    engine.conversations().rollback(gtid, std::move(done), steady_->now());
   });
 }
 

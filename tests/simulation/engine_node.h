@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 
+#include "access/guarded_coordinator.h"
 #include "coordinator/engine.h"
 #include "participant/engine.h"
 #include "participant/job_runner.h"
@@ -91,26 +92,35 @@ class EngineNode : public Node {
   std::uint64_t wakes_ = 0;  // which incarnation
 };
 
-class CoordinatorNode final : public EngineNode<coordinator::Engine> {
+class CoordinatorNode final : public EngineNode<coordinator::Engine>, protocol::CoordinatorPort {
  public:
   CoordinatorNode(World& world, Network& network, NodeSetup setup)
-      : EngineNode(world, network, std::move(setup), "coordinator") {}
-  void submit(SubmitRequest request, protocol::CoordinatorPort::SubmitDone done);
-  void get_outcome(const Gtid& gtid, bool wait, protocol::CoordinatorPort::OutcomeDone done);
-  void begin(BeginRequest request, protocol::InteractivePort::BeginDone done);
-  void execute(const Gtid& gtid, BranchRequest request,
-               protocol::InteractivePort::ExecuteDone done);
-  void commit(const Gtid& gtid, protocol::InteractivePort::SubmitDone done);
+      : EngineNode(world, network, std::move(setup), "coordinator"),
+        clients_(network.policy, *this) {}
+  /// What applications call.
+  access::GuardedCoordinator& clients() { return clients_; }
   bool quiet() const override;
 
  private:
   Status open() override;
+  // CoordinatorPort. A request to a dead process is never answered.
+  void submit(SubmitRequest request, SubmitDone done) override;
+  void get_outcome(const Gtid& gtid, OutcomeDone done) override;
+  void get_outcome_by_key(const std::string& key, OutcomeDone done) override;
+  void await_outcome(const Gtid& gtid, OutcomeDone done) override;
+  void begin(BeginRequest request, BeginDone done) override;
+  void execute(const Gtid& gtid, BranchRequest request, ExecuteDone done) override;
+  void commit(const Gtid& gtid, SubmitDone done) override;
+  void rollback(const Gtid& gtid, SubmitDone done) override;
+  void settle() override {}  // of both ports
+
   void drop() override;
   void plan_storing();
 
   /// As good as a file: what was stored outlives processes and power cuts.
   tests::ListedKeys keys_;
   bool storing_ = false;  // is planned
+  access::GuardedCoordinator clients_;
 };
 
 class ParticipantNode final : public EngineNode<participant::Engine>,

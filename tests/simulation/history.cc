@@ -139,7 +139,7 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
   };
   world_.after(delay(), [=, this, submit = std::move(submit)]() mutable {
     if (!coordinator->alive()) return finish(nullptr);
-    coordinator->submit(std::move(submit), [=, this](SubmitReply reply) {
+    coordinator->clients().submit(application(), std::move(submit), [=, this](SubmitReply reply) {
       if (lost()) return;
       world_.after(delay(), [finish, reply = std::move(reply)] { finish(&reply); });
     });

@@ -87,12 +87,12 @@ void Links::connect(Link& link) {
   const auto attempt = ++link.attempt;
   network_.world().after(
       *there, [self = shared_from_this(), incarnation = station->incarnation(),
-               hello = self_.handler().make_hello(link.peer), back, &link, attempt] {
+               hello = self_.peer().make_hello(link.peer), back, &link, attempt] {
         if (link.station->incarnation() != incarnation) {
           if (link.attempt == attempt) self->down(link, "peer died while greeting");
           return;
         }
-        auto reply = link.station->handler().hello(hello);
+        auto reply = link.station->peer().hello(self->self_.principal(), hello);
         if (!back) {
           if (link.attempt == attempt) self->down(link, "no answer to the greeting");
           return;
@@ -108,7 +108,7 @@ void Links::welcome(Link& link, std::uint64_t attempt, const HelloReply& reply,
                     std::uint64_t incarnation) {
   if (stopped_) return;
   if (link.attempt != attempt || link.phase != Phase::kGreeting) return;
-  if (!self_.handler().welcomed(link.peer, reply)) {
+  if (!self_.peer().welcomed(link.station->principal(), link.peer, reply)) {
     if (!stopped_) down(link, "not welcome");
     return;
   }
@@ -119,7 +119,7 @@ void Links::welcome(Link& link, std::uint64_t attempt, const HelloReply& reply,
   LinkStatus status;
   status.peer = link.peer;
   status.connected = true;
-  self_.handler().link_changed(status);
+  self_.peer().link_changed(status);
   ping(link);
 }
 
@@ -194,15 +194,18 @@ void Links::call(Link& link) {
 
 void Links::carry(const Link& link, Batch&& batch, Duration delay, std::uint64_t incarnation) {
   auto* world = &network_.world();
-  world->after(delay, [station = link.station, world, batch = std::move(batch), incarnation,
-                       proxy = network_.faults.proxies]() mutable {
-    if (station->incarnation() != incarnation && (!proxy || station->incarnation() == 0)) return;
-    if (world->tracing())
-      for (const auto& message : batch.messages)
-        world->trace("{} <- {} {} {}", station->name(), batch.header.sender, name_of(message),
-                     gtid_of(message));
-    static_cast<void>(station->handler().deliver(std::move(batch)));
-  });
+  world->after(
+      delay, [station = link.station, by = &self_.principal(), world, batch = std::move(batch),
+              incarnation, proxy = network_.faults.proxies]() mutable {
+        if (station->incarnation() != incarnation && (!proxy || station->incarnation() == 0))
+          return;
+        if (world->tracing())
+          for (const auto& message : batch.messages)
+            world->trace("{} <- {} {} {}", station->name(), batch.header.sender, name_of(message),
+                         gtid_of(message));
+        std::size_t refused = 0;
+        static_cast<void>(station->peer().deliver(*by, std::move(batch), refused));
+      });
 }
 
 }  // namespace troth::simulation

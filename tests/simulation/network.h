@@ -7,7 +7,9 @@
 #include <map>
 #include <set>
 
+#include "access/guarded_peer.h"
 #include "protocol/transport.h"
+#include "tests/simulation/cluster_policy.h"
 #include "tests/simulation/world.h"
 
 namespace troth::simulation {
@@ -26,12 +28,14 @@ class Station {
   virtual const NodeName& name() const = 0;
   /// 0 while dead; otherwise a number that no earlier process of it had.
   virtual std::uint64_t incarnation() const = 0;
-  virtual protocol::PeerHandler& handler() = 0;
+  /// As connections to and from it prove it.
+  virtual const protocol::Principal& principal() const = 0;
+  virtual access::GuardedPeer& peer() = 0;
 };
 
 class Network {
  public:
-  explicit Network(World& world) : world_(world) {}
+  explicit Network(World& world) : policy(world), world_(world) {}
 
   /// Before anything is sent; a station stays for ever.
   void attach(Station& station) { stations_[station.name()] = &station; }
@@ -46,6 +50,7 @@ class Network {
     cuts_.erase({find(other), find(one)});
   }
   NetworkFaults faults;
+  ClusterPolicy policy;
 
   /// Whether something sent now arrives, and when.
   std::optional<Duration> passage(const Station* from, const Station* to);

@@ -80,10 +80,21 @@ void SimulatedLog::watch_space() {
 
 namespace {
 constexpr const char* kDir = "/log";
+
+PrincipalRole role_of(std::string_view role) {
+  return role == "coordinator" ? PrincipalRole::kCoordinator : PrincipalRole::kParticipant;
+}
 }  // namespace
 
 Node::Node(World& world, Network& network, NodeSetup setup, const char* role)
-    : world_(world), network_(network), setup_(std::move(setup)), role_(role) {
+    : world_(world),
+      network_(network),
+      setup_(std::move(setup)),
+      role_(role),
+      principal_{kCluster, role_of(role), setup_.name.text()},
+      peer_(network.policy, *this) {
+  if (principal_.role == PrincipalRole::kCoordinator)
+    network_.policy.add_coordinator(setup_.name, setup_.log_id);
   static_cast<void>(disk_.make_directory(kDir));
   static_cast<void>(wal::init(disk_, kDir, role_, setup_.name.text(), setup_.log_id));
   network_.attach(*this);

@@ -99,7 +99,10 @@ class Node : public Station, protected protocol::PeerHandler {
 
   const NodeName& name() const override { return setup_.name; }
   std::uint64_t incarnation() const override { return incarnation_current_; }
-  protocol::PeerHandler& handler() override { return *this; }
+  const protocol::Principal& principal() const override { return principal_; }
+  access::GuardedPeer& peer() override { return peer_; }
+  /// Past the guard, as if the policy let everybody through: the engine must judge by itself.
+  protocol::PeerHandler& handler() { return *this; }
   MemoryDisk& disk() { return disk_; }
   const NodeSetup& setup() const { return setup_; }
 
@@ -137,6 +140,8 @@ class Node : public Station, protected protocol::PeerHandler {
   bool excused() const { return power_was_cut_ || step_failed_ || space_is_limited_; }
 
   const char* role_;
+  const protocol::Principal principal_;
+  access::GuardedPeer peer_;
   std::uint64_t incarnation_ = 0, incarnation_current_ = 0;
   bool power_was_cut_ = false, step_failed_ = false, space_is_limited_ = false;
   LostMemory lost_memory_ = LostMemory::kNo;

@@ -143,12 +143,18 @@ class Run {
   }
 
   void ask(const Gtid& gtid, bool wait) {
-    for (auto* node : coordinators_)
-      node->get_outcome(gtid, wait, [this, node](Result<TransactionOutcome> outcome) {
+    for (auto* node : coordinators_) {
+      const auto done = [this, node](Result<TransactionOutcome> outcome) {
         if (!outcome || trouble_->backup_in_place()) return;
         watcher_.see_outcome(*outcome);
         trouble_->see_answer(*node);
-      });
+      };
+      if (wait) {
+        node->clients().await_outcome(application(), gtid, done);
+      } else {
+        node->clients().get_outcome(application(), gtid, done);
+      }
+    }
   }
 
   // Liveness: with no more faults, a core that is connected must end everything (I5).

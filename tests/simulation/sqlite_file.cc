@@ -45,8 +45,8 @@ std::vector<std::int64_t> numbers_of(const std::string& text) {
 std::filesystem::path directory() {
   const std::filesystem::path memory("/dev/shm");
   const bool chosen = std::getenv("TMPDIR") != nullptr;
-  return !chosen && access(memory.c_str(), W_OK) == 0 ? memory
-                                                      : std::filesystem::temp_directory_path();
+  return !chosen && ::access(memory.c_str(), W_OK) == 0 ? memory
+                                                        : std::filesystem::temp_directory_path();
 }
 
 }  // namespace

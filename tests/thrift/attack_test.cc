@@ -64,7 +64,8 @@ struct World {
   explicit World(ServerOptions options = {}) {
     ServerInfo info;
     info.name = name("c1");
-    auto started = Server::start(options, {&coordinator, &admin, &peer}, info, Logger());
+    auto started = Server::start(options, {protocol::everybody_may(), &coordinator, &admin, &peer},
+                                 info, Logger());
     REQUIRE(started);
     server = std::move(*started);
   }

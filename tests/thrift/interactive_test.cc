@@ -16,7 +16,8 @@ namespace {
 
 struct World {
   World() {
-    auto started = Server::start({}, {&coordinator, nullptr, nullptr}, {}, Logger());
+    auto started = Server::start({}, {protocol::everybody_may(), &coordinator, nullptr, nullptr},
+                                 {}, Logger());
     REQUIRE_MESSAGE(started, (started ? "" : started.error().context));
     server = std::move(*started);
   }

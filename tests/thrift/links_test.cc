@@ -26,7 +26,8 @@ struct Receiver {
     options.port = port;
     ServerInfo info;
     info.name = name("db1");
-    auto started = Server::start(options, {nullptr, nullptr, &peer}, info, Logger());
+    auto started = Server::start(options, {protocol::everybody_may(), nullptr, nullptr, &peer},
+                                 info, Logger());
     REQUIRE_MESSAGE(started, (started ? "" : started.error().context));
     server = std::move(*started);
   }
@@ -37,7 +38,8 @@ struct Receiver {
 
 /// The sending daemon.
 struct Sender {
-  explicit Sender(const std::string& address, PeerLinksOptions options = {}) {
+  explicit Sender(const std::string& address,
+                  PeerLinksOptions options = {protocol::everybody_may()}) {
     options.self = name("c1");
     options.backoff_min = 1ms;
     options.backoff_max = 20ms;
@@ -119,7 +121,7 @@ TEST_CASE("a few calls do not wait for the answer to the one before") {
 
 TEST_CASE("what queues during calls travels together, decisions first, within the limits") {
   Receiver receiver;
-  PeerLinksOptions options;
+  PeerLinksOptions options{protocol::everybody_may()};
   options.max_batch_messages = 100;
   Sender sender(receiver.address(), options);
   REQUIRE(sender.links->start());
@@ -146,7 +148,7 @@ TEST_CASE("what queues during calls travels together, decisions first, within th
 
 TEST_CASE("large messages are cut by bytes and travel alone if need be") {
   Receiver receiver;
-  PeerLinksOptions options;
+  PeerLinksOptions options{protocol::everybody_may()};
   options.max_batch_bytes = 1000;
   Sender sender(receiver.address(), options);
   REQUIRE(sender.links->start());
@@ -222,7 +224,7 @@ TEST_CASE("an idle link notices that its peer has gone") {
 }
 
 TEST_CASE("a full outbox drops and counts; an unknown peer is ignored") {
-  PeerLinksOptions options;
+  PeerLinksOptions options{protocol::everybody_may()};
   options.outbox_limit = 10;
   Sender sender("127.0.0.1:1", options);  // not started: nothing leaves
   for (std::uint64_t n = 0; n < 25; ++n) sender.send(n);
@@ -233,7 +235,7 @@ TEST_CASE("a full outbox drops and counts; an unknown peer is ignored") {
 
 TEST_CASE("a peer that restarts on another port is found by its learnt address") {
   auto receiver = std::make_unique<Receiver>();
-  PeerLinksOptions options;
+  PeerLinksOptions options{protocol::everybody_may()};
   options.addresses = {{name("db1"), ""}};  // configured by name only
   Sender sender("", options);
   REQUIRE(sender.links->start());
@@ -291,7 +293,7 @@ TEST_CASE("a link that is not welcome is not used") {
 
 TEST_CASE("a call without answer ends at its time, drops its batch and reconnects") {
   Receiver receiver;
-  PeerLinksOptions options;
+  PeerLinksOptions options{protocol::everybody_may()};
   options.call_timeout = 50ms;
   Sender sender(receiver.address(), options);
   REQUIRE(sender.links->start());
@@ -306,7 +308,7 @@ TEST_CASE("a call without answer ends at its time, drops its batch and reconnect
 
 TEST_CASE("an idle link shows signs of life; stop cuts a call in flight") {
   Receiver receiver;
-  PeerLinksOptions options;
+  PeerLinksOptions options{protocol::everybody_may()};
   options.ping_interval = 5ms;
   options.call_timeout = 60s;
   Sender sender(receiver.address(), options);

@@ -24,7 +24,9 @@ struct World {
     info.name = name("c1");
     info.features = {"two_phase"};
     auto started = Server::start(
-        options, {with_coordinator ? &coordinator : nullptr, &admin, &peer}, info, Logger());
+        options,
+        {protocol::everybody_may(), with_coordinator ? &coordinator : nullptr, &admin, &peer}, info,
+        Logger());
     REQUIRE_MESSAGE(started, (started ? "" : started.error().context));
     server = std::move(*started);
   }
@@ -387,7 +389,7 @@ TEST_CASE("errors a person can read") {
     port = world.server->port();
     ServerOptions same;
     same.port = port;
-    const auto second = Server::start(same, {}, {}, Logger());
+    const auto second = Server::start(same, {protocol::everybody_may()}, {}, Logger());
     REQUIRE_FALSE(second);
     CHECK(second.error().code == ErrorCode::kUnavailable);
     CAPTURE(second.error().context);

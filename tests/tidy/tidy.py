@@ -17,9 +17,10 @@ MAY_INCLUDE = {
     "history": {"base", "os", "protocol", "history"},
     "coordinator": {"base", "os", "protocol", "wal", "recovery", "engine", "history", "coordinator"},
     "participant": {"base", "os", "protocol", "wal", "recovery", "engine", "participant"},
-    "thrift": {"base", "os", "protocol", "thrift"},
+    "access": {"base", "os", "protocol", "access"},
+    "thrift": {"base", "os", "protocol", "access", "thrift"},
     "json": {"base", "protocol", "json"},
-    "http": {"base", "os", "protocol", "json", "http"},
+    "http": {"base", "os", "protocol", "access", "json", "http"},
     "bench": {"base", "os", "protocol", "json", "bench"},
     "cli": {"base", "os", "protocol", "wal", "recovery", "thrift", "json", "bench", "cli"},
 }
@@ -57,6 +58,16 @@ codes = re.findall(r'CodeRow\{AbortCode::k\w+,\s*"([A-Z_]+)"', (root / "protocol
 documented = re.findall(r"^\| `([^`]+)` \|", (root / "docs/reference/error-codes.md").read_text(), re.M)
 if codes != documented:
     problems.append(f"docs/reference/error-codes.md differs from protocol/outcome.cc: {set(codes) ^ set(documented)}")
+
+page = (root / "docs/reference/permissions.md").read_text()
+actions = re.findall(r'\{Action::k\w+, "(\w+)"\}', (root / "protocol/policy.cc").read_text())
+documented = re.findall(r"^\| `([^`]+)` \|", page, re.M)
+if actions != documented:
+    problems.append(f"docs/reference/permissions.md differs from protocol/policy.cc: {set(actions) ^ set(documented)}")
+for idl in sorted((root / "thrift/idl").glob("*.thrift")):
+    for method in re.findall(r"^  \w+ (\w+)\(1: \w+ request\)", idl.read_text(), re.M):
+        if f"`{method}`" not in page:
+            problems.append(f"docs/reference/permissions.md: which action is {method} of {idl.name}?")
 
 def files(*suffixes):
     """Sources and documents, without what builds have made."""

@@ -40,7 +40,7 @@ bool is_bulk(const protocol::Message& message) {
 }  // namespace
 
 PeerLink::PeerLink(NodeName peer, std::string address, const PeerLinksOptions& options,
-                   const PublishedState& published, protocol::PeerHandler& handler,
+                   const PublishedState& published, access::GuardedPeer& handler,
                    const Clock& clock, Logger logger)
     : peer_(std::move(peer)),
       options_(options),
@@ -316,10 +316,7 @@ Status PeerLink::say_hello(Connection& connection) {
   }
   if (auto declared = declared_error(result)) return fail(std::move(declared->error));
   TROTH_ASSIGN_OR_RETURN(const auto reply, from_wire(std::move(answer), Where()));
-  if (!handler_.welcomed(peer_, reply))
-    return fail(ErrorCode::kIllegalState,
-                fmt::format("{}{}{}", to_string(reply.verdict), reply.detail.empty() ? "" : ": ",
-                            reply.detail));
+  TROTH_TRY(handler_.welcomed(connection.stream()->principal(), peer_, reply));
   receiver_epoch_ = reply.position.epoch;
   sent_unfinished_ = 0;
   last_sent_ = began;

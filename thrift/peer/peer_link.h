@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "access/guarded_peer.h"
 #include "thrift/peer/outbox.h"
 #include "thrift/peer/peer_links.h"
 #include "thrift/wire/connection.h"
@@ -41,7 +42,7 @@ class PublishedState {
 class PeerLink {
  public:
   PeerLink(NodeName peer, std::string address, const PeerLinksOptions& options,
-           const PublishedState& published, protocol::PeerHandler& handler, const Clock& clock,
+           const PublishedState& published, access::GuardedPeer& handler, const Clock& clock,
            Logger logger);
   ~PeerLink() { stop(); }
 
@@ -96,7 +97,7 @@ class PeerLink {
   const NodeName peer_;
   const PeerLinksOptions& options_;
   const PublishedState& published_;
-  protocol::PeerHandler& handler_;
+  access::GuardedPeer& handler_;
   const Clock& clock_;
   const Logger logger_;
 

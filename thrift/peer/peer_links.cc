@@ -12,7 +12,7 @@ class PeerLinks::Impl {
  public:
   Impl(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock, Logger logger)
       : options_(std::move(options)),
-        handler_(handler),
+        handler_(options_.policy, handler),
         clock_(clock),
         logger_(std::move(logger)),
         configured_(options_.addresses) {
@@ -115,7 +115,7 @@ class PeerLinks::Impl {
   }
 
   const PeerLinksOptions options_;
-  protocol::PeerHandler& handler_;
+  access::GuardedPeer handler_;
   const Clock& clock_;
   const Logger logger_;
   PublishedState published_;

@@ -13,14 +13,17 @@
 
 #include "os/clock.h"
 #include "os/logging.h"
+#include "protocol/policy.h"
 #include "protocol/transport.h"
 #include "troth/result.h"
 
 namespace troth::thrift {
 
 struct PeerLinksOptions {
-  NodeName self;
-  std::map<NodeName, std::string> addresses;  ///< configured peers, host:port; never overridden
+  const protocol::Policy& policy;  ///< asked before the answer to a greeting is believed
+  NodeName self = {};
+  std::map<NodeName, std::string> addresses =
+      {};  ///< configured peers, host:port; never overridden
   Duration connect_timeout = std::chrono::seconds(1);
   Duration call_timeout = std::chrono::seconds(5);
   Duration backoff_min = std::chrono::milliseconds(50);  ///< after the quick first retry

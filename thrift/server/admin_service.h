@@ -3,16 +3,16 @@
 
 #include <troth_idl/Admin.h>
 
+#include "access/guarded_admin.h"
 #include "os/logging.h"
-#include "protocol/ports.h"
 
 namespace troth::thrift {
 
-/// Thread-safe.
+/// For one connection.
 class AdminService final : public v1::AdminIf {
  public:
-  AdminService(protocol::AdminPort& port, Logger logger)
-      : port_(port), logger_(std::move(logger)) {}
+  AdminService(access::GuardedAdmin& port, protocol::Principal by, Logger logger)
+      : port_(port), by_(std::move(by)), logger_(std::move(logger)) {}
 
   void getStatus(v1::GetStatusResponse& out, const v1::GetStatusRequest& request) override;
   void listTransactions(v1::ListTransactionsResponse& out,
@@ -32,7 +32,8 @@ class AdminService final : public v1::AdminIf {
                         const v1::DrainParticipantRequest& request) override;
 
  private:
-  protocol::AdminPort& port_;
+  access::GuardedAdmin& port_;
+  const protocol::Principal by_;
   const Logger logger_;
 };
 

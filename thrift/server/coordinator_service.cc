@@ -16,11 +16,6 @@ namespace {
 constexpr Duration kLookUpWait = std::chrono::seconds(1);
 constexpr std::size_t kMaxBatch = 4096;
 
-ServerInfo with_idl_version(ServerInfo info) {
-  info.idl_version = v1::g_common_constants.IDL_VERSION;
-  return info;
-}
-
 /// Where the answers to a batch come together.
 struct BatchAnswers final : protocol::SubmitDone::Waiter {
   explicit BatchAnswers(std::size_t n) : gather(n) {}
@@ -32,19 +27,18 @@ struct BatchAnswers final : protocol::SubmitDone::Waiter {
 
 }  // namespace
 
-CoordinatorService::CoordinatorService(protocol::CoordinatorPort* port, ServerInfo info,
-                                       WaitLimits limits, std::stop_token stop, Logger logger)
-    : port_(port),
-      info_(with_idl_version(std::move(info))),
-      limits_(limits),
-      stop_(std::move(stop)),
-      logger_(std::move(logger)) {}
+CoordinatorService::CoordinatorService(const CoordinatorAccess& access, protocol::Principal by)
+    : access_(access),
+      by_(std::move(by)),
+      limits_(access.limits),
+      stop_(access.stop),
+      logger_(access.logger) {}
 
-protocol::CoordinatorPort& CoordinatorService::port() const {
-  if (port_ == nullptr)
+access::GuardedCoordinator& CoordinatorService::port_of(const CoordinatorAccess& access) {
+  if (access.port == nullptr)
     throw_error({ErrorCode::kUnsupported,
-                 fmt::format("{} is a participant; ask its coordinator", info_.name.text())});
-  return *port_;
+                 fmt::format("{} is a participant; ask its coordinator", access.info.name.text())});
+  return *access.port;
 }
 
 Duration CoordinatorService::bounded_ms(std::int32_t ms) const {
@@ -66,10 +60,10 @@ SubmitRequest CoordinatorService::parse_submit(const v1::SubmitRequest& request)
   return out;
 }
 
-Duration CoordinatorService::patience(const SubmitRequest& request) const {
+Duration CoordinatorService::patience(const WaitLimits& limits, const SubmitRequest& request) {
   const Duration deadline =
-      request.deadline > Duration{0} ? request.deadline : limits_.default_deadline;
-  return std::min(deadline + limits_.grace, limits_.max_wait);
+      request.deadline > Duration{0} ? request.deadline : limits.default_deadline;
+  return std::min(deadline + limits.grace, limits.max_wait);
 }
 
 v1::SubmitResponse CoordinatorService::answer_of(SubmitReply&& reply) {
@@ -90,9 +84,9 @@ void CoordinatorService::submit(v1::SubmitResponse& out, const v1::SubmitRequest
     auto& engine = port();
     auto parsed = parse_submit(request);
     const PendingKey key = pending_key(parsed);
-    const Duration limit = patience(parsed);
+    const Duration limit = patience(limits_, parsed);
     const auto answer = std::make_shared<Gather<SubmitReply>>(1);
-    engine.submit(std::move(parsed),
+    engine.submit(by_, std::move(parsed),
                   [answer](SubmitReply reply) { answer->set(0, std::move(reply)); });
     auto reply = answer->wait(stop_, limit);
     if (!reply[0]) {
@@ -118,7 +112,7 @@ void CoordinatorService::name_pending(const std::vector<PendingKey>& keys,
   const auto answers = std::make_shared<Outcomes>(wanted.size());
   for (std::size_t n = 0; n < wanted.size(); ++n)
     port().get_outcome_of(
-        keys[wanted[n]].key, keys[wanted[n]].digest,
+        by_, keys[wanted[n]].key, keys[wanted[n]].digest,
         [answers, n](Result<TransactionOutcome> outcome) { answers->set(n, std::move(outcome)); });
   auto found = answers->wait(stop_, kLookUpWait);
   for (std::size_t n = 0; n < wanted.size(); ++n) {
@@ -157,7 +151,7 @@ void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
       keys[i] = pending_key(parsed[i]);
     }
     const auto answers = std::make_shared<BatchAnswers>(n);
-    engine.submit_all(std::move(parsed), answers);
+    engine.submit_all(by_, std::move(parsed), answers);
     auto replies = answers->gather.wait(stop_, bounded_ms(request.wait_ms));
     for (std::size_t i = 0; i < n; ++i) {
       if (replies[i]) {
@@ -187,7 +181,7 @@ void CoordinatorService::awaitOutcomes(v1::AwaitOutcomesResponse& out,
           value_or_throw(gtid_from_wire(true, request.gtids[i], Where(root, "gtids", i), "")));
     const auto answers = std::make_shared<Outcomes>(n);
     for (std::size_t i = 0; i < n; ++i)
-      engine.await_outcome(gtids[i], [answers, i](Result<TransactionOutcome> outcome) {
+      engine.await_outcome(by_, gtids[i], [answers, i](Result<TransactionOutcome> outcome) {
         answers->set(i, std::move(outcome));
       });
     auto found = answers->wait(stop_, bounded_ms(request.max_wait_ms));
@@ -217,9 +211,10 @@ void CoordinatorService::getOutcome(v1::GetOutcomeResponse& out,
       answer->set(0, std::move(outcome));
     };
     if (request.__isset.gtid) {
-      engine.get_outcome(value_or_throw(gtid_from_wire(true, request.gtid, Where(), "gtid")), done);
+      engine.get_outcome(by_, value_or_throw(gtid_from_wire(true, request.gtid, Where(), "gtid")),
+                         done);
     } else if (!request.idempotency_key.empty()) {
-      engine.get_outcome_by_key(request.idempotency_key, done);
+      engine.get_outcome_by_key(by_, request.idempotency_key, done);
     } else {
       throw_error({ErrorCode::kInvalidArgument, "gtid is missing, and so is idempotency_key"});
     }
@@ -229,9 +224,18 @@ void CoordinatorService::getOutcome(v1::GetOutcomeResponse& out,
   });
 }
 
+v1::GetServerInfoResponse CoordinatorService::server_info(const CoordinatorAccess& access,
+                                                          const protocol::Principal& by) {
+  if (!access.policy.may(by, protocol::Action::kReadServerInfo, {}))
+    throw_error(protocol::not_permitted(by, protocol::Action::kReadServerInfo, {}));
+  auto info = access.info;
+  info.idl_version = v1::g_common_constants.IDL_VERSION;
+  return to_wire(info);
+}
+
 void CoordinatorService::getServerInfo(v1::GetServerInfoResponse& out,
                                        const v1::GetServerInfoRequest&) {
-  out = to_wire(info_);
+  guarded(logger_, "getServerInfo", [&] { out = server_info(access_, by_); });
 }
 
 }  // namespace troth::thrift

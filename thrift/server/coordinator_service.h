@@ -1,19 +1,17 @@
 #pragma once
-// The Coordinator service: requests to the engine, and bounded waits for its answers.
+// The Coordinator service: requests to the engine, and bounded waits for its answers. One for each
+// connection that a thread serves; what a client began on it and did not finish ends with it.
 
 #include <troth_idl/Coordinator.h>
 
-#include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <stop_token>
-#include <thread>
 #include <vector>
 
+#include "access/guarded_coordinator.h"
 #include "base/gather.h"
 #include "os/logging.h"
-#include "protocol/ports.h"
 #include "thrift/convert/convert_common.h"
 #include "troth/server_info.h"
 
@@ -25,28 +23,38 @@ struct WaitLimits {
   Duration grace;             ///< beyond a deadline, for the engine's answer
 };
 
-/// Thread-safe. `port` may be null (a participant): then only getServerInfo works.
+/// What every connection's service uses. Outlives them.
+struct CoordinatorAccess {
+  const protocol::Policy& policy;
+  access::GuardedCoordinator* port;  ///< null at a participant: then only getServerInfo works
+  const ServerInfo info;
+  const WaitLimits limits;
+  const std::stop_token stop;
+  const Logger logger;
+};
+
+/// For one connection, by one thread.
 class CoordinatorService final : public v1::CoordinatorIf {
  public:
-  CoordinatorService(protocol::CoordinatorPort* port, ServerInfo info, WaitLimits limits,
-                     std::stop_token stop, Logger logger);
+  CoordinatorService(const CoordinatorAccess& access, protocol::Principal by);
+  /// Rolls back what the client began and did not finish, unless detached.
+  ~CoordinatorService() override;
 
   void submit(v1::SubmitResponse& out, const v1::SubmitRequest& request) override;
-  /// The two halves of submit(), for a caller that does not wait on a thread: what is to be submitted,
-  /// and what to answer. Both throw declared exceptions.
+  // The two halves of submit(), for a caller that does not wait on a thread: what is to be
+  // submitted, and what to answer. Both throw declared exceptions.
   static SubmitRequest parse_submit(const v1::SubmitRequest& request);
   static v1::SubmitResponse answer_of(SubmitReply&& reply);
   /// What is said when patience() has passed without an outcome. `gtid` may be nil.
   [[noreturn]] static void throw_pending(const Gtid& gtid);
-  Duration patience(const SubmitRequest& request) const;
-  protocol::CoordinatorPort& port() const;  ///< throws for a participant
+  static Duration patience(const WaitLimits& limits, const SubmitRequest& request);
+  static access::GuardedCoordinator& port_of(
+      const CoordinatorAccess& access);  ///< throws for a participant
+  static v1::GetServerInfoResponse server_info(const CoordinatorAccess& access,
+                                               const protocol::Principal& by);
   /// As engines measure time.
   static MonotonicTime monotonic(std::chrono::steady_clock::time_point at) {
     return {std::chrono::duration_cast<Duration>(at.time_since_epoch())};
-  }
-  /// What was submitted quietly.
-  void settle() const {
-    if (port_ != nullptr) port_->settle();
   }
   void submitBatch(v1::SubmitBatchResponse& out, const v1::SubmitBatchRequest& request) override;
   void awaitOutcomes(v1::AwaitOutcomesResponse& out,
@@ -56,9 +64,6 @@ class CoordinatorService final : public v1::CoordinatorIf {
   void execute(v1::ExecuteResponse& out, const v1::ExecuteRequest& request) override;
   void commit(v1::CommitResponse& out, const v1::CommitRequest& request) override;
   void rollback(v1::RollbackResponse& out, const v1::RollbackRequest& request) override;
-  /// The client served by the calling thread is gone: what it began and did not finish is rolled
-  /// back, unless detached.
-  void connection_closed();
   void getServerInfo(v1::GetServerInfoResponse& out,
                      const v1::GetServerInfoRequest& request) override;
 
@@ -75,17 +80,16 @@ class CoordinatorService final : public v1::CoordinatorIf {
   static PendingKey pending_key(const SubmitRequest& request);
   void name_pending(const std::vector<PendingKey>& keys,
                     std::vector<std::optional<SubmitReply>>& replies);
+  access::GuardedCoordinator& port() const { return port_of(access_); }
   Duration bounded_ms(std::int32_t ms) const;
   SubmitReply end(const Gtid& gtid, bool commit);
 
-  std::mutex begun_mutex_;
-  std::map<std::thread::id, std::set<Gtid>> begun_;  // guarded by begun_mutex_; by connection
-
-  protocol::CoordinatorPort* port_;
-  const ServerInfo info_;
-  const WaitLimits limits_;
-  const std::stop_token stop_;
-  const Logger logger_;
+  const CoordinatorAccess& access_;
+  const protocol::Principal by_;
+  const WaitLimits& limits_;
+  const std::stop_token& stop_;
+  const Logger& logger_;
+  std::set<Gtid> begun_;  // on this connection, not detached, not ended
 };
 
 }  // namespace troth::thrift

@@ -1,5 +1,4 @@
-// The part of the Coordinator service that keeps transactions open between calls. One thread serves
-// one connection, so the thread tells which client a transaction belongs to.
+// The part of the Coordinator service that keeps transactions open between calls.
 #include "thrift/convert/convert_coordinator.h"
 #include "thrift/server/coordinator_service.h"
 #include "thrift/server/service_guard.h"
@@ -28,14 +27,11 @@ void CoordinatorService::beginTransaction(v1::BeginResponse& out, const v1::Begi
     auto parsed = value_or_throw(from_wire(v1::BeginRequest(request), Where()));
     const bool bound = !parsed.detached;
     const auto answer = std::make_shared<Gather<BeginReply>>(1);
-    port().begin(std::move(parsed),
+    port().begin(by_, std::move(parsed),
                  [answer](BeginReply reply) { answer->set(0, std::move(reply)); });
     const auto begun =
         answer_or_throw(answer, stop_, limits_.default_deadline, "the engine did not answer");
-    if (bound) {
-      std::lock_guard lock(begun_mutex_);
-      begun_[std::this_thread::get_id()].insert(begun.gtid);
-    }
+    if (bound) begun_.insert(begun.gtid);
     out.__set_gtid(begun.gtid.text());
     out.__set_deadline_ms(to_ms(begun.deadline));
     out.__set_idle_timeout_ms(to_ms(begun.idle_timeout));
@@ -52,7 +48,7 @@ void CoordinatorService::execute(v1::ExecuteResponse& out, const v1::ExecuteRequ
     branch.statements = value_or_throw(
         from_wire(std::vector<v1::Statement>(request.statements), root, "statements"));
     const auto answer = std::make_shared<Gather<ExecuteReply>>(1);
-    port().execute(gtid, std::move(branch),
+    port().execute(by_, gtid, std::move(branch),
                    [answer](ExecuteReply reply) { answer->set(0, std::move(reply)); });
     // The engine answers at the transaction's deadline at the latest.
     out = to_wire(answer_or_throw(answer, stop_, limits_.max_wait,
@@ -61,17 +57,13 @@ void CoordinatorService::execute(v1::ExecuteResponse& out, const v1::ExecuteRequ
 }
 
 SubmitReply CoordinatorService::end(const Gtid& gtid, bool commit) {
-  {
-    std::lock_guard lock(begun_mutex_);
-    if (const auto mine = begun_.find(std::this_thread::get_id()); mine != begun_.end())
-      mine->second.erase(gtid);
-  }
+  begun_.erase(gtid);
   const auto answer = std::make_shared<Gather<SubmitReply>>(1);
   const auto done = [answer](SubmitReply reply) { answer->set(0, std::move(reply)); };
   if (commit) {
-    port().commit(gtid, done);
+    port().commit(by_, gtid, done);
   } else {
-    port().rollback(gtid, done);
+    port().rollback(by_, gtid, done);
   }
   return answer_or_throw(answer, stop_, limits_.max_wait, "no outcome in time; ask getOutcome");
 }
@@ -90,14 +82,8 @@ void CoordinatorService::rollback(v1::RollbackResponse& out, const v1::RollbackR
   });
 }
 
-void CoordinatorService::connection_closed() {
-  std::set<Gtid> orphans;
-  {
-    std::lock_guard lock(begun_mutex_);
-    if (auto mine = begun_.extract(std::this_thread::get_id())) orphans = std::move(mine.mapped());
-  }
-  for (const auto& gtid : orphans)
-    port_->rollback(gtid, [](const SubmitReply&) {});  // over already: that is fine
+CoordinatorService::~CoordinatorService() {
+  for (const auto& gtid : begun_) access_.port->roll_back_orphan(gtid);
 }
 
 }  // namespace troth::thrift

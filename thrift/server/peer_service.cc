@@ -8,7 +8,7 @@ namespace troth::thrift {
 void PeerService::hello(v1::HelloResponse& out, const v1::HelloRequest& request) {
   guarded(logger_, "hello", [&] {
     const auto hello = value_or_throw(from_wire(v1::HelloRequest(request), Where()));
-    out = to_wire(handler_.hello(hello));
+    out = to_wire(peer_.hello(by_, hello));
   });
 }
 
@@ -31,11 +31,16 @@ void PeerService::deliver(v1::DeliverResponse& out, const v1::DeliverRequest& re
     auto& messages = const_cast<v1::DeliverRequest&>(request).messages;
     for (std::size_t i = 0; i < messages.size(); ++i)
       take(from_wire(std::move(messages[i]), Where(root, "messages", i)));
-    const auto taken = handler_.deliver_quietly(std::move(batch));
+    std::size_t refused = 0;
+    const auto sender = batch.header.sender;
+    const auto taken = peer_.deliver_quietly(by_, std::move(batch), refused);
+    if (refused > 0)
+      logger_.warn("dropped messages that their sender has no permission for",
+                   {{"peer", sender}, {"from", text_of(by_)}, {"messages", refused}});
     if (!taken && taken.error().code != ErrorCode::kBusy) throw_error(taken.error());
     out.__set_batch_id(request.batch_id);
     out.__set_status(taken ? v1::DeliverStatus::ACCEPTED : v1::DeliverStatus::BUSY);
-    out.__set_rejected(rejected);
+    out.__set_rejected(rejected + static_cast<std::int32_t>(refused));
   });
 }
 

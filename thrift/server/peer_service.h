@@ -3,22 +3,23 @@
 
 #include <troth_idl/Peer.h>
 
+#include "access/guarded_peer.h"
 #include "os/logging.h"
-#include "protocol/transport.h"
 
 namespace troth::thrift {
 
-/// Thread-safe.
+/// For one connection.
 class PeerService final : public v1::PeerIf {
  public:
-  PeerService(protocol::PeerHandler& handler, Logger logger)
-      : handler_(handler), logger_(std::move(logger)) {}
+  PeerService(access::GuardedPeer& peer, protocol::Principal by, Logger logger)
+      : peer_(peer), by_(std::move(by)), logger_(std::move(logger)) {}
 
   void hello(v1::HelloResponse& out, const v1::HelloRequest& request) override;
   void deliver(v1::DeliverResponse& out, const v1::DeliverRequest& request) override;
 
  private:
-  protocol::PeerHandler& handler_;
+  access::GuardedPeer& peer_;
+  const protocol::Principal by_;
   const Logger logger_;
 };
 

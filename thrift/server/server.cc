@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <csignal>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 
 #include "thrift/server/admin_service.h"
@@ -48,11 +49,12 @@ class PortServer final : public Server, public FrameHandler {
   void stop() override;
 
  private:
-  std::shared_ptr<Dispatcher> make_dispatcher(Services services);
+  std::shared_ptr<Dispatcher> make_dispatcher(const protocol::Principal& by);
 
   // FrameHandler
-  FrameVerdict on_frame(std::uint64_t connection, std::string_view frame) override {
-    return submits_->on_frame(connection, frame);
+  FrameVerdict on_frame(std::uint64_t connection, const protocol::Principal& by,
+                        std::string_view frame) override {
+    return submits_->on_frame(connection, by, frame);
   }
   void hand_over(std::unique_ptr<Stream> stream, std::string unread) override {
     threads_->serve(std::move(stream), std::move(unread));
@@ -65,7 +67,10 @@ class PortServer final : public Server, public FrameHandler {
 
   const Logger logger_;
   std::stop_source stop_;
-  std::shared_ptr<CoordinatorService> service_;
+  std::optional<access::GuardedCoordinator> coordinator_;
+  std::optional<access::GuardedAdmin> admin_;
+  std::optional<access::GuardedPeer> peer_;
+  std::unique_ptr<const CoordinatorAccess> access_;
   std::unique_ptr<BlockingConnections> threads_;
   std::unique_ptr<SubmitCalls> submits_;
   std::unique_ptr<FrameLoop> loop_;
@@ -73,40 +78,41 @@ class PortServer final : public Server, public FrameHandler {
   bool stopped_ = false;  // guarded by stop_mutex_
 };
 
-std::shared_ptr<Dispatcher> PortServer::make_dispatcher(Services services) {
-  const auto& logger = logger_;
-  auto dispatcher = std::make_shared<Dispatcher>(logger);
-  auto coordinator = std::make_shared<Exposed<v1::CoordinatorProcessorT<WireProtocol>>>(service_);
+/// What serves one connection.
+std::shared_ptr<Dispatcher> PortServer::make_dispatcher(const protocol::Principal& by) {
+  auto dispatcher = std::make_shared<Dispatcher>(logger_);
+  auto coordinator = std::make_shared<Exposed<v1::CoordinatorProcessorT<WireProtocol>>>(
+      std::make_shared<CoordinatorService>(*access_, by));
   dispatcher->add("Coordinator", coordinator);
   dispatcher->set_default(coordinator);
-  if (services.admin != nullptr)
+  if (admin_)
     dispatcher->add("Admin", std::make_shared<Exposed<v1::AdminProcessorT<WireProtocol>>>(
-                                 std::make_shared<AdminService>(*services.admin, logger)));
-  if (services.peer != nullptr)
+                                 std::make_shared<AdminService>(*admin_, by, logger_)));
+  if (peer_)
     dispatcher->add("Peer", std::make_shared<Exposed<v1::PeerProcessorT<WireProtocol>>>(
-                                std::make_shared<PeerService>(*services.peer, logger)));
+                                std::make_shared<PeerService>(*peer_, by, logger_)));
   return dispatcher;
 }
 
 PortServer::PortServer(const ServerOptions& options, Services services, ServerInfo info,
                        Logger logger)
     : logger_(std::move(logger)) {
-  service_ = std::make_shared<CoordinatorService>(
-      services.coordinator, std::move(info),
+  if (services.coordinator != nullptr) coordinator_.emplace(services.policy, *services.coordinator);
+  if (services.admin != nullptr) admin_.emplace(services.policy, *services.admin);
+  if (services.peer != nullptr) peer_.emplace(services.policy, *services.peer);
+  access_ = std::make_unique<const CoordinatorAccess>(CoordinatorAccess{
+      services.policy, coordinator_ ? &*coordinator_ : nullptr, std::move(info),
       WaitLimits{options.default_deadline, options.max_wait, options.answer_grace},
-      stop_.get_token(), logger_);
+      stop_.get_token(), logger_});
   const auto waker = std::make_shared<LoopWaker>();
   threads_ = std::make_unique<BlockingConnections>(
       BlockingOptions{limits_of(options), options.idle_timeout, options.send_timeout},
-      make_dispatcher(services),
-      [peer = services.peer] {
-        if (peer != nullptr) peer->settle();
+      [this](const protocol::Principal& by) { return make_dispatcher(by); },
+      [this] {
+        if (peer_) peer_->settle();
       },
-      [service = service_, waker] {
-        service->connection_closed();
-        waker->wake();  // there is room for another one
-      });
-  submits_ = std::make_unique<SubmitCalls>(service_, limits_of(options), waker, logger_);
+      [waker] { waker->wake(); });  // there is room for another one
+  submits_ = std::make_unique<SubmitCalls>(*access_, limits_of(options), waker, logger_);
   loop_ = std::make_unique<FrameLoop>(
       FrameLoopOptions{options.host, options.port,
                        static_cast<std::size_t>(affordable_connections(options.max_connections)),

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "os/logging.h"
+#include "protocol/policy.h"
 #include "protocol/ports.h"
 #include "protocol/transport.h"
 #include "troth/result.h"
@@ -40,6 +41,7 @@ struct ServerOptions {
 
 /// What is served. Null = that service is not offered. Not owned; must outlive the server.
 struct Services {
+  const protocol::Policy& policy;  ///< asked before every call of the others
   protocol::CoordinatorPort* coordinator = nullptr;
   protocol::AdminPort* admin = nullptr;
   protocol::PeerHandler* peer = nullptr;

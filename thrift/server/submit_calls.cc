@@ -42,9 +42,9 @@ struct SubmitCalls::Mailbox final : protocol::SubmitDone::Waiter {
   std::vector<Answer> answers;  // guarded by mutex
 };
 
-SubmitCalls::SubmitCalls(std::shared_ptr<CoordinatorService> service, const WireLimits& limits,
+SubmitCalls::SubmitCalls(const CoordinatorAccess& access, const WireLimits& limits,
                          std::shared_ptr<LoopWaker> waker, Logger logger)
-    : service_(std::move(service)),
+    : access_(access),
       mailbox_(std::make_shared<Mailbox>(std::move(waker))),
       logger_(std::move(logger)),
       in_(std::make_shared<FrameReader>()),
@@ -54,7 +54,8 @@ SubmitCalls::SubmitCalls(std::shared_ptr<CoordinatorService> service, const Wire
 
 SubmitCalls::~SubmitCalls() = default;
 
-FrameVerdict SubmitCalls::on_frame(std::uint64_t connection, std::string_view frame) {
+FrameVerdict SubmitCalls::on_frame(std::uint64_t connection, const protocol::Principal& by,
+                                   std::string_view frame) {
   try {
     in_->open_frame(frame);
     std::string name;
@@ -62,9 +63,9 @@ FrameVerdict SubmitCalls::on_frame(std::uint64_t connection, std::string_view fr
     std::int32_t seqid = 0;
     reader_->readMessageBegin(name, type, seqid);
     if (type != at::protocol::T_CALL) return FrameVerdict::kHandOver;
-    if (name == "Coordinator:submit" || name == "submit") return submit(connection, seqid);
+    if (name == "Coordinator:submit" || name == "submit") return submit(connection, by, seqid);
     if (name == "Coordinator:getServerInfo" || name == "getServerInfo")
-      return server_info(connection, seqid);
+      return server_info(connection, by, seqid);
     return FrameVerdict::kHandOver;
   } catch (const std::exception& e) {
     logger_.warn("connection closed because of a malformed request", {{"why", e.what()}});
@@ -134,19 +135,19 @@ std::string_view SubmitCalls::encode(const char* method, std::int32_t seqid, Fil
   return framed(method, seqid, [&] { result.write(writer_.get()); });
 }
 
-FrameVerdict SubmitCalls::server_info(std::uint64_t connection, std::int32_t seqid) {
+FrameVerdict SubmitCalls::server_info(std::uint64_t connection, const protocol::Principal& by,
+                                      std::int32_t seqid) {
   v1::Coordinator_getServerInfo_args args;
   args.read(reader_.get());
   immediate_.emplace_back(connection,
                           encode<v1::Coordinator_getServerInfo_result>("getServerInfo", seqid, [&] {
-                            v1::GetServerInfoResponse out;
-                            service_->getServerInfo(out, args.request);
-                            return out;
+                            return CoordinatorService::server_info(access_, by);
                           }));
   return FrameVerdict::kTaken;
 }
 
-FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
+FrameVerdict SubmitCalls::submit(std::uint64_t connection, const protocol::Principal& by,
+                                 std::int32_t seqid) {
   const auto arrived = Clock::now();
   v1::Coordinator_submit_args args;
   args.read(reader_.get());
@@ -157,17 +158,18 @@ FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
   };
   const auto id = ++last_call_;
   try {
-    auto& port = service_->port();
-    auto parsed = service_->parse_submit(args.request);
+    auto& port = CoordinatorService::port_of(access_);
+    auto parsed = CoordinatorService::parse_submit(args.request);
     parsed.arrived = CoordinatorService::monotonic(arrived);
     auto& call = calls_[id];
     call.connection = connection;
     call.seqid = seqid;
+    call.by = by;
     call.key = parsed.idempotency_key;
     call.deadline = deadlines_.end();
-    set_deadline(id, call, arrived + service_->patience(parsed));
+    set_deadline(id, call, arrived + CoordinatorService::patience(access_.limits, parsed));
     mailbox_->under_way = calls_.size();
-    port.submit_quietly(std::move(parsed), {mailbox_, id});
+    port.submit_quietly(by, std::move(parsed), {mailbox_, id});
     return FrameVerdict::kTaken;
   } catch (...) {
     if (const auto call = calls_.find(id); call != calls_.end()) {
@@ -179,7 +181,7 @@ FrameVerdict SubmitCalls::submit(std::uint64_t connection, std::int32_t seqid) {
 }
 
 void SubmitCalls::settle() {
-  service_->settle();
+  if (access_.port != nullptr) access_.port->settle();
 }
 
 void SubmitCalls::set_deadline(std::uint64_t id, Call& call, Clock::time_point at) {
@@ -212,12 +214,12 @@ void SubmitCalls::on_deadline(std::uint64_t id, FrameLoop& loop) {
   call.asked_by_key = true;
   set_deadline(id, call, Clock::now() + kLookUpWait);
   try {
-    service_->port().get_outcome_by_key(
-        call.key, [mailbox = mailbox_, id](Result<TransactionOutcome> outcome) {
-          SubmitReply reply;
-          if (outcome) reply.outcome = std::move(*outcome);
-          mailbox->put({id, true, std::move(reply)});
-        });
+    access_.port->get_outcome_by_key(call.by, call.key,
+                                     [mailbox = mailbox_, id](Result<TransactionOutcome> outcome) {
+                                       SubmitReply reply;
+                                       if (outcome) reply.outcome = std::move(*outcome);
+                                       mailbox->put({id, true, std::move(reply)});
+                                     });
   } catch (const std::exception&) {
     finish(id, loop, nullptr);
   }

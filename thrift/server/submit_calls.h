@@ -20,11 +20,13 @@ namespace troth::thrift {
 /// The loop's thread only.
 class SubmitCalls {
  public:
-  SubmitCalls(std::shared_ptr<CoordinatorService> service, const WireLimits& limits,
+  /// `access` outlives this.
+  SubmitCalls(const CoordinatorAccess& access, const WireLimits& limits,
               std::shared_ptr<LoopWaker> waker, Logger logger);
   ~SubmitCalls();
 
-  FrameVerdict on_frame(std::uint64_t connection, std::string_view frame);
+  FrameVerdict on_frame(std::uint64_t connection, const protocol::Principal& by,
+                        std::string_view frame);
   /// Lets the engine have what has been submitted since.
   void settle();
   /// Answers what has come back from the engine and what has waited too long.
@@ -45,13 +47,15 @@ class SubmitCalls {
   struct Call {
     std::uint64_t connection = 0;
     std::int32_t seqid = 0;
+    protocol::Principal by;
     std::string key;
     bool asked_by_key = false;
     std::multimap<Clock::time_point, std::uint64_t>::iterator deadline;
   };
 
-  FrameVerdict submit(std::uint64_t connection, std::int32_t seqid);
-  FrameVerdict server_info(std::uint64_t connection, std::int32_t seqid);
+  FrameVerdict submit(std::uint64_t connection, const protocol::Principal& by, std::int32_t seqid);
+  FrameVerdict server_info(std::uint64_t connection, const protocol::Principal& by,
+                           std::int32_t seqid);
   void on_deadline(std::uint64_t id, FrameLoop& loop);
   void set_deadline(std::uint64_t id, Call& call, Clock::time_point at);
   void finish(std::uint64_t id, FrameLoop& loop, SubmitReply* reply);
@@ -61,7 +65,7 @@ class SubmitCalls {
   std::string_view framed(const char* method, std::int32_t seqid, Write write);
   std::string_view success(std::int32_t seqid, const v1::SubmitResponse& response);
 
-  const std::shared_ptr<CoordinatorService> service_;
+  const CoordinatorAccess& access_;
   const std::shared_ptr<Mailbox> mailbox_;
   const Logger logger_;
   std::shared_ptr<FrameReader> in_;

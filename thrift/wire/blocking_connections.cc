@@ -6,12 +6,11 @@ namespace troth::thrift {
 
 namespace at = apache::thrift;
 
-BlockingConnections::BlockingConnections(BlockingOptions options,
-                                         std::shared_ptr<at::TProcessor> processor,
+BlockingConnections::BlockingConnections(BlockingOptions options, MakeProcessor make_processor,
                                          std::function<void()> on_answered,
                                          std::function<void()> on_closed)
     : options_(options),
-      processor_(std::move(processor)),
+      make_processor_(std::move(make_processor)),
       on_answered_(std::move(on_answered)),
       on_closed_(std::move(on_closed)) {}
 
@@ -33,6 +32,7 @@ void BlockingConnections::serve(std::unique_ptr<Stream> stream, std::string unre
 
 void BlockingConnections::run(Served& served, std::string unread) {
   {
+    const auto processor = make_processor_(served.stream->principal());
     served.stream->set_timeouts(options_.idle_timeout, options_.send_timeout);
     const auto protocol = make_protocol(
         std::make_shared<HardenedTransport>(
@@ -41,11 +41,11 @@ void BlockingConnections::run(Served& served, std::string unread) {
         options_.limits);
     bool goes_on = true;
     while (goes_on) {
-      goes_on = processor_->process(protocol, protocol, nullptr);
+      goes_on = processor->process(protocol, protocol, nullptr);
       on_answered_();
     }
+    served.stream->cut();  // the peer sees the end now; reap() frees the descriptor
   }
-  served.stream->cut();  // the peer sees the end now; reap() frees the descriptor
   --size_;
   on_closed_();
   std::lock_guard lock(mutex_);

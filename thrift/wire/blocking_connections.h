@@ -27,10 +27,12 @@ struct BlockingOptions {
 /// Thread-safe.
 class BlockingConnections {
  public:
-  /// Both on the thread that serves the connection: `on_answered` after every answer, `on_closed`
-  /// at its end.
-  BlockingConnections(BlockingOptions options,
-                      std::shared_ptr<apache::thrift::TProcessor> processor,
+  using Processor = std::shared_ptr<apache::thrift::TProcessor>;
+  /// What serves one connection of a principal. Destroyed when the connection has ended.
+  using MakeProcessor = std::function<Processor(const protocol::Principal&)>;
+  /// All on the thread that serves the connection: `make_processor` at its start, `on_answered`
+  /// after every answer, `on_closed` at its end.
+  BlockingConnections(BlockingOptions options, MakeProcessor make_processor,
                       std::function<void()> on_answered, std::function<void()> on_closed);
   ~BlockingConnections() { stop(); }
 
@@ -51,7 +53,7 @@ class BlockingConnections {
   void reap();
 
   const BlockingOptions options_;
-  const std::shared_ptr<apache::thrift::TProcessor> processor_;
+  const MakeProcessor make_processor_;
   const std::function<void()> on_answered_;
   const std::function<void()> on_closed_;
   std::atomic<std::size_t> size_ = 0;

@@ -240,7 +240,8 @@ void FrameLoop::look_at_frames(std::uint64_t id) {
     if (length > kLargestFrame) return give_away(at);
     connection.busy = true;
     const auto verdict =
-        handler_.on_frame(id, std::string_view(connection.in).substr(kLengthBytes, length));
+        handler_.on_frame(id, connection.stream->principal(),
+                          std::string_view(connection.in).substr(kLengthBytes, length));
     if (verdict == FrameVerdict::kHandOver) return give_away(at);
     if (verdict == FrameVerdict::kClose) return close(at);
     if (connection.in.size() == kLengthBytes + length)

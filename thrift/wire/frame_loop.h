@@ -52,8 +52,9 @@ class FrameHandler {
  public:
   using Clock = std::chrono::steady_clock;
   virtual ~FrameHandler() = default;
-  /// A whole frame, without its length.
-  virtual FrameVerdict on_frame(std::uint64_t connection, std::string_view frame) = 0;
+  /// A whole frame, without its length, from `by`.
+  virtual FrameVerdict on_frame(std::uint64_t connection, const protocol::Principal& by,
+                                std::string_view frame) = 0;
   /// Takes a connection that the loop no longer wants.
   virtual void hand_over(std::unique_ptr<Stream> stream, std::string unread) = 0;
   /// Connections that count against the limit and are not the loop's.

@@ -36,6 +36,9 @@ class PlainStream final : public Stream {
   explicit PlainStream(int fd) : fd_(fd) {}
   ~PlainStream() override { ::close(fd_); }
 
+  // A plain connection proves nothing.
+  const protocol::Principal& principal() const override { return protocol::Principal::anyone(); }
+
   // A signal (a profiler's, a debugger's) is no reason to give up a call: the timeout bounds it.
   IoResult read(std::span<std::uint8_t> buffer) override {
     ssize_t n = 0;

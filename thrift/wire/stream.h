@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "protocol/principal.h"
 #include "troth/time.h"
 
 namespace troth::thrift {
@@ -32,6 +33,10 @@ struct IoResult {
 class Stream {
  public:
   virtual ~Stream() = default;
+
+  /// Who is at the other end, as far as the connection has proved it. Does not change; lives as
+  /// long as the stream.
+  virtual const protocol::Principal& principal() const = 0;
 
   virtual IoResult read(std::span<std::uint8_t> buffer) = 0;
   virtual IoResult write(std::string_view bytes) = 0;
