@@ -9,7 +9,7 @@ constexpr auto kGrace = std::chrono::minutes(1);  // beyond the deadline
 bool Owners::remember(const Gtid& gtid, const protocol::Principal& owner, Duration deadline,
                       Clock::time_point now) {
   if (owner.role == protocol::PrincipalRole::kAnyone) return true;
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   drop_old(now);
   if (owners_.size() >= most_) return false;
   const auto until = now + std::chrono::duration_cast<Clock::duration>(deadline + kGrace);
@@ -18,14 +18,14 @@ bool Owners::remember(const Gtid& gtid, const protocol::Principal& owner, Durati
 }
 
 std::optional<protocol::Principal> Owners::find(const Gtid& gtid) const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = owners_.find(gtid);
   if (found == owners_.end()) return std::nullopt;
   return found->second.owner;
 }
 
 void Owners::forget(const Gtid& gtid) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto found = owners_.find(gtid);
   if (found == owners_.end()) return;
   const auto [first, last] = ends_.equal_range(found->second.until);
@@ -38,7 +38,7 @@ void Owners::forget(const Gtid& gtid) {
 }
 
 std::size_t Owners::size() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return owners_.size();
 }
 

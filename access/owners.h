@@ -5,9 +5,9 @@
 #include <chrono>
 #include <cstddef>
 #include <map>
-#include <mutex>
 #include <optional>
 
+#include "os/mutex.h"
 #include "protocol/principal.h"
 #include "troth/ids.h"
 #include "troth/time.h"
@@ -33,12 +33,12 @@ class Owners {
     protocol::Principal owner;
     Clock::time_point until;
   };
-  void drop_old(Clock::time_point now);
+  void drop_old(Clock::time_point now) TROTH_REQUIRES(mutex_);
 
   const std::size_t most_;
-  mutable std::mutex mutex_;
-  std::map<Gtid, Entry> owners_;                 // guarded by mutex_
-  std::multimap<Clock::time_point, Gtid> ends_;  // guarded by mutex_; one for each of owners_
+  mutable Mutex mutex_;
+  std::map<Gtid, Entry> owners_ TROTH_GUARDED_BY(mutex_);
+  std::multimap<Clock::time_point, Gtid> ends_ TROTH_GUARDED_BY(mutex_);  // one for each of owners_
 };
 
 }  // namespace troth::access

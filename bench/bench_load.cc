@@ -9,7 +9,6 @@
 
 namespace troth::cli {
 
-using namespace protocol;
 using SteadyClock = std::chrono::steady_clock;
 
 namespace {

@@ -7,14 +7,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <mutex>
 #include <set>
 
 #include "bench/bench_application.h"
+#include "os/mutex.h"
 
 namespace troth::cli {
-
-using namespace protocol;
 
 namespace {
 
@@ -92,7 +90,7 @@ class SmallBank final : public Application {
   // Every attempt has a number of its own: an earlier one must have left nothing.
   std::int64_t number() { return next_number_.fetch_add(1); }
   void note(std::int64_t id, std::set<std::size_t> places, Ended ended) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     writes_.push_back({id, std::move(places), ended});
   }
 
@@ -188,8 +186,8 @@ class SmallBank final : public Application {
   const std::int64_t participants_;
   const std::int64_t hot_;
   std::atomic<std::int64_t> next_number_ = 1;
-  std::mutex mutex_;
-  std::vector<Write> writes_;  // guarded by mutex_
+  Mutex mutex_;
+  std::vector<Write> writes_ TROTH_GUARDED_BY(mutex_);
 };
 
 Result<std::vector<std::string>> SmallBank::violations(Teller& teller) {
@@ -209,7 +207,7 @@ Result<std::vector<std::string>> SmallBank::violations(Teller& teller) {
     if (const auto difference = integer(sums[place].at(0)); difference != 0)
       out.push_back(
           fmt::format("participant {} holds {} more than was moved there", place + 1, difference));
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (const auto& write : writes_) {
     const auto found = static_cast<std::size_t>(
         std::count_if(write.places.begin(), write.places.end(),

@@ -7,7 +7,6 @@
 
 namespace troth::cli {
 
-using namespace protocol;
 using SteadyClock = std::chrono::steady_clock;
 
 namespace {

@@ -10,12 +10,9 @@
 
 namespace troth::cli {
 
-using namespace protocol;
 using namespace tpcc;
 
 namespace {
-
-constexpr std::int64_t kRate = 10'000;  // of taxes and discounts
 
 // By last name (60 of 100) or by number; what tells the customer apart, in SQL.
 struct CustomerKey {

@@ -7,6 +7,9 @@ function(troth_compile_rules target)
     target_compile_options(${target} PRIVATE -Wno-restrict -Wno-error=stringop-overflow $<$<BOOL:${TROTH_SANITIZE}>:-Wno-error=array-bounds>
       $<$<BOOL:${TROTH_PROFILE}>:-Wno-error>)
   endif()
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    target_compile_options(${target} PRIVATE -Wthread-safety -Werror=thread-safety)  # os/thread_annotations.h
+  endif()
   target_compile_features(${target} PUBLIC cxx_std_20)  # programs that link it are compiled as C++20 too
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<INSTALL_INTERFACE:include>)
   if(TROTH_FAILPOINTS)

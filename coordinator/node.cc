@@ -6,6 +6,7 @@
 #include <future>
 
 #include "coordinator/recover.h"
+#include "engine/fatal_report.h"
 #include "os/failpoint.h"
 #include "os/random.h"
 #include "recovery/wal_record_log.h"
@@ -169,9 +170,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   const NodeName& name() const override { return node_.name; }
 
   void on_fatal(std::function<void(const Error&)> handler) override {
-    std::lock_guard lock(fatal_mutex_);
-    fatal_ = std::move(handler);
-    if (fatal_error_ && fatal_) fatal_(*fatal_error_);
+    fatal_.on_fatal(std::move(handler));
   }
 
   void set_own_address(const std::string& address) override {
@@ -404,12 +403,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return std::move(*answer);
   }
 
-  void fatal(const Error& error) {
-    std::lock_guard lock(fatal_mutex_);
-    if (fatal_error_) return;
-    fatal_error_ = error;
-    if (fatal_) fatal_(error);
-  }
+  void fatal(const Error& error) { fatal_.report(error); }
 
   NodeOptions options_;
   const Clock& clock_;
@@ -420,9 +414,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::unique_ptr<recovery::WalRecordLog> log_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EngineLoop<Engine>> loop_;
-  std::mutex fatal_mutex_;
-  std::function<void(const Error&)> fatal_;  // guarded by fatal_mutex_
-  std::optional<Error> fatal_error_;         // guarded by fatal_mutex_
+  FatalReport fatal_;
 };
 
 }  // namespace

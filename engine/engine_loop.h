@@ -6,19 +6,18 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "base/ids.h"
 #include "os/clock.h"
+#include "os/mutex.h"
 
 namespace troth {
 
@@ -80,11 +79,13 @@ class EngineLoop {
   void help() {
     constexpr std::size_t kLittle = 8;
     constexpr int kRounds = 4;  // then the thread is needed for its own work
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (running_ || tasks_.empty()) return;  // whoever runs looks again before it rests
     if (queued_ <= kLittle)
-      for (int i = 0; i < kRounds && !tasks_.empty(); ++i) round(lock);
-    if (is_due_earlier()) wake(std::move(lock));
+      for (int i = 0; i < kRounds && !tasks_.empty(); ++i) round();
+    const bool wanted = is_due_earlier() && take_sleeper();
+    lock.unlock();
+    if (wanted) changed_.notify_one();
   }
 
   /// The last round left the engine nearly without work: whoever brings some may as well see to it
@@ -107,7 +108,7 @@ class EngineLoop {
   /// Handles what is queued, then ends the thread. Idempotent.
   void stop() {
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       closed_ = true;
     }
     changed_.notify_all();
@@ -118,64 +119,62 @@ class EngineLoop {
   static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
 
   bool push(Task task, std::size_t limit, bool loud, std::size_t weight = 1) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (closed_ || queued_ >= limit) return false;
     tasks_.push_back(std::move(task));
     queued_ += weight;
-    if (loud && !running_) wake(std::move(lock));
+    const bool wanted = loud && !running_ && take_sleeper();
+    lock.unlock();
+    if (wanted) changed_.notify_one();
     return true;
   }
 
-  void wake(std::unique_lock<std::mutex> lock) {
-    const bool sleeps = std::exchange(sleeps_, false);
-    lock.unlock();
-    if (sleeps) changed_.notify_one();
-  }
+  /// True: the thread sleeps, and the caller wakes it when it has left the lock.
+  bool take_sleeper() TROTH_REQUIRES(mutex_) { return std::exchange(sleeps_, false); }
 
-  /// Is the thread needed before it will look by itself? Under the lock, while nobody runs.
-  bool is_due_earlier() const {
+  /// Is the thread needed before it will look by itself? While nobody runs.
+  bool is_due_earlier() const TROTH_REQUIRES(mutex_) {
     if (!tasks_.empty() || closed_) return true;
     const auto next = engine_.next_wake();
     return next && (!sleeps_until_ || *next < *sleeps_until_);
   }
 
   void run() {
-    std::unique_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     while (true) {
-      rest(lock);
+      rest();
       const bool last = closed_ && tasks_.empty();
-      round(lock);
+      round();
       if (last && tasks_.empty()) return;
     }
   }
 
   /// Until there is something to do and nobody else does it.
-  void rest(std::unique_lock<std::mutex>& lock) {
+  void rest() TROTH_REQUIRES(mutex_) {
     while (true) {
       if (!running_ && (!tasks_.empty() || closed_)) break;
       sleeps_until_ = running_ ? std::nullopt : engine_.next_wake();
       sleeps_ = true;
       if (!sleeps_until_) {
-        changed_.wait(lock);
+        changed_.wait(mutex_);
         continue;
       }
-      const std::chrono::steady_clock::time_point deadline{
-          std::chrono::duration_cast<std::chrono::steady_clock::duration>(
-              sleeps_until_->since_start)};
-      if (changed_.wait_until(lock, deadline) == std::cv_status::timeout && !running_) break;
+      const Condition::Clock::time_point deadline{
+          std::chrono::duration_cast<Condition::Clock::duration>(sleeps_until_->since_start)};
+      if (!changed_.wait_until(mutex_, deadline) && !running_) break;
     }
     sleeps_ = false;
   }
 
-  /// Under the lock, which is given up meanwhile; nobody runs.
-  void round(std::unique_lock<std::mutex>& lock) {
+  /// While nobody runs. Gives the lock up meanwhile.
+  void round() TROTH_REQUIRES(mutex_) {
     running_ = true;
     std::deque<Task> tasks;
     tasks.swap(tasks_);
     queued_ = 0;
-    lock.unlock();
+    mutex_.unlock();
     run_tasks(tasks);
-    lock.lock();
+    mutex_.lock();
     running_ = false;
   }
 
@@ -198,14 +197,14 @@ class EngineLoop {
   Engine& engine_;  // used by who set running_, or under mutex_ while nobody runs
   const SteadyWallClock clock_;
   const std::size_t capacity_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Task> tasks_;                     // guarded by mutex_
-  std::size_t queued_ = 0;                     // guarded by mutex_; what tasks_ stand for
-  bool running_ = false;                       // guarded by mutex_; a round is under way
-  bool sleeps_ = false;                        // guarded by mutex_; the thread waits for changed_
-  std::optional<MonotonicTime> sleeps_until_;  // guarded by mutex_; as long as it sleeps
-  bool closed_ = false;                        // guarded by mutex_
+  mutable Mutex mutex_;
+  Condition changed_;
+  std::deque<Task> tasks_ TROTH_GUARDED_BY(mutex_);
+  std::size_t queued_ TROTH_GUARDED_BY(mutex_) = 0;  // what tasks_ stand for
+  bool running_ TROTH_GUARDED_BY(mutex_) = false;    // a round is under way
+  bool sleeps_ TROTH_GUARDED_BY(mutex_) = false;     // the thread waits for changed_
+  std::optional<MonotonicTime> sleeps_until_ TROTH_GUARDED_BY(mutex_);  // as long as it sleeps
+  bool closed_ TROTH_GUARDED_BY(mutex_) = false;
   std::atomic<bool> calm_ = false;
   std::jthread thread_;
 };

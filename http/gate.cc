@@ -62,13 +62,13 @@ Result<std::string> read_token(const std::string& path) {
 }
 
 void Gate::set_token(std::string token) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   token_ = std::move(token);
 }
 
 std::optional<Reply> Gate::refuse(const std::string& authorization,
                                   const std::string& content_type) const {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   const auto token = token_;
   lock.unlock();
   if (token.empty())

@@ -3,11 +3,11 @@
 // browser sends for a page of somebody else never passes: it can neither add an Authorization
 // header nor name the content type application/json without asking first, and asking is refused.
 
-#include <mutex>
 #include <optional>
 #include <string>
 
 #include "http/reply.h"
+#include "os/mutex.h"
 
 namespace troth::http {
 
@@ -24,8 +24,8 @@ class Gate {
                               const std::string& content_type) const;
 
  private:
-  mutable std::mutex mutex_;
-  std::string token_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::string token_ TROTH_GUARDED_BY(mutex_);
 };
 
 }  // namespace troth::http

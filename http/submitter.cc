@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "base/gather.h"
 #include "json/admin_json.h"
 #include "json/transaction_input.h"
+#include "os/gather.h"
 
 namespace troth::http {
 
@@ -71,18 +71,18 @@ class Place {
 }  // namespace
 
 void Submitter::serve(const Policy& policy, CoordinatorPort& port) {
-  std::unique_lock lock(mutex_);
+  const ExclusiveLock lock(mutex_);
   port_.emplace(policy, port);
 }
 
 void Submitter::stop() {
   stop_.request_stop();
-  std::unique_lock lock(mutex_);
+  const ExclusiveLock lock(mutex_);
   port_.reset();
 }
 
 Status Submitter::with_port(const std::function<void(access::GuardedCoordinator&)>& ask) {
-  std::shared_lock lock(mutex_);
+  SharedLock lock(mutex_);
   if (stop_.stop_requested()) return fail(ErrorCode::kBusy, "stopped");
   if (!port_) return fail(ErrorCode::kUnsupported, "only a coordinator takes transactions");
   ask(*port_);

@@ -6,12 +6,12 @@
 #include <atomic>
 #include <functional>
 #include <optional>
-#include <shared_mutex>
 #include <stop_token>
 #include <string>
 
 #include "access/guarded_coordinator.h"
 #include "http/reply.h"
+#include "os/mutex.h"
 
 namespace troth::http {
 
@@ -40,8 +40,8 @@ class Submitter {
   Reply wait_for(const protocol::Principal& by, SubmitRequest request);
   SubmitReply unanswered(const protocol::Principal& by, const std::string& key);
 
-  std::shared_mutex mutex_;
-  std::optional<access::GuardedCoordinator> port_;  // guarded by mutex_
+  SharedMutex mutex_;
+  std::optional<access::GuardedCoordinator> port_ TROTH_GUARDED_BY(mutex_);
   std::stop_source stop_;
   std::atomic<int> waiting_{0};
 };

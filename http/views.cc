@@ -74,19 +74,19 @@ std::string value_of(const std::map<std::string, std::string>& query, const char
 
 void Views::serve(AdminPort& port, CoordinatorPort* coordinator) {
   if (coordinator != nullptr) submitter_.serve(policy_, *coordinator);
-  std::unique_lock lock(mutex_);
+  const ExclusiveLock lock(mutex_);
   port_.emplace(policy_, port);
   reason_.clear();
 }
 
 void Views::not_ready(std::string reason) {
-  std::unique_lock lock(mutex_);
+  const ExclusiveLock lock(mutex_);
   reason_ = std::move(reason);
 }
 
 void Views::stop_serving() {
   submitter_.stop();
-  std::unique_lock lock(mutex_);
+  const ExclusiveLock lock(mutex_);
   port_.reset();
   reason_ = "stopped";
 }
@@ -99,7 +99,7 @@ Reply Views::get(const std::string& path, const std::map<std::string, std::strin
   const bool api_path = path.starts_with(kApi);
   if (path != "/readyz" && path != "/metrics" && !api_path)
     return problem({ErrorCode::kNotFound, "no such path; / lists them"});
-  std::shared_lock lock(mutex_);
+  SharedLock lock(mutex_);
   if (path == "/readyz") return ready();
   if (!port_) return problem({ErrorCode::kBusy, reason_});
   if (!api_path) return metrics(by);
@@ -115,7 +115,7 @@ Reply Views::get(const std::string& path, const std::map<std::string, std::strin
 Reply Views::post(const std::string& path, const std::string& body, const Origin& from) {
   if (!path.starts_with(kApi)) return problem({ErrorCode::kNotFound, "no such path; / lists them"});
   const auto view = path.substr(kApi.size());
-  std::shared_lock lock(mutex_);
+  SharedLock lock(mutex_);
   if (!port_) return problem({ErrorCode::kBusy, reason_});
   if (view != "transactions") return act(*port_, view, body, from);
   lock.unlock();  // it waits for the outcome

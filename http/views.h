@@ -4,11 +4,11 @@
 
 #include <map>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 
 #include "access/guarded_admin.h"
 #include "http/submitter.h"
+#include "os/mutex.h"
 
 namespace troth::http {
 
@@ -30,18 +30,18 @@ class Views {
   Reply post(const std::string& path, const std::string& body, const Origin& from);
 
  private:
-  Reply ready();
-  Reply metrics(const protocol::Principal& by);
+  Reply ready() TROTH_REQUIRES_SHARED(mutex_);
+  Reply metrics(const protocol::Principal& by) TROTH_REQUIRES_SHARED(mutex_);
   Reply api(const std::string& view, const std::map<std::string, std::string>& query,
-            const protocol::Principal& by);
+            const protocol::Principal& by) TROTH_REQUIRES_SHARED(mutex_);
 
   const protocol::Policy& policy_;
 
   // Shared while the port is asked: stop_serving() waits for answers.
-  std::shared_mutex mutex_;
+  SharedMutex mutex_;
   Submitter submitter_;
-  std::optional<access::GuardedAdmin> port_;  // guarded by mutex_
-  std::string reason_ = "recovering";         // guarded by mutex_
+  std::optional<access::GuardedAdmin> port_ TROTH_GUARDED_BY(mutex_);
+  std::string reason_ TROTH_GUARDED_BY(mutex_) = "recovering";
 };
 
 }  // namespace troth::http

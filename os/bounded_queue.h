@@ -3,14 +3,13 @@
 // is full, and never waits. push_all() ignores the bound. The consumer takes everything at once.
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <iterator>
-#include <mutex>
 #include <optional>
 #include <utility>
 
+#include "os/mutex.h"
 #include "troth/time.h"
 
 namespace troth {
@@ -22,47 +21,55 @@ class BoundedQueue {
 
   /// False when the queue is full or closed; `item` is then untouched.
   bool try_push(T&& item) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (closed_ || items_.size() >= capacity_) return false;
-    push(std::move(item), std::move(lock));
+    items_.push_back(std::move(item));
+    const bool wanted = take_waiting();
+    lock.unlock();
+    if (wanted) arrived_.notify_one();
     return true;
   }
 
   /// For items whose number the consumer itself bounds (durability notices, job results): ignores
   /// the capacity. False only when closed.
   bool push_reserved(T&& item) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (closed_) return false;
-    push(std::move(item), std::move(lock));
+    items_.push_back(std::move(item));
+    const bool wanted = take_waiting();
+    lock.unlock();
+    if (wanted) arrived_.notify_one();
     return true;
   }
 
   /// The same for several, which stay together.
   bool push_all(std::deque<T>&& items) {
-    std::unique_lock lock(mutex_);
+    MutexLock lock(mutex_);
     if (closed_) return false;
     if (items_.empty()) {
       items_.swap(items);
     } else {
       std::move(items.begin(), items.end(), std::back_inserter(items_));
     }
-    wake_consumer(std::move(lock));
+    const bool wanted = take_waiting();
+    lock.unlock();
+    if (wanted) arrived_.notify_one();
     return true;
   }
 
   /// Waits until something is queued, `until` is reached or the queue is closed; returns all that
   /// is there.
   std::deque<T> take_all(std::optional<MonotonicTime> until) {
-    std::unique_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     while (items_.empty() && !closed_) {
       consumer_waits_ = true;
       if (!until) {
-        arrived_.wait(lock);
+        arrived_.wait(mutex_);
         continue;
       }
-      const std::chrono::steady_clock::time_point deadline{
-          std::chrono::duration_cast<std::chrono::steady_clock::duration>(until->since_start)};
-      if (arrived_.wait_until(lock, deadline) == std::cv_status::timeout) break;
+      const Condition::Clock::time_point deadline{
+          std::chrono::duration_cast<Condition::Clock::duration>(until->since_start)};
+      if (!arrived_.wait_until(mutex_, deadline)) break;
     }
     consumer_waits_ = false;
     std::deque<T> out;
@@ -72,38 +79,30 @@ class BoundedQueue {
 
   /// Later pushes fail; what is queued can still be taken.
   void close() {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     closed_ = true;
     arrived_.notify_all();
   }
 
   bool closed() const {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return closed_;
   }
   std::size_t size() const {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return items_.size();
   }
 
  private:
-  void push(T&& item, std::unique_lock<std::mutex> lock) {
-    items_.push_back(std::move(item));
-    wake_consumer(std::move(lock));
-  }
-  // Only the first push wakes, and only when the consumer will find the lock free.
-  void wake_consumer(std::unique_lock<std::mutex> lock) {
-    const bool wake = std::exchange(consumer_waits_, false);
-    lock.unlock();
-    if (wake) arrived_.notify_one();
-  }
+  // Only the first push wakes, and the caller wakes when the consumer will find the lock free.
+  bool take_waiting() TROTH_REQUIRES(mutex_) { return std::exchange(consumer_waits_, false); }
 
   const std::size_t capacity_;
-  mutable std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<T> items_;          // guarded by mutex_
-  bool consumer_waits_ = false;  // guarded by mutex_
-  bool closed_ = false;          // guarded by mutex_
+  mutable Mutex mutex_;
+  Condition arrived_;
+  std::deque<T> items_ TROTH_GUARDED_BY(mutex_);
+  bool consumer_waits_ TROTH_GUARDED_BY(mutex_) = false;
+  bool closed_ TROTH_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace troth

@@ -36,11 +36,11 @@ StopSignal::StopSignal() {
       const int signal = sigtimedwait(&set, nullptr, &poll);
       if (signal <= 0) continue;
       if (signal == SIGHUP) {
-        std::lock_guard lock(hangup_mutex_);
+        const MutexLock lock(hangup_mutex_);
         if (hangup_) hangup_();
         continue;
       }
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       ++signals_;
       changed_.notify_all();
     }
@@ -50,30 +50,33 @@ StopSignal::StopSignal() {
 StopSignal::~StopSignal() = default;
 
 void StopSignal::fail_with(Error error) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (!failure_) failure_ = std::move(error);
   changed_.notify_all();
 }
 
 std::optional<Error> StopSignal::failure() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return failure_;
 }
 
 std::optional<Error> StopSignal::wait() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return signals_ > 0 || failure_; });
+  const MutexLock lock(mutex_);
+  while (signals_ == 0 && !failure_) changed_.wait(mutex_);
   return failure_;
 }
 
 void StopSignal::on_hangup(std::function<void()> handler) {
-  std::lock_guard lock(hangup_mutex_);
+  const MutexLock lock(hangup_mutex_);
   hangup_ = std::move(handler);
 }
 
 bool StopSignal::wait_more(std::chrono::milliseconds limit) {
-  std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, limit, [this] { return signals_ > 1 || failure_; });
+  const MutexLock lock(mutex_);
+  const auto until = Condition::Clock::now() + limit;
+  while (signals_ < 2 && !failure_)
+    if (!changed_.wait_until(mutex_, until)) return signals_ > 1 || failure_;
+  return true;
 }
 
 void print_ready(const std::string& name, const std::string& role,

@@ -1,13 +1,12 @@
 #pragma once
 // What both daemons do the same way around their engine: signals, the ready line, the last words.
 
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 
+#include "os/mutex.h"
 #include "troth/result.h"
 
 namespace troth {
@@ -34,12 +33,12 @@ class StopSignal {
       std::chrono::milliseconds limit);  ///< true when a second signal arrived within `limit`
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  int signals_ = 0;               // guarded by mutex_
-  std::optional<Error> failure_;  // guarded by mutex_
-  std::mutex hangup_mutex_;
-  std::function<void()> hangup_;  // guarded by hangup_mutex_, also while it runs
+  Mutex mutex_;
+  Condition changed_;
+  int signals_ TROTH_GUARDED_BY(mutex_) = 0;
+  std::optional<Error> failure_ TROTH_GUARDED_BY(mutex_);
+  Mutex hangup_mutex_;
+  std::function<void()> hangup_ TROTH_GUARDED_BY(hangup_mutex_);  // also while it runs
   std::jthread watcher_;
 };
 

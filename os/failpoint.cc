@@ -9,8 +9,9 @@
 #include <chrono>
 #include <cstdlib>
 #include <map>
-#include <mutex>
 #include <thread>
+
+#include "os/mutex.h"
 
 namespace troth::failpoint {
 
@@ -32,8 +33,8 @@ struct Armed {
 };
 
 struct Registry {
-  std::mutex mutex;
-  std::map<std::string, Armed, std::less<>> armed;  // guarded by mutex
+  Mutex mutex;
+  std::map<std::string, Armed, std::less<>> armed TROTH_GUARDED_BY(mutex);
 };
 
 // The only mutable global of the tree: test builds need it to reach points anywhere without
@@ -98,8 +99,9 @@ Status arm(std::string_view spec) {
     const auto item = cut(spec, ';');
     if (!item.empty()) TROTH_TRY(arm_one(item, armed));
   }
-  std::lock_guard lock(registry().mutex);
-  registry().armed = std::move(armed);
+  auto& all = registry();
+  const MutexLock lock(all.mutex);
+  all.armed = std::move(armed);
   return {};
 }
 
@@ -117,9 +119,10 @@ Status arm_from_environment() {
 Status reach(std::string_view name) {
   Armed due;
   {
-    std::lock_guard lock(registry().mutex);
-    const auto found = registry().armed.find(name);
-    if (found == registry().armed.end()) return {};
+    auto& all = registry();
+    const MutexLock lock(all.mutex);
+    const auto found = all.armed.find(name);
+    if (found == all.armed.end()) return {};
     auto& armed = found->second;
     ++armed.hits;
     if (armed.action == Action::kSleep ? armed.hits < armed.on_hit : armed.hits != armed.on_hit)

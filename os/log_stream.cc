@@ -34,7 +34,7 @@ LogStream::LogStream(int fd, std::function<std::string(std::uint64_t)> tell_drop
 LogStream::~LogStream() {
   flush(200);
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     changed_.notify_all();
   }
@@ -65,7 +65,7 @@ std::size_t LogStream::write_some(std::string_view bytes) const {
 }
 
 void LogStream::write(std::string_view line) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (backlog_.empty()) {
     line.remove_prefix(std::min(write_some(line), line.size()));
     if (line.empty()) return;
@@ -102,10 +102,10 @@ void LogStream::drain() {
 }
 
 void LogStream::run() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   while (!stopping_) {
     if (backlog_.empty()) {
-      changed_.wait(lock);
+      changed_.wait(mutex_);
       continue;
     }
     lock.unlock();
@@ -117,10 +117,11 @@ void LogStream::run() {
 }
 
 void LogStream::flush(int milliseconds) {
-  std::unique_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   drain();
-  changed_.wait_for(lock, std::chrono::milliseconds(milliseconds),
-                    [this] { return backlog_.empty(); });
+  const auto until = Condition::Clock::now() + std::chrono::milliseconds(milliseconds);
+  while (!backlog_.empty() && changed_.wait_until(mutex_, until)) {
+  }
 }
 
 }  // namespace troth

@@ -5,14 +5,14 @@
 // Thread-safe.
 
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
+
+#include "os/mutex.h"
 
 namespace troth {
 
@@ -39,8 +39,8 @@ class LogStream {
   /// How many bytes were taken; 0: the reader has no room now. Never waits.
   std::size_t write_some(std::string_view bytes) const;
   bool becomes_writable(int milliseconds) const;
-  /// Under the lock: from the backlog, as much as goes.
-  void drain();
+  /// From the backlog, as much as goes.
+  void drain() TROTH_REQUIRES(mutex_);
   void run();
 
   const std::function<std::string(std::uint64_t)> tell_dropped_;
@@ -49,14 +49,14 @@ class LogStream {
   bool may_block_ = false;  // asked with poll() before each write
   bool socket_ = false;
 
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::string> backlog_;  // guarded by mutex_
-  std::size_t backlog_bytes_ = 0;    // guarded by mutex_
-  std::uint64_t untold_ = 0;         // guarded by mutex_; dropped since a line last said so
-  bool stopping_ = false;            // guarded by mutex_
+  mutable Mutex mutex_;
+  Condition changed_;
+  std::deque<std::string> backlog_ TROTH_GUARDED_BY(mutex_);
+  std::size_t backlog_bytes_ TROTH_GUARDED_BY(mutex_) = 0;
+  std::uint64_t untold_ TROTH_GUARDED_BY(mutex_) = 0;  // dropped since a line last said so
+  bool stopping_ TROTH_GUARDED_BY(mutex_) = false;
   std::atomic<std::uint64_t> dropped_ = 0;
-  std::jthread drainer_;  // guarded by mutex_ until the destructor; made with the first backlog
+  std::jthread drainer_;  // under mutex_ until the destructor; made with the first backlog
 };
 
 }  // namespace troth

@@ -6,6 +6,7 @@
 #include <future>
 #include <utility>
 
+#include "engine/fatal_report.h"
 #include "os/failpoint.h"
 #include "os/random.h"
 #include "participant/recover.h"
@@ -79,9 +80,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   const NodeName& name() const override { return node_.name; }
 
   void on_fatal(std::function<void(const Error&)> handler) override {
-    std::lock_guard lock(fatal_mutex_);
-    fatal_ = std::move(handler);
-    if (fatal_error_ && fatal_) fatal_(*fatal_error_);
+    fatal_.on_fatal(std::move(handler));
   }
 
   void set_own_address(const std::string& address) override {
@@ -370,10 +369,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
   void fatal(const Error& error) {
     failed_ = true;
-    std::lock_guard lock(fatal_mutex_);
-    if (fatal_error_) return;
-    fatal_error_ = error;
-    if (fatal_) fatal_(error);
+    fatal_.report(error);
   }
 
   NodeOptions options_;
@@ -388,11 +384,9 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EngineLoop<Engine>> loop_;
-  std::mutex fatal_mutex_;
-  std::function<void(const Error&)> fatal_;  // guarded by fatal_mutex_
-  std::optional<Error> fatal_error_;         // guarded by fatal_mutex_
-  std::atomic<bool> failed_ = false;         // nothing more is taken from peers
-  bool stopping_ = false;                    // of stop()
+  FatalReport fatal_;
+  std::atomic<bool> failed_ = false;  // nothing more is taken from peers
+  bool stopping_ = false;             // of stop()
 };
 
 }  // namespace

@@ -6,7 +6,7 @@ namespace troth::participant {
 
 std::optional<Error> SilenceBoard::take(const SilentStatement& silent) {
   using Stage = SilentStatement::Stage;
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (silent.stage == Stage::kCameBack) {
     text_.reset();
     return std::nullopt;
@@ -19,7 +19,7 @@ std::optional<Error> SilenceBoard::take(const SilentStatement& silent) {
 }
 
 std::optional<std::string> SilenceBoard::text() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return text_;
 }
 

@@ -2,10 +2,10 @@
 // What the node shows while a statement ignores its limit: not ready, and an alarm. Owned by the
 // node; written by the watchdog's thread and the statement's own, read by screens. Thread-safe.
 
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "os/mutex.h"
 #include "troth/resource_manager.h"
 
 namespace troth::participant {
@@ -18,8 +18,8 @@ class SilenceBoard {
   std::optional<std::string> text() const;
 
  private:
-  mutable std::mutex mutex_;
-  std::optional<std::string> text_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  std::optional<std::string> text_ TROTH_GUARDED_BY(mutex_);
 };
 
 }  // namespace troth::participant

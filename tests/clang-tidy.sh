@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# clang-tidy (.clang-tidy) on the C++ files that differ from main, for at most 60 seconds. Needs a build in build-tests, for Thrift's code.
+# clang-tidy (.clang-tidy, with clang's thread-safety analysis) on the C++ files that differ from main, for at most 60 seconds. Needs a build in build-tests, for Thrift's code.
 #   bash tests/clang-tidy.sh [FILE...]     these files instead
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ if [ $# -eq 0 ]; then
   mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- '*.cc' ':!tests/fuzz' ':!bench/peers')
 fi
 [ ${#files[@]} -gt 0 ] || { echo "CLANG-TIDY ok: no C++ file has changed"; exit 0; }
-flags="-std=c++20 -I. -Iinclude -isystem build-tests/thrift/gen -DTROTH_FAILPOINTS=1 -DTROTH_VERSION=\"\" \
+flags="-std=c++20 -Wthread-safety -I. -Iinclude -isystem build-tests/thrift/gen -DTROTH_FAILPOINTS=1 -DTROTH_VERSION=\"\" \
 $(pkg-config --cflags thrift sqlite3 libisal fmt spdlog cpp-httplib prometheus-cpp-core libedit)"
 export flags
 status=0

@@ -45,7 +45,7 @@ Lsn Log::append(std::uint8_t tag, std::string_view payload, Force force) {
 
 void Log::wake() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     // What can wait wakes nobody who waits for company already.
     const bool known = waits_ == Waits::kShort || (waits_ == Waits::kLong && !soon_);
     if (!forced_ && (pending_.count == 0 || known)) return;
@@ -55,7 +55,7 @@ void Log::wake() {
 
 Lsn Log::append_quietly(std::uint8_t tag, std::string_view payload, Force force) {
   TROTH_ASSERT(payload.size() <= kMaxRecordBytes, "record of {} bytes", payload.size());
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   const Lsn lsn = lsn_after(appended(), payload.size());
   appended_.store(lsn.value, std::memory_order_release);
   ++stats_.records;
@@ -70,14 +70,14 @@ Lsn Log::append_quietly(std::uint8_t tag, std::string_view payload, Force force)
 }
 
 void Log::release_below(Lsn lsn) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (lsn <= release_) return;
   release_ = lsn;
   wake_.notify_one();
 }
 
 LogStats Log::stats() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stats_;
 }
 
@@ -97,18 +97,11 @@ void Log::run() {
     Lsn release;
     bool last = false;
     {
-      std::unique_lock lock(mutex_);
-      const auto due = [&] {
-        return !writing_ && (stopping_ || pending_.count > 0 || release_ > released);
-      };
-      if (low_space_) {
-        wake_.wait_for(lock, kSpaceCheck, due);
-      } else {
-        wake_.wait(lock, due);
-      }
+      const MutexLock lock(mutex_);
+      wait_until_due(released);
       if (writing_) continue;
-      if (pending_.count > 0) wait_for_company(lock);
-      wake_.wait(lock, [this] { return !writing_; });
+      if (pending_.count > 0) wait_for_company();
+      while (writing_) wake_.wait(mutex_);
       const bool nothing = pending_.count == 0 && release_ == released && !stopping_ && !low_space_;
       if (nothing) continue;  // it was forced without this thread
       std::swap(group, pending_);
@@ -124,21 +117,35 @@ void Log::run() {
   if (auto closed = writer_->close_clean(); !closed) callbacks_.on_failure(closed.error());
 }
 
-void Log::wait_for_company(std::unique_lock<std::mutex>& lock) {
+/// While space is low: at most so long that it is looked at again.
+void Log::wait_until_due(Lsn released) {
+  const auto until = Condition::Clock::now() + kSpaceCheck;
+  while (!is_due(released)) {
+    if (!low_space_) {
+      wake_.wait(mutex_);
+    } else if (!wake_.wait_until(mutex_, until)) {
+      return;
+    }
+  }
+}
+
+void Log::wait_for_company() {
   waits_ = Waits::kLong;
-  wake_.wait_for(lock, kUnforcedDelay, [this] { return forced_ || soon_ || stopping_; });
+  const auto long_enough = Condition::Clock::now() + kUnforcedDelay;
+  while (!forced_ && !soon_ && !stopping_ && wake_.wait_until(mutex_, long_enough)) {
+  }
   waits_ = Waits::kShort;
   // Who forced without this thread took what waited with it: what has come since waits anew.
   while (soon_ && !forced_ && !stopping_) {
     const auto until = soon_until_;
-    if (wake_.wait_until(lock, until) == std::cv_status::timeout && until == soon_until_) break;
+    if (!wake_.wait_until(mutex_, until) && until == soon_until_) break;
   }
   waits_ = Waits::kNot;
 }
 
 std::optional<Lsn> Log::force_here() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const bool rests = !writing_ && !stopping_ && !failed_ && !low_space_;
     if (!forced_ || !rests || !writer_->fits(pending_.records.size())) return std::nullopt;
     std::swap(here_, pending_);
@@ -149,7 +156,7 @@ std::optional<Lsn> Log::force_here() {
   reuse(here_);
   bool wanted = false;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     writing_ = false;
     wanted = stopping_ || forced_ || failed_;
   }
@@ -162,7 +169,7 @@ bool Log::write_group(const Pending& group, Lsn release) {
   const Lsn before = durable();
   if (!write(group, release)) return false;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     writing_ = false;
   }
   if (before < durable()) callbacks_.on_durable(durable());
@@ -180,7 +187,7 @@ bool Log::write(const Pending& group, Lsn release) {
   if (durable && collected && low_space_) collected = writer_->recheck_space();
   if (!durable || !collected) {
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       failed_ = true;
     }
     callbacks_.on_failure(durable ? collected.error() : durable.error());
@@ -192,7 +199,7 @@ bool Log::write(const Pending& group, Lsn release) {
     quick_ = usual_ < kQuick;
   }
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (group.count > 0) {
       ++stats_.syncs;
       stats_.sync_seconds.observe(took);
@@ -207,12 +214,12 @@ bool Log::write(const Pending& group, Lsn release) {
 Status Log::stop() {
   if (!appender_.joinable()) return {};
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
   }
   wake_.notify_all();
   appender_.join();
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (failed_) return fail(ErrorCode::kIo, "the log failed before it was stopped");
   return {};
 }

@@ -5,15 +5,14 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "base/measurement.h"
+#include "os/mutex.h"
 #include "wal/writer.h"
 
 namespace troth::wal {
@@ -79,7 +78,12 @@ class Log {
     std::uint32_t count = 0;
   };
   void run();
-  void wait_for_company(std::unique_lock<std::mutex>& lock);
+  /// Has the appender anything to do? `released`: what it has released already.
+  bool is_due(Lsn released) const TROTH_REQUIRES(mutex_) {
+    return !writing_ && (stopping_ || pending_.count > 0 || release_ > released);
+  }
+  void wait_until_due(Lsn released) TROTH_REQUIRES(mutex_);
+  void wait_for_company() TROTH_REQUIRES(mutex_);
   bool write_group(const Pending& group, Lsn release);
   bool write(const Pending& group, Lsn release);
   static void reuse(Pending& group);
@@ -91,21 +95,22 @@ class Log {
   std::atomic<bool> low_space_{false};
   std::atomic<bool> quick_{false};
 
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  Pending pending_;                                   // guarded by mutex_
-  bool forced_ = false;                               // guarded by mutex_
-  bool soon_ = false;                                 // guarded by mutex_
-  std::chrono::steady_clock::time_point soon_until_;  // guarded by mutex_; while soon_
-  bool writing_ = false;                              // guarded by mutex_
-  /// guarded by mutex_; how long the appender waits for company for what is pending
-  enum class Waits { kNot, kLong, kShort } waits_ = Waits::kNot;
-  bool stopping_ = false;  // guarded by mutex_
-  bool failed_ = false;    // guarded by mutex_
-  Lsn release_;            // guarded by mutex_
-  LogStats stats_;         // guarded by mutex_
-  Pending here_;           // of force_here(); its memory is used again
-  Duration usual_{0};      // of who set writing_: what a force took lately
+  mutable Mutex mutex_;
+  Condition wake_;
+  Pending pending_ TROTH_GUARDED_BY(mutex_);
+  bool forced_ TROTH_GUARDED_BY(mutex_) = false;
+  bool soon_ TROTH_GUARDED_BY(mutex_) = false;
+  std::chrono::steady_clock::time_point soon_until_ TROTH_GUARDED_BY(mutex_);  // while soon_
+  bool writing_ TROTH_GUARDED_BY(mutex_) = false;
+  /// How long the appender waits for company for what is pending.
+  enum class Waits { kNot, kLong, kShort };
+  Waits waits_ TROTH_GUARDED_BY(mutex_) = Waits::kNot;
+  bool stopping_ TROTH_GUARDED_BY(mutex_) = false;
+  bool failed_ TROTH_GUARDED_BY(mutex_) = false;
+  Lsn release_ TROTH_GUARDED_BY(mutex_);
+  LogStats stats_ TROTH_GUARDED_BY(mutex_);
+  Pending here_;       // of force_here(); its memory is used again
+  Duration usual_{0};  // of who set writing_: what a force took lately
   std::jthread appender_;
 };
 

@@ -6,7 +6,8 @@
 #include <sqlite3.h>
 
 #include <atomic>
-#include <mutex>
+
+#include "os/mutex.h"
 
 namespace troth::participant::sqlite {
 
@@ -26,7 +27,7 @@ class ExecutionStop {
 
   /// For good.
   void stop() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopped_.store(true, std::memory_order_relaxed);
     if (running_ != nullptr) sqlite3_interrupt(running_);
   }
@@ -35,13 +36,13 @@ class ExecutionStop {
 
  private:
   void set_running(sqlite3* db) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     running_ = db;
   }
 
   std::atomic<bool> stopped_ = false;
-  std::mutex mutex_;
-  sqlite3* running_ = nullptr;  // guarded by mutex_
+  Mutex mutex_;
+  sqlite3* running_ TROTH_GUARDED_BY(mutex_) = nullptr;
 };
 
 }  // namespace troth::participant::sqlite

@@ -8,8 +8,9 @@
 
 #include <cerrno>
 #include <cstring>
-#include <mutex>
 #include <vector>
+
+#include "os/mutex.h"
 
 namespace troth::participant::sqlite {
 
@@ -26,9 +27,9 @@ bool is_gone(int descriptor) {
 // the POSIX locks that other connections of this process hold on the file, an embedding
 // application's for one (https://www.sqlite.org/howtocorrupt.html section 2.2).
 Result<std::shared_ptr<const OpenInode>> open_once(const std::string& path) {
-  static std::mutex mutex;
+  static Mutex mutex;
   static std::vector<std::shared_ptr<const OpenInode>> all;
-  const std::lock_guard lock(mutex);
+  const MutexLock lock(mutex);
   std::erase_if(all, [](const auto& one) { return is_gone(one->descriptor); });
   struct stat st {};
   if (::stat(path.c_str(), &st) == 0)

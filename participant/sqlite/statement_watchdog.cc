@@ -26,7 +26,7 @@ StatementWatchdog::StatementWatchdog() {
 
 StatementWatchdog::~StatementWatchdog() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stop_ = true;
   }
   changed_.notify_all();
@@ -36,7 +36,7 @@ StatementWatchdog::~StatementWatchdog() {
 void StatementWatchdog::Post::begin(sqlite3* db, std::string_view sql, Duration left,
                                     Duration limit) {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     db_ = db;
     sql_ = sql;
     began_ = dog_.clock_.now();
@@ -52,7 +52,7 @@ void StatementWatchdog::Post::end() {
   SilentStatement back;
   bool reported = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     db_ = nullptr;
     reported = reports_ > 0;
     if (reported) back = described(dog_.clock_.now(), SilentStatement::Stage::kCameBack);
@@ -66,20 +66,20 @@ SilentStatement StatementWatchdog::Post::described(MonotonicTime now,
 }
 
 StatementWatchdog::Post& StatementWatchdog::add_post() {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   posts_.push_back(std::unique_ptr<Post>(new Post(*this)));
   return *posts_.back();
 }
 
 void StatementWatchdog::on_silence(SilenceReport report) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   report_ = std::move(report);
 }
 
 void StatementWatchdog::tell(const SilentStatement& silent) {
   SilenceReport report;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     report = report_;
   }
   if (report) report(silent);
@@ -87,7 +87,7 @@ void StatementWatchdog::tell(const SilentStatement& silent) {
 
 void StatementWatchdog::wake() {
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     rests_ = false;
   }
   changed_.notify_all();
@@ -97,11 +97,13 @@ void StatementWatchdog::run() {
   int idle = 0;
   while (true) {
     {
-      std::unique_lock lock(mutex_);
+      const MutexLock lock(mutex_);
       if (idle < kIdleLooks) {
-        changed_.wait_for(lock, kLookEvery, [this] { return stop_; });
+        const auto until = Condition::Clock::now() + kLookEvery;
+        while (!stop_ && changed_.wait_until(mutex_, until)) {
+        }
       } else {
-        changed_.wait(lock, [this] { return stop_ || !rests_; });
+        while (!stop_ && rests_) changed_.wait(mutex_);
         idle = 0;
       }
       if (stop_) return;
@@ -123,7 +125,7 @@ bool StatementWatchdog::look() {
   std::vector<SilentStatement> silent;
   bool works = false;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (const auto& post : posts_) works |= look_at(*post, now, silent);
   }
   for (const auto& one : silent) tell(one);
@@ -132,7 +134,7 @@ bool StatementWatchdog::look() {
 
 bool StatementWatchdog::look_at(Post& post, MonotonicTime now,
                                 std::vector<SilentStatement>& silent) const {
-  const std::lock_guard lock(post.mutex_);
+  const MutexLock lock(post.mutex_);
   if (post.db_ == nullptr) return false;
   if (now < post.until_) return true;
   sqlite3_interrupt(post.db_);

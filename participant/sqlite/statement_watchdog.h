@@ -6,15 +6,14 @@
 #include <sqlite3.h>
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
 
 #include "os/clock.h"
+#include "os/mutex.h"
 #include "troth/resource_manager.h"
 
 namespace troth::participant::sqlite {
@@ -34,16 +33,18 @@ class StatementWatchdog {
    private:
     friend class StatementWatchdog;
     explicit Post(StatementWatchdog& dog) : dog_(dog) {}
-    SilentStatement described(MonotonicTime now, SilentStatement::Stage stage) const;
+    SilentStatement described(MonotonicTime now, SilentStatement::Stage stage) const
+        TROTH_REQUIRES(mutex_);
 
     StatementWatchdog& dog_;
-    std::mutex mutex_;  // of everything below
-    sqlite3* db_ = nullptr;
-    std::string_view sql_;
-    MonotonicTime began_, until_;
-    Duration limit_{0};
-    Duration overdue_{0};  // counted in looks: a machine that was suspended has lost no time
-    int reports_ = 0;
+    Mutex mutex_;
+    sqlite3* db_ TROTH_GUARDED_BY(mutex_) = nullptr;
+    std::string_view sql_ TROTH_GUARDED_BY(mutex_);
+    MonotonicTime began_ TROTH_GUARDED_BY(mutex_), until_ TROTH_GUARDED_BY(mutex_);
+    Duration limit_ TROTH_GUARDED_BY(mutex_) = Duration{0};
+    /// Counted in looks: a machine that was suspended has lost no time.
+    Duration overdue_ TROTH_GUARDED_BY(mutex_) = Duration{0};
+    int reports_ TROTH_GUARDED_BY(mutex_) = 0;
   };
 
   StatementWatchdog();
@@ -63,11 +64,11 @@ class StatementWatchdog {
   void wake();
 
   const SystemClock clock_;  // not a simulated one: this is about real threads
-  std::mutex mutex_;         // of posts_, report_ and stop_
-  std::condition_variable changed_;
-  std::vector<std::unique_ptr<Post>> posts_;
-  SilenceReport report_;
-  bool stop_ = false;
+  Mutex mutex_;
+  Condition changed_;
+  std::vector<std::unique_ptr<Post>> posts_ TROTH_GUARDED_BY(mutex_);
+  SilenceReport report_ TROTH_GUARDED_BY(mutex_);
+  bool stop_ TROTH_GUARDED_BY(mutex_) = false;
   std::atomic<bool> rests_ = false;
   std::thread thread_;
 };

@@ -30,7 +30,7 @@ root = pathlib.Path(sys.argv[1])
 files = [str(p.relative_to(root)) for folder in FOLDERS for p in sorted((root / folder).rglob("*"))
          if p.suffix in (".h", ".cc") and "peers" not in p.parts]
 tags = subprocess.run(
-    ["ctags", "-f", "-", "--language-force=C++", "--kinds-C++=cspfm", "--fields=nKsZe", "--sort=no", "-L", "-"],
+    ["ctags", "-f", "-", *(f"-DTROTH_{m}(x)=" for m in ("GUARDED_BY", "REQUIRES", "REQUIRES_SHARED", "EXCLUDES")), "--language-force=C++", "--kinds-C++=cspfm", "--fields=nKsZe", "--sort=no", "-L", "-"],
     cwd=root, input="\n".join(files), text=True, capture_output=True, check=True).stdout
 
 methods, members, too_long = collections.Counter(), collections.Counter(), {}

@@ -41,6 +41,8 @@ for folder, allowed in MAY_INCLUDE.items():
                 problems.append(f"{name}:{number}: sqlite3.h belongs to participant/sqlite/ and history/ (and cli/merge.cc)")
             if folder == "protocol" and IMPURE.search(line):
                 problems.append(f"{name}:{number}: protocol/ is pure: {line.strip()}")
+            if folder != "bench" and str(name) != "os/mutex.h" and re.search(r"std::(shared_)?mutex \w+;|guarded by ", line):
+                problems.append(f"{name}:{number}: a lock that clang can check, please: os/mutex.h")
             if "\t" in line:
                 problems.append(f"{name}:{number}: tab")
         if len(text.splitlines()) > 520:

@@ -59,7 +59,7 @@ void PeerLink::start() {
 
 void PeerLink::stop() {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stopping_ = true;
     if (stream_) stream_->cut();
     wake_.notify_all();
@@ -69,13 +69,13 @@ void PeerLink::stop() {
 }
 
 bool PeerLink::stopping() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return stopping_;
 }
 
 void PeerLink::send(protocol::Message&& message) {
   const bool packable = protocol::is_packable(message);
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   scratch_.clear();
   if (packable) protocol::pack(scratch_, message);
   const auto bytes = packable ? scratch_.view().size() : approximate_bytes(message);
@@ -85,46 +85,51 @@ void PeerLink::send(protocol::Message&& message) {
     lane.push_packed(scratch_.view());
   else
     lane.push(std::move(message));
-  if (urgent_.size() + bulk_.size() >= kEnoughForABatch) call_sender(std::move(lock));
+  const bool wanted = queued() >= kEnoughForABatch && take_sleeper();
+  lock.unlock();
+  if (wanted) waker_.wake();
 }
 
 void PeerLink::send(const protocol::PrepareView& prepare) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   scratch_.clear();
   protocol::pack(scratch_, prepare);
   if (!takes(scratch_.view().size())) return;
   bulk_.push_packed(scratch_.view());
-  if (urgent_.size() + bulk_.size() >= kEnoughForABatch) call_sender(std::move(lock));
+  const bool wanted = queued() >= kEnoughForABatch && take_sleeper();
+  lock.unlock();
+  if (wanted) waker_.wake();
 }
 
 /// One more message; otherwise it is dropped, and counted.
 bool PeerLink::takes(std::size_t bytes) {
-  const bool room =
-      bytes <= kMaxMessageBytes && urgent_.size() + bulk_.size() < options_.outbox_limit;
+  const bool room = bytes <= kMaxMessageBytes && queued() < options_.outbox_limit;
   if (!room) ++status_.messages_dropped;
   return room;
 }
 
 void PeerLink::flush() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   // The sender looks again before it rests.
   if (holder_ != Holder::kNobody || nothing_queued()) return;
-  if (urgent_.size() + bulk_.size() > kFewMessages ||
-      urgent_.bytes() + bulk_.bytes() > kLittleBytes)
-    return call_sender(std::move(lock));
-  holder_ = Holder::kFlusher;
+  bool wanted = queued() > kFewMessages || urgent_.bytes() + bulk_.bytes() > kLittleBytes;
+  if (!wanted) {
+    holder_ = Holder::kFlusher;
+    lock.unlock();
+    const bool sent = send_here();
+    lock.lock();
+    holder_ = Holder::kNobody;
+    wake_.notify_all();  // the sender may wait for the connection
+    wanted = !sent || sleep_ == Sleep::kDeeply;
+  }
+  wanted = wanted && take_sleeper();
   lock.unlock();
-  const bool sent = send_here();
-  lock.lock();
-  holder_ = Holder::kNobody;
-  wake_.notify_all();  // the sender may wait for the connection
-  if (!sent || sleep_ == Sleep::kDeeply) call_sender(std::move(lock));
+  if (wanted) waker_.wake();
 }
 
-void PeerLink::call_sender(std::unique_lock<std::mutex> lock) {
-  const bool sleeps = std::exchange(sleep_, Sleep::kNot) != Sleep::kNot;
-  lock.unlock();
-  if (sleeps) waker_.wake();
+/// True: the sender sleeps, and the caller wakes it when it has left the lock.
+bool PeerLink::take_sleeper() {
+  return std::exchange(sleep_, Sleep::kNot) != Sleep::kNot;
 }
 
 /// Without waiting. False: the sender is needed.
@@ -142,7 +147,7 @@ bool PeerLink::send_here() {
 }
 
 void PeerLink::set_address(const std::string& address) {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   // The same again while the link is down: the peer has just been heard of, so try at once.
   if (status_.address == address && status_.connected) return;
   status_.address = address;
@@ -151,9 +156,9 @@ void PeerLink::set_address(const std::string& address) {
 }
 
 LinkStatus PeerLink::status() const {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   auto out = status_;
-  out.queued = urgent_.size() + bulk_.size();
+  out.queued = queued();
   return out;
 }
 
@@ -173,7 +178,7 @@ void PeerLink::run() {
 
 /// Until there is something to do for the sender. Meanwhile who flushes may use the connection.
 void PeerLink::rest() {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   if (stopping_ || !nothing_queued()) return;
   sleep_ = flights_.empty() ? Sleep::kDeeply : Sleep::kLightly;
   const Duration quiet = clock_.now() - last_sent_;
@@ -183,7 +188,7 @@ void PeerLink::rest() {
   lock.unlock();
   await_call(limit);
   lock.lock();
-  wake_.wait(lock, [this] { return holder_ == Holder::kNobody; });
+  while (holder_ != Holder::kNobody) wake_.wait(mutex_);
   holder_ = Holder::kSender;
   sleep_ = Sleep::kNot;
 }
@@ -202,7 +207,7 @@ void PeerLink::work() {
   while (!stopping() && !broken_ && !busy_) {
     bool queued = false;
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       queued = !nothing_queued();
     }
     const auto now = clock_.now();
@@ -242,7 +247,7 @@ void PeerLink::see_to_trouble() {
 
 PeerLink::Batch PeerLink::take_batch() {
   Batch batch;
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   Lane::Room room{options_.max_batch_messages, options_.max_batch_bytes};
   if (urgent_.take(batch.urgent, room)) bulk_.take(batch.bulk, room);
   return batch;
@@ -251,7 +256,7 @@ PeerLink::Batch PeerLink::take_batch() {
 bool PeerLink::connect() {
   std::string address;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     address = status_.address;
     address_changed_ = false;
   }
@@ -279,14 +284,14 @@ bool PeerLink::connect() {
 
 void PeerLink::adopt(std::unique_ptr<Connection> connection) {
   connection_ = std::move(connection);
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   stream_ = connection_->stream();
   if (stopping_) stream_->cut();
 }
 
 void PeerLink::disconnect(const std::string& why) {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     stream_.reset();
     for (const auto& flight : flights_) status_.messages_dropped += flight.batch.size();
     for (const auto& batch : rejected_) status_.messages_dropped += batch.size();
@@ -311,7 +316,7 @@ Status PeerLink::say_hello(Connection& connection) {
   {
     // An idle link has nothing better until its first batch.
     const auto took = clock_.now() - began;
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     status_.rtt_us = std::chrono::duration_cast<std::chrono::microseconds>(took).count();
   }
   if (auto declared = declared_error(result)) return fail(std::move(declared->error));
@@ -384,7 +389,7 @@ bool PeerLink::finish_flight(bool waited) {
   flights_.pop_front();
   const bool busy = answer.status == v1::DeliverStatus::BUSY;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++status_.batches_sent;
     status_.bytes_sent += flight.bytes;
     if (!busy) status_.messages_sent += flight.batch.size();
@@ -404,7 +409,7 @@ bool PeerLink::finish_flight(bool waited) {
 }
 
 void PeerLink::put_rejected_back() {
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto batch = rejected_.rbegin(); batch != rejected_.rend(); ++batch) {
     urgent_.put_back(std::move(batch->urgent));
     bulk_.put_back(std::move(batch->bulk));
@@ -413,8 +418,8 @@ void PeerLink::put_rejected_back() {
 }
 
 void PeerLink::drop_queued() {
-  std::lock_guard lock(mutex_);
-  status_.messages_dropped += urgent_.size() + bulk_.size();
+  const MutexLock lock(mutex_);
+  status_.messages_dropped += queued();
   urgent_.clear();
   bulk_.clear();
 }
@@ -422,14 +427,14 @@ void PeerLink::drop_queued() {
 void PeerLink::report(bool connected, const std::string& error) {
   LinkStatus now;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (status_.connected == connected && status_.last_error == error) return;
     if (status_.connected != connected) status_.since_unix_ms = clock_.wall_now().unix_ms;
     status_.connected = connected;
     if (!connected) status_.rtt_us = -1;
     status_.last_error = error;
     now = status_;
-    now.queued = urgent_.size() + bulk_.size();
+    now.queued = queued();
   }
   if (connected)
     logger_.info("link up", {{"peer", peer_}, {"address", now.address}});
@@ -439,8 +444,11 @@ void PeerLink::report(bool connected, const std::string& error) {
 }
 
 void PeerLink::pause(Duration time) {
-  std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, time, [this] { return stopping_ || (address_changed_ && !connection_); });
+  const MutexLock lock(mutex_);
+  const auto until =
+      Condition::Clock::now() + std::chrono::duration_cast<Condition::Clock::duration>(time);
+  while (!stopping_ && (!address_changed_ || connection_) && wake_.wait_until(mutex_, until)) {
+  }
 }
 
 Duration PeerLink::jittered(Duration time) {

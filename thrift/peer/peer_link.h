@@ -5,9 +5,7 @@
 
 #include <troth_idl/Peer.h>
 
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <optional>
 #include <random>
 #include <string>
@@ -15,6 +13,7 @@
 #include <vector>
 
 #include "access/guarded_peer.h"
+#include "os/mutex.h"
 #include "thrift/peer/outbox.h"
 #include "thrift/peer/peer_links.h"
 #include "thrift/wire/connection.h"
@@ -26,17 +25,17 @@ namespace troth::thrift {
 class PublishedState {
  public:
   void set(const protocol::LinkState& state) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     state_ = state;
   }
   protocol::LinkState get() const {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return state_;
   }
 
  private:
-  mutable std::mutex mutex_;
-  protocol::LinkState state_;  // guarded by mutex_
+  mutable Mutex mutex_;
+  protocol::LinkState state_ TROTH_GUARDED_BY(mutex_);
 };
 
 class PeerLink {
@@ -73,12 +72,13 @@ class PeerLink {
     MonotonicTime began;
     std::uint64_t bytes = 0;
   };
-  bool nothing_queued() const { return urgent_.empty() && bulk_.empty(); }
+  bool nothing_queued() const TROTH_REQUIRES(mutex_) { return urgent_.empty() && bulk_.empty(); }
   Batch take_batch();
   void rest();
   void await_call(Duration limit);
-  bool takes(std::size_t bytes);
-  void call_sender(std::unique_lock<std::mutex> lock);
+  std::size_t queued() const TROTH_REQUIRES(mutex_) { return urgent_.size() + bulk_.size(); }
+  bool takes(std::size_t bytes) TROTH_REQUIRES(mutex_);
+  bool take_sleeper() TROTH_REQUIRES(mutex_);
   void work();
   bool send_here();
   bool transmit(Batch batch);
@@ -101,20 +101,20 @@ class PeerLink {
   const Clock& clock_;
   const Logger logger_;
 
-  mutable std::mutex mutex_;
-  std::condition_variable wake_;
-  Lane urgent_, bulk_;            // guarded by mutex_
-  ByteWriter scratch_;            // guarded by mutex_
-  LinkStatus status_;             // guarded by mutex_
-  bool stopping_ = false;         // guarded by mutex_
-  bool address_changed_ = false;  // guarded by mutex_
+  mutable Mutex mutex_;
+  Condition wake_;
+  Lane urgent_ TROTH_GUARDED_BY(mutex_), bulk_ TROTH_GUARDED_BY(mutex_);
+  ByteWriter scratch_ TROTH_GUARDED_BY(mutex_);
+  LinkStatus status_ TROTH_GUARDED_BY(mutex_);
+  bool stopping_ TROTH_GUARDED_BY(mutex_) = false;
+  bool address_changed_ TROTH_GUARDED_BY(mutex_) = false;
   /// Who uses the connection.
   enum class Holder { kSender, kNobody, kFlusher };
-  Holder holder_ = Holder::kSender;  // guarded by mutex_
+  Holder holder_ TROTH_GUARDED_BY(mutex_) = Holder::kSender;
   /// Lightly: it looks around soon by itself.
   enum class Sleep { kNot, kLightly, kDeeply };
-  Sleep sleep_ = Sleep::kNot;       // guarded by mutex_
-  std::shared_ptr<Stream> stream_;  // guarded by mutex_; in use, to cut a call short
+  Sleep sleep_ TROTH_GUARDED_BY(mutex_) = Sleep::kNot;
+  std::shared_ptr<Stream> stream_ TROTH_GUARDED_BY(mutex_);  // in use, to cut a call short
 
   // The holder's.
   std::unique_ptr<Connection> connection_;  // made and destroyed by the sender

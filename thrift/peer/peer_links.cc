@@ -2,8 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <mutex>
-
+#include "os/mutex.h"
 #include "thrift/peer/peer_link.h"
 
 namespace troth::thrift {
@@ -17,12 +16,13 @@ class PeerLinks::Impl {
         logger_(std::move(logger)),
         configured_(options_.addresses) {
     route_thrift_output(logger_);
+    const MutexLock lock(mutex_);
     for (const auto& [peer, address] : configured_) add(peer, address);
   }
 
   Status start() {
     TROTH_TRY(check(options_.addresses));
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (started_ || stopped_) return fail(ErrorCode::kIllegalState, "links are started once");
     started_ = true;
     for (auto& [peer, link] : links_) link->start();
@@ -30,31 +30,32 @@ class PeerLinks::Impl {
   }
 
   void stop() {
+    std::vector<PeerLink*> all;  // after stopped_ nothing is added
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       stopped_ = true;
+      for (auto& [peer, link] : links_) all.push_back(link.get());
     }
-    // After stopped_ nothing is added, so the map may be walked without the lock: a sender that is
-    // being joined may still ask for it.
-    for (auto& [peer, link] : links_) link->stop();
+    // Without the lock: a sender that is being joined may still ask for it.
+    for (auto* link : all) link->stop();
   }
 
   /// A message, or a view of one.
   template <class Content>
   void send(const NodeName& peer, Content&& content) {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto it = links_.find(peer);
     if (it != links_.end() && !stopped_) it->second->send(std::forward<Content>(content));
   }
 
   void flush() {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     for (auto& [peer, link] : links_) link->flush();
   }
 
   void learn_address(const NodeName& peer, const std::string& address) {
     if (!parse_endpoint(address) || peer == options_.self) return;
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopped_) return;
     const auto configured = configured_.find(peer);
     const bool fixed = configured != configured_.end() && !configured->second.empty();
@@ -68,7 +69,7 @@ class PeerLinks::Impl {
 
   Status set_addresses(const std::map<NodeName, std::string>& addresses) {
     TROTH_TRY(check(addresses));
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (stopped_) return {};
     for (const auto& [peer, address] : addresses) {
       if (peer == options_.self || address.empty() || configured_[peer] == address) continue;
@@ -85,7 +86,7 @@ class PeerLinks::Impl {
   void publish(const protocol::LinkState& state) { published_.set(state); }
 
   std::vector<LinkStatus> links() const {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::vector<LinkStatus> out;
     out.reserve(links_.size());
     for (const auto& [peer, link] : links_) out.push_back(link->status());
@@ -93,7 +94,7 @@ class PeerLinks::Impl {
   }
 
   std::optional<LinkStatus> link(const NodeName& peer) const {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto it = links_.find(peer);
     return it == links_.end() ? std::nullopt : std::optional(it->second->status());
   }
@@ -108,7 +109,7 @@ class PeerLinks::Impl {
     return {};
   }
 
-  PeerLink& add(const NodeName& peer, const std::string& address) {
+  PeerLink& add(const NodeName& peer, const std::string& address) TROTH_REQUIRES(mutex_) {
     auto link =
         std::make_unique<PeerLink>(peer, address, options_, published_, handler_, clock_, logger_);
     return *(links_[peer] = std::move(link));
@@ -119,11 +120,11 @@ class PeerLinks::Impl {
   const Clock& clock_;
   const Logger logger_;
   PublishedState published_;
-  mutable std::mutex mutex_;
-  bool started_ = false;                                 // guarded by mutex_
-  bool stopped_ = false;                                 // guarded by mutex_
-  std::map<NodeName, std::string> configured_;           // guarded by mutex_; only grows
-  std::map<NodeName, std::unique_ptr<PeerLink>> links_;  // guarded by mutex_; only grows
+  mutable Mutex mutex_;
+  bool started_ TROTH_GUARDED_BY(mutex_) = false;
+  bool stopped_ TROTH_GUARDED_BY(mutex_) = false;
+  std::map<NodeName, std::string> configured_ TROTH_GUARDED_BY(mutex_);           // only grows
+  std::map<NodeName, std::unique_ptr<PeerLink>> links_ TROTH_GUARDED_BY(mutex_);  // only grows
 };
 
 PeerLinks::PeerLinks(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock,

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "access/guarded_coordinator.h"
-#include "base/gather.h"
+#include "os/gather.h"
 #include "os/logging.h"
 #include "thrift/convert/convert_common.h"
 #include "troth/server_info.h"

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <csignal>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 
+#include "os/mutex.h"
 #include "thrift/server/admin_service.h"
 #include "thrift/server/coordinator_service.h"
 #include "thrift/server/dispatcher.h"
@@ -74,8 +74,8 @@ class PortServer final : public Server, public FrameHandler {
   std::unique_ptr<BlockingConnections> threads_;
   std::unique_ptr<SubmitCalls> submits_;
   std::unique_ptr<FrameLoop> loop_;
-  std::mutex stop_mutex_;
-  bool stopped_ = false;  // guarded by stop_mutex_
+  Mutex stop_mutex_;
+  bool stopped_ TROTH_GUARDED_BY(stop_mutex_) = false;
 };
 
 /// What serves one connection.
@@ -129,7 +129,7 @@ Status PortServer::run() {
 }
 
 void PortServer::stop() {
-  std::lock_guard lock(stop_mutex_);
+  const MutexLock lock(stop_mutex_);
   if (std::exchange(stopped_, true)) return;
   stop_.request_stop();
   loop_->stop();

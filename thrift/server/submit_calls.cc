@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstring>
 
+#include "os/mutex.h"
 #include "thrift/server/service_guard.h"
 
 namespace troth::thrift {
@@ -20,7 +21,7 @@ struct SubmitCalls::Mailbox final : protocol::SubmitDone::Waiter {
 
   void put(Answer&& answer) {
     {
-      std::lock_guard lock(mutex);
+      const MutexLock lock(mutex);
       answers.push_back(std::move(answer));
       if (answers.size() > 1) return;  // the loop has been woken for the first
     }
@@ -31,15 +32,15 @@ struct SubmitCalls::Mailbox final : protocol::SubmitDone::Waiter {
     put({call, false, std::move(reply)});
   }
   std::vector<Answer> take() {
-    std::lock_guard lock(mutex);
+    const MutexLock lock(mutex);
     return std::exchange(answers, {});
   }
 
   static constexpr std::size_t kFew = 2;
   const std::shared_ptr<LoopWaker> waker;
   std::atomic<std::size_t> under_way = 0;
-  std::mutex mutex;
-  std::vector<Answer> answers;  // guarded by mutex
+  Mutex mutex;
+  std::vector<Answer> answers TROTH_GUARDED_BY(mutex);
 };
 
 SubmitCalls::SubmitCalls(const CoordinatorAccess& access, const WireLimits& limits,

@@ -1,6 +1,7 @@
 #include "thrift/wire/blocking_connections.h"
 
 #include <system_error>
+#include <vector>
 
 namespace troth::thrift {
 
@@ -16,7 +17,7 @@ BlockingConnections::BlockingConnections(BlockingOptions options, MakeProcessor 
 
 void BlockingConnections::serve(std::unique_ptr<Stream> stream, std::string unread) {
   reap();
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (stopped_) return;
   auto& served = served_.emplace_back();
   served.stream = std::move(stream);
@@ -48,13 +49,13 @@ void BlockingConnections::run(Served& served, std::string unread) {
   }
   --size_;
   on_closed_();
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   served.over = true;
 }
 
 void BlockingConnections::reap() {
   std::list<Served> over;
-  std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   for (auto at = served_.begin(); at != served_.end();) {
     const auto next = std::next(at);
     if (at->over) over.splice(over.end(), served_, at);
@@ -64,13 +65,17 @@ void BlockingConnections::reap() {
 }
 
 void BlockingConnections::stop() {
+  std::vector<std::jthread*> threads;
   {
-    std::lock_guard lock(mutex_);
-    stopped_ = true;
-    for (auto& served : served_) served.stream->stop_reading();  // the answer still goes out
+    const MutexLock lock(mutex_);
+    stopped_ = true;  // nothing is added any more, and what is in the list stays
+    for (auto& served : served_) {
+      served.stream->stop_reading();  // the answer still goes out
+      threads.push_back(&served.thread);
+    }
   }
-  for (auto& served : served_)  // nothing is added any more
-    if (served.thread.joinable()) served.thread.join();
+  for (auto* thread : threads)
+    if (thread->joinable()) thread->join();
 }
 
 }  // namespace troth::thrift

@@ -8,10 +8,10 @@
 #include <functional>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 
+#include "os/mutex.h"
 #include "thrift/wire/stream.h"
 #include "thrift/wire/wire.h"
 #include "troth/time.h"
@@ -46,7 +46,7 @@ class BlockingConnections {
  private:
   struct Served {
     std::shared_ptr<Stream> stream;
-    bool over = false;  // guarded by mutex_
+    bool over = false;  // under mutex_ of the outer class
     std::jthread thread;
   };
   void run(Served& served, std::string unread);
@@ -57,9 +57,9 @@ class BlockingConnections {
   const std::function<void()> on_answered_;
   const std::function<void()> on_closed_;
   std::atomic<std::size_t> size_ = 0;
-  std::mutex mutex_;
-  bool stopped_ = false;      // guarded by mutex_
-  std::list<Served> served_;  // guarded by mutex_
+  Mutex mutex_;
+  bool stopped_ TROTH_GUARDED_BY(mutex_) = false;
+  std::list<Served> served_ TROTH_GUARDED_BY(mutex_);
 };
 
 }  // namespace troth::thrift

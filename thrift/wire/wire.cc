@@ -2,7 +2,7 @@
 
 #include <thrift/TOutput.h>
 
-#include <mutex>
+#include "os/mutex.h"
 
 namespace troth::thrift {
 
@@ -22,8 +22,8 @@ std::shared_ptr<apache::thrift::TConfiguration> make_configuration(const WireLim
 
 // The only mutable global: Thrift takes a plain function pointer, nothing to hand a Logger through.
 struct OutputSink {
-  std::mutex mutex;
-  Logger logger;
+  Mutex mutex;
+  Logger logger TROTH_GUARDED_BY(mutex);
 };
 
 OutputSink& output_sink() {
@@ -33,7 +33,7 @@ OutputSink& output_sink() {
 
 void write_output(const char* message) {
   auto& sink = output_sink();
-  std::lock_guard lock(sink.mutex);
+  const MutexLock lock(sink.mutex);
   sink.logger.debug("thrift", {{"detail", message}});
 }
 
@@ -106,7 +106,7 @@ std::shared_ptr<WireProtocol> make_protocol(std::shared_ptr<att::TBufferBase> tr
 void route_thrift_output(Logger logger) {
   auto& sink = output_sink();
   {
-    std::lock_guard lock(sink.mutex);
+    const MutexLock lock(sink.mutex);
     sink.logger = std::move(logger);
   }
   catch_thrift_output();

@@ -2,13 +2,12 @@
 // Where a handler thread waits for answers that engines give on their own threads. Held by
 // shared_ptr: an answer may come after the waiter has left.
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <stop_token>
 #include <utility>
 #include <vector>
 
+#include "os/mutex.h"
 #include "troth/time.h"
 
 namespace troth {
@@ -21,7 +20,7 @@ class Gather {
   /// The first answer of a slot counts. Never blocks for long; any thread.
   void set(std::size_t slot, T&& value) {
     {
-      std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (left_ || slots_[slot]) return;
       slots_[slot] = std::move(value);
       if (--open_ != 0) return;
@@ -34,24 +33,27 @@ class Gather {
   std::vector<std::optional<T>> wait(std::stop_token stop, Duration timeout) {
     const std::stop_callback stopped(stop, [this] {
       {
-        std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         stopped_ = true;
       }
       complete_.notify_one();
     });
-    std::unique_lock lock(mutex_);
-    complete_.wait_for(lock, timeout, [this] { return open_ == 0 || stopped_; });
+    const MutexLock lock(mutex_);
+    const auto until =
+        Condition::Clock::now() + std::chrono::duration_cast<Condition::Clock::duration>(timeout);
+    while (open_ != 0 && !stopped_ && complete_.wait_until(mutex_, until)) {
+    }
     left_ = true;
     return std::move(slots_);
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable complete_;
-  std::vector<std::optional<T>> slots_;
-  std::size_t open_;
-  bool left_ = false;
-  bool stopped_ = false;
+  Mutex mutex_;
+  Condition complete_;
+  std::vector<std::optional<T>> slots_ TROTH_GUARDED_BY(mutex_);
+  std::size_t open_ TROTH_GUARDED_BY(mutex_);
+  bool left_ TROTH_GUARDED_BY(mutex_) = false;
+  bool stopped_ TROTH_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace troth
