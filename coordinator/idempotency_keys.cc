@@ -13,7 +13,7 @@ void IdempotencyKeys::adopt(
     Now now) {
   const Lsn stored = store_ == nullptr ? Lsn{} : store_->durable();
   for (auto& [key, known] : found)
-    if (known.lsn > stored && !is_too_old(known.record, now))
+    if ((known.is_open || known.lsn > stored) && !is_too_old(known.record, now))
       keep(std::move(known.record), appended);
 }
 

@@ -17,6 +17,17 @@ void remember_key(CoordinatorTables& tables, const std::string& key, const std::
     tables.keys[key] = {KeyRecord{key, digest, gtid, outcome, reason, decided}, tables.at};
 }
 
+void end_commit(CoordinatorTables& tables, const Gtid& gtid) {
+  const auto ended = tables.unended.find(gtid);
+  if (ended == tables.unended.end()) return;
+  const auto key = tables.keys.find(ended->second.idempotency_key);
+  if (key != tables.keys.end() && key->second.record.gtid == gtid) {
+    key->second.lsn = tables.at;
+    key->second.is_open = false;
+  }
+  tables.unended.erase(ended);
+}
+
 // As many as the engine keeps, however long the log is. What is forgotten must never be taken for
 // "no record, hence aborted": the horizon rises with it.
 void remember_outcome(CoordinatorTables& tables, const Gtid& gtid, Outcome outcome,
@@ -98,6 +109,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     tables.undecided.erase(commit->gtid);
     remember_key(tables, commit->idempotency_key, commit->body_digest, commit->gtid,
                  Outcome::kCommitted, {}, commit->decided);
+    if (!commit->idempotency_key.empty()) tables.keys[commit->idempotency_key].is_open = true;
     const Gtid gtid = commit->gtid;
     tables.unended.insert_or_assign(tables.unended.end(), gtid, std::move(*commit));
   } else if (const auto* abort = std::get_if<AbortRecord>(&*decoded)) {
@@ -105,7 +117,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     remember_key(tables, abort->idempotency_key, abort->body_digest, abort->gtid, Outcome::kAborted,
                  abort->reason, abort->decided);
   } else if (const auto* end = std::get_if<EndRecord>(&*decoded)) {
-    tables.unended.erase(end->gtid);
+    end_commit(tables, end->gtid);
   } else if (const auto* key = std::get_if<KeyRecord>(&*decoded)) {
     tables.keys[key->idempotency_key] = {*key, tables.at};
     remember_outcome(tables, key->gtid, key->outcome, key->reason);

@@ -37,7 +37,9 @@ struct CoordinatorTables {
   std::map<Gtid, KnownOutcome> outcomes;           ///< everything the log still tells
   struct Key {
     protocol::KeyRecord record;
-    Lsn lsn;  ///< of the record that said so
+    Lsn lsn;  ///< of the record that said so last: COMMIT, and then END
+    /// COMMIT without END. Its client may not have been answered, however long COMMIT is durable.
+    bool is_open = false;
   };
   std::unordered_map<std::string, Key> keys;
   std::map<NodeName, protocol::PeerRecord> peers;    ///< the most ever seen of each
