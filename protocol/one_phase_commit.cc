@@ -73,6 +73,9 @@ void OnePhaseCommit::on_result(const ResultArrived& event, EffectsOf<Transaction
     answer.results.push_back({setup_.participant, result.results});
   if (result.outcome == Outcome::kAborted && answer.reason.participant.empty())
     answer.reason.participant = event.from;
+  if (result.outcome == Outcome::kAborted && result.reason.code == AbortCode::kTombstone &&
+      first_of_its_key_unknown())
+    answer.outcome = Outcome::kInDoubt;
   if (!result.forgotten || !doubted_) out.answer = std::move(answer);
   state_ = State::kEnded;
   next_wake_.reset();
@@ -98,7 +101,7 @@ void OnePhaseCommit::on_deadline(bool unreachable, EffectsOf<TransactionOutcome>
   }
   TransactionOutcome answer;
   answer.gtid = gtid();
-  answer.outcome = Outcome::kAborted;
+  answer.outcome = first_of_its_key_unknown() ? Outcome::kInDoubt : Outcome::kAborted;
   answer.reason = {
       sent_ && !unreachable ? AbortCode::kTimeout : AbortCode::kUnreachable,
       sent_ ? fmt::format("{} did not answer before the deadline; it only read", setup_.participant)

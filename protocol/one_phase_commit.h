@@ -63,6 +63,11 @@ class OnePhaseCommit {
   std::uint32_t attempts() const { return attempts_; }
   /// False: whatever happens, it has not committed anything.
   bool may_have_committed() const { return sent_ && !setup_.reads_only; }
+  /// An earlier request with its key may have committed at the participant, under another gtid that
+  /// this coordinator forgot when it restarted. What did not reach the participant proves nothing.
+  bool first_of_its_key_unknown() const {
+    return !setup_.request.idempotency_key.empty() && !setup_.reads_only;
+  }
 
  private:
   void repeat(bool unreachable, EffectsOf<TransactionOutcome>& out, MonotonicTime now);
