@@ -36,18 +36,20 @@ void enter_quarantine(Core& core, TransactionTable& table, KnownOutcomes& outcom
 
 Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logger logger)
     : core_(std::move(options), log, transport, std::move(logger)),
-      outcomes_(core_.options),
-      keys_(core_.options),
-      unfinished_(core_.options.slow_after),
+      tables_(core_.options),
       desk_(core_.log, core_.reports),
-      transactions_(core_, {table_, outcomes_, keys_, ended_, ages_, core_.peers}),
+      transactions_(core_, tables_, core_.peers),
       admission_(core_, desk_.book()),
-      conversations_(core_, {admission_, table_, transactions_, outcomes_, ages_}),
-      submissions_(core_, {admission_, table_, transactions_, keys_, conversations_}),
-      searches_(core_, outcomes_),
-      inquiries_(core_, {table_, conversations_, outcomes_, keys_, searches_, desk_.book()}),
-      lost_(core_, table_, outcomes_, transactions_, desk_),
-      views_(core_, {table_, conversations_, outcomes_, desk_, lost_, core_.peers, keys_}),
+      conversations_(core_,
+                     {admission_, tables_.live, transactions_, tables_.outcomes, tables_.ages}),
+      submissions_(core_, {admission_, tables_.live, transactions_, tables_.keys, conversations_}),
+      searches_(core_, tables_.outcomes),
+      inquiries_(core_, {tables_.live, conversations_, tables_.outcomes, tables_.keys, searches_,
+                         desk_.book()}),
+      retention_(core_, {tables_, conversations_, inquiries_, desk_.book()}),
+      lost_(core_, tables_.live, tables_.outcomes, transactions_, desk_),
+      views_(core_, {tables_.live, conversations_, tables_.outcomes, desk_, lost_, core_.peers,
+                     tables_.keys}),
       checkpointer_(core_.log, core_.options.checkpoint_bytes),
       told_(log.durable()) {
   for (const auto& [name, address] : core_.options.participants)
@@ -65,20 +67,20 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
 void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   views_.started(now.monotonic);
   core_.own.adopt(tables.adopted);
-  outcomes_.adopt(tables.horizon);
+  tables_.outcomes.adopt(tables.horizon);
   checkpointer_.adopt(tables.first_record);
   for (const auto& [name, peer] : tables.peers) core_.peers.adopt(peer);
   core_.standing.quarantine().adopt(tables.claims);
-  enter_quarantine(core_, table_, outcomes_, conversations_, now);
+  enter_quarantine(core_, tables_.live, tables_.outcomes, conversations_, now);
   desk_.adopt(std::move(tables.operators));
   for (const auto& [gtid, known] : tables.outcomes) {
     TransactionOutcome outcome;
     outcome.gtid = gtid;
     outcome.outcome = known.outcome;
     outcome.reason = known.reason;
-    outcomes_.remember(outcome, nullptr, now.monotonic);
+    tables_.outcomes.remember(outcome, nullptr, now.monotonic);
   }
-  keys_.adopt(std::move(tables.keys), core_.log.appended(), now);
+  tables_.keys.adopt(std::move(tables.keys), core_.log.appended(), now);
   for (const auto& [gtid, record] : tables.unended) transactions_.adopt(record, now);
   for (const auto& [gtid, undecided] : tables.undecided) {
     if (gtid.epoch() < tables.adopted.below) {
@@ -92,7 +94,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
 
 void Engine::measured_recovery(Duration took) {
   core_.meters.recovery_seconds = std::chrono::duration<double>(took).count();
-  core_.meters.recovered["recommitted"] = table_.size();
+  core_.meters.recovered["recommitted"] = tables_.live.size();
 }
 
 void Engine::set_participants(const std::map<NodeName, std::string>& participants) {
@@ -109,7 +111,7 @@ void Engine::judge(const PeerHandshake::Judgement& judgement, const NodeName& pe
   if (judgement.lost_memory) {
     if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
       core_.append(*claim);
-      enter_quarantine(core_, table_, outcomes_, conversations_, now);
+      enter_quarantine(core_, tables_.live, tables_.outcomes, conversations_, now);
     }
   }
   if (!judgement.restarted || core_.standing.stopped()) return;
@@ -235,10 +237,10 @@ void Engine::drain_participant(const NodeName& name, bool drain, const Operator&
 Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, Now now) {
   std::vector<Gtid> gtids;
   if (id.empty()) {
-    for (const auto& [gtid, txn] : table_) gtids.push_back(gtid);
+    gtids = tables_.live.gtids();
   } else {
     std::string problem;
-    const auto* txn = std::as_const(table_).find(id, problem);
+    const auto* txn = std::as_const(tables_.live).find(id, problem);
     if (txn == nullptr) return fail(ErrorCode::kNotFound, problem);
     gtids.push_back(txn->gtid());
   }
@@ -257,8 +259,8 @@ void Engine::cancel_undecided(Now now) {
 std::optional<MonotonicTime> Engine::next_wake() const {
   std::optional<MonotonicTime> wake;
   if (core_.standing.stopped()) return wake;
-  for (const auto& at : {table_.next_wake(), conversations_.next_wake(), searches_.next_wake(),
-                         core_.log.next_wake()})
+  for (const auto& at : {tables_.live.next_wake(), conversations_.next_wake(),
+                         searches_.next_wake(), core_.log.next_wake()})
     if (at && (!wake || *at < *wake)) wake = at;
   return wake;
 }
@@ -273,7 +275,7 @@ void Engine::tick(Now now) {
 
 void Engine::on_durable(Lsn durable, Now now) {
   if (core_.standing.stopped()) return;
-  publish();
+  retention_.publish();
   transactions_.on_durable(durable, now);
   told_ = std::max(told_, durable);
   desk_.on_durable(durable);
@@ -281,13 +283,13 @@ void Engine::on_durable(Lsn durable, Now now) {
 
 void Engine::end_of_round(Now now) {
   if (!core_.standing.stopped()) {
-    keys_.mark(told_, checkpointer_.open());
-    if (const auto failure = keys_.failure(); failure && on_fatal) on_fatal(*failure);
-    checkpointer_.release(keys_.stored(core_.log.durable()));
+    tables_.keys.mark(told_, checkpointer_.open());
+    if (const auto failure = tables_.keys.failure(); failure && on_fatal) on_fatal(*failure);
+    checkpointer_.release(tables_.keys.stored(core_.log.durable()));
     // Not further than told_: an abort whose record is on its way to the disk has not reached the
     // keys yet.
     if (checkpointer_.due()) checkpointer_.begin(told_, [&] { copy_forward(now); });
-    publish();
+    retention_.publish();
     core_.log.end_of_round(now.monotonic);
   }
   const bool here = may_force_here();
@@ -307,48 +309,10 @@ void Engine::copy_forward(Now now) {
   for (const auto& [witness, claim] : core_.standing.quarantine().claims()) append(claim);
   transactions_.copy_forward();
   inquiries_.copy_forward();
-  keys_.copy_forward(now, append);
+  tables_.keys.copy_forward(now, append);
   desk_.book().copy_forward();
   append(HorizonRecord{core_.own.next()});
   core_.reports.count("checkpoints");
-}
-
-// nil: there is none.
-Gtid Engine::unfinished_after(const Gtid& gtid) const {
-  Gtid first;
-  const auto consider = [&](const Gtid& other) {
-    if (first.is_nil() || other < first) first = other;
-  };
-  const auto look = [&](const auto& map) {
-    if (const auto at = map.upper_bound(gtid); at != map.end()) consider(at->first);
-  };
-  look(table_);
-  look(conversations_.all());
-  look(inquiries_.before_adoption());
-  // Ended, but not everywhere: a lost participant may come back and ask the others.
-  const auto& lost = desk_.book().unconfirmed();
-  auto at = lost.lower_bound({gtid, NodeName()});
-  while (at != lost.end() && at->first.first == gtid) ++at;
-  if (at != lost.end()) consider(at->first.first);
-  return first;
-}
-
-// Before any promise leaves: the batch that carries a decision must also say that the log reaches
-// at least that far, or a peer could not tell later that this log lost it.
-void Engine::publish() {
-  LinkState state;
-  state.position = {core_.options.log_id, core_.options.epoch, core_.log.durable()};
-  ended_.durable(state.position.durable);
-  // Every gtid below is ended everywhere, except the listed ones: participants may forget theirs.
-  const Gtid next = core_.own.next();
-  unfinished_.renew(next, [this](const Gtid& gtid) { return unfinished_after(gtid); });
-  const Gtid first = unfinished_after(unfinished_.last());
-  auto ended_below = first.is_nil() ? next : std::min(next, first);
-  if (const auto* gtid = ended_.first()) ended_below = std::min(ended_below, *gtid);
-  state.ended_below = ended_below;
-  state.unfinished_version = unfinished_.version();
-  state.unfinished = unfinished_.list();
-  core_.gate.publish(state);
 }
 
 }  // namespace troth::coordinator

@@ -3,10 +3,10 @@
 // Passive: it is called by one thread (EngineLoop, or a simulator), asks no clock and touches no
 // file or socket itself.
 //
-// The parts, from the bottom up: Core (log, ways out, counters), TransactionTable, KnownOutcomes,
-// IdempotencyKeys, EndedEverywhere, Ages (what is known); Transactions (steps), Admission,
-// Conversations (interactive), Submissions, Searches, Inquiries, LostParticipants; StatusViews
-// reads.
+// The parts, from the bottom up: Core (log, ways out, counters); Tables (what is known:
+// TransactionTable, KnownOutcomes, IdempotencyKeys, EndedEverywhere, Ages); Transactions (steps),
+// Admission, Conversations (interactive), Submissions, Searches, Inquiries, Retention (what
+// participants may forget), LostParticipants; StatusViews reads.
 
 #include <functional>
 #include <map>
@@ -15,10 +15,9 @@
 #include <utility>
 #include <vector>
 
-#include "coordinator/inquiries.h"
+#include "coordinator/retention.h"
 #include "coordinator/status_views.h"
 #include "coordinator/submissions.h"
-#include "coordinator/unfinished_list.h"
 #include "engine/checkpointer.h"
 
 namespace troth::coordinator {
@@ -62,7 +61,7 @@ class Engine {
   /// One transaction is under way, and perhaps the one before still waits for its acks: whoever has
   /// something for the engine may wait for it.
   bool alone(std::size_t most = 2) const {
-    return table_.size() + conversations_.all().size() <= most;
+    return tables_.live.size() + conversations_.all().size() <= most;
   }
   /// What the end of the round forced by itself, because nobody else needed this thread. The caller
   /// tells on_durable(), with the time that it is then.
@@ -115,8 +114,6 @@ class Engine {
  private:
   void handle(const NodeName& from, protocol::Message&& message, Now now);
   void judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now);
-  void publish();
-  Gtid unfinished_after(const Gtid& gtid) const;
   void copy_forward(Now now);
   /// Nobody else would be served sooner if another thread forced the log, or only a little.
   bool may_force_here() const {
@@ -125,12 +122,7 @@ class Engine {
   }
 
   Core core_;
-  TransactionTable table_;
-  KnownOutcomes outcomes_;
-  IdempotencyKeys keys_;
-  EndedEverywhere ended_;
-  UnfinishedList unfinished_;
-  Ages ages_;
+  Tables tables_;
   OperatorDesk desk_;
   Transactions transactions_;
   Admission admission_;
@@ -138,6 +130,7 @@ class Engine {
   Submissions submissions_;
   Searches searches_;
   Inquiries inquiries_;
+  Retention retention_;
   LostParticipants lost_;
   StatusViews views_;
   Checkpointer checkpointer_;

@@ -11,7 +11,7 @@ using namespace protocol;
 using Kind = TimelineEvent::Kind;
 
 bool Transactions::take(const NodeName& from, Message& message, Now now) {
-  auto* found = parts_.table.find(gtid_of(message));
+  auto* found = tables_.live.find(gtid_of(message));
   if (found == nullptr || found->global() == nullptr) return false;
   Transaction& txn = *found;
   const NodeName* const known = core_.options.find(from);
@@ -24,7 +24,7 @@ bool Transactions::take(const NodeName& from, Message& message, Now now) {
     step(txn, GlobalCommit::Event(GlobalCommit::VoteArrived{from, std::move(*vote)}), now);
   } else if (std::holds_alternative<Released>(message)) {
     txn.note({Kind::kReleased, {}, known, {}, {}}, now);
-    const Epoch epoch = parts_.peers.position_of(from).epoch;
+    const Epoch epoch = peers_.position_of(from).epoch;
     step(txn, GlobalCommit::Event(GlobalCommit::ReleasedArrived{from, epoch}), now);
   } else if (std::holds_alternative<Ack>(message)) {
     txn.note({Kind::kAck, {}, known, {}, {}}, now);
@@ -48,7 +48,7 @@ bool Transactions::take(const NodeName& from, const OnePhaseResult& result, Now 
     core_.spans.end(
         result.gtid, from, "commitOnePhase",
         result.outcome == Outcome::kAborted ? std::string(to_string(result.reason.code)) : "", now);
-  auto* txn = parts_.table.find(result.gtid);
+  auto* txn = tables_.live.find(result.gtid);
   if (txn == nullptr || txn->global() != nullptr) return false;
   if (result.key_conflict) {
     refuse_key(*txn, from, now);
@@ -68,7 +68,7 @@ void Transactions::refuse_key(Transaction& txn, const NodeName& participant, Now
               {}};
   core_.reports.count("refused");
   for (auto& client : std::exchange(txn.clients, {})) client(SubmitReply(reply));
-  parts_.keys.end(txn.key());
+  tables_.keys.end(txn.key());
   erase(gtid);
   TransactionOutcome outcome;
   outcome.gtid = gtid;
@@ -82,7 +82,7 @@ void Transactions::refuse_key(Transaction& txn, const NodeName& participant, Now
 // of its own could contradict theirs): nothing here may abort it, and its locks are on their way
 // out.
 bool Transactions::take(const NodeName& from, const Wound& wound, Now now) {
-  auto* txn = parts_.table.find(wound.gtid);
+  auto* txn = tables_.live.find(wound.gtid);
   if (txn == nullptr || txn->global() == nullptr) return false;
   if (!txn->global()->undecided()) {
     core_.reports.count("wounds_refused");
@@ -101,8 +101,8 @@ bool Transactions::take(const NodeName& from, const Wound& wound, Now now) {
 }
 
 void Transactions::on_restarted(const NodeName& peer, Epoch epoch, Now now) {
-  for (const auto& gtid : gtids()) {
-    auto* txn = parts_.table.find(gtid);
+  for (const auto& gtid : tables_.live.gtids()) {
+    auto* txn = tables_.live.find(gtid);
     if (txn == nullptr || txn->global() == nullptr) continue;
     step(*txn, GlobalCommit::Event(GlobalCommit::MemberRestarted{peer, epoch}), now);
   }
@@ -110,7 +110,7 @@ void Transactions::on_restarted(const NodeName& peer, Epoch epoch, Now now) {
 
 void Transactions::on_reachable(const NodeName& peer, Now now) {
   std::vector<Gtid> waiting;
-  for (const auto& [gtid, txn] : parts_.table) {
+  for (const auto& [gtid, txn] : tables_.live) {
     if (const auto* commit = txn.global()) {
       const auto names = commit->waiting_for();
       if (std::find(names.begin(), names.end(), peer) != names.end()) waiting.push_back(gtid);
@@ -123,14 +123,14 @@ void Transactions::on_reachable(const NodeName& peer, Now now) {
 
 void Transactions::on_link_up(const NodeName& peer, Now now) {
   std::vector<Gtid> waiting;
-  for (const auto& [gtid, txn] : parts_.table)
+  for (const auto& [gtid, txn] : tables_.live)
     if (txn.global() == nullptr && txn.one_phase().setup().participant == peer)
       waiting.push_back(gtid);
   for (const auto& gtid : waiting) retry(gtid, now);
 }
 
 void Transactions::retry(const Gtid& gtid, Now now) {
-  auto* txn = parts_.table.find(gtid);
+  auto* txn = tables_.live.find(gtid);
   if (txn == nullptr) return;
   if (txn->global() != nullptr) {
     step(*txn, GlobalCommit::Event(GlobalCommit::RetryNow{}), now);
@@ -140,7 +140,7 @@ void Transactions::retry(const Gtid& gtid, Now now) {
 }
 
 void Transactions::give_up(const Gtid& gtid, const NodeName& participant, Now now) {
-  auto* txn = parts_.table.find(gtid);
+  auto* txn = tables_.live.find(gtid);
   if (txn == nullptr || txn->global() == nullptr) return;
   txn->note({Kind::kLost, {}, core_.options.find(participant), {}, {}}, now);
   step(*txn, GlobalCommit::Event(GlobalCommit::GivenUp{participant}), now);

@@ -12,26 +12,26 @@ namespace troth::coordinator {
 using namespace protocol;
 
 Member Transactions::member(const NodeName& name) const {
-  return PeerHandshake::member(name, parts_.peers.find(name));
+  return PeerHandshake::member(name, peers_.find(name));
 }
 
 void Transactions::adopt(const CommitRecord& unended, Now now) {
   auto& txn =
-      parts_.table.adopt(GlobalCommit::recovered(unended, core_.options.resend, now.monotonic));
+      tables_.live.adopt(GlobalCommit::recovered(unended, core_.options.resend, now.monotonic));
   txn.since = now.monotonic;
   txn.answered = true;
-  parts_.outcomes.keep_comment(unended.gtid, unended.comment);
+  tables_.outcomes.keep_comment(unended.gtid, unended.comment);
   txn.note({TimelineEvent::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
 }
 
 void Transactions::adopt(const recovery::UndecidedQuorum& undecided, Now now) {
   const auto& record = undecided.record;
-  auto& txn = parts_.table.adopt(GlobalCommit::recovered(record, undecided.position,
+  auto& txn = tables_.live.adopt(GlobalCommit::recovered(record, undecided.position,
                                                          core_.options.name, core_.options.resend,
                                                          core_.options.suspicion, now.monotonic));
   txn.since = now.monotonic;
   txn.owns_key = !record.idempotency_key.empty();
-  if (txn.owns_key) parts_.keys.start(txn.key(), record.gtid, record.body_digest);
+  if (txn.owns_key) tables_.keys.start(txn.key(), record.gtid, record.body_digest);
   txn.note({TimelineEvent::Kind::kState,
             "found in the log: PRECOMMITTED without a decision; the members are asked",
             {},
@@ -71,17 +71,17 @@ void Transactions::start(Attempt&& attempt, std::vector<SubmitDone>&& clients, N
   setup.comment = request.comment;
   setup.deadline = attempt.deadline;
   setup.submitted = now.wall;
-  setup.resend = parts_.table.resend(core_.options.resend);
+  setup.resend = tables_.live.resend(core_.options.resend);
   choose_protocol(setup, request.protocol);
   const Gtid gtid = setup.gtid;
-  auto& txn = parts_.table.start<GlobalCommit>(std::move(setup), gtid);
-  txn.seat = parts_.table.seats().take();
-  if (!attempt.before.is_nil()) parts_.outcomes.follow(attempt.before, gtid);
+  auto& txn = tables_.live.start<GlobalCommit>(std::move(setup), gtid);
+  txn.seat = tables_.live.seats().take();
+  if (!attempt.before.is_nil()) tables_.outcomes.follow(attempt.before, gtid);
   if (attempt.number == 1) ++core_.meters.begun_of(txn.protocol());
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();
   txn.clients = std::move(clients);
-  if (txn.owns_key) parts_.keys.start(txn.key(), gtid, attempt.digest);
+  if (txn.owns_key) tables_.keys.start(txn.key(), gtid, attempt.digest);
   txn.attempt = attempt.number;
   txn.trace = std::move(trace);
   if (request.retries > 0) txn.again = std::make_unique<Attempt>(std::move(attempt));
@@ -108,29 +108,29 @@ void Transactions::start_one_phase(SubmitRequest&& request, std::string&& digest
   constexpr Duration kLeastGrace = std::chrono::milliseconds(200);
   constexpr Duration kMostGrace = std::chrono::seconds(1);
   setup.grace = std::clamp<Duration>(request.deadline / 4, kLeastGrace, kMostGrace);
-  setup.resend = parts_.table.resend(core_.options.resend);
+  setup.resend = tables_.live.resend(core_.options.resend);
   const Gtid gtid = setup.request.gtid;
-  auto& txn = parts_.table.start<OnePhaseCommit>(std::move(setup), gtid);
-  txn.seat = parts_.table.seats().take();
+  auto& txn = tables_.live.start<OnePhaseCommit>(std::move(setup), gtid);
+  txn.seat = tables_.live.seats().take();
   ++core_.meters.begun_of(txn.protocol());
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();
   txn.clients.push_back(std::move(done));
   txn.trace = std::move(trace);
-  if (txn.owns_key) parts_.keys.start(txn.key(), gtid, digest);
+  if (txn.owns_key) tables_.keys.start(txn.key(), gtid, digest);
   TROTH_FAILPOINT("coordinator.submit.accepted");
   step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{cut_off(txn.one_phase())}), now);
 }
 
 void Transactions::start_executed(GlobalCommit::Setup&& setup, std::optional<CommitProtocol> asked,
                                   Executed&& before, SubmitDone&& done, Now now) {
-  setup.resend = parts_.table.resend(core_.options.resend);
+  setup.resend = tables_.live.resend(core_.options.resend);
   choose_protocol(setup, asked);
   const Gtid gtid = setup.gtid;
-  auto& txn = parts_.table.start<GlobalCommit>(std::move(setup), gtid);
+  auto& txn = tables_.live.start<GlobalCommit>(std::move(setup), gtid);
   ++core_.meters.begun_of(txn.protocol());
   txn.since = before.since;
-  txn.seat = parts_.table.seats().take();
+  txn.seat = tables_.live.seats().take();
   txn.clients.push_back(std::move(done));
   txn.age = before.age;
   txn.trace = std::move(before.trace);

@@ -10,6 +10,13 @@ namespace troth::coordinator {
 
 using namespace protocol;
 
+std::vector<Gtid> TransactionTable::gtids() const {
+  std::vector<Gtid> out;
+  out.reserve(live_.size());
+  for (const auto& [gtid, txn] : live_) out.push_back(gtid);
+  return out;
+}
+
 Transaction* TransactionTable::find(const Gtid& gtid) {
   const auto found = live_.find(gtid);
   return found == live_.end() ? nullptr : &found->second;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/gtid_map.h"
 #include "coordinator/engine_options.h"
@@ -26,6 +27,8 @@ class TransactionTable {
   bool empty() const { return live_.empty(); }
   std::size_t size() const { return live_.size(); }
   bool has(const Gtid& gtid) const { return live_.count(gtid) != 0; }
+
+  std::vector<Gtid> gtids() const;
 
   /// nullptr: not known.
   Transaction* find(const Gtid& gtid);

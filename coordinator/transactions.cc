@@ -54,7 +54,7 @@ void Transactions::step(Transaction& txn, GlobalCommit::Event&& event, Now now) 
     TROTH_FAILPOINT("coordinator.abort.decided");
   if (effects.append && type_of(*effects.append) == RecordType::kEnd)
     TROTH_FAILPOINT("coordinator.acks.all_in");
-  parts_.table.schedule(txn, gtid, machine.next_wake());
+  tables_.live.schedule(txn, gtid, machine.next_wake());
   if (!effects.prepares.empty()) send_prepares(txn, effects.prepares, now);
   const bool ended = machine.state() == GlobalCommit::State::kEnded;
   carry_out(txn, std::move(effects), now);
@@ -66,7 +66,7 @@ void Transactions::step(Transaction& txn, const OnePhaseCommit::Event& event, No
   auto& machine = std::get<OnePhaseCommit>(txn.machine);
   const Gtid gtid = machine.gtid();
   auto effects = machine.step(event, now.monotonic);
-  parts_.table.schedule(txn, gtid, machine.next_wake());
+  tables_.live.schedule(txn, gtid, machine.next_wake());
   const bool ended = machine.state() == OnePhaseCommit::State::kEnded;
   carry_out(txn, std::move(effects), now);
   if (ended) finish(gtid, now);
@@ -114,7 +114,7 @@ std::optional<RecordType> Transactions::append(Transaction& txn, const Record& r
   const bool ends =
       type == RecordType::kEnd || (decided != nullptr && decided->decision == Decision::kAbort);
   if (!ends) return forced;
-  parts_.ended.note(lsn, gtid);
+  tables_.ended.note(lsn, gtid);
   if (txn.decided_durably != MonotonicTime{})
     core_.meters.observe(Meters::Phase::kCommit, now.monotonic - txn.decided_durably);
   if (type == RecordType::kEnd) TROTH_FAILPOINT("coordinator.end.appended");
@@ -128,7 +128,7 @@ void Transactions::release(DurabilityGate::Due&& due, Now now) {
   const bool precommit = due.record() == RecordType::kPrecommitted;
   if (precommit) TROTH_FAILPOINT("coordinator.precommit.durable");
   if (commit) TROTH_FAILPOINT("coordinator.commit.durable");
-  if (auto* txn = parts_.table.find(due.gtid()); commit && txn != nullptr)
+  if (auto* txn = tables_.live.find(due.gtid()); commit && txn != nullptr)
     measure_decided(*txn, now);
   if (auto known = due.take_answer()) answer(due.gtid(), std::move(*known), now);
   if (commit) TROTH_FAILPOINT("coordinator.commit.answered");
@@ -148,7 +148,7 @@ void Transactions::on_durable(Lsn durable, Now now) {
     const bool tell = due->record().has_value();
     release(std::move(*due), now);
     if (!tell) continue;
-    if (auto* txn = parts_.table.find(gtid))
+    if (auto* txn = tables_.live.find(gtid))
       step(*txn, GlobalCommit::Event(GlobalCommit::RecordDurable{}), now);
   }
   start_again(now);
@@ -202,14 +202,14 @@ void Transactions::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now no
   if (core_.spans.any() && outcome.outcome == Outcome::kAborted)
     core_.spans.end_all(gtid, std::string(to_string(outcome.reason.code)), now);
   std::vector<SubmitDone> clients;
-  auto* txn = parts_.table.find(gtid);
+  auto* txn = tables_.live.find(gtid);
   if (txn != nullptr && !lost_a_conflict(*txn, outcome, now))
     clients = take_clients(*txn, outcome, now);
   const bool definite = outcome.outcome != Outcome::kInDoubt;
-  if (definite) parts_.outcomes.remember(outcome, parts_.table.find(outcome.gtid), now.monotonic);
+  if (definite) tables_.outcomes.remember(outcome, tables_.live.find(outcome.gtid), now.monotonic);
   for (std::size_t i = 0; i + 1 < clients.size(); ++i)
     clients[i](SubmitReply{std::nullopt, outcome});
-  if (definite && !goes_on(gtid)) parts_.outcomes.tell(outcome, gtid);
+  if (definite && !goes_on(gtid)) tables_.outcomes.tell(outcome, gtid);
   if (!clients.empty()) clients.back()(SubmitReply{std::nullopt, std::move(outcome)});
 }
 
@@ -218,7 +218,7 @@ std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, Transaction
   const Gtid gtid = txn.gtid();
   answer_by_first(txn, parts_.keys, outcome, now);
   measure_answer(txn, outcome, now);
-  if (txn.age && retried_automatically(outcome.reason.code)) parts_.ages.remember(gtid, *txn.age);
+  if (txn.age && retried_automatically(outcome.reason.code)) tables_.ages.remember(gtid, *txn.age);
   outcome.attempts = txn.attempt;
   if (txn.trace && outcome.outcome != Outcome::kInDoubt)
     core_.spans.end_transaction(
@@ -230,7 +230,7 @@ std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, Transaction
   const auto& key = txn.key();
   const bool frees_key = outcome.outcome == Outcome::kAborted && is_retryable(outcome.reason.code);
   if (!key.empty() && outcome.outcome != Outcome::kInDoubt && !frees_key)
-    parts_.keys.finish(key, outcome, core_.log.appended(), now.wall);
+    tables_.keys.finish(key, outcome, core_.log.appended(), now.wall);
   if (gtid.decider() == Decider::kParticipant && outcome.outcome != Outcome::kInDoubt)
     note_one_phase(gtid, outcome, now);
   return std::exchange(txn.clients, {});
@@ -241,18 +241,18 @@ std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, Transaction
 void Transactions::note_one_phase(const Gtid& gtid, const TransactionOutcome& outcome, Now now) {
   const bool commit = outcome.outcome == Outcome::kCommitted;
   core_.append(DecidedRecord{gtid, commit ? Decision::kCommit : Decision::kAbort, outcome.reason});
-  const auto* txn = parts_.table.find(gtid);
+  const auto* txn = tables_.live.find(gtid);
   if (outcome.gtid != gtid) {  // answered with the first one of its key
     TransactionOutcome own;
     own.gtid = gtid;
     own.outcome = outcome.outcome;
     own.reason = outcome.reason;
     own.replayed = true;
-    parts_.outcomes.remember(own, txn, now.monotonic);
+    tables_.outcomes.remember(own, txn, now.monotonic);
   }
   if (txn != nullptr && !txn->key().empty())
-    if (const auto* key = parts_.keys.find(txn->key(), now)) core_.append(*key);
-  parts_.ended.note(core_.log.appended(), gtid);
+    if (const auto* key = tables_.keys.find(txn->key(), now)) core_.append(*key);
+  tables_.ended.note(core_.log.appended(), gtid);
 }
 
 // Another attempt of its request follows when this step is over.
@@ -267,11 +267,11 @@ bool Transactions::cut_off(const OnePhaseCommit& machine) const {
 
 // Of a machine that has ended.
 void Transactions::finish(const Gtid& gtid, Now now) {
-  const auto* txn = parts_.table.find(gtid);
+  const auto* txn = tables_.live.find(gtid);
   if (txn == nullptr) return;
-  if (txn->owns_key) parts_.keys.end(txn->key());
+  if (txn->owns_key) tables_.keys.end(txn->key());
   if (const auto* commit = txn->global(); commit != nullptr && core_.spans.wanted()) {
-    const auto known = parts_.outcomes.find(gtid);
+    const auto known = tables_.outcomes.find(gtid);
     core_.spans.end_recovered(*commit, known ? std::optional(known->outcome) : std::nullopt,
                               now.monotonic - txn->since, now);
   }
@@ -280,7 +280,7 @@ void Transactions::finish(const Gtid& gtid, Now now) {
 
 void Transactions::erase(const Gtid& gtid) {
   core_.spans.forget(gtid);
-  parts_.table.erase(gtid);
+  tables_.live.erase(gtid);
 }
 
 // ---- what is measured
@@ -310,7 +310,7 @@ void Transactions::measure_answer(const Transaction& txn, const TransactionOutco
 // ---- timers and the end
 
 void Transactions::tick(Now now) {
-  while (auto* txn = parts_.table.take_due(now.monotonic)) {
+  while (auto* txn = tables_.live.take_due(now.monotonic)) {
     if (txn->global() == nullptr) {
       step(*txn, OnePhaseCommit::Event(OnePhaseCommit::Tick{cut_off(txn->one_phase())}), now);
     } else {
@@ -320,15 +320,9 @@ void Transactions::tick(Now now) {
   }
 }
 
-std::vector<Gtid> Transactions::gtids() const {
-  std::vector<Gtid> out;
-  for (const auto& [gtid, txn] : parts_.table) out.push_back(gtid);
-  return out;
-}
-
 void Transactions::cancel_undecided(Now now) {
-  for (const auto& gtid : gtids()) {
-    auto* txn = parts_.table.find(gtid);
+  for (const auto& gtid : tables_.live.gtids()) {
+    auto* txn = tables_.live.find(gtid);
     if (txn == nullptr) continue;
     if (txn->global() == nullptr) {
       if (txn->clients.empty()) continue;
@@ -344,7 +338,7 @@ void Transactions::cancel_undecided(Now now) {
          GlobalCommit::Event(GlobalCommit::Cancel{
              {AbortCode::kDraining, "the coordinator is shutting down", {}, -1}}),
          now);
-    const auto* still = parts_.table.find(gtid);
+    const auto* still = tables_.live.find(gtid);
     if (still == nullptr || still->clients.empty() ||
         still->global()->state() != GlobalCommit::State::kPrecommitting)
       continue;
@@ -358,14 +352,14 @@ void Transactions::cancel_undecided(Now now) {
 
 std::size_t Transactions::unanswered() const {
   return static_cast<std::size_t>(
-      std::count_if(parts_.table.begin(), parts_.table.end(),
+      std::count_if(tables_.live.begin(), tables_.live.end(),
                     [](const auto& t) { return !t.second.clients.empty(); }));
 }
 
 // ---- checkpoints
 
 void Transactions::copy_forward() {
-  for (const auto& [gtid, txn] : parts_.table)
+  for (const auto& [gtid, txn] : tables_.live)
     if (const auto* commit = txn.global()) append_live(*commit);
 }
 

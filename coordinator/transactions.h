@@ -8,12 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "coordinator/ages.h"
 #include "coordinator/core.h"
-#include "coordinator/ended_everywhere.h"
-#include "coordinator/idempotency_keys.h"
-#include "coordinator/known_outcomes.h"
-#include "coordinator/transaction_table.h"
+#include "coordinator/tables.h"
 #include "engine/peer_handshake.h"
 #include "recovery/coordinator_replay.h"
 
@@ -24,16 +20,9 @@ namespace troth::coordinator {
 /// the engine and touched by its thread alone.
 class Transactions {
  public:
-  /// The parts that a step moves; they outlive this.
-  struct Parts {
-    TransactionTable& table;
-    KnownOutcomes& outcomes;
-    IdempotencyKeys& keys;
-    EndedEverywhere& ended;
-    Ages& ages;
-    const PeerHandshake& peers;
-  };
-  Transactions(Core& core, Parts parts) : core_(core), parts_(parts) {}
+  /// The parts outlive this.
+  Transactions(Core& core, Tables& tables, const PeerHandshake& peers)
+      : core_(core), tables_(tables), peers_(peers) {}
 
   // starts
   void adopt(const protocol::CommitRecord& unended, Now now);
@@ -104,10 +93,10 @@ class Transactions {
                        std::optional<CommitProtocol> asked) const;
   void refuse_key(Transaction& txn, const NodeName& participant, Now now);
   void append_live(const protocol::GlobalCommit& machine);
-  std::vector<Gtid> gtids() const;
 
   Core& core_;
-  const Parts parts_;
+  Tables& tables_;
+  const PeerHandshake& peers_;
   /// Lost a conflict in this step.
   std::vector<std::pair<Attempt, std::vector<protocol::SubmitDone>>> again_;
 };

@@ -123,7 +123,7 @@ MUTATIONS = [
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
         ("coordinator/own_gtids.h", "return minted(gtid) && gtid.decider()", "return gtid.decider()")]),
     ("forgotten-before-end-is-durable", "participants forget only what the coordinator durably ended", "", [
-        ("coordinator/engine.cc", "if (const auto* gtid = ended_.first()) ended_below = std::min(ended_below, *gtid);", "")]),
+        ("coordinator/retention.cc", "if (const auto* gtid = parts_.tables.ended.first()) ended_below = std::min(ended_below, *gtid);", "")]),
     ("keys-freed-before-stored", "the log keeps an idempotency key until the key store has it", "", [
         ("coordinator/idempotency_keys.cc", "return store_ == nullptr ? durable : std::min(durable, store_->durable());",
          "return durable;")]),
