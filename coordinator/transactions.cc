@@ -216,7 +216,7 @@ void Transactions::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now no
 std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, TransactionOutcome& outcome,
                                                    Now now) {
   const Gtid gtid = txn.gtid();
-  answer_by_first(txn, parts_.keys, outcome, now);
+  answer_by_first(txn, tables_.keys, outcome, now);
   measure_answer(txn, outcome, now);
   if (txn.age && retried_automatically(outcome.reason.code)) tables_.ages.remember(gtid, *txn.age);
   outcome.attempts = txn.attempt;

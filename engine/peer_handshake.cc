@@ -45,9 +45,8 @@ Hello PeerHandshake::make_hello(const NodeName& peer, const std::string& own_add
   hello.seen_of_receiver = table_.position_of(peer);
   hello.receiver = peer;
   if (self_.role == Role::kCoordinator)
-    for (const auto& record : table_.records())
-      if (record.name != peer && table_.configured(record.name))
-        hello.participants.push_back(member(record.name, &record));
+    for (const auto& [name, role] : table_.all_configured())  // also those that it has not met yet
+      if (name != peer) hello.participants.push_back(member(name, table_.find(name)));
   return hello;
 }
 

@@ -46,6 +46,7 @@ class PeerTable {
   Role role_of(const NodeName& peer) const;
   bool knows(const NodeName& peer) const { return peers_.count(peer) != 0; }
   bool configured(const NodeName& peer) const { return configured_.count(peer) != 0; }
+  const std::map<NodeName, Role>& all_configured() const { return configured_; }
   bool any_configured(Role role) const;
   /// Peers that were met and that configuration does not name.
   std::size_t met_unconfigured() const;

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "troth/result.h"
 #include "participant/sqlite/connection.h"
+#include "troth/result.h"
 
 namespace troth::participant::sqlite {
 

@@ -11,6 +11,7 @@
 #include "recovery/participant_replay.h"
 #include "recovery/start_up.h"
 #include "tests/fuzz/log_files.h"
+#include "wal/newest_note.h"
 
 using namespace troth;
 using fuzz::require;
@@ -38,6 +39,20 @@ struct Image {
     if (disk.exists(path).value()) static_cast<void>(disk.remove(path));
     auto file = disk.open(path, OpenMode::kCreateNew);
     require(file.has_value() && (*file)->write_at(0, bytes).has_value(), "a file can be made");
+  }
+  /// The segments were put there behind the writer's back.
+  void note_newest() {
+    wal::Newest newest;
+    for (std::uint64_t s = 1; s < 256 + next_sequence; ++s) {
+      const auto path = kDir + "/" + wal::segment_name(s);
+      if (!disk.exists(path).value()) continue;
+      if (newest.first == 0) newest.first = s;
+      newest.newest = s;
+      newest.file = disk.identity(path).value();
+    }
+    if (newest.newest == 0) return;
+    auto note = wal::NewestNote::open(disk, kDir, kLogId);
+    require(note.has_value() && (*note)->write(newest).has_value(), "the newest segment is noted");
   }
   Result<recovery::OpenedNode> open(Seen& seen) {
     seen.clear();
@@ -181,6 +196,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
               wal::init(image.disk, kDir, image.role, "n1", kLogId).has_value(),
           "a log can be made");
   build(image, input);
+  image.note_newest();
   Seen seen;
   auto node = image.open(seen);
   require(image.raw || all_written(seen, image.written), "recovery never invents a record");

@@ -19,10 +19,17 @@ def without_counters(text):
     return re.sub(r"^counters\..*\n", "", re.sub(r'"counters": ?\{[^}]*\}', '"counters": {}', text), flags=re.M)
 
 
+def without_positions(text):
+    """How far a peer's log was seen is written when there is time."""
+    text = re.sub(r'    \{\n      "lsn": \d+,\n      "type": "SEEN",\n.*\n.*\n    \},?\n', "", text)
+    return re.sub(r"^.*\bSEEN\b.*\n", "", text, flags=re.M)
+
+
 def normal(text, cluster):
     """What differs from run to run becomes a word; numbers become #."""
     text = text.replace(cluster.dir, "DIR")
     text = without_counters(text)
+    text = without_positions(text)
     text = re.sub(r"^tries .*\n", "", text, flags=re.M)  # only there when an answer was slow
     text = re.sub(r"127\.0\.0\.1:\d+", "HOST:PORT", text)
     text = re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "TXN", text)

@@ -106,6 +106,8 @@ class Termination(Case):
             counters = [cluster.status(daemon)["counters"] for daemon in cluster.daemons()]
             return [sum(c.get(name, 0) for c in counters) for name in ("forced_writes", "messages_sent")]
 
+        # A participant greets a coordinator that it is not configured with when this has sent its first message.
+        self.assertEqual(cluster.transfer("first").returncode, 0)
         for protocol, forced, messages in (("two_phase", 5, 8), ("three_phase", 7, 12)):
             before = spent()
             for i in range(5):
