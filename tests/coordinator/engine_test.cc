@@ -255,8 +255,9 @@ TEST_CASE(
   CHECK(world.ask(foreign)->error().code == ErrorCode::kNotFound);
 }
 
-TEST_CASE("a log that ends before what a peer has seen of it: the node is in quarantine and says "
-          "nothing, after a restart, too") {
+TEST_CASE(
+    "a log that ends before what a peer has seen of it: the node is in quarantine and says "
+    "nothing, after a restart, too") {
   CoordinatorWorld world;
   const auto gtid = world.committing();
   CHECK(world.greet("p1", {1}, {world.log.durable().value + 1}) != HelloVerdict::kWelcome);
