@@ -125,6 +125,9 @@ std::string Generator::statement(const Scopes& outer) {
   const auto dice = random_.below(100);
   const bool of_client = outer.empty();
   const auto rows = [&] { return of_client ? returning(table) : std::string(); };
+  if (of_client && !searches_.empty() && dice < 5)
+    return "SELECT rowid FROM " + searches_.front() + " WHERE " + searches_.front() + " MATCH '" +
+           static_cast<char>('a' + random_.below(4)) + "' ORDER BY rowid";
   if (of_client && dice < 15) return select();
   if (dice < 55) return insert(table, outer) + rows();
   if (dice < 82) return update(table, outer) + rows();
@@ -169,6 +172,10 @@ Transaction Generator::make_transaction() {
   if (random_.percent(2)) {
     out.schema_change = true;
     out.statements.push_back(schema_change());
+    if (random_.percent(40)) {
+      out.statements.push_back(statement({}));
+      if (random_.percent(50)) out.statements.push_back(schema_change());
+    }
     return out;
   }
   const std::size_t n = random_.percent(55) ? 1 : 2 + random_.below(4);

@@ -23,6 +23,7 @@ class Generator {
   std::string create_index(const Table& table);
   std::string create_view();
   std::string create_trigger(std::size_t number);
+  void create_search(Case& out);
   std::string trigger_body(const Table& table, const std::string& event);
   std::string conflict_clause();
 
@@ -43,7 +44,8 @@ class Generator {
   Random random_;
   std::vector<Table> tables_;  // and views
   Expressions expressions_{random_, tables_};
-  std::size_t made_ = 0;  // objects of schema changes
+  std::vector<std::string> searches_;  // full-text tables
+  std::size_t made_ = 0;               // objects of schema changes
 };
 
 }  // namespace troth::tests::differential

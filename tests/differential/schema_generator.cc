@@ -187,12 +187,42 @@ std::string Generator::create_trigger(std::size_t number) {
   return sql + " BEGIN " + trigger_body(table, event) + "END";
 }
 
+// A full-text table: of its own, or over another table, kept up by triggers.
+void Generator::create_search(Case& out) {
+  const auto table = any_table();
+  const std::string name = "f" + std::to_string(made_++);
+  if (random_.percent(50)) {
+    out.schema.push_back("CREATE VIRTUAL TABLE " + name + " USING fts5(a, b)");
+    tables_.push_back({name, {{"a", false}, {"b", false}}, {}, "rowid", false, false});
+    searches_.push_back(name);
+    return;
+  }
+  if (table.rowid.empty() || table.is_view || table.name.front() == '"') return;
+  const auto& column = expressions_.one_of(table.columns).name;
+  const auto& rowid = table.rowid;
+  out.schema.push_back("CREATE VIRTUAL TABLE " + name + " USING fts5(" + column + ", content='" +
+                       table.name + "', content_rowid='" + rowid + "')");
+  const auto add = "INSERT INTO " + name + "(rowid, " + column + ") VALUES (new." + rowid +
+                   ", new." + column + "); ";
+  const auto drop = "INSERT INTO " + name + "(" + name + ", rowid, " + column +
+                    ") VALUES ('delete', old." + rowid + ", old." + column + "); ";
+  const auto trigger = [&](const std::string& event, const std::string& body) {
+    out.schema.push_back("CREATE TRIGGER " + name + "_" + event + " AFTER " + event + " ON " +
+                         table.name + " BEGIN " + body + "END");
+  };
+  trigger("INSERT", add);
+  trigger("DELETE", drop);
+  trigger("UPDATE", drop + add);
+  searches_.push_back(name);
+}
+
 void Generator::make_schema(Case& out) {
   for (std::size_t n = 2 + random_.below(4), i = 0; i < n; ++i)
     out.schema.push_back(create_table(i));
   for (std::size_t n = random_.below(4); n > 0; --n)
     out.schema.push_back(create_index(any_table()));
   const auto bare = tables_;
+  if (random_.percent(15)) create_search(out);
   for (std::size_t n = random_.below(12); n > 0; --n)
     out.schema.push_back(insert(expressions_.one_of(bare), {}));
   if (random_.percent(30)) out.schema.push_back(create_view());

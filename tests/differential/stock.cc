@@ -119,7 +119,8 @@ std::string content_of(Connection& db) {
       "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'troth\\_%' ESCAPE '\\' "
       "ORDER BY 1, 2");
   auto tables = db.prepare(
-      "SELECT name, wr FROM pragma_table_list WHERE schema='main' AND type='table' AND name NOT "
+      "SELECT name, wr FROM pragma_table_list WHERE schema='main' AND type IN ('table','virtual') "
+      "AND name NOT "
       "LIKE 'troth\\_%' ESCAPE '\\' AND name <> 'sqlite_schema' ORDER BY name");
   if (!tables) return "error: " + tables.error().context;
   while (tables->step() == SQLITE_ROW) {
