@@ -6,14 +6,15 @@
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <optional>
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/doctor_links.h"
 #include "cli/render.h"
+#include "cli/start_look.h"
 #include "json/admin_json.h"
-#include "recovery/start_up.h"
 #include "wal/directory.h"
-#include "wal/reader.h"
 
 namespace troth::cli {
 
@@ -50,17 +51,26 @@ class Doctor {
     for (const auto& link : status->links) look_at_participant(*status, link);
   }
 
-  void look_at_directory(const std::string& dir) {
+  void look_at_directory(const std::string& dir, const std::optional<std::string>& database) {
     const auto files = make_posix_file_system();
     const auto identity = wal::read_identity(*files, dir);
     if (!identity) return bad_log(dir, identity.error());
-    const auto scanned =
-        wal::scan(*files, dir, [](const wal::RecordView&) -> Status { return {}; });
-    if (!scanned) return bad_log(dir, scanned.error());
+    const auto look = look_at_start(*files, dir, database);
+    if (!look) return refuses_to_start(dir, look.error());
     ok(dir,
        fmt::format("the log of {} {} is sound: {} records in {} segments{}", identity->role,
-                   identity->node, scanned->records, scanned->segments.size(),
-                   scanned->torn_bytes > 0 ? ", with a torn end that was never promised" : ""));
+                   identity->node, look->log.records, look->log.segments.size(),
+                   look->log.torn_bytes > 0 ? ", with a torn end that was never promised" : ""));
+    if (look->runs) {
+      ok(dir, "a daemon owns it: ask that one with troth doctor -e HOST:PORT");
+    } else if (identity->role == "coordinator") {
+      return;
+    } else if (look->database.empty()) {
+      add({Level::kWarn, dir, "which database belongs to it is not noted: it never started", "none",
+           fmt::format("troth doctor --data-dir {} --database FILE", dir), "agent-down"});
+    } else {
+      ok(dir, fmt::format("its database {} belongs to it", look->database));
+    }
   }
 
   const std::vector<Finding>& findings() const { return findings_; }
@@ -81,6 +91,36 @@ class Doctor {
          "locked",
          "start it again with the same data directory; if it refuses: troth doctor --data-dir DIR",
          "coordinator-down"});
+  }
+
+  /// What the daemon would end with, by the checks of its own start.
+  void refuses_to_start(const std::string& dir, const Error& error) {
+    switch (error.code) {
+      case ErrorCode::kCorruption:
+        return bad_log(dir, error);
+      case ErrorCode::kLostMemory:
+        return add(
+            {Level::kFail, dir, error.context,
+             "YES: one of the two is older than what it promised, or another; nothing more "
+             "is lost while it is down",
+             "copy log directory and database (with its -wal) as they are; put the newest of "
+             "both back, together",
+             "restored-participant"});
+      case ErrorCode::kNoSpace:
+        return add({Level::kFail, dir, error.context,
+                    "none while it is down: what was promised is in its log",
+                    "make room on its disk, then start it; never delete segments", "disk-full"});
+      case ErrorCode::kFenced:
+        return add({Level::kFail, dir, error.context,
+                    "none while it is down; POSSIBLE if a copy runs beside its original",
+                    "find the original and start that; adopt only if it is gone for good",
+                    "restored-participant"});
+      default:
+        return add({Level::kFail, dir, error.context,
+                    "none while it is down: what was promised is in its log",
+                    "repair what the sentence names, then start it with the same files",
+                    "agent-down"});
+    }
   }
 
   void bad_log(const std::string& dir, const Error& error) {
@@ -371,11 +411,6 @@ class Doctor {
          "flood-of-aborts"});
   }
 
-  /// A daemon listens there, or did a moment ago: nothing refused the connection.
-  static bool is_silence(const std::string& error) {
-    return error.find("no answer in time") != std::string::npos;
-  }
-
   void look_at_participant(const NodeStatus& coordinator, const LinkStatus& link) {
     const auto who = fmt::format("participant {}", link.peer);
     if (!link.connected && is_amnesia(link.last_error))
@@ -386,14 +421,7 @@ class Doctor {
                               link.last_error.empty() ? "not connected yet"
                                                       : short_error(link.peer, link.last_error)),
                   "none: transactions that touch it abort; what committed is delivered later",
-                  is_silence(link.last_error)
-                      ? fmt::format("see whether the process of {} is stopped, or its disk or the "
-                                    "network hangs; kill -9 and start it again is safe",
-                                    link.peer)
-                      : fmt::format("start it again; if it refuses: troth doctor --data-dir DIR "
-                                    "of {}",
-                                    link.peer),
-                  "agent-down"});
+                  next_for_down(coordinator.name, link), "agent-down"});
     constexpr std::int64_t kSlowUs = 250'000;
     if (link.rtt_us > kSlowUs)
       add({Level::kWarn, who, fmt::format("slow: its last call took {} ms", link.rtt_us / 1000),
@@ -470,8 +498,14 @@ int doctor(const Arguments& arguments, const Words& words) {
   for (std::size_t i = 0; i < words.size(); i += 2) {
     if (words[i] != "--data-dir" || i + 1 >= words.size())
       return report(arguments, fmt::format("unknown word {}", words[i]),
-                    "troth doctor [--data-dir DIR]", kUsage);
-    doctor.look_at_directory(words[i + 1]);
+                    "troth doctor [--data-dir DIR [--database FILE]]", kUsage);
+    std::optional<std::string> database;
+    const auto dir = words[i + 1];
+    if (i + 3 < words.size() && words[i + 2] == "--database") {
+      database = words[i + 3];
+      i += 2;
+    }
+    doctor.look_at_directory(dir, database);
   }
   const auto& findings = doctor.findings();
   if (arguments.output == Output::kTable) {

@@ -92,7 +92,9 @@ JSON: one object, an array, or one object a line:
   is up, or it is not ready.
 )help"},
       {"doctor", R"help(troth doctor [-e HOST:PORT]
-troth doctor --data-dir DIR     of a daemon that does not start
+troth doctor --data-dir DIR [--database FILE]
+                           of a daemon that does not start: its log, its
+                           database (FILE, or that of its last start), its disk
 
   Looks at a daemon, and from a coordinator at every participant. One finding
   after the other: OK, WARN or FAIL, the cause, whether data is at risk, what to

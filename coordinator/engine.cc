@@ -137,7 +137,7 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
     return reply;
   }
   // The link may sit out a pause after its last failure.
-  if (!hello.address.empty()) core_.gate.learn_address(hello.name, hello.address);
+  if (!hello.address.empty()) core_.gate.heard_from(hello.name, hello.address);
   transactions_.on_reachable(hello.name, now);
   lost_.tell_what_was_given_up(hello.name);
   return reply;

@@ -247,6 +247,8 @@ Result<int> run(int argc, char** argv) {
                              data_dir, identity.log_id);
     return 0;
   }
+  TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(*files, data_dir));
+  TROTH_TRY(check_name(values, identity.node));
   if (start.check_config) {
     TROTH_TRY(recovery::check_directory(*files, data_dir, "coordinator"));
     TROTH_TRY(check_files(values));

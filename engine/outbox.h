@@ -39,8 +39,8 @@ class Outbox {
   /// What was sent should leave now, together.
   void flush() { transport_.flush(); }
   /// A peer introduced itself from there.
-  void learn_address(const NodeName& peer, const std::string& address) {
-    transport_.learn_address(peer, address);
+  void heard_from(const NodeName& peer, const std::string& address) {
+    transport_.heard_from(peer, address);
   }
   /// For the headers of later batches; nothing happens if it is no news.
   void publish(const protocol::LinkState& state) {

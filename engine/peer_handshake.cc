@@ -69,11 +69,16 @@ std::string PeerHandshake::misgreeted(const Hello& hello, HelloReply& reply) con
     reply.verdict = HelloVerdict::kWrongReceiver;
     return fmt::format("this is {}, not {}", self_.name, hello.receiver);
   }
-  if (hello.version != kPeerProtocolVersion) {
+  const auto version = agreed_version(kPeerVersions, hello.versions);
+  if (!version) {
     reply.verdict = HelloVerdict::kVersionMismatch;
-    return fmt::format("peer protocol {} is not spoken here ({})", hello.version,
-                       kPeerProtocolVersion);
+    return fmt::format(
+        "{} speaks the peer protocols {} to {}, {} speaks {} to {}: their releases are too far "
+        "apart",
+        hello.name, hello.versions.oldest, hello.versions.newest, self_.name, kPeerVersions.oldest,
+        kPeerVersions.newest);
   }
+  reply.version = *version;
   if (!may_greet(hello.name)) {
     reply.verdict = HelloVerdict::kUnknownSender;
     return fmt::format("no {} named {} is configured at {}",
@@ -269,8 +274,9 @@ PeerHandshake::Judgement PeerHandshake::on_batch(const BatchHeader& header) {
     judgement.refusal = fmt::format("{} has not introduced itself", header.sender);
   } else if (!may_greet(header.sender)) {
     judgement.refusal = fmt::format("{} is not configured here", header.sender);
-  } else if (header.version != kPeerProtocolVersion) {
-    judgement.refusal = "peer protocol version mismatch";
+  } else if (!kPeerVersions.contain(header.version)) {
+    judgement.refusal = fmt::format("{} sends peer protocol {}, which is not spoken here",
+                                    header.sender, header.version);
   } else if (header.position.log_id != seen.log_id) {
     judgement.refusal = fmt::format("{} speaks for another log", header.sender);
   } else if (header.position.epoch < seen.epoch) {

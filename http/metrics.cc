@@ -128,8 +128,15 @@ Measurements from_status(const NodeStatus& status) {
     if (name == "alarms_not_kept") out.add("alarms_not_kept_total", {}, value);
   }
   for (const auto& link : status.links) {
-    const Labels peer{{coordinator ? "participant" : "coordinator", link.peer.text()}};
-    const std::string prefix = coordinator ? "participant_" : "agent_coordinator_";
+    // A participant also has links to the other members of three-phase transactions.
+    const bool member = !coordinator && link.role == Role::kParticipant;
+    const Labels peer{{coordinator ? "participant"
+                       : member    ? "peer"
+                                   : "coordinator",
+                       link.peer.text()}};
+    const std::string prefix = coordinator ? "participant_"
+                               : member    ? "agent_peer_"
+                                           : "agent_coordinator_";
     out.add(prefix + "up", peer, link.connected ? 1.0 : 0.0);
     if (link.rtt_us >= 0)
       out.add(prefix + "rtt_seconds", peer, static_cast<double>(link.rtt_us) / 1e6);
@@ -196,6 +203,11 @@ const std::vector<MetricInfo>& metric_table() {
       {"agent_coordinator_messages_dropped_total", counter,
        "Messages lost with a broken or full link"},
       {"agent_coordinator_queued_messages", gauge, "Messages that wait for the next call"},
+      {"agent_peer_up", gauge, "1 while the link to the other participant stands"},
+      {"agent_peer_rtt_seconds", gauge, "Duration of the last call to the other participant"},
+      {"agent_peer_messages_sent_total", counter, "Messages the other participant took"},
+      {"agent_peer_messages_dropped_total", counter, "Messages lost with a broken or full link"},
+      {"agent_peer_queued_messages", gauge, "Messages that wait for the next call"},
       {"log_fsync_duration_seconds", histogram, "Writing and forcing one group of records"},
       {"log_group_size_records", histogram, "Records that shared one force"},
       {"log_appended_bytes_total", counter, "Payload bytes appended since start"},

@@ -4,7 +4,9 @@
 #include <httplib.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <thread>
 
 #include "http/allowed_hosts.h"
@@ -110,11 +112,13 @@ class ServerImpl final : public Server {
           logger_.error("an HTTP request failed");
           response.status = 500;
         });
+    errno = 0;
     const bool bound = options.port == 0 ? (port_ = server_.bind_to_any_port(options.host)) > 0
                                          : server_.bind_to_port(options.host, port_ = options.port);
     if (!bound)
-      return fail(ErrorCode::kIo,
-                  fmt::format("cannot bind http to {}:{}", options.host, options.port));
+      return fail(ErrorCode::kUnavailable,
+                  fmt::format("cannot listen on {}:{} for http: {}", options.host, options.port,
+                              errno == 0 ? "this host has no such address" : std::strerror(errno)));
     thread_ = std::jthread([this] {
       server_.listen_after_bind();
       left_ = true;

@@ -39,6 +39,16 @@ Result<DaemonStart> start_daemon(int argc, char** argv, const std::string& progr
   return out;
 }
 
+Status check_name(const SettingValues& values, const std::string& of_log) {
+  if (!values.has("name") || values.text("name").empty() || values.text("name") == of_log)
+    return {};
+  return fail(
+      ErrorCode::kInvalidArgument,
+      fmt::format("{}: name {} contradicts the log, which belongs to {}; correct data-dir or "
+                  "name",
+                  values.all("name").front().origin, values.text("name"), of_log));
+}
+
 Status check_files(const SettingValues& values) {
   namespace fs = std::filesystem;
   std::error_code error;

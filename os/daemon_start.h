@@ -27,6 +27,9 @@ Result<DaemonStart> start_daemon(int argc, char** argv, const std::string& progr
 /// names setting and file.
 Status check_files(const SettingValues& values);
 
+/// `name` may be given at every start; it must be that of the log. kInvalidArgument otherwise.
+Status check_name(const SettingValues& values, const std::string& of_log);
+
 /// Loads the settings again and tells the log, setting by setting, what is taken over and what
 /// needs a restart. kInvalidArgument: nothing is taken over. The result holds the values in force.
 class Reloader {

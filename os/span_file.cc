@@ -50,9 +50,12 @@ std::string to_otlp_json(const Span& span, const std::string& service, const std
 Result<std::unique_ptr<SpanFile>> SpanFile::open(const std::string& path, std::string service,
                                                  std::string node, Logger logger) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-  if (fd < 0)
-    return fail(ErrorCode::kIo,
+  if (fd < 0) {
+    // A path or a right that is wrong stays wrong: no supervisor should try again.
+    const bool wrong = errno == ENOENT || errno == ENOTDIR || errno == EISDIR || errno == EACCES;
+    return fail(wrong ? ErrorCode::kInvalidArgument : ErrorCode::kIo,
                 fmt::format("cannot open the trace file {}: {}", path, std::strerror(errno)));
+  }
   return std::unique_ptr<SpanFile>(
       new SpanFile(fd, path, std::move(service), std::move(node), std::move(logger)));
 }

@@ -140,7 +140,7 @@ void Engine::judge(const PeerHandshake::Judgement& judgement, const NodeName& pe
       end_local_transactions();
     }
   }
-  if (!judgement.reach_at.empty()) transport_.learn_address(peer, judgement.reach_at);
+  if (!judgement.reach_at.empty()) transport_.heard_from(peer, judgement.reach_at);
   if (judgement.restarted && !standing_.stopped()) messages_.drop_open_branches(peer, now);
 }
 

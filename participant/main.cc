@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "os/notify.h"
 #include "os/span_file.h"
 #include "participant/node.h"
+#include "participant/pair_check.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 #include "recovery/claim_command.h"
 #include "recovery/start_up.h"
@@ -140,6 +142,12 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
       participant::Node::start(
           settings.agent, participant::make_sqlite_resource_manager(settings.sqlite, clock, logger),
           &links, files, clock, logger));
+  std::error_code error;  // a path that cannot be made absolute is noted as it was given
+  const auto database = std::filesystem::absolute(settings.sqlite.path, error).string();
+  if (const auto noted =
+          participant::note_database(files, data_dir, error ? settings.sqlite.path : database);
+      !noted)
+    logger.warn("doctor will not know the database", {{"why", noted.error().context}});
   agent->on_fatal([&stop](const Error& error) { stop.fail_with(error); });
   relay.set(agent->peer_handler());
   thrift::ServerOptions server_options;
@@ -225,6 +233,8 @@ Result<int> run(int argc, char** argv) {
   TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto identity,
                          wal::read_identity(*files, data_dir));
   TROTH_ASSIGN_OR_RETURN(auto options, read(values));
+  TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(*files, data_dir));
+  TROTH_TRY(check_name(values, identity.node));
   if (start.check_config) {
     TROTH_TRY(recovery::check_directory(*files, data_dir, "participant"));
     TROTH_TRY(check_files(values));

@@ -3,44 +3,12 @@
 #include <fmt/format.h>
 
 #include "os/failpoint.h"
+#include "participant/pair_check.h"
 #include "recovery/claims.h"
 
 namespace troth::participant {
 
 namespace {
-
-// Log and file must belong together, and neither may be older than the other remembers
-// (participant.md 8.2).
-Status check_pair(const OpenedDatabase& database, const recovery::OpenedNode& node,
-                  const recovery::ParticipantTables& tables) {
-  if (database.is_new) {
-    if (tables.redo.empty() && tables.prepared.empty() && node.writer->opened().first.value == 0)
-      return {};
-    return fail(ErrorCode::kLostMemory,
-                "the database was never used by this agent, but the log holds work for it: another "
-                "file was put in its place");
-  }
-  if (database.participant != node.name)
-    return fail(ErrorCode::kFenced, fmt::format("the database belongs to participant {}, not to {}",
-                                                database.participant, node.name));
-  if (database.log_id != node.identity.log_id)
-    return fail(ErrorCode::kLostMemory,
-                fmt::format("the database belongs to the log {}, this directory holds the log {}: "
-                            "one of the two was replaced",
-                            database.log_id, node.identity.log_id));
-  const auto& scan = node.writer->opened();
-  if (database.applied > scan.end)
-    return fail(ErrorCode::kLostMemory,
-                fmt::format("the database holds work up to LSN {}, but the log ends at LSN {}: the "
-                            "log is older than the file",
-                            database.applied, scan.end));
-  if (database.applied < scan.first)  // segments go only when the file has durably passed them
-    return fail(ErrorCode::kLostMemory,
-                fmt::format("the database holds work up to LSN {}, but the log starts at LSN {}: "
-                            "the file is older than the log",
-                            database.applied, scan.first));
-  return {};
-}
 
 Status bring_up_to_date(ResourceManager& manager, const OpenedDatabase& database,
                         const Recovered& recovered, const Logger& logger) {
@@ -68,7 +36,13 @@ Result<Recovered> recover(FileSystem& files, const std::string& data_dir, wal::O
   OpenedDatabase database;
   const auto open_database = [&](const recovery::OpenedNode& node) -> Status {
     manager.belongs_to(node.identity.log_id, node.name);
-    TROTH_ASSIGN_OR_RETURN(database, manager.open());
+    auto opened = manager.open();
+    if (!opened && opened.error().code == ErrorCode::kNotFound && noted_database(files, data_dir))
+      return fail(ErrorCode::kNotFound,
+                  fmt::format("the database of {} is gone, and its log is not: put the file back, "
+                              "with its -wal. A new one would be refused ({})",
+                              node.name, opened.error().context));
+    TROTH_ASSIGN_OR_RETURN(database, std::move(opened));
     // Judged below, when the log has been read. Another log's marker says nothing about this one.
     if (!database.is_new) out.tables.in_file = database.applied;
     return {};
@@ -84,7 +58,7 @@ Result<Recovered> recover(FileSystem& files, const std::string& data_dir, wal::O
     logger.warn("cut a torn tail off the log",
                 {{"where", scan.torn_where}, {"bytes", scan.torn_bytes}});
   TROTH_TRY(recovery::check_claims(out.tables.claims));
-  TROTH_TRY(check_pair(database, out.node, out.tables));
+  TROTH_TRY(check_pair(database, out.node.identity, scan, out.tables));
   TROTH_ASSIGN_OR_RETURN(
       out.epoch, recovery::begin_epoch(out.node, out.tables.epoch, out.tables.adopted, clock));
   TROTH_FAILPOINT("participant.recovery.epoch_durable");

@@ -12,6 +12,7 @@
 
 #include "base/ids.h"
 #include "protocol/outcome.h"
+#include "protocol/peer_version.h"
 #include "protocol/statement.h"
 #include "troth/nodes.h"
 #include "troth/time.h"
@@ -270,9 +271,8 @@ std::string text_of(const Ballot& ballot);
 // ---- the envelope
 // -------------------------------------------------------------------------------------------------
 
-/// Which protocol versions a node speaks. Bump on incompatible change only; additions use feature
-/// flags.
-inline constexpr std::uint32_t kPeerProtocolVersion = 3;
+/// The newest that this node speaks; see peer_version.h.
+inline constexpr std::uint32_t kPeerProtocolVersion = kPeerVersions.newest;
 
 struct BatchHeader {
   NodeName sender;
@@ -280,7 +280,7 @@ struct BatchHeader {
   Epoch receiver_epoch;             ///< as last seen by the sender; zero before the first hello
   std::optional<Gtid> ended_below;  ///< from a coordinator: every gtid of its log that is smaller
                                     ///< is ended everywhere, except the unfinished ones
-  std::uint32_t version = kPeerProtocolVersion;
+  std::uint32_t version = kPeerProtocolVersion;  ///< of this batch: what the link agreed on
   /// Which list of unfinished gtids belongs to ended_below; 0 = the empty one.
   std::uint32_t unfinished_version = 0;
   /// That list, in ascending order; nullptr: the receiver has it, or must wait for it.
@@ -304,10 +304,10 @@ struct Hello {
   Role role = Role::kParticipant;
   std::string address;  ///< where the sender can be reached back (advertised), host:port
   NodePosition position;
-  NodePosition seen_of_receiver;  ///< nil log_id = never met
-  std::uint32_t version = kPeerProtocolVersion;
-  NodeName receiver;    ///< whom the caller believes to be talking to
-  std::string cluster;  ///< "" = default
+  NodePosition seen_of_receiver;          ///< nil log_id = never met
+  PeerVersions versions = kPeerVersions;  ///< what the caller speaks
+  NodeName receiver;                      ///< whom the caller believes to be talking to
+  std::string cluster;                    ///< "" = default
   /// A coordinator's: whom it is configured with, so that these may ask the receiver about its
   /// transactions. log_id is nil for those it has not met.
   std::vector<Member> participants;
@@ -331,7 +331,8 @@ struct HelloReply {
   Role role = Role::kCoordinator;
   NodePosition position;
   NodePosition seen_of_sender;
-  std::string cluster;  ///< "" = default
+  std::string cluster;        ///< "" = default
+  std::uint32_t version = 0;  ///< what the link uses, if it is welcome; see version_of_reply()
 };
 std::string_view to_string(HelloVerdict verdict);
 

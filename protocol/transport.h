@@ -39,9 +39,14 @@ class Transport {
   virtual void flush() {}
   /// Called whenever the durable LSN or ended_below moved; used by every later batch.
   virtual void publish(const LinkState& state) = 0;
-  /// A peer introduced itself from `address` (from Hello): reach it there unless configuration says
-  /// otherwise.
+  /// A peer can be reached at `address`, from its greeting, a log or another node: reach it there
+  /// unless configuration says otherwise.
   virtual void learn_address(const NodeName& peer, const std::string& address) = 0;
+  /// The same at the moment it greets: a link that is down tries at once, and says as long as it
+  /// fails that the peer reaches this node.
+  virtual void heard_from(const NodeName& peer, const std::string& address) {
+    learn_address(peer, address);
+  }
   /// How the link stands right now; nothing if there is none. For screens only.
   virtual std::optional<LinkStatus> link(const NodeName& /*peer*/) const { return std::nullopt; }
 };

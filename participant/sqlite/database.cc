@@ -11,13 +11,12 @@
 #include "os/failpoint.h"
 #include "participant/sqlite/allocation_budget.h"
 #include "participant/sqlite/bounded_functions.h"
+#include "participant/sqlite/marker.h"
 #include "participant/sqlite/shim_vfs.h"
 
 namespace troth::participant::sqlite {
 
 namespace {
-
-constexpr int kMarkerFormat = 1;
 
 void forbid_memory_statistics() {
   // Global and only possible before the first open; saves a mutex per allocation (participant.md
@@ -89,27 +88,7 @@ Status Database::configure() {
 }
 
 Result<OpenedDatabase> Database::read_marker() {
-  OpenedDatabase opened;
-  TROTH_ASSIGN_OR_RETURN(
-      const auto tables,
-      connection_->integer("SELECT count(*) FROM sqlite_schema WHERE name='troth_applied'"));
-  if (tables == 0) {
-    opened.is_new = true;
-    return opened;
-  }
-  TROTH_ASSIGN_OR_RETURN(
-      auto row, connection_->prepare(
-                    "SELECT format, log_id, participant, lsn FROM troth_applied WHERE id=1"));
-  if (row.step() != SQLITE_ROW)
-    return fail(ErrorCode::kCorruption,
-                fmt::format("the marker row of {} is missing", options_.path));
-  if (row.integer(0) != kMarkerFormat)
-    return fail(ErrorCode::kUnsupported,
-                fmt::format("the marker of {} was written by a newer version", options_.path));
-  TROTH_ASSIGN_OR_RETURN(opened.log_id, LogId::parse(row.text(1)));
-  TROTH_ASSIGN_OR_RETURN(opened.participant, NodeName::parse(row.text(2)));
-  opened.applied = {static_cast<std::uint64_t>(row.integer(3))};
-  return opened;
+  return sqlite::read_marker(*connection_, options_.path);
 }
 
 Status Database::create_marker(const LogId& log_id, const NodeName& participant) {

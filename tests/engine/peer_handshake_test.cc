@@ -146,10 +146,19 @@ TEST_CASE("who else may not speak") {
   CHECK_FALSE(table.on_hello(lost, {1}, reply).lost_memory);  // it meant somebody else
   CHECK(reply.verdict == HelloVerdict::kWrongReceiver);
   auto future = hello_from_p1({1}, {1}, {});
-  future.version = kPeerProtocolVersion + 1;
-  CHECK_FALSE(table.on_hello(future, {1}, reply).refusal.empty());
-  CHECK(reply.verdict == HelloVerdict::kVersionMismatch);
-  REQUIRE(table.on_hello(hello_from_p1({1}, {1}), {1}, reply).refusal.empty());
+  const auto newest = kPeerVersions.newest;
+  for (const auto& versions : {PeerVersions{newest + 1, newest + 2}, PeerVersions{1, 2}}) {
+    future.versions = versions;
+    CHECK_FALSE(table.on_hello(future, {1}, reply).refusal.empty());
+    CHECK(reply.verdict == HelloVerdict::kVersionMismatch);
+  }
+  HelloReply welcome;
+  REQUIRE(table.on_hello(hello_from_p1({1}, {1}), {1}, welcome).refusal.empty());
+  CHECK(welcome.version == newest);
+  auto old = hello_from_p1({1}, {1});
+  old.versions = {3, 3};  // 0.1.0
+  REQUIRE(table.on_hello(old, {1}, welcome).refusal.empty());
+  CHECK(welcome.version == 3);
   auto replaced = hello_from_p1({2}, {1});
   replaced.position.log_id = log_id(8);
   CHECK_FALSE(table.on_hello(replaced, {1}, reply).refusal.empty());

@@ -245,6 +245,17 @@ class Http(Case):
                 reply = subprocess.run(["promtool", *words], cwd=ROOT / "monitoring/prometheus", capture_output=True, text=True, timeout=60)
                 self.assertEqual(reply.returncode, 0, reply.stdout + reply.stderr)
 
+    def test_a_participant_is_not_counted_as_a_coordinator(self):
+        cluster = self.http_cluster()
+        self.assertEqual(cluster.transfer("t1", "--protocol", "three_phase").returncode, 0)
+        p1 = cluster.participants["p1"]
+        deadline = time.monotonic() + 10
+        while 'troth_agent_peer_up{peer="p2"} 1' not in (text := get(p1.http, "/metrics")[2]):
+            self.assertLess(time.monotonic(), deadline, text)
+            time.sleep(0.02)
+        self.assertIn('troth_agent_coordinator_up{coordinator="c1"} 1', text)
+        self.assertNotIn('coordinator="p2"', text)
+
     def test_settings_are_judged_before_anything_is_opened(self):
         cluster = self.cluster()
         for daemon in (cluster.coordinator, cluster.participants["p1"]):

@@ -4,9 +4,11 @@ import os
 import pathlib
 import shutil
 import time
+import sqlite3
+import subprocess
 import unittest
 
-from harness import Case
+from harness import BIN, Case
 
 
 def segment(daemon):
@@ -199,6 +201,63 @@ class Logs(Case):
         self.assertEqual(cluster.coordinator.running(), True)
         p1.start()
         p2.start()
+        self.audit(cluster, committed=["t4"])
+
+    def doctor(self, daemon, *words):
+        reply = subprocess.run([os.path.join(BIN, "troth"), "doctor", "--data-dir", daemon.data, *words], capture_output=True, text=True, timeout=40)
+        return reply.returncode, reply.stdout + reply.stderr
+
+    def test_doctor_finds_what_the_start_finds(self):
+        cluster = self.prepared_cluster()
+        p1, coordinator = cluster.participants["p1"], cluster.coordinator
+        database = cluster.database("p1")
+        self.assertIn("a daemon owns it", self.doctor(p1)[1])
+        p1.kill()
+        coordinator.kill()
+        for daemon in (p1, coordinator):
+            code, text = self.doctor(daemon)
+            self.assertEqual(code, 0, text)
+        self.assertIn(f"its database {database} belongs to it", self.doctor(p1)[1])
+
+        def refused(daemon, sentence, *codes):
+            """The daemon and doctor agree, before and after the start was tried."""
+            before = self.doctor(daemon)
+            self.assertIn(daemon.start_expecting_exit(), codes)
+            for code, text in (before, self.doctor(daemon)):
+                self.assertEqual(code, 6, text)
+                self.assertIn(sentence, text)
+            self.assertIn(sentence, daemon.log_tail())
+
+        def moved(path, act):
+            os.rename(path, path + ".away")
+            act()
+            if os.path.exists(path):
+                os.remove(path)
+            os.rename(path + ".away", path)
+
+        moved(database, lambda: refused(p1, "does not exist", 64))
+        other = sqlite3.connect(database + ".new")
+        other.execute("CREATE TABLE a(id INTEGER PRIMARY KEY)")
+        other.close()
+        for end in ("-wal", "-shm"):
+            os.rename(database + end, database + end + ".kept")
+
+        def another_file():
+            shutil.copy(database + ".new", database)
+            refused(p1, "another file was put in its place", 70)
+        moved(database, another_file)
+        for end in ("-wal", "-shm"):
+            if os.path.exists(database + end):
+                os.remove(database + end)
+            os.rename(database + end + ".kept", database + end)
+        moved(segment(p1), lambda: refused(p1, "segment", 70))
+        for daemon in (p1, coordinator):
+            original, daemon.data = daemon.data, daemon.data + ".copy"
+            shutil.copytree(original, daemon.data)
+            refused(daemon, "is a copy or was restored", 75)
+            daemon.data = original
+        p1.start()
+        coordinator.start()
         self.audit(cluster, committed=["t4"])
 
     def test_fsync_error_stops_with_74_and_recovers(self):

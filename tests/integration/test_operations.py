@@ -103,6 +103,64 @@ class Operations(Case):
             self.assertEqual(second.returncode, 75, second.stderr)
         self.audit(cluster)
 
+    def test_what_a_start_cannot_use_is_named_with_its_code(self):
+        cluster = self.cluster().start()
+        other = self.cluster()
+        taken = cluster.coordinator.address
+        rows = [(("--listen", taken), 69, f"cannot listen on {taken}: Address already in use"),
+                (("--http", taken), 69, f"cannot listen on {taken} for http: Address already in use"),
+                (("--trace-file", "/nonexistent/spans"), 64, "/nonexistent/spans"),
+                (("--name", "somebody"), 64, "name somebody contradicts the log"),
+                (("--name", "somebody", "--check-config"), 64, "name somebody contradicts the log")]
+        for daemon in other.daemons():
+            own = ["--database", other.database(daemon.name)] if daemon is not other.coordinator else ["--participant", "p1=127.0.0.1:1"]
+            for words, code, sentence in rows:
+                with self.subTest(daemon=daemon.name, words=words):
+                    listen = () if "--listen" in words else ("--listen", "127.0.0.1:0")
+                    command = [os.path.join(os.environ["TROTH_BIN"], daemon.program), "--data-dir", daemon.data, *own, *listen, *words]
+                    reply = subprocess.run(command, capture_output=True, text=True, timeout=20)
+                    self.assertEqual(reply.returncode, code, reply.stderr)
+                    self.assertIn(sentence, reply.stderr)
+
+    def test_doctor_tells_a_wrong_address_from_a_dead_participant(self):
+        cluster = self.cluster()
+        p1, p2 = cluster.participants.values()
+        p1.start()
+        p2.start()
+        right = cluster.coordinator.arguments
+        p1.address, p2.address = p2.address, p1.address
+        exchanged = right()
+        p1.address, p2.address = p2.address, p1.address
+        cluster.coordinator.arguments = lambda: exchanged
+        cluster.coordinator.start()
+
+        def doctor_says(sentence):
+            deadline = time.monotonic() + 10
+            while sentence not in (text := cluster.cli("doctor").stdout):
+                self.assertLess(time.monotonic(), deadline, text)
+                time.sleep(0.05)
+
+        doctor_says("correct participant = p1=HOST:PORT in the settings of c1")
+        doctor_says("correct participant = p2=HOST:PORT in the settings of c1")
+        cluster.coordinator.terminate()
+        cluster.coordinator.arguments = right
+        # p2 moves, and greets: the coordinator knows the old address alone.
+        cluster.coordinator.start()
+        old = cluster.coordinator.arguments()
+        cluster.coordinator.arguments = lambda: old
+        p2.kill()
+        doctor_says("start it again; if it refuses: troth doctor --data-dir DIR of p2")
+        p2.address, flags = None, p2.arguments()
+        p2.arguments = lambda: [*flags, "--coordinator", f"c1={cluster.coordinator.address}"]
+        p2.start()
+        doctor_says("correct participant = p2=HOST:PORT in the settings of c1")
+        self.assertIn(f"says that it is at {p2.address}", cluster.cli("doctor").stdout)
+        cluster.coordinator.terminate()
+        cluster.coordinator.arguments = right
+        cluster.coordinator.start()
+        self.assertEqual(cluster.transfer("t1").returncode, 0)
+        self.audit(cluster, committed=["t1"])
+
     def test_usage_errors_are_64_and_name_the_problem(self):
         rows = [(["--nonsense"], "nonsense"), (["--data-dir", "/nonexistent/x"], "init"), ([], "--data-dir"),
                 (["fly", "--data-dir", "x"], "fly")]

@@ -288,7 +288,12 @@ TEST_CASE("envelope and greetings") {
   CHECK(greeted->position == hello.position);
   CHECK(greeted->seen_of_receiver == hello.seen_of_receiver);
   CHECK(greeted->receiver == hello.receiver);
-  CHECK(greeted->version == hello.version);
+  CHECK(greeted->versions == hello.versions);
+  hello.versions = {3, 7};
+  CHECK(from_wire(through_bytes(to_wire(hello)), Where())->versions == hello.versions);
+  auto old = to_wire(hello);  // 0.1.0 sends one version
+  old.__isset.newest_version = false;
+  CHECK(from_wire(std::move(old), Where())->versions == protocol::PeerVersions{3, 3});
 
   for (int v = 1; v <= 8; ++v) {
     protocol::HelloReply reply;
@@ -298,6 +303,7 @@ TEST_CASE("envelope and greetings") {
     reply.role = Role::kParticipant;
     reply.position = h.position;
     reply.seen_of_sender = hello.seen_of_receiver;
+    reply.version = static_cast<std::uint32_t>(v - 1);
     const auto answered = from_wire(through_bytes(to_wire(reply)), Where());
     REQUIRE(answered);
     CHECK(answered->verdict == reply.verdict);
@@ -305,6 +311,7 @@ TEST_CASE("envelope and greetings") {
     CHECK(answered->role == reply.role);
     CHECK(answered->position == reply.position);
     CHECK(answered->seen_of_sender == reply.seen_of_sender);
+    CHECK(answered->version == reply.version);
   }
   v1::HelloResponse later = to_wire(protocol::HelloReply{
       protocol::HelloVerdict::kWelcome, "", name("db1"), Role::kParticipant, {}, {}, {}});

@@ -175,6 +175,7 @@ class FakePeer : public protocol::PeerHandler {
     reply.name = self;
     reply.role = Role::kParticipant;
     reply.position = {log_id(2), Epoch{9}, Lsn{100}};
+    reply.version = version;
     changed.notify_all();
     return reply;
   }
@@ -232,6 +233,7 @@ class FakePeer : public protocol::PeerHandler {
   std::condition_variable changed;
   // All guarded by mutex.
   protocol::HelloVerdict verdict = protocol::HelloVerdict::kWelcome;
+  std::uint32_t version = 0;  // of the protocol, in the answer to a greeting
   bool hold = false;
   int busy_times = 0;
   int delivers = 0;

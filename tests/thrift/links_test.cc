@@ -264,6 +264,52 @@ TEST_CASE("a configured address is not overridden; a stranger's address is learn
   CHECK(sender.links->links().size() == 2);
 }
 
+TEST_CASE("a peer that greets and cannot be reached back is shown as such") {
+  Sender sender("127.0.0.1:1");
+  REQUIRE(sender.links->start());
+  REQUIRE(sender.wait_connected(false));
+  const auto wait_for = [&](const std::string& text) {
+    for (int i = 0; i < 1000; ++i) {
+      if (sender.status().last_error.find(text) != std::string::npos) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  };
+  CHECK(wait_for("cannot reach db1 at 127.0.0.1:1"));
+  CHECK(sender.status().last_error.find("reaches") == std::string::npos);
+  sender.links->heard_from(name("db1"), "127.0.0.1:2");
+  CHECK(wait_for(
+      "db1 reaches c1 and says that it is at 127.0.0.1:2, but c1 cannot reach it at 127.0.0.1:1"));
+}
+
+TEST_CASE("a link speaks what the greeting agreed on, and 0.1.0 does not name it") {
+  SUBCASE("0.1.0") {
+    Receiver receiver;
+    Sender sender(receiver.address());
+    REQUIRE(sender.links->start());
+    REQUIRE(sender.wait_connected(true));
+    CHECK(receiver.peer.hellos[0].versions.oldest == 3);  // the only one that it accepts
+    // It would take everything below ended_below for ended.
+    const std::vector<Gtid> unfinished{gtid_of(4), gtid_of(7)};
+    sender.links->publish({{log_id(1), Epoch{3}, Lsn{60}},
+                           gtid_of(9),
+                           1,
+                           std::make_shared<const std::vector<Gtid>>(unfinished)});
+    CHECK(send_until_received(sender, receiver, 1));
+    CHECK(receiver.peer.headers[0].version == 3);
+    CHECK(receiver.peer.headers[0].ended_below == gtid_of(4));
+    CHECK(receiver.peer.headers[0].unfinished == nullptr);
+  }
+  SUBCASE("one that chooses what is not spoken here") {
+    Receiver receiver;
+    receiver.peer.version = protocol::kPeerProtocolVersion + 1;
+    Sender sender(receiver.address());
+    REQUIRE(sender.links->start());
+    REQUIRE(sender.wait_connected(false));
+    CHECK(sender.status().last_error.find("peer protocol") != std::string::npos);
+  }
+}
+
 TEST_CASE("the same address after a restart: reconnects by itself and greets again") {
   auto receiver = std::make_unique<Receiver>();
   const auto port = receiver->server->port();

@@ -89,7 +89,8 @@ v1::HelloRequest to_wire(const protocol::Hello& hello) {
   if (!hello.address.empty()) out.__set_address(hello.address);
   out.__set_position(to_wire(hello.position));
   out.__set_seen_of_receiver(to_wire(hello.seen_of_receiver));
-  out.__set_version(static_cast<std::int32_t>(hello.version));
+  out.__set_version(static_cast<std::int32_t>(hello.versions.oldest));
+  out.__set_newest_version(static_cast<std::int32_t>(hello.versions.newest));
   out.__set_receiver(hello.receiver.text());
   if (!hello.cluster.empty()) out.__set_cluster(hello.cluster);
   out.__isset.participants = !hello.participants.empty();
@@ -107,7 +108,9 @@ Result<protocol::Hello> from_wire(v1::HelloRequest&& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(out.seen_of_receiver,
                          from_wire(w.seen_of_receiver, Where(where, "seen_of_receiver")));
   if (!w.__isset.version || w.version < 0) return where.missing("version");
-  out.version = static_cast<std::uint32_t>(w.version);
+  out.versions.oldest = out.versions.newest = static_cast<std::uint32_t>(w.version);
+  if (w.__isset.newest_version && w.newest_version > w.version)
+    out.versions.newest = static_cast<std::uint32_t>(w.newest_version);
   TROTH_ASSIGN_OR_RETURN(out.receiver,
                          name_from_wire(w.__isset.receiver, w.receiver, where, "receiver"));
   out.cluster = std::move(w.cluster);
@@ -128,6 +131,7 @@ v1::HelloResponse to_wire(const protocol::HelloReply& reply) {
   out.__set_position(to_wire(reply.position));
   out.__set_seen_of_sender(to_wire(reply.seen_of_sender));
   if (!reply.cluster.empty()) out.__set_cluster(reply.cluster);
+  if (reply.version != 0) out.__set_version(static_cast<std::int32_t>(reply.version));
   return out;
 }
 
@@ -145,6 +149,7 @@ Result<protocol::HelloReply> from_wire(v1::HelloResponse&& w, const Where& where
   TROTH_ASSIGN_OR_RETURN(out.seen_of_sender,
                          from_wire(w.seen_of_sender, Where(where, "seen_of_sender")));
   out.cluster = std::move(w.cluster);
+  if (w.__isset.version && w.version > 0) out.version = static_cast<std::uint32_t>(w.version);
   return out;
 }
 

@@ -135,7 +135,8 @@ struct WriteMessage {
     auto& w = start(out.one_phase_result, m.gtid);
     out.__isset.one_phase_result = true;
     w.__set_first_gtid(m.first_gtid.text());
-    w.__set_outcome(thrift::to_wire(m.outcome));
+    // 0.1.0 does not know `forgotten`: without an outcome it drops the message.
+    if (!m.forgotten) w.__set_outcome(thrift::to_wire(m.outcome));
     if (m.reason != AbortReason{}) w.__set_reason(thrift::to_wire(m.reason));
     w.__set_key_conflict(m.key_conflict);
     if (m.applied) w.__set_applied(true);
@@ -302,12 +303,14 @@ Result<Message> read(v1::OnePhaseResult&& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
   TROTH_ASSIGN_OR_RETURN(m.first_gtid,
                          gtid_from_wire(w.__isset.first_gtid, w.first_gtid, where, "first_gtid"));
-  if (!w.__isset.outcome) return where.missing("outcome");
-  TROTH_ASSIGN_OR_RETURN(m.outcome, thrift::from_wire(w.outcome, Where(where, "outcome")));
+  m.forgotten = w.forgotten;
+  if (!m.forgotten) {
+    if (!w.__isset.outcome) return where.missing("outcome");
+    TROTH_ASSIGN_OR_RETURN(m.outcome, thrift::from_wire(w.outcome, Where(where, "outcome")));
+  }
   TROTH_ASSIGN_OR_RETURN(m.reason, thrift::from_wire(std::move(w.reason), Where(where, "reason")));
   m.key_conflict = w.key_conflict;
   m.applied = w.applied;
-  m.forgotten = w.forgotten;
   TROTH_ASSIGN_OR_RETURN(m.results, thrift::from_wire(std::move(w.results), where, "results"));
   return Message(std::move(m));
 }

@@ -423,7 +423,7 @@ struct BatchHeader {
   3: optional i64 receiver_epoch
   /** From a coordinator: every smaller gtid of its log is ended everywhere, except those of `unfinished`. */
   4: optional string ended_below
-  /** Version of the peer protocol. */
+  /** Version of the peer protocol that this batch is written in. */
   5: optional i32 version
   /** Which list of unfinished gtids belongs to ended_below; 0: the empty one. */
   6: optional i32 unfinished_version
@@ -443,7 +443,7 @@ struct HelloRequest {
   4: optional common.NodePosition position
   /** The most it ever saw of the receiver. */
   5: optional common.NodePosition seen_of_receiver
-  /** Version of the peer protocol. */
+  /** Oldest version of the peer protocol that the caller speaks; 0.1.0: the only one. */
   6: optional i32 version
   /** Whom it believes to be talking to. */
   7: optional string receiver
@@ -451,6 +451,8 @@ struct HelloRequest {
   8: optional string cluster
   /** A coordinator's: the participants it is configured with. */
   9: optional list<Member> participants
+  /** Newest version that it speaks; unset: the same as the oldest. */
+  20: optional i32 newest_version
 }
 
 /** Answer of hello. */
@@ -469,6 +471,8 @@ struct HelloResponse {
   6: optional common.NodePosition seen_of_sender
   /** Id of the cluster of the receiver; unset: default. */
   7: optional string cluster
+  /** Version of the peer protocol that the link uses, if it is welcome. Unset in 0.1.0: 3. */
+  20: optional i32 version
 }
 
 /** Request of deliver. */

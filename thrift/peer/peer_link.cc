@@ -146,6 +146,11 @@ bool PeerLink::send_here() {
   return transmit(take_batch());
 }
 
+void PeerLink::heard_from(const std::string& said) {
+  const MutexLock lock(mutex_);
+  if (!status_.connected) greeted_from_ = said;
+}
+
 void PeerLink::set_address(const std::string& address) {
   const MutexLock lock(mutex_);
   // The same again while the link is down: the peer has just been heard of, so try at once.
@@ -267,8 +272,7 @@ bool PeerLink::connect() {
   }
   auto connection = Connection::open(*endpoint, options_.connect_timeout);
   if (!connection) {
-    report(false, fmt::format("cannot reach {} at {}: {}", peer_.text(), endpoint->text(),
-                              connection.error().context));
+    report(false, unreachable(endpoint->text(), connection.error().context));
     return false;
   }
   adopt(std::move(*connection));
@@ -280,6 +284,16 @@ bool PeerLink::connect() {
   backoff_ = Duration{0};
   report(true, "");
   return true;
+}
+
+/// A peer that is dead and one whose address is wrong need different people.
+std::string PeerLink::unreachable(const std::string& address, const std::string& why) const {
+  const MutexLock lock(mutex_);
+  if (greeted_from_.empty()) return fmt::format("cannot reach {} at {}: {}", peer_, address, why);
+  return fmt::format(
+      "{} reaches {} and says that it is at {}, but {} cannot reach it at {}: {}; correct the "
+      "address that is configured for it, or what it advertises",
+      peer_, options_.self, greeted_from_, options_.self, address, why);
 }
 
 void PeerLink::adopt(std::unique_ptr<Connection> connection) {
@@ -322,6 +336,11 @@ Status PeerLink::say_hello(Connection& connection) {
   if (auto declared = declared_error(result)) return fail(std::move(declared->error));
   TROTH_ASSIGN_OR_RETURN(const auto reply, from_wire(std::move(answer), Where()));
   TROTH_TRY(handler_.welcomed(connection.stream()->principal(), peer_, reply));
+  version_ = protocol::version_of_reply(reply.version);
+  if (!protocol::kPeerVersions.contain(version_))
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} answers in the peer protocol {}, which is not spoken here", peer_,
+                            version_));
   receiver_epoch_ = reply.position.epoch;
   sent_unfinished_ = 0;
   last_sent_ = began;
@@ -340,6 +359,11 @@ void PeerLink::write_messages(v1::DeliverRequest& wire, const Batch& batch) {
 // The list may be long and seldom changes, so it travels when it is new, and again now and then
 // because calls may be lost.
 void PeerLink::write_ended(const protocol::LinkState& state, protocol::BatchHeader& out) {
+  if (version_ < protocol::kKnowsUnfinished) {
+    if (out.ended_below && state.unfinished && !state.unfinished->empty())
+      out.ended_below = std::min(*out.ended_below, state.unfinished->front());
+    return;
+  }
   constexpr std::uint32_t kEvery = 32;
   out.unfinished_version = state.unfinished_version;
   const bool sent = sent_unfinished_ == state.unfinished_version && ++calls_without_it_ < kEvery;
@@ -354,7 +378,8 @@ bool PeerLink::transmit(Batch batch) {
   const auto state = published_.get();
   v1::DeliverRequest wire;
   wire.__set_batch_id(++batch_id_);
-  protocol::BatchHeader header{options_.self, state.position, receiver_epoch_, state.ended_below};
+  protocol::BatchHeader header{options_.self, state.position, receiver_epoch_, state.ended_below,
+                               version_};
   write_ended(state, header);
   wire.header = to_wire(header);
   wire.__isset.header = true;
@@ -431,6 +456,7 @@ void PeerLink::report(bool connected, const std::string& error) {
     if (status_.connected == connected && status_.last_error == error) return;
     if (status_.connected != connected) status_.since_unix_ms = clock_.wall_now().unix_ms;
     status_.connected = connected;
+    if (connected) greeted_from_.clear();
     if (!connected) status_.rtt_us = -1;
     status_.last_error = error;
     now = status_;

@@ -52,6 +52,8 @@ class PeerLink {
   void send(const protocol::PrepareView& prepare);
   void flush();
   void set_address(const std::string& address);
+  /// The peer has just said hello over a connection of its own, and that it is at `said`.
+  void heard_from(const std::string& said);
   LinkStatus status() const;
 
  private:
@@ -88,6 +90,7 @@ class PeerLink {
   static void write_messages(v1::DeliverRequest& wire, const Batch& batch);
   void put_rejected_back();
   void drop_queued();
+  std::string unreachable(const std::string& address, const std::string& why) const;
   void report(bool connected, const std::string& error);
   /// Sleeps; wakes early when stopped or, while not connected, when the address changes.
   void pause(Duration time);
@@ -108,6 +111,8 @@ class PeerLink {
   LinkStatus status_ TROTH_GUARDED_BY(mutex_);
   bool stopping_ TROTH_GUARDED_BY(mutex_) = false;
   bool address_changed_ TROTH_GUARDED_BY(mutex_) = false;
+  /// Since this link was last up, what the peer said of its address.
+  std::string greeted_from_ TROTH_GUARDED_BY(mutex_);
   /// Who uses the connection.
   enum class Holder { kSender, kNobody, kFlusher };
   Holder holder_ TROTH_GUARDED_BY(mutex_) = Holder::kSender;
@@ -125,6 +130,7 @@ class PeerLink {
   Epoch receiver_epoch_;
   std::uint32_t sent_unfinished_ = 0;  // version of the list the peer was sent, 0: none
   std::uint32_t calls_without_it_ = 0;
+  std::uint32_t version_ = 0;  // of the peer protocol, agreed in the greeting
   std::int64_t batch_id_ = 0;
   MonotonicTime last_sent_;
 

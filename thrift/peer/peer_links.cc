@@ -53,17 +53,19 @@ class PeerLinks::Impl {
     for (auto& [peer, link] : links_) link->flush();
   }
 
-  void learn_address(const NodeName& peer, const std::string& address) {
+  void learn_address(const NodeName& peer, const std::string& address, bool greeted) {
     if (!parse_endpoint(address) || peer == options_.self) return;
     const MutexLock lock(mutex_);
     if (stopped_) return;
     const auto configured = configured_.find(peer);
     const bool fixed = configured != configured_.end() && !configured->second.empty();
     if (const auto it = links_.find(peer); it != links_.end()) {
+      if (greeted) it->second->heard_from(address);
       it->second->set_address(fixed ? configured->second : address);
       return;
     }
     auto& link = add(peer, address);
+    if (greeted) link.heard_from(address);
     if (started_) link.start();
   }
 
@@ -164,7 +166,11 @@ void PeerLinks::publish(const protocol::LinkState& state) {
 }
 
 void PeerLinks::learn_address(const NodeName& peer, const std::string& address) {
-  impl_->learn_address(peer, address);
+  impl_->learn_address(peer, address, false);
+}
+
+void PeerLinks::heard_from(const NodeName& peer, const std::string& address) {
+  impl_->learn_address(peer, address, true);
 }
 
 std::vector<LinkStatus> PeerLinks::links() const {

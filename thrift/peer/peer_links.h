@@ -58,6 +58,7 @@ class PeerLinks final : public protocol::Transport {
   void flush() override;
   void publish(const protocol::LinkState& state) override;
   void learn_address(const NodeName& peer, const std::string& address) override;
+  void heard_from(const NodeName& peer, const std::string& address) override;
   std::optional<LinkStatus> link(const NodeName& peer) const override;
 
   /// How every link stands, by name.
