@@ -179,14 +179,6 @@ class Doctor {
              "none", "give the nodes of the next cluster an id: init --cluster ID", "README"});
   }
 
-  /// It came back with a log that is older than what it had said, or with another one.
-  static bool is_amnesia(const std::string& error) {
-    constexpr const char* kSigns[] = {"was seen at LSN", "it now says", "is known here, it says"};
-    return error.starts_with("refused: ") &&
-           std::any_of(std::begin(kSigns), std::end(kSigns),
-                       [&](const char* sign) { return error.find(sign) != std::string::npos; });
-  }
-
   void add_amnesia(const std::string& who, const LinkStatus& link, const char* page) {
     add({Level::kFail, who, link.last_error,
          "YES: what only its newest log held is known to nobody else",

@@ -2,7 +2,17 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 namespace troth::cli {
+
+bool is_amnesia(const std::string& error) {
+  constexpr const char* kSigns[] = {"was seen at LSN", "it now says", "is known here, it says"};
+  return error.starts_with("refused: ") &&
+         std::any_of(std::begin(kSigns), std::end(kSigns),
+                     [&](const char* sign) { return error.find(sign) != std::string::npos; });
+}
 
 bool is_silence(const std::string& error) {
   return error.find("no answer in time") != std::string::npos;
