@@ -142,10 +142,10 @@ Status serve(Settings settings, const std::string& data_dir, FileSystem& files,
       participant::Node::start(
           settings.agent, participant::make_sqlite_resource_manager(settings.sqlite, clock, logger),
           &links, files, clock, logger));
-  std::error_code error;  // a path that cannot be made absolute is noted as it was given
-  const auto database = std::filesystem::absolute(settings.sqlite.path, error).string();
+  std::error_code relative;  // a path that cannot be made absolute is noted as it was given
+  const auto database = std::filesystem::absolute(settings.sqlite.path, relative).string();
   if (const auto noted =
-          participant::note_database(files, data_dir, error ? settings.sqlite.path : database);
+          participant::note_database(files, data_dir, relative ? settings.sqlite.path : database);
       !noted)
     logger.warn("doctor will not know the database", {{"why", noted.error().context}});
   agent->on_fatal([&stop](const Error& error) { stop.fail_with(error); });
@@ -230,10 +230,8 @@ Result<int> run(int argc, char** argv) {
     std::cout << fmt::format("adopted {} (log {})\n", data_dir, identity.log_id);
     return 0;
   }
-  TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto identity,
-                         wal::read_identity(*files, data_dir));
-  TROTH_ASSIGN_OR_RETURN(auto options, read(values));
   TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(*files, data_dir));
+  TROTH_ASSIGN_OR_RETURN(auto options, read(values));
   TROTH_TRY(check_name(values, identity.node));
   if (start.check_config) {
     TROTH_TRY(recovery::check_directory(*files, data_dir, "participant"));
