@@ -1,6 +1,7 @@
 #include "participant/horizon.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "protocol/record.h"
 
@@ -20,26 +21,48 @@ bool Horizon::ended(const Gtid& gtid) const {
   return !std::binary_search(unfinished.begin(), unfinished.end(), gtid);
 }
 
-// A header that arrives late says less than this node knows already. One that names a list without
-// holding it counts only if this node has that list.
+// What a header says of ended gtids stays true, however late it arrives: so all of them are added
+// up, in any order. One that names a list without holding it counts only with that list.
 bool Horizon::advance(const BatchHeader& header) {
   if (!header.ended_below) return false;
   const Gtid& below = *header.ended_below;
   auto& known = claims_[below.tag()];
-  const bool same_epoch = below.epoch() == known.below.epoch();
-  const bool newer = below > known.below || (below == known.below && same_epoch &&
-                                             header.unfinished_version > known.version);
-  if (!newer) return false;
-  if (header.unfinished) {
-    known.unfinished = *header.unfinished;
-  } else if (header.unfinished_version == 0) {
-    known.unfinished.clear();
-  } else if (!same_epoch || header.unfinished_version != known.version) {
-    return false;
+  const ListName name{header.position.epoch, header.unfinished_version};
+  if (header.unfinished && name > known.list_name) {
+    known.list = header.unfinished;
+    known.list_name = name;
   }
-  known.below = below;
-  known.version = header.unfinished_version;
+  static const std::vector<Gtid> kNone;
+  const auto* list = &kNone;
+  if (header.unfinished) {
+    list = header.unfinished.get();
+  } else if (header.unfinished_version != 0) {
+    if (name != known.list_name) return false;
+    list = known.list.get();
+  }
+  if (below <= known.below && known.unfinished.empty()) return false;
+  auto unfinished = neither_ended(known, below, *list);
+  if (below <= known.below && unfinished == known.unfinished) return false;
+  known.below = std::max(known.below, below);
+  known.unfinished = std::move(unfinished);
   return true;
+}
+
+// Not ended by what is known nor by the header: listed by both, or listed by one and not below the
+// watermark of the other.
+std::vector<Gtid> Horizon::neither_ended(const Claim& known, const Gtid& below,
+                                         const std::vector<Gtid>& list) {
+  std::vector<Gtid> out;
+  std::set_union(known.unfinished.begin(), known.unfinished.end(), list.begin(), list.end(),
+                 std::back_inserter(out));
+  const auto listed = [](const std::vector<Gtid>& in, const Gtid& gtid) {
+    return std::binary_search(in.begin(), in.end(), gtid);
+  };
+  std::erase_if(out, [&](const Gtid& gtid) {
+    return (gtid < known.below && !listed(known.unfinished, gtid)) ||
+           (gtid < below && !listed(list, gtid));
+  });
+  return out;
 }
 
 void Horizon::note(const CoordinatorTag& tag) {

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -28,11 +30,15 @@ class Horizon {
   void note(const CoordinatorTag& tag);
 
  private:
+  using ListName = std::pair<Epoch, std::uint32_t>;  // of the coordinator, and its version
   struct Claim {
     Gtid below;
-    std::uint32_t version = 0;
     std::vector<Gtid> unfinished;  // ascending
+    ListName list_name{};
+    std::shared_ptr<const std::vector<Gtid>> list;  // the newest one that a header held
   };
+  static std::vector<Gtid> neither_ended(const Claim& known, const Gtid& below,
+                                         const std::vector<Gtid>& list);
 
   protocol::RecordLog& log_;
   std::map<CoordinatorTag, Claim> claims_;

@@ -17,6 +17,14 @@ void remember_key(CoordinatorTables& tables, const std::string& key, const std::
     tables.keys[key] = {KeyRecord{key, digest, gtid, outcome, reason, decided}, tables.at};
 }
 
+void open_commit(CoordinatorTables& tables, CommitRecord&& commit) {
+  const auto key = tables.keys.find(commit.idempotency_key);
+  if (key != tables.keys.end() && key->second.record.gtid == commit.gtid)
+    key->second.is_open = true;
+  const Gtid gtid = commit.gtid;
+  tables.unended.insert_or_assign(tables.unended.end(), gtid, std::move(commit));
+}
+
 void end_commit(CoordinatorTables& tables, const Gtid& gtid) {
   const auto ended = tables.unended.find(gtid);
   if (ended == tables.unended.end()) return;
@@ -59,7 +67,7 @@ void replay_decided(CoordinatorTables& tables, const DecidedRecord& decided) {
                          record.comment,     record.traceparent};
     // The first member is the coordinator itself.
     unended.members.assign(record.members.begin() + 1, record.members.end());
-    tables.unended[decided.gtid] = std::move(unended);
+    open_commit(tables, std::move(unended));
   }
   tables.undecided.erase(found);
 }
@@ -109,9 +117,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     tables.undecided.erase(commit->gtid);
     remember_key(tables, commit->idempotency_key, commit->body_digest, commit->gtid,
                  Outcome::kCommitted, {}, commit->decided);
-    if (!commit->idempotency_key.empty()) tables.keys[commit->idempotency_key].is_open = true;
-    const Gtid gtid = commit->gtid;
-    tables.unended.insert_or_assign(tables.unended.end(), gtid, std::move(*commit));
+    open_commit(tables, std::move(*commit));
   } else if (const auto* abort = std::get_if<AbortRecord>(&*decoded)) {
     remember_outcome(tables, abort->gtid, Outcome::kAborted, abort->reason);
     remember_key(tables, abort->idempotency_key, abort->body_digest, abort->gtid, Outcome::kAborted,

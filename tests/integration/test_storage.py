@@ -154,7 +154,7 @@ class FullDisk(Small):
         self.assertIn("Read-only", p1.log_tail())
         doctor = cluster.cli("doctor", "--data-dir", p1.data)
         self.assertEqual(doctor.returncode, 6, doctor.stdout)
-        self.assertIn("cannot be written", doctor.stdout)
+        self.assertIn("Read-only file system", doctor.stdout)
         subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
         p1.start()
         self.audit(cluster, committed=["t1"])

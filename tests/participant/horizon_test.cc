@@ -17,6 +17,7 @@ Gtid numbered(std::uint64_t sequence, std::uint32_t epoch = 1) {
 
 BatchHeader claim(const Gtid& below, std::uint32_t version = 0) {
   BatchHeader header;
+  header.position.epoch = below.epoch();
   header.ended_below = below;
   header.unfinished_version = version;
   return header;
@@ -63,6 +64,20 @@ TEST_CASE("a late header brings nothing back") {
   CHECK_FALSE(horizon.advance(claim(numbered(100), 1, {numbered(5)})));
   CHECK_FALSE(horizon.advance(claim(numbered(200), 1, {numbered(5)})));
   CHECK(horizon.ended(numbered(5)));
+}
+
+TEST_CASE("what was ended once stays ended, in whatever order headers come") {
+  RecordingLog log;
+  Horizon horizon(log);
+  CHECK(horizon.advance(claim(numbered(200), 4, {numbered(8), numbered(150)})));
+  CHECK(horizon.ended(numbered(120)));
+  CHECK(horizon.advance(claim(numbered(100), 5, {numbered(9)})));  // newer, with less below it
+  CHECK(horizon.ended(numbered(8)));
+  CHECK(horizon.ended(numbered(9)));  // the first header said so
+  CHECK(horizon.ended(numbered(120)));
+  CHECK_FALSE(horizon.ended(numbered(150)));
+  CHECK_FALSE(horizon.advance(claim(numbered(200), 4, {numbered(8), numbered(150)})));
+  CHECK(horizon.ended(numbered(8)));
 }
 
 TEST_CASE("the log never says that something unfinished is ended") {
