@@ -112,6 +112,8 @@ bool Members::genuine(const BranchEntry& entry, const NodeName& from) {
   if (found == members.end() || found->log_id.is_nil()) return true;
   const auto known = parts_.peers.position_of(from);
   if (known.log_id == found->log_id && known.epoch >= found->epoch) return true;
+  // Not greeted yet, or an earlier incarnation of it: it is asked again.
+  if (known.log_id.is_nil() || known.log_id == found->log_id) return false;
   reports_.alarm(fmt::format("{} answers for {} with another log than the one it was named with",
                              from, entry.branch.gtid()),
                  entry.branch.gtid());
