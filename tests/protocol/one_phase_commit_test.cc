@@ -101,6 +101,37 @@ TEST_CASE("nothing was sent to an unreachable participant: ABORTED at the deadli
   }
 }
 
+TEST_CASE("with a key, what did not arrive is unknown: an earlier gtid may have committed") {
+  Machine::Setup s;
+  s.participant = NodeName::from_trusted("p1");
+  s.request.gtid = kGtid;
+  s.request.idempotency_key = "k1";
+  s.deadline = kStart + std::chrono::seconds(2);
+  Machine m(std::move(s));
+  SUBCASE("nothing was sent") {
+    m.step(Machine::Start{true}, kStart);
+    const auto out = m.step(Machine::Tick{true}, kStart + std::chrono::seconds(2));
+    REQUIRE(out.answer.has_value());
+    CHECK(out.answer->outcome == Outcome::kInDoubt);
+    CHECK(m.state() == Machine::State::kEnded);
+  }
+  SUBCASE("the participant says that it never arrived") {
+    m.step(Machine::Start{}, kStart);
+    m.step(Machine::Tick{}, kStart + std::chrono::seconds(2));
+    auto never = result(Outcome::kAborted);
+    never.result.reason.code = AbortCode::kTombstone;
+    const auto out = m.step(never, kStart + std::chrono::milliseconds(2100));
+    REQUIRE(out.answer.has_value());
+    CHECK(out.answer->outcome == Outcome::kInDoubt);
+  }
+  SUBCASE("an abort of its own is an abort") {
+    m.step(Machine::Start{}, kStart);
+    const auto out = m.step(result(Outcome::kAborted), kStart + std::chrono::seconds(1));
+    REQUIRE(out.answer.has_value());
+    CHECK(out.answer->outcome == Outcome::kAborted);
+  }
+}
+
 TEST_CASE("one that only reads is never uncertain") {
   auto m = started(true);
   const auto out = m.step(Machine::Tick{}, kStart + std::chrono::seconds(2));

@@ -72,6 +72,30 @@ TEST_CASE("of a peer's log the highest LSN counts that any record names") {
   CHECK(tables.peers.at(name("c1")).position == NodePosition{other, {1}, {5}});
 }
 
+TEST_CASE("a key is open while its COMMIT has no END, and counts from END on") {
+  CoordinatorTables tables;
+  SUBCASE("two-phase") {
+    CommitRecord commit;
+    commit.gtid = gtid(1);
+    commit.members.push_back({name("p1"), {}, {}, {}});
+    commit.idempotency_key = "k1";
+    REQUIRE(feed(tables, {100}, commit).has_value());
+  }
+  SUBCASE("three-phase, decided by a majority") {
+    PrecommittedRecord precommitted;
+    precommitted.gtid = gtid(1);
+    precommitted.members = {{name("c1"), {}, {}, {}}, {name("p1"), {}, {}, {}}};
+    precommitted.idempotency_key = "k1";
+    REQUIRE(feed(tables, {90}, precommitted).has_value());
+    REQUIRE(feed(tables, {100}, DecidedRecord{gtid(1), Decision::kCommit, {}}).has_value());
+  }
+  REQUIRE(tables.keys.count("k1") == 1);
+  CHECK(tables.keys.at("k1").is_open);
+  REQUIRE(feed(tables, {200}, EndRecord{gtid(1)}).has_value());
+  CHECK_FALSE(tables.keys.at("k1").is_open);
+  CHECK(tables.keys.at("k1").lsn == Lsn{200});
+}
+
 TEST_CASE("a coordinator's log replays to what is unended, known and promised by key") {
   CoordinatorTables tables;
   CommitRecord commit;
