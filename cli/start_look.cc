@@ -10,6 +10,7 @@
 #include "recovery/claims.h"
 #include "recovery/coordinator_replay.h"
 #include "recovery/participant_replay.h"
+#include "recovery/start_up.h"
 
 namespace troth::cli {
 
@@ -40,8 +41,9 @@ Status look_at_participant(FileSystem& files, const std::string& dir, StartLook&
                            return recovery::replay(tables, view);
                          }));
   TROTH_TRY(recovery::check_claims(tables.claims));
-  if (judge) TROTH_TRY(participant::check_pair(database, look.identity, look.log, tables));
-  return {};
+  if (!judge) return {};
+  TROTH_ASSIGN_OR_RETURN(const auto owner, recovery::owner_of(look.identity));
+  return participant::check_pair(database, owner, recovery::extent_of(look.log), tables);
 }
 
 Status look_at_coordinator(FileSystem& files, const std::string& dir, StartLook& look) {

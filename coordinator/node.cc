@@ -9,6 +9,7 @@
 #include "engine/fatal_report.h"
 #include "os/failpoint.h"
 #include "os/random.h"
+#include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
 
 namespace troth::coordinator {
@@ -19,7 +20,8 @@ namespace {
 
 // A key store that is older than the log would be asked for keys that neither of them holds, and a
 // repeated request would be executed again. A newer one holds them all.
-Status fit_key_store(history::KeyStore* store, const wal::ScanReport& log, const Logger& logger) {
+Status fit_key_store(history::KeyStore* store, const recovery::LogExtent& log,
+                     const Logger& logger) {
   if (store == nullptr || store->durable().value == 0) return {};
   const Lsn stored = store->durable();
   if (stored < log.first)
@@ -44,15 +46,16 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Status open(Transport& transport, FileSystem& files) {
     transport_ = &transport;
     const auto began = clock_.now();
-    auto recovered = recover(files, options_.data_dir, {options_.segment_bytes}, clock_, logger_);
+    recovery::WalAtStart start(files, options_.data_dir, "coordinator", {options_.segment_bytes});
+    auto recovered = recover(start, clock_, logger_);
     if (!recovered) return fail(recovered.error());
-    auto& [node, epoch, tables] = *recovered;
-    node_ = std::move(node);
-    TROTH_TRY(fit_key_store(options_.engine.key_store, node_.writer->opened(), logger_));
+    auto& [owner, extent, epoch, tables] = *recovered;
+    node_ = start.take();
+    TROTH_TRY(fit_key_store(options_.engine.key_store, extent, logger_));
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     auto engine = options_.engine;
-    engine.name = node_.name;
-    engine.log_id = node_.identity.log_id;
+    engine.name = owner.name;
+    engine.log_id = owner.log_id;
     engine.cluster = node_.identity.cluster;
     engine.epoch = epoch;
     engine.checkpoint_bytes = 2 * options_.segment_bytes;

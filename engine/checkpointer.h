@@ -25,7 +25,7 @@ class Checkpointer {
   /// Begun, but what came before is still kept.
   bool open() const { return released_ < start_; }
   /// Open, and its copies are durable.
-  bool copied() const { return open() && end_ <= log_.durable(); }
+  bool copied() const { return open() && log_.is_durable(end_); }
   /// Of the newest checkpoint: what is at or below it can go once the copies are durable.
   Lsn start() const { return start_; }
 
@@ -41,7 +41,7 @@ class Checkpointer {
   /// growth is enough, but more than the copies took: a checkpoint needs space before it frees any.
   bool due() const {
     if (open()) return false;
-    const auto grown = log_.appended().value - end_.value;
+    const auto grown = log_.bytes_after(end_);
     return grown >= every_ || (!log_.has_room() && grown > std::max(every_ / 16, copies_));
   }
 
@@ -54,7 +54,7 @@ class Checkpointer {
     const Lsn before = log_.appended();
     copy();
     end_ = log_.appended();
-    copies_ = end_.value - before.value;
+    copies_ = log_.bytes_after(before);
     return true;
   }
 

@@ -45,15 +45,15 @@ class DurabilityGate : public Outbox {
     Held held_;
   };
 
-  DurabilityGate(protocol::RecordLog& log, protocol::Transport& transport, const Standing& standing,
-                 Reports& reports)
+  DurabilityGate(protocol::DurableLog& log, protocol::Transport& transport,
+                 const Standing& standing, Reports& reports)
       : Outbox(transport, standing, reports), log_(log) {}
 
   /// Returns what may leave at once. What waits for a record of its own always comes out of
   /// take_due(), even if the disk was quicker than this call: its machine must be told as well, or
   /// it would wait for ever.
   std::optional<Due> hold(Lsn until, Held&& held) {
-    if (!held.record && until <= log_.durable()) return Due(Passed(), std::move(held));
+    if (!held.record && log_.is_durable(until)) return Due(Passed(), std::move(held));
     held_.add(until, std::move(held));
     return std::nullopt;
   }
@@ -96,7 +96,7 @@ class DurabilityGate : public Outbox {
   }
 
  private:
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   protocol::HeldByLsn<Held> held_;
 };
 

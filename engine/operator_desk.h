@@ -19,7 +19,7 @@ namespace troth {
 /// was done only when it is durable. Owned by an engine and touched by its thread alone.
 class OperatorDesk {
  public:
-  OperatorDesk(protocol::RecordLog& log, Reports& reports) : reports_(reports), book_(log) {}
+  OperatorDesk(protocol::DurableLog& log, Reports& reports) : reports_(reports), book_(log) {}
 
   void adopt(recovery::OperatorTables tables) { book_.adopt(std::move(tables)); }
   recovery::OperatorBook& book() { return book_; }

@@ -29,7 +29,7 @@ class Branches {
     PeerLinks& links;
     Promises& promises;
   };
-  Branches(const EngineOptions& options, protocol::RecordLog& log, WorkerPort& worker,
+  Branches(const EngineOptions& options, protocol::DurableLog& log, WorkerPort& worker,
            Reports& reports, Parts parts)
       : options_(options), log_(log), worker_(worker), reports_(reports), parts_(parts) {}
 
@@ -72,7 +72,7 @@ class Branches {
   void count_transition(BranchEntry& entry, protocol::Branch::State before);
 
   const EngineOptions& options_;
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   WorkerPort& worker_;
   Reports& reports_;
   const Parts parts_;

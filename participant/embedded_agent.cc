@@ -22,7 +22,7 @@ Status Agent::init(const std::string& data_dir, const NodeName& name) {
   return {};
 }
 
-Result<Agent> Agent::start(AgentOptions options, std::unique_ptr<ResourceManager> manager) {
+Result<Agent> Agent::start(AgentOptions options, std::unique_ptr<DeferredApply> manager) {
   auto impl = std::make_unique<Impl>();
   participant::NodeOptions node;
   node.data_dir = std::move(options.data_dir);

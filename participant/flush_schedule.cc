@@ -42,7 +42,7 @@ void FlushSchedule::flush_if_due(std::size_t live, Now now) {
   if (applies_since_flush_ >= options_.flush_applies || worth_it ||
       (quiet_at_ && *quiet_at_ <= now.monotonic) || (flush_at_ && *flush_at_ <= now.monotonic))
     flush_wanted_ = true;
-  if (!flush_wanted_ || log_.durable() < highest_apply_) return;
+  if (!flush_wanted_ || !log_.is_durable(highest_apply_)) return;
   worker_.post(FlushJob{{}});
   flush_out_ = true;
   flush_wanted_ = file_awaited_ = false;

@@ -19,7 +19,7 @@ namespace troth::participant {
 /// Owned by the engine and touched by its thread alone.
 class FlushSchedule {
  public:
-  FlushSchedule(const EngineOptions& options, protocol::RecordLog& log, WorkerPort& worker)
+  FlushSchedule(const EngineOptions& options, protocol::DurableLog& log, WorkerPort& worker)
       : options_(options), log_(log), worker_(worker) {}
 
   // what branches bring
@@ -60,7 +60,7 @@ class FlushSchedule {
   void post(const ApplyJob& apply);
 
   const EngineOptions& options_;
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   WorkerPort& worker_;
   std::deque<std::pair<Lsn, Gtid>> unflushed_;  // committed, not yet in the file, as in the log
   std::deque<ApplyJob> held_applies_;           // behind a flush that waits for the log

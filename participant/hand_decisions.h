@@ -21,7 +21,7 @@ class HandDecisions {
  public:
   using Done = std::function<void(Result<ResolveReply>)>;
 
-  HandDecisions(const EngineOptions& options, protocol::RecordLog& log, BranchTable& table,
+  HandDecisions(const EngineOptions& options, protocol::DurableLog& log, BranchTable& table,
                 Branches& branches, const PeerLinks& links, Promises& promises, Reports& reports)
       : options_(options),
         log_(log),
@@ -65,7 +65,7 @@ class HandDecisions {
   void tell_when_durable(Done done, ResolveReply reply);
 
   const EngineOptions& options_;
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   BranchTable& table_;
   Branches& branches_;
   const PeerLinks& links_;

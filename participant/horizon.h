@@ -18,7 +18,7 @@ namespace troth::participant {
 /// watermark is never ahead. Owned by the engine and touched by its thread alone.
 class Horizon {
  public:
-  explicit Horizon(protocol::RecordLog& log) : log_(log) {}
+  explicit Horizon(protocol::DurableLog& log) : log_(log) {}
 
   void adopt(std::map<CoordinatorTag, Gtid> ended_below);
   /// Its coordinator said that it is ended at every participant.
@@ -40,7 +40,7 @@ class Horizon {
   static std::vector<Gtid> neither_ended(const Claim& known, const Gtid& below,
                                          const std::vector<Gtid>& list);
 
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   std::map<CoordinatorTag, Claim> claims_;
   std::map<CoordinatorTag, Gtid> logged_;  // of their watermarks, what the log says
 };

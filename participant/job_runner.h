@@ -1,6 +1,6 @@
 #pragma once
-// One database's jobs, without a thread: decisions, flushes and discards in their order and first,
-// then new work in portions. The worker thread drives it, or a simulator.
+// One database's jobs, without a thread of its own: the worker thread drives it, or a simulator.
+// One implementation for each contract of resource managers, so that the engine knows neither.
 
 #include <deque>
 #include <vector>
@@ -11,19 +11,12 @@ namespace troth::participant {
 
 class JobRunner {
  public:
-  explicit JobRunner(ResourceManager& manager) : manager_(manager) {}
-
-  /// Runs what is given and a portion of the work taken earlier. An error means that database and
-  /// memory may disagree: nothing more may be run.
-  Status round(std::deque<Job> jobs, std::vector<WorkerResult>& results);
-  /// Work was taken that has not begun.
-  bool has_more() const { return !executes_.empty(); }
-
- private:
-  Status decide(const Job& job, std::vector<WorkerResult>& results);
-
-  ResourceManager& manager_;
-  std::deque<ExecuteRequest> executes_;
+  virtual ~JobRunner() = default;
+  /// Runs what is given and what is due of earlier work. An error means that database and memory
+  /// may disagree: nothing more may be run.
+  virtual Status round(std::deque<Job> jobs, std::vector<WorkerResult>& results) = 0;
+  /// Work was taken that has not begun: another round is due at once.
+  virtual bool has_more() const = 0;
 };
 
 }  // namespace troth::participant

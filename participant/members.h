@@ -29,7 +29,7 @@ class Members {
     const recovery::OperatorBook& by_hand;
     const PeerHandshake& peers;
   };
-  Members(const EngineOptions& options, protocol::RecordLog& log, Reports& reports, Parts parts)
+  Members(const EngineOptions& options, protocol::DurableLog& log, Reports& reports, Parts parts)
       : options_(options), log_(log), reports_(reports), parts_(parts) {}
 
   /// False: it is none of the messages that members exchange.
@@ -56,7 +56,7 @@ class Members {
   void decided(BranchEntry& entry, Decision decision, Now now);
 
   const EngineOptions& options_;
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   Reports& reports_;
   const Parts parts_;
 };

@@ -9,9 +9,11 @@
 #include "engine/fatal_report.h"
 #include "os/failpoint.h"
 #include "os/random.h"
+#include "participant/pair_check.h"
 #include "participant/recover.h"
 #include "participant/silence_board.h"
 #include "participant/worker.h"
+#include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
 
 namespace troth::participant {
@@ -34,15 +36,15 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
   ~NodeImpl() override { stop(); }
 
-  Status open(std::unique_ptr<ResourceManager> manager, Transport* transport, FileSystem& files) {
+  Status open(std::unique_ptr<DeferredApply> manager, Transport* transport, FileSystem& files) {
     manager->on_silence([this](const SilentStatement& silent) { on_silence(silent); });
-    auto recovered =
-        recover(files, options_.data_dir, {options_.segment_bytes}, *manager, clock_, logger_);
+    recovery::WalAtStart start(files, options_.data_dir, "participant", {options_.segment_bytes});
+    const bool was_noted = noted_database(files, options_.data_dir).has_value();
+    auto recovered = recover(start, *manager, was_noted, clock_, logger_);
     if (!recovered) return fail(recovered.error());
-    auto& [node, epoch, tables] = *recovered;
-    node_ = std::move(node);
+    node_ = start.take();
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
-    start_threads(std::move(manager), transport, epoch, std::move(tables));
+    start_threads(std::move(manager), transport, recovered->epoch, std::move(recovered->tables));
     return {};
   }
 
@@ -320,7 +322,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return std::move(*answer);
   }
 
-  void start_threads(std::unique_ptr<ResourceManager> manager, Transport* transport, Epoch epoch,
+  void start_threads(std::unique_ptr<DeferredApply> manager, Transport* transport, Epoch epoch,
                      recovery::ParticipantTables tables) {
     EngineOptions engine;
     engine.name = node_.name;
@@ -397,7 +399,7 @@ Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options,
-                                          std::unique_ptr<ResourceManager> manager,
+                                          std::unique_ptr<DeferredApply> manager,
                                           Transport* transport, FileSystem& files,
                                           const Clock& clock, Logger logger) {
   auto agent = std::make_unique<NodeImpl>(std::move(options), clock, std::move(logger));

@@ -49,7 +49,7 @@ class Node {
   /// kCorruption and kLostMemory (70), kIo (74), kNotFound. Everything given by reference must
   /// outlive the agent.
   static Result<std::unique_ptr<Node>> start(NodeOptions options,
-                                             std::unique_ptr<ResourceManager> manager,
+                                             std::unique_ptr<DeferredApply> manager,
                                              protocol::Transport* transport, FileSystem& files,
                                              const Clock& clock, Logger logger);
   virtual ~Node() = default;

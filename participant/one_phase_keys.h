@@ -27,7 +27,7 @@ class OnePhaseKeys {
     FlushSchedule& flush;
     Promises& promises;
   };
-  OnePhaseKeys(const EngineOptions& options, protocol::RecordLog& log, Reports& reports,
+  OnePhaseKeys(const EngineOptions& options, protocol::DurableLog& log, Reports& reports,
                Parts parts)
       : options_(options), log_(log), reports_(reports), parts_(parts) {}
 
@@ -75,7 +75,7 @@ class OnePhaseKeys {
   bool file_holds(const Key& key) const;
 
   const EngineOptions& options_;
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   Reports& reports_;
   const Parts parts_;
   std::unordered_map<std::string, Key> keys_;

@@ -12,32 +12,41 @@ std::string note_path(const std::string& data_dir) {
 
 }  // namespace
 
-Status check_pair(const OpenedDatabase& database, const wal::Identity& log,
-                  const wal::ScanReport& scan, const recovery::ParticipantTables& tables) {
-  if (database.is_new) {
-    if (tables.redo.empty() && tables.prepared.empty() && scan.first.value == 0) return {};
+Status check_owner(bool is_new, const NodeName& participant, const LogId& log_id,
+                   const recovery::LogOwner& owner, const recovery::LogExtent& extent,
+                   const recovery::ParticipantTables& tables) {
+  if (is_new) {
+    if (tables.redo.empty() && tables.prepared.empty() && extent.first.value == 0) return {};
     return fail(ErrorCode::kLostMemory,
                 "the database was never used by this agent, but the log holds work for it: another "
                 "file was put in its place");
   }
-  if (database.participant.text() != log.node)
+  if (participant != owner.name)
     return fail(ErrorCode::kFenced, fmt::format("the database belongs to participant {}, not to {}",
-                                                database.participant, log.node));
-  if (database.log_id != log.log_id)
+                                                participant, owner.name));
+  if (log_id != owner.log_id)
     return fail(ErrorCode::kLostMemory,
                 fmt::format("the database belongs to the log {}, this directory holds the log {}: "
                             "one of the two was replaced",
-                            database.log_id, log.log_id));
-  if (database.applied > scan.end)
+                            log_id, owner.log_id));
+  return {};
+}
+
+Status check_pair(const OpenedDatabase& database, const recovery::LogOwner& owner,
+                  const recovery::LogExtent& extent, const recovery::ParticipantTables& tables) {
+  TROTH_TRY(
+      check_owner(database.is_new, database.participant, database.log_id, owner, extent, tables));
+  if (database.is_new) return {};
+  if (database.applied > extent.end)
     return fail(ErrorCode::kLostMemory,
                 fmt::format("the database holds work up to LSN {}, but the log ends at LSN {}: the "
                             "log is older than the file",
-                            database.applied, scan.end));
-  if (database.applied < scan.first)  // segments go only when the file has durably passed them
+                            database.applied, extent.end));
+  if (database.applied < extent.first)  // the log goes only when the file has durably passed it
     return fail(ErrorCode::kLostMemory,
                 fmt::format("the database holds work up to LSN {}, but the log starts at LSN {}: "
                             "the file is older than the log",
-                            database.applied, scan.first));
+                            database.applied, extent.first));
   return {};
 }
 

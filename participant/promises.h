@@ -22,7 +22,7 @@ class Promises {
     std::optional<protocol::RecordType> record;  ///< the forced record their step appended
   };
 
-  Promises(const EngineOptions& options, protocol::RecordLog& log, protocol::Transport& transport,
+  Promises(const EngineOptions& options, protocol::DurableLog& log, protocol::Transport& transport,
            const Standing& standing, Reports& reports)
       : options_(options), log_(log), gate_(log, transport, standing, reports) {}
 
@@ -53,7 +53,7 @@ class Promises {
   void release(DurabilityGate::Due&& due);
 
   const EngineOptions& options_;
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   DurabilityGate gate_;
 };
 

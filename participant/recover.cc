@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "os/failpoint.h"
 #include "participant/pair_check.h"
 #include "recovery/claims.h"
@@ -10,9 +12,29 @@ namespace troth::participant {
 
 namespace {
 
-Status bring_up_to_date(ResourceManager& manager, const OpenedDatabase& database,
+Status replay(recovery::LogAtStart& log, Recovered& out, const Logger& logger) {
+  TROTH_ASSIGN_OR_RETURN(out.extent, log.replay([&](const wal::RecordView& view) {
+    return recovery::replay(out.tables, view);
+  }));
+  TROTH_FAILPOINT("participant.recovery.scanned");
+  if (out.extent.torn_bytes > 0)
+    logger.warn("cut a torn tail off the log",
+                {{"where", out.extent.torn_where}, {"bytes", out.extent.torn_bytes}});
+  return {};
+}
+
+Result<OpenedDatabase> open_database(DeferredApply& manager, const NodeName& name, bool was_noted) {
+  auto opened = manager.open();
+  if (opened || opened.error().code != ErrorCode::kNotFound || !was_noted) return opened;
+  return fail(ErrorCode::kNotFound,
+              fmt::format("the database of {} is gone, and its log is not: put the file back, with "
+                          "its -wal. A new one would be refused ({})",
+                          name, opened.error().context));
+}
+
+Status bring_up_to_date(DeferredApply& manager, const OpenedDatabase& database,
                         const Recovered& recovered, const Logger& logger) {
-  if (database.is_new) return manager.adopt(recovered.node.identity.log_id, recovered.node.name);
+  if (database.is_new) return manager.adopt(recovered.owner.log_id, recovered.owner.name);
   // The log is durable: it was just read. What is replayed stays in memory until the file's commit.
   constexpr std::size_t kPerCommit = 2000;
   std::size_t replayed = 0;
@@ -28,45 +50,64 @@ Status bring_up_to_date(ResourceManager& manager, const OpenedDatabase& database
   return manager.make_durable();
 }
 
+// A name is committed only when the record that decides it is durable, so one that the log still
+// calls prepared and the database no longer holds was told to abort: that record need not have
+// become durable. Its coordinator says so again.
+Status settle_names(PrepareByName& manager, const std::vector<Gtid>& in_doubt,
+                    const recovery::ParticipantTables& tables, const Logger& logger) {
+  std::set<Gtid> left(in_doubt.begin(), in_doubt.end());
+  std::size_t committed = 0;
+  for (const auto& entry : tables.redo) {
+    if (left.erase(entry.gtid) == 0) continue;
+    TROTH_TRY(manager.finish(entry.gtid, Decision::kCommit));
+    ++committed;
+  }
+  for (const auto& [gtid, prepared] : tables.prepared) left.erase(gtid);
+  // Their vote never left, or they were told to abort.
+  for (const auto& gtid : left) TROTH_TRY(manager.finish(gtid, Decision::kAbort));
+  if (committed + left.size() > 0)
+    logger.info("ended what the database held prepared",
+                {{"committed", committed}, {"aborted", left.size()}});
+  return {};
+}
+
 }  // namespace
 
-Result<Recovered> recover(FileSystem& files, const std::string& data_dir, wal::Options options,
-                          ResourceManager& manager, const Clock& clock, const Logger& logger) {
+Result<Recovered> recover(recovery::LogAtStart& log, DeferredApply& manager, bool was_noted,
+                          const Clock& clock, const Logger& logger) {
   Recovered out;
-  OpenedDatabase database;
-  const auto open_database = [&](const recovery::OpenedNode& node) -> Status {
-    manager.belongs_to(node.identity.log_id, node.name);
-    auto opened = manager.open();
-    if (!opened && opened.error().code == ErrorCode::kNotFound && noted_database(files, data_dir))
-      return fail(ErrorCode::kNotFound,
-                  fmt::format("the database of {} is gone, and its log is not: put the file back, "
-                              "with its -wal. A new one would be refused ({})",
-                              node.name, opened.error().context));
-    TROTH_ASSIGN_OR_RETURN(database, std::move(opened));
-    // Judged below, when the log has been read. Another log's marker says nothing about this one.
-    if (!database.is_new) out.tables.in_file = database.applied;
-    return {};
-  };
-  TROTH_ASSIGN_OR_RETURN(
-      out.node, recovery::open_node(
-                    files, data_dir, "participant", options,
-                    [&](const wal::RecordView& view) { return recovery::replay(out.tables, view); },
-                    open_database));
-  TROTH_FAILPOINT("participant.recovery.scanned");
-  const auto& scan = out.node.writer->opened();
-  if (scan.torn_bytes > 0)
-    logger.warn("cut a torn tail off the log",
-                {{"where", scan.torn_where}, {"bytes", scan.torn_bytes}});
+  TROTH_ASSIGN_OR_RETURN(out.owner, log.fence());
+  manager.belongs_to(out.owner.log_id, out.owner.name);
+  TROTH_ASSIGN_OR_RETURN(const auto database, open_database(manager, out.owner.name, was_noted));
+  // Judged below, when the log has been read. Another log's marker says nothing about this one.
+  if (!database.is_new) out.tables.in_file = database.applied;
+  TROTH_TRY(replay(log, out, logger));
   TROTH_TRY(recovery::check_claims(out.tables.claims));
-  TROTH_TRY(check_pair(database, out.node.identity, scan, out.tables));
-  TROTH_ASSIGN_OR_RETURN(
-      out.epoch, recovery::begin_epoch(out.node, out.tables.epoch, out.tables.adopted, clock));
+  TROTH_TRY(check_pair(database, out.owner, out.extent, out.tables));
+  TROTH_ASSIGN_OR_RETURN(out.epoch, recovery::begin_epoch(log, out.owner, out.tables.epoch,
+                                                          out.tables.adopted, clock.wall_now()));
   TROTH_FAILPOINT("participant.recovery.epoch_durable");
   TROTH_TRY(bring_up_to_date(manager, database, out, logger));
   TROTH_FAILPOINT("participant.recovery.replayed");
   for (const auto& [gtid, prepared] : out.tables.prepared)
     if (!prepared.record.redo.empty()) TROTH_TRY(manager.retake(gtid, prepared.record.redo));
   TROTH_FAILPOINT("participant.recovery.adopted");
+  return out;
+}
+
+Result<Recovered> recover(recovery::LogAtStart& log, PrepareByName& manager, NamedEvents& events,
+                          const Clock& clock, const Logger& logger) {
+  Recovered out;
+  TROTH_ASSIGN_OR_RETURN(out.owner, log.fence());
+  TROTH_ASSIGN_OR_RETURN(const auto found, manager.open(events));
+  TROTH_TRY(replay(log, out, logger));
+  TROTH_TRY(recovery::check_claims(out.tables.claims));
+  TROTH_TRY(check_owner(found.is_new, found.participant, found.log_id, out.owner, out.extent,
+                        out.tables));
+  TROTH_ASSIGN_OR_RETURN(out.epoch, recovery::begin_epoch(log, out.owner, out.tables.epoch,
+                                                          out.tables.adopted, clock.wall_now()));
+  if (found.is_new) TROTH_TRY(manager.adopt(out.owner.log_id, out.owner.name));
+  TROTH_TRY(settle_names(manager, found.in_doubt, out.tables, logger));
   return out;
 }
 

@@ -6,7 +6,7 @@
 
 namespace troth::participant {
 
-Worker::Worker(std::unique_ptr<ResourceManager> manager,
+Worker::Worker(std::unique_ptr<DeferredApply> manager,
                std::function<void(std::vector<WorkerResult>)> deliver)
     : manager_(std::move(manager)),
       runner_(*manager_),

@@ -1,5 +1,5 @@
 #pragma once
-// The thread that owns one database. Takes every job that queued, runs a round (job_runner.h), and
+// The thread that owns one database. Takes every job that queued, runs a round (deferred_runner.h), and
 // hands its results back in one go. While it rests, quick jobs may be run by the engine itself.
 
 #include <atomic>
@@ -10,18 +10,18 @@
 #include <vector>
 
 #include "os/bounded_queue.h"
-#include "participant/job_runner.h"
+#include "participant/deferred_runner.h"
 
 namespace troth::participant {
 
 class Worker final : public WorkerPort {
  public:
   /// `deliver` is called on the worker thread with the results of a round; must not block.
-  Worker(std::unique_ptr<ResourceManager> manager,
+  Worker(std::unique_ptr<DeferredApply> manager,
          std::function<void(std::vector<WorkerResult>)> deliver);
   ~Worker() override;
 
-  ResourceManager& manager() { return *manager_; }  ///< before start() only
+  DeferredApply& manager() { return *manager_; }  ///< before start() only
   void start();
   void post(Job job) override;
   void flush() override;
@@ -40,8 +40,8 @@ class Worker final : public WorkerPort {
   void run();
   bool is_quick(const Job& job) const;
 
-  std::unique_ptr<ResourceManager> manager_;
-  JobRunner runner_;  // the thread's; the engine's while the thread rests
+  std::unique_ptr<DeferredApply> manager_;
+  DeferredRunner runner_;  // the thread's; the engine's while the thread rests
   std::function<void(std::vector<WorkerResult>)> deliver_;
   std::deque<Job> posted_;             // the engine's: not yet in jobs_
   std::size_t handed_over_ = 0;        // the engine's: jobs that went to the thread

@@ -1,8 +1,13 @@
 #pragma once
-// The seam between engines and their log (local WAL | simulator | later a replicated decision log
-// on ZooKeeper). architecture.md calls it decision_log.h; participants write through the same seam,
-// hence the wider name.
+// The seam between engines and their log, in three parts, so that a log which is kept by several
+// machines can take the place of the local one:
+//   DurableLog    append -> ticket, is_durable(ticket): all that most parts of an engine use
+//   LocalHints    what only a log on this machine knows; who has nothing to say keeps the defaults
+//   recovery::LogAtStart    fencing and replay, before an engine serves
+// A ticket is the record's LSN. Only the order of LSNs means something outside the log, also on the
+// wire and in a database's marker: the local log counts bytes, another one may count entries.
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -11,33 +16,49 @@
 
 namespace troth::protocol {
 
-/// Called by one engine thread. Durability is reported to the engine as an event. Only force_here()
-/// waits for the disk, and only when that delays no other work.
-class RecordLog {
+/// Called by one engine thread. Never waits: durability is reported to the engine as an event.
+class DurableLog {
  public:
-  virtual ~RecordLog() = default;
-  /// Appends and returns the record's LSN at once. Force::kYes: becomes durable as soon as the disk
-  /// allows (group commit).
+  virtual ~DurableLog() = default;
+  /// Appends and returns the record's ticket at once. Force::kYes: becomes durable as soon as the
+  /// log allows (group commit).
   virtual Lsn append(RecordType type, std::string_view payload, Force force) = 0;
   /// A record whose promise nobody is kept waiting by: it becomes durable with the next forced one,
   /// or by itself within milliseconds.
   virtual Lsn append_patiently(RecordType type, std::string_view payload) {
     return append(type, payload, Force::kYes);
   }
+  /// The ticket of the last record appended.
+  virtual Lsn appended() const = 0;
+  /// Every record up to this one survives whatever this log survives.
+  virtual Lsn durable() const = 0;
+  bool is_durable(Lsn ticket) const { return ticket <= durable(); }
+  /// Records at or below `ticket` are no longer needed by this engine.
+  virtual void release_below(Lsn ticket) = 0;
+  /// About how many bytes of records were appended after `ticket`. For checkpoints: a number of
+  /// LSNs means nothing.
+  virtual std::uint64_t bytes_after(Lsn ticket) const = 0;
+};
+
+/// Called by the same thread. Nothing here is needed to be right: a log that is not on this machine
+/// leaves it as it is.
+class LocalHints {
+ public:
+  virtual ~LocalHints() = default;
   /// The engine's round is over: what it appended may go to the disk now, together. An
   /// implementation may start earlier; without this call a forced record may wait.
   virtual void flush() {}
   /// Instead of flush(), for an engine that has nothing else to do: forces on this very thread what
-  /// cannot wait. Returns the durable LSN, for which no event follows. Nothing: use flush().
+  /// cannot wait, which is the only time that an engine waits for a disk. Returns the durable LSN,
+  /// for which no event follows. Nothing: use flush().
   virtual std::optional<Lsn> force_here() { return std::nullopt; }
   /// Forcing takes about as long as a hop to another thread and back.
   virtual bool forces_quickly() const { return false; }
-  virtual Lsn appended() const = 0;
-  virtual Lsn durable() const = 0;
-  /// Records at or below `lsn` are no longer needed by this engine.
-  virtual void release_below(Lsn lsn) = 0;
-  /// False when the disk is nearly full: refuse new work, decisions still fit in the reserve.
-  virtual bool has_room() const = 0;
+  /// False when the log is nearly full: refuse new work, decisions still fit in the reserve.
+  virtual bool has_room() const { return true; }
 };
+
+/// What an engine as a whole is given.
+class RecordLog : public DurableLog, public LocalHints {};
 
 }  // namespace troth::protocol

@@ -29,7 +29,7 @@ bool replay(OperatorTables& tables, const protocol::Record& record);
 
 class OperatorBook {
  public:
-  explicit OperatorBook(protocol::RecordLog& log) : log_(log) {}
+  explicit OperatorBook(protocol::DurableLog& log) : log_(log) {}
 
   void adopt(OperatorTables tables) { tables_ = std::move(tables); }
   const std::map<Gtid, protocol::HeuristicRecord>& heuristics() const { return tables_.heuristics; }
@@ -64,7 +64,7 @@ class OperatorBook {
  private:
   Lsn append(const protocol::Record& record);
 
-  protocol::RecordLog& log_;
+  protocol::DurableLog& log_;
   OperatorTables tables_;
 };
 

@@ -22,33 +22,52 @@ Status check_directory(FileSystem& files, const std::string& dir, const std::str
   return wal::check_original(files, dir, identity);
 }
 
-Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
-                             wal::Options options, const wal::RecordVisitor& visitor,
-                             const std::function<Status(const OpenedNode&)>& before_scan) {
-  OpenedNode node;
-  TROTH_ASSIGN_OR_RETURN(node.identity, wal::read_identity(files, dir));
-  TROTH_ASSIGN_OR_RETURN(node.lock, wal::lock_directory(files, dir));
-  TROTH_TRY(check_role(node.identity, dir, role));
-  TROTH_ASSIGN_OR_RETURN(node.name, NodeName::parse(node.identity.node));
-  if (before_scan) TROTH_TRY(before_scan(node));
-  TROTH_ASSIGN_OR_RETURN(node.writer, wal::Writer::open(files, dir, options, visitor));
-  return node;
+Result<LogOwner> owner_of(const wal::Identity& identity) {
+  TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(identity.node));
+  return LogOwner{name, identity.log_id, identity.lineage};
 }
 
-Result<Epoch> begin_epoch(OpenedNode& node, Epoch previous, AdoptedRecord& adopted,
-                          const Clock& clock) {
-  const bool newly_adopted = node.identity.lineage > adopted.lineage;
+LogExtent extent_of(const wal::ScanReport& scan) {
+  return {scan.first, scan.end, scan.torn_bytes, scan.torn_where};
+}
+
+Result<LogOwner> WalAtStart::fence() {
+  TROTH_ASSIGN_OR_RETURN(node_.identity, wal::read_identity(files_, dir_));
+  TROTH_ASSIGN_OR_RETURN(node_.lock, wal::lock_directory(files_, dir_));
+  TROTH_TRY(check_role(node_.identity, dir_, role_));
+  TROTH_ASSIGN_OR_RETURN(auto owner, owner_of(node_.identity));
+  node_.name = owner.name;
+  return owner;
+}
+
+Result<LogExtent> WalAtStart::replay(const wal::RecordVisitor& visitor) {
+  TROTH_ASSIGN_OR_RETURN(node_.writer, wal::Writer::open(files_, dir_, options_, visitor));
+  return extent_of(node_.writer->opened());
+}
+
+Status WalAtStart::force(const Record& record) {
+  node_.writer->append(static_cast<std::uint8_t>(type_of(record)), encode(record));
+  TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const Lsn durable, node_.writer->sync());
+  return {};
+}
+
+Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
+                             wal::Options options, const wal::RecordVisitor& visitor) {
+  WalAtStart start(files, dir, role, options);
+  TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto owner, start.fence());
+  TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto extent, start.replay(visitor));
+  return start.take();
+}
+
+Result<Epoch> begin_epoch(LogAtStart& log, const LogOwner& owner, Epoch previous,
+                          AdoptedRecord& adopted, WallTime now) {
+  const bool newly_adopted = owner.lineage > adopted.lineage;
   const Epoch epoch{previous.value + (newly_adopted ? kAdoptionGap : 1)};
-  const auto force = [&](const Record& record) -> Status {
-    node.writer->append(static_cast<std::uint8_t>(type_of(record)), encode(record));
-    TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const Lsn durable, node.writer->sync());
-    return {};
-  };
-  TROTH_TRY(force(EpochRecord{epoch}));
+  TROTH_TRY(log.force(EpochRecord{epoch}));
   // lineage counts adopts; each must leave its own ADOPTED record before anything is presumed.
   if (newly_adopted) {
-    adopted = {epoch, clock.wall_now(), node.identity.lineage};
-    TROTH_TRY(force(adopted));
+    adopted = {epoch, now, owner.lineage};
+    TROTH_TRY(log.force(adopted));
   }
   return epoch;
 }

@@ -1,14 +1,12 @@
 #pragma once
-// The start order both daemons share (protocol.md section 7): own the directory -> verify and scan
-// -> bump the epoch, forced, before anything is sent.
+// The start of a node whose log is a directory of this machine: own the directory -> verify and
+// scan (docs/protocol.md). Both daemons and the simulator start this way.
 
-#include <functional>
 #include <memory>
 #include <string>
 
-#include "os/clock.h"
 #include "os/file.h"
-#include "protocol/record.h"
+#include "recovery/log_at_start.h"
 #include "wal/directory.h"
 #include "wal/writer.h"
 
@@ -25,19 +23,30 @@ struct OpenedNode {
 /// Reads the identity alone.
 Status check_directory(FileSystem& files, const std::string& dir, const std::string& role);
 
-/// `before_scan` runs when the directory is owned and nothing has been read.
-/// kFenced if owned or copied, kInvalidArgument if the directory belongs to the other role.
+/// What fence() and replay() would say, for who only looks at the files.
+Result<LogOwner> owner_of(const wal::Identity& identity);
+LogExtent extent_of(const wal::ScanReport& scan);
+
+class WalAtStart final : public LogAtStart {
+ public:
+  WalAtStart(FileSystem& files, std::string dir, std::string role, wal::Options options)
+      : files_(files), dir_(std::move(dir)), role_(std::move(role)), options_(options) {}
+
+  Result<LogOwner> fence() override;
+  Result<LogExtent> replay(const wal::RecordVisitor& visitor) override;
+  Status force(const protocol::Record& record) override;
+  /// After replay(): directory and writer go to whoever serves.
+  OpenedNode take() { return std::move(node_); }
+
+ private:
+  FileSystem& files_;
+  const std::string dir_, role_;
+  const wal::Options options_;
+  OpenedNode node_;
+};
+
+/// fence() and replay() for who only reads, or begins no epoch. Errors as theirs.
 Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
-                             wal::Options options, const wal::RecordVisitor& visitor,
-                             const std::function<Status(const OpenedNode&)>& before_scan = {});
-
-/// An adopted copy does not know how often the original started after it was copied. Its first epoch
-/// is beyond all of them, so that what names an earlier one is told apart (AdoptedRecord::below).
-inline constexpr std::uint32_t kAdoptionGap = 1 << 16;
-
-/// Forces EPOCH (previous + 1, or + kAdoptionGap after an adopt) and, after an adopt, ADOPTED. `adopted` is what the log already
-/// says, and is brought up to date.
-Result<Epoch> begin_epoch(OpenedNode& node, Epoch previous, protocol::AdoptedRecord& adopted,
-                          const Clock& clock);
+                             wal::Options options, const wal::RecordVisitor& visitor);
 
 }  // namespace troth::recovery

@@ -19,6 +19,9 @@ class WalRecordLog final : public protocol::RecordLog {
   Lsn appended() const override { return log_.appended(); }
   Lsn durable() const override { return log_.durable(); }
   void release_below(Lsn lsn) override { log_.release_below(lsn); }
+  std::uint64_t bytes_after(Lsn ticket) const override {
+    return log_.appended().value - ticket.value;  // an LSN counts bytes here
+  }
   bool has_room() const override { return log_.space() == wal::Space::kAmple; }
 
  private:

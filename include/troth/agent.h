@@ -39,7 +39,7 @@ class Agent {
 
   /// Opens log and database, replays, and is ready when it returns. Errors: kFenced, kCorruption,
   /// kLostMemory, kIo, kNotFound; exit_code() of result.h says what a process should end with.
-  static Result<Agent> start(AgentOptions options, std::unique_ptr<ResourceManager> manager);
+  static Result<Agent> start(AgentOptions options, std::unique_ptr<DeferredApply> manager);
 
   Agent(Agent&&) noexcept;
   Agent& operator=(Agent&&) noexcept;

@@ -12,8 +12,9 @@
 
 namespace troth {
 
-/// Position in one node's log: bytes of the record stream before and including the record. A record
-/// with LSN x is durable exactly when the log's durable LSN is >= x. Zero means "no record".
+/// Position of a record in one node's log: later records have higher ones, and nothing else may be
+/// concluded from the number. A record with LSN x is durable exactly when the log's durable LSN is
+/// >= x. Zero means "no record".
 struct Lsn {
   std::uint64_t value = 0;
   friend auto operator<=>(const Lsn&, const Lsn&) = default;

@@ -1,8 +1,12 @@
 #pragma once
 // The seam between the agent and a database (SQLite | PostgreSQL | MariaDB | the application's
-// own). A resource manager is single-threaded: the agent's worker thread calls it, one call at a
-// time, and gets the answers as events. It owns the lock table of its database. It never talks to
-// the log or to the network.
+// own). There are two contracts. *Deferred apply*, in this file, is for databases that cannot keep a
+// prepared transaction: the agent's log keeps what the branch does, and applies it after the
+// decision. *Prepare by name* (prepare_by_name.h) is for those that can.
+//
+// A resource manager of deferred apply is single-threaded: the agent's worker thread calls it, one
+// call at a time, and gets the answers as events. It owns the lock table of its database. It never
+// talks to the log or to the network.
 //
 // The life of a branch: execute -> (waits for locks) -> Executed. Then either apply (decided
 // commit) or discard (abort, or the branch voted read-only and is released). Locks are held from
@@ -94,13 +98,31 @@ struct SilentStatement {
 };
 using SilenceReport = std::function<void(const SilentStatement&)>;
 
+/// What both contracts have in common.
 class ResourceManager {
  public:
   virtual ~ResourceManager() = default;
 
   /// Before open(). `report` is called on any thread and must not block.
   virtual void on_silence(SilenceReport /*report*/) {}
+  /// From any thread, once and for good, when the agent stops: ends the statement that is being
+  /// executed and refuses later ones with DRAINING. What is decided goes on.
+  virtual void stop_executing() {}
+  virtual ResourceStatus status() const = 0;
+  /// Who holds which locks and who waits for them: gtids and modes, what else is known of a branch
+  /// is the engine's. `owner` nil: any. kInvalidArgument: no such cursor.
+  virtual Result<LockPage> locks(const LockQuery&, const Gtid& owner) const {
+    static_cast<void>(owner);
+    return LockPage{};
+  }
+  /// Commits nothing; releases the database. What was decided and is not in it yet follows from the
+  /// log at the next open.
+  virtual void close() = 0;
+};
 
+/// The contract *deferred apply*.
+class DeferredApply : public ResourceManager {
+ public:
   /// Before open(): the log and the participant that this is for. If the marker names others, open()
   /// returns the marker and does nothing more.
   virtual void belongs_to(const LogId& /*log_id*/, const NodeName& /*participant*/) {}
@@ -128,9 +150,6 @@ class ResourceManager {
   /// flush). Others that waited are executed and reported in `events`. An error means the database
   /// and memory may disagree: the agent must stop.
   virtual Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) = 0;
-  /// From any thread, once and for good, when the agent stops: ends the statement that is being
-  /// executed and refuses later ones with DRAINING. Leaves apply() and flush() alone.
-  virtual void stop_executing() {}
   /// Drops the branch in whatever state (waiting, executed, retaken, unknown: no-op) and frees its
   /// locks.
   virtual void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) = 0;
@@ -147,17 +166,6 @@ class ResourceManager {
   /// when it is due. Afterwards log records at or below the last flushed LSN are no longer needed.
   /// Called by the same worker, at most every second or so.
   virtual Status make_durable() = 0;
-
-  virtual ResourceStatus status() const = 0;
-  /// Who holds which locks and who waits for them: gtids and modes, what else is known of a branch
-  /// is the engine's. `owner` nil: any. kInvalidArgument: no such cursor.
-  virtual Result<LockPage> locks(const LockQuery&, const Gtid& owner) const {
-    static_cast<void>(owner);
-    return LockPage{};
-  }
-  /// Commits nothing; releases the file. What was applied and not flushed is replayed from the log
-  /// at the next open.
-  virtual void close() = 0;
 };
 
 }  // namespace troth

@@ -29,6 +29,6 @@ struct SqliteOptions {
 };
 
 /// For Agent::start(), which opens the file.
-std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options);
+std::unique_ptr<DeferredApply> make_sqlite_resource_manager(SqliteOptions options);
 
 }  // namespace troth

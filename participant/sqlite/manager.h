@@ -17,7 +17,7 @@
 
 namespace troth::participant::sqlite {
 
-class SqliteResourceManager final : public ResourceManager {
+class SqliteResourceManager final : public DeferredApply {
  public:
   SqliteResourceManager(SqliteOptions options, const Clock& clock, Logger logger)
       : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}

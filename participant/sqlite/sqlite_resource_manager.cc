@@ -361,7 +361,7 @@ void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>
 
 }  // namespace sqlite
 
-std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options,
+std::unique_ptr<DeferredApply> make_sqlite_resource_manager(SqliteOptions options,
                                                               const Clock& clock, Logger logger) {
   return std::make_unique<sqlite::SqliteResourceManager>(std::move(options), clock,
                                                          std::move(logger));
@@ -371,7 +371,7 @@ std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions opti
 
 namespace troth {
 
-std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options) {
+std::unique_ptr<DeferredApply> make_sqlite_resource_manager(SqliteOptions options) {
   static const SystemClock clock;
   return participant::make_sqlite_resource_manager(std::move(options), clock, Logger());
 }

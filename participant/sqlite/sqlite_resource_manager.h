@@ -10,7 +10,7 @@
 namespace troth::participant {
 
 /// `clock` must outlive the manager.
-std::unique_ptr<ResourceManager> make_sqlite_resource_manager(SqliteOptions options,
+std::unique_ptr<DeferredApply> make_sqlite_resource_manager(SqliteOptions options,
                                                               const Clock& clock, Logger logger);
 
 }  // namespace troth::participant

@@ -231,7 +231,7 @@ class Player {
   Stock stock_;
   BranchLog log_;
   SystemClock clock_;
-  std::unique_ptr<ResourceManager> manager_;
+  std::unique_ptr<DeferredApply> manager_;
   std::vector<ResourceEvent> events_;
 };
 

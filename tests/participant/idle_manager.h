@@ -8,7 +8,7 @@
 
 namespace troth::tests {
 
-class IdleManager : public ResourceManager {
+class IdleManager : public DeferredApply {
  public:
   Result<OpenedDatabase> open() override { return OpenedDatabase{}; }
   Status adopt(const LogId&, const NodeName&) override { return {}; }

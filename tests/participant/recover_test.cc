@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "os/clock.h"
+#include "recovery/start_up.h"
 #include "tests/participant/idle_manager.h"
 #include "tests/support/memory_disk.h"
 
@@ -62,11 +63,31 @@ TEST_CASE("replay commits in portions, so that memory does not grow with what wa
   }
   Counting manager;
   const SystemClock clock;
-  const auto recovered = recover(disk, "/p1", options, manager, clock, Logger());
+  recovery::WalAtStart start(disk, "/p1", "participant", options);
+  const auto recovered = recover(start, manager, true, clock, Logger());
   REQUIRE_MESSAGE(recovered.has_value(), (recovered ? "" : recovered.error().context));
   CHECK(manager.replayed == kTransactions);
   CHECK(manager.most_at_once == 2000);
   CHECK(manager.at_once == 0);  // the rest as well
+}
+
+TEST_CASE("a database that an earlier start noted and that is gone was lost") {
+  struct Gone final : tests::IdleManager {
+    Result<OpenedDatabase> open() override { return fail(ErrorCode::kNotFound, "no such file"); }
+  } manager;
+  tests::MemoryDisk disk;
+  REQUIRE(disk.make_directory("/p1").has_value());
+  REQUIRE(wal::init(disk, "/p1", "participant", "p1", LogId{{1}}).has_value());
+  const SystemClock clock;
+  const auto start = [&](bool was_noted) {
+    recovery::WalAtStart log(disk, "/p1", "participant", {});
+    const auto recovered = recover(log, manager, was_noted, clock, Logger());
+    REQUIRE_FALSE(recovered.has_value());
+    CHECK(recovered.error().code == ErrorCode::kNotFound);
+    return recovered.error().context;
+  };
+  CHECK(start(false) == "no such file");
+  CHECK(start(true).find("the database of p1 is gone, and its log is not") == 0);
 }
 
 }  // namespace troth::recover_test

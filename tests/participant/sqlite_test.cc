@@ -19,7 +19,7 @@ struct World {
   tests::TempDir dir;
   SystemClock clock;
   std::string path = dir.path() + "/data.db";
-  std::unique_ptr<ResourceManager> manager;
+  std::unique_ptr<DeferredApply> manager;
   std::vector<ResourceEvent> events;
   std::uint64_t next = 1;
   std::uint64_t lsn = 100;

@@ -111,7 +111,7 @@ class SqliteWorld {
   TempDir dir;
   SystemClock clock;
   SqliteOptions options;
-  std::unique_ptr<ResourceManager> manager;
+  std::unique_ptr<DeferredApply> manager;
   std::vector<ResourceEvent> events;
   std::uint64_t lsn = 100;
 

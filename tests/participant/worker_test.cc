@@ -56,7 +56,7 @@ ExecuteJob execute(std::uint64_t n) {
 struct World {
   FakeManager* manager = new FakeManager;  // the worker's
   std::promise<std::size_t> delivered;
-  Worker worker{std::unique_ptr<ResourceManager>(manager),
+  Worker worker{std::unique_ptr<DeferredApply>(manager),
                 [this](std::vector<WorkerResult> results) { delivered.set_value(results.size()); }};
 };
 

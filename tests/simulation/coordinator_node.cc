@@ -1,4 +1,5 @@
 #include "coordinator/recover.h"
+#include "recovery/start_up.h"
 #include "tests/simulation/engine_node.h"
 
 namespace troth::simulation {
@@ -7,13 +8,12 @@ using namespace protocol;
 using std::chrono::milliseconds;
 
 Status CoordinatorNode::open() {
-  TROTH_ASSIGN_OR_RETURN(auto recovered, coordinator::recover(disk_, "/log", {setup_.segment_bytes},
-                                                              world_, Logger()));
+  recovery::WalAtStart start(disk_, "/log", "coordinator", {setup_.segment_bytes});
+  TROTH_ASSIGN_OR_RETURN(auto recovered, coordinator::recover(start, world_, Logger()));
   world_.trace("{} has read its log: LSN {} to {}, {} to finish", setup_.name,
-               recovered.node.writer->opened().first, recovered.node.writer->opened().end,
-               recovered.tables.unended.size());
-  if (keys_.durable() > recovered.node.writer->opened().end) keys_.restart_at({});
-  start_log(std::move(recovered.node.writer));
+               recovered.extent.first, recovered.extent.end, recovered.tables.unended.size());
+  if (keys_.durable() > recovered.extent.end) keys_.restart_at({});
+  start_log(start.take().writer);
   coordinator::EngineOptions options;
   options.name = setup_.name;
   options.log_id = setup_.log_id;

@@ -8,6 +8,7 @@
 #include "coordinator/engine.h"
 #include "participant/engine.h"
 #include "participant/job_runner.h"
+#include "participant/recover.h"
 #include "tests/simulation/node.h"
 #include "tests/simulation/stored_file.h"
 #include "tests/support/listed_keys.h"
@@ -140,10 +141,14 @@ class ParticipantNode final : public EngineNode<participant::Engine>,
   void drop() override;
   void lose_power() override { file_->power_loss(world_.random); }
   void post(participant::Job job) override;
+  void plan_work(Duration delay);
   void work();
+  std::size_t unflushed() const;
 
   std::unique_ptr<StoredFile> file_;
-  std::unique_ptr<ResourceManager> store_;
+  Status recover(recovery::LogAtStart& log, participant::Recovered& out);
+
+  std::optional<Manager> store_;
   std::unique_ptr<participant::JobRunner> runner_;
   std::deque<participant::Job> jobs_;
   bool working_ = false;

@@ -24,7 +24,8 @@ constexpr const char* kUsage =
   troth-sim --seeds N [--first S] [--jobs J]   runs seeds S .. S+N-1 (default 1 ..)
   troth-sim --seed S [--trace]                 runs one, and shows what happened
 
-  --store mixed|memory|sqlite   databases: SQLite files in 1 % of the runs (default), none, all
+  --store mixed|memory|sqlite|named   databases: SQLite files in 1 % of the runs and servers that
+                                      prepare by name in 12 % (default), none, only these, only those
   --network hostile             much is lost, doubled and late, in every run
   --contended                   few rows and many clients, in every run
   --stop-at-first               ends with the first violation
@@ -35,7 +36,7 @@ Ends with "SEEDS n VIOLATIONS v RATE r/s". Exit 1 if there is a violation.
 struct Totals {
   std::uint64_t seeds = 0, violations = 0, requests = 0, committed = 0, aborted = 0, unknown = 0,
                 crashes = 0, events = 0, sqlite = 0, backups = 0, terminations = 0, ambushes = 0,
-                absences = 0;
+                absences = 0, named = 0;
 };
 
 struct Task {
@@ -59,6 +60,7 @@ void add(Totals& all, const Totals& part) {
   all.terminations += part.terminations;
   all.ambushes += part.ambushes;
   all.absences += part.absences;
+  all.named += part.named;
 }
 
 Totals totals_of(const Report& report) {
@@ -74,7 +76,8 @@ Totals totals_of(const Report& report) {
           report.backups,
           report.terminations,
           report.ambushes,
-          report.absence ? 1U : 0U};
+          report.absence ? 1U : 0U,
+          report.named ? 1U : 0U};
 }
 
 void print(const Report& report) {
@@ -149,9 +152,9 @@ int run_all(const Task& task) {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
   fmt::print(
       "requests {} committed {} aborted {} unknown {} crashes {} ambushes {} absences {} "
-      "old backups {} terminations {} events {} runs on SQLite {}\n",
+      "old backups {} terminations {} events {} runs on SQLite {} prepared by name {}\n",
       all.requests, all.committed, all.aborted, all.unknown, all.crashes, all.ambushes,
-      all.absences, all.backups, all.terminations, all.events, all.sqlite);
+      all.absences, all.backups, all.terminations, all.events, all.sqlite, all.named);
   fmt::print("SEEDS {} VIOLATIONS {} RATE {:.0f}/s\n", all.seeds, all.violations,
              static_cast<double>(all.seeds) / took.count());
   return all.violations == 0 ? 0 : 1;
@@ -188,8 +191,10 @@ int main(int argc, char** argv) {
       task.jobs = static_cast<unsigned>(value());
     } else if (word == "--store") {
       const auto name = text();
-      understood = understood && (name == "mixed" || name == "memory" || name == "sqlite");
+      understood = understood &&
+                   (name == "mixed" || name == "memory" || name == "sqlite" || name == "named");
       task.options.stores = name == "sqlite"   ? Stores::kSqlite
+                            : name == "named"  ? Stores::kNamed
                             : name == "memory" ? Stores::kMemory
                                                : Stores::kMixed;
     } else if (word == "--network") {

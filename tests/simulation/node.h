@@ -27,6 +27,9 @@ class SimulatedLog final : public protocol::RecordLog,
   Lsn appended() const override { return writer_.appended(); }
   Lsn durable() const override { return durable_; }
   void release_below(Lsn lsn) override { release_ = std::max(release_, lsn); }
+  std::uint64_t bytes_after(Lsn ticket) const override {
+    return writer_.appended().value - ticket.value;
+  }
   bool has_room() const override { return writer_.space() == wal::Space::kAmple; }
   void stop() { stopped_ = true; }
   /// While space is low: looks again now and then.

@@ -1,4 +1,7 @@
-#include "participant/recover.h"
+#include "base/overloaded.h"
+#include "participant/deferred_runner.h"
+#include "participant/named_runner.h"
+#include "recovery/start_up.h"
 #include "tests/simulation/engine_node.h"
 
 namespace troth::simulation {
@@ -7,17 +10,32 @@ using namespace protocol;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
-Status ParticipantNode::open() {
+// Whichever contract the database keeps, the engine is the same.
+Status ParticipantNode::recover(recovery::LogAtStart& log, participant::Recovered& out) {
   store_ = file_->open_manager(world_);
-  TROTH_ASSIGN_OR_RETURN(auto recovered, participant::recover(disk_, "/log", {setup_.segment_bytes},
-                                                              *store_, world_, Logger()));
+  if (auto* deferred = std::get_if<std::unique_ptr<DeferredApply>>(&*store_)) {
+    runner_ = std::make_unique<participant::DeferredRunner>(**deferred);
+    TROTH_ASSIGN_OR_RETURN(out, participant::recover(log, **deferred, false, world_, Logger()));
+    return {};
+  }
+  auto& named = *std::get<std::unique_ptr<PrepareByName>>(*store_);
+  auto runner =
+      std::make_unique<participant::NamedRunner>(named, [this] { plan_work(Duration{0}); });
+  TROTH_ASSIGN_OR_RETURN(out, participant::recover(log, named, *runner, world_, Logger()));
+  runner_ = std::move(runner);
+  return {};
+}
+
+Status ParticipantNode::open() {
+  recovery::WalAtStart start(disk_, "/log", "participant", {setup_.segment_bytes});
+  participant::Recovered recovered;
+  TROTH_TRY(recover(start, recovered));
   world_.trace("{} has read its log: LSN {} to {}, {} in doubt", setup_.name,
-               recovered.node.writer->opened().first, recovered.node.writer->opened().end,
-               recovered.tables.prepared.size());
+               recovered.extent.first, recovered.extent.end, recovered.tables.prepared.size());
   std::vector<Gtid> in_doubt;
   for (const auto& [gtid, prepared] : recovered.tables.prepared) in_doubt.push_back(gtid);
   if (on_recovered) on_recovered(in_doubt);
-  start_log(std::move(recovered.node.writer));
+  start_log(start.take().writer);
   participant::EngineOptions options;
   options.name = setup_.name;
   options.log_id = setup_.log_id;
@@ -31,7 +49,6 @@ Status ParticipantNode::open() {
   options.quiet_interval = milliseconds(1);
   options.durable_interval = setup_.durable_interval;
   options.checkpoint_bytes = setup_.checkpoint_bytes;
-  runner_ = std::make_unique<participant::JobRunner>(*store_);
   serve(std::make_unique<participant::Engine>(options, *log_, *links_, *this, Logger()),
         [&](auto& engine) { engine.adopt(std::move(recovered.tables), world_.now()); });
   return {};
@@ -47,16 +64,19 @@ bool ParticipantNode::fail_database() {
 void ParticipantNode::drop() {
   file_->fail_next_sync(false);
   EngineNode::drop();
+  store_.reset();  // says nothing any more to the runner
   runner_.reset();
-  store_.reset();
   jobs_.clear();
   working_ = false;
 }
 
 void ParticipantNode::post(participant::Job job) {
   jobs_.push_back(std::move(job));
-  if (std::exchange(working_, true)) return;
-  later(world_.between(microseconds(5), microseconds(400)), [this] { work(); });
+  if (!working_) plan_work(world_.between(microseconds(5), microseconds(400)));
+}
+
+void ParticipantNode::plan_work(Duration delay) {
+  if (!std::exchange(working_, true)) later(delay, [this] { work(); });
 }
 
 void ParticipantNode::work() {
@@ -64,8 +84,8 @@ void ParticipantNode::work() {
   std::vector<participant::WorkerResult> results;
   if (const auto done = runner_->round(std::exchange(jobs_, {}), results); !done)
     results.emplace_back(participant::WorkerFailed{done.error()});
-  if (runner_->has_more() && !std::exchange(working_, true))
-    later(microseconds(5), [this] { work(); });
+  if (runner_->has_more()) plan_work(microseconds(5));
+  if (results.empty()) return;
   later(world_.between(Duration{0}, microseconds(40)),
         [this, results = std::move(results)]() mutable {
           call([&](participant::Engine& engine) {
@@ -81,9 +101,15 @@ std::function<void()> ParticipantNode::snapshot() {
   };
 }
 
+std::size_t ParticipantNode::unflushed() const {
+  if (const auto* deferred = std::get_if<std::unique_ptr<DeferredApply>>(&*store_))
+    return (*deferred)->unflushed();
+  return static_cast<const participant::NamedRunner&>(*runner_).unflushed();
+}
+
 bool ParticipantNode::quiet() const {
-  if (!engine_ || log_->durable() != log_->appended() || store_->unflushed() > 0) return false;
-  const auto resources = store_->status();
+  if (!engine_ || log_->durable() != log_->appended() || unflushed() > 0) return false;
+  const auto resources = std::visit([](const auto& store) { return store->status(); }, *store_);
   if (resources.branches_waiting + resources.branches_executed + resources.locks > 0) return false;
   return engine_->busy_branches() == 0 && status().in_doubt == 0;
 }

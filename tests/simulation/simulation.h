@@ -10,8 +10,9 @@
 
 namespace troth::simulation {
 
-/// kMixed: SQLite files in one run of a hundred, lists in memory in the others.
-enum class Stores : std::uint8_t { kMixed, kMemory, kSqlite };
+/// kMixed: SQLite files in one run of a hundred; in the others lists in memory, of which one run in
+/// eight keeps some or all in servers that prepare by name (kNamed: all, in every run).
+enum class Stores : std::uint8_t { kMixed, kMemory, kSqlite, kNamed };
 
 struct Options {
   Stores stores = Stores::kMixed;
@@ -28,6 +29,7 @@ struct Report {
   std::size_t ambushes = 0;  ///< nodes that died at a chosen message
   bool absence = false;      ///< somebody was away until everything healed
   bool sqlite = false;
+  bool named = false;            ///< servers that prepare by name took part
   std::size_t terminations = 0;  ///< transactions that members tried to end without the coordinator
 };
 

@@ -70,7 +70,7 @@ SqliteFile::~SqliteFile() {
   drop_database(path_);
 }
 
-std::unique_ptr<ResourceManager> SqliteFile::open_manager(const Clock& clock) {
+Manager SqliteFile::open_manager(const Clock& clock) {
   SqliteOptions options;
   options.path = path_;
   options.cache_bytes = 1 << 20;

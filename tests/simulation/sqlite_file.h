@@ -15,7 +15,7 @@ class SqliteFile final : public StoredFile {
   SqliteFile(std::uint64_t seed, const std::string& name);
   ~SqliteFile() override;
 
-  std::unique_ptr<ResourceManager> open_manager(const Clock& clock) override;
+  Manager open_manager(const Clock& clock) override;
   bool has_schema() const override { return true; }
   Statement statement(const std::string& kind, std::int64_t key, std::int64_t value) const override;
   std::vector<std::int64_t> list_of(const StatementResult& result) const override;

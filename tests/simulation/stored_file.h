@@ -6,10 +6,12 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "os/clock.h"
 #include "tests/support/random.h"
+#include "troth/prepare_by_name.h"
 #include "troth/resource_manager.h"
 
 namespace troth::simulation {
@@ -22,10 +24,13 @@ struct Rows {
 inline constexpr std::int64_t kStartBalance = 100;
 inline constexpr std::int64_t kLists = 6, kAccounts = 4;  // at each participant
 
+/// One of the two contracts.
+using Manager = std::variant<std::unique_ptr<DeferredApply>, std::unique_ptr<PrepareByName>>;
+
 class StoredFile {
  public:
   virtual ~StoredFile() = default;
-  virtual std::unique_ptr<ResourceManager> open_manager(const Clock& clock) = 0;
+  virtual Manager open_manager(const Clock& clock) = 0;
   virtual bool has_schema() const = 0;
   /// `kind`: "append" (key, value) | "read" (key) | "add" (key, amount), refused where the balance
   /// would fall below zero | "change" (any, value), of the schema, where it can be changed.

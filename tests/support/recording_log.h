@@ -32,6 +32,7 @@ class RecordingLog final : public protocol::RecordLog {
   Lsn appended() const override { return appended_; }
   Lsn durable() const override { return durable_; }
   void release_below(Lsn lsn) override { released = std::max(released, lsn); }
+  std::uint64_t bytes_after(Lsn ticket) const override { return appended_.value - ticket.value; }
   bool has_room() const override { return room; }
 
   /// The disk has caught up. Returns the durable LSN, to be handed to the engine.

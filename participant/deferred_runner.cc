@@ -1,4 +1,4 @@
-#include "participant/job_runner.h"
+#include "participant/deferred_runner.h"
 
 #include <algorithm>
 
@@ -21,7 +21,7 @@ void report(std::vector<ResourceEvent> events, std::vector<WorkerResult>& result
 
 }  // namespace
 
-Status JobRunner::round(std::deque<Job> jobs, std::vector<WorkerResult>& results) {
+Status DeferredRunner::round(std::deque<Job> jobs, std::vector<WorkerResult>& results) {
   for (auto& job : jobs) {
     if (auto* execute = std::get_if<ExecuteJob>(&job)) {
       executes_.push_back(std::move(execute->request));
@@ -40,7 +40,7 @@ Status JobRunner::round(std::deque<Job> jobs, std::vector<WorkerResult>& results
   return {};
 }
 
-Status JobRunner::decide(const Job& job, std::vector<WorkerResult>& results) {
+Status DeferredRunner::decide(const Job& job, std::vector<WorkerResult>& results) {
   std::vector<ResourceEvent> events;
   if (const auto* apply = std::get_if<ApplyJob>(&job)) {
     TROTH_TRY(manager_.apply(apply->gtid, apply->committed, events));
