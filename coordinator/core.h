@@ -11,6 +11,7 @@
 #include "engine/durability_gate.h"
 #include "engine/peer_handshake.h"
 #include "engine/positions_log.h"
+#include "protocol/one_phase_commit.h"
 #include "protocol/record_log.h"
 
 namespace troth::coordinator {
@@ -37,6 +38,10 @@ struct Core {
 
   /// How far peers hear that this log reaches.
   Lsn reaches() const { return standing.quarantine().reaches(log.durable()); }
+  /// What is sent now to its participant would not arrive.
+  bool cut_off(const protocol::OnePhaseCommit& machine) const {
+    return !links.is_connected(machine.setup().participant);
+  }
 
   EngineOptions options;
   std::string own_address;  ///< host:port under which peers reach this node

@@ -135,7 +135,8 @@ void Transactions::retry(const Gtid& gtid, Now now) {
   if (txn->global() != nullptr) {
     step(*txn, GlobalCommit::Event(GlobalCommit::RetryNow{}), now);
   } else {
-    step(*txn, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{cut_off(txn->one_phase())}), now);
+    step(*txn, OnePhaseCommit::Event(OnePhaseCommit::RetryNow{core_.cut_off(txn->one_phase())}),
+         now);
   }
 }
 

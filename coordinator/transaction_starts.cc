@@ -119,7 +119,7 @@ void Transactions::start_one_phase(SubmitRequest&& request, std::string&& digest
   txn.trace = std::move(trace);
   if (txn.owns_key) tables_.keys.start(txn.key(), gtid, digest);
   TROTH_FAILPOINT("coordinator.submit.accepted");
-  step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{cut_off(txn.one_phase())}), now);
+  step(txn, OnePhaseCommit::Event(OnePhaseCommit::Start{core_.cut_off(txn.one_phase())}), now);
 }
 
 void Transactions::start_executed(GlobalCommit::Setup&& setup, std::optional<CommitProtocol> asked,

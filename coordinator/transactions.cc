@@ -261,10 +261,6 @@ bool Transactions::goes_on(const Gtid& gtid) const {
                      [&](const auto& next) { return next.first.before == gtid; });
 }
 
-bool Transactions::cut_off(const OnePhaseCommit& machine) const {
-  return !core_.links.is_connected(machine.setup().participant);
-}
-
 // Of a machine that has ended.
 void Transactions::finish(const Gtid& gtid, Now now) {
   const auto* txn = tables_.live.find(gtid);
@@ -312,7 +308,7 @@ void Transactions::measure_answer(const Transaction& txn, const TransactionOutco
 void Transactions::tick(Now now) {
   while (auto* txn = tables_.live.take_due(now.monotonic)) {
     if (txn->global() == nullptr) {
-      step(*txn, OnePhaseCommit::Event(OnePhaseCommit::Tick{cut_off(txn->one_phase())}), now);
+      step(*txn, OnePhaseCommit::Event(OnePhaseCommit::Tick{core_.cut_off(txn->one_phase())}), now);
     } else {
       const auto down = core_.links.unreachable(core_.options.participants);
       step(*txn, GlobalCommit::Event(GlobalCommit::Tick{down}), now);
@@ -366,7 +362,7 @@ void Transactions::copy_forward() {
 // What a log must hold of a live transaction.
 void Transactions::append_live(const GlobalCommit& machine) {
   if (machine.state() == GlobalCommit::State::kPrecommitting) {
-    core_.append(machine.precommitted_record());
+    core_.append(machine.setup().precommitted_record());
     for (const auto& record : machine.quorum()->records()) core_.append(record);
     return;
   }

@@ -80,7 +80,6 @@ class Transactions {
                                                  Now now);
   void note_one_phase(const Gtid& gtid, const TransactionOutcome& outcome, Now now);
   bool goes_on(const Gtid& gtid) const;
-  bool cut_off(const protocol::OnePhaseCommit& machine) const;
   void finish(const Gtid& gtid, Now now);
   void erase(const Gtid& gtid);
   void send_prepares(const Transaction& txn, const std::vector<protocol::PrepareTo>& prepares,

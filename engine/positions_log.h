@@ -35,6 +35,7 @@ class PositionsLog final : public protocol::RecordLog {
   Lsn appended() const override { return log_.appended(); }
   Lsn durable() const override { return log_.durable(); }
   void release_below(Lsn lsn) override { log_.release_below(lsn); }
+  std::uint64_t bytes_after(Lsn ticket) const override { return log_.bytes_after(ticket); }
   bool has_room() const override { return log_.has_room(); }
 
   std::optional<MonotonicTime> next_wake() const { return due_; }

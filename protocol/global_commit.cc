@@ -26,6 +26,17 @@ bool contains(const std::vector<NodeName>& names, const NodeName& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// What a writer has locked is in its PREPARED record. The locks of a reader live in its memory: it
+// may have restarted since it voted, and another coordinator's transaction may have changed what it
+// had read while other branches of this one were still to execute. Two-phase locking needs one
+// moment at which everything is locked, which is now, and only the reader itself can tell. Branches
+// that executed piece by piece had such a moment before their first PREPARE was sent, and voted in
+// the incarnation that executed.
+bool locks_need_confirmation(const GlobalCommit::Setup& setup) {
+  return std::any_of(setup.branches.begin(), setup.branches.end(),
+                     [](const BranchRequest& branch) { return branch.executed == 0; });
+}
+
 }  // namespace
 
 std::string_view to_string(GlobalCommit::State state) {
@@ -70,7 +81,7 @@ GlobalCommit GlobalCommit::recovered(const CommitRecord& record, RetryPolicy res
   machine.state_ = State::kCommitting;
   machine.unacked_ = names_of(record.members);
   for (const auto& name : machine.unacked_) machine.tally_.count(name, Vote::kCommit, {});
-  machine.next_resend_ = now;
+  machine.resend_.next = now;
   machine.next_wake_ = now;  // the first Tick sends COMMIT again, at once
   return machine;
 }
@@ -78,34 +89,39 @@ GlobalCommit GlobalCommit::recovered(const CommitRecord& record, RetryPolicy res
 CommitEffects GlobalCommit::step(Event&& event, MonotonicTime now) {
   CommitEffects out;
   std::visit(Overloaded{
-                 [&](const Start&) { on_start(out, now); },
+                 [&](const Start&) {
+                   TROTH_ASSERT(state_ == State::kPreparing && resend_.attempts == 0,
+                                "gtid {} state {}", gtid(), to_string(state_));
+                   send_prepares(out, now);
+                 },
                  [&](VoteArrived& e) { on_vote(e, out, now); },
                  [&](const ReleasedArrived& e) { on_released(e, out); },
                  [&](const AckArrived& e) { on_ack(e, out, now); },
                  [&](const Inquired& e) { on_inquiry(e, out); },
                  [&](const RecordDurable&) { on_durable(out, now); },
                  [&](const Tick& e) { on_tick(e, out, now); },
-                 [&](const Cancel& e) { on_cancel(e, out); },
+                 [&](const Cancel& e) {
+                   if (undecided()) abort(e.reason, out);
+                 },
                  [&](const MemberRestarted& e) { on_member_restarted(e, out); },
                  [&](const RetryNow&) { on_retry(out, now); },
                  [&](const BallotArrived& e) { on_ballot(e, out, now); },
                  [&](const DecideArrived& e) { on_decide(e, out, now); },
-                 [&](const GivenUp& e) { on_given_up(e, out); },
+                 [&](const GivenUp& e) {
+                   // Only what is decided can be given up: before that, a deadline or a quorum ends it.
+                   if (state_ != State::kCommitting) return;
+                   given_up_ = true;
+                   no_longer_owed_by(e.participant, out);
+                 },
              },
              event);
   assert_invariants();
   return out;
 }
 
-void GlobalCommit::on_start(CommitEffects& out, MonotonicTime now) {
-  TROTH_ASSERT(state_ == State::kPreparing && attempts_ == 0, "gtid {} state {}", gtid(),
-               to_string(state_));
-  send_prepares(out, now);
-}
-
 // To whoever has not voted.
 void GlobalCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
-  ++attempts_;
+  ++resend_.attempts;
   out.prepares.reserve(setup_.branches.size());
   const auto time_left = participants_share(setup_.deadline - now);
   for (const auto& branch : setup_.branches)
@@ -114,15 +130,16 @@ void GlobalCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
           {branch.participant,
            {setup_.gtid, setup_.protocol, setup_.priority, time_left, branch.statements,
             setup_.members, setup_.traceparent, branch.executed}});
-  schedule_resend(now);
-  next_wake_ = std::min(next_resend_, setup_.deadline);
+  resend_.schedule(setup_, now);
+  next_wake_ = std::min(resend_.next, setup_.deadline);
 }
 
 void GlobalCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime now) {
   if (state_ == State::kAborting || state_ == State::kEnded) {
     if (state_ == State::kAborting && event.vote.vote == Vote::kCommit)
-      out.promise(event.from,
-                  decide(Decision::kAbort, {AbortCode::kPresumedAbort, "already aborted", {}, -1}));
+      out.promise(
+          event.from,
+          setup_.decide(Decision::kAbort, {AbortCode::kPresumedAbort, "already aborted", {}, -1}));
     return;
   }
   const auto counted = tally_.count(event.from, event.vote.vote, event.vote.voter.epoch);
@@ -174,23 +191,12 @@ void GlobalCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime
   release(out, now);
 }
 
-// What a writer has locked is in its PREPARED record. The locks of a reader live in its memory: it
-// may have restarted since it voted, and another coordinator's transaction may have changed what it
-// had read while other branches of this one were still to execute. Two-phase locking needs one
-// moment at which everything is locked, which is now, and only the reader itself can tell. Branches
-// that executed piece by piece had such a moment before their first PREPARE was sent, and voted in
-// the incarnation that executed.
-bool GlobalCommit::locks_need_confirmation() const {
-  return std::any_of(setup_.branches.begin(), setup_.branches.end(),
-                     [](const BranchRequest& branch) { return branch.executed == 0; });
-}
-
 void GlobalCommit::release(CommitEffects& out, MonotonicTime now) {
   // Every branch has executed: nobody acquires locks any more, so readers may let theirs go.
   unacked_ = tally_.voted(Vote::kReadOnly);
-  if (!unacked_.empty() && locks_need_confirmation()) {
+  if (!unacked_.empty() && locks_need_confirmation(setup_)) {
     state_ = State::kReleasing;
-    attempts_ = 0;
+    resend_.attempts = 0;
     return send_releases(out, now);
   }
   for (const auto& reader : unacked_) out.send(reader, Release{setup_.gtid});
@@ -198,10 +204,10 @@ void GlobalCommit::release(CommitEffects& out, MonotonicTime now) {
 }
 
 void GlobalCommit::send_releases(CommitEffects& out, MonotonicTime now) {
-  ++attempts_;
+  ++resend_.attempts;
   for (const auto& reader : unacked_) out.send(reader, Release{setup_.gtid});
-  schedule_resend(now);
-  next_wake_ = std::min(next_resend_, setup_.deadline);
+  resend_.schedule(setup_, now);
+  next_wake_ = std::min(resend_.next, setup_.deadline);
 }
 
 void GlobalCommit::on_released(const ReleasedArrived& event, CommitEffects& out) {
@@ -233,9 +239,9 @@ void GlobalCommit::decide_commit(CommitEffects& out) {
   // That it is durable = THE COMMIT POINT; from here on nothing may abort it.
   if (setup_.answer_at == AnswerAt::kDecided) out.answer = outcome(Outcome::kCommitted);
   out.promises.reserve(unacked_.size());
-  for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));
+  for (const auto& writer : unacked_) out.promise(writer, setup_.decide(Decision::kCommit));
   state_ = State::kDeciding;
-  attempts_ = 0;
+  resend_.attempts = 0;
   next_wake_.reset();
 }
 
@@ -244,8 +250,8 @@ void GlobalCommit::on_durable(CommitEffects& out, MonotonicTime now) {
   switch (state_) {
     case State::kDeciding:
       state_ = State::kCommitting;
-      attempts_ = 1;  // the COMMIT messages that waited for this record leave now
-      schedule_resend(now);
+      resend_.attempts = 1;  // the COMMIT messages that waited for this record leave now
+      resend_.schedule(setup_, now);
       return wake_to_deliver();
     case State::kAborting:
       return end(out);
@@ -270,13 +276,6 @@ void GlobalCommit::on_ack(const AckArrived& event, CommitEffects& out, Monotonic
   no_longer_owed_by(event.from, out);
 }
 
-// Only what is decided can be given up: before that, a deadline or a quorum ends it.
-void GlobalCommit::on_given_up(const GivenUp& event, CommitEffects& out) {
-  if (state_ != State::kCommitting) return;
-  given_up_ = true;
-  no_longer_owed_by(event.participant, out);
-}
-
 void GlobalCommit::no_longer_owed_by(const NodeName& writer, CommitEffects& out) {
   std::erase(unacked_, writer);
   if (!unacked_.empty()) return;
@@ -296,7 +295,7 @@ void GlobalCommit::on_inquiry(const Inquired& event, CommitEffects& out) {
     case State::kPrecommitting:
       return out.send(event.from, InquiryReply{setup_.gtid, InquiryReply::Answer::kUndecided});
     case State::kCommitting:
-      return out.promise(event.from, decide(Decision::kCommit));
+      return out.promise(event.from, setup_.decide(Decision::kCommit));
     case State::kAborting:
     case State::kEnded:
       return;
@@ -327,7 +326,7 @@ void GlobalCommit::on_tick(const Tick& event, CommitEffects& out, MonotonicTime 
     out.answer = outcome(Outcome::kCommitted);
   }
   if (state_ == State::kCommitting) wake_to_deliver();
-  if (next_wake_ && now >= next_resend_) on_retry(out, now);
+  if (next_wake_ && now >= resend_.next) on_retry(out, now);
 }
 
 bool GlobalCommit::owes_applied_answer() const {
@@ -336,7 +335,7 @@ bool GlobalCommit::owes_applied_answer() const {
 }
 
 void GlobalCommit::wake_to_deliver() {
-  next_wake_ = owes_applied_answer() ? std::min(next_resend_, setup_.deadline) : next_resend_;
+  next_wake_ = owes_applied_answer() ? std::min(resend_.next, setup_.deadline) : resend_.next;
 }
 
 void GlobalCommit::on_retry(CommitEffects& out, MonotonicTime now) {
@@ -346,9 +345,9 @@ void GlobalCommit::on_retry(CommitEffects& out, MonotonicTime now) {
     case State::kReleasing:
       return send_releases(out, now);
     case State::kCommitting:
-      ++attempts_;
-      for (const auto& writer : unacked_) out.promise(writer, decide(Decision::kCommit));
-      schedule_resend(now);
+      ++resend_.attempts;
+      for (const auto& writer : unacked_) out.promise(writer, setup_.decide(Decision::kCommit));
+      resend_.schedule(setup_, now);
       return wake_to_deliver();
     case State::kPrecommitting:
       return step_quorum(QuorumBallot::Suspect{}, out, now);
@@ -357,10 +356,6 @@ void GlobalCommit::on_retry(CommitEffects& out, MonotonicTime now) {
     case State::kEnded:
       return;
   }
-}
-
-void GlobalCommit::on_cancel(const Cancel& event, CommitEffects& out) {
-  if (undecided()) abort(event.reason, out);
 }
 
 void GlobalCommit::on_member_restarted(const MemberRestarted& event, CommitEffects& out) {
@@ -377,7 +372,8 @@ void GlobalCommit::abort(AbortReason reason, CommitEffects& out) {
   TROTH_ASSERT(undecided(), "gtid {} aborts in state {}", gtid(), to_string(state_));
   const auto refused = tally_.voted(Vote::kAbort);
   for (const auto& member : setup_.members)
-    if (!contains(refused, member.name)) out.promise(member.name, decide(Decision::kAbort, reason));
+    if (!contains(refused, member.name))
+      out.promise(member.name, setup_.decide(Decision::kAbort, reason));
   auto answer = outcome(Outcome::kAborted);
   answer.reason = reason;
   out.answer = std::move(answer);
@@ -414,14 +410,6 @@ TransactionOutcome GlobalCommit::outcome(Outcome value) {
   if (value == Outcome::kCommitted) answer.results = std::move(results_);
   answer.replayed = recovered_ && quorum_ && !setup_.idempotency_key.empty();
   return answer;
-}
-
-Decide GlobalCommit::decide(Decision decision, AbortReason reason) const {
-  return Decide{setup_.gtid, decision, setup_.answer_at, std::move(reason)};
-}
-
-void GlobalCommit::schedule_resend(MonotonicTime now) {
-  next_resend_ = now + backoff(setup_.resend, attempts_, setup_.gtid);
 }
 
 std::vector<NodeName> GlobalCommit::waiting_for() const {

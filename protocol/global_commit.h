@@ -99,6 +99,12 @@ class GlobalCommit {
     bool tried_again = false;
     CommitProtocol protocol = CommitProtocol::kTwoPhase;
     Boxed<Quorum> quorum;  ///< three-phase only
+
+    Decide decide(Decision decision, AbortReason reason = {}) const {
+      return {gtid, decision, answer_at, std::move(reason)};
+    }
+    /// Three-phase: its first PRECOMMITTED record, also for a checkpoint.
+    PrecommittedRecord precommitted_record() const;
   };
 
   // events
@@ -166,7 +172,7 @@ class GlobalCommit {
   bool undecided() const { return state_ == State::kPreparing || state_ == State::kReleasing; }
   const Gtid& gtid() const { return setup_.gtid; }
   const Setup& setup() const { return setup_; }
-  std::uint32_t attempts() const { return attempts_; }
+  std::uint32_t attempts() const { return resend_.attempts; }
   /// Whom it waits for: missing votes, missing confirmations, or missing acks.
   std::vector<NodeName> waiting_for() const;
   bool recovered_from_log() const { return recovered_; }
@@ -174,27 +180,21 @@ class GlobalCommit {
   const std::vector<NodeName>& unacked() const { return unacked_; }
   /// Of a three-phase transaction, once every vote is in.
   const QuorumBallot* quorum() const { return quorum_ ? &*quorum_ : nullptr; }
-  /// Its first PRECOMMITTED record, for a checkpoint.
-  PrecommittedRecord precommitted_record() const;
 
  private:
-  void on_start(CommitEffects& out, MonotonicTime now);
   void on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime now);
   void on_released(const ReleasedArrived& event, CommitEffects& out);
   void on_ack(const AckArrived& event, CommitEffects& out, MonotonicTime now);
-  void on_given_up(const GivenUp& event, CommitEffects& out);
   void no_longer_owed_by(const NodeName& writer, CommitEffects& out);
   void on_inquiry(const Inquired& event, CommitEffects& out);
   void on_durable(CommitEffects& out, MonotonicTime now);
   void on_tick(const Tick& event, CommitEffects& out, MonotonicTime now);
-  void on_cancel(const Cancel& event, CommitEffects& out);
   void on_member_restarted(const MemberRestarted& event, CommitEffects& out);
   void on_retry(CommitEffects& out, MonotonicTime now);
   void on_ballot(const BallotArrived& event, CommitEffects& out, MonotonicTime now);
   void on_decide(const DecideArrived& event, CommitEffects& out, MonotonicTime now);
 
   void send_prepares(CommitEffects& out, MonotonicTime now);
-  bool locks_need_confirmation() const;
   void release(CommitEffects& out, MonotonicTime now);
   void send_releases(CommitEffects& out, MonotonicTime now);
   void decide_commit(CommitEffects& out);
@@ -205,8 +205,6 @@ class GlobalCommit {
   void abort(AbortReason reason, CommitEffects& out);
   void end(CommitEffects& out);
   TransactionOutcome outcome(Outcome value);
-  Decide decide(Decision decision, AbortReason reason = {}) const;
-  void schedule_resend(MonotonicTime now);
   bool owes_applied_answer() const;
   void wake_to_deliver();
   void assert_invariants() const;
@@ -217,9 +215,16 @@ class GlobalCommit {
   std::vector<BranchResult> results_;  // from the first vote on; one per branch, same order
   std::vector<NodeName> unacked_;  // RELEASING: readers that owe RELEASED; decided: writers that
                                    // owe an ACK
-  std::uint32_t attempts_ = 0;     // of the message being repeated (PREPARE, RELEASE, COMMIT)
+  /// Of the message being repeated (PREPARE, RELEASE, COMMIT).
+  struct Resend {
+    void schedule(const Setup& setup, MonotonicTime now) {
+      next = now + backoff(setup.resend, attempts, setup.gtid);
+    }
+    std::uint32_t attempts = 0;
+    MonotonicTime next;
+  };
+  Resend resend_;
   std::optional<MonotonicTime> next_wake_;
-  MonotonicTime next_resend_;
   bool recovered_ = false;
   bool given_up_ = false;             // an operator ended the wait for a writer
   bool told_before_applied_ = false;  // the deadline came before every file held it

@@ -53,17 +53,17 @@ GlobalCommit GlobalCommit::recovered(const PrecommittedRecord& record, QuorumPos
   return machine;
 }
 
-PrecommittedRecord GlobalCommit::precommitted_record() const {
+PrecommittedRecord GlobalCommit::Setup::precommitted_record() const {
   PrecommittedRecord record;
-  record.gtid = setup_.gtid;
-  record.ballot = {1, setup_.quorum->coordinator.name};
-  record.members = quorum_setup(setup_).members;
-  record.ack_at = setup_.answer_at;
-  record.idempotency_key = setup_.idempotency_key;
-  record.body_digest = setup_.body_digest;
-  record.decided = setup_.submitted;
-  record.comment = setup_.comment;
-  record.traceparent = setup_.traceparent;
+  record.gtid = gtid;
+  record.ballot = {1, quorum->coordinator.name};
+  record.members = quorum_setup(*this).members;
+  record.ack_at = answer_at;
+  record.idempotency_key = idempotency_key;
+  record.body_digest = body_digest;
+  record.decided = submitted;
+  record.comment = comment;
+  record.traceparent = traceparent;
   return record;
 }
 
@@ -72,7 +72,7 @@ void GlobalCommit::precommit(CommitEffects& out, MonotonicTime now) {
   state_ = State::kPrecommitting;
   quorum_.emplace(quorum_setup(setup_), now);
   doubt_at_ = std::max(setup_.deadline, now + 2 * setup_.quorum->suspicion.timeout);
-  step_quorum(QuorumBallot::Lead{precommitted_record()}, out, now);
+  step_quorum(QuorumBallot::Lead{setup_.precommitted_record()}, out, now);
 }
 
 void GlobalCommit::step_quorum(const QuorumBallot::Event& event, CommitEffects& out,
@@ -107,10 +107,10 @@ void GlobalCommit::adopt(Decision decision, bool told, CommitEffects& out, Monot
   state_ = State::kCommitting;
   for (const auto& member : setup_.members) unacked_.push_back(member.name);
   if (setup_.answer_at == AnswerAt::kDecided) out.answer = outcome(Outcome::kCommitted);
-  attempts_ = 1;
+  resend_.attempts = 1;
   if (!told)
-    for (const auto& name : unacked_) out.promise(name, decide(Decision::kCommit));
-  schedule_resend(now);
+    for (const auto& name : unacked_) out.promise(name, setup_.decide(Decision::kCommit));
+  resend_.schedule(setup_, now);
   wake_to_deliver();
 }
 

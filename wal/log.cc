@@ -47,8 +47,8 @@ void Log::wake() {
   {
     const MutexLock lock(mutex_);
     // What can wait wakes nobody who waits for company already.
-    const bool known = waits_ == Waits::kShort || (waits_ == Waits::kLong && !soon_);
-    if (!forced_ && (pending_.count == 0 || known)) return;
+    const bool known = waits_ == Waits::kShort || (waits_ == Waits::kLong && !urgency_.soon);
+    if (!urgency_.now && (pending_.count == 0 || known)) return;
   }
   wake_.notify_one();
 }
@@ -61,9 +61,9 @@ Lsn Log::append_quietly(std::uint8_t tag, std::string_view payload, Force force)
   ++stats_.records;
   stats_.bytes += payload.size();
   if (force != Force::kNo) ++stats_.forced_records;
-  forced_ |= force == Force::kYes;
-  if (force == Force::kSoon && !std::exchange(soon_, true))
-    soon_until_ = std::chrono::steady_clock::now() + kSoonDelay;
+  urgency_.now |= force == Force::kYes;
+  if (force == Force::kSoon && !std::exchange(urgency_.soon, true))
+    urgency_.until = std::chrono::steady_clock::now() + kSoonDelay;
   append_record(pending_.records, tag, payload);
   ++pending_.count;
   return lsn;
@@ -105,7 +105,7 @@ void Log::run() {
       const bool nothing = pending_.count == 0 && release_ == released && !stopping_ && !low_space_;
       if (nothing) continue;  // it was forced without this thread
       std::swap(group, pending_);
-      forced_ = soon_ = false;
+      urgency_ = {};
       release = release_ > released ? release_ : Lsn{};
       last = stopping_;
       writing_ = true;
@@ -132,13 +132,13 @@ void Log::wait_until_due(Lsn released) {
 void Log::wait_for_company() {
   waits_ = Waits::kLong;
   const auto long_enough = Condition::Clock::now() + kUnforcedDelay;
-  while (!forced_ && !soon_ && !stopping_ && wake_.wait_until(mutex_, long_enough)) {
+  while (!urgency_.now && !urgency_.soon && !stopping_ && wake_.wait_until(mutex_, long_enough)) {
   }
   waits_ = Waits::kShort;
   // Who forced without this thread took what waited with it: what has come since waits anew.
-  while (soon_ && !forced_ && !stopping_) {
-    const auto until = soon_until_;
-    if (!wake_.wait_until(mutex_, until) && until == soon_until_) break;
+  while (urgency_.soon && !urgency_.now && !stopping_) {
+    const auto until = urgency_.until;
+    if (!wake_.wait_until(mutex_, until) && until == urgency_.until) break;
   }
   waits_ = Waits::kNot;
 }
@@ -147,9 +147,9 @@ std::optional<Lsn> Log::force_here() {
   {
     const MutexLock lock(mutex_);
     const bool rests = !writing_ && !stopping_ && !failed_ && !low_space_;
-    if (!forced_ || !rests || !writer_->fits(pending_.records.size())) return std::nullopt;
+    if (!urgency_.now || !rests || !writer_->fits(pending_.records.size())) return std::nullopt;
     std::swap(here_, pending_);
-    forced_ = soon_ = false;
+    urgency_ = {};
     writing_ = true;
   }
   const bool written = write(here_, {});
@@ -158,7 +158,7 @@ std::optional<Lsn> Log::force_here() {
   {
     const MutexLock lock(mutex_);
     writing_ = false;
-    wanted = stopping_ || forced_ || failed_;
+    wanted = stopping_ || urgency_.now || failed_;
   }
   if (wanted) wake_.notify_one();
   if (!written) return std::nullopt;

@@ -98,9 +98,12 @@ class Log {
   mutable Mutex mutex_;
   Condition wake_;
   Pending pending_ TROTH_GUARDED_BY(mutex_);
-  bool forced_ TROTH_GUARDED_BY(mutex_) = false;
-  bool soon_ TROTH_GUARDED_BY(mutex_) = false;
-  std::chrono::steady_clock::time_point soon_until_ TROTH_GUARDED_BY(mutex_);  // while soon_
+  /// What is pending cannot wait, or only for so long.
+  struct Urgency {
+    bool now = false, soon = false;
+    std::chrono::steady_clock::time_point until;  // while soon
+  };
+  Urgency urgency_ TROTH_GUARDED_BY(mutex_);
   bool writing_ TROTH_GUARDED_BY(mutex_) = false;
   /// How long the appender waits for company for what is pending.
   enum class Waits { kNot, kLong, kShort };

@@ -100,14 +100,18 @@ class SqliteResourceManager final : public DeferredApply {
   std::optional<std::pair<LogId, NodeName>> expected_;  // whose database it must be
   std::unique_ptr<Database> database_;
   SilenceReport silence_;
-  std::unique_ptr<StatementWatchdog> watchdog_;
-  std::unique_ptr<StatementLimits> limits_;
   Schema schema_;
-  std::unique_ptr<StatementAnalyzer> analyzer_;
-  std::unique_ptr<Capture> capture_;
-  std::unique_ptr<SideEffects> effects_;
-  std::unique_ptr<Applier> applier_;
-  std::unique_ptr<Executor> executor_;
+  /// What works on the connection; made anew when the schema has changed, in this order.
+  struct Tools {
+    std::unique_ptr<StatementWatchdog> watchdog;
+    std::unique_ptr<StatementLimits> limits;
+    std::unique_ptr<StatementAnalyzer> analyzer;
+    std::unique_ptr<Capture> capture;
+    std::unique_ptr<SideEffects> effects;
+    std::unique_ptr<Applier> applier;
+    std::unique_ptr<Executor> executor;
+  };
+  Tools tools_;
   LockTable locks_;
   Branches branches_;
   PendingInserts pending_inserts_{schema_};
@@ -120,9 +124,11 @@ class SqliteResourceManager final : public DeferredApply {
   Lsn applied_lsn_;
   std::deque<Gtid> woken_;       // were granted their locks and have not run yet
   std::optional<Error> broken_;  // the outer transaction is not what memory says
-  bool dirty_ = false;           // flushed since the last make_durable
-  bool checkpoint_due_ = false;  // at the next flush, when nothing is open
-  MonotonicTime file_checked_;
+  struct {
+    bool dirty = false;           // flushed since the last make_durable
+    bool checkpoint_due = false;  // at the next flush, when nothing is open
+    MonotonicTime checked;        // that it is still the one that was opened
+  } file_;
 };
 
 }  // namespace troth::participant::sqlite

@@ -6,14 +6,14 @@ namespace troth::participant::sqlite {
 // With everything it changes locked: nothing executed, prepared or open touches it.
 void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
-  effects_->on();
-  limits_->begin(branch.request.deadline);
+  tools_.effects->on();
+  tools_.limits->begin(branch.request.deadline);
   const auto before = schema_;
   const auto generation = generation_;
   const auto run = [this](const std::vector<Statement>& statements) {
     return run_rows(statements);
   };
-  auto tried = try_schema_change({database_->connection(), *capture_, before, *limits_, run},
+  auto tried = try_schema_change({database_->connection(), *tools_.capture, before, *tools_.limits, run},
                                  *branch.change, branch.request.statements);
   if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
   if (generation != generation_) {  // rows were tried under the schema in between
@@ -44,15 +44,15 @@ Result<RanRows> SqliteResourceManager::run_rows(const std::vector<Statement>& st
   out.failure = refusal_of(statements);
   if (out.failure.code != AbortCode::kNone) return out;
   const std::vector<RowOp> nothing;
-  TROTH_ASSIGN_OR_RETURN(auto ran, executor_->run(statements, {nothing}, true, pending_inserts_));
+  TROTH_ASSIGN_OR_RETURN(auto ran, tools_.executor->run(statements, {nothing}, true, pending_inserts_));
   out.failure = std::move(ran.failure);
   if (out.failure.code != AbortCode::kNone) return out;
   out.results = std::move(ran.results);
   if (!ran.operations.empty()) {
     out.redo = encode_redo(schema_, ran.operations, {});
-    TROTH_TRY(applier_->apply(ran.operations));
+    TROTH_TRY(tools_.applier->apply(ran.operations));
   }
-  effects_->on();
+  tools_.effects->on();
   return out;
 }
 

@@ -13,21 +13,21 @@ Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
   applied_lsn_ = std::max(applied_lsn_, settled);
   TROTH_TRY(database_->commit(applied_lsn_));
   applied_.clear();
-  dirty_ = true;
-  if (std::exchange(checkpoint_due_, false)) TROTH_TRY(database_->checkpoint());
+  file_.dirty = true;
+  if (std::exchange(file_.checkpoint_due, false)) TROTH_TRY(database_->checkpoint());
   TROTH_TRY(database_->begin());
   return applied_lsn_;
 }
 
 Status SqliteResourceManager::make_durable() {
-  if (!dirty_) return {};
+  if (!file_.dirty) return {};
   TROTH_TRY(database_->sync_wal());
-  dirty_ = false;
+  file_.dirty = false;
   if (!database_->checkpoint_is_due()) return {};
   // Under load there is always something open: then the next flush does it, between two
   // transactions.
-  checkpoint_due_ = !applied_.empty();
-  if (checkpoint_due_) return {};
+  file_.checkpoint_due = !applied_.empty();
+  if (file_.checkpoint_due) return {};
   TROTH_TRY(database_->rollback());  // nothing is in it: a checkpoint needs to be outside
   TROTH_TRY(database_->checkpoint());
   return database_->begin();
@@ -44,7 +44,7 @@ void SqliteResourceManager::repair_outer_transaction() {
     });
     if (changed) TROTH_TRY(reload());  // as it is in the file
     for (const auto& work : applied_)
-      TROTH_TRY(work.change ? redo_change(*work.change) : applier_->apply(work.operations));
+      TROTH_TRY(work.change ? redo_change(*work.change) : tools_.applier->apply(work.operations));
     return {};
   };
   const auto repaired = repair();
@@ -71,8 +71,8 @@ void SqliteResourceManager::close() {
   // What was not flushed is replayed from the log.
   static_cast<void>(database_->rollback());
   if (applied_.empty() && !broken_) database_->checkpoint_at_close();
-  executor_.reset();
-  applier_.reset();
+  tools_.executor.reset();
+  tools_.applier.reset();
   database_.reset();
 }
 

@@ -18,8 +18,8 @@ bool SqliteResourceManager::refuse_stopped(const Gtid& gtid, std::vector<Resourc
 bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
   if (refuse_stopped(gtid, events)) return true;
-  if (const auto now = clock_.now(); now - file_checked_ > std::chrono::milliseconds(10)) {
-    file_checked_ = now;
+  if (const auto now = clock_.now(); now - file_.checked > std::chrono::milliseconds(10)) {
+    file_.checked = now;
     if (!database_->still_there()) {
       refuse_vote(gtid,
                   {AbortCode::kDatabaseReplaced,
@@ -59,7 +59,7 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
 AbortReason SqliteResourceManager::refusal_of(const std::vector<Statement>& statements) {
   for (std::size_t i = 0; i < statements.size(); ++i) {
     const auto& statement = statements[i];
-    const auto& info = executor_->lookup(statement.sql).info;
+    const auto& info = tools_.executor->lookup(statement.sql).info;
     const bool all_given = statement.params.size() == static_cast<std::size_t>(info.parameters);
     if (info.refusal.code == AbortCode::kNone && all_given) continue;
     auto reason = info.refusal;
@@ -78,11 +78,12 @@ AbortReason SqliteResourceManager::refusal_of(const std::vector<Statement>& stat
 SchemaChange SqliteResourceManager::analyze_change(const std::vector<Statement>& statements) {
   SchemaChange change;
   {
-    const StatementLimits::Compiling compiling(*limits_, database_->connection().get(),
+    const StatementLimits::Compiling compiling(*tools_.limits, database_->connection().get(),
                                                statements.front().sql);
-    change = analyze_schema_change(schema_, *analyzer_, statements);
+    change = analyze_schema_change(schema_, *tools_.analyzer, statements);
   }
-  if (limits_->exceeded().code != AbortCode::kNone) change.refusal = limits_->exceeded();
+  if (tools_.limits->exceeded().code != AbortCode::kNone)
+    change.refusal = tools_.limits->exceeded();
   return change;
 }
 
@@ -90,7 +91,7 @@ bool SqliteResourceManager::changes_schema(const Branch& branch) {
   const auto& statements = branch.request.statements;
   return branch.request.alone &&
          std::any_of(statements.begin(), statements.end(), [this](const auto& statement) {
-           return executor_->lookup(statement.sql).info.schema_change;
+           return tools_.executor->lookup(statement.sql).info.schema_change;
          });
 }
 

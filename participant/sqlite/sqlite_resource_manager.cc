@@ -30,11 +30,12 @@ Result<OpenedDatabase> SqliteResourceManager::open() {
   if (database_->was_converted())
     logger_.warn("switched the database to WAL mode; its other programs keep working",
                  {{"database", options_.path}});
-  watchdog_ = std::make_unique<StatementWatchdog>();
-  watchdog_->on_silence(silence_);
+  tools_.watchdog = std::make_unique<StatementWatchdog>();
+  tools_.watchdog->on_silence(silence_);
   const StatementLimits::Options limits{options_.statement_time_limit,
                                         options_.statement_memory_bytes, options_.cache_bytes};
-  limits_ = std::make_unique<StatementLimits>(limits, clock_, watchdog_->add_post(), stop_);
+  tools_.limits =
+      std::make_unique<StatementLimits>(limits, clock_, tools_.watchdog->add_post(), stop_);
   TROTH_ASSIGN_OR_RETURN(auto opened, database_->read_marker());
   const bool foreign = expected_ && std::pair(opened.log_id, opened.participant) != *expected_;
   if (!opened.is_new && !foreign) {
@@ -54,8 +55,8 @@ Status SqliteResourceManager::load() {
   TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db));
   // Before any statement of ours is compiled: earlier ones would bypass the hook (participant.md
   // section 7).
-  capture_ = std::make_unique<Capture>(db.get(), schema_);
-  effects_ = std::make_unique<SideEffects>(db);
+  tools_.capture = std::make_unique<Capture>(db.get(), schema_);
+  tools_.effects = std::make_unique<SideEffects>(db);
   TROTH_TRY(OpenViolations::create_tables(db));
   TROTH_TRY(prepare_to_work());
   TROTH_TRY(database_->begin());
@@ -67,28 +68,29 @@ Status SqliteResourceManager::load() {
 // Everything that was compiled or looked up under the schema before.
 Status SqliteResourceManager::prepare_to_work() {
   auto& db = database_->connection();
-  executor_.reset();
-  applier_.reset();
-  TROTH_ASSIGN_OR_RETURN(analyzer_, StatementAnalyzer::create(schema_));
-  if (const auto tested = analyzer_->self_test(); !tested)
+  tools_.executor.reset();
+  tools_.applier.reset();
+  TROTH_ASSIGN_OR_RETURN(tools_.analyzer, StatementAnalyzer::create(schema_));
+  if (const auto tested = tools_.analyzer->self_test(); !tested)
     logger_.warn("coarse locks", {{"reason", tested.error().context}});
-  applier_ = std::make_unique<Applier>(db, schema_, *effects_);
-  executor_ = std::make_unique<Executor>(*database_, schema_, *analyzer_, *applier_, *capture_,
-                                         *effects_, *limits_, options_, clock_);
+  tools_.applier = std::make_unique<Applier>(db, schema_, *tools_.effects);
+  tools_.executor = std::make_unique<Executor>(*database_, schema_, *tools_.analyzer,
+                                               *tools_.applier, *tools_.capture, *tools_.effects,
+                                               *tools_.limits, options_, clock_);
   return {};
 }
 
 Status SqliteResourceManager::reload() {
   auto& db = database_->connection();
   TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db, &schema_));
-  capture_->schema_changed();
+  tools_.capture->schema_changed();
   ++generation_;
   return prepare_to_work();
 }
 
 Status SqliteResourceManager::redo_change(const SchemaRedo& change) {
   // No row beside the tables it names changes (schema_change.h), so nothing is lost.
-  effects_->off();
+  tools_.effects->off();
   TROTH_TRY(apply_schema_change(database_->connection(), change,
                                 [this](const std::string& redo) { return redo_rows(redo); }));
   return reload();
@@ -98,8 +100,8 @@ Status SqliteResourceManager::redo_change(const SchemaRedo& change) {
 Status SqliteResourceManager::redo_rows(const std::string& redo) {
   TROTH_TRY(reload());
   TROTH_ASSIGN_OR_RETURN(const auto decoded, decode_redo(schema_, redo));
-  TROTH_TRY(applier_->apply(decoded.operations));
-  effects_->off();
+  TROTH_TRY(tools_.applier->apply(decoded.operations));
+  tools_.effects->off();
   return {};
 }
 
@@ -115,7 +117,7 @@ Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std:
   }
   auto decoded = decode_redo(schema_, redo);
   if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
-  if (auto done = applier_->apply(decoded->operations); !done)
+  if (auto done = tools_.applier->apply(decoded->operations); !done)
     return fail(done.error(), fmt::format("transaction {} at LSN {}", gtid, committed));
   applied_.push_back({std::move(decoded->operations), {}});
   applied_lsn_ = std::max(applied_lsn_, committed);
@@ -126,7 +128,8 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
   auto decoded = decode_redo(schema_, redo);
   if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
   auto& operations = decoded->operations;
-  if (auto fits = Rehearsal(database_->connection(), schema_, *applier_).fits(operations); !fits)
+  if (auto fits = Rehearsal(database_->connection(), schema_, *tools_.applier).fits(operations);
+      !fits)
     return fail(fits.error(), fmt::format("transaction {}", gtid));
   locks_.force_grant(gtid, locks_of(schema_, operations));
   locks_.force_grant(gtid, decoded->locks);
@@ -141,7 +144,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
 // Nobody must be waiting: whoever is granted its locks by this one would be executed with it.
 bool SqliteResourceManager::is_quick(const ExecuteRequest& request) {
   return !changing_ && locks_.waiters() == 0 && !request.open &&
-         branches_.count(request.gtid) == 0 && executor_->is_quick(request.statements);
+         branches_.count(request.gtid) == 0 && tools_.executor->is_quick(request.statements);
 }
 
 bool SqliteResourceManager::applies_quickly(const Gtid& gtid) {
@@ -170,7 +173,7 @@ void SqliteResourceManager::start(ExecuteRequest request, std::vector<ResourceEv
 void SqliteResourceManager::lock_and_run(Branch& branch, std::vector<ResourceEvent>& events) {
   branch.generation = generation_;
   branch.waiting = false;
-  limits_->begin(branch.request.deadline);
+  tools_.limits->begin(branch.request.deadline);
   if (refuse(branch, events)) return;
   auto wanted = locks_needed(branch);
   const auto acquired = locks_.try_acquire(branch.request.gtid, branch.request.priority, wanted);
@@ -185,7 +188,7 @@ std::vector<LockRequest> SqliteResourceManager::locks_needed(const Branch& branc
   std::vector<LockRequest> wanted;
   wanted.reserve(2 * branch.request.statements.size());  // mostly a table and a row
   for (const auto& statement : branch.request.statements)
-    locks_before_execution(schema_, executor_->lookup(statement.sql).info, statement.params,
+    locks_before_execution(schema_, tools_.executor->lookup(statement.sql).info, statement.params,
                            wanted);
   return wanted;
 }
@@ -214,9 +217,9 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
   if (branch.begun && branch.request.statements.empty() && complete &&
       !schema_.has_deferred_foreign_keys())
     return succeed(branch, {}, {}, {}, events);  // nothing is left to be checked
-  limits_->begin(branch.request.deadline);
+  tools_.limits->begin(branch.request.deadline);
   const Executor::Before before{branch.operations, branch.captured_bytes, branch.open_violations};
-  auto ran = executor_->run(branch.request.statements, before, complete, pending_inserts_);
+  auto ran = tools_.executor->run(branch.request.statements, before, complete, pending_inserts_);
   if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
   const bool failed = !ran || ran->failure.code != AbortCode::kNone;
   if (failed && refuse_stopped(gtid, events)) return;
@@ -274,7 +277,7 @@ bool SqliteResourceManager::wait_for_writers(Branch& branch, std::vector<Resourc
   const Gtid gtid = branch.request.gtid;
   std::set<std::uint32_t> tables;
   for (const auto& statement : branch.request.statements)
-    for (const auto& [table, mode] : executor_->lookup(statement.sql).info.tables)
+    for (const auto& [table, mode] : tools_.executor->lookup(statement.sql).info.tables)
       tables.insert(table);
   // A parent may be missing because its insertion is undecided, a child may be in the way because
   // its deletion is.
@@ -341,7 +344,8 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
   TROTH_FAILPOINT_STATUS("sqlite.apply.begin");
   if (broken_) return fail(*broken_);
   Work work{std::move(found->second.operations), std::move(found->second.decidable)};
-  if (auto done = work.change ? redo_change(*work.change) : applier_->apply(work.operations); !done)
+  if (auto done = work.change ? redo_change(*work.change) : tools_.applier->apply(work.operations);
+      !done)
     return fail(done.error(), fmt::format("transaction {}", gtid));
   pending_inserts_.remove(work.operations);
   applied_.push_back(std::move(work));
@@ -362,7 +366,7 @@ void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>
 }  // namespace sqlite
 
 std::unique_ptr<DeferredApply> make_sqlite_resource_manager(SqliteOptions options,
-                                                              const Clock& clock, Logger logger) {
+                                                            const Clock& clock, Logger logger) {
   return std::make_unique<sqlite::SqliteResourceManager>(std::move(options), clock,
                                                          std::move(logger));
 }

@@ -74,16 +74,19 @@ MUTATIONS = [
         ("participant/recover.cc", "if (entry.committed <= database.applied) continue;", ""),
         ("participant/recover.cc", "if (!database.is_new) out.tables.in_file = database.applied;", "")]),
     ("file-ahead-of-log", "the file takes over only what is durable in the log", "", [
-        ("participant/flush_schedule.cc", "if (!flush_wanted_ || log_.durable() < highest_apply_) return;",
+        ("participant/flush_schedule.cc", "if (!flush_wanted_ || !log_.is_durable(highest_apply_)) return;",
          "if (!flush_wanted_) return;")]),
+    ("yes-before-name-is-prepared", "a branch that is prepared by name votes when the database holds it", "--store named", [
+        ("participant/named_runner.cc", "  manager_.prepare(executed.gtid);\n  at->second.yes = std::move(executed);",
+         "  manager_.prepare(executed.gtid);\n  executing_.erase(at);\n  results.emplace_back(std::move(executed));")]),
     ("stale-epoch-accepted", "messages of an earlier life are refused", "", [
         ("engine/peer_handshake.cc", "} else if (header.position.epoch < seen.epoch) {",
          "} else if (header.position.epoch.value > seen.epoch.value + 1'000'000) {"),
         ("engine/peer_handshake.cc", "} else if (header.receiver_epoch != self_.epoch) {",
          "} else if (header.receiver_epoch.value > self_.epoch.value + 1'000'000) {")]),
     ("readers-not-confirmed", "a reader that restarts before every branch has executed has lost its locks", "--contended", [
-        ("protocol/global_commit.cc", "if (!unacked_.empty() && locks_need_confirmation()) {",
-         "if (!unacked_.empty() && locks_need_confirmation() && setup_.members.empty()) {"),
+        ("protocol/global_commit.cc", "if (!unacked_.empty() && locks_need_confirmation(setup_)) {",
+         "if (!unacked_.empty() && locks_need_confirmation(setup_) && setup_.members.empty()) {"),
         ("protocol/global_commit.cc", "if (!contains(readers, event.member)) return;",
          "if (!contains(readers, event.member) || event.epoch.value > 0) return;")]),
     ("read-locks-not-recorded", "what a prepared branch has only read is locked again after a restart", "--contended", [
