@@ -10,7 +10,7 @@ namespace troth::participant {
 
 void NamedRunner::take(NamedEvent event) {
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     events_.push_back(std::move(event));
   }
   ring_();
@@ -20,7 +20,7 @@ Status NamedRunner::round(std::deque<Job> jobs, std::vector<WorkerResult>& resul
   for (auto& job : jobs) run(std::move(job), results);
   std::vector<NamedEvent> events;
   {
-    std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     events.swap(events_);
   }
   Status status;

@@ -6,12 +6,12 @@
 // that decides it is safe.
 
 #include <map>
-#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "os/mutex.h"
 #include "participant/job_runner.h"
 #include "troth/prepare_by_name.h"
 
@@ -52,8 +52,8 @@ class NamedRunner final : public JobRunner, public NamedEvents {
   std::set<Gtid> committing_;      // of the flush that is under way
   std::optional<Lsn> flushing_;    // its marker
   Lsn flushed_;
-  std::mutex mutex_;
-  std::vector<NamedEvent> events_;  // guarded by mutex_; not looked at yet
+  Mutex mutex_;
+  std::vector<NamedEvent> events_ TROTH_GUARDED_BY(mutex_);  // not looked at yet
 };
 
 }  // namespace troth::participant

@@ -13,8 +13,9 @@ void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceE
   const auto run = [this](const std::vector<Statement>& statements) {
     return run_rows(statements);
   };
-  auto tried = try_schema_change({database_->connection(), *tools_.capture, before, *tools_.limits, run},
-                                 *branch.change, branch.request.statements);
+  auto tried =
+      try_schema_change({database_->connection(), *tools_.capture, before, *tools_.limits, run},
+                        *branch.change, branch.request.statements);
   if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
   if (generation != generation_) {  // rows were tried under the schema in between
     if (const auto back = reload(); !back && !broken_) broken_ = back.error();
@@ -44,7 +45,8 @@ Result<RanRows> SqliteResourceManager::run_rows(const std::vector<Statement>& st
   out.failure = refusal_of(statements);
   if (out.failure.code != AbortCode::kNone) return out;
   const std::vector<RowOp> nothing;
-  TROTH_ASSIGN_OR_RETURN(auto ran, tools_.executor->run(statements, {nothing}, true, pending_inserts_));
+  TROTH_ASSIGN_OR_RETURN(auto ran,
+                         tools_.executor->run(statements, {nothing}, true, pending_inserts_));
   out.failure = std::move(ran.failure);
   if (out.failure.code != AbortCode::kNone) return out;
   out.results = std::move(ran.results);

@@ -11,6 +11,6 @@ namespace troth::participant {
 
 /// `clock` must outlive the manager.
 std::unique_ptr<DeferredApply> make_sqlite_resource_manager(SqliteOptions options,
-                                                              const Clock& clock, Logger logger);
+                                                            const Clock& clock, Logger logger);
 
 }  // namespace troth::participant
