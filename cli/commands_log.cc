@@ -102,8 +102,8 @@ Facts facts(const Record& record) {
             return Facts{r.gtid, std::string(to_string(r.outcome))};
           },
           [](const PrecommittedRecord& r) {
-            return Facts{r.gtid,
-                         fmt::format("ballot {}, {} members", text_of(r.ballot), r.members.size())};
+            return Facts{r.commit.gtid, fmt::format("ballot {}, {} members", text_of(r.ballot),
+                                                    r.commit.members.size())};
           },
           [](const PreabortedRecord& r) {
             return Facts{r.gtid, fmt::format("ballot {}", text_of(r.ballot))};

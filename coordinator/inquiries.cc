@@ -12,7 +12,7 @@ using recovery::CoordinatorKnows;
 using recovery::ParticipantSays;
 
 void Inquiries::adopt(const recovery::UndecidedQuorum& undecided) {
-  const Gtid& gtid = undecided.record.gtid;
+  const Gtid& gtid = undecided.record.commit.gtid;
   before_adoption_[gtid] = undecided;
   core_.reports.alarm(fmt::format("{} was precommitted before this log was adopted: its "
                                   "participants must end it without this node",

@@ -25,8 +25,8 @@ void Transactions::adopt(const CommitRecord& unended, Now now) {
 }
 
 void Transactions::adopt(const recovery::UndecidedQuorum& undecided, Now now) {
-  const auto& record = undecided.record;
-  auto& txn = tables_.live.adopt(GlobalCommit::recovered(record, undecided.position,
+  const auto& record = undecided.record.commit;
+  auto& txn = tables_.live.adopt(GlobalCommit::recovered(undecided.record, undecided.position,
                                                          core_.options.name, core_.options.resend,
                                                          core_.options.suspicion, now.monotonic));
   txn.since = now.monotonic;

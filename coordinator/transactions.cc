@@ -369,21 +369,7 @@ void Transactions::append_live(const GlobalCommit& machine) {
   if (machine.state() != GlobalCommit::State::kCommitting &&
       machine.state() != GlobalCommit::State::kDeciding)
     return;
-  const auto& setup = machine.setup();
-  CommitRecord record;
-  record.gtid = setup.gtid;
-  for (const auto& member : setup.members) {
-    const auto& owed = machine.unacked();
-    if (std::find(owed.begin(), owed.end(), member.name) != owed.end())
-      record.members.push_back(member);
-  }
-  record.ack_at = setup.answer_at;
-  record.idempotency_key = setup.idempotency_key;
-  record.body_digest = setup.body_digest;
-  record.decided = setup.submitted;
-  record.comment = setup.comment;
-  record.traceparent = setup.traceparent;
-  core_.append(record);
+  core_.append(unended_record(machine));
 }
 
 }  // namespace troth::coordinator

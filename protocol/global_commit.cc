@@ -64,17 +64,43 @@ GlobalCommit::GlobalCommit(Setup&& setup) : setup_(std::move(setup)), tally_(set
                "gtid {} has no quorum", gtid());
 }
 
-GlobalCommit GlobalCommit::recovered(const CommitRecord& record, RetryPolicy resend,
-                                     MonotonicTime now) {
+GlobalCommit::Setup GlobalCommit::Setup::of(const CommitRecord& record) {
   Setup setup;
   setup.gtid = record.gtid;
   setup.members = record.members;
   setup.answer_at = record.ack_at;
   setup.idempotency_key = record.idempotency_key;
   setup.body_digest = record.body_digest;
+  setup.submitted = record.decided;
   setup.comment = record.comment;
   setup.traceparent = record.traceparent;
-  setup.submitted = record.decided;
+  return setup;
+}
+
+CommitRecord GlobalCommit::Setup::commit_record(std::vector<Member> owed) const {
+  CommitRecord record;
+  record.gtid = gtid;
+  record.members = std::move(owed);
+  record.ack_at = answer_at;
+  record.idempotency_key = idempotency_key;
+  record.body_digest = body_digest;
+  record.decided = submitted;
+  record.comment = comment;
+  record.traceparent = traceparent;
+  return record;
+}
+
+CommitRecord unended_record(const GlobalCommit& machine) {
+  std::vector<Member> owed;
+  owed.reserve(machine.unacked().size());
+  for (const auto& member : machine.setup().members)
+    if (contains(machine.unacked(), member.name)) owed.push_back(member);
+  return machine.setup().commit_record(std::move(owed));
+}
+
+GlobalCommit GlobalCommit::recovered(const CommitRecord& record, RetryPolicy resend,
+                                     MonotonicTime now) {
+  auto setup = Setup::of(record);
   setup.resend = resend;
   GlobalCommit machine(std::move(setup));
   machine.recovered_ = true;
@@ -225,17 +251,7 @@ void GlobalCommit::decide_commit(CommitEffects& out) {
     out.answer->applied = true;  // nothing was written
     return end(out);
   }
-  auto& record = std::get<CommitRecord>(out.append.emplace(std::in_place_type<CommitRecord>));
-  record.gtid = setup_.gtid;
-  record.members.reserve(unacked_.size());
-  for (const auto& member : setup_.members)
-    if (tally_.has_voted(member.name, Vote::kCommit)) record.members.push_back(member);
-  record.ack_at = setup_.answer_at;
-  record.idempotency_key = setup_.idempotency_key;
-  record.body_digest = setup_.body_digest;
-  record.decided = setup_.submitted;
-  record.comment = setup_.comment;
-  record.traceparent = setup_.traceparent;
+  out.append.emplace(unended_record(*this));
   // That it is durable = THE COMMIT POINT; from here on nothing may abort it.
   if (setup_.answer_at == AnswerAt::kDecided) out.answer = outcome(Outcome::kCommitted);
   out.promises.reserve(unacked_.size());

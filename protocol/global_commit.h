@@ -103,6 +103,11 @@ class GlobalCommit {
     Decide decide(Decision decision, AbortReason reason = {}) const {
       return {gtid, decision, answer_at, std::move(reason)};
     }
+    /// What a COMMIT record without END says of a transaction, and the record again: the one place
+    /// that knows which fields a restart and a checkpoint must keep.
+    static Setup of(const CommitRecord& record);
+    /// `owed`: the participants that must still ack.
+    CommitRecord commit_record(std::vector<Member> owed) const;
     /// Three-phase: its first PRECOMMITTED record, also for a checkpoint.
     PrecommittedRecord precommitted_record() const;
   };
@@ -231,6 +236,9 @@ class GlobalCommit {
   Boxed<QuorumBallot> quorum_;
   std::optional<MonotonicTime> doubt_at_;  // when the client is told "not known yet"
 };
+
+/// What a log must hold of it once COMMIT is decided, until every writer has acked.
+CommitRecord unended_record(const GlobalCommit& machine);
 
 std::string_view to_string(GlobalCommit::State state);
 

@@ -1,5 +1,7 @@
 // The coordinator of a three-phase transaction, once every vote is yes: one member of the quorum.
 // What the quorum decides is carried out like a decision of its own.
+#include <algorithm>
+
 #include "base/assert.h"
 #include "base/overloaded.h"
 #include "protocol/global_commit.h"
@@ -24,22 +26,13 @@ QuorumBallot::Setup quorum_setup(const GlobalCommit::Setup& setup) {
 GlobalCommit GlobalCommit::recovered(const PrecommittedRecord& record, QuorumPosition position,
                                      NodeName self, RetryPolicy resend, SuspicionPolicy suspicion,
                                      MonotonicTime now) {
-  Setup setup;
-  setup.gtid = record.gtid;
+  auto setup = Setup::of(record.commit);
   setup.quorum = Quorum{{}, suspicion};
-  for (const auto& member : record.members) {
-    if (member.name == self) {
-      setup.quorum->coordinator = member;
-    } else {
-      setup.members.push_back(member);
-    }
-  }
-  setup.answer_at = record.ack_at;
-  setup.idempotency_key = record.idempotency_key;
-  setup.body_digest = record.body_digest;
-  setup.comment = record.comment;
-  setup.traceparent = record.traceparent;
-  setup.submitted = record.decided;
+  const auto own = std::find_if(setup.members.begin(), setup.members.end(),
+                                [&](const Member& member) { return member.name == self; });
+  TROTH_ASSERT(own != setup.members.end(), "gtid {}: {} is no member", setup.gtid, self);
+  setup.quorum->coordinator = std::move(*own);
+  setup.members.erase(own);
   setup.resend = resend;
   setup.protocol = CommitProtocol::kThreePhase;
   GlobalCommit machine(std::move(setup));
@@ -54,17 +47,7 @@ GlobalCommit GlobalCommit::recovered(const PrecommittedRecord& record, QuorumPos
 }
 
 PrecommittedRecord GlobalCommit::Setup::precommitted_record() const {
-  PrecommittedRecord record;
-  record.gtid = gtid;
-  record.ballot = {1, quorum->coordinator.name};
-  record.members = quorum_setup(*this).members;
-  record.ack_at = answer_at;
-  record.idempotency_key = idempotency_key;
-  record.body_digest = body_digest;
-  record.decided = submitted;
-  record.comment = comment;
-  record.traceparent = traceparent;
-  return record;
+  return {{1, quorum->coordinator.name}, commit_record(quorum_setup(*this).members)};
 }
 
 // From here on neither a timeout nor a cancel can abort it: whoever asks a majority decides.

@@ -132,9 +132,8 @@ void QuorumBallot::on_predecide(const NodeName& from, const PreDecide& message, 
   if (!promised_higher && message.ballot != position_.last_attempt) {
     position_.accept(message.ballot, message.decision);
     if (message.decision == Decision::kCommit) {
-      PrecommittedRecord record;
-      record.gtid = setup_.gtid;
-      record.ballot = message.ballot;
+      PrecommittedRecord record{message.ballot, {}};
+      record.commit.gtid = setup_.gtid;
       out.append = Record(std::move(record));
     } else {
       out.append = Record(PreabortedRecord{setup_.gtid, message.ballot});
@@ -215,7 +214,7 @@ void QuorumBallot::choose(BallotEffects& out, MonotonicTime now) {
       return;
     case TerminationStep::kPrecommit: {
       PrecommittedRecord record;
-      record.gtid = setup_.gtid;
+      record.commit.gtid = setup_.gtid;
       return attempt(Decision::kCommit, std::move(record), out, now);
     }
     case TerminationStep::kPreabort:
@@ -300,9 +299,8 @@ std::vector<Record> QuorumBallot::records() const {
   std::vector<Record> out;
   const auto& attempt = position_.last_attempt;
   if (position_.state == MemberState::kPrecommitted) {
-    PrecommittedRecord record;
-    record.gtid = setup_.gtid;
-    record.ballot = attempt;
+    PrecommittedRecord record{attempt, {}};
+    record.commit.gtid = setup_.gtid;
     out.emplace_back(std::move(record));
   } else if (position_.state == MemberState::kPreaborted) {
     out.emplace_back(PreabortedRecord{setup_.gtid, attempt});

@@ -63,14 +63,18 @@ void body(ByteWriter& out, const AdoptedRecord& r) {
   out.signed_varint(r.when.unix_ms);
   out.u32(r.lineage);
 }
-void body(ByteWriter& out, const CommitRecord& r) {
-  out.gtid(r.gtid);
+/// All but the gtid, and the traceparent, which is last in the payload of a record that has one.
+void put_terms(ByteWriter& out, const CommitRecord& r) {
   put(out, r.members);
   out.u8(static_cast<std::uint8_t>(r.ack_at));
   out.bytes(r.idempotency_key);
   out.bytes(r.body_digest);
   out.signed_varint(r.decided.unix_ms);
   out.bytes(r.comment);
+}
+void body(ByteWriter& out, const CommitRecord& r) {
+  out.gtid(r.gtid);
+  put_terms(out, r);
 }
 void body(ByteWriter& out, const AbortRecord& r) {
   out.gtid(r.gtid);
@@ -131,14 +135,9 @@ void body(ByteWriter& out, const RememberedRecord& r) {
   out.signed_varint(r.key_retention.count());
 }
 void body(ByteWriter& out, const PrecommittedRecord& r) {
-  out.gtid(r.gtid);
+  out.gtid(r.commit.gtid);
   put(out, r.ballot);
-  put(out, r.members);
-  out.u8(static_cast<std::uint8_t>(r.ack_at));
-  out.bytes(r.idempotency_key);
-  out.bytes(r.body_digest);
-  out.signed_varint(r.decided.unix_ms);
-  out.bytes(r.comment);
+  put_terms(out, r.commit);
 }
 void body(ByteWriter& out, const PreabortedRecord& r) {
   out.gtid(r.gtid);
@@ -211,15 +210,18 @@ PeerRecord get_peer(ByteReader& in) {
   r.address = std::string(in.bytes());
   return r;
 }
-CommitRecord get_commit(ByteReader& in) {
-  CommitRecord r;
-  r.gtid = in.gtid();
+void get_terms(ByteReader& in, CommitRecord& r) {
   r.members = get_members(in);
   r.ack_at = get_enum<AnswerAt>(in, 0, 1);
   r.idempotency_key = std::string(in.bytes());
   r.body_digest = std::string(in.bytes());
   r.decided = {in.signed_varint()};
   r.comment = std::string(in.bytes());
+}
+CommitRecord get_commit(ByteReader& in) {
+  CommitRecord r;
+  r.gtid = in.gtid();
+  get_terms(in, r);
   return r;
 }
 AbortRecord get_abort(ByteReader& in) {
@@ -276,14 +278,9 @@ RememberedRecord get_remembered(ByteReader& in) {
 }
 PrecommittedRecord get_precommitted(ByteReader& in) {
   PrecommittedRecord r;
-  r.gtid = in.gtid();
+  r.commit.gtid = in.gtid();
   r.ballot = get_ballot(in);
-  r.members = get_members(in);
-  r.ack_at = get_enum<AnswerAt>(in, 0, 1);
-  r.idempotency_key = std::string(in.bytes());
-  r.body_digest = std::string(in.bytes());
-  r.decided = {in.signed_varint()};
-  r.comment = std::string(in.bytes());
+  get_terms(in, r.commit);
   return r;
 }
 DecidedRecord get_decided(ByteReader& in) {
@@ -341,7 +338,7 @@ template <class AnyRecord>
 auto* traceparent_of(AnyRecord& record) {
   if (auto* commit = std::get_if<CommitRecord>(&record)) return &commit->traceparent;
   auto* precommitted = std::get_if<PrecommittedRecord>(&record);
-  return precommitted != nullptr ? &precommitted->traceparent : nullptr;
+  return precommitted != nullptr ? &precommitted->commit.traceparent : nullptr;
 }
 
 Result<Record> decode_body(RecordType type, ByteReader& in) {

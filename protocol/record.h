@@ -150,17 +150,12 @@ struct RememberedRecord {
   Duration key_retention{0};
 };
 
-/// The member accepted PRECOMMIT of a ballot. The coordinator's first one also holds what a COMMIT
-/// record would; elsewhere those fields are empty.
+/// The member accepted PRECOMMIT of a ballot.
 struct PrecommittedRecord {
-  Gtid gtid;
   Ballot ballot;
-  std::vector<Member> members;
-  AnswerAt ack_at = AnswerAt::kDecided;
-  std::string idempotency_key, body_digest;
-  WallTime decided;
-  std::string comment;
-  std::string traceparent;
+  /// Of the coordinator's first one: the COMMIT record that it stands for, whose members are all of
+  /// them, itself first. Elsewhere only its gtid is set.
+  CommitRecord commit;
 };
 struct PreabortedRecord {
   Gtid gtid;

@@ -57,16 +57,12 @@ void replay_decided(CoordinatorTables& tables, const DecidedRecord& decided) {
   remember_outcome(tables, decided.gtid, outcome, decided.reason);
   const auto found = tables.undecided.find(decided.gtid);
   if (found == tables.undecided.end()) return;
-  const auto& record = found->second.record;
+  auto& record = found->second.record.commit;
   remember_key(tables, record.idempotency_key, record.body_digest, decided.gtid, outcome,
                decided.reason, record.decided);
   if (commit) {
-    CommitRecord unended{record.gtid,        {},
-                         record.ack_at,      record.idempotency_key,
-                         record.body_digest, record.decided,
-                         record.comment,     record.traceparent};
-    // The first member is the coordinator itself.
-    unended.members.assign(record.members.begin() + 1, record.members.end());
+    auto unended = std::move(record);
+    unended.members.erase(unended.members.begin());  // the coordinator itself
     open_commit(tables, std::move(unended));
   }
   tables.undecided.erase(found);
@@ -79,10 +75,10 @@ bool replay_ballot(CoordinatorTables& tables, const Record& record) {
     return found == tables.undecided.end() ? nullptr : &found->second.position;
   };
   if (const auto* committing = std::get_if<PrecommittedRecord>(&record)) {
-    if (!committing->members.empty() && tables.outcomes.count(committing->gtid) == 0)
-      tables.undecided[committing->gtid].record = *committing;
-    if (auto* position = at(committing->gtid))
-      position->accept(committing->ballot, Decision::kCommit);
+    const Gtid& gtid = committing->commit.gtid;
+    if (!committing->commit.members.empty() && tables.outcomes.count(gtid) == 0)
+      tables.undecided[gtid].record = *committing;
+    if (auto* position = at(gtid)) position->accept(committing->ballot, Decision::kCommit);
   } else if (const auto* aborting = std::get_if<PreabortedRecord>(&record)) {
     if (auto* position = at(aborting->gtid)) position->accept(aborting->ballot, Decision::kAbort);
   } else if (const auto* elected = std::get_if<ElectedRecord>(&record)) {

@@ -45,7 +45,7 @@ bool replay_ballot(ParticipantTables& tables, const Record& record) {
     return found == tables.prepared.end() ? nullptr : &found->second.position;
   };
   if (const auto* committing = std::get_if<PrecommittedRecord>(&record)) {
-    if (auto* position = at(committing->gtid))
+    if (auto* position = at(committing->commit.gtid))
       position->accept(committing->ballot, Decision::kCommit);
   } else if (const auto* aborting = std::get_if<PreabortedRecord>(&record)) {
     if (auto* position = at(aborting->gtid)) position->accept(aborting->ballot, Decision::kAbort);

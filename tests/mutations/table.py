@@ -33,8 +33,7 @@ MUTATIONS = [
     ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
         ("participant/branches.cc", "append(entry.branch.prepared_record());", "continue;")]),
     ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
-        ("coordinator/transactions.cc", "record.traceparent = setup.traceparent;\n  core_.append(record);",
-         "record.traceparent = setup.traceparent;")]),
+        ("coordinator/transactions.cc", "core_.append(unended_record(machine));", "")]),
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
         ("participant/branches.cc", "held.promises = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"
@@ -107,8 +106,7 @@ MUTATIONS = [
          "step(entry, Branch::OnePhaseInquired{from}, now);\n  parts_.table.erase(message.gtid);\n}")]),
     ("key-not-logged", "an idempotency key outlives its coordinator", "", [
         ("protocol/global_commit.cc",
-         "record.ack_at = setup_.answer_at;\n  record.idempotency_key = setup_.idempotency_key;",
-         "record.ack_at = setup_.answer_at;")]),
+         "record.idempotency_key = idempotency_key;", "")]),
     ("key-expires-by-clock-jump", "a jump of the wall clock expires no key", "", [
         ("engine/engine_loop.h", "return {monotonic, {wall_at_start_.unix_ms + passed.count()}};",
          "static_cast<void>(passed);\n    return {monotonic, clock_.wall_now()};")]),

@@ -351,7 +351,7 @@ class BallotWorld {
       if (!node.votes[i]) return;
     node.machine = Machine(setup(0), now_);
     protocol::PrecommittedRecord record;
-    record.gtid = gtid_;
+    record.commit.gtid = gtid_;
     step(0, typename Machine::Lead{record});
   }
 

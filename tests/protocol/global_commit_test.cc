@@ -236,6 +236,31 @@ TEST_CASE("a keyed abort ends only when its record is durable") {
   CHECK(m.state() == Machine::State::kEnded);
 }
 
+TEST_CASE("what a restart makes of a record is written again by the next checkpoint, in full") {
+  CommitRecord commit;
+  commit.gtid = kGtid;
+  commit.members = {{name("p1"), {{7}}, {1}, "h:1"}, {name("p2"), {{8}}, {2}, "h:2"}};
+  commit.ack_at = AnswerAt::kApplied;
+  commit.idempotency_key = "key";
+  commit.body_digest = "digest";
+  commit.decided = {12};
+  commit.comment = "checkout";
+  commit.traceparent = "00-trace";
+  SUBCASE("COMMIT without END") {
+    auto m = Machine::recovered(commit, {}, kStart);
+    CHECK(encode(unended_record(m)) == encode(commit));
+    m.step(Machine::AckArrived{name("p1")}, kStart);
+    commit.members.erase(commit.members.begin());  // owes nothing any more
+    CHECK(encode(unended_record(m)) == encode(commit));
+  }
+  SUBCASE("PRECOMMITTED without a decision") {
+    commit.members.insert(commit.members.begin(), Member{name("c"), {{9}}, {3}, "h:3"});
+    const PrecommittedRecord record{{1, name("c")}, commit};
+    const auto m = Machine::recovered(record, {}, name("c"), {}, {}, kStart);
+    CHECK(encode(m.setup().precommitted_record()) == encode(record));
+  }
+}
+
 TEST_CASE("recovered: COMMIT is sent again at the first tick, late read-only votes are no alarm") {
   CommitRecord record;
   record.gtid = kGtid;

@@ -35,7 +35,7 @@ BallotEffects say(Machine& machine, const char* from, BallotMessage message) {
 
 BallotEffects lead(Machine& coordinator) {
   PrecommittedRecord record;
-  record.gtid = kGtid;
+  record.commit.gtid = kGtid;
   return coordinator.step(Machine::Lead{record}, kStart);
 }
 

@@ -57,15 +57,15 @@ std::vector<Record> one_of_each() {
       OnePhaseRecord{gtid(10), "redo", "key", "digest", {5}, std::chrono::hours(24)},
       RememberedRecord{
           gtid(11), Outcome::kCommitted, {}, "key", "digest", {6}, std::chrono::seconds(1)},
-      PrecommittedRecord{gtid(12),
-                         ballot,
-                         {member, member},
-                         AnswerAt::kApplied,
-                         "key",
-                         "digest",
-                         {8},
-                         "checkout #2",
-                         "00-trace"},
+      PrecommittedRecord{ballot,
+                         {gtid(12),
+                          {member, member},
+                          AnswerAt::kApplied,
+                          "key",
+                          "digest",
+                          {8},
+                          "checkout #2",
+                          "00-trace"}},
       PreabortedRecord{gtid(13), ballot},
       ElectedRecord{gtid(14), ballot},
       DecidedRecord{gtid(15), Decision::kAbort, reason},
@@ -120,7 +120,7 @@ TEST_CASE("a traceparent costs those that have none nothing, and is in no other 
     auto untraced = record;
     if (auto* commit = std::get_if<CommitRecord>(&untraced)) commit->traceparent.clear();
     if (auto* precommitted = std::get_if<PrecommittedRecord>(&untraced))
-      precommitted->traceparent.clear();
+      precommitted->commit.traceparent.clear();
     const auto traced_payload = encode(record);
     auto payload = encode(untraced);
     CHECK(payload[0] == 1);

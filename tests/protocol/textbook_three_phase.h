@@ -64,7 +64,7 @@ class TextbookThreePhase {
   void precommit(protocol::BallotEffects& out) {
     precommitted_ = true;
     protocol::PrecommittedRecord record;
-    record.gtid = setup_.gtid;
+    record.commit.gtid = setup_.gtid;
     record.ballot = ballot_;
     out.append = protocol::Record(std::move(record));
   }

@@ -83,9 +83,9 @@ TEST_CASE("a key is open while its COMMIT has no END, and counts from END on") {
   }
   SUBCASE("three-phase, decided by a majority") {
     PrecommittedRecord precommitted;
-    precommitted.gtid = gtid(1);
-    precommitted.members = {{name("c1"), {}, {}, {}}, {name("p1"), {}, {}, {}}};
-    precommitted.idempotency_key = "k1";
+    precommitted.commit.gtid = gtid(1);
+    precommitted.commit.members = {{name("c1"), {}, {}, {}}, {name("p1"), {}, {}, {}}};
+    precommitted.commit.idempotency_key = "k1";
     REQUIRE(feed(tables, {90}, precommitted).has_value());
     REQUIRE(feed(tables, {100}, DecidedRecord{gtid(1), Decision::kCommit, {}}).has_value());
   }
@@ -94,6 +94,24 @@ TEST_CASE("a key is open while its COMMIT has no END, and counts from END on") {
   REQUIRE(feed(tables, {200}, EndRecord{gtid(1)}).has_value());
   CHECK_FALSE(tables.keys.at("k1").is_open);
   CHECK(tables.keys.at("k1").lsn == Lsn{200});
+}
+
+TEST_CASE("a COMMIT that a majority decided is unended with all that PRECOMMITTED said of it") {
+  CoordinatorTables tables;
+  PrecommittedRecord precommitted{{1, name("c1")},
+                                  {gtid(1),
+                                   {{name("c1"), {}, {}, {}}, {name("p1"), {}, {2}, "h:1"}},
+                                   AnswerAt::kApplied,
+                                   "k1",
+                                   "digest",
+                                   {12},
+                                   "checkout",
+                                   "00-trace"}};
+  REQUIRE(feed(tables, {90}, precommitted).has_value());
+  REQUIRE(feed(tables, {100}, DecidedRecord{gtid(1), Decision::kCommit, {}}).has_value());
+  auto expected = precommitted.commit;
+  expected.members.erase(expected.members.begin());  // the coordinator owes itself nothing
+  CHECK(encode(tables.unended.at(gtid(1))) == encode(expected));
 }
 
 TEST_CASE("a coordinator's log replays to what is unended, known and promised by key") {
