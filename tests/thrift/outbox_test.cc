@@ -68,3 +68,45 @@ TEST_CASE("a message that is too long travels alone, and so many as may travel i
   second.clear();
   CHECK(second.empty());
 }
+
+TEST_CASE("an outbox gives decisions before work, and what was rejected before what came later") {
+  Outbox outbox(8);
+  const auto decide = [](std::uint64_t n) {
+    return protocol::Message(
+        protocol::Decide{Gtid({1}, {1}, n, Decider::kCoordinator), {}, {}, {}});
+  };
+  REQUIRE(outbox.push(protocol::Message(protocol::CommitOnePhase{})));
+  REQUIRE(outbox.push(protocol::Message(protocol::InquireOnePhase{})));
+  REQUIRE(outbox.push(decide(1)));
+  CHECK(outbox.size() == 3);
+  std::vector<Batch> rejected;
+  rejected.push_back(outbox.take(1, 1000));
+  CHECK(rejected[0].urgent.size() == 1);
+  CHECK(rejected[0].bulk.size() == 0);
+  rejected.push_back(outbox.take(1, 1000));
+  REQUIRE(rejected[1].bulk.plain.size() == 1);
+  CHECK(std::holds_alternative<protocol::CommitOnePhase>(rejected[1].bulk.plain[0]));
+  REQUIRE(outbox.push(decide(2)));
+  outbox.put_back(std::move(rejected));
+  const auto all = outbox.take(10, 10'000);
+  CHECK(all.urgent.size() == 2);
+  // The inquiry stays behind its request.
+  REQUIRE(all.bulk.plain.size() == 2);
+  CHECK(std::holds_alternative<protocol::CommitOnePhase>(all.bulk.plain[0]));
+  CHECK(std::holds_alternative<protocol::InquireOnePhase>(all.bulk.plain[1]));
+  CHECK(outbox.empty());
+}
+
+TEST_CASE("an outbox has a bound, and refuses what no peer would take") {
+  Outbox outbox(2);
+  protocol::Execute huge;
+  huge.statements.push_back({std::string(16'000'000, 'x'), {}, {}});
+  CHECK_FALSE(outbox.push(protocol::Message(huge)));
+  CHECK(outbox.empty());
+  CHECK(outbox.push(protocol::Message(protocol::Inquire{})));
+  CHECK(outbox.push(protocol::Message(protocol::Inquire{})));
+  CHECK_FALSE(outbox.push(protocol::Message(protocol::Inquire{})));
+  CHECK(outbox.size() == 2);
+  outbox.clear();
+  CHECK(outbox.push(protocol::Message(protocol::Inquire{})));
+}

@@ -12,7 +12,6 @@ CLASSES = {  # methods, data members
     "troth::participant::Engine": (41, 26),
     "troth::participant::sqlite::SqliteResourceManager": (43, 20),
     "troth::protocol::Branch": (73, 22),
-    "troth::thrift::PeerLink": (36, 34),
 }
 # Tables in the form of a function, and what is not split yet.
 FUNCTIONS = {  # lines

@@ -20,6 +20,17 @@ bool claim(Lane::Room& room, std::size_t bytes) {
   return true;
 }
 
+constexpr std::size_t kMaxMessageBytes = 15'000'000;  // below the receiver's frame limit
+
+/// Work that may wait behind decisions. An inquiry about a one-phase transaction stays behind its
+/// request: the answer to an inquiry that comes first is "never heard of it, now refused for ever".
+bool is_bulk(const protocol::Message& message) {
+  return std::holds_alternative<protocol::Prepare>(message) ||
+         std::holds_alternative<protocol::CommitOnePhase>(message) ||
+         std::holds_alternative<protocol::Execute>(message) ||
+         std::holds_alternative<protocol::InquireOnePhase>(message);
+}
+
 }  // namespace
 
 void Lane::push_packed(std::string_view message) {
@@ -86,6 +97,51 @@ void Lane::put_back(Portion portion) {
   packed_count_ += portion.packed_count;
   plain_.insert(plain_.begin(), std::make_move_iterator(portion.plain.begin()),
                 std::make_move_iterator(portion.plain.end()));
+}
+
+bool Outbox::has_room(std::size_t bytes) const {
+  return bytes <= kMaxMessageBytes && size() < limit_;
+}
+
+bool Outbox::push(protocol::Message&& message) {
+  const bool packable = protocol::is_packable(message);
+  scratch_.clear();
+  if (packable) protocol::pack(scratch_, message);
+  if (!has_room(packable ? scratch_.view().size() : approximate_bytes(message))) return false;
+  auto& lane = is_bulk(message) ? bulk_ : urgent_;
+  if (packable) {
+    lane.push_packed(scratch_.view());
+  } else {
+    lane.push(std::move(message));
+  }
+  return true;
+}
+
+bool Outbox::push(const protocol::PrepareView& prepare) {
+  scratch_.clear();
+  protocol::pack(scratch_, prepare);
+  if (!has_room(scratch_.view().size())) return false;
+  bulk_.push_packed(scratch_.view());
+  return true;
+}
+
+Batch Outbox::take(std::size_t max_messages, std::size_t max_bytes) {
+  Batch batch;
+  Lane::Room room{max_messages, max_bytes};
+  if (urgent_.take(batch.urgent, room)) bulk_.take(batch.bulk, room);
+  return batch;
+}
+
+void Outbox::put_back(std::vector<Batch> batches) {
+  for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
+    urgent_.put_back(std::move(batch->urgent));
+    bulk_.put_back(std::move(batch->bulk));
+  }
+}
+
+void Outbox::clear() {
+  urgent_.clear();
+  bulk_.clear();
 }
 
 }  // namespace troth::thrift

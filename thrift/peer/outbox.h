@@ -1,6 +1,7 @@
 #pragma once
-// What waits to be sent to one peer. Messages that every transaction sends wait as the bytes they
-// travel as, so thousands of them cost little more than those. Internal to PeerLink.
+// What waits to be sent to one peer: a bound, and two lanes, of which decisions and other short
+// answers go first. Messages that every transaction sends wait as the bytes they travel as, so
+// thousands of them cost little more than those. Internal to PeerLink.
 
 #include <deque>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "base/codec.h"
 #include "protocol/message.h"
+#include "protocol/packed_message.h"
 
 namespace troth::thrift {
 
@@ -49,6 +51,39 @@ class Lane {
   std::size_t packed_count_ = 0;
   std::size_t usual_bytes_ = 0;  // of the last call that took all
   std::deque<protocol::Message> plain_;
+};
+
+/// What goes into one call.
+struct Batch {
+  Portion urgent, bulk;
+  std::size_t size() const { return urgent.size() + bulk.size(); }
+};
+
+/// Not thread-safe: its link guards it.
+class Outbox {
+ public:
+  /// More than `limit` messages are refused.
+  explicit Outbox(std::size_t limit) : limit_(limit) {}
+
+  std::size_t size() const { return urgent_.size() + bulk_.size(); }
+  bool empty() const { return size() == 0; }
+  std::size_t bytes() const { return urgent_.bytes() + bulk_.bytes(); }
+
+  /// False: there is no room for it, or it is longer than a peer accepts.
+  bool push(protocol::Message&& message);
+  bool push(const protocol::PrepareView& prepare);
+  /// Nothing: an empty batch.
+  Batch take(std::size_t max_messages, std::size_t max_bytes);
+  /// What a peer was too busy for, in the order in which it was taken.
+  void put_back(std::vector<Batch> batches);
+  void clear();
+
+ private:
+  bool has_room(std::size_t bytes) const;
+
+  const std::size_t limit_;
+  Lane urgent_, bulk_;
+  ByteWriter scratch_;
 };
 
 }  // namespace troth::thrift

@@ -13,7 +13,6 @@ namespace troth::thrift {
 
 namespace {
 
-constexpr Duration kLookUpWait = std::chrono::seconds(1);
 constexpr std::size_t kMaxBatch = 4096;
 
 /// Where the answers to a batch come together.

@@ -9,6 +9,9 @@
 
 namespace troth::thrift {
 
+/// How long a call that only looks something up waits for the engine.
+inline constexpr Duration kLookUpWait = std::chrono::seconds(1);
+
 /// Runs `body`; Thrift's own and declared exceptions pass, everything else becomes Internal.
 template <class Body>
 void guarded(const Logger& logger, const char* method, Body&& body) {

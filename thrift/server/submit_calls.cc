@@ -12,10 +12,6 @@ namespace troth::thrift {
 
 namespace at = apache::thrift;
 
-namespace {
-constexpr Duration kLookUpWait = std::chrono::seconds(1);
-}
-
 struct SubmitCalls::Mailbox final : protocol::SubmitDone::Waiter {
   explicit Mailbox(std::shared_ptr<LoopWaker> loop) : waker(std::move(loop)) {}
 

@@ -1,0 +1,47 @@
+#include "thrift/peer/link_report.h"
+
+#include <fmt/format.h>
+
+namespace troth::thrift {
+
+namespace {
+
+std::int64_t in_us(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
+}  // namespace
+
+void LinkReport::delivered(const Delivery& delivery) {
+  ++status_.batches_sent;
+  status_.bytes_sent += delivery.bytes;
+  status_.messages_sent += delivery.messages;
+  // Of one that nobody waited for, nobody knows when it came.
+  if (delivery.took) status_.rtt_us = in_us(*delivery.took);
+}
+
+void LinkReport::greeted(Duration took) {
+  status_.rtt_us = in_us(took);  // an idle link has nothing better until its first batch
+}
+
+bool LinkReport::change(bool connected, const std::string& error, WallTime now) {
+  if (status_.connected == connected && status_.last_error == error) return false;
+  if (status_.connected != connected) status_.since_unix_ms = now.unix_ms;
+  status_.connected = connected;
+  if (connected) greeted_from_.clear();
+  if (!connected) status_.rtt_us = -1;
+  status_.last_error = error;
+  return true;
+}
+
+std::string LinkReport::unreachable(const NodeName& self, const std::string& address,
+                                    const std::string& why) const {
+  const auto& peer = status_.peer;
+  if (greeted_from_.empty()) return fmt::format("cannot reach {} at {}: {}", peer, address, why);
+  return fmt::format(
+      "{} reaches {} and says that it is at {}, but {} cannot reach it at {}: {}; correct the "
+      "address that is configured for it, or what it advertises",
+      peer, self, greeted_from_, self, address, why);
+}
+
+}  // namespace troth::thrift
