@@ -49,36 +49,32 @@ std::optional<PeerHandshake::Judgement> hear(PeerHandshake& peers, const BranchT
 
 Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, WorkerPort& worker,
                Logger logger)
-    : options_(std::move(options)),
-      peers_(
-          {options_.name, Role::kParticipant, options_.cluster, options_.log_id, options_.epoch}),
-      log_(log, peers_.table()),
-      transport_(transport),
-      worker_(worker),
-      reports_(std::move(logger)),
-      table_(options_),
-      promises_(options_, log_, transport, standing_, reports_),
-      flush_(options_, log_, worker),
-      keys_(options_, log_, reports_, {table_, flush_, promises_}),
-      links_(peers_, transport),
-      horizon_(log_),
+    : core_(std::move(options), log, transport, worker, std::move(logger)),
+      table_(core_.options),
+      promises_(core_.options, core_.log, core_.transport, core_.standing, core_.reports),
+      flush_(core_.options, core_.log, core_.worker),
+      keys_(core_.options, core_.log, core_.reports, {table_, flush_, promises_}),
+      links_(core_.peers, transport),
+      horizon_(core_.log),
       presumption_(horizon_),
-      branches_(options_, log_, worker, reports_, {table_, flush_, keys_, links_, promises_}),
-      by_hand_(options_, log_, table_, branches_, links_, promises_, reports_),
-      members_(
-          options_, log_, reports_,
-          {table_, branches_, links_, promises_, horizon_, presumption_, by_hand_.book(), peers_}),
-      wounds_(options_, table_, branches_, promises_, reports_),
-      messages_(options_, log_, reports_,
+      branches_(core_.options, core_.log, core_.worker, core_.reports,
+                {table_, flush_, keys_, links_, promises_}),
+      by_hand_(core_.options, core_.log, table_, branches_, links_, promises_, core_.reports),
+      members_(core_.options, core_.log, core_.reports,
+               {table_, branches_, links_, promises_, horizon_, presumption_, by_hand_.book(),
+                core_.peers}),
+      wounds_(core_.options, table_, branches_, promises_, core_.reports),
+      messages_(core_.options, core_.log, core_.reports,
                 {table_, flush_, branches_, keys_, promises_, by_hand_, members_, wounds_, horizon_,
-                 presumption_, peers_, standing_}),
-      locks_(options_, table_, worker),
-      views_(options_, log_, table_, links_, peers_, by_hand_, locks_, standing_, reports_),
-      checkpointer_(log_, options_.checkpoint_bytes) {
-  for (const auto& [name, address] : options_.coordinators)
-    peers_.configure(name, address, Role::kCoordinator);
-  for (const auto& [name, address] : options_.peers)
-    peers_.configure(name, address, Role::kParticipant);
+                 presumption_, core_.peers, core_.standing}),
+      locks_(core_.options, table_, core_.worker),
+      views_(core_.options, core_.log, table_, links_, core_.peers, by_hand_, locks_,
+             core_.standing, core_.reports),
+      checkpointer_(core_.log, core_.options.checkpoint_bytes) {
+  for (const auto& [name, address] : core_.options.coordinators)
+    core_.peers.configure(name, address, Role::kCoordinator);
+  for (const auto& [name, address] : core_.options.peers)
+    core_.peers.configure(name, address, Role::kParticipant);
 }
 
 // ---- the start
@@ -88,12 +84,13 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
   presumption_.adopt(tables.adopted);
   horizon_.adopt(std::move(tables.ended_below));
   for (const auto& [name, peer] : tables.peers) {
-    peers_.adopt(peer);
+    core_.peers.adopt(peer);
     const bool met = !peer.position.log_id.is_nil();  // others are only named: nobody calls them
-    if (met && !peer.address.empty()) transport_.learn_address(name, peer.address);
+    if (met && !peer.address.empty()) core_.transport.learn_address(name, peer.address);
   }
-  standing_.quarantine().adopt(tables.claims);
-  if (standing_.quarantine().active()) reports_.alarm(standing_.quarantine().reason(), {});
+  core_.standing.quarantine().adopt(tables.claims);
+  if (core_.standing.quarantine().active())
+    core_.reports.alarm(core_.standing.quarantine().reason(), {});
   by_hand_.adopt(std::move(tables.operators), now);
   adopt_prepared(tables, {now, {}});
   adopt_outcomes(tables, {now, {}});
@@ -102,7 +99,7 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
 
 void Engine::adopt_prepared(recovery::ParticipantTables& tables, Now now) {
   for (auto& [gtid, prepared] : tables.prepared) {
-    peers_.hear_members(prepared.record.members);
+    core_.peers.hear_members(prepared.record.members);
     auto& entry = table_.start(
         gtid, Branch::recovered_prepared(table_.settings(), prepared.record, now.monotonic), now);
     entry.recovered = true;
@@ -118,7 +115,7 @@ void Engine::adopt_outcomes(recovery::ParticipantTables& tables, Now now) {
     const auto kind =
         gtid.decider() == Decider::kParticipant ? Branch::Kind::kOnePhase : Branch::Kind::kTwoPhase;
     if (!remembered.idempotency_key.empty()) keys_.adopt(gtid, remembered);
-    if (gtid.tag() == CoordinatorTag::of(options_.log_id))
+    if (gtid.tag() == CoordinatorTag::of(core_.options.log_id))
       continue;  // a local one: nobody will ask
     table_.start(gtid,
                  remembered.outcome == Outcome::kCommitted
@@ -131,44 +128,43 @@ void Engine::adopt_outcomes(recovery::ParticipantTables& tables, Now now) {
 // ---- what the network brings
 
 void Engine::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
-  for (const auto& record : judgement.to_append) append(record);
-  if (!judgement.alarm.empty()) reports_.alarm(judgement.alarm, {});
+  for (const auto& record : judgement.to_append) core_.append(record);
+  if (!judgement.alarm.empty()) core_.reports.alarm(judgement.alarm, {});
   if (judgement.lost_memory) {
-    if (const auto claim = standing_.quarantine().raise(*judgement.lost_memory, now.wall)) {
-      append(*claim);
-      reports_.alarm(standing_.quarantine().reason(), {});
+    if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
+      core_.append(*claim);
+      core_.reports.alarm(core_.standing.quarantine().reason(), {});
       end_local_transactions();
     }
   }
-  if (!judgement.reach_at.empty()) transport_.heard_from(peer, judgement.reach_at);
-  if (judgement.restarted && !standing_.stopped()) messages_.drop_open_branches(peer, now);
+  if (!judgement.reach_at.empty()) core_.transport.heard_from(peer, judgement.reach_at);
+  if (judgement.restarted && !core_.standing.stopped()) messages_.drop_open_branches(peer, now);
 }
 
 // A record that was appended becomes durable as long as the log lives: then its answer follows.
 void Engine::stop_for(const Error& error, bool log_failed) {
-  if (standing_.fail_for(error))
-    reports_.alarm(fmt::format("{} can promise nothing more and must be restarted: {}",
-                               options_.name, error.context),
-                   {});
-  if (log_failed) return branches_.end_local_all(standing_.failure());
-  branches_.end_local_executing(standing_.failure());
+  if (core_.standing.fail_for(error))
+    core_.reports.alarm(fmt::format("{} can promise nothing more and must be restarted: {}",
+                                    core_.options.name, error.context),
+                        {});
+  if (log_failed) return branches_.end_local_all(core_.standing.failure());
+  branches_.end_local_executing(core_.standing.failure());
 }
 
 HelloReply Engine::on_hello(const Hello& hello, Now now) {
   HelloReply reply;
-  const auto judgement =
-      peers_.on_hello(hello, standing_.quarantine().reaches(log_.durable()), reply);
+  const auto judgement = core_.peers.on_hello(hello, core_.reaches(), reply);
   judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
-    reports_.count("hello_refused");
+    core_.reports.count("hello_refused");
     if (!judgement.repeated)
-      reports_.log().warn("refused a greeting",
-                          {{"peer", hello.name}, {"reason", judgement.refusal}});
+      core_.reports.log().warn("refused a greeting",
+                               {{"peer", hello.name}, {"reason", judgement.refusal}});
     return reply;
   }
-  if (standing_.stopped()) {
+  if (core_.standing.stopped()) {
     reply.verdict = HelloVerdict::kNotReady;
-    reply.detail = standing_.quarantine().reason();
+    reply.detail = core_.standing.quarantine().reason();
     return reply;
   }
   on_reachable(hello.name, now);
@@ -176,16 +172,15 @@ HelloReply Engine::on_hello(const Hello& hello, Now now) {
 }
 
 Hello Engine::make_hello(const NodeName& peer) const {
-  return peers_.make_hello(peer, own_address_, standing_.quarantine().reaches(log_.durable()));
+  return core_.peers.make_hello(peer, core_.own_address, core_.reaches());
 }
 
 bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
-  const auto judgement =
-      peers_.on_reply(peer, reply, standing_.quarantine().reaches(log_.durable()));
+  const auto judgement = core_.peers.on_reply(peer, reply, core_.reaches());
   judge(judgement, peer, now);
   if (!judgement.refusal.empty() && !judgement.repeated)
-    reports_.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
-  if (standing_.stopped() || !judgement.refusal.empty()) return false;
+    core_.reports.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
+  if (core_.standing.stopped() || !judgement.refusal.empty()) return false;
   on_reachable(peer, now);
   return true;
 }
@@ -197,30 +192,30 @@ void Engine::on_reachable(const NodeName& peer, Now now) {
 }
 
 void Engine::on_batch(Batch batch, Now now) {
-  if (standing_.stopped()) return;
-  const auto judgement = peers_.on_batch(batch.header);
+  if (core_.standing.stopped()) return;
+  const auto judgement = core_.peers.on_batch(batch.header);
   judge(judgement, batch.header.sender, now);
   if (!judgement.refusal.empty()) {
-    reports_.count("stale_refused");
-    return reports_.log().debug("refused a batch",
-                                {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
+    core_.reports.count("stale_refused");
+    return core_.reports.log().debug(
+        "refused a batch", {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
   const BatchHeader header = std::move(batch.header);
   take_messages(
       std::move(batch),
       [&](Message&& message) {
-        log_.heard();
-        const auto heard = hear(peers_, table_, reports_, header.sender, message);
+        core_.log.heard();
+        const auto heard = hear(core_.peers, table_, core_.reports, header.sender, message);
         if (!heard) return;
         judge(*heard, header.sender, now);
         messages_.handle(header.sender, std::move(message), now);
       },
       [&](const Error& why) {
-        reports_.count("messages_damaged");
-        reports_.log().warn("dropped a message of a peer",
-                            {{"peer", header.sender}, {"why", why.context}});
+        core_.reports.count("messages_damaged");
+        core_.reports.log().warn("dropped a message of a peer",
+                                 {{"peer", header.sender}, {"why", why.context}});
       });
-  if (header.ended_below && peers_.owns(header.sender, *header.ended_below) &&
+  if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&
       header.ended_below->epoch() <= header.position.epoch)
     forget_ended(header);
 }
@@ -232,12 +227,6 @@ void Engine::forget_ended(const BatchHeader& header) {
   table_.erase_over_below(below, ended);
   horizon_.note(below.tag());
   keys_.forget_redirected(ended);
-}
-
-void Engine::append(const Record& record) {
-  const auto force = force_of(record);
-  if (force == Force::kYes) reports_.count("forced_writes");
-  log_.append(type_of(record), encode(record), force);
 }
 
 // ---- what the log, the worker and embedded clients bring
@@ -252,7 +241,7 @@ void Engine::on_durable(Lsn durable, Now now) {
 }
 
 void Engine::on_worker(WorkerResult&& result, Now now) {
-  if (standing_.stopped()) return;
+  if (core_.standing.stopped()) return;
   if (auto* executed = std::get_if<Executed>(&result))
     return branches_.on_executed(std::move(*executed), now);
   if (const auto* waiting = std::get_if<Waiting>(&result)) return wounds_.on_waiting(*waiting, now);
@@ -262,16 +251,16 @@ void Engine::on_worker(WorkerResult&& result, Now now) {
     return flush_.made_durable(made->marker);
   if (auto* seen = std::get_if<LocksSeen>(&result)) return locks_.on_seen(std::move(*seen), now);
   const auto& error = std::get<WorkerFailed>(result).error;
-  reports_.log().error("the database failed; stopping", {{"cause", error.context}});
+  core_.reports.log().error("the database failed; stopping", {{"cause", error.context}});
   stop_for(error, false);
   if (on_fatal) on_fatal(error);
 }
 
 void Engine::transact(std::vector<Statement> statements, Duration deadline, LocalDone done,
                       Now now) {
-  const Gtid gtid(CoordinatorTag::of(options_.log_id), options_.epoch, next_local_++,
+  const Gtid gtid(CoordinatorTag::of(core_.options.log_id), core_.options.epoch, next_local_++,
                   Decider::kParticipant);
-  if (const auto refused = messages_.admission(options_.name, options_.epoch, gtid)) {
+  if (const auto refused = messages_.admission(core_.options.name, core_.options.epoch, gtid)) {
     TransactionOutcome outcome;
     outcome.gtid = gtid;
     outcome.outcome = Outcome::kAborted;
@@ -282,7 +271,7 @@ void Engine::transact(std::vector<Statement> statements, Duration deadline, Loca
 }
 
 void Engine::look_at_locks(const LockQuery& query, LocksDone done) {
-  if (standing_.stopped()) return done(fail(ErrorCode::kBusy, "the agent is stopping"));
+  if (core_.standing.stopped()) return done(fail(ErrorCode::kBusy, "the agent is stopping"));
   locks_.look(query, std::move(done));
 }
 
@@ -316,9 +305,9 @@ std::size_t Engine::busy_branches() const {
 
 std::optional<MonotonicTime> Engine::next_wake() const {
   std::optional<MonotonicTime> wake;
-  if (standing_.stopped()) return wake;
+  if (core_.standing.stopped()) return wake;
   for (const auto& at :
-       {table_.next_wake(), flush_.next_wake(), by_hand_.next_wake(), log_.next_wake()})
+       {table_.next_wake(), flush_.next_wake(), by_hand_.next_wake(), core_.log.next_wake()})
     if (at && (!wake || *at < *wake)) wake = at;
   return wake;
 }
@@ -334,53 +323,53 @@ void Engine::tick(Now now) {
   }
   flush_.tick(now);
   by_hand_.tick(now);
-  log_.tick(now.monotonic);
+  core_.log.tick(now.monotonic);
 }
 
 // What the worker would have answered by the time it had been woken.
 void Engine::run_jobs_here(Now now) {
   std::vector<WorkerResult> results;
-  while (alone() && worker_.run_here(results))
+  while (alone() && core_.worker.run_here(results))
     for (auto& result : std::exchange(results, {})) on_worker(std::move(result), now);
 }
 
 void Engine::end_of_round(Now now) {
-  if (!standing_.stopped()) {
+  if (!core_.standing.stopped()) {
     run_jobs_here(now);
     flush_.flush_if_due(table_.live(), now);
     if (checkpointer_.copied()) flush_.move_marker_to(checkpointer_.start());
     checkpoint_if_due(now);
-    log_.end_of_round(now.monotonic);
+    core_.log.end_of_round(now.monotonic);
   }
   branches_.forget_local();
   promises_.publish();
-  worker_.flush();
+  core_.worker.flush();
   const bool here = may_force_here();
-  if (!here) log_.flush();  // so that the disk works while messages are sent
-  transport_.flush();
+  if (!here) core_.log.flush();  // so that the disk works while messages are sent
+  core_.transport.flush();
   if (!here) return;
-  forced_here_ = log_.force_here();
-  if (!forced_here_) log_.flush();
+  forced_here_ = core_.log.force_here();
+  if (!forced_here_) core_.log.flush();
 }
 
 void Engine::checkpoint_if_due(Now now) {
   // All or nothing, and never beyond the file's own durable marker: the redo of a COMMITTED record
   // is in its PREPARED record before it, and at a start the marker proves that nothing is lost.
   checkpointer_.release(flush_.file_durable());
-  if (checkpointer_.due()) checkpointer_.begin(log_.appended(), [&] { copy_forward(now); });
+  if (checkpointer_.due()) checkpointer_.begin(core_.log.appended(), [&] { copy_forward(now); });
 }
 
 void Engine::copy_forward(Now now) {
   keys_.forget_old(now);
-  append(EpochRecord{options_.epoch});
+  core_.append(EpochRecord{core_.options.epoch});
   branches_.copy_adopted_forward();  // read before the adoption, as they were written
-  if (presumption_.adopted().lineage > 0) append(presumption_.adopted());
-  for (const auto& peer : peers_.records()) append(peer);
-  for (const auto& [witness, claim] : standing_.quarantine().claims()) append(claim);
+  if (presumption_.adopted().lineage > 0) core_.append(presumption_.adopted());
+  for (const auto& peer : core_.peers.records()) core_.append(peer);
+  for (const auto& [witness, claim] : core_.standing.quarantine().claims()) core_.append(claim);
   branches_.copy_forward();
   by_hand_.copy_forward();
   keys_.copy_forward();
-  reports_.count("checkpoints");
+  core_.reports.count("checkpoints");
 }
 
 }  // namespace troth::participant

@@ -3,7 +3,7 @@
 // Passive: it is called by one thread (EngineLoop, or a simulator), asks no clock and touches no
 // file or socket itself.
 //
-// The parts, from the bottom up: BranchTable (what is known), Promises (the way out), FlushSchedule
+// The parts, from the bottom up: Core (log, peers, worker, counters), BranchTable (what is known), Promises (the way out), FlushSchedule
 // (the database file), OnePhaseKeys, PeerLinks, Horizon; Branches (steps), HandDecisions
 // (operators), Members (other participants), WoundWait (locks), CoordinatorMessages (requests);
 // LockViews and StatusViews read.
@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "engine/checkpointer.h"
-#include "engine/positions_log.h"
 #include "participant/coordinator_messages.h"
+#include "participant/core.h"
 #include "participant/status_views.h"
 #include "participant/wound_wait.h"
 #include "recovery/participant_replay.h"
@@ -43,16 +43,16 @@ class Engine {
   using LocalDone = participant::LocalDone;
   void transact(std::vector<Statement> statements, Duration deadline, LocalDone done, Now now);
   /// host:port under which peers reach this node; before the links are started.
-  void set_own_address(std::string address) { own_address_ = std::move(address); }
-  void drain() { standing_.drain(); }
-  bool quarantined() const { return standing_.quarantine().active(); }
+  void set_own_address(std::string address) { core_.own_address = std::move(address); }
+  void drain() { core_.standing.drain(); }
+  bool quarantined() const { return core_.standing.quarantine().active(); }
   /// The time of a drain is over: what has not been executed aborts with DRAINING.
   void refuse_executing(Now now) { branches_.refuse_executing(now); }
   /// The database or the log failed: nothing more is done or said. Local transactions end at once,
   /// except those whose record may still become durable.
   void stop_for(const Error& error, bool log_failed);
   /// No round follows: ends every local transaction that is left. kInDoubt if it has a record.
-  void end_local_transactions() { branches_.end_local_all(standing_.failure()); }
+  void end_local_transactions() { branches_.end_local_all(core_.standing.failure()); }
   /// Branches that still execute or whose record is on its way.
   std::size_t busy_branches() const;
 
@@ -100,23 +100,16 @@ class Engine {
   void judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now);
   void on_reachable(const NodeName& peer, Now now);
   void forget_ended(const protocol::BatchHeader& header);
-  void append(const protocol::Record& record);
   void run_jobs_here(Now now);
   void checkpoint_if_due(Now now);
   void copy_forward(Now now);
   /// True if forcing the log on this thread delays other work only briefly.
   bool may_force_here() const {
     constexpr std::size_t kFew = 16;
-    return alone() || (log_.forces_quickly() && table_.live() <= flush_.unflushed() + kFew);
+    return alone() || (core_.log.forces_quickly() && table_.live() <= flush_.unflushed() + kFew);
   }
 
-  const EngineOptions options_;
-  PeerHandshake peers_;
-  PositionsLog log_;
-  protocol::Transport& transport_;
-  WorkerPort& worker_;
-  Reports reports_;
-  Standing standing_;
+  Core core_;
   BranchTable table_;
   Promises promises_;
   FlushSchedule flush_;
@@ -132,7 +125,6 @@ class Engine {
   LockViews locks_;
   StatusViews views_;
   Checkpointer checkpointer_;
-  std::string own_address_;
   std::uint64_t next_local_ = 1;
   std::optional<Lsn> forced_here_;
 };

@@ -157,7 +157,7 @@ MUTATIONS = [
         ("engine/authority.cc", "return standing <= std::visit(Needs{}, message);",
          "return standing <= PeerStanding::kStranger && !message.valueless_by_exception();")]),
     ("stranger-ends", "only its coordinator says that a transaction is ended", "", [
-        ("participant/engine.cc", "if (header.ended_below && peers_.owns(header.sender, *header.ended_below) &&",
+        ("participant/engine.cc", "if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&",
          "if (header.ended_below &&")]),
     ("stranger-believed", "a claim of somebody who was never met is no evidence", "", [
         ("engine/peer_handshake.cc", "if (met && table_.configured(peer)) {", "if (!said.log_id.is_nil()) {")]),
