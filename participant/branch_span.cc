@@ -10,7 +10,7 @@ namespace troth::participant {
 using namespace protocol;
 
 void end_span(const EngineOptions& options, const BranchEntry& entry, Now now) {
-  const auto above = TraceContext::parse(entry.branch.traceparent());
+  const auto above = TraceContext::parse(entry.branch.prepared_record().traceparent);
   if (!above || !above->sampled) return;
   const bool one_phase = entry.branch.kind() == Branch::Kind::kOnePhase;
   const auto state = entry.branch.state();

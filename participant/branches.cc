@@ -146,7 +146,7 @@ void Branches::start_job(BranchEntry& entry, BranchJob job, Now now,
                              {},
                              entry.branch.interactive(),
                              entry.branch.kind() != Branch::Kind::kTwoPhase,
-                             entry.branch.protocol() == CommitProtocol::kThreePhase,
+                             entry.branch.prepared_record().protocol == CommitProtocol::kThreePhase,
                              entry.branch.deadline()};
       if (job == BranchJob::kExecute) {
         TROTH_ASSERT(statements != nullptr, "gtid {} executes nothing", gtid);

@@ -37,17 +37,17 @@ void CoordinatorMessages::on_inquiry_reply(const NodeName& from, const InquiryRe
   auto* found = parts_.table.find(reply.gtid);
   if (found == nullptr) return;
   BranchEntry& entry = *found;
-  const bool before = entry.branch.continuity_not_proven();
+  const bool before = entry.branch.inquiries().continuity_not_proven();
   parts_.branches.step(entry, Branch::InquiryAnswered{reply.answer}, now);
   if (entry.quorum && reply.answer == InquiryReply::Answer::kUndecided)
     parts_.members.step(entry, QuorumBallot::Heard{}, now);
-  if (!before && entry.branch.continuity_not_proven() && !entry.quorum)
+  if (!before && entry.branch.inquiries().continuity_not_proven() && !entry.quorum)
     reports_.alarm(
         fmt::format("{} is prepared here and its coordinator {} cannot prove what it decided: "
                     "an operator must decide",
                     reply.gtid, from),
         reply.gtid, Alarms::Until::kEnded);
-  if (before && !entry.branch.continuity_not_proven()) reports_.end_alarm(reply.gtid);
+  if (before && !entry.branch.inquiries().continuity_not_proven()) reports_.end_alarm(reply.gtid);
 }
 
 std::optional<AbortReason> CoordinatorMessages::admission(const NodeName& from,

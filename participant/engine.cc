@@ -18,8 +18,8 @@ PeerStanding standing_of(const PeerHandshake& peers, const BranchTable& table, c
   const auto standing = peers.standing(from, gtid);
   if (standing == PeerStanding::kCoordinator || peers.disputed(gtid.tag())) return standing;
   const auto* found = table.find(gtid);
-  if (found == nullptr || found->branch.members().empty()) return standing;
-  const auto& members = found->branch.members();
+  if (found == nullptr || found->branch.prepared_record().members.empty()) return standing;
+  const auto& members = found->branch.prepared_record().members;
   const bool member =
       std::any_of(members.begin(), members.end(), [&](const Member& m) { return m.name == from; });
   return member ? PeerStanding::kMember : PeerStanding::kStranger;

@@ -76,7 +76,7 @@ Result<ResolveReply> HandDecisions::plan_resolve(const ResolveRequest& request, 
   if (!branch.in_doubt())
     return refused(fmt::format("{} has not voted yet ({}); it ends by itself", gtid,
                                to_string(branch.state())));
-  if (links_.is_connected(coordinator) && !branch.continuity_not_proven())
+  if (links_.is_connected(coordinator) && !branch.inquiries().continuity_not_proven())
     return refused(fmt::format("{} is connected and knows the decision: troth txn retry {}",
                                coordinator, gtid));
   ResolveReply reply;
@@ -97,11 +97,12 @@ std::vector<std::string> HandDecisions::consequences(const BranchEntry& entry, D
   const auto& coordinator = branch.coordinator();
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(now.monotonic - entry.since);
   std::vector<std::string> lines;
-  lines.push_back(fmt::format(
-      "{} voted yes to {} {} s ago and {} {}.", options_.name, branch.gtid(), age.count(),
-      coordinator,
-      branch.continuity_not_proven() ? "cannot prove what it decided" : "is not connected"));
-  for (const auto& member : branch.members())
+  lines.push_back(fmt::format("{} voted yes to {} {} s ago and {} {}.", options_.name,
+                              branch.gtid(), age.count(), coordinator,
+                              branch.inquiries().continuity_not_proven()
+                                  ? "cannot prove what it decided"
+                                  : "is not connected"));
+  for (const auto& member : branch.prepared_record().members)
     if (member.name != options_.name)
       lines.push_back(
           fmt::format("ask {} first; if it committed, the decision was COMMIT: "
@@ -138,7 +139,7 @@ void HandDecisions::resolve(const ResolveRequest& request, Done done, Now now) {
   HeuristicRecord record;
   record.gtid = reply->gtid;
   record.decision = request.decision;
-  if (entry.branch.continuity_not_proven()) record.truth = Outcome::kInDoubt;
+  if (entry.branch.inquiries().continuity_not_proven()) record.truth = Outcome::kInDoubt;
   record.coordinator = entry.branch.coordinator();
   record.when = now.wall;
   record.by = request.by;

@@ -106,7 +106,7 @@ void Members::amnesia(const NodeName& from, const Gtid& gtid, std::string_view t
 }
 
 bool Members::genuine(const BranchEntry& entry, const NodeName& from) {
-  const auto& members = entry.branch.members();
+  const auto& members = entry.branch.prepared_record().members;
   const auto found = std::find_if(members.begin(), members.end(),
                                   [&](const Member& member) { return member.name == from; });
   if (found == members.end() || found->log_id.is_nil()) return true;
@@ -122,14 +122,16 @@ bool Members::genuine(const BranchEntry& entry, const NodeName& from) {
 
 void Members::join(BranchEntry& entry, std::optional<QuorumPosition> position, Now now) {
   const auto& branch = entry.branch;
-  if (branch.protocol() != CommitProtocol::kThreePhase || entry.quorum || entry.before_adoption ||
-      branch.state() != Branch::State::kPrepared || parts_.by_hand.find(branch.gtid()) != nullptr)
+  if (branch.prepared_record().protocol != CommitProtocol::kThreePhase || entry.quorum ||
+      entry.before_adoption || branch.state() != Branch::State::kPrepared ||
+      parts_.by_hand.find(branch.gtid()) != nullptr)
     return;
   QuorumBallot::Setup setup;
   setup.gtid = branch.gtid();
   setup.self = options_.name;
-  setup.members.push_back(branch.coordinator_member());
-  setup.members.insert(setup.members.end(), branch.members().begin(), branch.members().end());
+  setup.members.push_back(branch.prepared_record().coordinator);
+  setup.members.insert(setup.members.end(), branch.prepared_record().members.begin(),
+                       branch.prepared_record().members.end());
   const auto self = [&](const Member& member) { return member.name == options_.name; };
   if (std::none_of(setup.members.begin(), setup.members.end(), self)) {
     return reports_.alarm(
@@ -210,7 +212,7 @@ void Members::on_reachable(const NodeName& peer, Now now) {
     const auto& branch = entry.branch;
     if (branch.in_doubt() && branch.coordinator() == peer) {
       parts_.branches.step(entry, Branch::RetryNow{}, now);
-    } else if (branch.asked()) {
+    } else if (branch.inquiries().asked()) {
       parts_.branches.step(entry, Branch::MemberReachable{}, now);
     }
     if (entry.quorum && (entry.quorum->role() == QuorumBallot::Role::kElecting ||

@@ -24,7 +24,7 @@ std::string PeerLinks::since_when(const NodeName& peer, Now now) const {
 void PeerLinks::find_member(const BranchEntry& entry, const NodeName& name) {
   if (name == entry.branch.coordinator() || is_connected(name)) return;
   auto address = peers_.address_of(name);
-  for (const auto& member : entry.branch.members())
+  for (const auto& member : entry.branch.prepared_record().members)
     if (member.name == name && address.empty()) address = member.address;
   if (!address.empty() && peers_.may_link(name)) transport_.learn_address(name, address);
 }

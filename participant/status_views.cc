@@ -88,7 +88,7 @@ void StatusViews::show_links(NodeStatus& status) const {
     if (peers_.knows(peer)) return peers_.role_of(peer);
     for (const auto& [gtid, entry] : table_) {
       if (entry.branch.coordinator() == peer) return Role::kCoordinator;
-      for (const auto& member : entry.branch.members())
+      for (const auto& member : entry.branch.prepared_record().members)
         if (member.name == peer) return Role::kParticipant;
     }
     return std::nullopt;
@@ -107,7 +107,7 @@ TransactionSummary StatusViews::summary_of(const Gtid& gtid, const BranchEntry& 
   summary.gtid = gtid;
   summary.state = std::string(to_string(state));
   summary.protocol = entry.branch.kind() == Branch::Kind::kTwoPhase
-                         ? std::string(to_string(entry.branch.protocol()))
+                         ? std::string(to_string(entry.branch.prepared_record().protocol))
                          : "one_phase";
   summary.age_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - entry.since).count();
@@ -115,12 +115,13 @@ TransactionSummary StatusViews::summary_of(const Gtid& gtid, const BranchEntry& 
     summary.decision = "commit";
   if (state == Branch::State::kAborted) summary.decision = "abort";
   if (entry.branch.in_doubt()) summary.waiting_for.push_back(entry.branch.coordinator());
-  if (entry.branch.asked())
-    for (const auto& name : entry.branch.asked()->silent()) summary.waiting_for.push_back(name);
+  if (entry.branch.inquiries().asked())
+    for (const auto& name : entry.branch.inquiries().asked()->silent())
+      summary.waiting_for.push_back(name);
   if (entry.quorum && entry.branch.in_doubt())
     for (const auto& name : entry.quorum->silent())
       if (name != entry.branch.coordinator()) summary.waiting_for.push_back(name);
-  summary.attempts = static_cast<std::int32_t>(entry.branch.attempts());
+  summary.attempts = static_cast<std::int32_t>(entry.branch.inquiries().attempts());
   if (const auto wake = entry.branch.next_wake())
     summary.next_retry_ms = std::max<std::int64_t>(
         0, std::chrono::duration_cast<std::chrono::milliseconds>(*wake - now.monotonic).count());
@@ -220,8 +221,8 @@ TransactionSummary StatusViews::summary_of(const HeuristicRecord& record, Now no
   summary.gtid = record.gtid;
   summary.state = heuristic_state(record);
   const auto* found = table_.find(record.gtid);
-  summary.protocol = std::string(
-      to_string(found == nullptr ? CommitProtocol::kTwoPhase : found->branch.protocol()));
+  summary.protocol = std::string(to_string(
+      found == nullptr ? CommitProtocol::kTwoPhase : found->branch.prepared_record().protocol));
   summary.age_ms = now.wall.unix_ms - record.when.unix_ms;
   summary.decision = record.decision == Decision::kCommit ? "commit" : "abort";
   if (record.truth == Outcome::kPending) summary.waiting_for.push_back(record.coordinator);

@@ -41,18 +41,18 @@ std::string why_blocked(const BranchEntry& entry, const PeerLinks& links, Now no
                        joined(silent), quorum.quorum(), text_of(quorum.ballot()),
                        to_string(quorum.role()), kSafe);
   }
-  if (branch.continuity_not_proven())
+  if (branch.inquiries().continuity_not_proven())
     return fmt::format(
         "{} cannot prove what it decided (its log was adopted from a copy). The rows stay locked "
         "until an operator resolves it: troth txn resolve {} --dry-run --commit|--abort",
         coordinator, branch.gtid());
-  if (branch.asked()) {
-    const auto silent = branch.asked()->silent();
+  if (branch.inquiries().asked()) {
+    const auto silent = branch.inquiries().asked()->silent();
     if (!silent.empty())
       return fmt::format(
           "{} of {} other members unreachable: {}; coordinator {} down {}. Any of "
           "them may know, or may not have voted.{}",
-          silent.size(), branch.members().size() - 1, joined(silent), coordinator,
+          silent.size(), branch.prepared_record().members.size() - 1, joined(silent), coordinator,
           links.since_when(coordinator, now), kSafe);
     return fmt::format(
         "All members prepared, coordinator {} down {}: only {} knows. (Three-phase "

@@ -1,6 +1,7 @@
 #include "protocol/branch.h"
 
 #include "base/assert.h"
+#include "base/overloaded.h"
 
 namespace troth::protocol {
 
@@ -29,7 +30,7 @@ std::string_view to_string(Branch::State state) {
 }
 
 Branch::Branch(const BranchSettings& settings, Gtid gtid, Kind kind)
-    : settings_(settings), kind_(kind) {
+    : settings_(settings), answers_(kind) {
   prepared_.gtid = gtid;
 }
 
@@ -49,7 +50,7 @@ Branch Branch::tombstone(const BranchSettings& settings, Gtid gtid, AbortReason 
                 gtid.decider() == Decider::kParticipant ? Kind::kOnePhase : Kind::kTwoPhase);
   branch.started_ = true;
   branch.state_ = State::kAborted;
-  branch.reason_ = std::move(reason);
+  branch.answers_.aborted(std::move(reason));
   branch.refused_ = durable;
   return branch;
 }
@@ -68,40 +69,53 @@ Branch Branch::recovered_committed(const BranchSettings& settings, Gtid gtid, Ki
   Branch branch(settings, gtid, kind);
   branch.started_ = true;
   branch.state_ = State::kCommitted;
-  branch.file_flushed_ = true;  // replay has put it into the file before anything is served
+  branch.answers_.set_applied();  // replay has put it into the file before anything is served
   return branch;
 }
 
 BranchEffects Branch::step(Event&& event, MonotonicTime now) {
   BranchEffects out;
-  std::visit([&](auto& e) { take(e, out, now); }, event);
+  const auto asks = [&] { return state_ == State::kPrepared || state_ == State::kReadOnly; };
+  std::visit(
+      Overloaded{
+          [&](Prepared& e) { on_prepare(e, out, now); },
+          [&](ExecuteArrived& e) { on_execute(e, out, now); },
+          [&](Dropped& e) {
+            if (state_ == State::kExecuting || state_ == State::kOpen)
+              abort_alone(std::move(e.reason), out);
+          },
+          [&](OnePhase& e) { on_one_phase(e, out, now); },
+          [&](Executed& e) { on_executed(e, out, now); },
+          [&](const RecordDurable&) { on_durable(out, now); },
+          [&](Decided& e) { on_decide(e, out); },
+          [&](const ReleaseArrived&) {
+            on_release(out);
+            if (state_ == State::kForgotten)
+              out.send(prepared_.coordinator.name, Released{prepared_.gtid});
+          },
+          [&](const InquiryAnswered& e) { inquiries_.on_answer(e.answer, prepared_.protocol); },
+          [&](const OnePhaseInquired& e) { on_one_phase_inquiry(e, out); },
+          [&](const MemberAsked& e) { on_member_asked(e, out); },
+          [&](const MemberAnswered& e) { on_member_answered(e, out); },
+          [&](const MemberReachable&) {
+            if (asks()) inquiries_.ask_members_again(out);
+          },
+          [&](const FileFlushed&) { on_file_flushed(out); },
+          [&](const Tick&) { on_tick(out, now); },
+          [&](const RetryNow&) {
+            if (asks()) inquire(out, now);
+          },
+      },
+      event);
   assert_invariants();
   return out;
-}
-
-void Branch::take(ReleaseArrived, BranchEffects& out, MonotonicTime) {
-  on_release(out);
-  if (state_ == State::kForgotten) out.send(prepared_.coordinator.name, Released{prepared_.gtid});
-}
-
-void Branch::take(Dropped& event, BranchEffects& out, MonotonicTime) {
-  if (state_ == State::kExecuting || state_ == State::kOpen)
-    abort_alone(std::move(event.reason), out);
-}
-
-void Branch::take(MemberReachable, BranchEffects& out, MonotonicTime) {
-  if (asked_ && (state_ == State::kPrepared || state_ == State::kReadOnly)) asked_->ask(out);
-}
-
-void Branch::take(RetryNow, BranchEffects& out, MonotonicTime now) {
-  if (state_ == State::kPrepared || state_ == State::kReadOnly) inquire(out, now);
 }
 
 void Branch::on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now) {
   coordinator_guessed_ = false;
   prepared_.coordinator =
       std::move(event.coordinator);  // a restarted coordinator is still the one to ask
-  if (interactive_ || event.message.executed > 0) return on_prepare_interactive(event, out, now);
+  if (pieces_.begun() || event.message.executed > 0) return on_prepare_interactive(event, out, now);
   if (!started_) {
     started_ = true;
     prepared_.protocol = event.message.protocol;
@@ -116,11 +130,11 @@ void Branch::on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now) 
   }
   switch (state_) {  // a duplicate gets the same answer
     case State::kPrepared:
-      return vote(out, Vote::kCommit);
+      return answers_.vote(Vote::kCommit, view(), out);
     case State::kReadOnly:
-      return vote(out, Vote::kReadOnly);
+      return answers_.vote(Vote::kReadOnly, view(), out);
     case State::kAborted:
-      return vote(out, Vote::kAbort);
+      return answers_.vote(Vote::kAbort, view(), out);
     case State::kExecuting:
     case State::kOpen:
     case State::kPreparing:
@@ -139,7 +153,7 @@ void Branch::on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now
     prepared_.traceparent = std::move(event.message.traceparent);
     deadline_ = now + event.message.time_left;
     next_wake_ = deadline_;
-    ack_at_ = event.message.answer_at;
+    answers_.answer_at(event.message.answer_at);
     one_phase_.gtid = prepared_.gtid;
     one_phase_.idempotency_key = std::move(event.message.idempotency_key);
     one_phase_.body_digest = std::move(event.message.body_digest);
@@ -149,8 +163,9 @@ void Branch::on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now
     return;
   }
   // Asked for when the file holds it: on_file_flushed() answers.
-  const bool early = ack_at_ == AnswerAt::kApplied && !file_flushed_;
-  if (state_ == State::kAborted || (state_ == State::kCommitted && !early)) answer_one_phase(out);
+  if (state_ == State::kAborted) return answers_.outcome(Outcome::kAborted, view(), out);
+  if (state_ == State::kCommitted && !answers_.too_early())
+    answers_.outcome(Outcome::kCommitted, view(), out);
 }
 
 void Branch::on_executed(Executed& event, BranchEffects& out, MonotonicTime now) {
@@ -159,47 +174,47 @@ void Branch::on_executed(Executed& event, BranchEffects& out, MonotonicTime now)
     if (event.vote != Vote::kAbort) out.job = BranchJob::kDiscard;
     return;
   }
-  results_ = std::move(event.results);
+  answers_.keep(std::move(event.results));
   if (event.vote == Vote::kAbort) return abort_alone(std::move(event.reason), out);
   deadline_.reset();
   next_wake_.reset();
-  if (kind_ == Kind::kTwoPhase) {
+  if (kind() == Kind::kTwoPhase) {
     if (event.vote == Vote::kReadOnly && prepared_.protocol != CommitProtocol::kThreePhase) {
       state_ = State::kReadOnly;
       next_wake_ =
           now + backoff(settings_.inquiry, 1, prepared_.gtid);  // when the RELEASE does not come
-      return vote(out, Vote::kReadOnly);
+      return answers_.vote(Vote::kReadOnly, view(), out);
     }
     prepared_.redo = std::move(event.redo);
     out.prepared = &prepared_;  // forced: the vote below waits for it
     state_ = State::kPreparing;
-    return vote(out, Vote::kCommit);
+    return answers_.vote(Vote::kCommit, view(), out);
   }
   if (event.vote ==
       Vote::kReadOnly) {  // one participant, nothing written: done, and nothing to remember
     state_ = State::kCommitted;
-    file_flushed_ = true;
+    answers_.set_applied();
     out.job = BranchJob::kDiscard;
-    return answer_one_phase(out);
+    return answers_.outcome(Outcome::kCommitted, view(), out);
   }
   one_phase_.redo = std::move(event.redo);
   // durable = the commit point of a one-phase transaction
   out.append.emplace(std::move(one_phase_));
   out.job = BranchJob::kApply;
   state_ = State::kCommitting;
-  if (ack_at_ == AnswerAt::kDecided) answer_one_phase(out);
+  if (answers_.at() == AnswerAt::kDecided) answers_.outcome(Outcome::kCommitted, view(), out);
 }
 
 void Branch::on_durable(BranchEffects& out, MonotonicTime now) {
   switch (state_) {
     case State::kPreparing:
       state_ = State::kPrepared;
-      attempts_ = 0;
-      next_wake_ = next_inquiry(now);
+      inquiries_.restart();
+      next_wake_ = inquiries_.next(view(), now);
       return;
     case State::kCommitting:
       state_ = State::kCommitted;
-      if (file_flushed_ && ack_at_ == AnswerAt::kApplied) acknowledge(out);
+      if (answers_.applied() && answers_.at() == AnswerAt::kApplied) answers_.done(view(), out);
       return;
     case State::kExecuting:
     case State::kOpen:
@@ -226,7 +241,7 @@ void Branch::on_decide(Decided& event, BranchEffects& out) {
 }
 
 void Branch::on_decide_commit(AnswerAt ack_at, BranchEffects& out) {
-  ack_at_ = ack_at;
+  answers_.answer_at(ack_at);
   switch (state_) {
     case State::kPreparing:  // the coordinator cannot have our vote yet unless it came from an
                              // earlier life; treat as prepared
@@ -234,19 +249,19 @@ void Branch::on_decide_commit(AnswerAt ack_at, BranchEffects& out) {
       // forced, grouped: the ack waits for it, the locks do not
       out.append.emplace(CommittedRecord{prepared_.gtid});
       out.job = has_work() ? BranchJob::kApply : BranchJob::kDiscard;
-      if (!has_work()) file_flushed_ = true;
+      if (!has_work()) answers_.set_applied();
       state_ = State::kCommitting;
       next_wake_.reset();
-      results_.clear();
-      ack_owed_ = true;
-      if (ack_at_ == AnswerAt::kDecided) acknowledge(out);
+      answers_.drop_results();
+      answers_.owe_ack();
+      if (ack_at == AnswerAt::kDecided) answers_.done(view(), out);
       return;
     case State::kCommitting:
-      ack_owed_ = true;
+      answers_.owe_ack();
       return;  // the ack is on its way behind the record
     case State::kCommitted:
-      ack_owed_ = true;
-      if (ack_at_ == AnswerAt::kDecided || file_flushed_) acknowledge(out);
+      answers_.owe_ack();
+      if (!answers_.too_early()) answers_.done(view(), out);
       return;
     case State::kReadOnly:
       return on_release(out);
@@ -266,7 +281,7 @@ void Branch::on_decide_abort(Decide&& message, BranchEffects& out) {
     case State::kExecuting:
     case State::kOpen:
       state_ = State::kAborted;
-      reason_ = std::move(message.reason);
+      answers_.aborted(std::move(message.reason));
       deadline_.reset();
       next_wake_.reset();
       out.job = BranchJob::kDiscard;
@@ -275,11 +290,11 @@ void Branch::on_decide_abort(Decide&& message, BranchEffects& out) {
     case State::kPrepared:
       state_ = State::kAborted;
       refused_ = true;  // whoever decided has it durably, and it decides the same again
-      reason_ = std::move(message.reason);
+      answers_.aborted(std::move(message.reason));
       next_wake_.reset();
-      results_.clear();
+      answers_.drop_results();
       prepared_.redo.clear();
-      out.append = Record(AbortedRecord{prepared_.gtid, reason_});
+      out.append = Record(AbortedRecord{prepared_.gtid, answers_.reason()});
       out.job = BranchJob::kDiscard;
       return;
     case State::kReadOnly:
@@ -299,7 +314,7 @@ void Branch::on_release(BranchEffects& out) {
   if (state_ != State::kReadOnly) return;
   state_ = State::kForgotten;
   next_wake_.reset();
-  results_.clear();
+  answers_.drop_results();
   out.job = BranchJob::kDiscard;
 }
 
@@ -311,7 +326,8 @@ void Branch::on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& 
                          out);
     case State::kCommitted:
     case State::kAborted:
-      return answer_one_phase(out);
+      return answers_.outcome(state_ == State::kAborted ? Outcome::kAborted : Outcome::kCommitted,
+                              view(), out);
     case State::kOpen:
     case State::kPreparing:
     case State::kPrepared:
@@ -323,10 +339,10 @@ void Branch::on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& 
 }
 
 void Branch::on_file_flushed(BranchEffects& out) {
-  file_flushed_ = true;
+  answers_.set_applied();
   prepared_.redo.clear();
-  if (state_ != State::kCommitted || ack_at_ != AnswerAt::kApplied) return;
-  acknowledge(out);
+  if (state_ != State::kCommitted || answers_.at() != AnswerAt::kApplied) return;
+  answers_.done(view(), out);
 }
 
 void Branch::on_tick(BranchEffects& out, MonotonicTime now) {
@@ -354,80 +370,29 @@ void Branch::on_tick(BranchEffects& out, MonotonicTime now) {
   }
 }
 
-void Branch::vote(BranchEffects& out, Vote value) {
-  auto& message = out.promise<VoteMessage>(prepared_.coordinator.name);
-  message.gtid = prepared_.gtid;
-  message.vote = value;
-  message.voter = settings_.position;
-  if (value == Vote::kAbort) {
-    message.reason = reason_;
-  } else {
-    message.results = results_;
-  }
-}
-
-OnePhaseResult Branch::one_phase_result(Outcome outcome) const {
-  OnePhaseResult result;
-  result.gtid = prepared_.gtid;
-  result.first_gtid = prepared_.gtid;
-  result.outcome = outcome;
-  if (outcome == Outcome::kAborted) {
-    result.reason = reason_;
-  } else {
-    result.results = results_;
-    result.applied = file_flushed_;
-  }
-  return result;
-}
-
-void Branch::answer_one_phase(BranchEffects& out) {
-  const Outcome value = state_ == State::kAborted ? Outcome::kAborted : Outcome::kCommitted;
-  if (kind_ == Kind::kOnePhase)
-    return out.promise(prepared_.coordinator.name, one_phase_result(value));
-  TransactionOutcome answer;
-  answer.gtid = prepared_.gtid;
-  answer.outcome = value;
-  answer.reason = reason_;
-  answer.applied = value == Outcome::kCommitted && file_flushed_;
-  if (value == Outcome::kCommitted) answer.results.push_back({settings_.self, results_});
-  out.answer = std::move(answer);
-}
-
-void Branch::acknowledge(BranchEffects& out) {
-  if (kind_ != Kind::kTwoPhase) return answer_one_phase(out);
-  if (!ack_owed_) return;
-  ack_owed_ = false;
-  out.promise(prepared_.coordinator.name, Ack{prepared_.gtid});
-}
-
 void Branch::inquire(BranchEffects& out, MonotonicTime now) {
-  ++attempts_;
-  out.send(prepared_.coordinator.name, Inquire{prepared_.gtid});
-  next_wake_ = next_inquiry(now);
-  // Two questions were not answered: whoever else was in it may know (three-phase commit has its
-  // ballots for that).
-  const bool silent = !std::exchange(heard_, false) && attempts_ > 2;
-  if (silent && prepared_.protocol != CommitProtocol::kThreePhase) ask_members(out);
+  inquiries_.ask(view(), out);
+  next_wake_ = inquiries_.next(view(), now);
 }
 
 void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
   TROTH_ASSERT(state_ == State::kExecuting || state_ == State::kOpen,
                "gtid {} aborts alone in state {}", prepared_.gtid, to_string(state_));
   state_ = State::kAborted;
-  reason_ = std::move(reason);
+  answers_.aborted(std::move(reason));
   deadline_.reset();
   next_wake_.reset();
-  results_.clear();
+  answers_.drop_results();
   out.job = BranchJob::kDiscard;
-  if (interactive()) return answer_execute(out);
-  if (kind_ == Kind::kTwoPhase) return vote(out, Vote::kAbort);
-  answer_one_phase(out);
+  if (interactive()) return answers_.executed(pieces_.executed(), Outcome::kAborted, view(), out);
+  if (kind() == Kind::kTwoPhase) return answers_.vote(Vote::kAbort, view(), out);
+  answers_.outcome(Outcome::kAborted, view(), out);
 }
 
 bool Branch::is_over() const {
   switch (state_) {
     case State::kCommitted:
-      return file_flushed_;
+      return answers_.applied();
     case State::kAborted:
     case State::kForgotten:
       return true;
@@ -445,7 +410,7 @@ bool Branch::is_over() const {
 void Branch::assert_invariants() const {
   switch (state_) {
     case State::kPrepared:
-      TROTH_ASSERT(kind_ == Kind::kTwoPhase && !prepared_.coordinator.name.empty(),
+      TROTH_ASSERT(kind() == Kind::kTwoPhase && !prepared_.coordinator.name.empty(),
                    "gtid {} prepared for nobody", prepared_.gtid);
       TROTH_ASSERT(next_wake_.has_value(), "gtid {} is prepared and would never ask",
                    prepared_.gtid);
@@ -459,7 +424,7 @@ void Branch::assert_invariants() const {
                    to_string(state_));
       return;
     case State::kReadOnly:
-      TROTH_ASSERT(kind_ == Kind::kTwoPhase && prepared_.redo.empty(),
+      TROTH_ASSERT(kind() == Kind::kTwoPhase && prepared_.redo.empty(),
                    "gtid {} read-only with redo", prepared_.gtid);
       return;
     case State::kAborted:

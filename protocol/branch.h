@@ -45,34 +45,16 @@
 #include <variant>
 #include <vector>
 
-#include "base/boxed.h"
-#include "protocol/effects.h"
-#include "protocol/ports.h"
-#include "protocol/retry.h"
-#include "protocol/termination.h"
+#include "protocol/branch_answers.h"
+#include "protocol/branch_effects.h"
+#include "protocol/branch_inquiries.h"
+#include "protocol/branch_pieces.h"
 
 namespace troth::protocol {
 
-/// What the resource manager is to do about the branch. kFinish: what an interactive branch needs
-/// before its vote.
-enum class BranchJob : std::uint8_t { kNone, kExecute, kFinish, kApply, kDiscard };
-
-struct BranchEffects : EffectsOf<TransactionOutcome> {
-  BranchJob job =
-      BranchJob::kNone;  ///< kApply: with the LSN of the record appended in the same step
-  /// Instead of `append`: PREPARED, which the branch keeps. Valid until its next step.
-  const PreparedRecord* prepared = nullptr;
-};
-
-struct BranchSettings {
-  NodeName self;
-  NodePosition position;  ///< this node's log_id and epoch (durable is ignored)
-  RetryPolicy inquiry;    ///< first: silence after which a prepared branch asks
-  /// The same in three-phase commit, where the answer "not decided yet" also shows that nobody need
-  /// be suspected: well below the timeout of suspicion.
-  Duration heartbeat{std::chrono::milliseconds(200)};
-};
-
+/// Owns the state and what the node knows of the branch (its PREPARED record to be). Its parts own
+/// what it says (BranchAnswers), whom it asks (BranchInquiries) and what it executed so far
+/// (BranchPieces).
 class Branch {
  public:
   enum class State {
@@ -86,7 +68,7 @@ class Branch {
     kAborted,
     kForgotten
   };
-  enum class Kind : std::uint8_t { kTwoPhase, kOnePhase, kLocal };
+  using Kind = BranchKind;
 
   // events
   struct Prepared {
@@ -163,60 +145,30 @@ class Branch {
   /// While it executes: when the transaction is aborted anyway.
   std::optional<MonotonicTime> deadline() const { return deadline_; }
   State state() const { return state_; }
-  Kind kind() const { return kind_; }
+  Kind kind() const { return answers_.kind(); }
   const Gtid& gtid() const { return prepared_.gtid; }
   const NodeName& coordinator() const { return prepared_.coordinator.name; }
-  const Member& coordinator_member() const { return prepared_.coordinator; }
-  CommitProtocol protocol() const { return prepared_.protocol; }
-  /// Who was asked because the coordinator is silent; none while it is not.
-  const Boxed<CooperativeTermination>& asked() const { return asked_; }
-  const std::string& redo() const { return prepared_.redo; }
-  const std::vector<Member>& members() const { return prepared_.members; }
-  const std::string& traceparent() const { return prepared_.traceparent; }
-  const AbortReason& reason() const { return reason_; }
-  std::uint32_t attempts() const { return attempts_; }
+  /// What is known of it, or would be if it prepared now. In PREPARING and PREPARED: its record,
+  /// also for a checkpoint.
+  const PreparedRecord& prepared_record() const { return prepared_; }
+  const BranchInquiries& inquiries() const { return inquiries_; }
+  const AbortReason& reason() const { return answers_.reason(); }
   /// Executed piece by piece, and has not begun to prepare.
-  bool interactive() const { return interactive_ && !finishing_; }
+  bool interactive() const { return pieces_.under_way(); }
   bool in_doubt() const { return state_ == State::kPrepared; }
-  bool continuity_not_proven() const { return continuity_not_proven_; }
   /// Nothing is owed by or to it; kept only to answer duplicates until ended_below passes.
   bool is_over() const;
-  bool file_flushed() const { return file_flushed_; }
   /// A member of three-phase commit that only reads has a record, and nothing to apply.
   bool has_work() const {
     return prepared_.protocol != CommitProtocol::kThreePhase || !prepared_.redo.empty();
   }
-  /// What its PREPARED record says, for a checkpoint. PREPARING and PREPARED only.
-  const PreparedRecord& prepared_record() const { return prepared_; }
 
  private:
-  // one for each event
-  void take(Prepared& e, BranchEffects& out, MonotonicTime now) { on_prepare(e, out, now); }
-  void take(ExecuteArrived& e, BranchEffects& out, MonotonicTime now) { on_execute(e, out, now); }
-  void take(Dropped& event, BranchEffects& out, MonotonicTime now);
-  void take(OnePhase& e, BranchEffects& out, MonotonicTime now) { on_one_phase(e, out, now); }
-  void take(Executed& e, BranchEffects& out, MonotonicTime now) { on_executed(e, out, now); }
-  void take(RecordDurable, BranchEffects& out, MonotonicTime now) { on_durable(out, now); }
-  void take(Decided& e, BranchEffects& out, MonotonicTime) { on_decide(e, out); }
-  void take(ReleaseArrived, BranchEffects& out, MonotonicTime now);
-  void take(InquiryAnswered e, BranchEffects&, MonotonicTime) { on_inquiry_answered(e); }
-  void take(OnePhaseInquired& e, BranchEffects& out, MonotonicTime) {
-    on_one_phase_inquiry(e, out);
-  }
-  void take(MemberAsked& e, BranchEffects& out, MonotonicTime) { on_member_asked(e, out); }
-  void take(MemberAnswered& e, BranchEffects& out, MonotonicTime) { on_member_answered(e, out); }
-  void take(MemberReachable, BranchEffects& out, MonotonicTime now);
-  void take(FileFlushed, BranchEffects& out, MonotonicTime) { on_file_flushed(out); }
-  void take(Tick, BranchEffects& out, MonotonicTime now) { on_tick(out, now); }
-  void take(RetryNow, BranchEffects& out, MonotonicTime now);
-
   void on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now);
   void on_prepare_interactive(Prepared& event, BranchEffects& out, MonotonicTime now);
   void on_execute(ExecuteArrived& event, BranchEffects& out, MonotonicTime now);
   void on_executed_piece(Executed& event, BranchEffects& out, MonotonicTime now);
-  void wake_while_open(MonotonicTime now);
   void on_tick_open(BranchEffects& out, MonotonicTime now);
-  void answer_execute(BranchEffects& out);
   void on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now);
   void on_executed(Executed& event, BranchEffects& out, MonotonicTime now);
   void on_durable(BranchEffects& out, MonotonicTime now);
@@ -225,44 +177,27 @@ class Branch {
   void on_decide_abort(Decide&& message, BranchEffects& out);
   void on_release(BranchEffects& out);
   void on_one_phase_inquiry(const OnePhaseInquired& event, BranchEffects& out);
-  void on_inquiry_answered(const InquiryAnswered& event);
   void on_member_asked(const MemberAsked& event, BranchEffects& out);
   void on_member_answered(const MemberAnswered& event, BranchEffects& out);
   void on_file_flushed(BranchEffects& out);
   void on_tick(BranchEffects& out, MonotonicTime now);
 
-  void vote(BranchEffects& out, Vote value);
-  void answer_one_phase(BranchEffects& out);
-  void acknowledge(BranchEffects& out);
   void inquire(BranchEffects& out, MonotonicTime now);
-  MonotonicTime next_inquiry(MonotonicTime now) const;
-  void ask_members(BranchEffects& out);
-  void refuse_for_ever(BranchEffects& out);
   void abort_alone(AbortReason reason, BranchEffects& out);
-  OnePhaseResult one_phase_result(Outcome outcome) const;
+  BranchView view() const { return {settings_, prepared_}; }
   void assert_invariants() const;
 
   BranchSettings settings_;
   PreparedRecord prepared_;  // as far as it is known; redo from execution until applied
-  Kind kind_;
   State state_ = State::kExecuting;
-  std::vector<StatementResult> results_;  // kept until over, so that a duplicate gets the same vote
-  AbortReason reason_;
+  BranchAnswers answers_;
+  BranchInquiries inquiries_;
+  BranchPieces pieces_;
   OnePhaseRecord one_phase_;  // key, digest, retention of a one-phase request
-  AnswerAt ack_at_ = AnswerAt::kDecided;
   bool started_ = false;
-  bool interactive_ = false;
-  bool finishing_ = false;      // interactive, and PREPARE has come
-  std::uint32_t executed_ = 0;  // number of the last EXECUTE
   bool coordinator_guessed_ = false;
-  bool ack_owed_ = false;
-  bool file_flushed_ = false;
-  bool continuity_not_proven_ = false;
-  bool heard_ = false;    // the coordinator answered the last inquiry
-  bool refused_ = false;  // ABORTED, and a crash will not make it vote yes
-  Boxed<CooperativeTermination> asked_;
+  bool refused_ = false;                   // ABORTED, and a crash will not make it vote yes
   std::optional<MonotonicTime> deadline_;  // of EXECUTING only
-  std::uint32_t attempts_ = 0;             // inquiries sent
   std::optional<MonotonicTime> next_wake_;
 };
 

@@ -1,36 +1,14 @@
 // The branch among the other members of its transaction: when the coordinator is silent.
-#include <algorithm>
+#include <utility>
 
 #include "protocol/branch.h"
 
 namespace troth::protocol {
 
-MonotonicTime Branch::next_inquiry(MonotonicTime now) const {
-  RetryPolicy pace = settings_.inquiry;
-  if (prepared_.protocol == CommitProtocol::kThreePhase)
-    pace.first = std::min(pace.first, settings_.heartbeat);
-  return now + backoff(pace, std::max<std::uint32_t>(attempts_, 1), prepared_.gtid);
-}
-
-void Branch::ask_members(BranchEffects& out) {
-  if (prepared_.members.size() < 2) return;
-  if (!asked_) asked_.emplace(prepared_.gtid, settings_.self, prepared_.members);
-  asked_->ask(out);
-}
-
-void Branch::on_inquiry_answered(const InquiryAnswered& event) {
-  continuity_not_proven_ = event.answer == InquiryReply::Answer::kContinuityNotProven;
-  if (continuity_not_proven_) return;  // as good as silent: the others are asked
-  heard_ = true;
-  asked_.reset();
-  if (prepared_.protocol == CommitProtocol::kThreePhase)
-    attempts_ = 0;  // it is alive: keep in touch
-}
-
 // Whoever has voted yes decides nothing. Whoever has not may promise never to: that is an abort,
 // told to nobody before the promise is durable.
 void Branch::on_member_asked(const MemberAsked& event, BranchEffects& out) {
-  if (kind_ != Kind::kTwoPhase) return;
+  if (kind() != Kind::kTwoPhase) return;
   switch (state_) {
     case State::kOpen:
     case State::kExecuting:
@@ -40,8 +18,9 @@ void Branch::on_member_asked(const MemberAsked& event, BranchEffects& out) {
                   out);
       [[fallthrough]];
     case State::kAborted:
-      refuse_for_ever(out);
-      return out.promise(event.from, Decide{prepared_.gtid, Decision::kAbort, {}, reason_});
+      if (!std::exchange(refused_, true)) out.append = Record(RefusedRecord{prepared_.gtid});
+      return out.promise(event.from,
+                         Decide{prepared_.gtid, Decision::kAbort, {}, answers_.reason()});
     case State::kCommitting:
     case State::kCommitted:
       return out.promise(event.from,
@@ -60,17 +39,10 @@ void Branch::on_member_asked(const MemberAsked& event, BranchEffects& out) {
   }
 }
 
-void Branch::refuse_for_ever(BranchEffects& out) {
-  if (refused_) return;
-  refused_ = true;
-  out.append = Record(RefusedRecord{prepared_.gtid});
-}
-
 void Branch::on_member_answered(const MemberAnswered& event, BranchEffects& out) {
-  if (!asked_) return;
-  asked_->on_answer(event.from, event.knows);
+  inquiries_.on_member_answer(event.from, event.knows);
   // All have voted, so nobody acquires locks any more: a reader may let go of its own.
-  if (state_ == State::kReadOnly && asked_->all_have_voted()) on_release(out);
+  if (state_ == State::kReadOnly && inquiries_.all_have_voted()) on_release(out);
 }
 
 }  // namespace troth::protocol

@@ -64,7 +64,7 @@ MUTATIONS = [
     ("unilateral-abort", "who is prepared never decides alone", "", [
         ("protocol/branch.cc",
          "    case State::kPrepared:\n    case State::kReadOnly:\n      return inquire(out, now);",
-         "    case State::kPrepared:\n      if (attempts_ >= 1) return on_decide_abort({}, out);\n"
+         "    case State::kPrepared:\n      if (inquiries_.attempts() >= 1) return on_decide_abort({}, out);\n"
          "      return inquire(out, now);\n    case State::kReadOnly:\n      return inquire(out, now);")]),
     ("marker-not-written", "the file says up to where it holds the log's work", "--store sqlite", [
         ("participant/sqlite/database.cc", "set_marker_.bind(1, static_cast<std::int64_t>(marker.value));",

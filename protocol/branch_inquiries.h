@@ -1,0 +1,53 @@
+#pragma once
+// How a branch that may not decide by itself asks for its decision: its coordinator first, and the
+// other members when the coordinator is silent (docs/protocol.md section 6).
+
+#include "base/boxed.h"
+#include "protocol/branch_effects.h"
+#include "protocol/termination.h"
+
+namespace troth::protocol {
+
+/// Owns who was asked, and how often. Invariant: the members are asked only after two questions to
+/// the coordinator in a row that brought nothing, and never in three-phase commit, which has its
+/// ballots for that. Pure; a part of one Branch.
+class BranchInquiries {
+ public:
+  /// One question.
+  void ask(const BranchView& branch, BranchEffects& out);
+  /// When the next one is due.
+  MonotonicTime next(const BranchView& branch, MonotonicTime now) const;
+  /// The same for a branch between two executions: its ABORT may have been lost, and after some
+  /// silence it is told when nobody knows it any more.
+  MonotonicTime next_while_open(const BranchView& branch, MonotonicTime now) const {
+    return now + backoff(branch.by.inquiry, attempts_ + 1, branch.about.gtid);
+  }
+  /// A link to a member came up: whoever was asked is asked again.
+  void ask_members_again(BranchEffects& out) const {
+    if (asked_) asked_->ask(out);
+  }
+
+  /// The coordinator has been heard of.
+  void restart() { attempts_ = 0; }
+  void on_answer(InquiryReply::Answer answer, CommitProtocol protocol);
+  void on_member_answer(const NodeName& from, MemberAnswer::Knows knows) {
+    if (asked_) asked_->on_answer(from, knows);
+  }
+
+  /// Questions to the coordinator since it was last heard of.
+  std::uint32_t attempts() const { return attempts_; }
+  /// It answers, and cannot prove that its log is whole: as good as silent.
+  bool continuity_not_proven() const { return continuity_not_proven_; }
+  /// Who was asked because the coordinator is silent; none while it is not.
+  const Boxed<CooperativeTermination>& asked() const { return asked_; }
+  /// Every other member has: nobody acquires locks for it any more.
+  bool all_have_voted() const { return asked_ && asked_->all_have_voted(); }
+
+ private:
+  std::uint32_t attempts_ = 0;
+  bool heard_ = false;  // the coordinator answered the last question
+  bool continuity_not_proven_ = false;
+  Boxed<CooperativeTermination> asked_;
+};
+
+}  // namespace troth::protocol
