@@ -171,6 +171,36 @@ Status load_foreign_keys(Connection& db, TableInfo& table) {
   return {};
 }
 
+/// What its CREATE statement says of the whole table.
+void describe(TableInfo& table, const std::string& sql) {
+  const auto text = folded_name(sql);
+  const auto name = folded_name(table.name);
+  table.is_virtual = text.rfind("create virtual", 0) == 0;
+  if (table.is_virtual) {
+    table.module = module_of(sql);
+    table.content = content_of(sql);
+  }
+  table.autoincrement = contains(text, "autoincrement");
+  table.has_conflict_clause = contains(text, "conflict");
+  table.may_defer = contains(text, "deferred");
+  table.is_system = name.rfind("sqlite_", 0) == 0 || name.rfind("troth_", 0) == 0;
+}
+
+Status load_parts(Connection& db, OlderRows& older, TableInfo& table) {
+  TROTH_TRY(load_columns(db, older, table));
+  table.in_redo = encoded(table);
+  TROTH_TRY(load_indexes(db, table));
+  name_rowid(table);
+  if (folded_name(table.name) == "sqlite_sequence") {
+    // SQLite adds its rows beside the capture, so that their rowids may differ in redo.
+    table.is_sequence = true;
+    table.identity = RowIdentity::kPrimaryKeyValue;
+    table.primary_key = {0};
+    table.rowid_name.clear();
+  }
+  return load_foreign_keys(db, table);
+}
+
 }  // namespace
 
 bool is_null(const Value& value) {
@@ -220,18 +250,7 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
     if (!sql.empty() && name.rfind("sqlite_", 0) != 0) schema.creates_.push_back(sql);
     schema.has_deferred_foreign_keys_ |= contains(folded_name(sql), "deferred");
     if (type != "table") continue;
-    TableInfo& table = schema.entry_for(name);
-    const auto text = folded_name(sql);
-    table.is_virtual = text.rfind("create virtual", 0) == 0;
-    if (table.is_virtual) {
-      table.module = module_of(sql);
-      table.content = content_of(sql);
-    }
-    table.autoincrement = contains(text, "autoincrement");
-    table.has_conflict_clause = contains(text, "conflict");
-    table.may_defer = contains(text, "deferred");
-    table.is_system =
-        folded_name(name).rfind("sqlite_", 0) == 0 || folded_name(name).rfind("troth_", 0) == 0;
+    describe(schema.entry_for(name), sql);
   }
   TROTH_ASSIGN_OR_RETURN(
       auto kinds,
@@ -252,18 +271,7 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
   OlderRows older;
   for (auto& table : schema.tables_) {
     if (table.is_virtual || table.is_gone) continue;
-    TROTH_TRY(load_columns(db, older, table));
-    table.in_redo = encoded(table);
-    TROTH_TRY(load_indexes(db, table));
-    name_rowid(table);
-    if (folded_name(table.name) == "sqlite_sequence") {
-      // SQLite adds its rows beside the capture, so that their rowids may differ in redo.
-      table.is_sequence = true;
-      table.identity = RowIdentity::kPrimaryKeyValue;
-      table.primary_key = {0};
-      table.rowid_name.clear();
-    }
-    TROTH_TRY(load_foreign_keys(db, table));
+    TROTH_TRY(load_parts(db, older, table));
     schema.has_foreign_keys_ |= !table.foreign_keys.empty();
   }
   schema.note_foreign_keys();
