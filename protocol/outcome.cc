@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "troth/sqlite_refusals.h"
+
 namespace troth {
 
 namespace {
@@ -24,15 +26,15 @@ constexpr std::array kCodes = {
     CodeRow{AbortCode::kParameterCount, "PARAMETER_COUNT", false},
     CodeRow{AbortCode::kRefusedDdl, "REFUSED_DDL", false},
     CodeRow{AbortCode::kRefusedTxnControl, "REFUSED_TXN_CONTROL", false},
-    CodeRow{AbortCode::kRefusedAttach, "REFUSED_ATTACH", false},
-    CodeRow{AbortCode::kRefusedPragma, "REFUSED_PRAGMA", false},
+    CodeRow{sqlite_refusal::kAttach, "REFUSED_ATTACH", false},
+    CodeRow{sqlite_refusal::kPragma, "REFUSED_PRAGMA", false},
     CodeRow{AbortCode::kRefusedTemp, "REFUSED_TEMP", false},
-    CodeRow{AbortCode::kRefusedVirtualTable, "REFUSED_VIRTUAL_TABLE", false},
-    CodeRow{AbortCode::kRefusedVirtualColumn, "REFUSED_VIRTUAL_COLUMN", false},
+    CodeRow{sqlite_refusal::kVirtualTable, "REFUSED_VIRTUAL_TABLE", false},
+    CodeRow{sqlite_refusal::kVirtualColumn, "REFUSED_VIRTUAL_COLUMN", false},
     CodeRow{AbortCode::kRefusedSystemTable, "REFUSED_SYSTEM_TABLE", false},
-    CodeRow{AbortCode::kRefusedRollbackClause, "REFUSED_ROLLBACK_CLAUSE", false},
-    CodeRow{AbortCode::kRefusedHiddenRowid, "REFUSED_HIDDEN_ROWID", false},
-    CodeRow{AbortCode::kRefusedNullPrimaryKey, "REFUSED_NULL_PRIMARY_KEY", false},
+    CodeRow{sqlite_refusal::kRollbackClause, "REFUSED_ROLLBACK_CLAUSE", false},
+    CodeRow{sqlite_refusal::kHiddenRowid, "REFUSED_HIDDEN_ROWID", false},
+    CodeRow{sqlite_refusal::kNullPrimaryKey, "REFUSED_NULL_PRIMARY_KEY", false},
     CodeRow{AbortCode::kRefusedCollation, "REFUSED_COLLATION", false},
     CodeRow{AbortCode::kRefusedFunction, "REFUSED_FUNCTION", false},
     CodeRow{AbortCode::kRefusedNotRepeatable, "REFUSED_NOT_REPEATABLE", false},

@@ -26,23 +26,17 @@ enum class AnswerAt : std::uint8_t { kDecided = 0, kApplied = 1 };
 enum class AbortCode : std::uint8_t {
   kNone = 0,
   // what the statements did
-  kSqlError = 1,        ///< SQLite refused to prepare or run it; the detail is SQLite's message
+  kSqlError = 1,        ///< the database refused to prepare or run it; the detail is its message
   kConstraint = 2,      ///< UNIQUE, NOT NULL, CHECK, PRIMARY KEY
   kForeignKey = 3,      ///< a foreign key is violated (also deferred ones: checked before the vote)
   kRowsMismatch = 4,    ///< the expected row count was not met
   kParameterCount = 5,  ///< more or fewer parameters than the statement takes
-  // what the agent cannot promise (participant.md section 3)
+  // what the agent cannot promise (participant.md section 3). 20 to 49: what only one kind of
+  // database refuses is in its own header (troth/sqlite_refusals.h)
   kRefusedDdl = 20,
   kRefusedTxnControl = 21,
-  kRefusedAttach = 22,
-  kRefusedPragma = 23,
   kRefusedTemp = 24,
-  kRefusedVirtualTable = 25,
-  kRefusedVirtualColumn = 26,
   kRefusedSystemTable = 27,
-  kRefusedRollbackClause = 28,
-  kRefusedHiddenRowid = 29,
-  kRefusedNullPrimaryKey = 30,
   kRefusedCollation = 31,
   kRefusedFunction = 32,
   kRefusedNotRepeatable = 33,  ///< what it did comes out differently when it is applied

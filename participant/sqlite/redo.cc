@@ -8,6 +8,7 @@
 #include "participant/sqlite/added_column.h"
 #include "participant/sqlite/redo_locks.h"
 #include "participant/sqlite/virtual_columns.h"
+#include "troth/sqlite_refusals.h"
 
 namespace troth::participant::sqlite {
 
@@ -344,10 +345,10 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
   const auto* table = last_table_;
   if (table == nullptr || (table->is_system && !table->is_sequence)) return;
   if (table->has_virtual_column && !can_capture(*table))  // reached by a foreign-key action
-    return cannot(AbortCode::kRefusedVirtualColumn, why_not_captured(*table));
+    return cannot(sqlite_refusal::kVirtualColumn, why_not_captured(*table));
   if (table->identity == RowIdentity::kRowid && table->rowid_name.empty())
     return cannot(
-        AbortCode::kRefusedHiddenRowid,
+        sqlite_refusal::kHiddenRowid,
         fmt::format("columns of {} hide rowid, oid and _rowid_, so its rows have no name; "
                     "rename one of these columns",
                     table->name));
@@ -372,7 +373,7 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
     return !values.empty() && table->rowid_name.empty() && named_by_rowid(*table, values);
   };
   if (nameless(row.old_row) || nameless(row.new_row))
-    cannot(AbortCode::kRefusedNullPrimaryKey,
+    cannot(sqlite_refusal::kNullPrimaryKey,
            fmt::format("NULL in the primary key of {}, whose columns hide rowid, oid and _rowid_: "
                        "such a row has no name",
                        table->name));

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "participant/sqlite/executor.h"
+#include "troth/sqlite_refusals.h"
 
 namespace troth::participant::sqlite {
 
@@ -89,7 +90,7 @@ class Watcher {
     change_.names.insert(folded);
   }
   void refuse_virtual(const std::string& object) {
-    refuse(AbortCode::kRefusedVirtualTable,
+    refuse(sqlite_refusal::kVirtualTable,
            fmt::format("{} is a virtual table, whose module changes what only it knows; stop the "
                        "agent and use sqlite3",
                        object));

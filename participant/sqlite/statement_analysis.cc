@@ -11,6 +11,7 @@
 #include "participant/sqlite/missing_code.h"
 #include "participant/sqlite/virtual_columns.h"
 #include "participant/sqlite/virtual_tables.h"
+#include "troth/sqlite_refusals.h"
 
 namespace troth::participant::sqlite {
 
@@ -170,11 +171,11 @@ void StatementAnalyzer::check_written_table(const std::string& name) {
         AbortCode::kRefusedSystemTable,
         fmt::format("table {} holds the rows of a virtual table; write that table instead", name));
   if (table->is_virtual && !keeps_rows_in_shadows(table->module))
-    refuse(AbortCode::kRefusedVirtualTable,
+    refuse(sqlite_refusal::kVirtualTable,
            fmt::format("{} is a virtual table of module {}: what it writes cannot be undone and "
                        "redone; write an ordinary table",
                        name, table->module));
-  if (!can_capture(*table)) refuse(AbortCode::kRefusedVirtualColumn, why_not_captured(*table));
+  if (!can_capture(*table)) refuse(sqlite_refusal::kVirtualColumn, why_not_captured(*table));
 }
 
 // An INSERT by a trigger brings all that FTS needs with it; one by a client may be a command.
@@ -220,12 +221,12 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
       break;
     case SQLITE_ATTACH:
     case SQLITE_DETACH:
-      refuse(AbortCode::kRefusedAttach,
+      refuse(sqlite_refusal::kAttach,
              "a branch works in one database; run an agent for the other file and name it as a "
              "participant");
       break;
     case SQLITE_PRAGMA:
-      refuse(AbortCode::kRefusedPragma,
+      refuse(sqlite_refusal::kPragma,
              "PRAGMA changes the connection, not the data; use pragma table functions such as "
              "pragma_table_info() to read");
       break;
@@ -324,7 +325,7 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
   }
   if (rolls_back)
     return refused(
-        AbortCode::kRefusedRollbackClause,
+        sqlite_refusal::kRollbackClause,
         "a ROLLBACK conflict clause would end every branch of the database; use OR ABORT");
   info.needs_effects = needs_effects_ || has_program;
   info.rehearsed =

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "participant/sqlite/statement_analysis.h"
+#include "troth/sqlite_refusals.h"
 
 using namespace troth;
 using namespace troth::participant;
@@ -188,13 +189,13 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
       {"BEGIN", AbortCode::kRefusedTxnControl},
       {"COMMIT", AbortCode::kRefusedTxnControl},
       {"SAVEPOINT s", AbortCode::kRefusedTxnControl},
-      {"ATTACH 'x' AS y", AbortCode::kRefusedAttach},
-      {"PRAGMA journal_mode", AbortCode::kRefusedPragma},
+      {"ATTACH 'x' AS y", sqlite_refusal::kAttach},
+      {"PRAGMA journal_mode", sqlite_refusal::kPragma},
       {"CREATE TEMP TABLE x(a)", AbortCode::kRefusedTemp},
       {"INSERT INTO f_content VALUES (1, 'x')", AbortCode::kRefusedSystemTable},
-      {"INSERT INTO g(a) VALUES (1)", AbortCode::kRefusedVirtualColumn},
+      {"INSERT INTO g(a) VALUES (1)", sqlite_refusal::kVirtualColumn},
       {"DELETE FROM troth_applied", AbortCode::kRefusedSystemTable},
-      {"INSERT OR ROLLBACK INTO t(id) VALUES (1)", AbortCode::kRefusedRollbackClause},
+      {"INSERT OR ROLLBACK INTO t(id) VALUES (1)", sqlite_refusal::kRollbackClause},
       {"SELECT total_changes()", AbortCode::kRefusedFunction},
       {"SELECT last_insert_rowid()", AbortCode::kRefusedFunction},
       {"SELECT load_extension('x')", AbortCode::kRefusedFunction},

@@ -1,6 +1,7 @@
 // What a branch did must come out the same when it is applied, whatever SQLite did beside the
 // statement itself: triggers, foreign-key actions, REPLACE. Each case runs on a stock file too.
 #include "tests/participant/stock_twin.h"
+#include "troth/sqlite_refusals.h"
 
 using namespace troth;
 using namespace troth::participant;
@@ -74,8 +75,8 @@ TEST_CASE("what does not come out the same in the rehearsal is refused by name")
 TEST_CASE("rows that no name leads to are refused, not written by guess") {
   SqliteWorld w(
       "CREATE TABLE t(rowid INT, oid INT, _rowid_ INT); INSERT INTO t VALUES (2,2,2),(1,1,1)");
-  CHECK(w.failure(w.start("UPDATE t SET oid=9 WHERE oid=1")) == AbortCode::kRefusedHiddenRowid);
-  CHECK(w.failure(w.start("INSERT INTO t VALUES (3,3,3)")) == AbortCode::kRefusedHiddenRowid);
+  CHECK(w.failure(w.start("UPDATE t SET oid=9 WHERE oid=1")) == sqlite_refusal::kHiddenRowid);
+  CHECK(w.failure(w.start("INSERT INTO t VALUES (3,3,3)")) == sqlite_refusal::kHiddenRowid);
   CHECK(w.executed(w.start("SELECT * FROM t"))->vote == Vote::kReadOnly);
 }
 

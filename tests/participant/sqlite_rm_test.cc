@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "tests/participant/sqlite_world.h"
+#include "troth/sqlite_refusals.h"
 
 using namespace troth;
 using namespace troth::participant;
@@ -270,7 +271,7 @@ TEST_CASE("a cascade into a table with a VIRTUAL column is refused like a write 
       "CREATE TABLE c(v AS (x + 1), x INT, p INT REFERENCES p ON DELETE CASCADE, id INTEGER "
       "PRIMARY KEY);"
       "INSERT INTO p VALUES(1); INSERT INTO c(x, p, id) VALUES(5, 1, 1)");
-  CHECK(w.failure(w.start("DELETE FROM p WHERE id = 1")) == AbortCode::kRefusedVirtualColumn);
+  CHECK(w.failure(w.start("DELETE FROM p WHERE id = 1")) == sqlite_refusal::kVirtualColumn);
 }
 
 TEST_CASE("inserts with automatic ids do not wait for each other") {
@@ -412,7 +413,7 @@ TEST_CASE("what a trigger reads is locked, also when a foreign key action fires 
   SUBCASE("refusals") {
     SqliteWorld w(tables +
                   "CREATE TRIGGER g AFTER DELETE ON c BEGIN SELECT RAISE(ROLLBACK, 'no'); END");
-    CHECK(w.failure(w.start("DELETE FROM p WHERE id = 1")) == AbortCode::kRefusedRollbackClause);
+    CHECK(w.failure(w.start("DELETE FROM p WHERE id = 1")) == sqlite_refusal::kRollbackClause);
   }
   SUBCASE("without triggers on the child nothing more is locked") {
     SqliteWorld w(tables);

@@ -4,6 +4,7 @@
 
 #include "participant/sqlite/schema_change.h"
 #include "tests/participant/sqlite_world.h"
+#include "troth/sqlite_refusals.h"
 
 using namespace troth;
 using namespace troth::participant;
@@ -401,9 +402,9 @@ TEST_CASE("what is no plain schema change is refused by name, and leaves nothing
       {{"CREATE TEMP TABLE x(a)"}, AbortCode::kRefusedTemp},
       {{"CREATE TEMP VIEW x AS SELECT 1"}, AbortCode::kRefusedTemp},
       {{"CREATE TEMP TRIGGER x AFTER INSERT ON t BEGIN SELECT 1; END"}, AbortCode::kRefusedTemp},
-      {{"CREATE VIRTUAL TABLE x USING fts5(a)"}, AbortCode::kRefusedVirtualTable},
-      {{"DROP TABLE words"}, AbortCode::kRefusedVirtualTable},
-      {{"ALTER TABLE words RENAME TO w"}, AbortCode::kRefusedVirtualTable},
+      {{"CREATE VIRTUAL TABLE x USING fts5(a)"}, sqlite_refusal::kVirtualTable},
+      {{"DROP TABLE words"}, sqlite_refusal::kVirtualTable},
+      {{"ALTER TABLE words RENAME TO w"}, sqlite_refusal::kVirtualTable},
       {{"DROP TABLE troth_applied"}, AbortCode::kRefusedSystemTable},
       {{"ALTER TABLE troth_applied ADD COLUMN x"}, AbortCode::kRefusedSystemTable},
       {{"CREATE TRIGGER x AFTER UPDATE ON troth_applied BEGIN SELECT 1; END"},
@@ -415,7 +416,7 @@ TEST_CASE("what is no plain schema change is refused by name, and leaves nothing
       {{"VACUUM"}, AbortCode::kRefusedDdl},
       {{"REINDEX"}, AbortCode::kRefusedDdl},
       {{"ANALYZE"}, AbortCode::kRefusedDdl},
-      {{"PRAGMA user_version = 3"}, AbortCode::kRefusedPragma},
+      {{"PRAGMA user_version = 3"}, sqlite_refusal::kPragma},
       {{"CREATE TABLE x(a); CREATE TABLE y(a)"}, AbortCode::kSqlError},
       {{"CREATE TABLE t(a)"}, AbortCode::kSqlError},
       {{"DROP TABLE nowhere"}, AbortCode::kSqlError},

@@ -9,6 +9,7 @@
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 #include "tests/support/temp_dir.h"
+#include "troth/sqlite_refusals.h"
 
 using namespace troth;
 using namespace troth::participant;
@@ -297,7 +298,7 @@ TEST_CASE("every failure is a NO by name and leaves nothing behind") {
   CHECK(w.failure("INSERT INTO a VALUES (2, NULL)") == AbortCode::kConstraint);
   CHECK(w.failure("INSERT INTO a VALUES (2, -1)") == AbortCode::kConstraint);
   CHECK(w.failure("INSERT INTO c VALUES (1, 999)") == AbortCode::kForeignKey);
-  CHECK(w.failure("INSERT INTO h VALUES (NULL, 1, 1, 1)") == AbortCode::kRefusedNullPrimaryKey);
+  CHECK(w.failure("INSERT INTO h VALUES (NULL, 1, 1, 1)") == sqlite_refusal::kNullPrimaryKey);
   CHECK(w.failure("SELECT * FROM nowhere") == AbortCode::kSqlError);
   CHECK(w.failure("COMMIT") == AbortCode::kRefusedTxnControl);
   CHECK(

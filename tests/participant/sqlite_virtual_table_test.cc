@@ -1,6 +1,7 @@
 // FTS and rtree tables: what a branch writes there is captured and redone as rows of their shadow
 // tables.
 #include "tests/participant/stock_twin.h"
+#include "troth/sqlite_refusals.h"
 
 using namespace troth;
 using tests::SqliteWorld;
@@ -154,7 +155,7 @@ TEST_CASE("shadow tables and tables of other modules are refused by name") {
       "INSERT INTO f VALUES ('x');");
   CHECK(world.failure(world.start("DELETE FROM f_data")) == AbortCode::kRefusedSystemTable);
   CHECK(world.failure(world.start("INSERT INTO words VALUES ('a', 1, 1)")) ==
-        AbortCode::kRefusedVirtualTable);
+        sqlite_refusal::kVirtualTable);
   const auto read = world.start("SELECT count(*) FROM words");
   CHECK(world.executed(read)->vote == Vote::kReadOnly);
   // It shows another table's rows: locked for reading.

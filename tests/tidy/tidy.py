@@ -57,7 +57,7 @@ sources = "".join(p.read_text() for folder in MAY_INCLUDE for p in (root / folde
 for point in points:
     if f'"{point}"' not in sources:
         problems.append(f"fail point {point} is listed but placed nowhere")
-codes = re.findall(r'CodeRow\{AbortCode::k\w+,\s*"([A-Z_]+)"', (root / "protocol/outcome.cc").read_text())
+codes = re.findall(r'CodeRow\{(?:AbortCode|sqlite_refusal)::k\w+,\s*"([A-Z_]+)"', (root / "protocol/outcome.cc").read_text())
 documented = re.findall(r"^\| `([^`]+)` \|", (root / "docs/reference/error-codes.md").read_text(), re.M)
 if codes != documented:
     problems.append(f"docs/reference/error-codes.md differs from protocol/outcome.cc: {set(codes) ^ set(documented)}")
