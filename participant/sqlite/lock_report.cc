@@ -89,6 +89,8 @@ Result<LockPage> SqliteResourceManager::locks(const LockQuery& query, const Gtid
 std::string SqliteResourceManager::text_of(const Resource& resource) const {
   if (resource.table >= schema_.size()) return "a table";
   const auto& name = schema_.table(resource.table).name;
+  if (const auto whole = schema_.whole(LockMode::kS); whole && whole->resource == resource)
+    return "the schema";
   if (resource.index == Resource::kWholeTable) return fmt::format("table {}", name);
   std::string key;
   for (const char c : resource.key) key += c >= 0x20 && c < 0x7f ? c : '.';

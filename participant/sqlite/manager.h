@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/boxed.h"
+#include "participant/sqlite/branch_state.h"
 #include "participant/sqlite/execution_stop.h"
 #include "participant/sqlite/executor.h"
 #include "participant/sqlite/schema_change.h"
@@ -44,19 +45,7 @@ class SqliteResourceManager final : public DeferredApply {
   void close() override;
 
  private:
-  struct Branch {
-    ExecuteRequest request;
-    std::vector<RowOp> operations;
-    bool waiting = false;
-    bool begun = false;  // interactive: has executed something and keeps what it did and locked
-    std::uint64_t captured_bytes = 0;
-    std::int64_t open_violations = 0;  // of deferred foreign keys, after the last piece
-    bool failed_alone =
-        false;  // waited for the writers of its tables once: its next failure is its own
-    std::uint64_t generation = 0;  // of the schema its locks were chosen by
-    Boxed<SchemaChange> change;    // DDL, which is a transaction of its own
-    Boxed<SchemaRedo> decidable;   // the same, once it has executed
-  };
+  using Branch = BranchState;
   // What is in the open outer transaction, in order.
   struct Work {
     std::vector<RowOp> operations;
@@ -73,9 +62,9 @@ class SqliteResourceManager final : public DeferredApply {
   void lock_and_run(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events);
-  bool changes_schema(const Branch& branch);
-  SchemaChange analyze_change(const std::vector<Statement>& statements);
+  bool wait_for_change(Branch& branch, std::vector<ResourceEvent>& events);
   void attempt_change(Branch& branch, std::vector<ResourceEvent>& events);
+  Result<TriedSchemaChange> try_change(const Branch& branch);
   Result<RanRows> run_rows(const std::vector<Statement>& statements);
   AbortReason refusal_of(const std::vector<Statement>& statements);
   std::vector<LockRequest> locks_needed(const Branch& branch);
@@ -115,11 +104,7 @@ class SqliteResourceManager final : public DeferredApply {
   LockTable locks_;
   Branches branches_;
   PendingInserts pending_inserts_{schema_};
-  std::vector<Work> applied_;  // since the last flush, to rebuild a lost outer transaction
-  // A schema change that has executed and is not applied yet: nothing executes beside it. It is
-  // decided by this node's log alone, so that is one fsync at most.
-  std::optional<Gtid> changing_;
-  std::deque<ExecuteRequest> behind_change_;
+  std::vector<Work> applied_;     // since the last flush, to rebuild a lost outer transaction
   std::uint64_t generation_ = 0;  // of schema_
   Lsn applied_lsn_;
   std::deque<Gtid> woken_;       // were granted their locks and have not run yet

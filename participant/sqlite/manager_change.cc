@@ -1,40 +1,87 @@
-// The resource manager tries a schema change, with the statements between its DDL.
+// The resource manager and branches that change the schema: what they lock, how they are tried, and
+// how they are redone.
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "participant/sqlite/manager.h"
 
 namespace troth::participant::sqlite {
 
-// With everything it changes locked: nothing executed, prepared or open touches it.
-void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceEvent>& events) {
-  const Gtid gtid = branch.request.gtid;
-  tools_.effects->on();
+bool changes_schema(const BranchState& branch) {
+  const auto& statements = branch.request.statements;
+  return branch.decidable || std::any_of(statements.begin(), statements.end(), [](const auto& one) {
+           return is_schema_statement(one.sql);
+         });
+}
+
+std::vector<ChangeStep> steps_so_far(const Schema& schema, const BranchState& branch) {
+  if (branch.decidable) return branch.decidable->steps;
+  if (branch.operations.empty()) return {};
+  return {{true, encode_redo(schema, branch.operations, {})}};
+}
+
+Result<TriedSchemaChange> SqliteResourceManager::try_change(const Branch& branch) {
   tools_.limits->begin(branch.request.deadline);
   const auto before = schema_;
   const auto generation = generation_;
   const auto run = [this](const std::vector<Statement>& statements) {
     return run_rows(statements);
   };
+  const auto apply = [this](const std::string& redo) { return redo_rows(redo); };
   auto tried =
-      try_schema_change({database_->connection(), *tools_.capture, before, *tools_.limits, run},
-                        *branch.change, branch.request.statements);
+      try_schema_change({database_->connection(), *tools_.capture, before, *tools_.limits,
+                         *tools_.effects, run, apply, branch.request.recorded},
+                        *branch.change, steps_so_far(schema_, branch), branch.request.statements);
   if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
   if (generation != generation_) {  // rows were tried under the schema in between
     if (const auto back = reload(); !back && !broken_) broken_ = back.error();
   }
-  const bool failed = !tried || tried->failure.code != AbortCode::kNone;
-  if (failed && refuse_stopped(gtid, events)) return;
-  if (!tried)
-    return refuse_vote(gtid, {AbortCode::kSqlError, tried.error().context, {}, -1}, events);
-  if (tried->failure.code != AbortCode::kNone)
-    return refuse_vote(gtid, std::move(tried->failure), events);
+  return tried;
+}
+
+// A statement that does not fit the schema may fit the one that an undecided change makes, or one
+// that its client knows to be committed and that has not come here yet.
+bool SqliteResourceManager::wait_for_change(Branch& branch, std::vector<ResourceEvent>& events) {
+  const auto lock = schema_.whole(LockMode::kS);
+  if (!lock) return false;
+  const Gtid gtid = branch.request.gtid;
+  const auto acquired = locks_.try_acquire(gtid, branch.request.priority, {*lock});
+  if (acquired.granted) return false;
+  branch.generation =
+      BranchState::kNoGeneration;  // it is analysed anew, whatever becomes of the change
+  wait(branch, {*lock}, acquired, events);
+  return true;
+}
+
+// With everything it changes locked: nothing executed, prepared or open touches it.
+void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceEvent>& events) {
+  const Gtid gtid = branch.request.gtid;
+  if (!branch.decidable && branch.open_violations != 0)
+    return refuse_vote(gtid,
+                       {AbortCode::kForeignKey,
+                        "deferred foreign keys must hold before a change of the schema",
+                        {},
+                        -1},
+                       events);
   Executed done;
   done.gtid = gtid;
-  done.results = std::move(tried->results);
-  done.vote = tried->redo ? Vote::kCommit : Vote::kReadOnly;
-  if (tried->redo) {
-    done.redo = encode_schema_redo(*tried->redo);
-    branch.decidable = std::move(*tried->redo);
-    changing_ = gtid;
+  if (!branch.request.statements.empty()) {
+    auto tried = try_change(branch);
+    const bool failed = !tried || tried->failure.code != AbortCode::kNone;
+    if (failed && refuse_stopped(gtid, events)) return;
+    if (!tried)
+      return refuse_vote(gtid, {AbortCode::kSqlError, tried.error().context, {}, -1}, events);
+    if (tried->failure.code != AbortCode::kNone)
+      return refuse_vote(gtid, std::move(tried->failure), events);
+    branch.request.statements = {};
+    done.results = std::move(tried->results);
+    if (tried->redo) branch.decidable = std::move(*tried->redo);
   }
+  branch.begun |= branch.request.open;
+  const bool decides = !branch.request.open && branch.decidable;
+  done.vote = decides && !branch.decidable->steps.empty() ? Vote::kCommit : Vote::kReadOnly;
+  if (decides) done.redo = encode_schema_redo(*branch.decidable);
   events.emplace_back(std::move(done));
 }
 
@@ -45,8 +92,8 @@ Result<RanRows> SqliteResourceManager::run_rows(const std::vector<Statement>& st
   out.failure = refusal_of(statements);
   if (out.failure.code != AbortCode::kNone) return out;
   const std::vector<RowOp> nothing;
-  TROTH_ASSIGN_OR_RETURN(auto ran,
-                         tools_.executor->run(statements, {nothing}, true, pending_inserts_));
+  const PendingInserts nobody(schema_);  // else writes here
+  TROTH_ASSIGN_OR_RETURN(auto ran, tools_.executor->run(statements, {nothing}, true, nobody));
   out.failure = std::move(ran.failure);
   if (out.failure.code != AbortCode::kNone) return out;
   out.results = std::move(ran.results);
@@ -56,6 +103,23 @@ Result<RanRows> SqliteResourceManager::run_rows(const std::vector<Statement>& st
   }
   tools_.effects->on();
   return out;
+}
+
+Status SqliteResourceManager::redo_change(const SchemaRedo& change) {
+  // No row beside the tables it names changes (schema_change.h), so nothing is lost.
+  tools_.effects->off();
+  TROTH_TRY(apply_schema_change(database_->connection(), change,
+                                [this](const std::string& redo) { return redo_rows(redo); }));
+  return reload();
+}
+
+// Of a step between DDL: under the schema that the steps before have made.
+Status SqliteResourceManager::redo_rows(const std::string& redo) {
+  TROTH_TRY(reload());
+  TROTH_ASSIGN_OR_RETURN(const auto decoded, decode_redo(schema_, redo));
+  TROTH_TRY(tools_.applier->apply(decoded.operations));
+  tools_.effects->off();
+  return {};
 }
 
 }  // namespace troth::participant::sqlite

@@ -7,6 +7,22 @@
 
 namespace troth::participant::sqlite {
 
+namespace {
+
+SchemaChange analyze_change(const BranchState& branch, const Schema& schema, Connection& db,
+                            StatementAnalyzer& analyzer, StatementLimits& limits) {
+  const auto& statements = branch.request.statements;
+  SchemaChange change;
+  {
+    const StatementLimits::Compiling compiling(limits, db.get(), statements.front().sql);
+    change = analyze_schema_change(schema, analyzer, steps_so_far(schema, branch), statements);
+  }
+  if (limits.exceeded().code != AbortCode::kNone) change.refusal = limits.exceeded();
+  return change;
+}
+
+}  // namespace
+
 /// True: the agent stops, and the branch is over.
 bool SqliteResourceManager::refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events) {
   if (!stop_.stopped()) return false;
@@ -43,14 +59,19 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
       return true;
     }
   }
+  if (branch.decidable && branch.request.statements.empty()) return false;  // all is done
+  branch.change.reset();
   if (changes_schema(branch)) {
-    branch.change = analyze_change(branch.request.statements);
+    branch.change =
+        analyze_change(branch, schema_, database_->connection(), *tools_.analyzer, *tools_.limits);
     if (branch.change->refusal.code == AbortCode::kNone) return false;
+    if (wait_for_change(branch, events)) return true;
     refuse_vote(gtid, std::move(branch.change->refusal), events);
     return true;
   }
   auto reason = refusal_of(branch.request.statements);
   if (reason.code == AbortCode::kNone) return false;
+  if (wait_for_change(branch, events)) return true;
   refuse_vote(gtid, std::move(reason), events);
   return true;
 }
@@ -73,26 +94,6 @@ AbortReason SqliteResourceManager::refusal_of(const std::vector<Statement>& stat
     return reason;
   }
   return {};
-}
-
-SchemaChange SqliteResourceManager::analyze_change(const std::vector<Statement>& statements) {
-  SchemaChange change;
-  {
-    const StatementLimits::Compiling compiling(*tools_.limits, database_->connection().get(),
-                                               statements.front().sql);
-    change = analyze_schema_change(schema_, *tools_.analyzer, statements);
-  }
-  if (tools_.limits->exceeded().code != AbortCode::kNone)
-    change.refusal = tools_.limits->exceeded();
-  return change;
-}
-
-bool SqliteResourceManager::changes_schema(const Branch& branch) {
-  const auto& statements = branch.request.statements;
-  return branch.request.alone &&
-         std::any_of(statements.begin(), statements.end(), [this](const auto& statement) {
-           return tools_.executor->lookup(statement.sql).info.schema_change;
-         });
 }
 
 }  // namespace troth::participant::sqlite

@@ -19,6 +19,8 @@ std::string folded_name(std::string text) {
 
 namespace {
 
+constexpr const char* kMarkerTable = "troth_applied";
+
 bool contains(const std::string& text, std::string_view word) {
   return text.find(word) != std::string::npos;
 }
@@ -322,6 +324,12 @@ const TableInfo* Schema::find(const std::string& name) const {
   const auto found = by_name_.find(folded_name(name));
   return found == by_name_.end() || tables_[found->second].is_gone ? nullptr
                                                                    : &tables_[found->second];
+}
+
+std::optional<LockRequest> Schema::whole(LockMode mode) const {
+  const auto* marker = find(kMarkerTable);
+  if (marker == nullptr) return std::nullopt;
+  return LockRequest{{marker->number, Resource::kWholeTable, {}}, mode};
 }
 
 std::set<std::uint32_t> Schema::tied_by_foreign_keys(std::set<std::uint32_t> tables) const {

@@ -129,6 +129,10 @@ class Schema {
   std::set<std::uint32_t> tied_by_foreign_keys(std::set<std::uint32_t> tables) const;
   const std::vector<std::string>& create_statements() const { return creates_; }
 
+  /// The lock of the schema as a whole, which only those take that change it (X) or read what
+  /// belongs to no table (S): that of the marker's table, which no statement writes. Nothing if the
+  /// agent does not own the file yet.
+  std::optional<LockRequest> whole(LockMode mode) const;
   /// Nothing if the file has no AUTOINCREMENT table.
   const TableInfo* sequence_table() const { return find("sqlite_sequence"); }
 

@@ -8,14 +8,16 @@
 #include <set>
 
 #include "participant/sqlite/executor.h"
+#include "participant/sqlite/header_pragma.h"
+#include "participant/sqlite/redo_locks.h"
 #include "troth/sqlite_refusals.h"
 
 namespace troth::participant::sqlite {
 
 namespace {
 
-// Rows alone: 1, 3 and 4 (redo.cc). 2 has DDL only.
-constexpr std::uint8_t kSchemaRedoFormat = 5, kDdlOnly = 2;
+// Rows alone: 1, 3 and 4 (redo.cc). 2 has DDL only, 5 no locks: a change was decided by its node.
+constexpr std::uint8_t kSchemaRedoFormat = 6, kWithoutLocks = 5, kDdlOnly = 2;
 
 // What SQLite asks for permission while it compiles DDL.
 class Watcher {
@@ -146,7 +148,7 @@ void rehearse(Connection& db, Watcher& watcher, const std::string& sql, SchemaCh
 }
 
 // Other statements find their tables only once the schema is changed: nobody else is at work then.
-void lock_everything(const Schema& schema, SchemaChange& change) {
+void lock_every_table(const Schema& schema, SchemaChange& change) {
   for (std::uint32_t number = 0; number < schema.size(); ++number)
     if (const auto& table = schema.table(number); !table.is_gone && !table.is_virtual)
       change.locks.push_back({{number, Resource::kWholeTable, {}}, LockMode::kX});
@@ -218,6 +220,20 @@ AbortReason judge(const SchemaTrial& trial, const SchemaChange& change,
   return {};
 }
 
+// In their order; `each` runs one statement of DDL.
+template <class RunDdl>
+Status redo_steps(const std::vector<ChangeStep>& steps, const ApplyRows& apply_rows,
+                  const RunDdl& each) {
+  for (const auto& step : steps) {
+    if (step.rows) {
+      TROTH_TRY(apply_rows(step.content));
+    } else if (const auto done = each(step.content); !done) {
+      return fail(done.error(), fmt::format("cannot redo \"{}\"", step.content));
+    }
+  }
+  return {};
+}
+
 Status run_limited(const SchemaTrial& trial, const std::string& sql) {
   const StatementLimits::Running running(trial.limits, trial.db.get(), sql);
   return run_one(trial.db, sql);
@@ -240,7 +256,7 @@ AbortReason run_change(const SchemaTrial& trial, const std::string& sql) {
 struct Progress {
   std::vector<ChangeStep> steps;
   std::set<std::string> watched;  // tables whose rows DDL has changed
-  bool changed_rows = false;
+  bool changed = false;           // rows, or numbers in the header
 };
 
 Status run_rows(const SchemaTrial& trial, const std::vector<Statement>& statements,
@@ -249,7 +265,7 @@ Status run_rows(const SchemaTrial& trial, const std::vector<Statement>& statemen
   tried.failure = std::move(ran.failure);
   std::move(ran.results.begin(), ran.results.end(), std::back_inserter(tried.results));
   if (ran.redo.empty()) return {};
-  progress.changed_rows = true;
+  progress.changed = true;
   progress.steps.push_back({true, std::move(ran.redo)});
   return {};
 }
@@ -265,6 +281,7 @@ Status run_all(const SchemaTrial& trial, const std::vector<Statement>& statement
       trial.capture.end();
       progress.watched.insert(trial.capture.watched().begin(), trial.capture.watched().end());
       progress.steps.push_back({false, statements[i].sql});
+      progress.changed |= header_pragma(statements[i].sql).has_value();
       tried.results.emplace_back();
       ++i;
     } else {
@@ -285,6 +302,7 @@ Status run_all(const SchemaTrial& trial, const std::vector<Statement>& statement
 }  // namespace
 
 SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& analyzer,
+                                   const std::vector<ChangeStep>& earlier,
                                    const std::vector<Statement>& statements) {
   SchemaChange change;
   const auto copy = empty_copy(schema);
@@ -295,6 +313,10 @@ SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& anal
   Watcher watcher(schema, change);
   sqlite3_set_authorizer((*copy)->get(), &Watcher::authorize, &watcher);
   bool mixed = false;
+  for (const auto& step : earlier) {
+    mixed |= step.rows;
+    if (!step.rows) rehearse(**copy, watcher, step.content, change);
+  }
   for (std::size_t i = 0; i < statements.size(); ++i) {
     if (!is_schema_statement(statements[i].sql)) {
       mixed = true;
@@ -307,8 +329,9 @@ SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& anal
     change.refusal.statement = static_cast<std::int32_t>(i);
     return change;
   }
+  if (const auto lock = schema.whole(LockMode::kX)) change.locks.push_back(*lock);
   if (mixed) {
-    lock_everything(schema, change);
+    lock_every_table(schema, change);
   } else {
     find_locks(schema, analyzer, watcher.reaches_far(), change);
   }
@@ -325,49 +348,75 @@ std::string encode_schema_redo(const SchemaRedo& redo) {
     out.bytes(step.content);
   }
   out.bytes(redo.digest_after);
+  out.bytes(redo.locks);
   return out.take();
 }
 
 bool is_schema_redo(std::string_view bytes) {
   const auto format = bytes.empty() ? 0 : static_cast<std::uint8_t>(bytes.front());
-  return format == kSchemaRedoFormat || format == kDdlOnly;
+  return format == kSchemaRedoFormat || format == kWithoutLocks || format == kDdlOnly;
 }
 
 Result<SchemaRedo> decode_schema_redo(std::string_view bytes) {
   ByteReader in(bytes);
   SchemaRedo redo;
   const auto format = in.u8();
-  if (format != kSchemaRedoFormat && format != kDdlOnly) in.fail_here();
+  if (format != kSchemaRedoFormat && format != kWithoutLocks && format != kDdlOnly) in.fail_here();
   redo.version_before = in.signed_varint();
   const std::size_t n = in.count(1);
   for (std::size_t i = 0; i < n && in.ok(); ++i) {
     ChangeStep step;
-    step.rows = format == kSchemaRedoFormat && in.u8() != 0;
+    step.rows = format != kDdlOnly && in.u8() != 0;
     step.content = in.bytes();
     redo.steps.push_back(std::move(step));
   }
   redo.digest_after = in.bytes();
+  if (format == kSchemaRedoFormat) redo.locks = in.bytes();
   TROTH_TRY(in.finish("the redo of a schema change"));
   return redo;
 }
 
+Result<std::vector<LockRequest>> locks_of(const Schema& schema, const SchemaRedo& redo) {
+  if (schema.version() != redo.version_before)
+    return fail(ErrorCode::kCorruption,
+                fmt::format("the schema has version {} and not {}: the file was changed while the "
+                            "agent was down, and a change of the schema is in doubt",
+                            schema.version(), redo.version_before));
+  if (redo.locks.empty()) return std::vector<LockRequest>{};
+  ByteReader in(redo.locks);
+  auto locks = get_locks(in, schema, false);
+  TROTH_TRY(in.finish("the locks of a schema change"));
+  return locks;
+}
+
 Result<TriedSchemaChange> try_schema_change(const SchemaTrial& trial, const SchemaChange& change,
+                                            const std::vector<ChangeStep>& earlier,
                                             const std::vector<Statement>& statements) {
   TriedSchemaChange tried;
   TROTH_TRY(trial.db.execute("SAVEPOINT troth_change"));
   TROTH_ASSIGN_OR_RETURN(const auto before, trial.db.integer("PRAGMA schema_version"));
   Progress progress;
-  const auto ran = run_all(trial, statements, progress, tried);
+  progress.steps = earlier;
+  progress.changed = !earlier.empty();
+  trial.effects.off();
+  auto ran = redo_steps(earlier, trial.apply_rows,
+                        [&](const std::string& sql) { return run_limited(trial, sql); });
+  trial.effects.on();
+  if (ran) ran = run_all(trial, statements, progress, tried);
+  if (trial.limits.exceeded().code != AbortCode::kNone) tried.failure = trial.limits.exceeded();
   if (!trial.db.in_transaction()) return tried;  // interrupted: SQLite rolled everything back
-  TROTH_TRY(ran);
+  if (tried.failure.code == AbortCode::kNone) TROTH_TRY(ran);
   if (tried.failure.code == AbortCode::kNone)
     tried.failure = judge(trial, change, progress.watched);
   if (tried.failure.code == AbortCode::kNone) {
     TROTH_ASSIGN_OR_RETURN(const auto after, trial.db.integer("PRAGMA schema_version"));
-    if (after != before || progress.changed_rows) {
+    if (after != before || progress.changed || trial.recorded) {
       tried.redo.emplace();
       tried.redo->version_before = before;
       tried.redo->steps = std::move(progress.steps);
+      ByteWriter locks;
+      put_locks(locks, trial.schema, change.locks);
+      tried.redo->locks = locks.take();
       TROTH_ASSIGN_OR_RETURN(tried.redo->digest_after, digest_of(trial.db));
     }
   }
@@ -385,11 +434,8 @@ Status apply_schema_change(Connection& db, const SchemaRedo& redo, const ApplyRo
                 fmt::format("the schema has version {} and not {}: the file was changed while the "
                             "agent was down, before \"{}\" could be redone",
                             version, redo.version_before, named));
-  for (const auto& step : redo.steps) {
-    const auto done = step.rows ? apply_rows(step.content) : run_one(db, step.content);
-    if (!done && step.rows) return fail(done.error());
-    if (!done) return fail(done.error(), fmt::format("cannot redo \"{}\"", step.content));
-  }
+  TROTH_TRY(
+      redo_steps(redo.steps, apply_rows, [&](const std::string& sql) { return run_one(db, sql); }));
   TROTH_ASSIGN_OR_RETURN(const auto digest, digest_of(db));
   if (digest != redo.digest_after)
     return fail(ErrorCode::kCorruption,

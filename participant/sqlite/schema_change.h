@@ -1,10 +1,10 @@
 #pragma once
-// CREATE, DROP and ALTER as a transaction on one participant, alone or with other statements
-// between them. Rows are redone by value; a schema change is redone by its text, which is sound
-// because nothing runs beside it (the resource manager lets nobody execute between its execution
-// and its application), because the log names the version of the schema it starts from and the
-// digest of the one it ends with, and because SQLite commits it together with the marker row: the
-// file holds all of it and a marker at or past its record, or neither.
+// CREATE, DROP, ALTER and numbers in the header, alone or with other statements between them, in a
+// transaction of one participant or of several, at once or in pieces. Rows are redone by value; a
+// schema change is redone by its text. That is sound because its branch holds X on the schema and
+// on every table it changes until it is applied, because the log names the version of the schema it
+// starts from and the digest of the one it ends with, and because SQLite commits it together with
+// the marker row: the file holds all of it and a marker at or past its record, or neither.
 
 #include <functional>
 #include <optional>
@@ -13,23 +13,21 @@
 #include <vector>
 
 #include "participant/sqlite/redo.h"
+#include "participant/sqlite/side_effects.h"
 #include "participant/sqlite/statement_analysis.h"
 #include "participant/sqlite/statement_limits.h"
 
 namespace troth::participant::sqlite {
 
-/// What a list of DDL statements names, found before it runs.
+/// What a branch with DDL names, found before it runs.
 struct SchemaChange {
   AbortReason refusal;          ///< code != kNone: it cannot be promised
   std::set<std::string> names;  ///< of tables and views, lower-case
-  /// X on every table it changes, and S on tables with hidden rowids: the redo of a prepared branch
-  /// finds their rows again only under the schema version it was written with.
+  /// X on the schema and on every table it changes, and S on tables with hidden rowids: in a file
+  /// without a note of the agent's own changes, the redo of a prepared branch finds their rows again
+  /// only under the schema version it was written with.
   std::vector<LockRequest> locks;
 };
-/// Runs the statements on an empty copy of the schema; the file is not touched. `analyzer` is asked
-/// what existing views read.
-SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& analyzer,
-                                   const std::vector<Statement>& statements);
 
 /// DDL by its text, or what other statements did to rows: encode_redo() under the schema that the
 /// steps before have made.
@@ -37,19 +35,29 @@ struct ChangeStep {
   bool rows = false;
   std::string content;
 };
+/// Runs the DDL on an empty copy of the schema; the file is not touched. `analyzer` is asked what
+/// existing views read. `earlier`: what the branch did before these statements.
+SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& analyzer,
+                                   const std::vector<ChangeStep>& earlier,
+                                   const std::vector<Statement>& statements);
+
 struct SchemaRedo {
   std::int64_t version_before = 0;
   std::vector<ChangeStep> steps;
   std::string digest_after;  ///< of every definition in the file
+  std::string locks;         ///< that the branch holds, as put_locks() writes them
 };
 std::string encode_schema_redo(const SchemaRedo& redo);
 /// Is this the redo of a schema change, and not of rows?
 bool is_schema_redo(std::string_view bytes);
 Result<SchemaRedo> decode_schema_redo(std::string_view bytes);
+/// For a branch that is in doubt after a restart: what it holds, if the file still has the schema
+/// that the change starts from.
+Result<std::vector<LockRequest>> locks_of(const Schema& schema, const SchemaRedo& redo);
 
 struct TriedSchemaChange {
   AbortReason failure;                   ///< code != kNone: refused
-  std::optional<SchemaRedo> redo;        ///< none: it changes nothing (IF NOT EXISTS)
+  std::optional<SchemaRedo> redo;        ///< of all of it; none: it changes nothing
   std::vector<StatementResult> results;  ///< one for each statement
 };
 struct RanRows {
@@ -59,20 +67,25 @@ struct RanRows {
 };
 /// Runs statements that are no DDL under the schema as it is now, and leaves what they did in place.
 using RunRows = std::function<Result<RanRows>(const std::vector<Statement>& statements)>;
+/// Puts the rows of a step in place, under the schema as it is now.
+using ApplyRows = std::function<Status(const std::string& redo)>;
 struct SchemaTrial {
   Connection& db;
   Capture& capture;
   const Schema& schema;
   StatementLimits& limits;
+  SideEffects& effects;
   RunRows run_rows;
+  ApplyRows apply_rows;
+  bool recorded = false;  ///< give a redo even if nothing changes: it holds the locks
 };
-/// Runs the change inside a savepoint, looks at what came out, and takes it back. An error: the
-/// outer transaction is in an unknown state.
+/// Repeats `earlier`, what the branch has done already, and runs the statements after it, inside a
+/// savepoint; looks at what came out, and takes it back. An error: the outer transaction is in an
+/// unknown state.
 Result<TriedSchemaChange> try_schema_change(const SchemaTrial& trial, const SchemaChange& change,
+                                            const std::vector<ChangeStep>& earlier,
                                             const std::vector<Statement>& statements);
 
-/// Puts the rows of a step in place, under the schema as it is now.
-using ApplyRows = std::function<Status(const std::string& redo)>;
 /// For good, in the outer transaction. kCorruption if the file is not what the log says.
 Status apply_schema_change(Connection& db, const SchemaRedo& redo, const ApplyRows& apply_rows);
 

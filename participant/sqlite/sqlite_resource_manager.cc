@@ -88,23 +88,6 @@ Status SqliteResourceManager::reload() {
   return prepare_to_work();
 }
 
-Status SqliteResourceManager::redo_change(const SchemaRedo& change) {
-  // No row beside the tables it names changes (schema_change.h), so nothing is lost.
-  tools_.effects->off();
-  TROTH_TRY(apply_schema_change(database_->connection(), change,
-                                [this](const std::string& redo) { return redo_rows(redo); }));
-  return reload();
-}
-
-// Of a step between DDL: under the schema that the steps before have made.
-Status SqliteResourceManager::redo_rows(const std::string& redo) {
-  TROTH_TRY(reload());
-  TROTH_ASSIGN_OR_RETURN(const auto decoded, decode_redo(schema_, redo));
-  TROTH_TRY(tools_.applier->apply(decoded.operations));
-  tools_.effects->off();
-  return {};
-}
-
 Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std::string& redo) {
   if (is_schema_redo(redo)) {
     auto change = decode_schema_redo(redo);
@@ -125,6 +108,17 @@ Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std:
 }
 
 Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) {
+  if (is_schema_redo(redo)) {
+    auto change = decode_schema_redo(redo);
+    if (!change) return fail(change.error(), fmt::format("transaction {}", gtid));
+    const auto locks = locks_of(schema_, *change);
+    if (!locks) return fail(locks.error(), fmt::format("transaction {}", gtid));
+    locks_.force_grant(gtid, *locks);
+    auto& branch = branches_[gtid];
+    branch.request.gtid = gtid;
+    branch.decidable = std::move(*change);
+    return {};
+  }
   auto decoded = decode_redo(schema_, redo);
   if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
   auto& operations = decoded->operations;
@@ -143,19 +137,18 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
 
 // Nobody must be waiting: whoever is granted its locks by this one would be executed with it.
 bool SqliteResourceManager::is_quick(const ExecuteRequest& request) {
-  return !changing_ && locks_.waiters() == 0 && !request.open &&
-         branches_.count(request.gtid) == 0 && tools_.executor->is_quick(request.statements);
+  return locks_.waiters() == 0 && !request.open && branches_.count(request.gtid) == 0 &&
+         tools_.executor->is_quick(request.statements);
 }
 
 bool SqliteResourceManager::applies_quickly(const Gtid& gtid) {
   constexpr std::size_t kFewRows = 8;
   const auto found = branches_.find(gtid);
-  return found != branches_.end() && !changing_ && locks_.waiters() == 0 &&
+  return found != branches_.end() && !found->second.decidable && locks_.waiters() == 0 &&
          found->second.operations.size() <= kFewRows;
 }
 
 void SqliteResourceManager::execute(ExecuteRequest request, std::vector<ResourceEvent>& events) {
-  if (changing_) return behind_change_.push_back(std::move(request));
   start(std::move(request), events);
   run_woken(events);
 }
@@ -307,7 +300,6 @@ void SqliteResourceManager::refuse_vote(Gtid gtid, AbortReason reason,
 
 void SqliteResourceManager::finish(Branches::iterator at) {
   const Gtid gtid = at->first;
-  if (changing_ == gtid) changing_.reset();
   pending_inserts_.remove(at->second.operations);
   branches_.erase(at);
   const auto woken = locks_.release(gtid);
@@ -317,13 +309,7 @@ void SqliteResourceManager::finish(Branches::iterator at) {
 // A branch that fails or waits again wakes others: a queue, because recursion would be as deep as
 // the number of waiters.
 void SqliteResourceManager::run_woken(std::vector<ResourceEvent>& events) {
-  while (!changing_ && !(woken_.empty() && behind_change_.empty())) {
-    if (woken_.empty()) {
-      auto request = std::move(behind_change_.front());
-      behind_change_.pop_front();
-      start(std::move(request), events);
-      continue;
-    }
+  while (!woken_.empty()) {
     const Gtid gtid = woken_.front();
     woken_.pop_front();
     const auto found = branches_.find(gtid);
@@ -356,7 +342,6 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
 }
 
 void SqliteResourceManager::discard(const Gtid& gtid, std::vector<ResourceEvent>& events) {
-  std::erase_if(behind_change_, [&](const auto& request) { return request.gtid == gtid; });
   const auto found = branches_.find(gtid);
   if (found == branches_.end()) return;
   finish(found);

@@ -8,6 +8,7 @@
 
 #include "participant/sqlite/bounded_functions.h"
 #include "participant/sqlite/bytecode.h"
+#include "participant/sqlite/header_pragma.h"
 #include "participant/sqlite/missing_code.h"
 #include "participant/sqlite/virtual_columns.h"
 #include "participant/sqlite/virtual_tables.h"
@@ -17,9 +18,7 @@ namespace troth::participant::sqlite {
 
 namespace {
 
-constexpr const char* kSchemaChangeAlone =
-    "CREATE, DROP and ALTER belong to a transaction of one participant that is submitted as a "
-    "whole";
+constexpr const char* kNoSuchChange = "statements change the schema by CREATE, DROP and ALTER only";
 
 // Table-valued functions that only read.
 constexpr const char* kTableFunctions[] = {"json_each",
@@ -83,7 +82,9 @@ std::string first_keyword(std::string_view sql) {
 
 bool is_schema_statement(std::string_view sql) {
   const auto keyword = first_keyword(sql);
-  return keyword == "CREATE" || keyword == "DROP" || keyword == "ALTER";
+  if (keyword == "CREATE" || keyword == "DROP" || keyword == "ALTER") return true;
+  const auto pragma = header_pragma(sql);
+  return pragma && pragma->sets;
 }
 
 Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema) {
@@ -226,15 +227,16 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
              "participant");
       break;
     case SQLITE_PRAGMA:
-      refuse(sqlite_refusal::kPragma,
-             "PRAGMA changes the connection, not the data; use pragma table functions such as "
-             "pragma_table_info() to read");
+      if (!is_header_number(first))
+        refuse(sqlite_refusal::kPragma,
+               "PRAGMA changes the connection, not the data; use pragma table functions such as "
+               "pragma_table_info() to read");
       break;
     case SQLITE_INSERT:
     case SQLITE_UPDATE:
     case SQLITE_DELETE:
       if (first == "sqlite_master" || first == "sqlite_schema") {
-        refuse(AbortCode::kRefusedDdl, kSchemaChangeAlone);
+        refuse(AbortCode::kRefusedDdl, kNoSuchChange);
       } else {
         check_written_table(first);
         note_effects(action, first, second);
@@ -255,7 +257,7 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
     case SQLITE_RECURSIVE:
       break;
     default:
-      if (action != SQLITE_COPY) refuse(AbortCode::kRefusedDdl, kSchemaChangeAlone);
+      if (action != SQLITE_COPY) refuse(AbortCode::kRefusedDdl, kNoSuchChange);
   }
   return refusal_.code == AbortCode::kNone ? SQLITE_OK : SQLITE_DENY;
 }
@@ -265,7 +267,7 @@ StatementInfo StatementAnalyzer::analyze(const std::string& sql) {
   if (is_schema_statement(sql)) {
     info.schema_change = true;
     if (info.refusal.code == AbortCode::kNone)  // IF NOT EXISTS, and it does
-      info.refusal = {AbortCode::kRefusedDdl, kSchemaChangeAlone, {}, -1};
+      info.refusal = {AbortCode::kRefusedDdl, kNoSuchChange, {}, -1};
     return info;
   }
   if (info.writes && info.refusal.code == AbortCode::kNone) add_cascades(info);
@@ -336,6 +338,7 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
       conflict_clause |= has_conflict_clause(create);
   read_bytecode(listing, roots_, schema_, conflict_clause || force_scans_, info);
   if (writes_sequence_) lock_sequences(info);
+  if (header_pragma(text)) lock_schema(info);
   lock_virtual_tables(info);
   if (force_scans_)
     for (auto& [table, mode] : info.tables) mode = combined(mode, LockMode::kS);
@@ -385,6 +388,10 @@ void StatementAnalyzer::lock_sequences(StatementInfo& info) const {
     if (!table.is_gone && (table.autoincrement || table.is_sequence))
       info.tables[number] = LockMode::kX;
   }
+}
+
+void StatementAnalyzer::lock_schema(StatementInfo& info) const {
+  if (const auto lock = schema_.whole(LockMode::kS)) info.tables[lock->resource.table] = lock->mode;
 }
 
 void locks_before_execution(const Schema& schema, const StatementInfo& info,

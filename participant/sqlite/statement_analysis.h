@@ -30,7 +30,7 @@ struct PointRead {
 
 struct StatementInfo {
   AbortReason refusal;         ///< code != kNone: cannot be promised
-  bool schema_change = false;  ///< DDL; refused, except as a transaction of its own
+  bool schema_change = false;  ///< DDL; its branch is tried and redone in steps (schema_change.h)
   bool writes = false;
   int parameters = 0;
   std::map<std::uint32_t, LockMode> tables;  ///< intention or scan lock per table
@@ -50,7 +50,7 @@ struct StatementInfo {
 std::string_view without_space(std::string_view sql);
 /// The first keyword, upper-case, behind white space and comments; empty if there is none.
 std::string first_keyword(std::string_view sql);
-/// CREATE, DROP or ALTER (schema_change.h).
+/// CREATE, DROP, ALTER, or a PRAGMA that sets a number in the header (schema_change.h).
 bool is_schema_statement(std::string_view sql);
 /// An in-memory database with the same schema, without rows, in which foreign keys are off.
 Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema);
@@ -71,6 +71,7 @@ class StatementAnalyzer {
   StatementInfo analyze_alone(const std::string& sql);
   void add_cascades(StatementInfo& info);
   void lock_sequences(StatementInfo& info) const;
+  void lock_schema(StatementInfo& info) const;
   void lock_virtual_tables(StatementInfo& info) const;
   void add_triggers_of(const TableInfo& child, StatementInfo& info);
   void refuse(AbortCode code, std::string detail);

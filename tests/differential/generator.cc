@@ -175,6 +175,7 @@ Transaction Generator::make_transaction() {
     if (random_.percent(40)) {
       out.statements.push_back(statement({}));
       if (random_.percent(50)) out.statements.push_back(schema_change());
+      out.in_pieces = random_.percent(35);
     }
     return out;
   }

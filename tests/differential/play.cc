@@ -63,7 +63,7 @@ class Player {
     std::optional<BranchLog::Entry> open;
     for (const auto& entry : log_.entries()) {
       if (entry.redo.empty() || entry.lsn <= opened.applied) continue;
-      if (entry.applied || entry.schema_change) {
+      if (entry.applied) {
         TROTH_TRY(manager_->replay(gtid_of(entry.transaction), entry.lsn, entry.redo));
       } else {
         open = entry;  // the last one

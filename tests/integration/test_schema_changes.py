@@ -88,22 +88,67 @@ class SchemaChanges(Case):
         self.audit(cluster)
         self.assertEqual(self.objects(cluster), expected)
 
-    def test_elsewhere_it_is_refused_with_the_way_out(self):
+    def test_one_migration_over_two_participants_with_their_version_rows(self):
         cluster = self.cluster().start()
-        ways = [["submit", "--on", "p1", "CREATE TABLE x(a)", "--on", "p2", "SELECT 1"],
-                ["sql", "--txn", cluster.cli("txn", "begin").stdout.strip(), "p1", "CREATE TABLE x(a)"]]
-        for words in ways:
-            with self.subTest(words=words):
-                reply = cluster.cli(*words)
-                self.assertEqual(reply.returncode, 1, reply.stderr)
-                self.assertIn("REFUSED_DDL", reply.stderr)
-                self.assertIn("transaction of", reply.stderr)
-        reply = cluster.cli("submit", "--on", "p1", "CREATE TABLE x(a)", "--on", "p1", "INSERT INTO x VALUES (7)")
+        migration = ["CREATE TABLE migrations(id INTEGER PRIMARY KEY)", "INSERT INTO migrations VALUES (7)", "ALTER TABLE a ADD COLUMN note TEXT DEFAULT 'new'",
+                     "PRAGMA user_version = 7"]
+        words = [word for name in ("p1", "p2") for sql in migration for word in ("--on", name, sql)]
+        reply = cluster.cli("submit", *words)
+        self.assertEqual(reply.returncode, 0, reply.stderr)
+        again = cluster.cli("submit", "--on", "p1", "CREATE TABLE more(x)", "--on", "p2", "CREATE TABLE migrations(x)")
+        self.assertEqual(again.returncode, 1, again.stderr)
+        self.assertIn("SQL_ERROR", again.stderr)
+        for participant in cluster.participants.values():
+            participant.kill()
+            participant.start()
+        self.audit(cluster)
+        for name in ("p1", "p2"):
+            self.assertEqual(self.objects(cluster, name), {"migrations"})
+            self.assertEqual(cluster.read(name, "SELECT id FROM migrations"), [(7,)])
+            self.assertEqual(cluster.read(name, "SELECT DISTINCT note FROM a"), [("new",)])
+            self.assertEqual(cluster.read(name, "PRAGMA user_version"), [(7,)])
+
+    def test_kill_9_around_the_votes_of_a_migration_over_two(self):
+        cluster = self.cluster(coordinator_flags=("--resend-interval", "50ms")).start()
+        p1 = cluster.participants["p1"]
+        for i, (point, there) in enumerate((("participant.prepared.durable", None), ("participant.vote.sent", None), ("participant.commit.received", True),
+                                            ("participant.committed.appended", True), ("sqlite.commit.before", True))):
+            with self.subTest(point=point):
+                p1.terminate()
+                p1.start(point + "=kill")
+                reply = self.in_background(cluster, "--on", "p1", f"CREATE TABLE t{i}(k)", "--on", "p1", f"INSERT INTO t{i} VALUES (1)",
+                                           "--on", "p2", f"CREATE TABLE t{i}(k)", "--deadline", "5s", "--timeout", "8s")
+                self.assertEqual(p1.wait(), -signal.SIGKILL, "the fail point was not reached")
+                p1.start()
+                reply.communicate(timeout=30)
+                cluster.settle()
+                here, elsewhere = self.objects(cluster, "p1"), self.objects(cluster, "p2")
+                self.assertEqual(here, elsewhere)
+                if there:
+                    self.assertIn(f"t{i}", here)
+                if reply.returncode in (0, 1):
+                    self.assertEqual(f"t{i}" in here, reply.returncode == 0)
+                use = cluster.cli("submit", "--on", "p1", f"INSERT INTO t{i} VALUES (2)")
+                self.assertEqual(use.returncode, 0 if f"t{i}" in here else 1, use.stderr)
+        p1.terminate()
+        p1.start()
+        self.audit(cluster)
+
+    def test_a_migration_in_an_interactive_transaction(self):
+        cluster = self.cluster().start()
+        txn = cluster.cli("txn", "begin").stdout.strip()
+        for sql in ("CREATE TABLE x(a)", "INSERT INTO x VALUES (7)", "ALTER TABLE x ADD COLUMN b DEFAULT 8", "SELECT b FROM x"):
+            reply = cluster.cli("sql", "--txn", txn, "p1", sql, "-o", "json")
+            self.assertEqual(reply.returncode, 0, reply.stderr)
+        self.assertEqual(json.loads(reply.stdout)["results"][0]["statements"][0]["rows"], [[8]])
+        reply = cluster.cli("sql", "--txn", txn, "p2", "CREATE TABLE y(a)")
+        self.assertEqual(reply.returncode, 0, reply.stderr)
+        self.assertEqual(self.objects(cluster), set())
+        reply = cluster.cli("txn", "commit", txn)
         self.assertEqual(reply.returncode, 0, reply.stderr)
         self.audit(cluster)
-        self.assertEqual(cluster.read("p1", "SELECT a FROM x"), [(7,)])
-        self.assertEqual(self.objects(cluster), {"x"})
-        self.assertEqual(self.objects(cluster, "p2"), set())
+        self.assertEqual(cluster.read("p1", "SELECT a, b FROM x"), [(7, 8)])
+        self.assertEqual((self.objects(cluster), self.objects(cluster, "p2")), ({"x"}, {"y"}))
 
 
 if __name__ == "__main__":
