@@ -67,6 +67,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       messages_(core_.options, core_.log, core_.reports,
                 {table_, flush_, branches_, keys_, promises_, by_hand_, members_, wounds_, horizon_,
                  presumption_, core_.peers, core_.standing}),
+      greetings_(core_, {branches_, by_hand_, members_, messages_}),
       locks_(core_.options, table_, core_.worker),
       views_(core_.options, core_.log, table_, links_, core_.peers, by_hand_, locks_,
              core_.standing, core_.reports),
@@ -127,20 +128,6 @@ void Engine::adopt_outcomes(recovery::ParticipantTables& tables, Now now) {
 
 // ---- what the network brings
 
-void Engine::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
-  for (const auto& record : judgement.to_append) core_.append(record);
-  if (!judgement.alarm.empty()) core_.reports.alarm(judgement.alarm, {});
-  if (judgement.lost_memory) {
-    if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
-      core_.append(*claim);
-      core_.reports.alarm(core_.standing.quarantine().reason(), {});
-      end_local_transactions();
-    }
-  }
-  if (!judgement.reach_at.empty()) core_.transport.heard_from(peer, judgement.reach_at);
-  if (judgement.restarted && !core_.standing.stopped()) messages_.drop_open_branches(peer, now);
-}
-
 // A record that was appended becomes durable as long as the log lives: then its answer follows.
 void Engine::stop_for(const Error& error, bool log_failed) {
   if (core_.standing.fail_for(error))
@@ -151,50 +138,10 @@ void Engine::stop_for(const Error& error, bool log_failed) {
   branches_.end_local_executing(core_.standing.failure());
 }
 
-HelloReply Engine::on_hello(const Hello& hello, Now now) {
-  HelloReply reply;
-  const auto judgement = core_.peers.on_hello(hello, core_.reaches(), reply);
-  judge(judgement, hello.name, now);
-  if (reply.verdict != HelloVerdict::kWelcome) {
-    core_.reports.count("hello_refused");
-    if (!judgement.repeated)
-      core_.reports.log().warn("refused a greeting",
-                               {{"peer", hello.name}, {"reason", judgement.refusal}});
-    return reply;
-  }
-  if (core_.standing.stopped()) {
-    reply.verdict = HelloVerdict::kNotReady;
-    reply.detail = core_.standing.quarantine().reason();
-    return reply;
-  }
-  on_reachable(hello.name, now);
-  return reply;
-}
-
-Hello Engine::make_hello(const NodeName& peer) const {
-  return core_.peers.make_hello(peer, core_.own_address, core_.reaches());
-}
-
-bool Engine::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
-  const auto judgement = core_.peers.on_reply(peer, reply, core_.reaches());
-  judge(judgement, peer, now);
-  if (!judgement.refusal.empty() && !judgement.repeated)
-    core_.reports.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
-  if (core_.standing.stopped() || !judgement.refusal.empty()) return false;
-  on_reachable(peer, now);
-  return true;
-}
-
-// It is there again: whoever is in doubt asks at once instead of after its back-off.
-void Engine::on_reachable(const NodeName& peer, Now now) {
-  members_.on_reachable(peer, now);
-  by_hand_.ask_soon(now);
-}
-
 void Engine::on_batch(Batch batch, Now now) {
   if (core_.standing.stopped()) return;
   const auto judgement = core_.peers.on_batch(batch.header);
-  judge(judgement, batch.header.sender, now);
+  greetings_.judge(judgement, batch.header.sender, now);
   if (!judgement.refusal.empty()) {
     core_.reports.count("stale_refused");
     return core_.reports.log().debug(
@@ -207,7 +154,7 @@ void Engine::on_batch(Batch batch, Now now) {
         core_.log.heard();
         const auto heard = hear(core_.peers, table_, core_.reports, header.sender, message);
         if (!heard) return;
-        judge(*heard, header.sender, now);
+        greetings_.judge(*heard, header.sender, now);
         messages_.handle(header.sender, std::move(message), now);
       },
       [&](const Error& why) {

@@ -3,10 +3,10 @@
 // Passive: it is called by one thread (EngineLoop, or a simulator), asks no clock and touches no
 // file or socket itself.
 //
-// The parts, from the bottom up: Core (log, peers, worker, counters), BranchTable (what is known), Promises (the way out), FlushSchedule
-// (the database file), OnePhaseKeys, PeerLinks, Horizon; Branches (steps), HandDecisions
-// (operators), Members (other participants), WoundWait (locks), CoordinatorMessages (requests);
-// LockViews and StatusViews read.
+// The parts, from the bottom up: Core (log, peers, worker, counters), BranchTable (what is known),
+// Promises (the way out), FlushSchedule (the database file), OnePhaseKeys, PeerLinks, Horizon;
+// Branches (steps), HandDecisions (operators), Members (other participants), WoundWait (locks),
+// CoordinatorMessages (requests), Greetings (who comes and goes); LockViews and StatusViews read.
 
 #include <functional>
 #include <optional>
@@ -17,6 +17,7 @@
 #include "engine/checkpointer.h"
 #include "participant/coordinator_messages.h"
 #include "participant/core.h"
+#include "participant/greetings.h"
 #include "participant/status_views.h"
 #include "participant/wound_wait.h"
 #include "recovery/participant_replay.h"
@@ -34,9 +35,13 @@ class Engine {
 
   // what arrives
   void on_batch(protocol::Batch batch, Now now);
-  protocol::HelloReply on_hello(const protocol::Hello& hello, Now now);
-  protocol::Hello make_hello(const NodeName& peer) const;
-  bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
+  protocol::HelloReply on_hello(const protocol::Hello& hello, Now now) {
+    return greetings_.on_hello(hello, now);
+  }
+  protocol::Hello make_hello(const NodeName& peer) const { return greetings_.make_hello(peer); }
+  bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now) {
+    return greetings_.on_reply(peer, reply, now);
+  }
   void on_link(const LinkStatus& status, Now) { links_.changed(status); }
   void on_durable(Lsn durable, Now now);
   void on_worker(WorkerResult&& result, Now now);
@@ -97,8 +102,6 @@ class Engine {
  private:
   void adopt_prepared(recovery::ParticipantTables& tables, Now now);
   void adopt_outcomes(recovery::ParticipantTables& tables, Now now);
-  void judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now);
-  void on_reachable(const NodeName& peer, Now now);
   void forget_ended(const protocol::BatchHeader& header);
   void run_jobs_here(Now now);
   void checkpoint_if_due(Now now);
@@ -122,6 +125,7 @@ class Engine {
   Members members_;
   WoundWait wounds_;
   CoordinatorMessages messages_;
+  Greetings greetings_;
   LockViews locks_;
   StatusViews views_;
   Checkpointer checkpointer_;
