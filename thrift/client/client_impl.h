@@ -25,6 +25,11 @@ struct Method {
   const char* name;
 };
 
+/// `constant` becomes the Method of a service.
+#define TROTH_METHOD(constant, Service, method, Response)                                          \
+  constexpr Method<v1::Service##_##method##_pargs, v1::Service##_##method##_presult, v1::Response> \
+      constant = {#Service, #method}
+
 /// An answer, or what kept it away.
 template <class Response>
 struct Called {
@@ -87,10 +92,12 @@ class Client::Impl {
     return out;
   }
 
-  /// For calls whose loss is a plain error.
+  /// For calls whose loss is a plain error. Fills in who calls.
   template <class M, class Request>
-  Result<typename M::Success> ask(const M& method, const Request& request, Duration timeout) {
-    auto called = call(method, request, timeout);
+  Result<typename M::Success> ask(const M& method, Request request,
+                                  std::optional<Duration> timeout = {}) {
+    request.__set_context(context());
+    auto called = call(method, request, timeout.value_or(options_.call_timeout));
     if (called.lost) return fail(std::move(*called.lost));
     if (called.declared) return fail(std::move(called.declared->error));
     return std::move(called.response);
@@ -102,6 +109,9 @@ class Client::Impl {
     return out;
   }
 
+  /// What a declared error of submit means: a refusal, or kTimeout: nobody knows.
+  Result<SubmitReply> refused(const DeclaredError& declared) const;
+  Error unknown(const Error& cause) const;
   Result<SubmitReply> submit(const SubmitRequest& request);
   Status begin_submit(const SubmitRequest& request);
   Result<SubmitReply> finish_submit();

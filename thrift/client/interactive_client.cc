@@ -7,17 +7,10 @@ namespace troth {
 
 namespace {
 
-constexpr Method<v1::Coordinator_beginTransaction_pargs, v1::Coordinator_beginTransaction_presult,
-                 v1::BeginResponse>
-    kBegin{"Coordinator", "beginTransaction"};
-constexpr Method<v1::Coordinator_execute_pargs, v1::Coordinator_execute_presult,
-                 v1::ExecuteResponse>
-    kExecute{"Coordinator", "execute"};
-constexpr Method<v1::Coordinator_commit_pargs, v1::Coordinator_commit_presult, v1::CommitResponse>
-    kCommit{"Coordinator", "commit"};
-constexpr Method<v1::Coordinator_rollback_pargs, v1::Coordinator_rollback_presult,
-                 v1::RollbackResponse>
-    kRollback{"Coordinator", "rollback"};
+TROTH_METHOD(kBegin, Coordinator, beginTransaction, BeginResponse);
+TROTH_METHOD(kExecute, Coordinator, execute, ExecuteResponse);
+TROTH_METHOD(kCommit, Coordinator, commit, CommitResponse);
+TROTH_METHOD(kRollback, Coordinator, rollback, RollbackResponse);
 
 /// A reply with the refusal in it, or the error that left the effect unknown.
 template <class Reply, class Response>

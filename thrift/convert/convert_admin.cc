@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "thrift/convert/convert_lists.h"
 #include "thrift/convert/convert_locks.h"
 
 namespace troth::thrift {
@@ -25,10 +26,6 @@ v1::LinkStatus link_to_wire(const LinkStatus& link) {
   return out;
 }
 
-std::uint64_t count(std::int64_t v) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(v, 0));
-}
-
 Result<LinkStatus> link_from_wire(v1::LinkStatus&& w, const Where& where) {
   LinkStatus out;
   TROTH_ASSIGN_OR_RETURN(out.peer, name_from_wire(w.__isset.peer, w.peer, where, "peer"));
@@ -36,10 +33,10 @@ Result<LinkStatus> link_from_wire(v1::LinkStatus&& w, const Where& where) {
   out.connected = w.connected;
   out.since_unix_ms = w.since_unix_ms;
   out.last_error = std::move(w.last_error);
-  out.messages_sent = count(w.messages_sent);
-  out.batches_sent = count(w.batches_sent);
-  out.messages_dropped = count(w.messages_dropped);
-  out.queued = count(w.queued);
+  out.messages_sent = count_from_wire(w.messages_sent);
+  out.batches_sent = count_from_wire(w.batches_sent);
+  out.messages_dropped = count_from_wire(w.messages_dropped);
+  out.queued = count_from_wire(w.queued);
   out.rtt_us = w.__isset.rtt_us ? w.rtt_us : -1;
   out.draining = w.draining;
   if (w.__isset.role) {
@@ -52,10 +49,11 @@ void counters_from_wire(v1::NodeStatus& w, NodeStatus& out) {
   for (const auto& name : w.counter_order) {
     const auto it = w.counters.find(name);
     if (it == w.counters.end()) continue;
-    out.counters.emplace_back(name, count(it->second));
+    out.counters.emplace_back(name, count_from_wire(it->second));
     w.counters.erase(it);
   }
-  for (const auto& [name, value] : w.counters) out.counters.emplace_back(name, count(value));
+  for (const auto& [name, value] : w.counters)
+    out.counters.emplace_back(name, count_from_wire(value));
 }
 
 v1::PhaseLatency phase_to_wire(const PhaseLatency& phase) {
@@ -68,9 +66,9 @@ v1::PhaseLatency phase_to_wire(const PhaseLatency& phase) {
 }
 
 PhaseLatency phase_from_wire(v1::PhaseLatency&& w) {
-  PhaseLatency out{std::move(w.phase), count(w.sum_ns), {}};
+  PhaseLatency out{std::move(w.phase), count_from_wire(w.sum_ns), {}};
   for (const auto& [value, times] : w.buckets_ns)
-    out.buckets_ns.emplace_back(count(value), count(times));
+    out.buckets_ns.emplace_back(count_from_wire(value), count_from_wire(times));
   return out;
 }
 
@@ -108,8 +106,7 @@ v1::NodeStatus to_wire(const NodeStatus& status) {
   out.__set_appended_lsn(to_i64(status.appended.value));
   out.__set_up_ms(status.up_ms);
   out.__set_version(status.version);
-  out.__isset.links = true;
-  for (const auto& link : status.links) out.links.push_back(link_to_wire(link));
+  out.__set_links(list_to_wire<v1::LinkStatus>(status.links, link_to_wire));
   out.__isset.counters = out.__isset.counter_order = true;
   for (const auto& [name, value] : status.counters) {
     out.counters[name] = to_i64(value);
@@ -129,16 +126,13 @@ Result<NodeStatus> from_wire(v1::NodeStatus&& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(out.role, from_wire(w.role, Where(where, "role")));
   out.state = std::move(w.state);
   TROTH_ASSIGN_OR_RETURN(out.position, from_wire(w.position, Where(where, "position")));
-  out.appended = Lsn{count(w.appended_lsn)};
+  out.appended = Lsn{count_from_wire(w.appended_lsn)};
   out.up_ms = w.up_ms;
   out.version = std::move(w.version);
-  for (std::size_t i = 0; i < w.links.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto link,
-                           link_from_wire(std::move(w.links[i]), Where(where, "links", i)));
-    out.links.push_back(std::move(link));
-  }
+  TROTH_ASSIGN_OR_RETURN(
+      out.links, list_from_wire<LinkStatus>(std::move(w.links), where, "links", link_from_wire));
   counters_from_wire(w, out);
-  out.in_doubt = count(w.in_doubt);
+  out.in_doubt = count_from_wire(w.in_doubt);
   out.oldest_in_doubt_ms = w.oldest_in_doubt_ms;
   out.alarms = std::move(w.alarms);
   for (auto& phase : w.phases) out.phases.push_back(phase_from_wire(std::move(phase)));
@@ -180,15 +174,15 @@ Result<TransactionSummary> from_wire(v1::TransactionSummary&& w, const Where& wh
 v1::TransactionDetail to_wire(const TransactionDetail& detail) {
   v1::TransactionDetail out;
   out.__set_summary(to_wire(detail.summary));
-  out.__isset.branches = true;
-  for (const auto& branch : detail.branches) out.branches.push_back(branch_to_wire(branch));
+  out.__set_branches(list_to_wire<v1::BranchDetail>(detail.branches, branch_to_wire));
   out.__set_explanation(detail.explanation);
   out.__set_events(detail.events);
   out.__set_revision(detail.revision);
-  out.__isset.locks = out.__isset.blocked = true;
-  for (const auto& resource : detail.locks) out.locks.push_back(to_wire(resource));
+  out.__set_locks(list_to_wire<v1::LockedResource>(detail.locks,
+                                                   [](const auto& item) { return to_wire(item); }));
   out.__set_more_locks(detail.more_locks);
-  for (const auto& blocked : detail.blocked) out.blocked.push_back(to_wire(blocked));
+  out.__set_blocked(list_to_wire<v1::BlockedTransaction>(
+      detail.blocked, [](const auto& item) { return to_wire(item); }));
   out.__set_blocked_total(to_i64(detail.blocked_total));
   out.__set_gave_up(to_i64(detail.gave_up));
   return out;
@@ -198,27 +192,18 @@ Result<TransactionDetail> from_wire(v1::TransactionDetail&& w, const Where& wher
   TransactionDetail out;
   if (!w.__isset.summary) return where.missing("summary");
   TROTH_ASSIGN_OR_RETURN(out.summary, from_wire(std::move(w.summary), Where(where, "summary")));
-  for (std::size_t i = 0; i < w.branches.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto branch,
-                           branch_from_wire(std::move(w.branches[i]), Where(where, "branches", i)));
-    out.branches.push_back(std::move(branch));
-  }
+  TROTH_ASSIGN_OR_RETURN(out.branches, list_from_wire<BranchDetail>(std::move(w.branches), where,
+                                                                    "branches", branch_from_wire));
   out.explanation = std::move(w.explanation);
   out.events = std::move(w.events);
   out.revision = std::move(w.revision);
-  for (std::size_t i = 0; i < w.locks.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto resource,
-                           from_wire(std::move(w.locks[i]), Where(where, "locks", i)));
-    out.locks.push_back(std::move(resource));
-  }
+  TROTH_ASSIGN_OR_RETURN(out.locks,
+                         list_from_wire<LockedResource>(std::move(w.locks), where, "locks"));
   out.more_locks = w.more_locks;
-  for (std::size_t i = 0; i < w.blocked.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto blocked,
-                           from_wire(std::move(w.blocked[i]), Where(where, "blocked", i)));
-    out.blocked.push_back(std::move(blocked));
-  }
-  out.blocked_total = count(w.blocked_total);
-  out.gave_up = count(w.gave_up);
+  TROTH_ASSIGN_OR_RETURN(
+      out.blocked, list_from_wire<BlockedTransaction>(std::move(w.blocked), where, "blocked"));
+  out.blocked_total = count_from_wire(w.blocked_total);
+  out.gave_up = count_from_wire(w.gave_up);
   return out;
 }
 

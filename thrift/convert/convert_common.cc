@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "thrift/convert/convert_lists.h"
+
 namespace troth::thrift {
 
 std::string Where::text(std::string_view field) const {
@@ -156,36 +158,14 @@ v1::Role::type to_wire(Role role) {
   return v1::Role::UNKNOWN;
 }
 
-namespace {
-
-template <class Wire, class Plain>
-std::vector<Wire> list_to_wire(const std::vector<Plain>& in) {
-  std::vector<Wire> out;
-  out.reserve(in.size());
-  for (const auto& item : in) out.push_back(to_wire(item));
-  return out;
-}
-
-template <class Plain, class Wire>
-Result<std::vector<Plain>> list_from_wire(std::vector<Wire>&& in, const Where& where,
-                                          std::string_view field) {
-  std::vector<Plain> out;
-  out.reserve(in.size());
-  for (std::size_t i = 0; i < in.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto item, from_wire(std::move(in[i]), Where(where, field, i)));
-    out.push_back(std::move(item));
-  }
-  return out;
-}
-
-}  // namespace
+namespace {}  // namespace
 
 std::vector<v1::Statement> to_wire(const std::vector<Statement>& statements) {
-  return list_to_wire<v1::Statement>(statements);
+  return list_to_wire<v1::Statement>(statements, [](const auto& item) { return to_wire(item); });
 }
 
 std::vector<v1::StatementResult> to_wire(const std::vector<StatementResult>& results) {
-  return list_to_wire<v1::StatementResult>(results);
+  return list_to_wire<v1::StatementResult>(results, [](const auto& item) { return to_wire(item); });
 }
 
 Result<std::vector<Statement>> from_wire(std::vector<v1::Statement>&& statements,

@@ -1,6 +1,6 @@
 #include "thrift/convert/convert_locks.h"
 
-#include <algorithm>
+#include "thrift/convert/convert_lists.h"
 
 namespace troth::thrift {
 
@@ -28,19 +28,14 @@ Result<LockParty> party_from_wire(v1::LockParty&& w, const Where& where) {
   return out;
 }
 
-std::uint64_t count(std::int64_t v) {
-  return static_cast<std::uint64_t>(std::max<std::int64_t>(v, 0));
-}
-
 }  // namespace
 
 v1::LockedResource to_wire(const LockedResource& resource) {
   v1::LockedResource out;
   out.__set_resource(resource.resource);
-  out.__isset.holders = out.__isset.waiters = true;
-  for (const auto& holder : resource.holders) out.holders.push_back(party_to_wire(holder));
+  out.__set_holders(list_to_wire<v1::LockParty>(resource.holders, party_to_wire));
   out.__set_holders_total(to_i64(resource.holders_total));
-  for (const auto& waiter : resource.waiters) out.waiters.push_back(party_to_wire(waiter));
+  out.__set_waiters(list_to_wire<v1::LockParty>(resource.waiters, party_to_wire));
   out.__set_waiters_total(to_i64(resource.waiters_total));
   return out;
 }
@@ -57,8 +52,8 @@ v1::BlockedTransaction to_wire(const BlockedTransaction& blocked) {
 
 v1::ListLocksResponse to_wire(const LockPage& page) {
   v1::ListLocksResponse out;
-  out.__isset.resources = true;
-  for (const auto& resource : page.resources) out.resources.push_back(to_wire(resource));
+  out.__set_resources(list_to_wire<v1::LockedResource>(
+      page.resources, [](const auto& item) { return to_wire(item); }));
   if (!page.next.empty()) out.__set_next_after(page.next);
   out.__set_locks(to_i64(page.locks));
   out.__set_waiting(to_i64(page.waiting));
@@ -68,18 +63,12 @@ v1::ListLocksResponse to_wire(const LockPage& page) {
 Result<LockedResource> from_wire(v1::LockedResource&& w, const Where& where) {
   LockedResource out;
   out.resource = std::move(w.resource);
-  for (std::size_t i = 0; i < w.holders.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto party,
-                           party_from_wire(std::move(w.holders[i]), Where(where, "holders", i)));
-    out.holders.push_back(std::move(party));
-  }
-  for (std::size_t i = 0; i < w.waiters.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto party,
-                           party_from_wire(std::move(w.waiters[i]), Where(where, "waiters", i)));
-    out.waiters.push_back(std::move(party));
-  }
-  out.holders_total = count(w.holders_total);
-  out.waiters_total = count(w.waiters_total);
+  TROTH_ASSIGN_OR_RETURN(out.holders, list_from_wire<LockParty>(std::move(w.holders), where,
+                                                                "holders", party_from_wire));
+  TROTH_ASSIGN_OR_RETURN(out.waiters, list_from_wire<LockParty>(std::move(w.waiters), where,
+                                                                "waiters", party_from_wire));
+  out.holders_total = count_from_wire(w.holders_total);
+  out.waiters_total = count_from_wire(w.waiters_total);
   return out;
 }
 
@@ -96,14 +85,11 @@ Result<BlockedTransaction> from_wire(v1::BlockedTransaction&& w, const Where& wh
 
 Result<LockPage> from_wire(v1::ListLocksResponse&& w, const Where& where) {
   LockPage out;
-  for (std::size_t i = 0; i < w.resources.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto resource,
-                           from_wire(std::move(w.resources[i]), Where(where, "resources", i)));
-    out.resources.push_back(std::move(resource));
-  }
+  TROTH_ASSIGN_OR_RETURN(
+      out.resources, list_from_wire<LockedResource>(std::move(w.resources), where, "resources"));
   out.next = std::move(w.next_after);
-  out.locks = count(w.locks);
-  out.waiting = count(w.waiting);
+  out.locks = count_from_wire(w.locks);
+  out.waiting = count_from_wire(w.waiting);
   return out;
 }
 

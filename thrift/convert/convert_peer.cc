@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "thrift/convert/convert_ballot.h"
+#include "thrift/convert/convert_lists.h"
 
 namespace troth::thrift {
 
@@ -193,12 +194,11 @@ Result<Message> read(v1::Prepare&& w, const Where& where) {
   m.time_left = std::chrono::milliseconds(w.time_left_ms);
   TROTH_ASSIGN_OR_RETURN(m.statements,
                          thrift::from_wire(std::move(w.statements), where, "statements"));
-  m.members.reserve(w.members.size());
-  for (std::size_t i = 0; i < w.members.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(auto member,
-                           thrift::from_wire(std::move(w.members[i]), Where(where, "members", i)));
-    m.members.push_back(std::move(member));
-  }
+  TROTH_ASSIGN_OR_RETURN(m.members,
+                         list_from_wire<protocol::Member>(std::move(w.members), where, "members",
+                                                          [](v1::Member&& member, const Where& at) {
+                                                            return thrift::from_wire(std::move(member), at);
+                                                          }));
   m.traceparent = std::move(w.traceparent);
   if (w.executed < 0) return where.invalid("executed", "is negative");
   m.executed = static_cast<std::uint32_t>(w.executed);
