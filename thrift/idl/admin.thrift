@@ -12,39 +12,39 @@ enum TransactionFilter {
   UNKNOWN = 0,
   /** Every transaction the node holds. */
   ALL = 1,
-  /** Those that wait for a decision of somebody else. */
+  /** Those that wait for a decision of another node. */
   IN_DOUBT = 2,
   /** Those that are not ended. */
   ACTIVE = 3,
-  /** Those that ended lately. */
+  /** Those that ended recently. */
   RECENT = 4
 }
 
-/** How the link to a peer stands. */
+/** State of the link to a peer. */
 struct LinkStatus {
   /** Name of the peer. */
   1: optional string peer
   /** host:port. */
   2: optional string address
-  /** Is it usable now? */
+  /** True: the link can be used now. */
   3: optional bool connected
   /** When the present state began; 0: never connected. */
   4: optional i64 since_unix_ms
   /** The last error, one sentence. */
   5: optional string last_error
-  /** Messages handed over. */
+  /** Messages that the peer received. */
   6: optional i64 messages_sent
   /** Calls made. */
   7: optional i64 batches_sent
-  /** Messages given up: link down or outbox full. */
+  /** Messages dropped because the link was down or the outbox full. */
   8: optional i64 messages_dropped
   /** Messages waiting. */
   9: optional i64 queued
-  /** Of the last call in microseconds; -1: unknown. */
+  /** Round trip of the last call in microseconds; -1: unknown. */
   10: optional i64 rtt_us
-  /** An operator keeps new transactions away from it. */
+  /** True: an operator drains the peer; no new transaction uses it. */
   11: optional bool draining
-  /** What the peer is, once it is known. */
+  /** Role of the peer, once it is known. */
   12: optional common.Role role
 }
 
@@ -52,9 +52,9 @@ struct LinkStatus {
 struct PhaseLatency {
   /** queue, prepare, log_decision or commit. */
   1: optional string phase
-  /** All of them together. */
+  /** Sum of all durations. */
   2: optional i64 sum_ns
-  /** Largest value of a bucket in nanoseconds: how many. Empty buckets are left out; values are at most 1/128 below it. */
+  /** Upper bound of a bucket in nanoseconds -> number of values. The values are at most 1/128 below the bound. Empty buckets are left out. */
   3: optional map<i64, i64> buckets_ns
 }
 
@@ -62,7 +62,7 @@ struct PhaseLatency {
 struct NodeStatus {
   /** Logical name. */
   1: optional string name
-  /** What it is. */
+  /** Coordinator or participant. */
   2: optional common.Role role
   /** ready, recovering or draining. */
   3: optional string state
@@ -70,9 +70,9 @@ struct NodeStatus {
   4: optional common.NodePosition position
   /** End of the log including what is not durable yet. */
   5: optional i64 appended_lsn
-  /** Since its start. */
+  /** Time since the start of the process. */
   6: optional i64 up_ms
-  /** Of the program. */
+  /** Version of the program. */
   7: optional string version
   /** One per peer. */
   8: optional list<LinkStatus> links
@@ -80,13 +80,13 @@ struct NodeStatus {
   9: optional map<string, i64> counters
   /** Number of transactions in doubt. */
   10: optional i64 in_doubt
-  /** Age of the oldest of them. */
+  /** Age of the oldest transaction in doubt. */
   11: optional i64 oldest_in_doubt_ms
-  /** Sentences; not empty: a person is needed. */
+  /** Sentences. If there is one, a person must act. */
   12: optional list<string> alarms
   /** Names of the counters in the order the daemon shows them. */
   13: optional list<string> counter_order
-  /** A coordinator's: how long the phases of its transactions took. */
+  /** Coordinators only: how long the phases of transactions took. */
   14: optional list<PhaseLatency> phases
 }
 
@@ -98,17 +98,17 @@ struct TransactionSummary {
   2: optional string state
   /** one_phase, two_phase or three_phase. */
   3: optional string protocol
-  /** Since it began. */
+  /** Time since it began. */
   4: optional i64 age_ms
   /** commit or abort; empty while undecided. */
   5: optional string decision
-  /** Who blocks it. */
+  /** Nodes that it waits for. */
   6: optional list<string> waiting_for
-  /** How often something was sent again. */
+  /** How often a message was sent again. */
   7: optional i32 attempts
-  /** Until the next attempt; -1: none planned. */
+  /** Time until the next attempt; -1: none is planned. */
   8: optional i64 next_retry_ms
-  /** As the client gave it. */
+  /** The comment of the client. */
   9: optional string comment
 }
 
@@ -120,7 +120,7 @@ struct BranchDetail {
   2: optional string vote
   /** executing, prepared, committed, acked, ... */
   3: optional string state
-  /** How often something was sent again. */
+  /** How often a message was sent again. */
   4: optional i32 attempts
   /** The last error, one sentence. */
   5: optional string last_error
@@ -136,37 +136,37 @@ struct LockParty {
   2: optional string mode
   /** executing, prepared, committed, ... */
   3: optional string state
-  /** A holder: since its branch began here; a waiter: since it waits. */
+  /** Holder: age of its branch here. Waiter: how long it has waited. */
   4: optional i64 for_ms
-  /** A waiter: the first transaction in its way; absent: none any more. */
+  /** Waiter: the first transaction that blocks it; absent: none any more. */
   5: optional string behind
-  /** A waiter: until it gives up and votes no; -1: a holder. */
+  /** Waiter: time until it gives up and votes no. -1: a holder. */
   6: optional i64 gives_up_ms
 }
 
-/** A table or a row, who holds it and who waits for it. The lists are cut, the totals are not. */
+/** A table or a row, with its holders and waiters. The lists are cut; the totals count all. */
 struct LockedResource {
-  /** For people: table items, a row of items (7). */
+  /** Text for people: "table items", "a row of items (7)". */
   1: optional string resource
-  /** Where somebody waits: those in the way of one of them. */
+  /** Holders. If there are waiters: only holders that block a waiter. */
   2: optional list<LockParty> holders
   /** How many there are. */
   3: optional i64 holders_total
-  /** The oldest transaction first: it is served first. */
+  /** Waiters in the order in which they are served: oldest transaction first. */
   4: optional list<LockParty> waiters
   /** How many there are. */
   5: optional i64 waiters_total
 }
 
-/** One that waits for what a transaction holds. */
+/** A transaction that waits for locks of another one. */
 struct BlockedTransaction {
   /** Global transaction id of the one that waits. */
   1: optional string gtid
-  /** What it waits for. */
+  /** The table or row it waits for. */
   2: optional string resource
-  /** Since when. */
+  /** How long it has waited. */
   3: optional i64 for_ms
-  /** Until it gives up and votes no. */
+  /** Time until it gives up and votes no. */
   4: optional i64 gives_up_ms
   /** Name of the participant where it waits. */
   5: optional string participant
@@ -178,21 +178,21 @@ struct TransactionDetail {
   1: optional TransactionSummary summary
   /** One per participant. */
   2: optional list<BranchDetail> branches
-  /** What it waits for and whether data is at risk. */
+  /** What the transaction waits for, and whether data is at risk. */
   3: optional string explanation
   /** Timeline, oldest first, bounded. */
   4: optional list<string> events
-  /** Of the state shown, for resolveTransaction; empty: nothing to resolve here. */
+  /** Revision of the state shown; resolveTransaction needs it. Empty: nothing to resolve here. */
   5: optional string revision
-  /** A participant: what it holds or waits for; cut. */
+  /** Participants only: locks that it holds or waits for; the list is cut. */
   6: optional list<LockedResource> locks
-  /** True: it has more locks, see listLocks. */
+  /** True: the list of locks was cut; listLocks shows the rest. */
   7: optional bool more_locks
-  /** A participant: who waits for it, the longest first; cut. */
+  /** Participants only: transactions that wait for it, longest wait first; the list is cut. */
   8: optional list<BlockedTransaction> blocked
   /** How many there are. */
   9: optional i64 blocked_total
-  /** A participant: how many waited for it, gave up and voted no. */
+  /** Participants only: how many waited for it, gave up and voted no. */
   10: optional i64 gave_up
 }
 
@@ -272,7 +272,7 @@ struct RetryTransactionsRequest {
 
 /** Answer of retryTransactions. */
 struct RetryTransactionsResponse {
-  /** How many transactions were poked. */
+  /** How many transactions were tried again. */
   1: optional i64 poked
 }
 
@@ -282,15 +282,15 @@ struct ResolveTransactionRequest {
   1: optional common.CallContext context
   /** A gtid or a unique part of one. */
   2: optional string id
-  /** What is to become of it here. */
+  /** The decision for this participant's branch. */
   3: optional ManualDecision decision
   /** Who asks, and why. */
   4: optional Operator by
-  /** Of the state that was looked at; not needed for a dry run. */
+  /** Revision of the state that the operator saw; not needed for a dry run. */
   5: optional string revision
   /** The last six characters of the gtid, typed by a person; not needed for a dry run. */
   6: optional string confirm
-  /** Say what would be done; do nothing. */
+  /** True: the answer says what would be done, and nothing is done. */
   7: optional bool dry_run
 }
 
@@ -304,7 +304,7 @@ struct ForgetTransactionRequest {
   3: optional Operator by
   /** The last six characters of the gtid, typed by a person; not needed for a dry run. */
   4: optional string confirm
-  /** Say what would be done; do nothing. */
+  /** True: the answer says what would be done, and nothing is done. */
   5: optional bool dry_run
 }
 
@@ -314,9 +314,9 @@ struct ResolveTransactionResponse {
   1: optional string gtid
   /** False: this was a dry run. */
   2: optional bool applied
-  /** Of the state as it is. */
+  /** Revision of the present state. */
   3: optional string revision
-  /** What was or would be done, and what follows from it. */
+  /** What was done or would be done, and what follows from it. */
   4: optional list<string> lines
 }
 
@@ -330,7 +330,7 @@ struct AuditEntry {
   3: optional string result
   /** A gtid or the name of a participant; empty: everything. */
   4: optional string subject
-  /** Who, and why. */
+  /** Who asked, and why. */
   5: optional Operator by
 }
 
@@ -354,7 +354,7 @@ struct ListLocksRequest {
   1: optional common.CallContext context
   /** Only what this transaction holds or waits for: a gtid or a unique part of one. Absent: any. */
   2: optional string id
-  /** Also what nobody waits for. */
+  /** True: also locks that no transaction waits for. */
   3: optional bool all
   /** The most resources wanted; absent: 100. */
   4: optional i32 limit
@@ -388,7 +388,7 @@ struct DrainParticipantRequest {
 
 /** Answer of drainParticipant. */
 struct DrainParticipantResponse {
-  /** As it is now. */
+  /** Whether the participant is drained now. */
   1: optional bool draining
 }
 
@@ -398,13 +398,13 @@ struct DeclareLostRequest {
   1: optional common.CallContext context
   /** Name of the participant that will never come back. */
   2: optional string participant
-  /** True: what it owed has been repaired, show it no longer. */
+  /** True: a person has repaired what the participant owed; stop showing it. */
   3: optional bool forget
   /** Who asks, and why. */
   4: optional Operator by
   /** The participant's name, typed by a person; not needed for a dry run. */
   5: optional string confirm
-  /** Say what would be done; do nothing. */
+  /** True: the answer says what would be done, and nothing is done. */
   6: optional bool dry_run
 }
 
@@ -412,9 +412,9 @@ struct DeclareLostRequest {
 struct DeclareLostResponse {
   /** False: this was a dry run. */
   1: optional bool applied
-  /** How many transactions it is about. */
+  /** Number of transactions concerned. */
   2: optional i64 transactions
-  /** What was or would be done, and what follows from it. */
+  /** What was done or would be done, and what follows from it. */
   3: optional list<string> lines
 }
 
@@ -438,19 +438,19 @@ service Admin {
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Tries now whatever waits for its back-off. Always safe. */
+  /** Tries at once what waits for its next attempt. Always safe. */
   RetryTransactionsResponse retryTransactions(1: RetryTransactionsRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** A decision by hand, on a participant that is cut off from its coordinator for good. FailedPrecondition where somebody knows the decision. */
+  /** A decision by hand, at a participant that has lost its coordinator for good. FailedPrecondition if a reachable node knows the decision. */
   ResolveTransactionResponse resolveTransaction(1: ResolveTransactionRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Ends the showing of a decision by hand. */
+  /** Stops showing a decision by hand. */
   ResolveTransactionResponse forgetTransaction(1: ForgetTransactionRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
@@ -462,19 +462,19 @@ service Admin {
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Who holds the locks of a participant's database, and who waits for them; a participant's. */
+  /** Participants only: who holds the locks of the database, and who waits for them. */
   ListLocksResponse listLocks(1: ListLocksRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Keeps new transactions away from a participant; a coordinator's. */
+  /** Coordinators only: keeps new transactions away from a participant. */
   DrainParticipantResponse drainParticipant(1: DrainParticipantRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Stops waiting for a participant that will never come back to confirm what was decided COMMIT; a coordinator's. No decision changes. FailedPrecondition while it is connected. */
+  /** Coordinators only: stops waiting for a participant that will never return to confirm its commits. No decision changes. FailedPrecondition while the participant is connected. */
   DeclareLostResponse declareLost(1: DeclareLostRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,

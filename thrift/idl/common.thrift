@@ -20,7 +20,7 @@ enum Outcome {
   COMMITTED = 2,
   /** Aborted everywhere; nothing of it is in any database. */
   ABORTED = 3,
-  /** Not known here: ask getOutcome, never submit it again as a new transaction. */
+  /** The outcome is not known here. Ask getOutcome; never submit it again as a new transaction. */
   IN_DOUBT = 4
 }
 
@@ -28,7 +28,7 @@ enum Outcome {
 enum CommitProtocol {
   /** Never sent; absent means the coordinator's default. */
   UNKNOWN = 0,
-  /** One participant, which decides by itself. */
+  /** The only participant decides alone. */
   ONE_PHASE = 1,
   /** Presumed abort two-phase commit. */
   TWO_PHASE = 2,
@@ -50,9 +50,9 @@ enum AnswerAt {
 enum RowCount {
   /** Never sent. */
   UNKNOWN = 0,
-  /** Exactly so many rows. */
+  /** Exactly this number of rows. */
   EXACTLY = 1,
-  /** So many rows or more. */
+  /** This number of rows or more. */
   AT_LEAST = 2
 }
 
@@ -80,9 +80,9 @@ union SqlValue {
   5: binary blob_value
 }
 
-/** A promise about a statement's rows (changed, or returned by a SELECT); not kept = abort. */
+/** How many rows a statement must change, or a SELECT must return. If it does not, the transaction aborts. */
 struct Expectation {
-  /** How rows is compared. */
+  /** How the number is compared. */
   1: optional RowCount kind
   /** The number of rows, 0 or more. */
   2: optional i64 rows
@@ -98,7 +98,7 @@ struct Statement {
   3: optional Expectation expect
 }
 
-/** What a statement gave back. */
+/** The result of a statement. */
 struct StatementResult {
   /** Column names; empty for statements that return no rows. */
   1: optional list<string> columns
@@ -114,11 +114,11 @@ struct AbortReason {
   1: optional string code
   /** One sentence for a person. */
   2: optional string detail
-  /** Who caused it; absent: the coordinator. */
+  /** Participant that caused it; absent: the coordinator. */
   3: optional string participant
   /** Index of the statement in its branch; absent: none. */
   4: optional i32 statement
-  /** May the same request succeed when simply tried again? */
+  /** True: the same request may succeed when it is tried again. */
   5: optional bool retryable
 }
 
@@ -145,7 +145,7 @@ struct CallContext {
   5: optional string client_name
 }
 
-/** A field is missing, malformed or out of range; message names it. Nothing was done. */
+/** A field is missing, malformed or out of range. The message names it. Nothing was done. */
 exception InvalidArgument {
   /** Stable code. */
   1: optional string code
@@ -155,9 +155,9 @@ exception InvalidArgument {
   3: optional string hint
   /** Earliest useful retry; absent: do not retry. */
   4: optional i32 retry_after_ms
-  /** The gtid it is about, if any. */
+  /** Gtid of the transaction in question, if there is one. */
   5: optional string txn_id
-  /** More facts; "error" holds the class of the error. */
+  /** Further facts; the key "error" holds the class of the error. */
   6: optional map<string, string> details
 }
 
@@ -171,13 +171,13 @@ exception NotFound {
   3: optional string hint
   /** Earliest useful retry; absent: do not retry. */
   4: optional i32 retry_after_ms
-  /** The gtid it is about, if any. */
+  /** Gtid of the transaction in question, if there is one. */
   5: optional string txn_id
-  /** More facts; "error" holds the class of the error. */
+  /** Further facts; the key "error" holds the class of the error. */
   6: optional map<string, string> details
 }
 
-/** Not in the present state, for example the same idempotency key with another body. */
+/** The request does not fit the present state, or the caller may not make it. Example: the same idempotency key with another body. */
 exception FailedPrecondition {
   /** Stable code. */
   1: optional string code
@@ -187,13 +187,13 @@ exception FailedPrecondition {
   3: optional string hint
   /** Earliest useful retry; absent: do not retry. */
   4: optional i32 retry_after_ms
-  /** The gtid it is about, if any. */
+  /** Gtid of the transaction in question, if there is one. */
   5: optional string txn_id
-  /** More facts; "error" holds the class of the error. */
+  /** Further facts; the key "error" holds the class of the error. */
   6: optional map<string, string> details
 }
 
-/** Not now: busy, draining or not reachable. Nothing was done; retry after retry_after_ms. */
+/** The server is busy, draining or not reachable. Nothing was done. Retry after retry_after_ms. */
 exception Unavailable {
   /** Stable code. */
   1: optional string code
@@ -203,13 +203,13 @@ exception Unavailable {
   3: optional string hint
   /** Earliest useful retry; absent: do not retry. */
   4: optional i32 retry_after_ms
-  /** The gtid it is about, if any. */
+  /** Gtid of the transaction in question, if there is one. */
   5: optional string txn_id
-  /** More facts; "error" holds the class of the error. */
+  /** Further facts; the key "error" holds the class of the error. */
   6: optional map<string, string> details
 }
 
-/** The outcome is not known here: ask getOutcome, do not submit again as a new transaction. */
+/** The outcome is not known here. Ask getOutcome; do not submit it again as a new transaction. */
 exception InDoubt {
   /** Stable code. */
   1: optional string code
@@ -219,9 +219,9 @@ exception InDoubt {
   3: optional string hint
   /** Earliest useful retry; absent: do not retry. */
   4: optional i32 retry_after_ms
-  /** The gtid it is about, if any. */
+  /** Gtid of the transaction in question, if there is one. */
   5: optional string txn_id
-  /** More facts; "error" holds the class of the error. */
+  /** Further facts; the key "error" holds the class of the error. */
   6: optional map<string, string> details
 }
 
@@ -235,8 +235,8 @@ exception Internal {
   3: optional string hint
   /** Earliest useful retry; absent: do not retry. */
   4: optional i32 retry_after_ms
-  /** The gtid it is about, if any. */
+  /** Gtid of the transaction in question, if there is one. */
   5: optional string txn_id
-  /** More facts; "error" holds the class of the error. */
+  /** Further facts; the key "error" holds the class of the error. */
   6: optional map<string, string> details
 }

@@ -10,7 +10,7 @@ namespace py troth.v1.coordinator
 
 include "common.thrift"
 
-/** What one participant is asked to do. */
+/** The statements for one participant. */
 struct Branch {
   /** Name of the participant. */
   1: optional string participant
@@ -22,21 +22,21 @@ struct Branch {
 struct Transaction {
   /** One per participant; at least one. */
   1: optional list<Branch> branches
-  /** At most 128 bytes. Same key, same body: the first answer again. Absent: none. */
+  /** At most 128 bytes. A repeated request with the same key and body receives the first answer again. Absent: none. */
   2: optional string idempotency_key
-  /** Time to reach a decision; then it is aborted. Absent: the server's default. */
+  /** Time to reach a decision. After it the transaction aborts. Absent: the server's default. */
   3: optional i32 deadline_ms
-  /** Absent: the coordinator's setting `protocol`. One participant alone decides by itself. */
+  /** Absent: the coordinator's setting `protocol`. A transaction with one participant uses neither. */
   4: optional common.CommitProtocol protocol
   /** Absent: DECIDED. */
   5: optional common.AnswerAt answer_at
   /** Shown to operators. */
   6: optional string comment
-  /** How often it is started again, with its age, after it lost a conflict; at most 1000. */
+  /** How often the coordinator starts it again after it lost a conflict; at most 1000. It keeps its age. */
   7: optional i32 retries
 }
 
-/** The rows one participant gave back. */
+/** The results of one participant. */
 struct BranchResult {
   /** Name of the participant. */
   1: optional string participant
@@ -50,13 +50,13 @@ struct TransactionOutcome {
   1: optional string gtid
   /** What became of it. */
   2: optional common.Outcome outcome
-  /** For ABORTED; for IN_DOUBT: why it is not known yet. */
+  /** ABORTED: why. IN_DOUBT: why the outcome is not known yet. */
   3: optional common.AbortReason reason
   /** For COMMITTED, in branch order; empty when replayed. */
   4: optional list<BranchResult> results
-  /** This is the first answer of the idempotency key, repeated. */
+  /** True: this repeats the first answer to the idempotency key. */
   5: optional bool replayed
-  /** How often it was started; gtid is the last attempt's. */
+  /** How often it was started. The gtid is that of the last attempt. */
   6: optional i32 attempts
   /** For COMMITTED: known to be in every database file. False after "applied" was asked for: the deadline came first. */
   7: optional bool applied
@@ -78,7 +78,7 @@ struct Refusal {
 struct SubmitRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** What to do. */
+  /** The transaction. */
   2: optional Transaction transaction
 }
 
@@ -94,7 +94,7 @@ struct SubmitBatchRequest {
   1: optional common.CallContext context
   /** Independent of each other. */
   2: optional list<Transaction> transactions
-  /** Waited for all of them together; 0 = not at all. */
+  /** The longest wait for all outcomes together; 0: no wait. */
   3: optional i32 wait_ms
 }
 
@@ -102,7 +102,7 @@ struct SubmitBatchRequest {
 struct SubmitBatchItem {
   /** Set: nothing was started. */
   1: optional Refusal refusal
-  /** PENDING when wait_ms was over; its gtid is then known only if it has an idempotency key. */
+  /** PENDING: not decided within wait_ms. The gtid is then set only if the transaction has an idempotency key. */
   2: optional TransactionOutcome outcome
 }
 
@@ -124,11 +124,11 @@ struct AwaitOutcomesRequest {
 
 /** Answer of awaitOutcomes. */
 struct AwaitOutcomesResponse {
-  /** In the order of the gtids; PENDING for those not decided in time, IN_DOUBT if not known. */
+  /** In the order of the gtids. PENDING: not decided in time. IN_DOUBT: not known here. */
   1: optional list<TransactionOutcome> outcomes
 }
 
-/** Request of getOutcome: one of gtid and idempotency_key. */
+/** Request of getOutcome. Set gtid or idempotency_key. */
 struct GetOutcomeRequest {
   /** Who calls. */
   1: optional common.CallContext context
@@ -140,7 +140,7 @@ struct GetOutcomeRequest {
 
 /** Answer of getOutcome. */
 struct GetOutcomeResponse {
-  /** As known now; PENDING while undecided. */
+  /** The outcome as known now; PENDING while undecided. */
   1: optional TransactionOutcome outcome
 }
 
@@ -148,19 +148,19 @@ struct GetOutcomeResponse {
 struct BeginRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** From begin to decision; then it is aborted. Absent: the server's default. */
+  /** Time from begin to decision. After it the transaction aborts. Absent: the server's default. */
   2: optional i32 deadline_ms
-  /** Longest pause between two requests; then it is aborted. Absent: the server's default. */
+  /** Longest pause between two requests. After it the transaction aborts. Absent: the server's default. */
   3: optional i32 idle_timeout_ms
   /** Absent: DECIDED. */
   4: optional common.AnswerAt answer_at
   /** Shown to operators. */
   5: optional string comment
-  /** Gtid of a transaction that lost a conflict: this one gets its age and so wins in the end. */
+  /** Gtid of a transaction that lost a conflict. The new one inherits its age, so retries win in the end. */
   6: optional string retry_of
-  /** True: it lives on when this connection closes, until the idle timeout. */
+  /** True: the transaction stays open when this connection closes, until the idle timeout. */
   7: optional bool detached
-  /** Absent: the coordinator's default. One participant alone is always TWO_PHASE here. */
+  /** Absent: the coordinator's default. With one participant it is always TWO_PHASE. */
   8: optional common.CommitProtocol protocol
 }
 
@@ -178,7 +178,7 @@ struct BeginResponse {
 struct ExecuteRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** From begin. */
+  /** The gtid that begin returned. */
   2: optional string gtid
   /** Name of the participant. */
   3: optional string participant
@@ -190,7 +190,7 @@ struct ExecuteRequest {
 struct ExecuteResponse {
   /** One per statement. */
   1: optional list<common.StatementResult> results
-  /** Set: the transaction is over. */
+  /** Set: the transaction has ended with this outcome. */
   2: optional TransactionOutcome ended
 }
 
@@ -198,7 +198,7 @@ struct ExecuteResponse {
 struct CommitRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** From begin. */
+  /** The gtid that begin returned. */
   2: optional string gtid
 }
 
@@ -212,13 +212,13 @@ struct CommitResponse {
 struct RollbackRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** From begin. */
+  /** The gtid that begin returned. */
   2: optional string gtid
 }
 
 /** Answer of rollback. */
 struct RollbackResponse {
-  /** ABORTED; or what it was before. */
+  /** ABORTED, or the outcome it had before. */
   1: optional TransactionOutcome outcome
 }
 
@@ -230,21 +230,21 @@ struct GetServerInfoRequest {
 
 /** Answer of getServerInfo. */
 struct GetServerInfoResponse {
-  /** Of the program. */
+  /** Version of the program. */
   1: optional string version
-  /** Of these files. */
+  /** Version of these files. */
   2: optional string idl_version
   /** Logical name of the daemon. */
   3: optional string name
-  /** What it is. */
+  /** Coordinator or participant. */
   4: optional common.Role role
-  /** Test for these, not for versions. */
+  /** What the daemon can do. Test for these words, not for versions. */
   5: optional list<string> features
 }
 
 /** For clients. */
 service Coordinator {
-  /** Executes and commits; answers when the outcome is known, at the latest at the deadline. */
+  /** Executes and commits. Answers when the outcome is known, at the latest at the deadline. */
   SubmitResponse submit(1: SubmitRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
@@ -274,19 +274,19 @@ service Coordinator {
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Executes at one participant and answers with rows; the transaction stays open. */
+  /** Executes at one participant and answers with rows. The transaction stays open. */
   ExecuteResponse execute(1: ExecuteRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Commits everywhere or nowhere. A lost answer: ask getOutcome. */
+  /** Commits everywhere or nowhere. If the answer is lost, ask getOutcome. */
   CommitResponse commit(1: CommitRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Undoes everything. */
+  /** Aborts the transaction. */
   RollbackResponse rollback(1: RollbackRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,

@@ -11,11 +11,11 @@ include "common.thrift"
 enum Vote {
   /** Never sent. */
   UNKNOWN = 0,
-  /** Prepared; will do what is decided. */
+  /** Prepared; follows the decision. */
   COMMIT = 1,
   /** Will never commit. */
   ABORT = 2,
-  /** Changed nothing; needs no decision. */
+  /** The branch changed nothing and needs no decision. */
   READ_ONLY = 3
 }
 
@@ -29,7 +29,7 @@ enum Decision {
   ABORT = 2
 }
 
-/** Where a member of a three-phase transaction stands. Closed. */
+/** State of a member of a three-phase transaction. Closed: no value will ever be added. */
 enum MemberState {
   /** Never sent. */
   UNKNOWN = 0,
@@ -39,35 +39,35 @@ enum MemberState {
   PRECOMMITTED = 2,
   /** Accepted a PREABORT. */
   PREABORTED = 3,
-  /** Knows that it committed. */
+  /** Knows that the transaction committed. */
   COMMITTED = 4,
-  /** Knows that it aborted. */
+  /** Knows that the transaction aborted. */
   ABORTED = 5
 }
 
-/** What a member of a two-phase transaction that does not know the decision does know. */
+/** What a member of a two-phase transaction knows, if it does not know the decision. */
 enum MemberKnows {
   /** Never sent. */
   UNKNOWN = 0,
-  /** Voted yes and waits itself. */
+  /** Voted yes and waits for the decision. */
   PREPARED = 1,
-  /** Voted, and does not care. */
+  /** Voted READ_ONLY; either decision suits it. */
   READ_ONLY = 2,
-  /** Restarted since; may have voted READ_ONLY before. */
+  /** Restarted since; it may have voted READ_ONLY before. */
   NO_OPINION = 3
 }
 
-/** Why an inquiry has no decision for an answer. */
+/** Why the answer to an inquiry is not a decision. */
 enum InquiryAnswer {
   /** Never sent. */
   UNKNOWN = 0,
   /** Not decided yet. */
   UNDECIDED = 1,
-  /** The log may have lost something: nothing is presumed. */
+  /** The log may have lost records, so the coordinator presumes nothing. */
   CONTINUITY_NOT_PROVEN = 2
 }
 
-/** What became of a greeting. */
+/** The verdict on a greeting. */
 enum HelloVerdict {
   /** Never sent. */
   UNKNOWN = 0,
@@ -93,7 +93,7 @@ enum HelloVerdict {
   RECEIVER_DISPUTED = 10
 }
 
-/** What became of a batch. */
+/** Whether a batch was taken. */
 enum DeliverStatus {
   /** Never sent. */
   UNKNOWN = 0,
@@ -117,7 +117,7 @@ struct Member {
   1: optional string name
   /** Identity of its log; absent: never met. */
   2: optional string log_id
-  /** As last seen. */
+  /** Epoch as last seen. */
   3: optional i64 epoch
   /** host:port, a hint. */
   4: optional string address
@@ -129,9 +129,9 @@ struct Prepare {
   1: optional string gtid
   /** How the participants agree. */
   2: optional common.CommitProtocol protocol
-  /** Who wins a lock conflict. */
+  /** Decides lock conflicts. */
   3: optional Priority priority
-  /** Until the coordinator aborts it. */
+  /** Time until the coordinator aborts the transaction. */
   4: optional i32 time_left_ms
   /** What to execute. */
   5: optional list<common.Statement> statements
@@ -139,25 +139,25 @@ struct Prepare {
   6: optional list<Member> members
   /** W3C trace context. */
   7: optional string traceparent
-  /** Interactive: how many executes the branch must hold, instead of statements. */
+  /** Interactive: how many executes the branch must have received. Replaces statements. */
   20: optional i32 executed
 }
 
-/** Execute, decide and answer: the only participant. */
+/** Execute, decide and answer. Sent to the only participant. */
 struct CommitOnePhase {
   /** Global transaction id. */
   1: optional string gtid
-  /** Who wins a lock conflict. */
+  /** Decides lock conflicts. */
   2: optional Priority priority
-  /** Until it is aborted. */
+  /** Time until the transaction aborts. */
   3: optional i32 time_left_ms
   /** What to execute. */
   4: optional list<common.Statement> statements
-  /** Of the client; absent: none. */
+  /** Idempotency key of the client; absent: none. */
   5: optional string idempotency_key
   /** Digest of the request. */
   6: optional string body_digest
-  /** How long the answer to the key is kept. */
+  /** How long the participant keeps the answer to the key. */
   7: optional i64 key_retention_ms
   /** When to answer. */
   8: optional common.AnswerAt answer_at
@@ -177,27 +177,27 @@ struct Decide {
   4: optional common.AbortReason reason
 }
 
-/** Every vote is in: a READ_ONLY voter drops its locks. */
+/** All votes have arrived. A READ_ONLY voter confirms its locks and drops them. */
 struct Release {
   /** Global transaction id. */
   1: optional string gtid
 }
 
-/** Answers RELEASE: the locks were held from the vote until now. */
+/** Answers RELEASE: the branch held its locks from its vote until now. */
 struct Released {
   /** Global transaction id. */
   1: optional string gtid
 }
 
-/** No decision to tell. */
+/** Answers INQUIRE without a decision. */
 struct InquiryReply {
   /** Global transaction id. */
   1: optional string gtid
-  /** Why not. */
+  /** Why there is no decision. */
   2: optional InquiryAnswer answer
 }
 
-/** What became of a one-phase transaction? */
+/** Asks for the outcome of a one-phase transaction. */
 struct InquireOnePhase {
   /** Global transaction id. */
   1: optional string gtid
@@ -213,43 +213,43 @@ struct VoteMessage {
   3: optional common.AbortReason reason
   /** For COMMIT and READ_ONLY. */
   4: optional list<common.StatementResult> results
-  /** Log and epoch that gave it. */
+  /** Log and epoch that gave the vote. */
   5: optional common.NodePosition voter
 }
 
-/** The commit is durable here. */
+/** The commit is durable at this participant. */
 struct Ack {
   /** Global transaction id. */
   1: optional string gtid
 }
 
-/** What was decided? */
+/** Asks for the decision. */
 struct Inquire {
   /** Global transaction id. */
   1: optional string gtid
 }
 
-/** What became of a one-phase transaction. */
+/** The outcome of a one-phase transaction. */
 struct OnePhaseResult {
-  /** Of the request. */
+  /** As in the request. */
   1: optional string gtid
-  /** Differs when the idempotency key was used before. */
+  /** Another gtid if the idempotency key was used before. */
   2: optional string first_gtid
-  /** What became of it. */
+  /** The outcome. */
   3: optional common.Outcome outcome
   /** For ABORTED. */
   4: optional common.AbortReason reason
-  /** Same key, other body: nothing was executed. */
+  /** True: the key was used with another body; nothing was executed. */
   5: optional bool key_conflict
   /** For COMMITTED. */
   6: optional list<common.StatementResult> results
   /** For COMMITTED: the database file holds it. */
   7: optional bool applied
-  /** Answers an inquiry: it ended too long ago to be remembered; outcome means nothing. */
+  /** Answers an inquiry: the participant has forgotten the key's outcome; `outcome` means nothing. */
   8: optional bool forgotten
 }
 
-/** Something a person must see. */
+/** A fault that a person must see. */
 struct Alarm {
   /** Global transaction id. */
   1: optional string gtid
@@ -261,11 +261,11 @@ struct Alarm {
 struct Ballot {
   /** Absent or 0: none. */
   1: optional i64 round
-  /** Who leads it. */
+  /** Name of the member that leads it. */
   2: optional string node
 }
 
-/** Promise to refuse lower ballots, and say where you stand. */
+/** Asks the receiver to refuse lower ballots and to report its state. */
 struct Elect {
   /** Global transaction id. */
   1: optional string gtid
@@ -279,11 +279,11 @@ struct Elect {
 struct Elected {
   /** Global transaction id. */
   1: optional string gtid
-  /** Of the question. */
+  /** The ballot of the ELECT. */
   2: optional Ballot ballot
-  /** The highest promised; higher than ballot: refused. */
+  /** The highest ballot promised. Higher than ballot: refused. */
   3: optional Ballot promised
-  /** Where it stands. */
+  /** State of the sender. */
   4: optional MemberState state
   /** Ballot of its last PRECOMMIT or PREABORT. */
   5: optional Ballot last_attempt
@@ -295,23 +295,23 @@ struct PreDecide {
   1: optional string gtid
   /** The ballot. */
   2: optional Ballot ballot
-  /** Which of the two. */
+  /** COMMIT: PRECOMMIT. ABORT: PREABORT. */
   3: optional Decision decision
   /** Epoch of the receiver in the sender's PREPARED record. */
   4: optional i64 named_epoch
 }
 
-/** It is durable here, or refused. */
+/** The PRECOMMIT or PREABORT is durable here, or refused. */
 struct PreDecided {
   /** Global transaction id. */
   1: optional string gtid
-  /** Of the request. */
+  /** As in the request. */
   2: optional Ballot ballot
-  /** The highest promised; higher than ballot: refused. */
+  /** The highest ballot promised. Higher than ballot: refused. */
   3: optional Ballot promised
 }
 
-/** The coordinator of a two-phase transaction does not answer: what do you know? */
+/** Asks a member what it knows, because the coordinator of a two-phase transaction does not answer. */
 struct AskMember {
   /** Global transaction id. */
   1: optional string gtid
@@ -319,11 +319,11 @@ struct AskMember {
   2: optional i64 named_epoch
 }
 
-/** No decision is known here. */
+/** Answers ASK_MEMBER without a decision. */
 struct MemberAnswer {
   /** Global transaction id. */
   1: optional string gtid
-  /** What is. */
+  /** What the member knows instead. */
   2: optional MemberKnows knows
 }
 
@@ -333,9 +333,9 @@ struct Execute {
   1: optional string gtid
   /** 1, 2, ... within the branch; 1 opens it. */
   2: optional i32 number
-  /** Who wins a lock conflict. */
+  /** Decides lock conflicts. */
   3: optional Priority priority
-  /** Until an open branch aborts by itself. */
+  /** Time until an open branch aborts on its own. */
   4: optional i32 time_left_ms
   /** What to execute. */
   5: optional list<common.Statement> statements
@@ -343,13 +343,13 @@ struct Execute {
   6: optional string traceparent
 }
 
-/** What an execute gave, or why the open branch is gone. */
+/** The results of an EXECUTE, or why the open branch has aborted. */
 struct ExecuteResult {
   /** Global transaction id. */
   1: optional string gtid
-  /** Of the execute. */
+  /** Number of the EXECUTE. */
   2: optional i32 number
-  /** Set: the branch is gone. */
+  /** Set: the branch has aborted. */
   3: optional common.AbortReason reason
   /** One per statement. */
   4: optional list<common.StatementResult> results
@@ -375,23 +375,23 @@ union PeerMessage {
   2: CommitOnePhase & commit_one_phase
   /** The decision. */
   3: Decide & decide
-  /** Every vote is in. */
+  /** All votes have arrived. */
   4: Release & release
-  /** No decision to tell. */
+  /** Answers INQUIRE without a decision. */
   5: InquiryReply & inquiry_reply
-  /** What became of a one-phase transaction? */
+  /** Asks for the outcome of a one-phase transaction. */
   6: InquireOnePhase & inquire_one_phase
   /** A vote. */
   7: VoteMessage & vote
   /** The commit is durable. */
   8: Ack & ack
-  /** What was decided? */
+  /** Asks for the decision. */
   9: Inquire & inquire
   /** Result of a one-phase transaction. */
   10: OnePhaseResult & one_phase_result
   /** For operators. */
   11: Alarm & alarm
-  /** A member wants to lead. */
+  /** A member starts a ballot. */
   12: Elect & elect
   /** Promise or refusal. */
   13: Elected & elected
@@ -399,15 +399,15 @@ union PeerMessage {
   14: PreDecide & pre_decide
   /** Accepted or refused. */
   15: PreDecided & pre_decided
-  /** What do you know? */
+  /** Asks a member what it knows. */
   16: AskMember & ask_member
-  /** No decision. */
+  /** A member knows no decision. */
   17: MemberAnswer & member_answer
   /** Give way to an older transaction. */
   20: Wound & wound
   /** Interactive: the next statements. */
   21: Execute & execute
-  /** Interactive: what they gave. */
+  /** Interactive: their results. */
   22: ExecuteResult & execute_result
   /** The read locks were held. */
   23: Released & released
@@ -417,11 +417,11 @@ union PeerMessage {
 struct BatchHeader {
   /** Logical name of the sender. */
   1: optional string sender
-  /** Of the sender; durable now. */
+  /** Log, epoch and durable end of the sender. */
   2: optional common.NodePosition position
-  /** Epoch of the receiver as last seen; 0: never. */
+  /** Epoch of the receiver as last seen; 0: never seen. */
   3: optional i64 receiver_epoch
-  /** From a coordinator: every smaller gtid of its log is ended everywhere, except those of `unfinished`. */
+  /** From a coordinator: every transaction of its log with a smaller gtid has ended everywhere, except those of `unfinished`. */
   4: optional string ended_below
   /** Version of the peer protocol that this batch is written in. */
   5: optional i32 version
@@ -435,43 +435,43 @@ struct BatchHeader {
 struct HelloRequest {
   /** Logical name of the caller. */
   1: optional string name
-  /** What it is. */
+  /** Coordinator or participant. */
   2: optional common.Role role
-  /** Where it can be reached, host:port. */
+  /** Address at which the caller can be reached, host:port. */
   3: optional string address
-  /** How far its log reaches. */
+  /** Log, epoch and durable end. */
   4: optional common.NodePosition position
-  /** The most it ever saw of the receiver. */
+  /** The furthest position of the receiver that the caller has seen. */
   5: optional common.NodePosition seen_of_receiver
   /** Oldest version of the peer protocol that the caller speaks; 0.1.0: the only one. */
   6: optional i32 version
-  /** Whom it believes to be talking to. */
+  /** Name of the node that the caller means to reach. */
   7: optional string receiver
   /** Id of the cluster that both must belong to; unset: default. */
   8: optional string cluster
   /** A coordinator's: the participants it is configured with. */
   9: optional list<Member> participants
-  /** Newest version that it speaks; unset: the same as the oldest. */
+  /** Newest version of the peer protocol that the caller speaks; unset: the same as the oldest. */
   20: optional i32 newest_version
 }
 
 /** Answer of hello. */
 struct HelloResponse {
-  /** May the link be used? */
+  /** Whether the link may be used. */
   1: optional HelloVerdict verdict
   /** One sentence. */
   2: optional string detail
   /** Logical name of the receiver. */
   3: optional string name
-  /** What it is. */
+  /** Coordinator or participant. */
   4: optional common.Role role
-  /** How far its log reaches. */
+  /** Log, epoch and durable end. */
   5: optional common.NodePosition position
-  /** The most it ever saw of the caller. */
+  /** The furthest position of the caller that the receiver has seen. */
   6: optional common.NodePosition seen_of_sender
   /** Id of the cluster of the receiver; unset: default. */
   7: optional string cluster
-  /** Version of the peer protocol that the link uses, if it is welcome. Unset in 0.1.0: 3. */
+  /** Version of the peer protocol that the link uses, if the caller is welcome. Unset in 0.1.0: 3. */
   20: optional i32 version
 }
 
@@ -481,7 +481,7 @@ struct DeliverRequest {
   1: optional i64 batch_id
   /** Who sends. */
   2: optional BatchHeader header
-  /** Independent of each other; empty: a sign of life. */
+  /** Independent messages. An empty list only shows that the sender lives. */
   3: optional list<PeerMessage> messages
   /** PREPARE, VOTE, DECIDE and ACK in the encoding of protocol/packed_message.cc, each after its length. */
   20: optional binary packed
@@ -489,11 +489,11 @@ struct DeliverRequest {
 
 /** Answer of deliver. */
 struct DeliverResponse {
-  /** Of the request. */
+  /** As in the request. */
   1: optional i64 batch_id
-  /** Taken or not. */
+  /** Whether the batch was taken. */
   2: optional DeliverStatus status
-  /** How many of `messages` were dropped because they are malformed or of an unknown kind. */
+  /** How many messages were dropped: malformed, of an unknown kind, or without permission. */
   3: optional i32 rejected
 }
 
