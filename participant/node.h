@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/running_node.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/logging.h"
@@ -37,8 +38,8 @@ struct NodeOptions {
   SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the agent
 };
 
-/// Thread-safe unless stated otherwise.
-class Node {
+/// Thread-safe, except stop().
+class Node : public RunningNode {
  public:
   /// Makes the log of a new participant in `data_dir`. kAlreadyExists if there is one.
   static Result<wal::Identity> init(FileSystem& files, const std::string& data_dir,
@@ -52,8 +53,6 @@ class Node {
                                              std::unique_ptr<DeferredApply> manager,
                                              protocol::Transport* transport, FileSystem& files,
                                              const Clock& clock, Logger logger);
-  virtual ~Node() = default;
-
   /// A transaction of this database alone: durable when it returns COMMITTED, grouped with
   /// everything else. Blocks; at most `deadline` for execution and locks. An answer that does not
   /// come is kInDoubt.
@@ -62,22 +61,6 @@ class Node {
   /// The same without waiting; `done` runs on an agent thread and must not block.
   virtual void transact_async(std::vector<Statement> statements, Duration deadline,
                               Engine::LocalDone done) = 0;
-
-  virtual protocol::PeerHandler& peer_handler() = 0;
-  virtual protocol::AdminPort& admin() = 0;
-  virtual const NodeName& name() const = 0;
-  /// host:port where peers reach this agent; once its server has a port, before links are started.
-  virtual void set_own_address(const std::string& address) = 0;
-
-  /// Called once, from any thread, when the agent can no longer keep its promises (failed disk,
-  /// lost memory). The process should exit with exit_code(error.code); nothing it promised is lost,
-  /// a restart reads the disk.
-  virtual void on_fatal(std::function<void(const Error&)> handler) = 0;
-  /// Refuses new work and lets what executes finish, at most `grace`. Prepared branches stay in the
-  /// log.
-  virtual void drain(Duration grace) = 0;
-  /// Stops in order: engine, database, log. Not thread-safe. Idempotent.
-  virtual void stop() = 0;
 };
 
 }  // namespace troth::participant

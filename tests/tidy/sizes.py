@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 METHODS, MEMBERS, LINES = 40, 20, 70
-FOLDERS = ["include", "base", "os", "protocol", "wal", "recovery", "history", "engine", "coordinator", "participant", "thrift", "json", "http", "bench", "cli"]
+FOLDERS = ["include", "base", "os", "protocol", "wal", "recovery", "history", "engine", "coordinator", "participant", "thrift", "json", "http", "daemon", "bench", "cli"]
 
 # What is not split yet: it may shrink, and leaves the list when it is within the limits. Never add to it, never raise a number.
 CLASSES = {  # methods, data members
@@ -17,9 +17,7 @@ FUNCTIONS = {  # lines
     "cli/commands_log.cc: facts": 85,
     "cli/commands_submit.cc: parse": 87,
     "cli/help.cc: topics": 269,  # a table
-    "coordinator/main.cc: serve": 86,
     "http/metrics.cc: metric_table": 71,  # a table
-    "participant/main.cc: serve": 86,
 }
 
 root = pathlib.Path(sys.argv[1])

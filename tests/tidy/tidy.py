@@ -21,6 +21,7 @@ MAY_INCLUDE = {
     "thrift": {"base", "os", "protocol", "access", "thrift"},
     "json": {"base", "protocol", "json"},
     "http": {"base", "os", "protocol", "access", "json", "http"},
+    "daemon": {"base", "os", "protocol", "wal", "recovery", "engine", "thrift", "http", "daemon"},
     "bench": {"base", "os", "protocol", "json", "bench"},
     "cli": {"base", "os", "protocol", "wal", "recovery", "thrift", "json", "bench", "cli"},
 }

@@ -1,4 +1,5 @@
 // What surrounds messages: the header of a batch, and the greeting of a link.
+#include "thrift/convert/convert_lists.h"
 #include "thrift/convert/convert_peer.h"
 
 namespace troth::thrift {
@@ -114,11 +115,8 @@ Result<protocol::Hello> from_wire(v1::HelloRequest&& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(out.receiver,
                          name_from_wire(w.__isset.receiver, w.receiver, where, "receiver"));
   out.cluster = std::move(w.cluster);
-  for (std::size_t i = 0; i < w.participants.size(); ++i) {
-    TROTH_ASSIGN_OR_RETURN(
-        auto member, from_wire(std::move(w.participants[i]), Where(where, "participants", i)));
-    out.participants.push_back(std::move(member));
-  }
+  TROTH_ASSIGN_OR_RETURN(out.participants, list_from_wire<protocol::Member>(
+                                               std::move(w.participants), where, "participants"));
   return out;
 }
 

@@ -195,10 +195,7 @@ Result<Message> read(v1::Prepare&& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(m.statements,
                          thrift::from_wire(std::move(w.statements), where, "statements"));
   TROTH_ASSIGN_OR_RETURN(m.members,
-                         list_from_wire<protocol::Member>(std::move(w.members), where, "members",
-                                                          [](v1::Member&& member, const Where& at) {
-                                                            return thrift::from_wire(std::move(member), at);
-                                                          }));
+                         list_from_wire<protocol::Member>(std::move(w.members), where, "members"));
   m.traceparent = std::move(w.traceparent);
   if (w.executed < 0) return where.invalid("executed", "is negative");
   m.executed = static_cast<std::uint32_t>(w.executed);

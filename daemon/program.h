@@ -1,0 +1,55 @@
+#pragma once
+// What both daemons do around their node: the commands init, adopt, dismiss and confirm, the ports, the links, reload,
+// and the order of start and end. A main.cc says what differs.
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "engine/running_node.h"
+#include "os/clock.h"
+#include "os/daemon_settings.h"
+#include "os/daemon_start.h"
+#include "os/file.h"
+#include "os/logging.h"
+#include "os/span_file.h"
+#include "thrift/peer/peer_links.h"
+#include "wal/directory.h"
+
+namespace troth::daemon {
+
+/// What a node is started with. Everything lives longer than the node.
+struct Surroundings {
+  const std::string& data_dir;
+  const wal::Identity& identity;  ///< of the log in data_dir
+  FileSystem& files;
+  const Clock& clock;
+  const Logger& logger;
+  thrift::PeerLinks& links;
+  SpanSink* spans;  ///< null: nothing is traced
+};
+
+/// One of the two programs.
+struct Program {
+  const char* name;  ///< "troth-coordinator"
+  const char* help;
+  Role role;
+  const SettingTable& settings;
+  std::string init_note;   ///< printed after init
+  std::string adopt_note;  ///< printed behind the sentence of adopt
+  /// Judges the settings beyond their table. For --check-config and before every start.
+  std::function<Status(const SettingValues&)> check;
+  /// The peers that the settings name, by address.
+  std::function<std::map<NodeName, std::string>(const SettingValues&)> peers;
+  std::function<Result<std::unique_ptr<RunningNode>>(const SettingValues&, const Surroundings&)>
+      start;
+  /// Beyond what both daemons reload. May be empty.
+  std::function<void(const SettingValues&, thrift::PeerLinks&, const Logger&)> reload;
+};
+
+/// The program from its arguments to its exit code.
+int main(const Program& program, int argc, char** argv);
+
+}  // namespace troth::daemon
