@@ -150,9 +150,11 @@ std::vector<PhaseReport> phases_between(const std::vector<PhaseLatency>& before,
     PhaseReport grown{name->second, {}, 0};
     for (const auto& [value, times] : phase.buckets_ns)
       grown.nanoseconds.record(value, growth(seen[value], times));
-    const auto sum = growth(first == before.end() ? 0 : first->sum_ns, phase.sum_ns);
+    const auto old = first == before.end() ? Duration{0} : first->sum;
+    const auto sum = phase.sum < old ? phase.sum : phase.sum - old;  // smaller: it started anew
     if (grown.nanoseconds.count() > 0)
-      grown.mean = static_cast<double>(sum) / static_cast<double>(grown.nanoseconds.count());
+      grown.mean =
+          static_cast<double>(sum.count()) / static_cast<double>(grown.nanoseconds.count());
     out.push_back(std::move(grown));
   }
   return out;

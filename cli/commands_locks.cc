@@ -52,8 +52,8 @@ Result<Asked> parse(const Words& words) {
 
 void add(TablePrinter& table, const LockedResource& seen, const LockParty& party, bool holds) {
   table.add({seen.resource, holds ? "holds" : "waits", party.mode, party.gtid.text(), party.state,
-             std::to_string(party.for_ms), party.behind.empty() ? "-" : party.behind,
-             party.gives_up_ms < 0 ? "-" : std::to_string(party.gives_up_ms)});
+             std::to_string(whole_ms(party.lasts)), party.behind.empty() ? "-" : party.behind,
+             party.gives_up_in ? std::to_string(whole_ms(*party.gives_up_in)) : "-"});
 }
 
 void print(const Arguments& arguments, const Asked& asked, const LockPage& page) {

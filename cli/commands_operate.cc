@@ -88,13 +88,11 @@ int list_participants(const Arguments& arguments, const NodeStatus& status) {
   TablePrinter table(
       {"PARTICIPANT", "ADDRESS", "HEALTH", "DRAINED", "RTT", "QUEUED", "LAST ERROR"});
   for (const auto& link : status.links)
-    table.add(
-        {link.peer.text(), link.address, link.connected ? "up" : "DOWN",
-         link.draining ? "yes" : "no",
-         link.rtt_us < 0 ? "-" : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000),
-         std::to_string(link.queued),
-         link.connected || link.last_error.empty() ? "-"
-                                                   : short_error(link.peer, link.last_error)});
+    table.add({link.peer.text(), link.address, link.connected ? "up" : "DOWN",
+               link.draining ? "yes" : "no", rtt_text(link), std::to_string(link.queued),
+               link.connected || link.last_error.empty()
+                   ? "-"
+                   : short_error(link.peer, link.last_error)});
   print_list(arguments, http::participants_view(status), "participants", "troth.participant/1",
              table, "no participants are configured");
   return kOk;
@@ -123,11 +121,11 @@ int orphans(const Arguments& arguments, Client& client, const NodeStatus& status
       const std::string says =
           outcome ? std::string(to_string(outcome->outcome)) : printable(outcome.error().context);
       table.add(
-          {link.peer.text(), summary.gtid.text(), summary.state, age_text(summary.age_ms), says});
+          {link.peer.text(), summary.gtid.text(), summary.state, age_text(summary.age), says});
       rows.push_back({{"participant", link.peer.text()},
                       {"txn_id", summary.gtid.text()},
                       {"state", summary.state},
-                      {"age_ms", summary.age_ms},
+                      {"age_ms", whole_ms(summary.age)},
                       {"coordinator_says", says}});
     }
   }

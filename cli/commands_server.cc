@@ -30,11 +30,10 @@ void print_transactions(const Arguments& arguments, const TransactionPage& page)
   TablePrinter table(
       {"TRANSACTION", "STATE", "AGE", "DECISION", "BLOCKED BY", "TRIES", "NEXT RETRY", "COMMENT"});
   for (const auto& summary : page.transactions)
-    table.add({summary.gtid.text(), summary.state, age_text(summary.age_ms),
+    table.add({summary.gtid.text(), summary.state, age_text(summary.age),
                summary.decision.empty() ? "-" : summary.decision, joined(summary.waiting_for),
                std::to_string(summary.attempts),
-               summary.next_retry_ms < 0 ? "-" : "in " + age_text(summary.next_retry_ms),
-               summary.comment});
+               summary.next_retry ? "in " + age_text(*summary.next_retry) : "-", summary.comment});
   print_list(arguments, http::transactions_view(page), "transactions", "troth.txn/1", table,
              "no transactions");
   if (!page.next.empty() && !arguments.quiet)
@@ -44,14 +43,16 @@ void print_transactions(const Arguments& arguments, const TransactionPage& page)
 struct Listing {
   ListRequest request{TransactionFilter::kAll, kRows, ""};
   std::string participant, state;
-  std::int64_t older_than_ms = 0;
+  Duration older_than{0};
 
-  bool narrowed() const { return !participant.empty() || !state.empty() || older_than_ms > 0; }
+  bool narrowed() const {
+    return !participant.empty() || !state.empty() || older_than > Duration{0};
+  }
   bool wants(const TransactionSummary& summary) const {
     const auto named = [&](const NodeName& name) { return name.text() == participant; };
     const auto& waits_for = summary.waiting_for;
     return (participant.empty() || std::any_of(waits_for.begin(), waits_for.end(), named)) &&
-           (state.empty() || summary.state == state) && summary.age_ms >= older_than_ms;
+           (state.empty() || summary.state == state) && summary.age >= older_than;
   }
 };
 
@@ -81,7 +82,7 @@ Result<Listing> parse_listing(const Words& words) {
       out.state = words[++i];
     } else if (word == "--older-than" && has_value) {
       TROTH_ASSIGN_OR_RETURN(const auto age, parse_duration(words[++i]));
-      out.older_than_ms = std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
+      out.older_than = age;
     } else if (word == "--limit" && has_value) {
       TROTH_TRY(set_limit(out, words[++i]));
     } else {

@@ -161,7 +161,7 @@ class Doctor {
     if (coordinator) look_at_aborts(who, status);
     if (findings_.size() == before)
       ok(who, fmt::format("{} at {}, v{}, up {}, {} in doubt", status.state, address,
-                          status.version, age_text(status.up_ms), status.in_doubt));
+                          status.version, age_text(status.up), status.in_doubt));
     if (coordinator) return;
     for (const auto& link : status.links)
       if (!link.connected) look_at_lost_peer(link);
@@ -262,7 +262,8 @@ class Doctor {
       if (std::abs(ahead) < kMuch) continue;
       add({Level::kWarn, who,
            fmt::format("its clock is {} {} this computer's (or was set after it started)",
-                       age_text(std::abs(ahead)), ahead > 0 ? "ahead of" : "behind"),
+                       age_text(std::chrono::milliseconds(std::abs(ahead))),
+                       ahead > 0 ? "ahead of" : "behind"),
            "none: nothing is decided by clocks; only idempotency keys may be kept too short or "
            "long",
            "set the clock right; nothing needs a restart", "clock-jump"});
@@ -271,17 +272,17 @@ class Doctor {
 
   // Votes that do not come: a participant or its disk is slow, or everybody wants the same rows.
   void look_at_votes(const std::string& who) {
-    constexpr std::int64_t kSlow = 700;
+    constexpr Duration kSlow = std::chrono::milliseconds(700);
     auto client = client_for(arguments_);
     const auto list = every_transaction(client, TransactionFilter::kActive);
     if (!list) return;
-    std::map<std::string, std::pair<int, std::int64_t>> waits;
+    std::map<std::string, std::pair<int, Duration>> waits;
     for (const auto& summary : *list)
-      if (summary.state == "preparing" && summary.age_ms > kSlow)
+      if (summary.state == "preparing" && summary.age > kSlow)
         for (const auto& name : summary.waiting_for) {
           auto& [n, oldest] = waits[name.text()];
           ++n;
-          oldest = std::max(oldest, summary.age_ms);
+          oldest = std::max(oldest, summary.age);
         }
     for (const auto& [name, wait] : waits)
       add({Level::kWarn, who,
@@ -296,8 +297,8 @@ class Doctor {
   }
 
   void look_at_doubt(const std::string& who, const std::string& address, const NodeStatus& status) {
-    constexpr std::int64_t kSoon = 2000;
-    if (status.oldest_in_doubt_ms < kSoon) return;
+    constexpr Duration kSoon = std::chrono::seconds(2);
+    if (status.oldest_in_doubt < kSoon) return;
     auto client = client_at(arguments_, address);
     std::string blockers, blocked, id = "ID";
     auto list = every_transaction(client, TransactionFilter::kInDoubt);
@@ -316,14 +317,13 @@ class Doctor {
       id = list->front().gtid.text();
       if (const auto* decider = undecided_at(status, *list)) {
         blocked = whom_it_blocks(client, id);
-        return add(
-            {Level::kWarn, who,
-             fmt::format("{} voted yes up to {} ago; {} is connected and has not decided{}",
-                         in_doubt, age_text(status.oldest_in_doubt_ms), decider->peer, blocked),
-             "none: it waits for other votes until its deadline; rows stay locked so long",
-             fmt::format("troth txn show {} -e {}   which says whose vote is missing", id,
-                         decider->address),
-             "agent-slow"});
+        return add({Level::kWarn, who,
+                    fmt::format("{} voted yes up to {} ago; {} is connected and has not decided{}",
+                                in_doubt, age_text(status.oldest_in_doubt), decider->peer, blocked),
+                    "none: it waits for other votes until its deadline; rows stay locked so long",
+                    fmt::format("troth txn show {} -e {}   which says whose vote is missing", id,
+                                decider->address),
+                    "agent-slow"});
       }
       std::vector<std::string> names;
       for (const auto& summary : *list)
@@ -335,8 +335,7 @@ class Doctor {
     }
     add({Level::kFail, who,
          fmt::format("{} in doubt or not confirmed for up to {}, blocked by {}{}", in_doubt,
-                     age_text(status.oldest_in_doubt_ms), blockers.empty() ? "?" : blockers,
-                     blocked),
+                     age_text(status.oldest_in_doubt), blockers.empty() ? "?" : blockers, blocked),
          "none: the decision is logged or will be; rows stay locked until it arrives",
          fmt::format("repair {}, then troth txn retry --all; details: troth txn show {} -e {}",
                      blockers.empty() ? "what is named" : blockers, id, address),
@@ -414,9 +413,9 @@ class Doctor {
                                                       : short_error(link.peer, link.last_error)),
                   "none: transactions that touch it abort; what committed is delivered later",
                   next_for_down(coordinator.name, link), "agent-down"});
-    constexpr std::int64_t kSlowUs = 250'000;
-    if (link.rtt_us > kSlowUs)
-      add({Level::kWarn, who, fmt::format("slow: its last call took {} ms", link.rtt_us / 1000),
+    constexpr Duration kSlow = std::chrono::milliseconds(250);
+    if (link.rtt > kSlow)
+      add({Level::kWarn, who, fmt::format("slow: its last call took {} ms", whole_ms(*link.rtt)),
            "none: locks are held longer, deadlines pass", "look at its disk and CPU",
            "agent-slow"});
     if (link.draining)

@@ -27,6 +27,8 @@ std::string describe(const TransactionOutcome& outcome, bool headers, std::strin
 std::string describe(const Arguments& arguments, const NodeStatus& status,
                      const std::vector<std::string>& blockers);
 std::string describe(const Arguments& arguments, const TransactionDetail& detail);
+/// Of its last call; "-": not known.
+std::string rtt_text(const LinkStatus& link);
 /// Without the peer's name and address, which stand beside it.
 std::string short_error(const NodeName& peer, const std::string& error);
 /// Who holds what and who waits for it, one block for each table or row.

@@ -9,14 +9,14 @@ using namespace protocol;
 
 namespace {
 
-std::string gives_up(std::int64_t ms) {
-  return ms < 0 ? "" : fmt::format(", gives up in {}", age_text(ms));
+std::string gives_up(std::optional<Duration> in) {
+  return in ? fmt::format(", gives up in {}", age_text(*in)) : "";
 }
 
 std::string line_of(const LockParty& party, bool holds, const std::string& behind) {
   return fmt::format("  {} {:<3}  {}  {}for {}{}{}\n", holds ? "holds" : "waits", party.mode,
                      party.gtid, holds && !party.state.empty() ? party.state + " " : "",
-                     age_text(party.for_ms), gives_up(party.gives_up_ms),
+                     age_text(party.lasts), gives_up(party.gives_up_in),
                      behind.empty() ? "" : ", behind " + behind);
 }
 
@@ -51,7 +51,7 @@ std::string describe_locks(const TransactionDetail& detail) {
       if (waiter.gtid == detail.summary.gtid)
         out += fmt::format("  waits {:<3}  {}{}{}\n", waiter.mode, printable(seen.resource),
                            waiter.behind.empty() ? "" : ", behind " + waiter.behind,
-                           gives_up(waiter.gives_up_ms));
+                           gives_up(waiter.gives_up_in));
   }
   if (detail.more_locks) out += "  and more\n";
   if (!out.empty()) out = "\nlocks\n" + out;
@@ -65,7 +65,7 @@ std::string describe_locks(const TransactionDetail& detail) {
                           : fmt::format("; {} gave up waiting for it and {} aborted",
                                         detail.gave_up, detail.gave_up == 1 ? "was" : "were"));
   for (const auto& waiter : detail.blocked)
-    out += fmt::format("  {}  for {} at {}: {}\n", waiter.gtid, age_text(waiter.for_ms),
+    out += fmt::format("  {}  for {} at {}: {}\n", waiter.gtid, age_text(waiter.lasts),
                        waiter.participant, printable(waiter.resource));
   return out + more(detail.blocked_total, detail.blocked.size(), "wait");
 }

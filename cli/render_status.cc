@@ -12,23 +12,17 @@ using namespace protocol;
 
 namespace {
 
-std::int64_t unix_ms_now() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
+WallTime wall_now() {
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(
+              std::chrono::system_clock::now().time_since_epoch())
+              .count()};
 }
 
 std::string health(const LinkStatus& link) {
   std::string out = link.connected ? "up" : "DOWN";
-  if (!link.connected && link.since_unix_ms > 0)
-    out +=
-        fmt::format(" {}", age_text(std::max<std::int64_t>(0, unix_ms_now() - link.since_unix_ms)));
+  if (!link.connected && link.since)
+    out += fmt::format(" {}", age_text(std::max(Duration{0}, wall_now() - *link.since)));
   return link.draining ? out + " (drained)" : out;
-}
-
-std::string rtt(const LinkStatus& link) {
-  return link.rtt_us < 0 ? "-"
-                         : fmt::format("{:.1f} ms", static_cast<double>(link.rtt_us) / 1000.0);
 }
 
 std::string or_dash(const std::string& text) {
@@ -64,7 +58,7 @@ std::string links_table(const Arguments& arguments, const NodeStatus& status) {
                                                         : "PEER",
                       "ADDRESS", "HEALTH", "RTT", "QUEUED", "LAST ERROR"});
   for (const auto& link : status.links)
-    table.add({link.peer.text(), or_dash(link.address), health(link), rtt(link),
+    table.add({link.peer.text(), or_dash(link.address), health(link), rtt_text(link),
                std::to_string(link.queued),
                link.connected ? "-" : or_dash(short_error(link.peer, link.last_error))});
   return table.empty() ? "" : table.print(arguments.headers, terminal_width()) + "\n";
@@ -96,12 +90,17 @@ std::string verdict(const Arguments& arguments, const NodeStatus& status,
                    status.in_doubt == 1 ? ""
                    : coordinator        ? "s"
                                         : "es",
-                   age_text(status.oldest_in_doubt_ms),
+                   age_text(status.oldest_in_doubt),
                    blockers.empty() ? "" : ", blocked by " + joined(blockers),
                    at_endpoint(arguments));
 }
 
 }  // namespace
+
+std::string rtt_text(const LinkStatus& link) {
+  if (!link.rtt) return "-";
+  return fmt::format("{:.1f} ms", std::chrono::duration<double, std::milli>(*link.rtt).count());
+}
 
 std::string short_error(const NodeName& peer, const std::string& error) {
   const auto colon = error.find(": ");
@@ -120,7 +119,7 @@ std::string describe(const Arguments& arguments, const NodeStatus& status,
   };
   std::string out = fmt::format(
       "{}  {}   {}   v{}   up {}   epoch {}\n", coordinator ? "COORDINATOR" : "PARTICIPANT",
-      status.name, status.state, status.version, age_text(status.up_ms), status.position.epoch);
+      status.name, status.state, status.version, age_text(status.up), status.position.epoch);
   out += fmt::format("LOG  durable through LSN {}   {} records, {} fsyncs, {} segment{}\n",
                      status.position.durable, counter("records"), counter("fsyncs"),
                      counter("log_segments"), counter("log_segments") == 1 ? "" : "s");
@@ -140,12 +139,11 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
       fmt::format("transaction  {}\nstate        {}{}\n", summary.gtid, summary.state,
                   summary.decision.empty() ? "" : fmt::format(" (decision {})", summary.decision));
   if (!summary.protocol.empty())
-    out += fmt::format("protocol     {}\nage          {}\n", summary.protocol,
-                       age_text(summary.age_ms));
-  if (summary.attempts > 0 || summary.next_retry_ms >= 0)
-    out += fmt::format(
-        "tries        {}{}\n", summary.attempts,
-        summary.next_retry_ms < 0 ? "" : ", the next in " + age_text(summary.next_retry_ms));
+    out +=
+        fmt::format("protocol     {}\nage          {}\n", summary.protocol, age_text(summary.age));
+  if (summary.attempts > 0 || summary.next_retry)
+    out += fmt::format("tries        {}{}\n", summary.attempts,
+                       summary.next_retry ? ", the next in " + age_text(*summary.next_retry) : "");
   if (!summary.comment.empty()) out += fmt::format("comment      {}\n", printable(summary.comment));
   if (!detail.revision.empty()) out += fmt::format("revision     {}\n", detail.revision);
   if (!detail.branches.empty()) {
@@ -164,7 +162,7 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
   out += "\n" + printable(detail.explanation) + "\n";
   // Nobody will answer: the explanation says what to type.
   if (detail.explanation.find("until an operator resolves it") != std::string::npos) return out;
-  if (summary.next_retry_ms < 0 || summary.waiting_for.empty()) return out;
+  if (!summary.next_retry || summary.waiting_for.empty()) return out;
   std::string names;
   for (const auto& name : summary.waiting_for) names += (names.empty() ? "" : ", ") + name.text();
   return out + fmt::format("next: see that {} {}, then\n  troth txn retry {}{}\n", names,

@@ -218,7 +218,7 @@ TransactionSummary LostParticipants::summary_of(const Gtid& gtid, Now now) const
   for (const auto& [key, record] : desk_.book().unconfirmed()) {
     if (key.first != gtid) continue;
     summary.waiting_for.push_back(key.second);
-    summary.age_ms = std::max(summary.age_ms, now.wall.unix_ms - record.when.unix_ms);
+    summary.age = std::max(summary.age, now.wall - record.when);
     summary.comment += (summary.comment.empty() ? "" : "; ") +
                        fmt::format("{} lost: {}", key.second, record.by.reason);
   }

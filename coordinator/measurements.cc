@@ -56,7 +56,7 @@ void StatusViews::measure(Measurements& out, Now now) const {
   for (const auto& [name, n] : unconfirmed)
     out.add("unconfirmed_transactions", {{"participant", name.text()}}, n);
   out.add("oldest_in_doubt_age_seconds", {},
-          static_cast<double>(status(now).oldest_in_doubt_ms) / 1000.0);
+          std::chrono::duration<double>(status(now).oldest_in_doubt).count());
 }
 
 }  // namespace troth::coordinator

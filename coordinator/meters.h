@@ -44,8 +44,8 @@ struct Meters {
   std::vector<PhaseLatency> phases() const {
     std::vector<PhaseLatency> out;
     for (std::size_t i = 0; i < phase_ns.size(); ++i)
-      out.push_back(
-          {kPhases[i], static_cast<std::uint64_t>(phase_ns[i].sum()), phase_ns[i].buckets()});
+      out.push_back({kPhases[i], Duration(static_cast<std::int64_t>(phase_ns[i].sum())),
+                     phase_ns[i].buckets()});
     return out;
   }
   void observe_end(CommitProtocol protocol, bool committed, Duration time) {

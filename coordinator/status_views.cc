@@ -12,10 +12,6 @@ using namespace protocol;
 
 namespace {
 
-std::int64_t ms(Duration duration) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-}
-
 // Decided here, or only its participants know.
 bool is_undelivered(const Transaction& txn) {
   const auto* commit = txn.global();
@@ -36,15 +32,14 @@ NodeStatus StatusViews::status(Now now) const {
                                                       : "ready";
   status.position = {core_.options.log_id, core_.options.epoch, core_.log.durable()};
   status.appended = core_.log.appended();
-  status.up_ms = ms(now.monotonic - started_);
+  status.up = now.monotonic - started_;
   status.alarms = core_.reports.alarms().texts();
   parts_.lost.add_alarms(status.alarms);
   add_links(status);
   for (const auto& [gtid, txn] : parts_.table) {
     if (!is_undelivered(txn)) continue;
     ++status.in_doubt;
-    status.oldest_in_doubt_ms =
-        std::max<std::int64_t>(status.oldest_in_doubt_ms, ms(now.monotonic - txn.since));
+    status.oldest_in_doubt = std::max(status.oldest_in_doubt, now.monotonic - txn.since);
   }
   add_counters(status, now);
   status.phases = core_.meters.phases();
@@ -107,8 +102,8 @@ TransactionSummary StatusViews::summary_of(const Transaction& txn, Now now) cons
     summary.attempts = static_cast<std::int32_t>(one.attempts());
     wake = one.next_wake();
   }
-  summary.age_ms = ms(now.monotonic - txn.since);
-  if (wake) summary.next_retry_ms = std::max<std::int64_t>(0, ms(*wake - now.monotonic));
+  summary.age = now.monotonic - txn.since;
+  if (wake) summary.next_retry = std::max(Duration{0}, *wake - now.monotonic);
   summary.comment = txn.comment();
   return summary;
 }
@@ -119,7 +114,7 @@ TransactionSummary StatusViews::summary_of(const Gtid& gtid, const Conversations
   summary.gtid = gtid;
   summary.state = "open";
   summary.protocol = "interactive";
-  summary.age_ms = ms(now.monotonic - open.since);
+  summary.age = now.monotonic - open.since;
   if (const auto* at = open.machine.runs_at()) summary.waiting_for.push_back(*at);
   summary.comment = open.request.comment;
   return summary;
@@ -136,7 +131,7 @@ TransactionSummary StatusViews::summary_of_ended(const Gtid& gtid,
   summary.protocol = gtid.decider() == Decider::kParticipant ? "one_phase"
                      : known.three_phase                     ? "three_phase"
                                                              : "two_phase";
-  summary.age_ms = ms(now.monotonic - known.ended);
+  summary.age = now.monotonic - known.ended;
   if (known.reason != nullptr) summary.comment = known.reason->detail;
   if (known.comment != nullptr)
     summary.comment = summary.comment.empty()

@@ -117,7 +117,7 @@ Measurements from_status(const NodeStatus& status) {
   out.add("node_info",
           {{"node", status.name.text()}, {"role", coordinator ? "coordinator" : "participant"}},
           1.0);
-  out.add("uptime_seconds", {}, static_cast<double>(status.up_ms) / 1000.0);
+  out.add("uptime_seconds", {}, std::chrono::duration<double>(status.up).count());
   out.add("draining", {}, status.state == "draining" ? 1.0 : 0.0);
   out.add("alarms", {}, std::uint64_t{status.alarms.size()});
   for (const auto& [name, value] : status.counters) {
@@ -138,8 +138,8 @@ Measurements from_status(const NodeStatus& status) {
                                : member    ? "agent_peer_"
                                            : "agent_coordinator_";
     out.add(prefix + "up", peer, link.connected ? 1.0 : 0.0);
-    if (link.rtt_us >= 0)
-      out.add(prefix + "rtt_seconds", peer, static_cast<double>(link.rtt_us) / 1e6);
+    if (link.rtt)
+      out.add(prefix + "rtt_seconds", peer, std::chrono::duration<double>(*link.rtt).count());
     out.add(prefix + "messages_sent_total", peer, link.messages_sent);
     out.add(prefix + "messages_dropped_total", peer, link.messages_dropped);
     out.add(prefix + "queued_messages", peer, link.queued);

@@ -22,6 +22,16 @@ std::string role_name(std::optional<Role> role) {
   return *role == Role::kCoordinator ? "coordinator" : "participant";
 }
 
+/// -1: nothing.
+std::int64_t ms_or_none(std::optional<Duration> duration) {
+  return duration ? whole_ms(*duration) : -1;
+}
+
+std::int64_t rtt_us(const LinkStatus& link) {
+  if (!link.rtt) return -1;
+  return std::chrono::duration_cast<std::chrono::microseconds>(*link.rtt).count();
+}
+
 ordered_json with_schema(const char* schema, const ordered_json& body) {
   ordered_json out{{"schema", schema}};
   out.update(body);
@@ -35,9 +45,9 @@ ordered_json to_json(const LinkStatus& link) {
           {"role", role_name(link.role)},
           {"address", link.address},
           {"connected", link.connected},
-          {"since_unix_ms", link.since_unix_ms},
+          {"since_unix_ms", link.since ? link.since->unix_ms : 0},
           {"draining", link.draining},
-          {"rtt_us", link.rtt_us},
+          {"rtt_us", rtt_us(link)},
           {"queued", link.queued},
           {"sent", link.messages_sent},
           {"dropped", link.messages_dropped},
@@ -49,12 +59,12 @@ ordered_json to_json(const NodeStatus& status) {
                    {"role", role_name(status.role)},
                    {"state", status.state},
                    {"version", status.version},
-                   {"up_ms", status.up_ms},
+                   {"up_ms", whole_ms(status.up)},
                    {"log_id", status.position.log_id.text()},
                    {"epoch", status.position.epoch.value},
                    {"durable_lsn", status.position.durable.value},
                    {"in_doubt", status.in_doubt},
-                   {"oldest_in_doubt_ms", status.oldest_in_doubt_ms}};
+                   {"oldest_in_doubt_ms", whole_ms(status.oldest_in_doubt)}};
   auto links = ordered_json::array();
   for (const auto& link : status.links) links.push_back(to_json(link));
   out["links"] = std::move(links);
@@ -67,9 +77,9 @@ ordered_json to_json(const NodeStatus& status) {
 
 ordered_json to_json(const TransactionSummary& summary) {
   return {{"txn_id", summary.gtid.text()}, {"state", summary.state},
-          {"protocol", summary.protocol},  {"age_ms", summary.age_ms},
+          {"protocol", summary.protocol},  {"age_ms", whole_ms(summary.age)},
           {"decision", summary.decision},  {"waiting_for", names(summary.waiting_for)},
-          {"attempts", summary.attempts},  {"next_retry_ms", summary.next_retry_ms},
+          {"attempts", summary.attempts},  {"next_retry_ms", ms_or_none(summary.next_retry)},
           {"comment", summary.comment}};
 }
 
@@ -106,8 +116,9 @@ ordered_json to_json(const LockedResource& resource) {
       ordered_json item{{"txn_id", party.gtid.text()},
                         {"mode", party.mode},
                         {"state", party.state},
-                        {"for_ms", party.for_ms}};
-      if (!holds) item.update({{"behind", party.behind}, {"gives_up_ms", party.gives_up_ms}});
+                        {"for_ms", whole_ms(party.lasts)}};
+      if (!holds)
+        item.update({{"behind", party.behind}, {"gives_up_ms", ms_or_none(party.gives_up_in)}});
       out.push_back(std::move(item));
     }
     return out;
@@ -123,8 +134,8 @@ ordered_json to_json(const BlockedTransaction& blocked) {
   return {{"participant", blocked.participant.text()},
           {"txn_id", blocked.gtid.text()},
           {"resource", blocked.resource},
-          {"for_ms", blocked.for_ms},
-          {"gives_up_ms", blocked.gives_up_ms}};
+          {"for_ms", whole_ms(blocked.lasts)},
+          {"gives_up_ms", ms_or_none(blocked.gives_up_in)}};
 }
 
 ordered_json locks_view(const LockPage& page) {

@@ -71,7 +71,8 @@ std::size_t terminal_width(std::FILE* file) {
   return size.ws_col;
 }
 
-std::string age_text(std::int64_t ms) {
+std::string age_text(Duration age) {
+  const auto ms = whole_ms(age);
   const auto s = ms / 1000;
   if (ms < 1000) return fmt::format("{} ms", ms);
   if (s < 60) return fmt::format("{}.{} s", s, ms % 1000 / 100);

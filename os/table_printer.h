@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "troth/time.h"
+
 namespace troth::cli {
 
 class TablePrinter {
@@ -50,6 +52,6 @@ std::size_t terminal_width(std::FILE* file = stdout);
 /// Prints text for people, wrapped to the terminal if it goes to one.
 void show_text(const std::string& text, std::FILE* file = stdout);
 /// "412 ms", "8.1 s", "2m 14s", "3h 5m", "4d 1h".
-std::string age_text(std::int64_t ms);
+std::string age_text(Duration age);
 
 }  // namespace troth::cli

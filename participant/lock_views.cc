@@ -9,21 +9,16 @@ using namespace protocol;
 
 namespace {
 
-std::int64_t to_ms(Duration duration) {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-}
-
-std::int64_t gives_up_ms(const BranchEntry& waiter, Now now) {
-  if (!waiter.lock_deadline) return -1;
-  return std::max<std::int64_t>(0, to_ms(*waiter.lock_deadline - now.monotonic));
+std::optional<Duration> gives_up_in(const BranchEntry& waiter, Now now) {
+  if (!waiter.lock_deadline) return std::nullopt;
+  return std::max(Duration{0}, *waiter.lock_deadline - now.monotonic);
 }
 
 }  // namespace
 
-std::int64_t LockViews::waited_ms(const BranchEntry& waiter, Now now) const {
-  if (!waiter.lock_deadline) return 0;
-  return std::max<std::int64_t>(
-      0, to_ms(options_.lock_timeout - (*waiter.lock_deadline - now.monotonic)));
+Duration LockViews::waited(const BranchEntry& waiter, Now now) const {
+  if (!waiter.lock_deadline) return Duration{0};
+  return std::max(Duration{0}, options_.lock_timeout - (*waiter.lock_deadline - now.monotonic));
 }
 
 void LockViews::look(const LockQuery& query, LocksDone done) {
@@ -48,8 +43,8 @@ void LockViews::on_seen(LocksSeen seen, Now now) {
     const auto* entry = table_.find(party.gtid);
     if (entry == nullptr) return;
     party.state = to_string(entry->branch.state());
-    party.for_ms = holds ? to_ms(now.monotonic - entry->since) : waited_ms(*entry, now);
-    if (!holds) party.gives_up_ms = gives_up_ms(*entry, now);
+    party.lasts = holds ? now.monotonic - entry->since : waited(*entry, now);
+    if (!holds) party.gives_up_in = gives_up_in(*entry, now);
   };
   for (auto& resource : seen.page->resources) {
     for (auto& holder : resource.holders) describe(holder, true);
@@ -66,11 +61,11 @@ void LockViews::show_blocked(const BranchEntry& holder, TransactionDetail& detai
       continue;
     const auto what = entry.waits_for.substr(0, entry.waits_for.rfind(", held by "));
     detail.blocked.push_back(
-        {options_.name, waiter, what, waited_ms(entry, now), gives_up_ms(entry, now)});
+        {options_.name, waiter, what, waited(entry, now), gives_up_in(entry, now)});
   }
   detail.blocked_total = detail.blocked.size();
   std::stable_sort(detail.blocked.begin(), detail.blocked.end(),
-                   [](const auto& a, const auto& b) { return a.for_ms > b.for_ms; });
+                   [](const auto& a, const auto& b) { return a.lasts > b.lasts; });
   if (detail.blocked.size() > kShown) detail.blocked.resize(kShown);
   if (holder.gave_up > 0) detail.gave_up = holder.gave_up;
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "participant/branch_table.h"
@@ -28,7 +29,7 @@ class LockViews {
   void show_blocked(const BranchEntry& holder, TransactionDetail& detail, Now now) const;
 
  private:
-  std::int64_t waited_ms(const BranchEntry& waiter, Now now) const;
+  Duration waited(const BranchEntry& waiter, Now now) const;
 
   const EngineOptions& options_;
   const BranchTable& table_;

@@ -15,10 +15,9 @@ bool PeerLinks::is_connected(const NodeName& peer) const {
 
 std::string PeerLinks::since_when(const NodeName& peer, Now now) const {
   const auto link = links_.find(peer);
-  if (link == links_.end() || link->second.since_unix_ms == 0) return "since this node started";
-  const auto seconds =
-      std::max<std::int64_t>(0, now.wall.unix_ms - link->second.since_unix_ms) / 1000;
-  return fmt::format("for {} s", seconds);
+  if (link == links_.end() || !link->second.since) return "since this node started";
+  return fmt::format("for {} s",
+                     whole_ms(std::max(Duration{0}, now.wall - *link->second.since)) / 1000);
 }
 
 void PeerLinks::find_member(const BranchEntry& entry, const NodeName& name) {

@@ -55,8 +55,7 @@ NodeStatus StatusViews::status(Now now) const {
                                                  : "ready";
   status.position = {options_.log_id, options_.epoch, log_.durable()};
   status.appended = log_.appended();
-  status.up_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - started_).count();
+  status.up = now.monotonic - started_;
   status.alarms = reports_.alarms().texts();
   show_heuristics(status);
   show_links(status);
@@ -65,9 +64,7 @@ NodeStatus StatusViews::status(Now now) const {
     if (!entry.waits_for.empty()) ++waiting;
     if (!entry.branch.in_doubt()) continue;
     ++status.in_doubt;
-    const auto age =
-        std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - entry.since).count();
-    status.oldest_in_doubt_ms = std::max<std::int64_t>(status.oldest_in_doubt_ms, age);
+    status.oldest_in_doubt = std::max(status.oldest_in_doubt, now.monotonic - entry.since);
   }
   for (const auto& [name, value] : reports_.counters().all())
     status.counters.emplace_back(name, value);
@@ -109,8 +106,7 @@ TransactionSummary StatusViews::summary_of(const Gtid& gtid, const BranchEntry& 
   summary.protocol = entry.branch.kind() == Branch::Kind::kTwoPhase
                          ? std::string(to_string(entry.branch.prepared_record().protocol))
                          : "one_phase";
-  summary.age_ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.monotonic - entry.since).count();
+  summary.age = now.monotonic - entry.since;
   if (state == Branch::State::kCommitting || state == Branch::State::kCommitted)
     summary.decision = "commit";
   if (state == Branch::State::kAborted) summary.decision = "abort";
@@ -123,8 +119,7 @@ TransactionSummary StatusViews::summary_of(const Gtid& gtid, const BranchEntry& 
       if (name != entry.branch.coordinator()) summary.waiting_for.push_back(name);
   summary.attempts = static_cast<std::int32_t>(entry.branch.inquiries().attempts());
   if (const auto wake = entry.branch.next_wake())
-    summary.next_retry_ms = std::max<std::int64_t>(
-        0, std::chrono::duration_cast<std::chrono::milliseconds>(*wake - now.monotonic).count());
+    summary.next_retry = std::max(Duration{0}, *wake - now.monotonic);
   summary.comment = entry.waits_for.empty() ? "" : "waits for " + entry.waits_for;
   if (const auto* record = by_hand_.book().find(gtid)) {
     summary.state = heuristic_state(*record);
@@ -223,7 +218,7 @@ TransactionSummary StatusViews::summary_of(const HeuristicRecord& record, Now no
   const auto* found = table_.find(record.gtid);
   summary.protocol = std::string(to_string(
       found == nullptr ? CommitProtocol::kTwoPhase : found->branch.prepared_record().protocol));
-  summary.age_ms = now.wall.unix_ms - record.when.unix_ms;
+  summary.age = now.wall - record.when;
   summary.decision = record.decision == Decision::kCommit ? "commit" : "abort";
   if (record.truth == Outcome::kPending) summary.waiting_for.push_back(record.coordinator);
   summary.comment = fmt::format("by {}: {}", record.by.name, record.by.reason);
@@ -243,7 +238,7 @@ void StatusViews::measure(Measurements& out, Now now) const {
     if (!entry.waits_for.empty()) ++waiting;
   out.add("agent_prepared_branches", database, seen.in_doubt);
   out.add("agent_oldest_prepared_age_seconds", database,
-          static_cast<double>(seen.oldest_in_doubt_ms) / 1000.0);
+          std::chrono::duration<double>(seen.oldest_in_doubt).count());
   out.add("agent_live_branches", database, std::uint64_t{table_.live()});
   out.add("agent_waiting_branches", database, waiting);
   out.add("agent_remembered_branches", database, std::uint64_t{table_.size() - table_.live()});

@@ -2,10 +2,12 @@
 // Who holds the locks of one database and who waits for them, as operators see it.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "troth/ids.h"
+#include "troth/time.h"
 
 namespace troth {
 
@@ -19,11 +21,11 @@ struct LockQuery {
 /// One transaction at one lock.
 struct LockParty {
   Gtid gtid;
-  std::string mode;               ///< IS, IX, S, SIX or X
-  std::string state;              ///< of its branch
-  std::int64_t for_ms = 0;        ///< a holder: age of its branch here; a waiter: since it waits
-  std::string behind;             ///< a waiter: the first gtid in its way here; "" = none any more
-  std::int64_t gives_up_ms = -1;  ///< a waiter: until it votes no; -1 = a holder
+  std::string mode;    ///< IS, IX, S, SIX or X
+  std::string state;   ///< of its branch
+  Duration lasts{0};   ///< a holder: age of its branch here; a waiter: since it waits
+  std::string behind;  ///< a waiter: the first gtid in its way here; "" = none any more
+  std::optional<Duration> gives_up_in;  ///< a waiter: until it votes no
 };
 
 /// A table or a row. The lists are cut; the totals are not.
@@ -47,8 +49,8 @@ struct BlockedTransaction {
   NodeName participant;  ///< where
   Gtid gtid;
   std::string resource;
-  std::int64_t for_ms = 0;
-  std::int64_t gives_up_ms = -1;
+  Duration lasts{0};
+  std::optional<Duration> gives_up_in;
 };
 
 }  // namespace troth

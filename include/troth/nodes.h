@@ -7,6 +7,7 @@
 #include <string>
 
 #include "troth/ids.h"
+#include "troth/time.h"
 
 namespace troth {
 
@@ -25,11 +26,11 @@ struct LinkStatus {
   NodeName peer;
   std::string address;
   bool connected = false;
-  std::int64_t since_unix_ms = 0;  ///< of the present state; 0 = never connected
+  std::optional<WallTime> since;  ///< of the present state; nothing: never connected
   std::string last_error;
   std::string refusal;  ///< why its last greeting was not welcome here; "" = it was
   std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
-  std::int64_t rtt_us = -1;      ///< of the last call, -1 unknown
+  std::optional<Duration> rtt;   ///< of the last call, if it is known
   std::optional<Role> role;      ///< of the peer, once it is known
   bool draining = false;         ///< no new transaction touches it; a coordinator's view
   std::uint64_t bytes_sent = 0;  ///< by the calls that were answered; does not travel

@@ -10,6 +10,11 @@ namespace troth {
 
 using Duration = std::chrono::nanoseconds;
 
+/// Whole milliseconds, the rest cut off: as durations are shown.
+inline std::int64_t whole_ms(Duration duration) {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+}
+
 /// An instant of one process's monotonic clock. Never leaves the process; never stored.
 struct MonotonicTime {
   Duration since_start{0};
@@ -25,6 +30,9 @@ struct MonotonicTime {
 struct WallTime {
   std::int64_t unix_ms = 0;
   friend auto operator<=>(const WallTime&, const WallTime&) = default;
+  friend Duration operator-(WallTime a, WallTime b) {
+    return std::chrono::milliseconds(a.unix_ms - b.unix_ms);
+  }
 };
 
 }  // namespace troth

@@ -19,11 +19,11 @@ struct TransactionSummary {
   Gtid gtid;
   std::string state;  ///< preparing, deciding, committing, aborting, one_phase, prepared, ...
   std::string protocol;
-  std::int64_t age_ms = 0;
+  Duration age{0};
   std::string decision;               ///< commit, abort, or "" while undecided
   std::vector<NodeName> waiting_for;  ///< who blocks it
   std::int32_t attempts = 0;
-  std::int64_t next_retry_ms = -1;  ///< -1 = none planned
+  std::optional<Duration> next_retry;  ///< nothing: none planned
   std::string comment;
 };
 struct BranchDetail {
@@ -51,7 +51,7 @@ struct TransactionDetail {
 /// How long one phase took for the transactions since the start.
 struct PhaseLatency {
   std::string phase;  ///< queue, prepare, log_decision, commit
-  std::uint64_t sum_ns = 0;
+  Duration sum{0};
   /// Largest value of a bucket (LatencyHistogram) -> how many.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets_ns;
 };
@@ -62,13 +62,13 @@ struct NodeStatus {
   std::string state;  ///< ready, recovering, draining
   NodePosition position;
   Lsn appended;
-  std::int64_t up_ms = 0;
+  Duration up{0};
   std::string version;
   std::vector<LinkStatus> links;
   std::vector<std::pair<std::string, std::uint64_t>>
       counters;  ///< stable names: forced_writes, messages_sent, committed, ...
   std::uint64_t in_doubt = 0;
-  std::int64_t oldest_in_doubt_ms = 0;
+  Duration oldest_in_doubt{0};
   std::vector<std::string> alarms;   ///< sentences; not empty = a human is needed
   std::vector<PhaseLatency> phases;  ///< a coordinator's
 

@@ -10,7 +10,7 @@ namespace {
 PhaseLatency latency(const char* phase, const std::vector<std::uint64_t>& values) {
   LatencyHistogram histogram;
   for (const auto value : values) histogram.record(value);
-  return {phase, static_cast<std::uint64_t>(histogram.sum()), histogram.buckets()};
+  return {phase, Duration(static_cast<std::int64_t>(histogram.sum())), histogram.buckets()};
 }
 
 }  // namespace

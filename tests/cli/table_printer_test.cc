@@ -52,11 +52,11 @@ TEST_CASE("hostile text does not drive the terminal") {
 }
 
 TEST_CASE("ages") {
-  CHECK(age_text(999) == "999 ms");
-  CHECK(age_text(8'100) == "8.1 s");
-  CHECK(age_text(134'000) == "2m 14s");
-  CHECK(age_text(11'100'000) == "3h 5m");
-  CHECK(age_text(349'200'000) == "4d 1h");
+  CHECK(age_text(std::chrono::milliseconds(999)) == "999 ms");
+  CHECK(age_text(std::chrono::milliseconds(8'100)) == "8.1 s");
+  CHECK(age_text(std::chrono::milliseconds(134'000)) == "2m 14s");
+  CHECK(age_text(std::chrono::milliseconds(11'100'000)) == "3h 5m");
+  CHECK(age_text(std::chrono::milliseconds(349'200'000)) == "4d 1h");
 }
 
 TEST_CASE("a table that does not fit leaves out columns that say nothing, and is cut then") {

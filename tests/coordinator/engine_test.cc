@@ -43,7 +43,7 @@ std::string phases_of(const CoordinatorWorld& world) {
     for (const auto& [value, n] : phase.buckets_ns) times += n;
     if (times == 0) continue;
     out += out.empty() ? "" : ", ";
-    out += phase.phase + " " + std::to_string(phase.sum_ns / times / 1'000'000) + " x " +
+    out += phase.phase + " " + std::to_string(whole_ms(phase.sum / times)) + " x " +
            std::to_string(times);
   }
   return out;

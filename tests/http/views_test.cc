@@ -50,7 +50,11 @@ class FakeNode final : public AdminPort {
   Result<LockPage> locks(const LockQuery& query) override {
     asked_locks = query;
     if (shown.role == Role::kCoordinator) return AdminPort::locks(query);
-    LockedResource row{"a row of t (1)", {{Gtid(), "X", "prepared", 5, "", -1}}, 1, {}, 3};
+    LockedResource row{"a row of t (1)",
+                       {{Gtid(), "X", "prepared", std::chrono::milliseconds(5), "", {}}},
+                       1,
+                       {},
+                       3};
     return LockPage{{row}, "1.0.69", 4, 3};
   }
   Result<Measurements> measure() override {
@@ -73,7 +77,7 @@ FakeNode ready_node() {
   LinkStatus link;
   link.peer = NodeName::from_trusted("stock");
   link.connected = true;
-  link.rtt_us = 250;
+  link.rtt = std::chrono::microseconds(250);
   node.shown.links.push_back(link);
   return node;
 }

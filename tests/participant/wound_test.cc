@@ -111,10 +111,10 @@ TEST_CASE("operators see who waits for whom, for how long, and who gave up") {
   REQUIRE(shown->blocked.size() == 2);
   CHECK(shown->blocked[0].gtid == first);
   CHECK(shown->blocked[0].participant == world.options.name);
-  CHECK(shown->blocked[0].for_ms == 1000);
-  CHECK(shown->blocked[0].gives_up_ms == 1000);
+  CHECK(shown->blocked[0].lasts == std::chrono::milliseconds(1000));
+  CHECK(shown->blocked[0].gives_up_in == std::chrono::milliseconds(1000));
   CHECK(shown->blocked[1].gtid == second);
-  CHECK(shown->blocked[1].for_ms == 300);
+  CHECK(shown->blocked[1].lasts == std::chrono::milliseconds(300));
   CHECK(shown->gave_up == 0);
 
   std::optional<Result<LockPage>> seen;
@@ -126,18 +126,18 @@ TEST_CASE("operators see who waits for whom, for how long, and who gave up") {
   const auto& job = std::get<LookAtLocksJob>(world.worker.jobs.front());
   CHECK(job.owner == stuck);
   LockPage page;
-  page.resources.push_back({"row 1", {{stuck, "X", "", 0, "", -1}}, 1, {}, 2});
-  page.resources[0].waiters.push_back({first, "X", "", 0, stuck.text(), -1});
+  page.resources.push_back({"row 1", {{stuck, "X", "", {}, "", {}}}, 1, {}, 2});
+  page.resources[0].waiters.push_back({first, "X", "", {}, stuck.text(), {}});
   world.worker_says(LocksSeen{job.number, page});
   REQUIRE(seen.has_value());
   REQUIRE(seen->has_value());
   const auto& row = (*seen)->resources[0];
   CHECK(row.holders[0].state == "prepared");
-  CHECK(row.holders[0].for_ms == 1000);
-  CHECK(row.holders[0].gives_up_ms == -1);
+  CHECK(row.holders[0].lasts == std::chrono::milliseconds(1000));
+  CHECK_FALSE(row.holders[0].gives_up_in);
   CHECK(row.waiters[0].state == "executing");
-  CHECK(row.waiters[0].for_ms == 1000);
-  CHECK(row.waiters[0].gives_up_ms == 1000);
+  CHECK(row.waiters[0].lasts == std::chrono::milliseconds(1000));
+  CHECK(row.waiters[0].gives_up_in == std::chrono::milliseconds(1000));
   query.id = "nobody";
   world.engine->look_at_locks(query, [&](Result<LockPage> answer) { seen = std::move(answer); });
   CHECK(seen->error().code == ErrorCode::kNotFound);

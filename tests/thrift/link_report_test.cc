@@ -10,20 +10,20 @@ TEST_CASE("a link's report changes once for each change, and counts what was del
   CHECK(report.change(false, "cannot reach it", {5}));
   CHECK_FALSE(report.change(false, "cannot reach it", {6}));
   CHECK(report.change(true, "", {7}));
-  CHECK(report.status().since_unix_ms == 7);
+  CHECK(report.status().since == WallTime{7});
   report.greeted(std::chrono::microseconds(30));
-  CHECK(report.status().rtt_us == 30);
+  CHECK(report.status().rtt == std::chrono::microseconds(30));
   report.delivered({false, 3, 100, std::nullopt});
-  CHECK(report.status().rtt_us == 30);  // nobody knows when the answer came
+  CHECK(report.status().rtt == std::chrono::microseconds(30));  // nobody knows when the answer came
   report.delivered({true, 0, 50, std::chrono::microseconds(40)});
-  CHECK(report.status().rtt_us == 40);
+  CHECK(report.status().rtt == std::chrono::microseconds(40));
   CHECK(report.status().batches_sent == 2);
   CHECK(report.status().bytes_sent == 150);
   CHECK(report.status().messages_sent == 3);
   report.dropped(2);
   CHECK(report.status().messages_dropped == 2);
   CHECK(report.change(false, "gone", {9}));
-  CHECK(report.status().rtt_us == -1);
+  CHECK_FALSE(report.status().rtt);
 }
 
 TEST_CASE("a peer that is dead and one whose address is wrong are told apart") {

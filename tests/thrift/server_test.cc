@@ -274,8 +274,9 @@ TEST_CASE("admin calls") {
   status.appended = Lsn{80};
   status.counters = {{"zeta", 1}, {"alpha", 2}};
   status.alarms = {"look"};
-  status.phases = {{"queue", 12, {{3, 4}}}, {"prepare", 0, {}}};
-  status.links = {{name("db1"), "h:1", true, 5, "", "", 1, 2, 3, 4, -1, Role::kParticipant}};
+  status.phases = {{"queue", 12ns, {{3, 4}}}, {"prepare", 0ns, {}}};
+  status.links = {
+      {name("db1"), "h:1", true, WallTime{5}, "", "", 1, 2, 3, 4, {}, Role::kParticipant}};
   auto client = world.client();
   const auto got = client.status();
   REQUIRE_MESSAGE(got, (got ? "" : got.error().context));
@@ -286,12 +287,12 @@ TEST_CASE("admin calls") {
   CHECK(got->alarms == status.alarms);
   REQUIRE(got->phases.size() == 2);
   CHECK(got->phases[0].phase == "queue");
-  CHECK(got->phases[0].sum_ns == 12);
+  CHECK(got->phases[0].sum == 12ns);
   CHECK(got->phases[0].buckets_ns == status.phases[0].buckets_ns);
   CHECK(got->phases[1].buckets_ns.empty());
   REQUIRE(got->links.size() == 1);
   CHECK(got->links[0].messages_dropped == 3);
-  CHECK(got->links[0].rtt_us == -1);
+  CHECK_FALSE(got->links[0].rtt);
   CHECK(got->links[0].role == Role::kParticipant);
 
   TransactionSummary summary;
@@ -305,7 +306,7 @@ TEST_CASE("admin calls") {
   REQUIRE(list.size() == 1);
   CHECK(list[0].gtid == gtid_of(9));
   CHECK(list[0].waiting_for == summary.waiting_for);
-  CHECK(list[0].next_retry_ms == -1);
+  CHECK_FALSE(list[0].next_retry);
   CHECK(page->next == "the-next");
   CHECK(world.admin.asked.filter == TransactionFilter::kInDoubt);
   CHECK(world.admin.asked.limit == 12);
@@ -474,9 +475,9 @@ TEST_CASE("who holds and who waits for locks crosses the wire unchanged") {
   World world;
   auto client = world.client();
   const LockedResource row{"a row of items (7)",
-                           {{gtid_of(1), "X", "prepared", 134'000, "", -1}},
+                           {{gtid_of(1), "X", "prepared", 134s, "", std::nullopt}},
                            1,
-                           {{gtid_of(2), "S", "executing", 200, gtid_of(1).text(), 1800}},
+                           {{gtid_of(2), "S", "executing", 200ms, gtid_of(1).text(), 1800ms}},
                            990};
   world.admin.lock_page = {{row}, "1.0.69", 12, 991};
   const auto page = client.locks({"ABCDEF", true, 7, "1.0.68"});
@@ -497,11 +498,11 @@ TEST_CASE("who holds and who waits for locks crosses the wire unchanged") {
     REQUIRE(seen.waiters.size() == 1);
     CHECK(seen.holders[0].gtid == gtid_of(1));
     CHECK(seen.holders[0].state == "prepared");
-    CHECK(seen.holders[0].for_ms == 134'000);
-    CHECK(seen.holders[0].gives_up_ms == -1);
+    CHECK(seen.holders[0].lasts == 134s);
+    CHECK_FALSE(seen.holders[0].gives_up_in);
     CHECK(seen.waiters[0].mode == "S");
     CHECK(seen.waiters[0].behind == gtid_of(1).text());
-    CHECK(seen.waiters[0].gives_up_ms == 1800);
+    CHECK(seen.waiters[0].gives_up_in == 1800ms);
   };
   same(page->resources[0]);
 
@@ -509,7 +510,7 @@ TEST_CASE("who holds and who waits for locks crosses the wire unchanged") {
   detail.summary.gtid = gtid_of(1);
   detail.locks = {row};
   detail.more_locks = true;
-  detail.blocked = {{name("db2"), gtid_of(2), "a row of items (7)", 200, 1800}};
+  detail.blocked = {{name("db2"), gtid_of(2), "a row of items (7)", 200ms, 1800ms}};
   detail.blocked_total = 3;
   detail.gave_up = 17;
   const auto shown = client.show_transaction("ABCDEF");
@@ -520,8 +521,8 @@ TEST_CASE("who holds and who waits for locks crosses the wire unchanged") {
   REQUIRE(shown->blocked.size() == 1);
   CHECK(shown->blocked[0].participant == name("db2"));
   CHECK(shown->blocked[0].gtid == gtid_of(2));
-  CHECK(shown->blocked[0].for_ms == 200);
-  CHECK(shown->blocked[0].gives_up_ms == 1800);
+  CHECK(shown->blocked[0].lasts == 200ms);
+  CHECK(shown->blocked[0].gives_up_in == 1800ms);
   CHECK(shown->blocked_total == 3);
   CHECK(shown->gave_up == 17);
 }

@@ -14,13 +14,14 @@ v1::LinkStatus link_to_wire(const LinkStatus& link) {
   out.__set_peer(link.peer.text());
   out.__set_address(link.address);
   out.__set_connected(link.connected);
-  out.__set_since_unix_ms(link.since_unix_ms);
+  out.__set_since_unix_ms(link.since ? link.since->unix_ms : 0);
   out.__set_last_error(link.last_error);
   out.__set_messages_sent(to_i64(link.messages_sent));
   out.__set_batches_sent(to_i64(link.batches_sent));
   out.__set_messages_dropped(to_i64(link.messages_dropped));
   out.__set_queued(to_i64(link.queued));
-  out.__set_rtt_us(link.rtt_us);
+  out.__set_rtt_us(
+      link.rtt ? std::chrono::duration_cast<std::chrono::microseconds>(*link.rtt).count() : -1);
   out.__set_draining(link.draining);
   if (link.role) out.__set_role(to_wire(*link.role));
   return out;
@@ -31,13 +32,13 @@ Result<LinkStatus> link_from_wire(v1::LinkStatus&& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(out.peer, name_from_wire(w.__isset.peer, w.peer, where, "peer"));
   out.address = std::move(w.address);
   out.connected = w.connected;
-  out.since_unix_ms = w.since_unix_ms;
+  if (w.since_unix_ms != 0) out.since = WallTime{w.since_unix_ms};
   out.last_error = std::move(w.last_error);
   out.messages_sent = count_from_wire(w.messages_sent);
   out.batches_sent = count_from_wire(w.batches_sent);
   out.messages_dropped = count_from_wire(w.messages_dropped);
   out.queued = count_from_wire(w.queued);
-  out.rtt_us = w.__isset.rtt_us ? w.rtt_us : -1;
+  if (w.__isset.rtt_us && w.rtt_us >= 0) out.rtt = from_ms(w.rtt_us) / 1000;
   out.draining = w.draining;
   if (w.__isset.role) {
     TROTH_ASSIGN_OR_RETURN(out.role, from_wire(w.role, Where(where, "role")));
@@ -59,14 +60,14 @@ void counters_from_wire(v1::NodeStatus& w, NodeStatus& out) {
 v1::PhaseLatency phase_to_wire(const PhaseLatency& phase) {
   v1::PhaseLatency out;
   out.__set_phase(phase.phase);
-  out.__set_sum_ns(to_i64(phase.sum_ns));
+  out.__set_sum_ns(phase.sum.count());
   out.__isset.buckets_ns = true;
   for (const auto& [value, times] : phase.buckets_ns) out.buckets_ns[to_i64(value)] = to_i64(times);
   return out;
 }
 
 PhaseLatency phase_from_wire(v1::PhaseLatency&& w) {
-  PhaseLatency out{std::move(w.phase), count_from_wire(w.sum_ns), {}};
+  PhaseLatency out{std::move(w.phase), Duration(std::max<std::int64_t>(w.sum_ns, 0)), {}};
   for (const auto& [value, times] : w.buckets_ns)
     out.buckets_ns.emplace_back(count_from_wire(value), count_from_wire(times));
   return out;
@@ -104,7 +105,7 @@ v1::NodeStatus to_wire(const NodeStatus& status) {
   out.__set_state(status.state);
   out.__set_position(to_wire(status.position));
   out.__set_appended_lsn(to_i64(status.appended.value));
-  out.__set_up_ms(status.up_ms);
+  out.__set_up_ms(whole_ms(status.up));
   out.__set_version(status.version);
   out.__set_links(list_to_wire<v1::LinkStatus>(status.links, link_to_wire));
   out.__isset.counters = out.__isset.counter_order = true;
@@ -113,7 +114,7 @@ v1::NodeStatus to_wire(const NodeStatus& status) {
     out.counter_order.push_back(name);
   }
   out.__set_in_doubt(to_i64(status.in_doubt));
-  out.__set_oldest_in_doubt_ms(status.oldest_in_doubt_ms);
+  out.__set_oldest_in_doubt_ms(whole_ms(status.oldest_in_doubt));
   out.__set_alarms(status.alarms);
   out.__isset.phases = !status.phases.empty();
   for (const auto& phase : status.phases) out.phases.push_back(phase_to_wire(phase));
@@ -127,13 +128,13 @@ Result<NodeStatus> from_wire(v1::NodeStatus&& w, const Where& where) {
   out.state = std::move(w.state);
   TROTH_ASSIGN_OR_RETURN(out.position, from_wire(w.position, Where(where, "position")));
   out.appended = Lsn{count_from_wire(w.appended_lsn)};
-  out.up_ms = w.up_ms;
+  out.up = from_ms(w.up_ms);
   out.version = std::move(w.version);
   TROTH_ASSIGN_OR_RETURN(
       out.links, list_from_wire<LinkStatus>(std::move(w.links), where, "links", link_from_wire));
   counters_from_wire(w, out);
   out.in_doubt = count_from_wire(w.in_doubt);
-  out.oldest_in_doubt_ms = w.oldest_in_doubt_ms;
+  out.oldest_in_doubt = from_ms(w.oldest_in_doubt_ms);
   out.alarms = std::move(w.alarms);
   for (auto& phase : w.phases) out.phases.push_back(phase_from_wire(std::move(phase)));
   return out;
@@ -144,12 +145,12 @@ v1::TransactionSummary to_wire(const TransactionSummary& summary) {
   out.__set_gtid(summary.gtid.text());
   out.__set_state(summary.state);
   out.__set_protocol(summary.protocol);
-  out.__set_age_ms(summary.age_ms);
+  out.__set_age_ms(whole_ms(summary.age));
   out.__set_decision(summary.decision);
   out.__isset.waiting_for = true;
   for (const auto& name : summary.waiting_for) out.waiting_for.push_back(name.text());
   out.__set_attempts(summary.attempts);
-  out.__set_next_retry_ms(summary.next_retry_ms);
+  out.__set_next_retry_ms(ms_or_none(summary.next_retry));
   out.__set_comment(summary.comment);
   return out;
 }
@@ -159,14 +160,14 @@ Result<TransactionSummary> from_wire(v1::TransactionSummary&& w, const Where& wh
   TROTH_ASSIGN_OR_RETURN(out.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
   out.state = std::move(w.state);
   out.protocol = std::move(w.protocol);
-  out.age_ms = w.age_ms;
+  out.age = from_ms(w.age_ms);
   out.decision = std::move(w.decision);
   for (const auto& text : w.waiting_for) {
     TROTH_ASSIGN_OR_RETURN(auto name, name_from_wire(true, text, where, "waiting_for"));
     out.waiting_for.push_back(std::move(name));
   }
   out.attempts = w.attempts;
-  out.next_retry_ms = w.__isset.next_retry_ms ? w.next_retry_ms : -1;
+  out.next_retry = ms_if(w.__isset.next_retry_ms, w.next_retry_ms);
   out.comment = std::move(w.comment);
   return out;
 }

@@ -30,6 +30,21 @@ std::int32_t to_ms(Duration d) {
       std::clamp<std::int64_t>(ms, 0, std::numeric_limits<std::int32_t>::max()));
 }
 
+std::int64_t ms_or_none(std::optional<Duration> d) {
+  return d ? whole_ms(*d) : -1;
+}
+
+Duration from_ms(std::int64_t ms) {
+  constexpr std::int64_t kMost =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count();
+  return std::chrono::milliseconds(std::clamp(ms, -kMost, kMost));
+}
+
+std::optional<Duration> ms_if(bool is_set, std::int64_t ms) {
+  if (!is_set || ms < 0) return std::nullopt;
+  return from_ms(ms);
+}
+
 std::int64_t to_i64(std::uint64_t v) {
   return static_cast<std::int64_t>(
       std::min<std::uint64_t>(v, std::numeric_limits<std::int64_t>::max()));

@@ -39,6 +39,11 @@ class Where {
 
 /// Whole milliseconds, rounded up, at most 2^31-1, at least 0.
 std::int32_t to_ms(Duration d);
+/// As the wire has it: -1 = nothing.
+std::int64_t ms_or_none(std::optional<Duration> d);
+/// The way back. Numbers that no duration holds are cut.
+Duration from_ms(std::int64_t ms);
+std::optional<Duration> ms_if(bool is_set, std::int64_t ms);
 /// An unsigned count as the wire's signed one; clamped.
 std::int64_t to_i64(std::uint64_t v);
 

@@ -11,9 +11,9 @@ v1::LockParty party_to_wire(const LockParty& party) {
   out.__set_gtid(party.gtid.text());
   out.__set_mode(party.mode);
   out.__set_state(party.state);
-  out.__set_for_ms(party.for_ms);
+  out.__set_for_ms(whole_ms(party.lasts));
   if (!party.behind.empty()) out.__set_behind(party.behind);
-  out.__set_gives_up_ms(party.gives_up_ms);
+  out.__set_gives_up_ms(ms_or_none(party.gives_up_in));
   return out;
 }
 
@@ -22,9 +22,9 @@ Result<LockParty> party_from_wire(v1::LockParty&& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(out.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
   out.mode = std::move(w.mode);
   out.state = std::move(w.state);
-  out.for_ms = w.for_ms;
+  out.lasts = from_ms(w.for_ms);
   out.behind = std::move(w.behind);
-  out.gives_up_ms = w.__isset.gives_up_ms ? w.gives_up_ms : -1;
+  out.gives_up_in = ms_if(w.__isset.gives_up_ms, w.gives_up_ms);
   return out;
 }
 
@@ -44,8 +44,8 @@ v1::BlockedTransaction to_wire(const BlockedTransaction& blocked) {
   v1::BlockedTransaction out;
   out.__set_gtid(blocked.gtid.text());
   out.__set_resource(blocked.resource);
-  out.__set_for_ms(blocked.for_ms);
-  out.__set_gives_up_ms(blocked.gives_up_ms);
+  out.__set_for_ms(whole_ms(blocked.lasts));
+  out.__set_gives_up_ms(ms_or_none(blocked.gives_up_in));
   out.__set_participant(blocked.participant.text());
   return out;
 }
@@ -78,8 +78,8 @@ Result<BlockedTransaction> from_wire(v1::BlockedTransaction&& w, const Where& wh
       out.participant, name_from_wire(w.__isset.participant, w.participant, where, "participant"));
   TROTH_ASSIGN_OR_RETURN(out.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
   out.resource = std::move(w.resource);
-  out.for_ms = w.for_ms;
-  out.gives_up_ms = w.__isset.gives_up_ms ? w.gives_up_ms : -1;
+  out.lasts = from_ms(w.for_ms);
+  out.gives_up_in = ms_if(w.__isset.gives_up_ms, w.gives_up_ms);
   return out;
 }
 

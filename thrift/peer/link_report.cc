@@ -4,32 +4,24 @@
 
 namespace troth::thrift {
 
-namespace {
-
-std::int64_t in_us(Duration duration) {
-  return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
-}
-
-}  // namespace
-
 void LinkReport::delivered(const Delivery& delivery) {
   ++status_.batches_sent;
   status_.bytes_sent += delivery.bytes;
   status_.messages_sent += delivery.messages;
   // Of one that nobody waited for, nobody knows when it came.
-  if (delivery.took) status_.rtt_us = in_us(*delivery.took);
+  if (delivery.took) status_.rtt = delivery.took;
 }
 
 void LinkReport::greeted(Duration took) {
-  status_.rtt_us = in_us(took);  // an idle link has nothing better until its first batch
+  status_.rtt = took;  // an idle link has nothing better until its first batch
 }
 
 bool LinkReport::change(bool connected, const std::string& error, WallTime now) {
   if (status_.connected == connected && status_.last_error == error) return false;
-  if (status_.connected != connected) status_.since_unix_ms = now.unix_ms;
+  if (status_.connected != connected) status_.since = now;
   status_.connected = connected;
   if (connected) greeted_from_.clear();
-  if (!connected) status_.rtt_us = -1;
+  if (!connected) status_.rtt.reset();
   status_.last_error = error;
   return true;
 }
