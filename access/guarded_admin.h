@@ -15,7 +15,7 @@ struct Scrape {
   Measurements measured;
 };
 
-/// Thread-safe. Errors are those of the port, and kUnsupported.
+/// Thread-safe. Errors are those of the port, and kNotPermitted.
 class GuardedAdmin {
  public:
   using Principal = protocol::Principal;

@@ -12,7 +12,7 @@
 
 namespace troth::access {
 
-/// Thread-safe. Refusals are kUnsupported, through the same callback as every other answer, and
+/// Thread-safe. Refusals are kNotPermitted, through the same callback as every other answer, and
 /// mean that nothing was started.
 class GuardedCoordinator {
  public:

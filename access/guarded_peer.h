@@ -18,7 +18,7 @@ class GuardedPeer {
 
   /// Refused: kUnknownSender, with a sentence.
   protocol::HelloReply hello(const Principal& by, const protocol::Hello& hello);
-  /// kUnsupported: the whole batch was refused, because of its header. `refused` counts the
+  /// kNotPermitted: the whole batch was refused, because of its header. `refused` counts the
   /// messages that were left out of one that was taken.
   Status deliver_quietly(const Principal& by, protocol::Batch batch, std::size_t& refused);
   Status deliver(const Principal& by, protocol::Batch batch, std::size_t& refused);

@@ -30,6 +30,8 @@ std::string_view to_string(ErrorCode code) {
       return "ILLEGAL_STATE";
     case ErrorCode::kUnsupported:
       return "UNSUPPORTED";
+    case ErrorCode::kNotPermitted:
+      return "NOT_PERMITTED";
     case ErrorCode::kInternal:
       return "INTERNAL";
   }
@@ -56,6 +58,7 @@ int exit_code(ErrorCode code) {
     case ErrorCode::kUnavailable:
       return 69;
     case ErrorCode::kIllegalState:
+    case ErrorCode::kNotPermitted:
     case ErrorCode::kInternal:
       return 1;
   }

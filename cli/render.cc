@@ -129,6 +129,7 @@ int report(const Arguments& arguments, const Error& error) {
     case ErrorCode::kFenced:
     case ErrorCode::kUnsupported:
     case ErrorCode::kIllegalState:
+    case ErrorCode::kNotPermitted:
       return report(arguments, error.context, "", kRefused, name);
     case ErrorCode::kBusy:
       return report(arguments, error.context, "again in a moment", kRefused, name);

@@ -11,6 +11,8 @@ int status_of(ErrorCode code) {
     case ErrorCode::kInvalidArgument:
     case ErrorCode::kUnsupported:
       return 400;
+    case ErrorCode::kNotPermitted:
+      return 403;
     case ErrorCode::kNotFound:
       return 404;
     case ErrorCode::kAlreadyExists:

@@ -77,7 +77,7 @@ Error not_permitted(const Principal& principal, Action action, const Object& obj
   std::string about;
   if (!object.gtid.is_nil()) about += fmt::format(" {}", object.gtid);
   if (!object.node.empty()) about += fmt::format(" {}", object.node);
-  return {ErrorCode::kUnsupported,
+  return {ErrorCode::kNotPermitted,
           fmt::format("{} has no permission for {}{}", text_of(principal), to_string(action),
                       about.empty() ? "" : " of" + about)};
 }

@@ -69,7 +69,7 @@ class Policy {
 /// Everybody may everything. Lives as long as the program.
 const Policy& everybody_may();
 
-/// kUnsupported: who may not do what to what.
+/// kNotPermitted: who may not do what to what.
 Error not_permitted(const Principal& principal, Action action, const Object& object);
 
 /// Which action the sender of `message` claims.

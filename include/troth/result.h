@@ -25,6 +25,7 @@ enum class ErrorCode {
   kUnavailable,      ///< the other side cannot be reached now
   kIllegalState,     ///< not now: the operation does not fit the present state
   kUnsupported,      ///< understood, and refused
+  kNotPermitted,     ///< the caller has no permission for it
   kInternal,         ///< a bug of ours, caught at a wall
 };
 

@@ -81,7 +81,7 @@ TEST_CASE("a submit is asked for once per branch, and a refused one costs none o
   SubmitReply reply;
   guarded.submit(kApp, two, [&](SubmitReply r) { reply = std::move(r); });
   REQUIRE(reply.refusal);
-  CHECK(reply.refusal->error.code == ErrorCode::kUnsupported);
+  CHECK(reply.refusal->error.code == ErrorCode::kNotPermitted);
   CHECK(reply.refusal->error.context ==
         "troth://prod/client/shop has no permission for submit of payroll");
   CHECK(port.count() == 0);
@@ -156,7 +156,7 @@ TEST_CASE("SQL is shown only to those who may read it, and a proved name signs t
   CHECK(blind->branches.at(0).statements.empty());
   const Principal root{"prod", PrincipalRole::kOperator, "root"};
   CHECK(guarded.show_transaction(root, "ABCDEF")->branches.at(0).statements.size() == 1);
-  CHECK(guarded.show_transaction(kApp, "ABCDEF").error().code == ErrorCode::kUnsupported);
+  CHECK(guarded.show_transaction(kApp, "ABCDEF").error().code == ErrorCode::kNotPermitted);
 
   ResolveRequest request;
   request.by = {"bob@desk", "why not"};
@@ -208,7 +208,7 @@ TEST_CASE("a peer's messages are judged one by one, packed or not") {
   CHECK(handler.messages.size() == 2);
   // Somebody else's name in the header: nothing of the batch is looked at.
   CHECK(guarded.deliver(kCore, batch_from("stock"), refused).error().code ==
-        ErrorCode::kUnsupported);
+        ErrorCode::kNotPermitted);
   CHECK(handler.messages.size() == 2);
 
   // What cannot be read is passed on behind what was judged.

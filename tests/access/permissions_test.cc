@@ -77,13 +77,13 @@ SubmitRequest a_transaction() {
 template <class T>
 void refused(const Result<T>& result) {
   REQUIRE_FALSE(result);
-  CHECK_MESSAGE(result.error().code == ErrorCode::kUnsupported, result.error().context);
+  CHECK_MESSAGE(result.error().code == ErrorCode::kNotPermitted, result.error().context);
 }
 
 void ask_coordinator(Client& client) {
   const auto is_refusal = [](const std::optional<Refusal>& refusal) {
     REQUIRE(refusal);
-    CHECK(refusal->error.code == ErrorCode::kUnsupported);
+    CHECK(refusal->error.code == ErrorCode::kNotPermitted);
   };
   is_refusal(client.submit(a_transaction())->refusal);
   const auto batch = client.submit_batch({a_transaction(), a_transaction()}, 1s);
@@ -120,19 +120,19 @@ void ask_admin(Client& client) {
 
 void ask_http(Daemon& daemon) {
   for (const char* open : {"/healthz", "/version", "/"}) CHECK(daemon.get(open) == 200);
-  CHECK(daemon.get("/readyz") != 400);
+  CHECK(daemon.get("/readyz") != 403);
   for (const char* path :
        {"/metrics", "/api/v1/status", "/api/v1/participants", "/api/v1/transactions",
         "/api/v1/transactions/ABCDEF", "/api/v1/locks", "/api/v1/audit"})
-    CHECK_MESSAGE(daemon.get(path) == 400, path);
-  CHECK(daemon.get(("/api/v1/outcomes/" + gtid_of(1).text()).c_str()) == 400);
+    CHECK_MESSAGE(daemon.get(path) == 403, path);
+  CHECK(daemon.get(("/api/v1/outcomes/" + gtid_of(1).text()).c_str()) == 403);
   CHECK(daemon.post("/api/v1/transactions",
-                    R"({"branches": [{"on": "db1", "statements": ["SELECT 1"]}]})") == 400);
+                    R"({"branches": [{"on": "db1", "statements": ["SELECT 1"]}]})") == 403);
   for (const char* action :
        {"transactions/retry", "transactions/ABCDEF/retry", "transactions/ABCDEF/forget",
         "participants/db1/drain", "participants/db1/resume", "participants/db1/lost"})
-    CHECK_MESSAGE(daemon.post((std::string("/api/v1/") + action).c_str(), "{}") == 400, action);
-  CHECK(daemon.post("/api/v1/transactions/ABCDEF/resolve", R"({"decision": "abort"})") == 400);
+    CHECK_MESSAGE(daemon.post((std::string("/api/v1/") + action).c_str(), "{}") == 403, action);
+  CHECK(daemon.post("/api/v1/transactions/ABCDEF/resolve", R"({"decision": "abort"})") == 403);
 }
 
 v1::DeliverResponse deliver(thrift::Connection& connection, v1::DeliverRequest& request) {
@@ -142,7 +142,7 @@ v1::DeliverResponse deliver(thrift::Connection& connection, v1::DeliverRequest& 
   v1::Peer_deliver_presult result;
   result.success = &answer;
   REQUIRE(connection.call("Peer", "deliver", args, result, 5s));
-  if (result.__isset.failed_precondition) CHECK(result.failed_precondition.code == "UNSUPPORTED");
+  if (result.__isset.failed_precondition) CHECK(result.failed_precondition.code == "NOT_PERMITTED");
   return answer;
 }
 

@@ -21,6 +21,7 @@ constexpr std::array kErrorCodes = {ErrorCode::kInvalidArgument,
                                     ErrorCode::kUnavailable,
                                     ErrorCode::kIllegalState,
                                     ErrorCode::kUnsupported,
+                                    ErrorCode::kNotPermitted,
                                     ErrorCode::kInternal};
 
 struct Facts {
@@ -53,6 +54,7 @@ template <class WireException>
     case ErrorCode::kFenced:
     case ErrorCode::kIllegalState:
     case ErrorCode::kUnsupported:
+    case ErrorCode::kNotPermitted:
       throw_as<v1::FailedPrecondition>(facts);
     case ErrorCode::kNoSpace:
     case ErrorCode::kBusy:
@@ -105,6 +107,7 @@ void throw_refusal(const Refusal& refusal) {
     case ErrorCode::kUnavailable:
     case ErrorCode::kIllegalState:
     case ErrorCode::kUnsupported:
+    case ErrorCode::kNotPermitted:
       break;
   }
   throw_by_code(std::move(facts));
