@@ -44,6 +44,17 @@ Result<Workload> parse_workload(const std::string& word) {
                           near.empty() ? "" : fmt::format(", did you mean {}?", near), kWorkloads));
 }
 
+Error unknown_word(const std::string& word, const std::map<std::string, Number>& numbers,
+                   const std::map<std::string, std::string*>& texts) {
+  std::vector<std::string> known = {"--local", "--seconds", "--duration", "--warmup"};
+  for (const auto& [name, unused] : numbers) known.push_back(name);
+  for (const auto& [name, unused] : texts) known.push_back(name);
+  const auto near = did_you_mean(word, known);
+  return {ErrorCode::kInvalidArgument,
+          fmt::format("unknown word {}{}", word,
+                      near.empty() ? "" : fmt::format("; did you mean {}?", near))};
+}
+
 /// "5s" or "5": a benchmark's seconds are numbers to everybody.
 Result<Duration> parse_seconds(const std::string& text) {
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(),
@@ -125,15 +136,8 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
     const auto text = texts.find(word);
     const bool length = word == "--seconds" || word == "--duration";
     const bool seconds = length || word == "--warmup";
-    if (number == numbers.end() && text == texts.end() && !seconds) {
-      std::vector<std::string> known = {"--local", "--seconds", "--duration", "--warmup"};
-      for (const auto& [name, unused] : numbers) known.push_back(name);
-      for (const auto& [name, unused] : texts) known.push_back(name);
-      const auto near = did_you_mean(word, known);
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("unknown word {}{}", word,
-                              near.empty() ? "" : fmt::format("; did you mean {}?", near)));
-    }
+    if (number == numbers.end() && text == texts.end() && !seconds)
+      return fail(unknown_word(word, numbers, texts));
     if (i + 1 >= words.size())
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} needs a value", word));
     const auto& value = words[++i];

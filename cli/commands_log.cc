@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <map>
 
-#include "base/overloaded.h"
 #include "cli/commands.h"
 #include "cli/render.h"
 #include "os/file.h"
@@ -50,91 +49,68 @@ std::string text_of(const ClaimRecord& record) {
 using Facts = std::pair<Gtid, std::string>;
 
 // Of one record: gtid (may be nil) and the rest for people.
-Facts facts(const Record& record) {
-  return std::visit(
-      Overloaded{
-          [](const EpochRecord& r) {
-            return Facts{{}, fmt::format("epoch {}", r.epoch)};
-          },
-          [](const PeerRecord& r) {
-            return Facts{{},
-                         fmt::format("{} epoch {} lsn {} at {}", r.name, r.position.epoch,
-                                     r.position.durable, r.address)};
-          },
-          [](const AdoptedRecord& r) {
-            return Facts{{}, fmt::format("nothing below epoch {} is presumed", r.below)};
-          },
-          [](const CommitRecord& r) {
-            return Facts{r.gtid,
-                         fmt::format("members {}{}", names_of(r.members),
+struct FactsOf {
+  Facts operator()(const EpochRecord& r) const {
+    return Facts{{}, fmt::format("epoch {}", r.epoch)};
+  }
+  Facts operator()(const PeerRecord& r) const {
+    return Facts{{},
+                 fmt::format("{} epoch {} lsn {} at {}", r.name, r.position.epoch,
+                             r.position.durable, r.address)};
+  }
+  Facts operator()(const AdoptedRecord& r) const {
+    return Facts{{}, fmt::format("nothing below epoch {} is presumed", r.below)};
+  }
+  Facts operator()(const CommitRecord& r) const {
+    return Facts{r.gtid, fmt::format("members {}{}", names_of(r.members),
                                      r.idempotency_key.empty() ? "" : " key " + r.idempotency_key)};
-          },
-          [](const AbortRecord& r) {
-            return Facts{r.gtid, reason_text(r.reason)};
-          },
-          [](const EndRecord& r) {
-            return Facts{r.gtid, ""};
-          },
-          [](const KeyRecord& r) {
-            return Facts{r.gtid, fmt::format("key {} {}", r.idempotency_key, to_string(r.outcome))};
-          },
-          [](const HorizonRecord& r) {
-            return Facts{r.forgotten_below, "outcomes below are forgotten"};
-          },
-          [](const PreparedRecord& r) {
-            return Facts{r.gtid,
-                         fmt::format("coordinator {} members {} redo {} bytes", r.coordinator.name,
+  }
+  Facts operator()(const AbortRecord& r) const { return Facts{r.gtid, reason_text(r.reason)}; }
+  Facts operator()(const EndRecord& r) const { return Facts{r.gtid, ""}; }
+  Facts operator()(const KeyRecord& r) const {
+    return Facts{r.gtid, fmt::format("key {} {}", r.idempotency_key, to_string(r.outcome))};
+  }
+  Facts operator()(const HorizonRecord& r) const {
+    return Facts{r.forgotten_below, "outcomes below are forgotten"};
+  }
+  Facts operator()(const PreparedRecord& r) const {
+    return Facts{r.gtid, fmt::format("coordinator {} members {} redo {} bytes", r.coordinator.name,
                                      names_of(r.members), r.redo.size())};
-          },
-          [](const CommittedRecord& r) {
-            return Facts{r.gtid, ""};
-          },
-          [](const AbortedRecord& r) {
-            return Facts{r.gtid, reason_text(r.reason)};
-          },
-          [](const RefusedRecord& r) {
-            return Facts{r.gtid, "will never vote yes"};
-          },
-          [](const OnePhaseRecord& r) {
-            return Facts{r.gtid, fmt::format("redo {} bytes", r.redo.size())};
-          },
-          [](const RememberedRecord& r) {
-            return Facts{r.gtid, std::string(to_string(r.outcome))};
-          },
-          [](const PrecommittedRecord& r) {
-            return Facts{r.commit.gtid, fmt::format("ballot {}, {} members", text_of(r.ballot),
-                                                    r.commit.members.size())};
-          },
-          [](const PreabortedRecord& r) {
-            return Facts{r.gtid, fmt::format("ballot {}", text_of(r.ballot))};
-          },
-          [](const ElectedRecord& r) {
-            return Facts{r.gtid, fmt::format("promised ballot {}", text_of(r.ballot))};
-          },
-          [](const DecidedRecord& r) {
-            return Facts{r.gtid, std::string(to_string(r.decision))};
-          },
-          [](const HeuristicRecord& r) {
-            return Facts{r.gtid,
-                         fmt::format("{} by {} ({}); {}: {}", to_string(r.decision), r.by.name,
+  }
+  Facts operator()(const CommittedRecord& r) const { return Facts{r.gtid, ""}; }
+  Facts operator()(const AbortedRecord& r) const { return Facts{r.gtid, reason_text(r.reason)}; }
+  Facts operator()(const RefusedRecord& r) const { return Facts{r.gtid, "will never vote yes"}; }
+  Facts operator()(const OnePhaseRecord& r) const {
+    return Facts{r.gtid, fmt::format("redo {} bytes", r.redo.size())};
+  }
+  Facts operator()(const RememberedRecord& r) const {
+    return Facts{r.gtid, std::string(to_string(r.outcome))};
+  }
+  Facts operator()(const PrecommittedRecord& r) const {
+    return Facts{r.commit.gtid,
+                 fmt::format("ballot {}, {} members", text_of(r.ballot), r.commit.members.size())};
+  }
+  Facts operator()(const PreabortedRecord& r) const {
+    return Facts{r.gtid, fmt::format("ballot {}", text_of(r.ballot))};
+  }
+  Facts operator()(const ElectedRecord& r) const {
+    return Facts{r.gtid, fmt::format("promised ballot {}", text_of(r.ballot))};
+  }
+  Facts operator()(const DecidedRecord& r) const {
+    return Facts{r.gtid, std::string(to_string(r.decision))};
+  }
+  Facts operator()(const HeuristicRecord& r) const {
+    return Facts{r.gtid, fmt::format("{} by {} ({}); {}: {}", to_string(r.decision), r.by.name,
                                      r.by.reason, r.coordinator, to_string(r.truth))};
-          },
-          [](const ForgetRecord& r) {
-            return Facts{r.gtid, std::string()};
-          },
-          [](const SeenRecord& r) {
-            return Facts{Gtid(), text_of(r)};
-          },
-          [](const ClaimRecord& r) {
-            return Facts{Gtid(), text_of(r)};
-          },
-          [](const AuditRecord& r) {
-            return Facts{Gtid(), fmt::format("{} {} {} by {}: {}", r.entry.action, r.entry.subject,
-                                             r.entry.result, r.entry.by.name, r.entry.by.reason)};
-          },
-      },
-      record);
-}
+  }
+  Facts operator()(const ForgetRecord& r) const { return Facts{r.gtid, std::string()}; }
+  Facts operator()(const SeenRecord& r) const { return Facts{Gtid(), text_of(r)}; }
+  Facts operator()(const ClaimRecord& r) const { return Facts{Gtid(), text_of(r)}; }
+  Facts operator()(const AuditRecord& r) const {
+    return Facts{Gtid(), fmt::format("{} {} {} by {}: {}", r.entry.action, r.entry.subject,
+                                     r.entry.result, r.entry.by.name, r.entry.by.reason)};
+  }
+};
 
 int unreadable(const Arguments& arguments, const Error& error, const std::string& dir) {
   if (error.code == ErrorCode::kNotFound)
@@ -150,7 +126,7 @@ int dump(const Arguments& arguments, const std::string& dir, FileSystem& files) 
   const bool lines = arguments.output == Output::kJsonl;
   const auto scanned = wal::scan(files, dir, [&](const wal::RecordView& view) -> Status {
     TROTH_ASSIGN_OR_RETURN(const auto record, decode(view.tag, view.payload));
-    const auto [gtid, text] = facts(record);
+    const auto [gtid, text] = std::visit(FactsOf{}, record);
     const auto type = std::string(to_string(type_of(record)));
     const ordered_json row{{"lsn", view.lsn.value},
                            {"type", type},

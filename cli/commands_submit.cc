@@ -4,15 +4,11 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iostream>
-#include <optional>
-#include <sstream>
 #include <thread>
 
-#include "base/settings.h"
 #include "cli/commands.h"
 #include "cli/render.h"
+#include "cli/submission.h"
 #include "json/transaction_input.h"
 #include "troth/client.h"
 
@@ -21,127 +17,6 @@ namespace troth::cli {
 using namespace protocol;
 
 namespace {
-
-struct Submission {
-  std::vector<SubmitRequest> requests;
-  int retries = 0;
-  bool batch = false;  ///< all at once instead of one after the other
-  std::optional<Duration> deadline;
-  std::optional<CommitProtocol> protocol;
-  AnswerAt answer_at = AnswerAt::kDecided;  ///< of requests that do not say
-};
-
-Result<std::string> slurp(const std::string& path) {
-  std::ostringstream text;
-  if (path == "-") {
-    text << std::cin.rdbuf();
-    return text.str();
-  }
-  std::ifstream in(path);
-  if (!in) return fail(ErrorCode::kInvalidArgument, fmt::format("cannot read {}", path));
-  text << in.rdbuf();
-  return text.str();
-}
-
-Status add_inline(SubmitRequest& request, const std::string& participant, const std::string& sql) {
-  TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(participant));
-  auto found = std::find_if(request.branches.begin(), request.branches.end(),
-                            [&](const BranchRequest& b) { return b.participant == name; });
-  if (found == request.branches.end()) {
-    request.branches.push_back({name, {}});
-    found = request.branches.end() - 1;
-  }
-  found->statements.push_back({sql, {}, {}});
-  return {};
-}
-
-Result<Submission> parse(const Words& words) {
-  Submission out;
-  SubmitRequest request;
-  Statement* last = nullptr;
-  std::vector<std::string> files;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    const auto& word = words[i];
-    const auto next = [&]() -> Result<std::string> {
-      if (i + 1 >= words.size())
-        return fail(ErrorCode::kInvalidArgument, fmt::format("{} needs a value", word));
-      return words[++i];
-    };
-    if (word == "--on") {
-      TROTH_ASSIGN_OR_RETURN(const auto participant, next());
-      auto sql = next();
-      if (!sql)
-        return fail(ErrorCode::kInvalidArgument,
-                    "--on needs a participant and a statement: --on orders \"INSERT ...\"");
-      TROTH_TRY(add_inline(request, participant, *sql));
-      for (auto& branch : request.branches)
-        if (branch.participant.text() == participant) last = &branch.statements.back();
-    } else if (word == "--param" || word == "--expect") {
-      TROTH_ASSIGN_OR_RETURN(const auto text, next());
-      if (last == nullptr)
-        return fail(ErrorCode::kInvalidArgument, fmt::format("{} belongs behind an --on", word));
-      if (word == "--param") {
-        TROTH_ASSIGN_OR_RETURN(auto value, http::parse_value(text));
-        last->params.push_back(std::move(value));
-      } else {
-        TROTH_ASSIGN_OR_RETURN(last->expect, http::parse_expectation(text));
-      }
-    } else if (word == "--key") {
-      TROTH_ASSIGN_OR_RETURN(request.idempotency_key, next());
-    } else if (word == "--comment") {
-      TROTH_ASSIGN_OR_RETURN(request.comment, next());
-    } else if (word == "--deadline") {
-      TROTH_ASSIGN_OR_RETURN(const auto text, next());
-      TROTH_ASSIGN_OR_RETURN(request.deadline, parse_duration(text));
-      out.deadline = request.deadline;
-    } else if (word == "--wait") {
-      TROTH_ASSIGN_OR_RETURN(const auto text, next());
-      if (text != "applied" && text != "decided")
-        return fail(ErrorCode::kInvalidArgument, "--wait is decided or applied");
-      out.answer_at = text == "applied" ? AnswerAt::kApplied : AnswerAt::kDecided;
-    } else if (word == "--protocol") {
-      TROTH_ASSIGN_OR_RETURN(const auto text, next());
-      TROTH_ASSIGN_OR_RETURN(request.protocol, parse_commit_protocol(text));
-      out.protocol = request.protocol;
-    } else if (word == "--batch") {
-      out.batch = true;
-    } else if (word == "--retries") {
-      TROTH_ASSIGN_OR_RETURN(const auto text, next());
-      TROTH_ASSIGN_OR_RETURN(const auto value, http::parse_value("int:" + text));
-      const auto retries = std::get<std::int64_t>(value);
-      if (retries < 0 || retries > 1000)
-        return fail(ErrorCode::kInvalidArgument, "--retries is 0 to 1000");
-      out.retries = static_cast<int>(retries);
-    } else if (word.rfind("--", 0) == 0) {
-      const auto near =
-          did_you_mean(word, {"--on", "--param", "--expect", "--key", "--deadline", "--wait",
-                              "--retries", "--comment", "--batch", "--protocol"});
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("unknown flag {}{}", word,
-                              near.empty() ? "" : fmt::format("; did you mean {}?", near)));
-    } else {
-      files.push_back(word);
-    }
-  }
-  for (const auto& file : files) {
-    TROTH_ASSIGN_OR_RETURN(const auto text, slurp(file));
-    TROTH_ASSIGN_OR_RETURN(
-        auto requests, http::parse_transactions(text, file == "-" ? "stdin" : file, out.answer_at));
-    for (auto& r : requests) {
-      if (!r.protocol) r.protocol = out.protocol;
-      if (r.deadline.count() == 0 && out.deadline) r.deadline = *out.deadline;
-      out.requests.push_back(std::move(r));
-    }
-  }
-  request.answer_at = out.answer_at;
-  if (!request.branches.empty()) out.requests.push_back(std::move(request));
-  if (const char* traceparent = std::getenv("TRACEPARENT"))
-    for (auto& r : out.requests) r.traceparent = traceparent;
-  if (out.requests.empty())
-    return fail(ErrorCode::kInvalidArgument,
-                "nothing to submit; give --on NAME \"SQL\" or a JSON file");
-  return out;
-}
 
 int exit_of(const SubmitReply& reply) {
   if (reply.refusal) {
@@ -215,7 +90,7 @@ int show(const Arguments& arguments, const SubmitReply& reply, const SubmitReque
 }  // namespace
 
 int submit(const Arguments& arguments, const Words& words) {
-  const auto parsed = parse(words);
+  const auto parsed = parse_submission(words, std::getenv("TRACEPARENT"));
   if (!parsed) return report(arguments, parsed.error());
   ClientOptions options;
   options.endpoints = arguments.endpoints;

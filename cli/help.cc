@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
-#include <map>
+#include <iterator>
+#include <string_view>
 
 #include "base/settings.h"
 #include "cli/commands.h"
@@ -49,10 +51,14 @@ Global flags (anywhere)
 Start here:  troth help examples
 )help";
 
-const std::map<std::string, std::string>& topics() {
-  static const std::map<std::string, std::string> all = {
-      {"submit",
-       R"help(troth submit --on NAME "SQL" [--param V ...] [--expect "rows = 1"] [--on ...]
+struct Topic {
+  std::string_view name;
+  const char* text;
+};
+
+constexpr Topic kTopics[] = {
+    {"submit",
+     R"help(troth submit --on NAME "SQL" [--param V ...] [--expect "rows = 1"] [--on ...]
 troth submit FILE.json | -
 
   --on NAME "SQL"     a statement for a participant; repeat for more (same
@@ -82,16 +88,16 @@ JSON: one object, an array, or one object a line:
      {"on": "ledger", "statements": [
         "INSERT INTO entries VALUES ('order-17', 7, 42, 0)"]}]}
 )help"},
-      {"outcome",
-       "troth outcome TXN | --key KEY\n\n  COMMITTED, ABORTED, PENDING or IN_DOUBT. Never a "
-       "guess.\n"},
-      {"status", R"help(troth status [--check] [-e HOST:PORT]
+    {"outcome",
+     "troth outcome TXN | --key KEY\n\n  COMMITTED, ABORTED, PENDING or IN_DOUBT. Never a "
+     "guess.\n"},
+    {"status", R"help(troth status [--check] [-e HOST:PORT]
 
   One screen about a coordinator or a participant: health, links, what is in
   doubt and because of whom, alarms. --check exits 6 if a link is down, an alarm
   is up, or it is not ready.
 )help"},
-      {"doctor", R"help(troth doctor [-e HOST:PORT]
+    {"doctor", R"help(troth doctor [-e HOST:PORT]
 troth doctor --data-dir DIR [--database FILE]
                            of a daemon that does not start: its log, its
                            database (FILE, or that of its last start), its disk
@@ -100,7 +106,7 @@ troth doctor --data-dir DIR [--database FILE]
   after the other: OK, WARN or FAIL, the cause, whether data is at risk, what to
   type next, and the runbook. Exits 6 on FAIL. Changes nothing.
 )help"},
-      {"txn", R"help(troth txn list [--in-doubt|--active|--recent] [--limit 100] [--after CURSOR]
+    {"txn", R"help(troth txn list [--in-doubt|--active|--recent] [--limit 100] [--after CURSOR]
                [--participant P] [--state S] [--older-than 1m]
                            P: those that wait for it
 troth txn show ID          ID may be any unique start or end of 6 or more
@@ -126,7 +132,7 @@ troth txn forget ID --reason TEXT --confirm TAIL
                            a decision by hand is shown until then; at the
                            coordinator, what a lost participant never confirmed
 )help"},
-      {"sql", R"help(troth sql NAME "SQL" [--param V ...] [--expect "rows = 1"] ["SQL" ...]
+    {"sql", R"help(troth sql NAME "SQL" [--param V ...] [--expect "rows = 1"] ["SQL" ...]
           [--deadline 5s] [--wait applied|decided]
 troth sql --txn ID NAME "SQL" ...
 
@@ -138,15 +144,15 @@ troth sql --txn ID NAME "SQL" ...
     troth sql stock "ALTER TABLE items ADD COLUMN note" \
                  "CREATE INDEX items_note ON items(note)"
 )help"},
-      {"query",
-       R"help(troth query --on all|NAME,NAME "SELECT ..." [--param V ...]
+    {"query",
+     R"help(troth query --on all|NAME,NAME "SELECT ..." [--param V ...]
             [--merge "SELECT ... FROM parts"]
 
   One transaction that only reads: no other transaction falls between the parts.
   --merge runs over a table "parts" in memory that holds all rows, with the
   column "participant" in front.
 )help"},
-      {"shell", R"help(troth shell [< script]
+    {"shell", R"help(troth shell [< script]
 
   begin | commit | rollback, .on NAME, NAME: SQL;  SQL;  help  exit
   .tables  .schema [TABLE]  .mode table|csv|json|jsonl|plain  .headers on|off
@@ -155,7 +161,7 @@ troth sql --txn ID NAME "SQL" ...
   with its exit code. Leaving the shell (or losing the connection) rolls back
   what is open.
 )help"},
-      {"participant", R"help(troth participant list
+    {"participant", R"help(troth participant list
 troth participant show NAME          its own status
 troth participant locks NAME [--all] [--txn ID] [--limit 100] [--after CURSOR]
                                      who holds which rows and who waits for
@@ -177,28 +183,28 @@ troth participant lost NAME --reason TEXT --confirm NAME
 troth participant lost NAME --forget --reason TEXT --confirm NAME
                            what it owed has been repaired: show it no longer
 )help"},
-      {"demo", R"help(troth demo [--quick] [--keep]
+    {"demo", R"help(troth demo [--quick] [--keep]
 
   Starts a coordinator and three agents in a temporary directory, moves money,
   kills the coordinator, audits with sqlite3 and says what to try next. Ends
   with Return (--quick: at once) and removes its files (--keep: leaves them).
 )help"},
-      {"audit",
-       "troth audit\n\n  What operators did at this daemon, newest first: when, what, on "
-       "which\n  transaction, who, why.\n"},
-      {"config",
-       R"help(troth config show [--origin] [--role coordinator|participant] [--config FILE]
+    {"audit",
+     "troth audit\n\n  What operators did at this daemon, newest first: when, what, on "
+     "which\n  transaction, who, why.\n"},
+    {"config",
+     R"help(troth config show [--origin] [--role coordinator|participant] [--config FILE]
 troth config check [--role ...] [--config FILE]
 troth config example [--role ...]      a commented file with every setting
 
   As the daemon would see it: environment over file over default. --origin says
   where each came from.
 )help"},
-      {"completion", R"help(source <(troth completion bash)
+    {"completion", R"help(source <(troth completion bash)
 troth completion zsh > "${fpath[1]}/_troth"
 troth completion fish > ~/.config/fish/completions/troth.fish
 )help"},
-      {"formats", R"help(table   for people: aligned, cut to the terminal, ages relative
+    {"formats", R"help(table   for people: aligned, cut to the terminal, ages relative
 json    one object, "schema" first; durations carry their unit in the key
         (age_ms, rtt_us)
 jsonl   lists: one object a line
@@ -209,14 +215,14 @@ csv     lists and rows: NULL is empty, an empty text is ""; one answer: as plain
 Data goes to stdout, everything else to stderr. Colour only on a terminal, and
 never with --no-color, NO_COLOR or TERM=dumb.
 )help"},
-      {"log", R"help(troth log dump DIR     every record, as a table or JSON lines (-o jsonl)
+    {"log", R"help(troth log dump DIR     every record, as a table or JSON lines (-o jsonl)
 troth log verify DIR   checks all checksums and chains
 troth log stats DIR    counts by type
 
   Reads only; works while the daemon runs and on logs it refuses to open.
 )help"},
-      {"bench",
-       R"help(troth bench [transfer]|read-only --local [flags]
+    {"bench",
+     R"help(troth bench [transfer]|read-only --local [flags]
                        own daemons in a temporary directory
 troth bench [transfer]|read-only -e HOST:PORT [flags]
                        a running coordinator
@@ -255,8 +261,8 @@ troth bench smallbank|tpcc --local [flags]
       (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
       INSERT INTO bench_accounts SELECT i, 1000 FROM n;
 )help"},
-      {"examples",
-       R"help(# take one item from stock, charge the account, write it down: all or nothing
+    {"examples",
+     R"help(# take one item from stock, charge the account, write it down: all or nothing
 troth submit \
   --on stock "UPDATE items SET n = n - 1 WHERE id = ?1" \
       --param 7 --expect "rows = 1" \
@@ -277,7 +283,7 @@ troth txn show 5TCEHW
 # what a log says, without any daemon
 troth log dump /var/lib/troth/c1 -o jsonl
 )help"},
-      {"exit-codes", R"help(0  ok (submit: committed)
+    {"exit-codes", R"help(0  ok (submit: committed)
 1  failed (submit: aborted; nothing was changed)
 2  usage
 3  unreachable, timed out or not known yet (submit: ask `troth outcome`)
@@ -289,7 +295,7 @@ troth log dump /var/lib/troth/c1 -o jsonl
 Daemons: 0 clean, 64 usage, 69 another program keeps the database locked, 70
 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
 )help"},
-      {"states", R"help(Coordinator
+    {"states", R"help(Coordinator
   preparing    votes are being collected
   releasing    every vote is in; who only read is to confirm that it still holds
                its read locks
@@ -315,9 +321,7 @@ Participant
                        differ
   heuristic_hazard     the coordinator cannot prove any more what it decided
 )help"},
-  };
-  return all;
-}
+};
 
 }  // namespace
 
@@ -326,11 +330,13 @@ int help(const Arguments& arguments, const Words& words) {
     show_text(kOverview);
     return kOk;
   }
-  const auto found = topics().find(words[0]);
-  if (found == topics().end())
+  const auto* const found =
+      std::find_if(std::begin(kTopics), std::end(kTopics),
+                   [&](const Topic& topic) { return topic.name == words[0]; });
+  if (found == std::end(kTopics))
     return report(arguments, fmt::format("no help about \"{}\"", words[0]), "troth help",
                   kNotFound);
-  show_text(found->second);
+  show_text(found->text);
   return kOk;
 }
 

@@ -17,6 +17,79 @@ namespace troth::http {
 
 namespace {
 
+namespace table {
+
+constexpr auto counter = MetricKind::kCounter;
+constexpr auto gauge = MetricKind::kGauge;
+constexpr auto histogram = MetricKind::kHistogram;
+constexpr MetricInfo kAll[] = {
+    {"build_info", gauge, "Always 1; the version that runs"},
+    {"node_info", gauge, "Always 1; name and role of the node"},
+    {"uptime_seconds", gauge, "Since recovery ended"},
+    {"draining", gauge, "1 while a stop is under way and new work is refused"},
+    {"alarms", gauge, "Conditions that need a person; troth status prints them"},
+    {"alarms_not_kept_total", counter, "Alarms raised when the list of alarms was full"},
+    {"amnesia_alarms_total", counter, "A peer or this node was caught having forgotten its log"},
+    {"peer_refused_total", counter, "Peers or messages refused, by reason"},
+    {"transactions_begun_total", counter, "Transactions started, by protocol"},
+    {"transactions_total", counter, "Transactions answered, by protocol and outcome"},
+    {"transaction_aborts_total", counter, "Aborts by reason (docs/reference/error-codes.md)"},
+    {"transaction_duration_seconds", histogram, "From the request to the answer"},
+    {"phase_duration_seconds", histogram,
+     "prepare: request to last vote; log_decision: forcing COMMIT; commit: until all "
+     "acknowledged"},
+    {"active_transactions", gauge, "Live transactions by state"},
+    {"unconfirmed_transactions", gauge,
+     "Committed, and never confirmed by a participant that was declared lost"},
+    {"in_doubt_transactions", gauge,
+     "Decided or uncertain and not confirmed, by who is waited for"},
+    {"oldest_in_doubt_age_seconds", gauge, "Age of the oldest of them, 0 if there is none"},
+    {"rejected_total", counter, "Requests refused before a transaction existed, by reason"},
+    {"operator_actions_total", counter, "What operators asked for, by action and result"},
+    {"recovery_duration_seconds", gauge, "How long the last start took to read its log"},
+    {"recovery_transactions_total", counter, "Unfinished transactions found at start, by action"},
+    {"retained_keys", gauge, "Idempotency keys that are remembered"},
+    {"participant_up", gauge, "1 while the link to the participant stands"},
+    {"participant_rtt_seconds", gauge, "Duration of the last call to the participant"},
+    {"participant_messages_sent_total", counter, "Messages the participant took"},
+    {"participant_messages_dropped_total", counter, "Messages lost with a broken or full link"},
+    {"participant_queued_messages", gauge, "Messages that wait for the next call"},
+    {"agent_prepared_branches", gauge, "Branches that voted yes and know no decision yet"},
+    {"agent_oldest_prepared_age_seconds", gauge, "Age of the oldest of them, 0 if there is none"},
+    {"agent_heuristic_outcomes", gauge,
+     "Decisions taken by hand and not forgotten; mixed: the coordinator decided otherwise"},
+    {"agent_live_branches", gauge, "Branches that are not over"},
+    {"agent_waiting_branches", gauge, "Branches that wait for locks"},
+    {"agent_remembered_branches", gauge,
+     "Ended branches that are kept until their coordinator says that everybody is done"},
+    {"agent_lock_waits_total", counter, "How often a branch had to wait for a lock"},
+    {"agent_branches_total", counter, "Branches by the step they reached"},
+    {"agent_requests_total", counter, "Requests by protocol"},
+    {"agent_flushes_total", counter, "Commits of the SQLite file, each for a group of branches"},
+    {"agent_coordinator_up", gauge, "1 while the link to the coordinator stands"},
+    {"agent_coordinator_rtt_seconds", gauge, "Duration of the last call to the coordinator"},
+    {"agent_coordinator_messages_sent_total", counter, "Messages the coordinator took"},
+    {"agent_coordinator_messages_dropped_total", counter,
+     "Messages lost with a broken or full link"},
+    {"agent_coordinator_queued_messages", gauge, "Messages that wait for the next call"},
+    {"agent_peer_up", gauge, "1 while the link to the other participant stands"},
+    {"agent_peer_rtt_seconds", gauge, "Duration of the last call to the other participant"},
+    {"agent_peer_messages_sent_total", counter, "Messages the other participant took"},
+    {"agent_peer_messages_dropped_total", counter, "Messages lost with a broken or full link"},
+    {"agent_peer_queued_messages", gauge, "Messages that wait for the next call"},
+    {"log_fsync_duration_seconds", histogram, "Writing and forcing one group of records"},
+    {"log_group_size_records", histogram, "Records that shared one force"},
+    {"log_appended_bytes_total", counter, "Payload bytes appended since start"},
+    {"log_records_total", counter, "Records appended since start"},
+    {"log_segments", gauge, "Segment files in the log directory"},
+    {"log_lines_dropped_total", counter, "Lines for stderr dropped because nobody read them"},
+    {"process_start_time_seconds", gauge, "Start of the process, seconds since 1970"},
+    {"process_resident_memory_bytes", gauge, "Resident memory"},
+    {"process_open_fds", gauge, "Open file descriptors"},
+};
+
+}  // namespace table
+
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
 
@@ -149,76 +222,8 @@ Measurements from_status(const NodeStatus& status) {
 
 }  // namespace
 
-const std::vector<MetricInfo>& metric_table() {
-  constexpr auto counter = MetricKind::kCounter;
-  constexpr auto gauge = MetricKind::kGauge;
-  constexpr auto histogram = MetricKind::kHistogram;
-  static const std::vector<MetricInfo> table = {
-      {"build_info", gauge, "Always 1; the version that runs"},
-      {"node_info", gauge, "Always 1; name and role of the node"},
-      {"uptime_seconds", gauge, "Since recovery ended"},
-      {"draining", gauge, "1 while a stop is under way and new work is refused"},
-      {"alarms", gauge, "Conditions that need a person; troth status prints them"},
-      {"alarms_not_kept_total", counter, "Alarms raised when the list of alarms was full"},
-      {"amnesia_alarms_total", counter, "A peer or this node was caught having forgotten its log"},
-      {"peer_refused_total", counter, "Peers or messages refused, by reason"},
-      {"transactions_begun_total", counter, "Transactions started, by protocol"},
-      {"transactions_total", counter, "Transactions answered, by protocol and outcome"},
-      {"transaction_aborts_total", counter, "Aborts by reason (docs/reference/error-codes.md)"},
-      {"transaction_duration_seconds", histogram, "From the request to the answer"},
-      {"phase_duration_seconds", histogram,
-       "prepare: request to last vote; log_decision: forcing COMMIT; commit: until all "
-       "acknowledged"},
-      {"active_transactions", gauge, "Live transactions by state"},
-      {"unconfirmed_transactions", gauge,
-       "Committed, and never confirmed by a participant that was declared lost"},
-      {"in_doubt_transactions", gauge,
-       "Decided or uncertain and not confirmed, by who is waited for"},
-      {"oldest_in_doubt_age_seconds", gauge, "Age of the oldest of them, 0 if there is none"},
-      {"rejected_total", counter, "Requests refused before a transaction existed, by reason"},
-      {"operator_actions_total", counter, "What operators asked for, by action and result"},
-      {"recovery_duration_seconds", gauge, "How long the last start took to read its log"},
-      {"recovery_transactions_total", counter, "Unfinished transactions found at start, by action"},
-      {"retained_keys", gauge, "Idempotency keys that are remembered"},
-      {"participant_up", gauge, "1 while the link to the participant stands"},
-      {"participant_rtt_seconds", gauge, "Duration of the last call to the participant"},
-      {"participant_messages_sent_total", counter, "Messages the participant took"},
-      {"participant_messages_dropped_total", counter, "Messages lost with a broken or full link"},
-      {"participant_queued_messages", gauge, "Messages that wait for the next call"},
-      {"agent_prepared_branches", gauge, "Branches that voted yes and know no decision yet"},
-      {"agent_oldest_prepared_age_seconds", gauge, "Age of the oldest of them, 0 if there is none"},
-      {"agent_heuristic_outcomes", gauge,
-       "Decisions taken by hand and not forgotten; mixed: the coordinator decided otherwise"},
-      {"agent_live_branches", gauge, "Branches that are not over"},
-      {"agent_waiting_branches", gauge, "Branches that wait for locks"},
-      {"agent_remembered_branches", gauge,
-       "Ended branches that are kept until their coordinator says that everybody is done"},
-      {"agent_lock_waits_total", counter, "How often a branch had to wait for a lock"},
-      {"agent_branches_total", counter, "Branches by the step they reached"},
-      {"agent_requests_total", counter, "Requests by protocol"},
-      {"agent_flushes_total", counter, "Commits of the SQLite file, each for a group of branches"},
-      {"agent_coordinator_up", gauge, "1 while the link to the coordinator stands"},
-      {"agent_coordinator_rtt_seconds", gauge, "Duration of the last call to the coordinator"},
-      {"agent_coordinator_messages_sent_total", counter, "Messages the coordinator took"},
-      {"agent_coordinator_messages_dropped_total", counter,
-       "Messages lost with a broken or full link"},
-      {"agent_coordinator_queued_messages", gauge, "Messages that wait for the next call"},
-      {"agent_peer_up", gauge, "1 while the link to the other participant stands"},
-      {"agent_peer_rtt_seconds", gauge, "Duration of the last call to the other participant"},
-      {"agent_peer_messages_sent_total", counter, "Messages the other participant took"},
-      {"agent_peer_messages_dropped_total", counter, "Messages lost with a broken or full link"},
-      {"agent_peer_queued_messages", gauge, "Messages that wait for the next call"},
-      {"log_fsync_duration_seconds", histogram, "Writing and forcing one group of records"},
-      {"log_group_size_records", histogram, "Records that shared one force"},
-      {"log_appended_bytes_total", counter, "Payload bytes appended since start"},
-      {"log_records_total", counter, "Records appended since start"},
-      {"log_segments", gauge, "Segment files in the log directory"},
-      {"log_lines_dropped_total", counter, "Lines for stderr dropped because nobody read them"},
-      {"process_start_time_seconds", gauge, "Start of the process, seconds since 1970"},
-      {"process_resident_memory_bytes", gauge, "Resident memory"},
-      {"process_open_fds", gauge, "Open file descriptors"},
-  };
-  return table;
+std::span<const MetricInfo> metric_table() {
+  return table::kAll;
 }
 
 Measurements measure_process() {

@@ -3,8 +3,8 @@
 // a daemon measured. docs/reference/metrics.md, the alert rules and the dashboard are tested
 // against the table.
 
+#include <span>
 #include <string>
-#include <vector>
 
 #include "protocol/ports.h"
 
@@ -17,7 +17,7 @@ struct MetricInfo {
   MetricKind kind;
   const char* help;
 };
-const std::vector<MetricInfo>& metric_table();
+std::span<const MetricInfo> metric_table();
 
 /// What the operating system knows of this process; absent where /proc is.
 Measurements measure_process();
