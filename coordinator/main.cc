@@ -115,10 +115,10 @@ int main(int argc, char** argv) {
       [&node](const SettingValues& values, thrift::PeerLinks& links, const Logger& logger) {
         const auto participants = participants_of(values);
         // First: a new one is answered from its first greeting.
-        node->set_participants(participants);
+        node->reload(
+            {participants, values.duration("prepare-timeout"), values.count("max-in-flight")});
         if (const auto moved = links.set_addresses(participants); !moved)
           logger.error("the participants stay where they were", {{"why", moved.error().context}});
-        node->set_limits(values.duration("prepare-timeout"), values.count("max-in-flight"));
       }};
   return daemon::main(program, argc, argv);
 }

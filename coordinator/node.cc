@@ -95,7 +95,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       if (loop_->post(
               [all, waiter, first, end](Engine& e, Now now) {
                 for (auto i = first; i < end; ++i)
-                  e.submit(std::move((*all)[i]), SubmitDone(waiter, i), now);
+                  e.submissions().submit(std::move((*all)[i]), SubmitDone(waiter, i), now);
               },
               end - first))
         continue;
@@ -112,7 +112,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   void get_outcome_by_key(const std::string& key, OutcomeDone done) override {
     auto shared = std::make_shared<OutcomeDone>(std::move(done));
     if (!loop_->post([key, shared](Engine& e, Now now) {
-          e.get_outcome_by_key(key, std::move(*shared), now);
+          e.inquiries().get_outcome_by_key(key, std::move(*shared), now);
         }))
       (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
   }
@@ -121,7 +121,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
                       OutcomeDone done) override {
     auto shared = std::make_shared<OutcomeDone>(std::move(done));
     if (!loop_->post([key, digest, shared](Engine& e, Now now) {
-          e.get_outcome_by_key(key, std::move(*shared), now, &digest);
+          e.inquiries().get_outcome_by_key(key, std::move(*shared), now, &digest);
         }))
       (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
   }
@@ -179,25 +179,16 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   void set_own_address(const std::string& address) override {
     static_cast<void>(loop_->call<bool>(
         [address](Engine& e, Now) {
-          e.set_own_address(address);
+          e.peers().set_own_address(address);
           return true;
         },
         kCallLimit));
   }
 
-  void set_limits(Duration prepare_timeout, std::size_t max_in_flight) override {
+  void reload(const Reload& settings) override {
     static_cast<void>(loop_->call<bool>(
-        [=](Engine& e, Now) {
-          e.set_limits(prepare_timeout, max_in_flight);
-          return true;
-        },
-        kCallLimit));
-  }
-
-  void set_participants(const std::map<NodeName, std::string>& participants) override {
-    static_cast<void>(loop_->call<bool>(
-        [participants](Engine& e, Now) {
-          e.set_participants(participants);
+        [settings](Engine& e, Now) {
+          e.reload(settings);
           return true;
         },
         kCallLimit));
@@ -233,7 +224,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   // PeerHandler
   HelloReply hello(const Hello& hello) override {
     auto reply = loop_->call<HelloReply>(
-        [hello](Engine& e, Now now) { return e.on_hello(hello, now); }, kCallLimit);
+        [hello](Engine& e, Now now) { return e.peers().on_hello(hello, now); }, kCallLimit);
     return reply ? *reply : HelloReply{};
   }
   Status deliver(Batch batch) override {
@@ -245,24 +236,25 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return taken;
   }
   Hello make_hello(const NodeName& peer) override {
-    auto hello =
-        loop_->call<Hello>([peer](Engine& e, Now) { return e.make_hello(peer); }, kCallLimit);
+    auto hello = loop_->call<Hello>([peer](Engine& e, Now) { return e.peers().make_hello(peer); },
+                                    kCallLimit);
     return hello ? *hello : Hello{};
   }
   bool welcomed(const NodeName& peer, const HelloReply& reply) override {
     return loop_
-        ->call<bool>(
-            [peer, reply](Engine& e, Now now) { return e.on_hello_reply(peer, reply, now); },
-            kCallLimit)
+        ->call<bool>([peer, reply](Engine& e,
+                                   Now now) { return e.peers().on_hello_reply(peer, reply, now); },
+                     kCallLimit)
         .value_or(false);
   }
   void link_changed(const LinkStatus& status) override {
-    static_cast<void>(loop_->post([status](Engine& e, Now now) { e.on_link(status, now); }));
+    static_cast<void>(
+        loop_->post([status](Engine& e, Now now) { e.peers().on_link(status, now); }));
   }
 
   // AdminPort
   Result<NodeStatus> status() override {
-    auto status = ask<NodeStatus>([](Engine& e, Now now) { return e.status(now); });
+    auto status = ask<NodeStatus>([](Engine& e, Now now) { return e.operators().status(now); });
     if (!status) return status;
     show_links(*status);
     const auto stats = wal_->stats();
@@ -274,43 +266,48 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return status;
   }
   Result<TransactionPage> list_transactions(const ListRequest& request) override {
-    return ask<TransactionPage>([request](Engine& e, Now now) { return e.list(request, now); });
+    return ask<TransactionPage>(
+        [request](Engine& e, Now now) { return e.operators().list(request, now); });
   }
   Result<TransactionDetail> show_transaction(const std::string& id) override {
-    auto detail = ask<TransactionDetail>([id](Engine& e, Now now) { return e.show(id, now); });
+    auto detail =
+        ask<TransactionDetail>([id](Engine& e, Now now) { return e.operators().show(id, now); });
     if (!detail || !options_.ask_participants || detail->branches.empty()) return detail;
     if (const auto seen = status()) options_.ask_participants(*detail, *seen);
     return detail;
   }
   Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
-    return ask<std::int64_t>([id, by](Engine& e, Now now) { return e.retry(id, by, now); });
+    return ask<std::int64_t>(
+        [id, by](Engine& e, Now now) { return e.operators().retry(id, by, now); });
   }
   Result<ResolveReply> resolve(const ResolveRequest& request) override {
-    return ask<ResolveReply>([request](Engine& e, Now now) { return e.resolve(request, now); });
+    return ask<ResolveReply>(
+        [request](Engine& e, Now now) { return e.operators().resolve(request, now); });
   }
   Result<ResolveReply> forget(const ForgetRequest& request) override {
-    return wait<ResolveReply>(
-        [request](Engine& e, auto done, Now now) { e.forget(request, std::move(done), now); });
+    return wait<ResolveReply>([request](Engine& e, auto done, Now now) {
+      e.operators().forget(request, std::move(done), now);
+    });
   }
   Result<LostReply> declare_lost(const LostRequest& request) override {
     return wait<LostReply>([request](Engine& e, auto done, Now now) {
-      e.declare_lost(request, std::move(done), now);
+      e.operators().declare_lost(request, std::move(done), now);
     });
   }
   Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
     return ask<std::vector<AuditEntry>>(
-        [limit](Engine& e, Now) { return e.operators().audit(limit); });
+        [limit](Engine& e, Now) { return e.operators().book().audit(limit); });
   }
   Status drain_participant(const NodeName& name, bool drain, const Operator& by) override {
-    return wait<void>([=](Engine& e, Engine::DrainDone done, Now now) {
-      e.drain_participant(name, drain, by, std::move(done), now);
+    return wait<void>([=](Engine& e, OperatorCalls::DrainDone done, Now now) {
+      e.operators().drain_participant(name, drain, by, std::move(done), now);
     });
   }
 
   Result<Measurements> measure() override {
     auto out = ask<Measurements>([](Engine& e, Now now) {
       Measurements measured;
-      e.measure(measured, now);
+      e.operators().measure(measured, now);
       return Result<Measurements>(std::move(measured));
     });
     if (!out) return out;
@@ -346,7 +343,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     auto shared =
         std::make_shared<std::pair<SubmitRequest, SubmitDone>>(std::move(request), std::move(done));
     if ((*loop_.*post)([shared](Engine& e, Now now) {
-          e.submit(std::move(shared->first), std::move(shared->second), now);
+          e.submissions().submit(std::move(shared->first), std::move(shared->second), now);
         }))
       return;
     shared->second(inbox_is_full());
@@ -361,7 +358,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
   Status deliver(Batch batch, Post post) {
     auto shared = std::make_shared<Batch>(std::move(batch));
-    if ((*loop_.*post)([shared](Engine& e, Now now) { e.on_batch(std::move(*shared), now); }))
+    if ((*loop_.*
+         post)([shared](Engine& e, Now now) { e.peers().on_batch(std::move(*shared), now); }))
       return {};
     return fail(ErrorCode::kBusy, "the inbox is full");
   }
@@ -369,7 +367,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   void outcome(const Gtid& gtid, bool wait, OutcomeDone done) {
     auto shared = std::make_shared<OutcomeDone>(std::move(done));
     if (!loop_->post([gtid, wait, shared](Engine& e, Now now) {
-          e.get_outcome(gtid, wait, std::move(*shared), now);
+          e.inquiries().get_outcome(gtid, wait, std::move(*shared), now);
         }))
       (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
   }

@@ -32,10 +32,7 @@ class Node : public protocol::CoordinatorPort, public RunningNode {
                                              FileSystem& files, const Clock& clock, Logger logger);
 
   protocol::CoordinatorPort* clients() override { return this; }
-  /// For transactions that come from now on (SIGHUP).
-  virtual void set_limits(Duration prepare_timeout, std::size_t max_in_flight) = 0;
-  /// Those that were added or moved (SIGHUP); one that is not named any more stays.
-  virtual void set_participants(const std::map<NodeName, std::string>& participants) = 0;
+  virtual void reload(const Reload& settings) = 0;
 };
 
 }  // namespace troth::coordinator

@@ -54,7 +54,7 @@ class CoordinatorWorld {
   std::size_t submit(const SubmitRequest& request) {
     const auto number = answers.size();
     answers.emplace_back();
-    engine->submit(
+    engine->submissions().submit(
         SubmitRequest(request), [this, number](SubmitReply reply) { answers.at(number) = reply; },
         now());
     engine->end_of_round(now());
@@ -66,7 +66,7 @@ class CoordinatorWorld {
   /// What get_outcome says now; nullopt while it does not answer.
   std::optional<Result<TransactionOutcome>> ask(const Gtid& gtid, bool wait = false) {
     auto said = std::make_shared<std::optional<Result<TransactionOutcome>>>();
-    engine->get_outcome(
+    engine->inquiries().get_outcome(
         gtid, wait, [said](Result<TransactionOutcome> result) { *said = result; }, now());
     return *said;
   }
@@ -79,7 +79,7 @@ class CoordinatorWorld {
                     {},
                     protocol::kPeerProtocolVersion};
     batch.messages.push_back(std::move(message));
-    engine->on_batch(batch, now());
+    engine->peers().on_batch(batch, now());
     engine->end_of_round(now());
   }
   protocol::HelloVerdict greet(const std::string& from, Epoch epoch = {1}, Lsn seen_of_us = {}) {
@@ -90,7 +90,7 @@ class CoordinatorWorld {
     if (seen_of_us.value > 0) hello.seen_of_receiver = {options.log_id, options.epoch, seen_of_us};
     hello.receiver = options.name;
     hello.address = "127.0.0.1:2";
-    const auto reply = engine->on_hello(hello, now());
+    const auto reply = engine->peers().on_hello(hello, now());
     engine->end_of_round(now());
     return reply.verdict;
   }
@@ -98,7 +98,7 @@ class CoordinatorWorld {
     LinkStatus status;
     status.peer = NodeName::from_trusted(name);
     status.connected = connected;
-    engine->on_link(status, now());
+    engine->peers().on_link(status, now());
     engine->end_of_round(now());
   }
   void vote(const std::string& from, const Gtid& gtid, Vote vote = Vote::kCommit) {
@@ -141,11 +141,11 @@ class CoordinatorWorld {
     return {CoordinatorTag::of(options.log_id), epoch, sequence, Decider::kCoordinator};
   }
   std::uint64_t counter(const std::string& name) const {
-    for (const auto& [counted, value] : engine->status(now()).counters)
+    for (const auto& [counted, value] : engine->operators().status(now()).counters)
       if (counted == name) return value;
     return 0;
   }
-  std::size_t alarms() const { return engine->status(now()).alarms.size(); }
+  std::size_t alarms() const { return engine->operators().status(now()).alarms.size(); }
   Now now() const { return {clock, {wall_offset_ms + clock.since_start.count() / 1'000'000}}; }
   static LogId id_of(const std::string& name) {
     LogId id;

@@ -38,7 +38,7 @@ namespace {
 /// Mean milliseconds and how many, of each phase that was seen.
 std::string phases_of(const CoordinatorWorld& world) {
   std::string out;
-  for (const auto& phase : world.engine->status(world.now()).phases) {
+  for (const auto& phase : world.engine->operators().status(world.now()).phases) {
     std::uint64_t times = 0;
     for (const auto& [value, n] : phase.buckets_ns) times += n;
     if (times == 0) continue;
@@ -118,7 +118,7 @@ TEST_CASE("silence until the deadline aborts, and a yes that comes later changes
   SUBCASE("it is not") {
     world.connect("p2", false);
   }
-  const auto code = world.engine->status(world.now()).links.at(1).connected
+  const auto code = world.engine->operators().status(world.now()).links.at(1).connected
                         ? AbortCode::kTimeout
                         : AbortCode::kUnreachable;
   world.pass(world.options.prepare_timeout);
@@ -263,7 +263,7 @@ TEST_CASE(
   CHECK(world.greet("p1", {1}, {world.log.durable().value + 1}) != HelloVerdict::kWelcome);
   CHECK_FALSE(world.fatal);
   CHECK(world.engine->quarantined());
-  CHECK(world.engine->status(world.now()).state == "quarantine");
+  CHECK(world.engine->operators().status(world.now()).state == "quarantine");
   SUBCASE("at once") {}
   SUBCASE("after a restart") {
     world.sync();
@@ -477,7 +477,7 @@ TEST_CASE("one phase across a restart: forgotten at its participant is not abort
   const auto gtid = world.last_gtid();
   world.restart();
   std::optional<Outcome> told;
-  world.engine->get_outcome(
+  world.engine->inquiries().get_outcome(
       gtid, true, [&](Result<TransactionOutcome> result) { told = result->outcome; }, world.now());
   OnePhaseResult never;
   never.gtid = never.first_gtid = gtid;
@@ -527,7 +527,7 @@ TEST_CASE("a key belongs to one body, whatever the participants") {
     CHECK(world.outcome(turned) == Outcome::kCommitted);
     CHECK(world.transport.names().empty());
     std::optional<Outcome> told;
-    world.engine->get_outcome_by_key(
+    world.engine->inquiries().get_outcome_by_key(
         "a", [&](Result<TransactionOutcome> result) { told = result->outcome; }, world.now());
     REQUIRE(told.has_value());
     CHECK(*told == Outcome::kCommitted);
@@ -581,7 +581,7 @@ TEST_CASE("one phase across a restart: nobody who only never heard of it is blam
   const auto gtid = world.last_gtid();
   world.restart();
   std::optional<TransactionOutcome> told;
-  world.engine->get_outcome(
+  world.engine->inquiries().get_outcome(
       gtid, true, [&](Result<TransactionOutcome> result) { told = *result; }, world.now());
   for (const char* name : {"p2", "p1", "p3"}) {
     OnePhaseResult never;
@@ -700,16 +700,16 @@ TEST_CASE("operators see what is stuck, why, and can have it tried at once") {
   CoordinatorWorld world;
   const auto gtid = world.committing();
   world.deliver("p1", Ack{gtid});
-  const auto shown = world.engine->show(gtid.text().substr(18), world.now());
+  const auto shown = world.engine->operators().show(gtid.text().substr(18), world.now());
   REQUIRE(shown.has_value());
   CHECK(shown->explanation.find("p2") != std::string::npos);
   CHECK(shown->explanation.find("p1") == std::string::npos);
-  CHECK(
-      world.engine->list({TransactionFilter::kInDoubt, 10, ""}, world.now())->transactions.size() ==
-      1);
-  CHECK(world.engine->show("ZZZZZZ", world.now()).error().code == ErrorCode::kNotFound);
+  CHECK(world.engine->operators()
+            .list({TransactionFilter::kInDoubt, 10, ""}, world.now())
+            ->transactions.size() == 1);
+  CHECK(world.engine->operators().show("ZZZZZZ", world.now()).error().code == ErrorCode::kNotFound);
   world.transport.take();
-  CHECK(*world.engine->retry("", {}, world.now()) == 1);
+  CHECK(*world.engine->operators().retry("", {}, world.now()) == 1);
   CHECK(world.transport.names() == "COMMIT p2");
 }
 
@@ -728,7 +728,7 @@ TEST_CASE("cursors lead through everything once: what lives, oldest first, then 
     std::vector<Gtid> seen;
     ListRequest request{TransactionFilter::kAll, limit, ""};
     for (bool more = true; more;) {
-      const auto page = world.engine->list(request, world.now());
+      const auto page = world.engine->operators().list(request, world.now());
       REQUIRE(page.has_value());
       CHECK(page->transactions.size() <= limit);
       for (const auto& summary : page->transactions) seen.push_back(summary.gtid);
@@ -737,12 +737,14 @@ TEST_CASE("cursors lead through everything once: what lives, oldest first, then 
     }
     CHECK(seen == expected);
   }
-  const auto doubt =
-      world.engine->list({TransactionFilter::kInDoubt, 9, "live:" + live[1].text()}, world.now());
+  const auto doubt = world.engine->operators().list(
+      {TransactionFilter::kInDoubt, 9, "live:" + live[1].text()}, world.now());
   CHECK(doubt->transactions.size() == 3);
   for (const auto* bad : {"x", "live:", "live:nonsense", "dead:"})
-    CHECK(world.engine->list({TransactionFilter::kAll, 9, bad}, world.now()).error().code ==
-          ErrorCode::kInvalidArgument);
+    CHECK(world.engine->operators()
+              .list({TransactionFilter::kAll, 9, bad}, world.now())
+              .error()
+              .code == ErrorCode::kInvalidArgument);
 }
 
 TEST_CASE("a greeting wakes the link to the participant that greets, a refused one does not") {

@@ -23,7 +23,7 @@ struct LostWorld : CoordinatorWorld {
   /// Its answer; the action is durable, if there was one.
   Result<LostReply> ask_lost(const LostRequest& request) {
     std::optional<Result<LostReply>> told;
-    engine->declare_lost(
+    engine->operators().declare_lost(
         request, [&](Result<LostReply> reply) { told = std::move(reply); }, now());
     engine->end_of_round(now());
     if (told) {
@@ -43,12 +43,12 @@ struct LostWorld : CoordinatorWorld {
     return reply.error().context;
   }
   std::vector<TransactionSummary> in_doubt() const {
-    return engine->list({TransactionFilter::kInDoubt, 100, ""}, now())->transactions;
+    return engine->operators().list({TransactionFilter::kInDoubt, 100, ""}, now())->transactions;
   }
   /// Everything before the checkpoint is gone, and so is the process.
   void checkpoint_and_restart() {
     for (int i = 0; i < 4; ++i) {
-      REQUIRE(engine->retry("", {"bob", "grow the log"}, now()));
+      REQUIRE(engine->operators().retry("", {"bob", "grow the log"}, now()));
       pass(std::chrono::seconds(1));
       sync();
     }
@@ -70,7 +70,7 @@ struct LostWorld : CoordinatorWorld {
     LinkStatus status;
     status.peer = peer;
     status.connected = connected;
-    engine->on_link(status, now());
+    engine->peers().on_link(status, now());
   }
 };
 
@@ -99,7 +99,7 @@ TEST_CASE("a lost participant is not waited for, and what it owed is shown until
   CHECK(plan->transactions == 1);
   CHECK(says(plan->lines[0], gtid.text()));
   CHECK(world.in_doubt()[0].state == "committing");
-  CHECK(world.engine->operators().audit(10).empty());
+  CHECK(world.engine->operators().book().audit(10).empty());
 
   const auto before = world.log.forced();
   const auto done = world.lose(kP2);
@@ -110,11 +110,12 @@ TEST_CASE("a lost participant is not waited for, and what it owed is shown until
   CHECK(world.in_doubt()[0].state == "heuristic_hazard");
   CHECK(world.in_doubt()[0].decision == "commit");
   CHECK(world.in_doubt()[0].comment == "p2 lost: disk burnt");
-  CHECK(world.engine->show(gtid.text(), world.now())->summary.state == "heuristic_hazard");
+  CHECK(world.engine->operators().show(gtid.text(), world.now())->summary.state ==
+        "heuristic_hazard");
   CHECK(world.alarms() == 1);
-  CHECK(world.engine->status(world.now()).in_doubt == 0);
+  CHECK(world.engine->operators().status(world.now()).in_doubt == 0);
   CHECK(*world.transport.published.back().ended_below == gtid);
-  const auto all = world.engine->list({TransactionFilter::kAll, 100, ""}, world.now());
+  const auto all = world.engine->operators().list({TransactionFilter::kAll, 100, ""}, world.now());
   CHECK(all->transactions.size() == 1);  // once
   CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
   CHECK(world.log.count(RecordType::kEnd) == 1);
@@ -126,7 +127,7 @@ TEST_CASE("a lost participant is not waited for, and what it owed is shown until
   CHECK(world.alarms() == 0);
   world.sync();
   CHECK(*world.transport.published.back().ended_below > gtid);
-  const auto trail = world.engine->operators().audit(10);
+  const auto trail = world.engine->operators().book().audit(10);
   REQUIRE(trail.size() == 2);
   CHECK(trail[1].action == "lost");
   CHECK(trail[1].by.reason == "disk burnt");
@@ -149,8 +150,9 @@ TEST_CASE("what is refused changes nothing") {
   CHECK(says(world.why({kP2, false, ann, "p2", true}), "p2 is connected"));
   CHECK(says(world.why({kP2, false, ann, "p2", false}), "p2 is connected"));
   CHECK(world.log.count(RecordType::kHeuristic) == 0);
-  CHECK(world.engine->show(gtid.text(), world.now())->summary.state == "committing");
-  for (const auto& entry : world.engine->operators().audit(10)) CHECK(entry.result == "refused");
+  CHECK(world.engine->operators().show(gtid.text(), world.now())->summary.state == "committing");
+  for (const auto& entry : world.engine->operators().book().audit(10))
+    CHECK(entry.result == "refused");
 }
 
 TEST_CASE(
@@ -179,7 +181,7 @@ TEST_CASE("it is not waited for after a restart either, though END was lost") {
   const auto gtid = world.committing();
   world.deliver("p1", Ack{gtid});
   std::optional<Result<LostReply>> told;
-  world.engine->declare_lost(
+  world.engine->operators().declare_lost(
       {kP2, false, {"ann", "disk burnt"}, "p2", false},
       [&](Result<LostReply> reply) { told = std::move(reply); }, world.now());
   Lsn heuristic;
@@ -195,7 +197,7 @@ TEST_CASE("it is not waited for after a restart either, though END was lost") {
   // Before that is durable: nothing of it happened.
   LostWorld other;
   const auto unknown = other.committing();
-  other.engine->declare_lost(
+  other.engine->operators().declare_lost(
       {kP2, false, {"ann", "disk burnt"}, "p2", false},
       [](const Result<LostReply>&) { FAIL("promised too early"); }, other.now());
   other.restart();
@@ -251,7 +253,7 @@ TEST_CASE("two are lost of one transaction: each is forgotten alone") {
   std::optional<Result<ResolveReply>> forgot;
   const auto forget = [&](const std::string& confirm) {
     forgot.reset();
-    world.engine->forget(
+    world.engine->operators().forget(
         {gtid.text(), {"ann", "mended"}, confirm, false},
         [&](Result<ResolveReply> reply) { forgot = std::move(reply); }, world.now());
   };
@@ -280,7 +282,7 @@ TEST_CASE("one of two is settled: a crash at any record keeps the other's hazard
   const auto settled_from = world.log.entries.back().lsn;
   REQUIRE(world.lose(kP2, true));
   for (int i = 0; i < 4; ++i) {  // and is copied by checkpoints
-    REQUIRE(world.engine->retry("", {"bob", "grow the log"}, world.now()));
+    REQUIRE(world.engine->operators().retry("", {"bob", "grow the log"}, world.now()));
     world.pass(std::chrono::seconds(1));
     world.sync();
   }
@@ -325,7 +327,7 @@ TEST_CASE("who comes back after all is told, and ends the hazard by confirming")
   world.deliver("p2", Ack{gtid});
   CHECK(world.in_doubt().empty());
   CHECK(world.alarms() == 0);
-  CHECK(world.engine->operators().audit(1)[0].result == "confirmed");
+  CHECK(world.engine->operators().book().audit(1)[0].result == "confirmed");
   world.sync();
   world.restart();
   CHECK(world.in_doubt().empty());

@@ -10,7 +10,7 @@ using troth::tests::CoordinatorWorld;
 namespace {
 
 std::string refusal(CoordinatorWorld& world, const Gtid& gtid) {
-  const auto reply = world.engine->resolve(
+  const auto reply = world.engine->operators().resolve(
       {gtid.text(), Decision::kAbort, {"ann", "unblock p2"}, "", gtid.text().substr(20), false},
       world.now());
   REQUIRE_FALSE(reply);
@@ -20,7 +20,7 @@ std::string refusal(CoordinatorWorld& world, const Gtid& gtid) {
 /// The answer comes when no crash can take the action back; nothing before.
 Status drain(CoordinatorWorld& world, const NodeName& name, bool drained, const Operator& by) {
   std::optional<Status> told;
-  world.engine->drain_participant(
+  world.engine->operators().drain_participant(
       name, drained, by, [&](Status status) { told = std::move(status); }, world.now());
   if (told) {
     CHECK_FALSE(told->has_value());
@@ -53,7 +53,7 @@ TEST_CASE("every state has its reason why an operator must not decide") {
   CHECK(contains(refusal(world, gtid), "it is committed: there is nothing to decide"));
   CHECK(contains(refusal(world, Gtid({9}, {1}, 9, Decider::kCoordinator)), "no transaction"));
   std::optional<Result<ResolveReply>> forgot;
-  world.engine->forget(
+  world.engine->operators().forget(
       {gtid.text(), {}, "", true}, [&](Result<ResolveReply> reply) { forgot = std::move(reply); },
       world.now());
   REQUIRE(forgot);
@@ -71,7 +71,7 @@ TEST_CASE("what a participant reported ends when it acknowledges; other alarms s
   CHECK(world.alarms() == 2);
   world.deliver("p2", Ack{gtid});
   REQUIRE(world.alarms() == 1);
-  CHECK_FALSE(contains(world.engine->status(world.now()).alarms[0], "MIXED"));
+  CHECK_FALSE(contains(world.engine->operators().status(world.now()).alarms[0], "MIXED"));
 }
 
 TEST_CASE("a drained participant gets nothing new; what runs goes on") {
@@ -87,7 +87,7 @@ TEST_CASE("a drained participant gets nothing new; what runs goes on") {
   world.vote("p2", gtid);
   world.sync();
   CHECK(world.outcome(running) == Outcome::kCommitted);
-  for (const auto& link : world.engine->status(world.now()).links)
+  for (const auto& link : world.engine->operators().status(world.now()).links)
     CHECK(link.draining == (link.peer == p2));
   REQUIRE(drain(world, p2, false, {"ann", ""}));
   CHECK_FALSE(world.answered(world.submit(CoordinatorWorld::request({"p1", "p2"}))));
@@ -98,7 +98,7 @@ TEST_CASE("the trail is kept across restarts and checkpoints, once") {
   coordinator::EngineOptions options;
   options.checkpoint_bytes = 1;
   CoordinatorWorld world(options);
-  REQUIRE(world.engine->retry("", {"ann", "hurry"}, world.now()));
+  REQUIRE(world.engine->operators().retry("", {"ann", "hurry"}, world.now()));
   const auto p2 = NodeName::from_trusted("p2");
   REQUIRE(drain(world, p2, true, {"bob", "disk"}));
   for (int i = 0; i < 5; ++i) {
@@ -108,8 +108,8 @@ TEST_CASE("the trail is kept across restarts and checkpoints, once") {
   }
   CHECK(world.counter("checkpoints") >= 1);
   world.restart();
-  CHECK(world.engine->operators().is_drained(p2));
-  const auto trail = world.engine->operators().audit(10);
+  CHECK(world.engine->operators().book().is_drained(p2));
+  const auto trail = world.engine->operators().book().audit(10);
   REQUIRE(trail.size() == 2);
   CHECK(trail[0].action == "drain");
   CHECK(trail[0].by.name == "bob");
@@ -125,15 +125,16 @@ TEST_CASE("who is drained is remembered when the trail has forgotten it") {
   REQUIRE(drain(world, p1, true, {"ann", "first"}));
   REQUIRE(drain(world, p2, true, {"ann", "disk"}));
   REQUIRE(drain(world, p1, false, {"ann", "done"}));
-  for (int i = 0; i < 600; ++i) REQUIRE(world.engine->retry("", {"bob", "again"}, world.now()));
+  for (int i = 0; i < 600; ++i)
+    REQUIRE(world.engine->operators().retry("", {"bob", "again"}, world.now()));
   for (int i = 0; i < 3; ++i) {
     world.pass(std::chrono::seconds(1));
     world.sync();
     world.restart();
-    CHECK(world.engine->operators().is_drained(p2));
-    CHECK_FALSE(world.engine->operators().is_drained(p1));
+    CHECK(world.engine->operators().book().is_drained(p2));
+    CHECK_FALSE(world.engine->operators().book().is_drained(p1));
   }
   REQUIRE(drain(world, p2, false, {"ann", "done"}));
   world.restart();
-  CHECK_FALSE(world.engine->operators().is_drained(p2));
+  CHECK_FALSE(world.engine->operators().book().is_drained(p2));
 }

@@ -27,7 +27,7 @@ struct ThreePhase : CoordinatorWorld {
     deliver(from, PreDecided{gtid, ballot, ballot});
   }
   std::string state(const Gtid& gtid) const {
-    const auto shown = engine->show(gtid.text(), now());
+    const auto shown = engine->operators().show(gtid.text(), now());
     return shown ? shown->summary.state : "unknown";
   }
 };
@@ -230,7 +230,7 @@ TEST_CASE("metrics name the protocol that was used") {
   world.submit(world.request({"p1", "p2"}));
   world.submit(world.request({"p1"}));
   Measurements measured;
-  world.engine->measure(measured, world.now());
+  world.engine->operators().measure(measured, world.now());
   const auto value = [&](const std::string& name, const Labels& labels) {
     for (const auto& one : measured.numbers)
       if (one.name == name && one.labels == labels) return one.value;

@@ -55,25 +55,25 @@ void CoordinatorNode::drop() {
 
 void CoordinatorNode::submit(SubmitRequest request, SubmitDone done) {
   call([&](coordinator::Engine& engine) {
-    engine.submit(std::move(request), std::move(done), steady_->now());
+    engine.submissions().submit(std::move(request), std::move(done), steady_->now());
   });
 }
 
 void CoordinatorNode::get_outcome(const Gtid& gtid, OutcomeDone done) {
   call([&](coordinator::Engine& engine) {
-    engine.get_outcome(gtid, false, std::move(done), steady_->now());
+    engine.inquiries().get_outcome(gtid, false, std::move(done), steady_->now());
   });
 }
 
 void CoordinatorNode::await_outcome(const Gtid& gtid, OutcomeDone done) {
   call([&](coordinator::Engine& engine) {
-    engine.get_outcome(gtid, true, std::move(done), steady_->now());
+    engine.inquiries().get_outcome(gtid, true, std::move(done), steady_->now());
   });
 }
 
 void CoordinatorNode::get_outcome_by_key(const std::string& key, OutcomeDone done) {
   call([&](coordinator::Engine& engine) {
-    engine.get_outcome_by_key(key, std::move(done), steady_->now());
+    engine.inquiries().get_outcome_by_key(key, std::move(done), steady_->now());
   });
 }
 

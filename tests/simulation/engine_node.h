@@ -15,6 +15,20 @@
 
 namespace troth::simulation {
 
+// What peers and operators call.
+inline coordinator::PeerTraffic& peers_of(coordinator::Engine& engine) {
+  return engine.peers();
+}
+inline coordinator::OperatorCalls& operators_of(coordinator::Engine& engine) {
+  return engine.operators();
+}
+inline participant::Engine& peers_of(participant::Engine& engine) {
+  return engine;
+}
+inline participant::Engine& operators_of(participant::Engine& engine) {
+  return engine;
+}
+
 /// Everything but opening and closing: every entry is one round of the engine, and its next wake-up
 /// is planned after each.
 template <class Engine>
@@ -28,7 +42,7 @@ class EngineNode : public Node {
     world_.add(wake_);
   }
   NodeStatus status() const override {
-    return engine_ ? engine_->status(steady_->now()) : NodeStatus{};
+    return engine_ ? operators_of(*engine_).status(steady_->now()) : NodeStatus{};
   }
 
  protected:
@@ -49,7 +63,7 @@ class EngineNode : public Node {
   void serve(std::unique_ptr<Engine> engine, Adopt&& adopt) {
     engine_ = std::move(engine);
     engine_->on_fatal = [this](const Error& error) { fatal(error); };
-    engine_->set_own_address("somewhere:1");
+    peers_of(*engine_).set_own_address("somewhere:1");
     adopt(*engine_);
     log_->on_durable = [this](Lsn lsn) {
       call([&](Engine& of) { of.on_durable(lsn, steady_->now()); });
@@ -61,21 +75,25 @@ class EngineNode : public Node {
 
   protocol::HelloReply hello(const protocol::Hello& hello) override {
     protocol::HelloReply reply;
-    call([&](Engine& engine) { reply = engine.on_hello(hello, steady_->now()); });
+    call([&](Engine& engine) { reply = peers_of(engine).on_hello(hello, steady_->now()); });
     return reply;
   }
   Status deliver(protocol::Batch batch) override {
-    call([&](Engine& engine) { engine.on_batch(std::move(batch), steady_->now()); });
+    call([&](Engine& engine) { peers_of(engine).on_batch(std::move(batch), steady_->now()); });
     return {};
   }
-  protocol::Hello make_hello(const NodeName& peer) override { return engine_->make_hello(peer); }
+  protocol::Hello make_hello(const NodeName& peer) override {
+    return peers_of(*engine_).make_hello(peer);
+  }
   bool welcomed(const NodeName& peer, const protocol::HelloReply& reply) override {
     bool good = false;
-    call([&](Engine& engine) { good = engine.on_hello_reply(peer, reply, steady_->now()); });
+    call([&](Engine& engine) {
+      good = peers_of(engine).on_hello_reply(peer, reply, steady_->now());
+    });
     return good;
   }
   void link_changed(const LinkStatus& status) override {
-    call([&](Engine& engine) { engine.on_link(status, steady_->now()); });
+    call([&](Engine& engine) { peers_of(engine).on_link(status, steady_->now()); });
   }
 
   std::unique_ptr<Engine> engine_;

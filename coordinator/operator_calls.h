@@ -1,0 +1,55 @@
+#pragma once
+// What operators ask of the coordinator, and what they do: each act is written to the audit trail.
+
+#include <functional>
+#include <string>
+
+#include "coordinator/status_views.h"
+#include "coordinator/transactions.h"
+
+namespace troth::coordinator {
+
+/// Owns nothing: the operators' records are the OperatorDesk's. Invariant: nobody decides by hand
+/// here, because the coordinator's log decides. Owned by the engine and touched by its thread
+/// alone.
+class OperatorCalls {
+ public:
+  struct Parts {
+    const TransactionTable& table;
+    Transactions& transactions;
+    LostParticipants& lost;
+    const StatusViews& views;
+    OperatorDesk& desk;
+  };
+  OperatorCalls(const Core& core, Parts parts) : core_(core), parts_(parts) {}
+
+  // what is seen
+  NodeStatus status(Now now) const { return parts_.views.status(now); }
+  Result<TransactionPage> list(const ListRequest& request, Now now) const {
+    return parts_.views.list(request, now);
+  }
+  Result<TransactionDetail> show(const std::string& id, Now now) const {
+    return parts_.views.show(id, now);
+  }
+  void measure(Measurements& out, Now now) const { parts_.views.measure(out, now); }
+  const recovery::OperatorBook& book() const { return parts_.desk.book(); }
+
+  // what is done
+  Result<std::int64_t> retry(const std::string& id, const Operator& by, Now now);
+  Result<ResolveReply> resolve(const ResolveRequest& request, Now now);
+  /// Of what a lost participant owed; this and declare_lost() are answered when it is durable.
+  void forget(const ForgetRequest& request, LostParticipants::ForgetDone done, Now now);
+  void declare_lost(const LostRequest& request, LostParticipants::LostDone done, Now now) {
+    parts_.lost.declare(request, std::move(done), now);
+  }
+  using DrainDone = std::function<void(Status)>;
+  /// Lasts until it is resumed, over restarts too.
+  void drain_participant(const NodeName& name, bool drain, const Operator& by, DrainDone done,
+                         Now now);
+
+ private:
+  const Core& core_;
+  const Parts parts_;
+};
+
+}  // namespace troth::coordinator

@@ -1,0 +1,139 @@
+#include "coordinator/peer_traffic.h"
+
+#include "protocol/packed_message.h"
+
+namespace troth::coordinator {
+
+using namespace protocol;
+
+void PeerTraffic::adopt(const recovery::CoordinatorTables& tables, Now now) {
+  for (const auto& [name, peer] : tables.peers) core_.peers.adopt(peer);
+  core_.standing.quarantine().adopt(tables.claims);
+  enter_quarantine(now);
+}
+
+// Nothing is decided any more, and nobody is told a decision. Clients that wait hear that it is not
+// known.
+void PeerTraffic::enter_quarantine(Now now) {
+  const auto& quarantine = core_.standing.quarantine();
+  if (!quarantine.active()) return;
+  core_.reports.alarm(quarantine.reason(), {});
+  const AbortReason why{AbortCode::kDraining, quarantine.reason(), core_.options.name, -1};
+  for (auto& [gtid, txn] : parts_.tables.live) {
+    TransactionOutcome unknown;
+    unknown.gtid = gtid;
+    unknown.outcome = Outcome::kInDoubt;
+    unknown.reason = why;
+    txn.answered = true;
+    for (auto& client : std::exchange(txn.clients, {})) client(SubmitReply{std::nullopt, unknown});
+  }
+  parts_.tables.outcomes.tell_unknown(why);
+  parts_.conversations.abort_all(why, now);
+}
+
+void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
+  for (const auto& record : judgement.to_append) core_.append(record);
+  if (judgement.lost_memory) {
+    if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
+      core_.append(*claim);
+      enter_quarantine(now);
+    }
+  }
+  if (!judgement.restarted || core_.standing.stopped()) return;
+  const Epoch epoch = core_.peers.position_of(peer).epoch;
+  parts_.conversations.on_restarted(peer, epoch, now);
+  parts_.transactions.on_restarted(peer, epoch, now);
+}
+
+HelloReply PeerTraffic::on_hello(const Hello& hello, Now now) {
+  HelloReply reply;
+  const auto judgement = core_.peers.on_hello(hello, core_.reaches(), reply);
+  judge(judgement, hello.name, now);
+  if (reply.verdict != HelloVerdict::kWelcome) {
+    core_.reports.count("hello_refused");
+    if (!judgement.repeated)
+      core_.reports.log().warn("refused a greeting",
+                               {{"peer", hello.name}, {"reason", judgement.refusal}});
+    return reply;
+  }
+  if (core_.standing.stopped()) {
+    reply.verdict = HelloVerdict::kNotReady;
+    reply.detail = core_.standing.quarantine().reason();
+    return reply;
+  }
+  // The link may sit out a pause after its last failure.
+  if (!hello.address.empty()) core_.gate.heard_from(hello.name, hello.address);
+  parts_.transactions.on_reachable(hello.name, now);
+  parts_.lost.tell_what_was_given_up(hello.name);
+  return reply;
+}
+
+Hello PeerTraffic::make_hello(const NodeName& peer) const {
+  return core_.peers.make_hello(peer, core_.own_address, core_.reaches());
+}
+
+bool PeerTraffic::on_hello_reply(const NodeName& peer, const HelloReply& reply, Now now) {
+  const auto judgement = core_.peers.on_reply(peer, reply, core_.reaches());
+  judge(judgement, peer, now);
+  if (!judgement.refusal.empty() && !judgement.repeated)
+    core_.reports.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
+  return judgement.refusal.empty() && !core_.standing.stopped();
+}
+
+void PeerTraffic::on_link(const LinkStatus& status, Now now) {
+  const bool up = status.connected && !core_.links.is_connected(status.peer);
+  core_.links.changed(status);
+  if (up) parts_.transactions.on_link_up(status.peer, now);
+}
+
+void PeerTraffic::on_batch(Batch batch, Now now) {
+  if (core_.standing.stopped()) return;
+  const auto judgement = core_.peers.on_batch(batch.header);
+  judge(judgement, batch.header.sender, now);
+  if (!judgement.refusal.empty()) {
+    core_.reports.count("stale_refused");
+    return core_.reports.log().debug(
+        "refused a batch", {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
+  }
+  const NodeName sender = std::move(batch.header.sender);
+  take_messages(
+      std::move(batch),
+      [&](Message&& message) {
+        core_.log.heard();
+        handle(sender, std::move(message), now);
+      },
+      [&](const Error& why) {
+        core_.reports.count("messages_damaged");
+        core_.reports.log().warn("dropped a message of a peer",
+                                 {{"peer", sender}, {"why", why.context}});
+      });
+}
+
+void PeerTraffic::handle(const NodeName& from, Message&& message, Now now) {
+  if (const auto* alarmed = std::get_if<Alarm>(&message)) {
+    core_.reports.count("amnesia_alarms");
+    const auto rank = core_.own.minted(alarmed->gtid) ? Alarms::Rank::kKnown : Alarms::Rank::kClaim;
+    return core_.reports.alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from, rank);
+  }
+  if (const auto* executed = std::get_if<ExecuteResult>(&message))
+    return parts_.conversations.on_result(from, *executed, now);
+  if (const auto* result = std::get_if<OnePhaseResult>(&message)) {
+    if (!parts_.transactions.take(from, *result, now))
+      parts_.searches.on_result(from, *result, now);
+    return;
+  }
+  if (const auto* wound = std::get_if<Wound>(&message)) {
+    if (!parts_.transactions.take(from, *wound, now))
+      parts_.inquiries.on_unknown(from, Inquire{wound->gtid}, now);
+    return;
+  }
+  if (std::holds_alternative<Ack>(message)) {
+    // Whatever it reported, somebody has repaired it there.
+    core_.reports.end_alarm(gtid_of(message), from);
+    parts_.lost.confirmed_after_all(from, gtid_of(message), now);
+  }
+  if (!parts_.transactions.take(from, message, now))
+    parts_.inquiries.on_unknown(from, message, now);
+}
+
+}  // namespace troth::coordinator
