@@ -123,7 +123,7 @@ void Transactions::start_one_phase(SubmitRequest&& request, std::string&& digest
 }
 
 void Transactions::start_executed(GlobalCommit::Setup&& setup, std::optional<CommitProtocol> asked,
-                                  Executed&& before, SubmitDone&& done, Now now) {
+                                  Begun&& before, SubmitDone&& done, Now now) {
   setup.resend = tables_.live.resend(core_.options.resend);
   choose_protocol(setup, asked);
   const Gtid gtid = setup.gtid;

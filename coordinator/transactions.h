@@ -32,14 +32,14 @@ class Transactions {
   void start_one_phase(SubmitRequest&& request, std::string&& digest, protocol::SubmitDone&& done,
                        Now now);
   /// What its client did before it asked for the commit of an interactive transaction.
-  struct Executed {
+  struct Begun {
     Priority age;
     MonotonicTime since;
     std::unique_ptr<TraceContext> trace;
   };
   /// `setup`: the protocol and the repetitions are chosen here.
   void start_executed(protocol::GlobalCommit::Setup&& setup, std::optional<CommitProtocol> asked,
-                      Executed&& before, protocol::SubmitDone&& done, Now now);
+                      Begun&& before, protocol::SubmitDone&& done, Now now);
   /// As a transaction that begins now names it.
   protocol::Member member(const NodeName& name) const;
 

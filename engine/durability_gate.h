@@ -1,7 +1,7 @@
 #pragma once
 // The only way out for promises: votes, decisions, acknowledgements, ballots, results. Whatever
 // promises something about the log waits here until the record that proves it is durable. Nothing
-// else can send one: Outbox, which the rest of an engine has, refuses promise types at compile
+// else can send one: Messenger, which the rest of an engine has, refuses promise types at compile
 // time (tests/engine/promise_past_the_gate.cc must not compile).
 
 #include <optional>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/boxed.h"
-#include "engine/outbox.h"
+#include "engine/messenger.h"
 #include "protocol/held_by_lsn.h"
 #include "protocol/record_log.h"
 #include "troth/requests.h"
@@ -18,7 +18,7 @@ namespace troth {
 
 /// Owns the promises that wait. Invariant: a promise leaves only after every record at or below
 /// the LSN that it is held for is durable. Owned by an engine and touched by its thread alone.
-class DurabilityGate : public Outbox {
+class DurabilityGate : public Messenger {
   struct Passed {
     explicit Passed() = default;
   };
@@ -47,7 +47,7 @@ class DurabilityGate : public Outbox {
 
   DurabilityGate(protocol::DurableLog& log, protocol::Transport& transport,
                  const Standing& standing, Reports& reports)
-      : Outbox(transport, standing, reports), log_(log) {}
+      : Messenger(transport, standing, reports), log_(log) {}
 
   /// Returns what may leave at once. What waits for a record of its own always comes out of
   /// take_due(), even if the disk was quicker than this call: its machine must be told as well, or
@@ -68,7 +68,7 @@ class DurabilityGate : public Outbox {
     return Due(Passed(), held_.take());
   }
 
-  using Outbox::send;
+  using Messenger::send;
   /// `around(message, leave)` is called for each promise, and must call `leave()` once.
   template <class Around>
   void send(Due&& due, Around&& around) {

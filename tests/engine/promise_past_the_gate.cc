@@ -5,9 +5,9 @@
 using namespace troth;
 using namespace troth::protocol;
 
-void questions_leave(Outbox& outbox, const NodeName& to) {
-  outbox.send(to, Inquire{});
-  outbox.send(OutgoingNow(to, InquireOnePhase{}));
+void questions_leave(Messenger& messenger, const NodeName& to) {
+  messenger.send(to, Inquire{});
+  messenger.send(OutgoingNow(to, InquireOnePhase{}));
 }
 
 void promises_wait(DurabilityGate& gate, const NodeName& to) {
@@ -19,12 +19,12 @@ void promises_wait(DurabilityGate& gate, const NodeName& to) {
 }
 
 #ifdef PAST_THE_GATE
-void past_the_gate(DurabilityGate& gate, Outbox& outbox, const NodeName& to) {
-  outbox.send(to, Ack{});                          // must not compile
-  gate.send(to, VoteMessage{});                    // must not compile
-  outbox.send(to, Message(Decide{}));              // must not compile
-  outbox.send(OutgoingNow(to, OnePhaseResult{}));  // must not compile
-  gate.pass(to, Ack{});                            // must not compile
-  gate.send(DurabilityGate::Due({}, {}));          // must not compile
+void past_the_gate(DurabilityGate& gate, Messenger& messenger, const NodeName& to) {
+  messenger.send(to, Ack{});                          // must not compile
+  gate.send(to, VoteMessage{});                       // must not compile
+  messenger.send(to, Message(Decide{}));              // must not compile
+  messenger.send(OutgoingNow(to, OnePhaseResult{}));  // must not compile
+  gate.pass(to, Ack{});                               // must not compile
+  gate.send(DurabilityGate::Due({}, {}));             // must not compile
 }
 #endif

@@ -16,9 +16,9 @@ namespace troth {
 
 /// Invariant: once the node has stopped, nothing leaves any more. Owned by an engine and touched by
 /// its thread alone.
-class Outbox {
+class Messenger {
  public:
-  Outbox(protocol::Transport& transport, const Standing& standing, Reports& reports)
+  Messenger(protocol::Transport& transport, const Standing& standing, Reports& reports)
       : transport_(transport), standing_(standing), reports_(reports) {}
 
   template <class M>
