@@ -236,7 +236,7 @@ class Doctor {
     add({Level::kFail, who, alarm,
          mixed     ? "YES: the databases differ"
          : by_hand ? "possible: a decision by hand may differ from the true one"
-                   : "YES: somebody forgot what it had promised",
+                   : "YES: a node has lost what it had promised",
          by_hand ? fmt::format("troth txn list --in-doubt -e {}", address)
                  : fmt::format("do not restart anything empty; compare the databases. It is shown "
                                "until {} is started again: do that when all is repaired",

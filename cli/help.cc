@@ -126,8 +126,9 @@ troth txn resolve ID --commit|--abort --dry-run
 troth txn resolve ID --commit|--abort --reason TEXT --confirm TAIL
                      [--revision R]
                            TAIL: the last six characters of the id, typed by
-                           you. R (of txn show): refused if it has moved on
-                           since. Refused wherever somebody knows.
+                           you. R (of txn show): refused if the state has
+                           changed since. Refused if a reachable node knows
+                           the decision.
 troth txn forget ID --reason TEXT --confirm TAIL
                            a decision by hand is shown until then; at the
                            coordinator, what a lost participant never confirmed
@@ -164,8 +165,9 @@ troth sql --txn ID NAME "SQL" ...
     {"participant", R"help(troth participant list
 troth participant show NAME          its own status
 troth participant locks NAME [--all] [--txn ID] [--limit 100] [--after CURSOR]
-                                     who holds which rows and who waits for
-                                     them; --all: also where nobody waits
+                                     transactions that hold rows and that
+                                     wait for them; --all: also rows that no
+                                     transaction waits for
 troth participant drain NAME [--reason TEXT]
                                      nothing new touches it; what runs goes on.
                                      Until resumed
@@ -289,7 +291,7 @@ troth log dump /var/lib/troth/c1 -o jsonl
 3  unreachable, timed out or not known yet (submit: ask `troth outcome`)
 4  not found
 5  refused: busy, draining, key used for another request, not supported,
-   somebody knows better
+   a reachable node knows the decision
 6  doctor, status --check, participant orphans: a problem was found
 
 Daemons: 0 clean, 64 usage, 69 another program keeps the database locked, 70
@@ -297,8 +299,8 @@ corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
 )help"},
     {"states", R"help(Coordinator
   preparing    votes are being collected
-  releasing    every vote is in; who only read is to confirm that it still holds
-               its read locks
+  releasing    every vote is in; participants that only read confirm that they
+               still hold their read locks
   deciding     every vote is in; the COMMIT record is on its way to the disk
   precommitting  three_phase: a majority of its members is to hold PRECOMMITTED
   committing   COMMIT is durable; repeated until every participant has
@@ -306,7 +308,7 @@ corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
   one_phase    a single participant decides
   uncertain    that participant has not answered; it is being asked
   heuristic_hazard     committed, and never confirmed by a participant that was
-                       declared lost: what it was to write may be in no database
+                       declared lost: its database may lack the writes
 
 Participant
   executing    running or waiting for locks
