@@ -3,7 +3,7 @@
 // on tables, S and X on keys (rows by identity, unique keys, foreign-key parents). Acquisition is
 // all-or-nothing, and a branch that runs in one go holds nothing while it waits: such branches
 // never deadlock inside one database. Interactive ones keep what they hold, and prepared ones wait
-// elsewhere: those cycles are broken by wound-wait on Priority (engine_locks.cc), for which a
+// elsewhere: those cycles are broken by wound-wait on Priority (wound_wait.cc), for which a
 // refusal names everybody in the way. Waiters are served oldest first, and a younger request never
 // overtakes an older waiter it conflicts with: none starves, and whoever waits for a younger one
 // waits for a holder.

@@ -109,6 +109,14 @@ for path in files(".h", ".cc", ".py", ".sh", ".txt", ".thrift", ".def", ".cmake"
         if not any((place / cited).exists() for place in (root, path.parent, root / "docs", root / "docs/runbooks")):
             problems.append(f"{path.relative_to(root)}: cites {cited}, which does not exist")
 
+# The same for sources that a comment in C++ names: a path from the root, or the end of one.
+every_source = [str(path.relative_to(root)) for path in files(".h", ".cc", ".py", ".sh", ".thrift", ".def", ".pml")]
+for path in files(".h", ".cc", ".thrift"):
+    comments = "\n".join(re.findall(r"//.*|^ *\*.*|/\*.*", path.read_text(), re.M))
+    for cited in set(re.findall(r"(?<![\w/.<*-])(\w[\w/-]*\.(?:h|cc|py|sh|thrift|def|pml))\b", comments)):
+        if cited != "sqlite3.h" and not any(source == cited or source.endswith("/" + cited) for source in every_source):
+            problems.append(f"{path.relative_to(root)}: cites {cited}, which does not exist")
+
 # Diagrams in comments stay as they were drawn.
 if not re.search(r"^ReflowComments: false$", (root / ".clang-format").read_text(), re.M):
     problems.append(".clang-format: without `ReflowComments: false` it scrambles the state diagrams in protocol/")
