@@ -51,6 +51,7 @@ Status DeferredRunner::decide(const Job& job, std::vector<WorkerResult>& results
   } else if (const auto* flush = std::get_if<FlushJob>(&job)) {
     TROTH_ASSIGN_OR_RETURN(const Lsn marker, manager_.flush(flush->settled));
     results.emplace_back(Flushed{marker});
+    manager_.collect(events);
   } else if (const auto* durable = std::get_if<MakeDurableJob>(&job)) {
     TROTH_TRY(manager_.make_durable());
     results.emplace_back(MadeDurable{durable->flushed});

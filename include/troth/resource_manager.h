@@ -150,6 +150,8 @@ class DeferredApply : public ResourceManager {
   /// flush). Others that waited are executed and reported in `events`. An error means the database
   /// and memory may disagree: the agent must stop.
   virtual Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) = 0;
+  /// After each flush(): executions that waited until nothing was unflushed, and what follows.
+  virtual void collect(std::vector<ResourceEvent>& /*events*/) {}
   /// Drops the branch in whatever state (waiting, executed, retaken, unknown: no-op) and frees its
   /// locks.
   virtual void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) = 0;

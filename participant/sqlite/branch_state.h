@@ -2,9 +2,11 @@
 // One branch as the SQLite resource manager keeps it, from its first statement to its decision.
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/boxed.h"
+#include "participant/sqlite/maintenance.h"
 #include "participant/sqlite/redo.h"
 #include "participant/sqlite/schema_change.h"
 #include "troth/resource_manager.h"
@@ -23,6 +25,7 @@ struct BranchState {
   bool failed_alone =
       false;  ///< waited for the writers of its tables once: its next failure is its own
   std::uint64_t generation = kNoGeneration;  ///< of the schema its locks were chosen by
+  std::optional<Maintenance> maintenance;    ///< it is all that the branch does
   Boxed<SchemaChange> change;                ///< DDL is among the statements, or came before them
   Boxed<SchemaRedo> decidable;  ///< all that the branch did, once it has changed the schema
 };

@@ -78,18 +78,18 @@ Result<LockPage> SqliteResourceManager::locks(const LockQuery& query, const Gtid
   bool more = false;
   const auto seen = locks_.view(wanted, more);
   for (const auto& view : seen)
-    out.resources.push_back({text_of(view.resource), parties(view.holders), view.holders_total,
-                             parties(view.waiters), view.waiters_total});
+    out.resources.push_back({text_of(schema_, view.resource), parties(view.holders),
+                             view.holders_total, parties(view.waiters), view.waiters_total});
   if (more) out.next = cursor_at(seen.back().resource);
   out.locks = locks_.locks();
   out.waiting = locks_.waiters();
   return out;
 }
 
-std::string SqliteResourceManager::text_of(const Resource& resource) const {
-  if (resource.table >= schema_.size()) return "a table";
-  const auto& name = schema_.table(resource.table).name;
-  if (const auto whole = schema_.whole(LockMode::kS); whole && whole->resource == resource)
+std::string text_of(const Schema& schema, const Resource& resource) {
+  if (resource.table >= schema.size()) return "a table";
+  const auto& name = schema.table(resource.table).name;
+  if (const auto whole = schema.whole(LockMode::kS); whole && whole->resource == resource)
     return "the schema";
   if (resource.index == Resource::kWholeTable) return fmt::format("table {}", name);
   std::string key;

@@ -38,6 +38,7 @@ class SqliteResourceManager final : public DeferredApply {
   void stop_executing() override { stop_.stop(); }
   void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;
   Result<Lsn> flush(Lsn settled) override;
+  void collect(std::vector<ResourceEvent>& events) override;
   std::size_t unflushed() const override { return applied_.size(); }
   Status make_durable() override;
   ResourceStatus status() const override;
@@ -63,11 +64,11 @@ class SqliteResourceManager final : public DeferredApply {
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events);
   bool wait_for_change(Branch& branch, std::vector<ResourceEvent>& events);
+  void attempt_maintenance(Branch& branch, std::vector<ResourceEvent>& events);
   void attempt_change(Branch& branch, std::vector<ResourceEvent>& events);
   Result<TriedSchemaChange> try_change(const Branch& branch);
   Result<RanRows> run_rows(const std::vector<Statement>& statements);
   AbortReason refusal_of(const std::vector<Statement>& statements);
-  std::vector<LockRequest> locks_needed(const Branch& branch);
   /// `held`: all that it holds; empty: what that is must be looked up.
   void attempt(Branch& branch, std::vector<LockRequest> held, std::vector<ResourceEvent>& events);
   void succeed(Branch& branch, Executor::Ran ran, std::vector<LockRequest> held,
@@ -80,7 +81,6 @@ class SqliteResourceManager final : public DeferredApply {
   void finish(Branches::iterator at);
   void run_woken(std::vector<ResourceEvent>& events);
   void repair_outer_transaction();
-  std::string text_of(const Resource& resource) const;
 
   SqliteOptions options_;
   const Clock& clock_;
@@ -107,13 +107,17 @@ class SqliteResourceManager final : public DeferredApply {
   std::vector<Work> applied_;     // since the last flush, to rebuild a lost outer transaction
   std::uint64_t generation_ = 0;  // of schema_
   Lsn applied_lsn_;
-  std::deque<Gtid> woken_;       // were granted their locks and have not run yet
-  std::optional<Error> broken_;  // the outer transaction is not what memory says
+  std::deque<Gtid> woken_;            // were granted their locks and have not run yet
+  std::vector<Gtid> for_quiet_file_;  // hold their locks and wait until nothing is unflushed
+  std::optional<Error> broken_;       // the outer transaction is not what memory says
   struct {
     bool dirty = false;           // flushed since the last make_durable
     bool checkpoint_due = false;  // at the next flush, when nothing is open
     MonotonicTime checked;        // that it is still the one that was opened
   } file_;
 };
+
+/// For people: "a row of accounts (17)".
+std::string text_of(const Schema& schema, const Resource& resource);
 
 }  // namespace troth::participant::sqlite

@@ -19,6 +19,41 @@ Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
   return applied_lsn_;
 }
 
+// Everything is locked. It runs between two outer transactions, so that nothing may be in this one.
+void SqliteResourceManager::attempt_maintenance(Branch& branch,
+                                                std::vector<ResourceEvent>& events) {
+  const Gtid gtid = branch.request.gtid;
+  if (!applied_.empty()) return for_quiet_file_.push_back(gtid);
+  tools_.limits->begin(branch.request.deadline);
+  const std::string sql = branch.request.statements.front().sql;
+  auto ran = run_maintenance(*branch.maintenance, sql, *database_, *tools_.limits);
+  file_.dirty = true;
+  if (!ran) repair_outer_transaction();
+  if (const auto loaded = reload(); !loaded && !broken_) broken_ = loaded.error();
+  AbortReason failure;
+  if (!ran) {
+    failure = {AbortCode::kSqlError, ran.error().context, {}, -1};
+  } else {
+    failure = std::move(*ran);
+  }
+  if (failure.code != AbortCode::kNone) {
+    if (!refuse_stopped(gtid, events)) refuse_vote(gtid, std::move(failure), events);
+    return;
+  }
+  Executed done;
+  done.gtid = gtid;
+  done.vote = Vote::kReadOnly;
+  done.results.emplace_back();
+  events.emplace_back(std::move(done));
+}
+
+void SqliteResourceManager::collect(std::vector<ResourceEvent>& events) {
+  for (const auto& gtid : std::exchange(for_quiet_file_, {}))
+    if (const auto found = branches_.find(gtid); found != branches_.end())
+      attempt(found->second, {}, events);
+  run_woken(events);
+}
+
 Status SqliteResourceManager::make_durable() {
   if (!file_.dirty) return {};
   TROTH_TRY(database_->sync_wal());

@@ -33,4 +33,12 @@ Status OwnChanges::note(Connection& db, std::int64_t before) {
       before, after));
 }
 
+Status OwnChanges::forget_rowids(Connection& db) {
+  TROTH_ASSIGN_OR_RETURN(const auto noted, can_note(db));
+  if (!noted) return {};
+  TROTH_ASSIGN_OR_RETURN(const auto now, db.integer("PRAGMA schema_version"));
+  return db.execute(
+      fmt::format("UPDATE main.troth_applied SET schema_version = {0}, rowids_since = {0}", now));
+}
+
 }  // namespace troth::participant::sqlite

@@ -19,6 +19,8 @@ struct OwnChanges {
   static Result<std::optional<OwnChanges>> read(Connection& db);
   /// In the transaction that changed the schema, which had the version `before`.
   static Status note(Connection& db, std::int64_t before);
+  /// After a VACUUM of the agent's own, which numbers hidden rowids anew.
+  static Status forget_rowids(Connection& db);
 
   /// Whether rowids as of `then` name the same rows in a schema of version `now`.
   bool rowids_hold(std::int64_t then, std::int64_t now) const {

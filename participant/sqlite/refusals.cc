@@ -61,6 +61,14 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
   }
   if (branch.decidable && branch.request.statements.empty()) return false;  // all is done
   branch.change.reset();
+  for (const auto& statement : branch.request.statements)
+    if (const auto kind = maintenance_of(statement.sql)) branch.maintenance = kind;
+  if (branch.maintenance) {
+    auto refusal = refusal_of_maintenance(branch.request);
+    if (refusal.code == AbortCode::kNone) return false;
+    refuse_vote(gtid, std::move(refusal), events);
+    return true;
+  }
   if (changes_schema(branch)) {
     branch.change =
         analyze_change(branch, schema_, database_->connection(), *tools_.analyzer, *tools_.limits);

@@ -23,6 +23,17 @@ bool covers(const std::vector<LockRequest>& held, const std::vector<LockRequest>
   });
 }
 
+std::vector<LockRequest> locks_needed(const BranchState& branch, const Schema& schema,
+                                      Executor& executor) {
+  if (branch.change) return branch.change->locks;
+  if (branch.maintenance) return locks_for(*branch.maintenance, schema);
+  std::vector<LockRequest> wanted;
+  wanted.reserve(2 * branch.request.statements.size());  // mostly a table and a row
+  for (const auto& statement : branch.request.statements)
+    locks_before_execution(schema, executor.lookup(statement.sql).info, statement.params, wanted);
+  return wanted;
+}
+
 }  // namespace
 
 Result<OpenedDatabase> SqliteResourceManager::open() {
@@ -168,7 +179,7 @@ void SqliteResourceManager::lock_and_run(Branch& branch, std::vector<ResourceEve
   branch.waiting = false;
   tools_.limits->begin(branch.request.deadline);
   if (refuse(branch, events)) return;
-  auto wanted = locks_needed(branch);
+  auto wanted = locks_needed(branch, schema_, *tools_.executor);
   const auto acquired = locks_.try_acquire(branch.request.gtid, branch.request.priority, wanted);
   if (!acquired.granted) return wait(branch, std::move(wanted), acquired, events);
   constexpr std::size_t kFew = 4;  // many are soon named twice
@@ -176,22 +187,12 @@ void SqliteResourceManager::lock_and_run(Branch& branch, std::vector<ResourceEve
   attempt(branch, std::move(wanted), events);
 }
 
-std::vector<LockRequest> SqliteResourceManager::locks_needed(const Branch& branch) {
-  if (branch.change) return branch.change->locks;
-  std::vector<LockRequest> wanted;
-  wanted.reserve(2 * branch.request.statements.size());  // mostly a table and a row
-  for (const auto& statement : branch.request.statements)
-    locks_before_execution(schema_, tools_.executor->lookup(statement.sql).info, statement.params,
-                           wanted);
-  return wanted;
-}
-
 void SqliteResourceManager::wait(Branch& branch, std::vector<LockRequest> wanted,
                                  const LockTable::Acquired& blocked,
                                  std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
   branch.waiting = true;
-  events.emplace_back(Waiting{gtid, blocked.holders, text_of(blocked.contended)});
+  events.emplace_back(Waiting{gtid, blocked.holders, text_of(schema_, blocked.contended)});
   const auto held = branch.begun ? LockTable::Held::kKeep : LockTable::Held::kGiveUp;
   const auto woken = locks_.enqueue(gtid, branch.request.priority, std::move(wanted), held);
   woken_.insert(woken_.end(), woken.begin(), woken.end());
@@ -205,6 +206,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
   branch.waiting = false;
   if (refuse_stopped(gtid, events)) return;
   if (broken_) return refuse_vote(gtid, {AbortCode::kInternal, broken_->context, {}, -1}, events);
+  if (branch.maintenance) return attempt_maintenance(branch, events);
   if (branch.change) return attempt_change(branch, events);
   const bool complete = !branch.request.open;
   if (branch.begun && branch.request.statements.empty() && complete &&
@@ -227,7 +229,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
   if (!covers(held, row_locks)) {
     const auto acquired = locks_.try_acquire(gtid, branch.request.priority, row_locks);
     if (!acquired.granted) {
-      auto wanted = locks_needed(branch);
+      auto wanted = locks_needed(branch, schema_, *tools_.executor);
       wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
       return wait(branch, std::move(wanted), acquired, events);
     }
@@ -278,7 +280,7 @@ bool SqliteResourceManager::wait_for_writers(Branch& branch, std::vector<Resourc
   if (std::none_of(tables.begin(), tables.end(),
                    [&](auto table) { return locks_.others_write(gtid, table); }))
     return false;
-  auto wanted = locks_needed(branch);
+  auto wanted = locks_needed(branch, schema_, *tools_.executor);
   for (const auto table : tables)
     wanted.push_back({{table, Resource::kWholeTable, {}}, LockMode::kS});
   const auto blocked = locks_.try_acquire(gtid, branch.request.priority, wanted);

@@ -289,9 +289,8 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
   if (keyword.empty()) return refused(AbortCode::kSqlError, "the statement is empty");
   // These never reach the authorizer.
   if (keyword == "VACUUM" || keyword == "REINDEX" || keyword == "ANALYZE")
-    return refused(
-        AbortCode::kRefusedDdl,
-        keyword + " is maintenance, not part of a transaction; stop the agent and use sqlite3");
+    return refused(AbortCode::kRefusedDdl,
+                   keyword + " is maintenance, not part of a transaction; send it alone");
   if (keyword == "EXPLAIN")
     return refused(AbortCode::kSqlError,
                    "EXPLAIN is not run through transactions; use sqlite3 on the file");

@@ -151,5 +151,30 @@ class SchemaChanges(Case):
         self.assertEqual((self.objects(cluster), self.objects(cluster, "p2")), ({"x"}, {"y"}))
 
 
+    def test_maintenance_beside_a_branch_in_doubt(self):
+        cluster = self.cluster(participant_flags=("--inquiry-interval", "50ms", "--lock-timeout", "30s"),
+                               coordinator_flags=("--prepare-timeout", "30s", "--resend-interval", "50ms")).start()
+        p1, p2 = cluster.participants.values()
+        # What it wants to lock is free: rows of a are named by their key, those of did by a hidden rowid too.
+        self.assertEqual(cluster.cli("submit", "--on", "p1", "DELETE FROM a WHERE id > 1000 AND id < 0").returncode, 0)
+        for sql in ("ANALYZE", "REINDEX", "PRAGMA optimize", "VACUUM"):
+            reply = cluster.cli("sql", "p1", sql)
+            self.assertEqual(reply.returncode, 0, sql + reply.stderr)
+        p2.process.send_signal(signal.SIGSTOP)
+        transfer = cluster.transfer_in_background("t1", "--deadline", "30s")
+        self.until("p1 never voted", lambda: cluster.status(p1)["in_doubt"] == 1)
+        self.assertEqual(cluster.cli("sql", "p1", "ANALYZE").returncode, 0)
+        vacuum = self.in_background(cluster, "--on", "p1", "VACUUM", "--deadline", "30s")
+        self.until("VACUUM does not wait", lambda: cluster.status(p1)["counters"].get("lock_waits", 0) > 0)
+        p2.process.send_signal(signal.SIGCONT)
+        self.assertEqual(transfer.wait(30), 0, transfer.stderr.read())
+        self.assertEqual(vacuum.wait(30), 0, vacuum.stderr.read())
+        for stream in (transfer.stdout, transfer.stderr, vacuum.stdout, vacuum.stderr):
+            stream.close()
+        p1.kill()
+        p1.start()
+        self.audit(cluster, committed=["t1"])
+
+
 if __name__ == "__main__":
     unittest.main()
