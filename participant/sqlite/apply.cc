@@ -79,7 +79,7 @@ Applier::Beyond Applier::beyond(const RowOp& op, const std::vector<std::size_t>&
   if (table.has_triggers || table.is_shadow) return Beyond::kMore;
   if (!table.tied_by_foreign_key) return Beyond::kNothing;
   const bool touches_key =
-      op.kind != RowOpKind::kUpdate ||
+      op.kind != RowOpKind::kUpdate || table.has_generated_key ||
       std::any_of(changed.begin(), changed.end(), [&](std::size_t column) {
         return column < table.columns.size() && table.columns[column].in_foreign_key;
       });

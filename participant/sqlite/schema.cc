@@ -294,13 +294,17 @@ void Schema::note_shadow(std::uint32_t number) {
 }
 
 void Schema::note_foreign_keys() {
+  const auto note_key = [](TableInfo& table, std::size_t number) {
+    auto& column = table.columns[number];
+    column.in_foreign_key = true;
+    table.has_generated_key |= column.generated;
+  };
   for (auto& child : tables_) {
     for (const auto& key : child.foreign_keys) {
       const bool plain = !key.has_action && !key.restricts && !child.may_defer;
       child.tied_by_foreign_key = true;
       child.plain_foreign_keys &= plain;
-      for (const int column : key.columns)
-        child.columns[static_cast<std::size_t>(column)].in_foreign_key = true;
+      for (const int column : key.columns) note_key(child, static_cast<std::size_t>(column));
       const auto found = by_name_.find(folded_name(key.parent));
       if (found == by_name_.end()) continue;
       auto& parent = tables_[found->second];
@@ -314,7 +318,7 @@ void Schema::note_foreign_keys() {
         if (names.empty() ? declared
                           : std::find(names.begin(), names.end(),
                                       folded_name(parent.columns[i].name)) != names.end())
-          parent.columns[i].in_foreign_key = true;
+          note_key(parent, i);
       }
     }
   }

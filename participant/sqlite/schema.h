@@ -82,7 +82,9 @@ struct TableInfo {
   bool may_defer = false;  ///< its text has the word "deferred": a hint that costs time only
   bool tied_by_foreign_key = false;  ///< a child, or a parent some child refers to
   bool plain_foreign_keys = true;    ///< all of them are immediate, without actions or RESTRICT
-  std::string in_redo;               ///< name and columns, as encode_redo() writes them
+  /// A column of such a key is generated: it changes with columns that no statement names as key.
+  bool has_generated_key = false;
+  std::string in_redo;  ///< name and columns, as encode_redo() writes them
 };
 
 struct RootPage {

@@ -199,7 +199,7 @@ void StatementAnalyzer::note_effects(int action, const std::string& name,
   if (!table->tied_by_foreign_key) return;
   const auto folded = folded_name(column);
   const bool touches_key =
-      action != SQLITE_UPDATE || folded == "rowid" ||
+      action != SQLITE_UPDATE || folded == "rowid" || table->has_generated_key ||
       std::any_of(table->columns.begin(), table->columns.end(), [&](const ColumnInfo& c) {
         return c.in_foreign_key && folded_name(c.name) == folded;
       });

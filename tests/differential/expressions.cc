@@ -40,7 +40,9 @@ std::string Expressions::column(const Scopes& scopes) {
 
 std::string Expressions::plain_value(const Scopes& scopes) {
   const auto a = column(scopes);
-  switch (random_.below(7)) {
+  switch (random_.below(8)) {
+    case 7:
+      return a;
     case 0:
       return a + " + 1";
     case 1:

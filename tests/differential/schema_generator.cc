@@ -43,6 +43,11 @@ std::string Generator::column_definition(Table& table, bool& keyed, bool strict)
   if (!first && random_.percent(12)) {
     sql += " GENERATED ALWAYS AS (" + expressions_.plain_value(known) + ")" +
            (random_.percent(40) ? " STORED" : "");
+    if (random_.percent(20)) {
+      sql += " UNIQUE" + conflict_clause();
+      table.keys.push_back(name);
+    }
+    if (!tables_.empty() && random_.percent(30)) sql += reference(true);
     table.columns.push_back({name, true});
     return sql;
   }
