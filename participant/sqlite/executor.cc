@@ -67,7 +67,7 @@ CachedStatement Executor::compile(const std::string& sql) {
   CachedStatement entry;
   entry.info = analyzer_.analyze(sql);
   if (entry.info.refusal.code == AbortCode::kNone) {
-    if (entry.info.needs_effects) effects_.on();  // or SQLite would not see INSTEAD OF triggers
+    if (entry.info.writes) effects_.on();  // or SQLite would not see INSTEAD OF triggers
     auto prepared = database_.connection().prepare(without_space(sql), true);
     if (prepared) {
       entry.statement = std::move(*prepared);
@@ -142,12 +142,6 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<Statement>& s
   return ran;
 }
 
-bool Executor::any_needs_effects(const std::vector<Statement>& statements) {
-  return std::any_of(statements.begin(), statements.end(), [&](const auto& statement) {
-    return lookup(statement.sql).info.needs_effects;
-  });
-}
-
 bool Executor::needs_rehearsal(const std::vector<Statement>& statements) {
   return std::any_of(statements.begin(), statements.end(),
                      [&](const auto& statement) { return lookup(statement.sql).info.rehearsed; });
@@ -190,7 +184,8 @@ Status Executor::put_in_place(const std::vector<Statement>& statements, const Be
   if (!overlay(statements, before, pending, ran)) return {};
   TROTH_TRY(applier_.apply(before.operations));
   TROTH_TRY(violations_.restore(before.open_violations));
-  if (any_needs_effects(statements)) effects_.on();
+  // Whatever ran before: which checks and actions a write meets, only SQLite knows.
+  if (!only_reads(statements)) effects_.on();
   return {};
 }
 

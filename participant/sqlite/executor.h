@@ -72,7 +72,6 @@ class Executor {
                Ran& ran);
   bool check_after(std::int32_t number, bool last, Ran& ran);
   void count_violations(const Before& before, Ran& ran);
-  bool any_needs_effects(const std::vector<Statement>& statements);
   bool needs_rehearsal(const std::vector<Statement>& statements);
   bool reads_virtual(const std::vector<Statement>& statements);
   void write_pending(const std::vector<Statement>& statements, Ran& ran);

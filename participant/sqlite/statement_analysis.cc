@@ -203,7 +203,6 @@ void StatementAnalyzer::note_effects(int action, const std::string& name,
       std::any_of(table->columns.begin(), table->columns.end(), [&](const ColumnInfo& c) {
         return c.in_foreign_key && folded_name(c.name) == folded;
       });
-  needs_effects_ |= touches_key;
   rehearsed_ |= touches_key && !table->plain_foreign_keys;
 }
 
@@ -295,7 +294,7 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
     return refused(AbortCode::kSqlError,
                    "EXPLAIN is not run through transactions; use sqlite3 on the file");
   const auto text = without_space(sql);
-  needs_effects_ = rehearsed_ = writes_sequence_ = false;
+  rehearsed_ = writes_sequence_ = false;
   virtual_tables_.clear();
   watching_ = true;
   std::string_view rest;
@@ -328,7 +327,6 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
     return refused(
         sqlite_refusal::kRollbackClause,
         "a ROLLBACK conflict clause would end every branch of the database; use OR ABORT");
-  info.needs_effects = needs_effects_ || has_program;
   info.rehearsed =
       info.writes && (rehearsed_ || has_program || has_conflict_clause(sql) || may_replace(sql));
   bool conflict_clause = has_conflict_clause(sql);

@@ -37,8 +37,6 @@ struct StatementInfo {
   std::vector<PointRead> points;
   std::vector<std::uint32_t> allocates_ids;  ///< tables that get automatic rowids
   std::vector<std::uint32_t> sequences;      ///< AUTOINCREMENT tables that it writes
-  /// It runs triggers or foreign-key checks and actions, so side effects must be on.
-  bool needs_effects = false;
   /// What it does might come out otherwise when it is applied: rehearse it before the vote.
   bool rehearsed = false;
   bool reads_virtual = false, writes_virtual = false;  ///< virtual tables (virtual_tables.h)
@@ -88,7 +86,7 @@ class StatementAnalyzer {
   bool watching_ = false;
   AbortReason refusal_;
   // Of the statement being compiled.
-  bool needs_effects_ = false, rehearsed_ = false, writes_sequence_ = false;
+  bool rehearsed_ = false, writes_sequence_ = false;
   struct VirtualUse {
     bool written = false, shows_content = false;  // it reads the table that its rows come from
   };

@@ -78,3 +78,23 @@ TEST_CASE("the redo of a generated key needs no order among its rows") {
   CHECK_FALSE(later.run("UPDATE c SET a = 20"));
   later.check_same();
 }
+
+TEST_CASE("rows that REPLACE removes leave like deleted ones, whatever was applied before") {
+  const std::string parent =
+      "CREATE TABLE p(id INTEGER PRIMARY KEY, u UNIQUE);INSERT INTO p VALUES (5, 7), (6, 1);";
+  for (const char* action :
+       {"", " ON DELETE CASCADE", " ON DELETE SET NULL", " ON DELETE RESTRICT"})
+    check_after_redo(parent + "CREATE TABLE c(id INTEGER PRIMARY KEY, u REFERENCES p(u)" + action +
+                         ");INSERT INTO c VALUES (1, 1)",
+                     "UPDATE OR REPLACE p SET id = 6 WHERE id = 5");
+  check_after_redo(
+      "CREATE TABLE p(id INTEGER PRIMARY KEY, u UNIQUE ON CONFLICT REPLACE);"
+      "CREATE TABLE c(p REFERENCES p ON DELETE CASCADE);"
+      "INSERT INTO p VALUES (1, 'a'), (2, 'b');INSERT INTO c VALUES (1), (2)",
+      "UPDATE p SET u = 'a' WHERE id = 2");
+  check_after_redo(
+      "CREATE TABLE n(id INTEGER PRIMARY KEY, u UNIQUE ON CONFLICT REPLACE,"
+      " par REFERENCES n ON DELETE SET NULL);"
+      "INSERT INTO n VALUES (1, 'a', NULL), (2, 'b', NULL), (3, 'c', 1)",
+      "UPDATE n SET u = 'a' WHERE id = 2");
+}
