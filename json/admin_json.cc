@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "base/utf8.h"
+
 namespace troth::http {
 
 using nlohmann::ordered_json;
@@ -194,7 +196,10 @@ ordered_json to_json(const Value& value) {
     if (std::isfinite(*real)) return *real;  // JSON has no number for the others
     return {{"real", *real < 0 ? "-infinity" : "infinity"}};
   }
-  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    if (is_utf8(*text)) return *text;
+    return {{"text_hex", hex(*text)}};  // JSON has no string for it
+  }
   return {{"blob", hex(std::get<Blob>(value).bytes)}};
 }
 

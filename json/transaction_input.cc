@@ -26,18 +26,23 @@ bool whole_number(std::string_view text, T& out) {
   return error == std::errc{} && end == text.data() + text.size() && !text.empty();
 }
 
-Result<Value> parse_blob(std::string_view hex) {
-  Blob blob;
+Result<std::string> parse_hex(std::string_view hex) {
+  std::string bytes;
   bool good = hex.size() % 2 == 0;
   for (std::size_t i = 0; good && i < hex.size(); i += 2) {
     unsigned byte = 0;
     const auto [end, error] = std::from_chars(hex.data() + i, hex.data() + i + 2, byte, 16);
     good = error == std::errc{} && end == hex.data() + i + 2;
-    blob.bytes.push_back(static_cast<char>(byte));
+    bytes.push_back(static_cast<char>(byte));
   }
   if (!good)
     return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is not pairs of hex digits", hex));
-  return Value(std::move(blob));
+  return bytes;
+}
+
+Result<Value> parse_blob(std::string_view hex) {
+  TROTH_ASSIGN_OR_RETURN(auto bytes, parse_hex(hex));
+  return Value(Blob{std::move(bytes)});
 }
 
 enum class Looks { kInteger, kReal, kText };
@@ -122,11 +127,16 @@ Result<Value> value_from(const json& item, const std::string& where) {
   if (item.is_string()) return Value(item.get<std::string>());
   if (item.is_object() && item.size() == 1 && item.contains("blob") && item["blob"].is_string())
     return parse_blob(item["blob"].get<std::string>());
+  if (item.is_object() && item.size() == 1 && item.contains("text_hex") &&
+      item["text_hex"].is_string()) {
+    TROTH_ASSIGN_OR_RETURN(auto text, parse_hex(item["text_hex"].get<std::string>()));
+    return Value(std::move(text));
+  }
   if (item.is_object() && item.size() == 1 && item.contains("real") && item["real"].is_string())
     return infinity_from(item["real"].get<std::string>(), where);
   return fail(wrong(where,
-                    "must be null, a number, a string, {\"blob\": \"HEX\"} or {\"real\": "
-                    "\"infinity\"}"));
+                    "must be null, a number, a string, {\"blob\": \"HEX\"}, {\"text_hex\": "
+                    "\"HEX\"} or {\"real\": \"infinity\"}"));
 }
 
 Result<Statement> statement_from(const json& item, const std::string& where) {

@@ -137,6 +137,21 @@ TEST_CASE("an infinite real travels in JSON both ways, and is never null") {
       "f"));
 }
 
+TEST_CASE("text that is not UTF-8 travels in JSON both ways, as hex digits") {
+  const Value text = std::string(
+      "a\xff"
+      "b");
+  CHECK(to_json(text).dump() == R"({"text_hex":"61ff62"})");
+  const auto parsed = parse_transactions(
+      R"({"branches": [{"on": "a", "statements": [{"sql": "x", "params": [{"text_hex": "61ff62"}]}]}]})",
+      "f");
+  REQUIRE(parsed);
+  CHECK(parsed->front().branches[0].statements[0].params[0] == text);
+  CHECK_FALSE(parse_transactions(
+      R"({"branches": [{"on": "a", "statements": [{"sql": "x", "params": [{"text_hex": "6"}]}]}]})",
+      "f"));
+}
+
 TEST_CASE("many: an array, or one a line with blank lines between") {
   const std::string one = R"({"branches": [{"on": "a", "statements": ["SELECT 1"]}]})";
   CHECK(parse_transactions("[" + one + ",\n" + one + "]", "f")->size() == 2);
