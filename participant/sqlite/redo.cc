@@ -7,6 +7,7 @@
 
 #include "participant/sqlite/added_column.h"
 #include "participant/sqlite/redo_locks.h"
+#include "participant/sqlite/text_encoding.h"
 #include "participant/sqlite/virtual_columns.h"
 #include "troth/sqlite_refusals.h"
 
@@ -321,9 +322,13 @@ std::vector<Value> Capture::image(sqlite3* db, const TableInfo& table, Image whi
     }
     sqlite3_value* value = nullptr;
     const int number = reported_as(table, column, kind == RowOpKind::kUpdate && !old);
-    auto seen = get(db, number, &value) == SQLITE_OK && value != nullptr
-                    ? as_selected(table, column, value, old)
-                    : std::nullopt;
+    const bool given = get(db, number, &value) == SQLITE_OK && value != nullptr;
+    if (given && schema_.stores_utf16() && !survives_utf8(value))
+      cannot(AbortCode::kRefusedNotRepeatable,
+             fmt::format("column {} of {} holds text that is not well-formed UTF-16: no redo would "
+                         "bring it back; correct it while the agent is stopped, or keep a blob",
+                         info.name, table.name));
+    auto seen = given ? as_selected(table, column, value, old) : std::nullopt;
     if (!seen)
       cannot(AbortCode::kRefusedNotRepeatable,
              fmt::format("column {} of {} holds a number that SQLite {} does not report exactly "

@@ -243,13 +243,15 @@ Result<Schema> Schema::load(Connection& db, const Schema* before) {
   }
   TROTH_ASSIGN_OR_RETURN(schema.version_, db.integer("PRAGMA schema_version"));
   TROTH_ASSIGN_OR_RETURN(schema.own_changes_, OwnChanges::read(db));
+  TROTH_ASSIGN_OR_RETURN(const auto encoding, db.text("PRAGMA encoding"));
+  schema.stores_utf16_ = encoding != "UTF-8";
   TROTH_ASSIGN_OR_RETURN(auto rows,
                          db.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY rowid"));
   while (rows.step() == SQLITE_ROW) {
     const auto type = rows.text(0);
     const auto name = rows.text(1);
     const auto sql = rows.text(2);
-    if (!sql.empty() && name.rfind("sqlite_", 0) != 0) schema.creates_.push_back(sql);
+    if (!sql.empty()) schema.definitions_.push_back({type, name, sql});
     schema.has_deferred_foreign_keys_ |= contains(folded_name(sql), "deferred");
     if (type != "table") continue;
     describe(schema.entry_for(name), sql);

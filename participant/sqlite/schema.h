@@ -87,6 +87,13 @@ struct TableInfo {
   std::string in_redo;  ///< name and columns, as encode_redo() writes them
 };
 
+/// One CREATE statement of the file.
+struct Definition {
+  std::string type;  ///< "table", "index", "view", "trigger"
+  std::string name;
+  std::string sql;
+};
+
 struct RootPage {
   std::uint32_t table = 0;
   std::optional<std::uint32_t>
@@ -116,6 +123,8 @@ class Schema {
   const TableInfo* find(const std::string& name) const;
   const TableInfo& table(std::uint32_t number) const { return tables_[number]; }
   std::size_t size() const { return tables_.size(); }
+  /// The file stores text in UTF-16 (text_encoding.h).
+  bool stores_utf16() const { return stores_utf16_; }
   bool has_foreign_keys() const { return has_foreign_keys_; }
   /// Perhaps some foreign key may be violated until the branch ends (DEFERRABLE INITIALLY
   /// DEFERRED): the text of the schema has the word.
@@ -129,7 +138,8 @@ class Schema {
   }
   /// `tables` and all tables that foreign keys tie to them, at any distance.
   std::set<std::uint32_t> tied_by_foreign_keys(std::set<std::uint32_t> tables) const;
-  const std::vector<std::string>& create_statements() const { return creates_; }
+  /// In the order of the file: after VACUUM, tables come first.
+  const std::vector<Definition>& definitions() const { return definitions_; }
 
   /// The lock of the schema as a whole, which only those take that change it (X) or read what
   /// belongs to no table (S): that of the marker's table, which no statement writes. Nothing if the
@@ -161,7 +171,8 @@ class Schema {
 
   std::vector<TableInfo> tables_;
   std::map<std::string, std::uint32_t> by_name_;  // lower-case; the gone ones too
-  std::vector<std::string> creates_;
+  std::vector<Definition> definitions_;
+  bool stores_utf16_ = false;
   bool has_foreign_keys_ = false;
   bool has_deferred_foreign_keys_ = false;
   std::int64_t version_ = 0;

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "participant/sqlite/empty_copy.h"
 #include "participant/sqlite/executor.h"
 #include "participant/sqlite/header_pragma.h"
 #include "participant/sqlite/redo_locks.h"

@@ -6,10 +6,10 @@
 #include <cctype>
 #include <cstring>
 
-#include "participant/sqlite/bounded_functions.h"
 #include "participant/sqlite/bytecode.h"
+#include "participant/sqlite/empty_copy.h"
 #include "participant/sqlite/header_pragma.h"
-#include "participant/sqlite/missing_code.h"
+#include "participant/sqlite/text_encoding.h"
 #include "participant/sqlite/virtual_columns.h"
 #include "participant/sqlite/virtual_tables.h"
 #include "troth/sqlite_refusals.h"
@@ -45,6 +45,11 @@ std::string upper(std::string_view text) {
 
 bool may_replace(const std::string& text) {
   return upper(text).find("REPLACE") != std::string::npos;
+}
+
+bool becomes_another_text(const Value& value) {
+  const auto* text = std::get_if<std::string>(&value);
+  return text != nullptr && !survives_utf16(*text);
 }
 
 bool has_conflict_clause(const std::string& text) {
@@ -85,30 +90,6 @@ bool is_schema_statement(std::string_view sql) {
   if (keyword == "CREATE" || keyword == "DROP" || keyword == "ALTER") return true;
   const auto pragma = header_pragma(sql);
   return pragma && pragma->sets;
-}
-
-Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema) {
-  TROTH_ASSIGN_OR_RETURN(
-      auto copy,
-      Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-                       nullptr));
-  TROTH_TRY(install_bounded_functions(copy->get()));
-  for (const auto& sql : schema.create_statements()) {
-    // Shadow tables exist already once their virtual table was made; their own CREATE then fails,
-    // harmlessly.
-    auto created = copy->execute(sql);
-    constexpr int kMostStandIns = 100;
-    for (int i = 0; !created && i < kMostStandIns && stand_in_for_missing_code(copy->get()); ++i)
-      created = copy->execute(sql);
-    if (!created && sql.find("VIRTUAL") == std::string::npos &&
-        created.error().context.find("already exists") == std::string::npos)
-      return fail(created.error(), "cannot rebuild the schema for analysis");
-  }
-  // With foreign keys off, their checks do not show up as scans of the child (participant.md
-  // section 4).
-  TROTH_TRY(copy->execute("PRAGMA foreign_keys=OFF"));
-  set_statement_limits(copy->get());
-  return copy;
 }
 
 Result<std::unique_ptr<StatementAnalyzer>> StatementAnalyzer::create(const Schema& schema) {
@@ -331,8 +312,8 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
       info.writes && (rehearsed_ || has_program || has_conflict_clause(sql) || may_replace(sql));
   bool conflict_clause = has_conflict_clause(sql);
   if (info.writes)
-    for (const auto& create : schema_.create_statements())
-      conflict_clause |= has_conflict_clause(create);
+    for (const auto& definition : schema_.definitions())
+      conflict_clause |= has_conflict_clause(definition.sql);
   read_bytecode(listing, roots_, schema_, conflict_clause || force_scans_, info);
   if (writes_sequence_) lock_sequences(info);
   if (header_pragma(text)) lock_schema(info);
@@ -416,6 +397,10 @@ void locks_before_execution(const Schema& schema, const StatementInfo& info,
     }
     std::vector<Value> key;
     for (const auto& part : read.key) key.push_back(value_of(part));
+    if (schema.stores_utf16() && std::any_of(key.begin(), key.end(), becomes_another_text)) {
+      whole();
+      continue;
+    }
     for (const auto& index : table.unique) {
       if (index.number != read.index) continue;
       bool null_key = false;

@@ -50,8 +50,6 @@ std::string_view without_space(std::string_view sql);
 std::string first_keyword(std::string_view sql);
 /// CREATE, DROP, ALTER, or a PRAGMA that sets a number in the header (schema_change.h).
 bool is_schema_statement(std::string_view sql);
-/// An in-memory database with the same schema, without rows, in which foreign keys are off.
-Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema);
 
 class StatementAnalyzer {
  public:

@@ -24,7 +24,9 @@ std::string Expressions::literal() {
                                                 "-9223372036854775808",
                                                 "9007199254740993",
                                                 "'{\"a\":1}'",
-                                                "'\xc3\xa9'"};
+                                                "'\xc3\xa9'",
+                                                "char(65533)",
+                                                "CAST(x'3dd8' AS TEXT)"};
   if (random_.percent(60)) return std::to_string(random_.below(8));
   if (random_.percent(60))
     return std::string("'") + static_cast<char>('a' + random_.below(4)) + "'";

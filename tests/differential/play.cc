@@ -241,9 +241,18 @@ bool create_files(const Case& played, const std::string& folder) {
   const auto path = folder + "/stock.db";
   auto db = participant::sqlite::Connection::open(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
                                                   nullptr);
-  if (!db || !(*db)->execute("PRAGMA synchronous=OFF; BEGIN")) return false;
-  for (const auto& sql : played.schema) static_cast<void>((*db)->execute(sql));
+  if (!db) return false;
+  const auto alone = [](const std::string& sql) {
+    return sql.starts_with("PRAGMA") || sql.starts_with("VACUUM");
+  };
+  for (const auto& sql : played.schema)
+    if (sql.starts_with("PRAGMA")) static_cast<void>((*db)->execute(sql));
+  if (!(*db)->execute("PRAGMA synchronous=OFF; BEGIN")) return false;
+  for (const auto& sql : played.schema)
+    if (!alone(sql)) static_cast<void>((*db)->execute(sql));
   if ((*db)->in_transaction() && !(*db)->execute("COMMIT")) return false;
+  for (const auto& sql : played.schema)
+    if (sql.starts_with("VACUUM") && !(*db)->execute(sql)) return false;
   const auto sound = (*db)->text("PRAGMA integrity_check");
   if (!sound || *sound != "ok") return false;
   db->reset();

@@ -222,6 +222,9 @@ void Generator::create_search(Case& out) {
 }
 
 void Generator::make_schema(Case& out) {
+  if (random_.percent(12))
+    out.schema.push_back(random_.percent(50) ? "PRAGMA encoding='UTF-16le'"
+                                             : "PRAGMA encoding='UTF-16be'");
   for (std::size_t n = 2 + random_.below(4), i = 0; i < n; ++i)
     out.schema.push_back(create_table(i));
   for (std::size_t n = random_.below(4); n > 0; --n)
@@ -232,6 +235,8 @@ void Generator::make_schema(Case& out) {
     out.schema.push_back(insert(expressions_.one_of(bare), {}));
   if (random_.percent(30)) out.schema.push_back(create_view());
   for (std::size_t n = random_.below(5), i = 0; i < n; ++i) out.schema.push_back(create_trigger(i));
+  if (random_.percent(10)) out.schema.push_back("ANALYZE");
+  if (random_.percent(15)) out.schema.push_back("VACUUM");
 }
 
 }  // namespace troth::tests::differential

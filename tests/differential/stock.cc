@@ -130,7 +130,9 @@ std::string content_of(Connection& db) {
     if (!columns) return "error: " + columns.error().context;
     columns->bind_text(1, name);
     std::string shown = no_rowid ? "NULL" : rowid_of(db, name);
-    while (columns->step() == SQLITE_ROW) shown += ", " + quoted(columns->text(0));
+    // UTF-8 does not show all that UTF-16 holds.
+    while (columns->step() == SQLITE_ROW)
+      shown += fmt::format(", {0}, hex({0})", quoted(columns->text(0)));
     out += "[" + name + "]\n" +
            rows_of(db, fmt::format("SELECT {} FROM main.{} ORDER BY 1, 2", shown, quoted(name)));
   }

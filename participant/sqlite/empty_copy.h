@@ -1,0 +1,15 @@
+#pragma once
+// An in-memory database with the schema of a file and no rows, in which foreign keys are off:
+// statements are compiled there to learn what they touch, and DDL is tried there. It must have
+// every table that the file has, in whatever order the file names them.
+
+#include <memory>
+
+#include "participant/sqlite/connection.h"
+#include "participant/sqlite/schema.h"
+
+namespace troth::participant::sqlite {
+
+Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema);
+
+}  // namespace troth::participant::sqlite
