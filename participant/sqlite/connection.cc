@@ -137,7 +137,7 @@ void set_statement_limits(sqlite3* db) {
   sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 64 << 20);
   sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 1 << 20);
   sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 1000);
-  sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 100);
+  sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 500);
   sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 250'000);
   // LIKE and GLOB compare a text of n bytes with a pattern of m bytes in n * m steps, and nothing
   // interrupts them.

@@ -39,6 +39,10 @@ class PreparedStatement {
     sqlite3_bind_text64(stmt_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
   }
   int step() { return sqlite3_step(stmt_); }
+  /// May running it change the database? EXPLAIN of a write does not.
+  bool writes() const {
+    return sqlite3_stmt_readonly(stmt_) == 0 && sqlite3_stmt_isexplain(stmt_) == 0;
+  }
   void reset() {
     sqlite3_reset(stmt_);
     sqlite3_clear_bindings(stmt_);

@@ -135,6 +135,8 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<Statement>& s
   TROTH_TRY(command(rollback_to_, "ROLLBACK TO"));
   if (rehearsed) {
     TROTH_TRY(rehearse(before, ran));
+    // Perhaps it met the row of another branch that overlay() has put in place: REPLACE takes it out.
+    ran.constraint = ran.failure.code != AbortCode::kNone && !pending.empty();
     TROTH_TRY(command(rollback_to_, "ROLLBACK TO"));
   }
   TROTH_TRY(command(release_, "RELEASE"));
@@ -233,6 +235,9 @@ void Executor::run_statements(const std::vector<Statement>& statements, const Be
   }
   if (statements.empty() && complete) check_after(-1, true, ran);
   write_pending(statements, ran);
+  if (const auto completed = capture_.complete(database_.connection());
+      !completed && ran.failure.code == AbortCode::kNone)
+    ran.failure = {AbortCode::kInternal, completed.error().context, {}, -1};
   if (!complete && ran.failure.code == AbortCode::kNone) count_violations(before, ran);
   ran.captured_bytes = capture_.bytes();
   ran.operations = capture_.end();
@@ -251,9 +256,10 @@ void Executor::complete_sequences(Ran& ran) {
   const auto completed = sequences_.complete(ran.operations);
   if (completed && *completed) return;
   ran.failure = {AbortCode::kRefusedNotRepeatable,
-                 completed ? "the statements leave sqlite_sequence as no redo can; write it in a "
-                             "transaction of its own"
-                           : completed.error().context,
+                 completed
+                     ? "the statements leave sqlite_sequence as no redo can; UPDATE the row of "
+                       "a table that has one, in a transaction of its own"
+                     : completed.error().context,
                  {},
                  -1};
 }
@@ -328,7 +334,7 @@ bool Executor::run_one(const Statement& statement, std::int32_t number, std::uin
     stmt.reset();
     return false;
   }
-  const bool writes = sqlite3_stmt_readonly(stmt.get()) == 0;
+  const bool writes = stmt.writes();
   result.changes = writes ? sqlite3_changes64(db) : 0;
   stmt.reset();
   const auto rows = writes ? result.changes : static_cast<std::int64_t>(result.rows.size());

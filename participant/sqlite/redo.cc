@@ -269,6 +269,7 @@ Capture::Capture(sqlite3* db, const Schema& schema) : schema_(schema) {
 
 void Capture::begin(std::uint64_t max_bytes, std::uint64_t used) {
   operations_.clear();
+  blob_writes_.begin();
   bytes_ = used;
   max_bytes_ = max_bytes;
   failure_ = {};
@@ -359,16 +360,19 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
                     table->name));
   RowOp row;
   row.table = table->number;
-  row.kind = op == SQLITE_INSERT   ? RowOpKind::kInsert
-             : op == SQLITE_DELETE ? RowOpKind::kDelete
-                                   : RowOpKind::kUpdate;
+  const int written = op == SQLITE_DELETE ? sqlite3_preupdate_blobwrite(db) : -1;  // its column
+  row.kind = op == SQLITE_INSERT                  ? RowOpKind::kInsert
+             : op == SQLITE_DELETE && written < 0 ? RowOpKind::kDelete
+                                                  : RowOpKind::kUpdate;
   if (!table->without_rowid) {
     row.old_rowid = old_rowid;
-    row.new_rowid = new_rowid;
+    row.new_rowid = written < 0 ? new_rowid : old_rowid;
   }
   if (row.kind != RowOpKind::kInsert)
     row.old_row = image(db, *table, Image::kOld, row.kind, old_rowid);
-  if (row.kind != RowOpKind::kDelete)
+  if (written >= 0)
+    row.new_row = row.old_row;
+  else if (row.kind != RowOpKind::kDelete)
     row.new_row = image(db, *table, Image::kNew, row.kind, new_rowid);
   bytes_ += 32 + size_of(row.old_row) + size_of(row.new_row);
   if (bytes_ > max_bytes_)
@@ -382,6 +386,8 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
            fmt::format("NULL in the primary key of {}, whose columns hide rowid, oid and _rowid_: "
                        "such a row has no name",
                        table->name));
+  blob_writes_.found(row, operations_);
+  if (written >= 0) blob_writes_.note(operations_.size(), written);
   operations_.push_back(std::move(row));
 }
 

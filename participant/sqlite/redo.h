@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "participant/sqlite/blob_writes.h"
 #include "participant/sqlite/schema.h"
 #include "protocol/outcome.h"
 
@@ -63,6 +64,8 @@ class Capture {
   void watch();
   /// Lower-case names, without SQLite's own and the agent's; since watch().
   const std::set<std::string>& watched() const { return watched_; }
+  /// To be called once the last statement has run, before end().
+  Status complete(Connection& db) { return blob_writes_.complete(db, schema_, operations_); }
   /// The rows since begin(); to be used only without failure().
   std::vector<RowOp> end();
 
@@ -81,6 +84,7 @@ class Capture {
   bool watching_ = false;
   std::set<std::string> watched_;
   std::vector<RowOp> operations_;
+  BlobWrites blob_writes_;
   bool known_ = false;                     // is there a row before, under this schema?
   std::string last_name_;                  // of the table of the row before
   const TableInfo* last_table_ = nullptr;  // that table, if the schema has it

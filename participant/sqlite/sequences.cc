@@ -53,7 +53,21 @@ Sequences::Counter Sequences::redone(std::uint32_t table, Counter counter,
   return counter;
 }
 
+// Redo finds its rows by name, which SQLite does not keep unique.
+Result<bool> Sequences::names_are_unique(const std::vector<RowOp>& operations) {
+  if (std::none_of(operations.begin(), operations.end(), [&](const RowOp& op) {
+        return schema_.table(op.table).is_sequence && op.kind != RowOpKind::kDelete;
+      }))
+    return true;
+  TROTH_ASSIGN_OR_RETURN(
+      const auto names,
+      db_.integer("SELECT count(*) = count(DISTINCT name) FROM main.sqlite_sequence"));
+  return names != 0;
+}
+
 Result<bool> Sequences::complete(std::vector<RowOp>& operations) {
+  TROTH_ASSIGN_OR_RETURN(const auto unique, names_are_unique(operations));
+  if (!unique) return false;
   std::vector<RowOp> more;
   for (const auto& [table, before] : before_) {
     TROTH_ASSIGN_OR_RETURN(const auto after, read(table));

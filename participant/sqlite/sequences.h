@@ -22,6 +22,7 @@ class Sequences {
  private:
   using Counter = std::optional<std::int64_t>;  // nothing: it has no row yet
   Result<Counter> read(std::uint32_t table);
+  Result<bool> names_are_unique(const std::vector<RowOp>& operations);
   /// What redo makes of `counter`.
   Counter redone(std::uint32_t table, Counter counter, const std::vector<RowOp>& operations) const;
 

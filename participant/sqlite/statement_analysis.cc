@@ -9,6 +9,7 @@
 #include "participant/sqlite/bytecode.h"
 #include "participant/sqlite/empty_copy.h"
 #include "participant/sqlite/header_pragma.h"
+#include "participant/sqlite/table_functions.h"
 #include "participant/sqlite/text_encoding.h"
 #include "participant/sqlite/virtual_columns.h"
 #include "participant/sqlite/virtual_tables.h"
@@ -20,27 +21,16 @@ namespace {
 
 constexpr const char* kNoSuchChange = "statements change the schema by CREATE, DROP and ALTER only";
 
-// Table-valued functions that only read.
-constexpr const char* kTableFunctions[] = {"json_each",
-                                           "json_tree",
-                                           "pragma_collation_list",
-                                           "pragma_compile_options",
-                                           "pragma_database_list",
-                                           "pragma_foreign_key_check",
-                                           "pragma_foreign_key_list",
-                                           "pragma_function_list",
-                                           "pragma_index_info",
-                                           "pragma_index_list",
-                                           "pragma_index_xinfo",
-                                           "pragma_table_info",
-                                           "pragma_table_list",
-                                           "pragma_table_xinfo"};
-
 std::string upper(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),
                  [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
   return out;
+}
+
+std::string_view behind_keyword(std::string_view sql) {
+  sql = without_space(sql);
+  return sql.substr(first_keyword(sql).size());
 }
 
 bool may_replace(const std::string& text) {
@@ -96,10 +86,7 @@ Result<std::unique_ptr<StatementAnalyzer>> StatementAnalyzer::create(const Schem
   auto analyzer = std::unique_ptr<StatementAnalyzer>(new StatementAnalyzer(schema));
   TROTH_ASSIGN_OR_RETURN(analyzer->db_, empty_copy(schema));
   TROTH_TRY(analyzer->load_roots());
-  // They declare themselves at their first use, which asks like a CREATE TABLE. All others stay
-  // refused.
-  for (const char* name : kTableFunctions)
-    static_cast<void>(analyzer->db_->prepare("SELECT * FROM " + std::string(name)));
+  TROTH_ASSIGN_OR_RETURN(analyzer->refused_functions_, declare_table_functions(*analyzer->db_));
   sqlite3_set_authorizer(analyzer->db_->get(), &StatementAnalyzer::authorize, analyzer.get());
   return analyzer;
 }
@@ -138,6 +125,19 @@ int StatementAnalyzer::authorize(void* self, int action, const char* a, const ch
   if (analyzer->watching_ && a != nullptr)
     analyzer->note_virtual_table(action, a, trigger == nullptr);
   return analyzer->watching_ ? analyzer->check(action, a, b, db) : SQLITE_OK;
+}
+
+void StatementAnalyzer::check_function(const std::string& name) {
+  if (schema_.find(name) != nullptr) return;
+  const auto folded = folded_name(name);
+  if (refused_functions_.count(folded) == 0) return;
+  if (folded.rfind("pragma_", 0) == 0)
+    refuse(sqlite_refusal::kPragma,
+           fmt::format("{}() reads the whole file, or belongs to the agent's connection; ask the "
+                       "file with sqlite3, which may read it beside the agent",
+                       name));
+  refuse(sqlite_refusal::kVirtualTable,
+         fmt::format("{} shows what belongs to SQLite's connection, not rows", name));
 }
 
 void StatementAnalyzer::check_written_table(const std::string& name) {
@@ -219,6 +219,7 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
         refuse(AbortCode::kRefusedDdl, kNoSuchChange);
       } else {
         check_written_table(first);
+        check_function(first);
         note_effects(action, first, second);
       }
       break;
@@ -233,6 +234,8 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
       break;
     }
     case SQLITE_READ:
+      check_function(first);
+      break;
     case SQLITE_SELECT:
     case SQLITE_RECURSIVE:
       break;
@@ -242,7 +245,23 @@ int StatementAnalyzer::check(int action, const char* a, const char* b, const cha
   return refusal_.code == AbortCode::kNone ? SQLITE_OK : SQLITE_DENY;
 }
 
+// It runs nothing: it shows how SQLite would run the statement behind it, and so locks nothing.
+StatementInfo StatementAnalyzer::analyze_explain(std::string_view sql) {
+  sql = behind_keyword(sql);
+  if (first_keyword(sql) == "QUERY") sql = behind_keyword(behind_keyword(sql));  // QUERY PLAN
+  StatementInfo info;
+  if (first_keyword(sql) == "EXPLAIN") {
+    info.refusal = {AbortCode::kSqlError, "EXPLAIN stands before a statement, once", {}, -1};
+    return info;
+  }
+  const auto explained = analyze(std::string(sql));
+  info.refusal = explained.refusal;
+  info.parameters = explained.parameters;
+  return info;
+}
+
 StatementInfo StatementAnalyzer::analyze(const std::string& sql) {
+  if (first_keyword(sql) == "EXPLAIN") return analyze_explain(sql);
   auto info = analyze_alone(sql);
   if (is_schema_statement(sql)) {
     info.schema_change = true;
@@ -271,9 +290,6 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
   if (keyword == "VACUUM" || keyword == "REINDEX" || keyword == "ANALYZE")
     return refused(AbortCode::kRefusedDdl,
                    keyword + " is maintenance, not part of a transaction; send it alone");
-  if (keyword == "EXPLAIN")
-    return refused(AbortCode::kSqlError,
-                   "EXPLAIN is not run through transactions; use sqlite3 on the file");
   const auto text = without_space(sql);
   rehearsed_ = writes_sequence_ = false;
   virtual_tables_.clear();

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,7 @@ class StatementAnalyzer {
   explicit StatementAnalyzer(const Schema& schema) : schema_(schema) {}
   static int authorize(void* self, int action, const char* a, const char* b, const char* db,
                        const char* trigger);
+  StatementInfo analyze_explain(std::string_view sql);
   StatementInfo analyze_alone(const std::string& sql);
   void add_cascades(StatementInfo& info);
   void lock_sequences(StatementInfo& info) const;
@@ -74,6 +76,7 @@ class StatementAnalyzer {
   int check(int action, const char* a, const char* b, const char* db);
   void note_virtual_table(int action, const std::string& name, bool of_client);
   void check_written_table(const std::string& name);
+  void check_function(const std::string& name);
   void note_effects(int action, const std::string& table, const std::string& column);
   Status load_roots();
   bool force_scans_ = false;
@@ -81,6 +84,7 @@ class StatementAnalyzer {
   const Schema& schema_;
   std::unique_ptr<Connection> db_;
   std::map<std::int64_t, RootPage> roots_;
+  std::set<std::string> refused_functions_;  // table-valued ones
   bool watching_ = false;
   AbortReason refusal_;
   // Of the statement being compiled.

@@ -35,11 +35,11 @@ bool survives_utf8(const sqlite3_value* value) {
   const std::unique_ptr<sqlite3_value, void (*)(sqlite3_value*)> copy(sqlite3_value_dup(value),
                                                                       &sqlite3_value_free);
   if (copy == nullptr || sqlite3_value_type(copy.get()) != SQLITE_TEXT) return copy != nullptr;
-  const int encoding = sqlite3_value_encoding(copy.get());
-  if (encoding == SQLITE_UTF8) return true;
+  if (sqlite3_value_encoding(copy.get()) == SQLITE_UTF8) return true;
   const auto size = static_cast<std::size_t>(sqlite3_value_bytes16(copy.get()));
   const auto* bytes = static_cast<const unsigned char*>(sqlite3_value_blob(copy.get()));
-  return size == 0 || is_well_formed(bytes, size, encoding == SQLITE_UTF16LE);
+  return size == 0 ||
+         is_well_formed(bytes, size, sqlite3_value_encoding(copy.get()) == SQLITE_UTF16LE);
 }
 
 bool survives_utf16(std::string_view text) {

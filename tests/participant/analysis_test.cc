@@ -200,8 +200,13 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
       {"SELECT last_insert_rowid()", AbortCode::kRefusedFunction},
       {"SELECT load_extension('x')", AbortCode::kRefusedFunction},
       {"SELECT fts3_tokenizer('simple', x'0000000000000000')", AbortCode::kRefusedFunction},
-      {"SELECT * FROM pragma_optimize", AbortCode::kRefusedDdl},
-      {"SELECT * FROM pragma_journal_mode", AbortCode::kRefusedDdl},
+      {"SELECT * FROM pragma_optimize", sqlite_refusal::kPragma},
+      {"SELECT count(*) FROM pragma_journal_mode", sqlite_refusal::kPragma},
+      {"SELECT * FROM pragma_integrity_check", sqlite_refusal::kPragma},
+      {"EXPLAIN DROP TABLE t", AbortCode::kRefusedDdl},
+      {"EXPLAIN QUERY PLAN SELECT last_insert_rowid()", AbortCode::kRefusedFunction},
+      {"EXPLAIN EXPLAIN SELECT 1", AbortCode::kSqlError},
+      {"EXPLAIN", AbortCode::kSqlError},
       {"SELEC 1", AbortCode::kSqlError},
       {"SELECT * FROM nowhere", AbortCode::kSqlError},
       {"", AbortCode::kSqlError},
@@ -209,7 +214,6 @@ TEST_CASE("what cannot be promised is refused by name, before anything runs") {
       {"SELECT 1; SELECT 2", AbortCode::kSqlError},
       {"SELECT 1; 2", AbortCode::kSqlError},
       {"SELECT 1; /* so */ )", AbortCode::kSqlError},
-      {"EXPLAIN SELECT 1", AbortCode::kSqlError},
   };
   Fixture f;
   for (const auto& row : rows) {
@@ -225,11 +229,27 @@ TEST_CASE("table-valued functions that read are read") {
   for (const char* sql :
        {"SELECT * FROM pragma_table_info('t')", "SELECT name FROM pragma_table_xinfo('w')",
         "SELECT * FROM pragma_index_list('t')", "SELECT * FROM pragma_foreign_key_list('child')",
+        "SELECT * FROM pragma_user_version, pragma_application_id, pragma_encoding",
+        "SELECT * FROM pragma_page_size, pragma_page_count, pragma_foreign_keys",
         "SELECT value FROM json_each('[1,2]')", "SELECT 1; -- behind it\n /* nothing */ ;",
         "SELECT v, j.value FROM t, json_tree(t.u) AS j WHERE t.id = ?"}) {
     CAPTURE(sql);
     const auto info = f.analyzer->analyze(sql);
     CHECK_MESSAGE(info.refusal.code == AbortCode::kNone, info.refusal.detail);
+  }
+}
+
+TEST_CASE("EXPLAIN reads nothing but the schema") {
+  Fixture f;
+  for (const char* sql : {"EXPLAIN SELECT * FROM t", "explain query plan UPDATE t SET v = ?",
+                          "EXPLAIN /* how */ QUERY PLAN DELETE FROM t WHERE id = ?"}) {
+    CAPTURE(sql);
+    const auto info = f.analyzer->analyze(sql);
+    CHECK_MESSAGE(info.refusal.code == AbortCode::kNone, info.refusal.detail);
+    CHECK_FALSE(info.writes);
+    CHECK(info.tables.empty());
+    CHECK(info.points.empty());
+    CHECK(info.parameters == (std::string(sql).find('?') == std::string::npos ? 0 : 1));
   }
 }
 

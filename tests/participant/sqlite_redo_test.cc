@@ -201,6 +201,13 @@ TEST_CASE("sqlite_sequence can be written") {
   const auto insert = w.start("INSERT INTO a(v) VALUES (1)");
   REQUIRE(w.votes_commit(insert));
   CHECK(w.waits(w.start("UPDATE sqlite_sequence SET seq=0")));
+  for (const char* seq : {"70", "1", "0"}) {
+    SqliteWorld twice(
+        "CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT, v); INSERT INTO a(v) VALUES (1)");
+    const auto second =
+        twice.start(std::string("INSERT INTO sqlite_sequence VALUES ('a', ") + seq + ")");
+    CHECK(twice.failure(second) == AbortCode::kRefusedNotRepeatable);
+  }
 }
 
 TEST_CASE("VIRTUAL generated columns are computed again, not stored") {

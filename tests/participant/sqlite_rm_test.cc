@@ -487,3 +487,54 @@ TEST_CASE("operators see who holds which rows and who waits for them") {
   CHECK(locks({}).resources.empty());
   CHECK(locks({}).waiting == 0);
 }
+
+TEST_CASE(
+    "REPLACE waits for the undecided branch whose row it meets, also that with the highest id") {
+  struct Row {
+    const char *first, *second;
+  };
+  const Row rows[] = {
+      {"INSERT INTO t(k) VALUES ('c')", "REPLACE INTO t(k) VALUES ('c')"},
+      {"INSERT INTO t VALUES (9, 'c')", "REPLACE INTO t VALUES (5, 'c')"},
+      {"INSERT INTO t VALUES (9, 'c')", "REPLACE INTO t VALUES (NULL, 'c')"},
+      {"INSERT INTO n VALUES ('c', 1)", "REPLACE INTO n VALUES ('c', 2)"},
+  };
+  for (const auto& row : rows) {
+    for (const bool committed : {true, false}) {
+      CAPTURE(row.second);
+      SqliteWorld w(
+          "CREATE TABLE t(id INTEGER PRIMARY KEY, k UNIQUE); INSERT INTO t VALUES (1, 'a');"
+          "CREATE TABLE n(k UNIQUE, v)");
+      const auto first = w.start(row.first);
+      REQUIRE(w.votes_commit(first));
+      const auto second = w.start(row.second);
+      CHECK(w.waits(second));
+      if (committed) {
+        w.apply(first);
+      } else {
+        w.discard(first);
+      }
+      REQUIRE(w.votes_commit(second));
+      w.apply(second);
+      w.flush();
+      CHECK(w.look("SELECT (SELECT count(*) FROM t WHERE k='c') + (SELECT count(*) FROM n)") ==
+            "1");
+    }
+  }
+}
+
+TEST_CASE("EXPLAIN answers and changes nothing; a compound SELECT may have 500 terms") {
+  SqliteWorld w("CREATE TABLE t(id INTEGER PRIMARY KEY, v); INSERT INTO t VALUES (1, 1)");
+  w.commit("UPDATE t SET v = 2");
+  const auto plan = w.start("EXPLAIN QUERY PLAN UPDATE t SET v = 3 WHERE id = 1");
+  REQUIRE(w.executed(plan) != nullptr);
+  CHECK(w.executed(plan)->vote == Vote::kReadOnly);
+  CHECK(w.executed(plan)->results[0].rows.size() == 1);
+  CHECK(w.executed(plan)->results[0].changes == 0);
+  std::string terms = "SELECT 1";
+  for (int i = 1; i < 500; ++i) terms += " UNION ALL SELECT 1";
+  w.commit("INSERT INTO t(v) " + terms);
+  CHECK(w.look("SELECT count(*) || '/' || (SELECT v FROM t WHERE id = 1) FROM t") == "501/2");
+  CHECK(w.failure(w.start("INSERT INTO t(v) " + terms + " UNION ALL SELECT 1")) ==
+        AbortCode::kSqlError);
+}

@@ -161,3 +161,16 @@ TEST_CASE("shadow tables and tables of other modules are refused by name") {
   // It shows another table's rows: locked for reading.
   CHECK(world.waits(world.start("INSERT INTO f VALUES ('y')")));
 }
+
+TEST_CASE("the configuration of an FTS5 table is redone, with what is written beside it") {
+  StockTwin twin("CREATE VIRTUAL TABLE f USING fts5(a, b); INSERT INTO f VALUES ('one', 'two')");
+  for (const char* option : {"automerge', 8", "crisismerge', 7", "usermerge', 5", "pgsz', 512"})
+    CHECK(twin.run(std::string("INSERT INTO f(f, rank) VALUES ('") + option + ")"));
+  CHECK(twin.run("INSERT INTO f(f, rank) VALUES ('rank', 'bm25(10.0, 5.0)')"));
+  CHECK(twin.run_all(
+      {"INSERT INTO f VALUES ('three', 'four')", "INSERT INTO f(f, rank) VALUES ('crisismerge', 3)",
+       "INSERT INTO f(f, rank) VALUES ('automerge', 2)", "INSERT INTO f VALUES ('five', 'six')"}));
+  CHECK(sound(twin, "f"));
+  CHECK(twin.agent.look("SELECT group_concat(k || v) FROM f_config") ==
+        twin.stock->text("SELECT group_concat(k || v) FROM f_config").value_or("?"));
+}
