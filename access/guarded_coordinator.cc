@@ -1,11 +1,14 @@
 #include "access/guarded_coordinator.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace troth::access {
 
 using protocol::Action;
 using protocol::Object;
+using protocol::PrincipalRole;
 
 namespace {
 
@@ -39,9 +42,17 @@ std::optional<Error> GuardedCoordinator::refuse(const Principal& by,
 std::optional<Error> GuardedCoordinator::refuse(const Principal& by, Action action,
                                                 const Gtid& gtid, std::string_view node) const {
   const auto owner = owners_->find(gtid);
-  const Object object{gtid, node, {}, owner ? &*owner : nullptr};
-  if (policy_.may(by, action, object)) return std::nullopt;
-  return protocol::not_permitted(by, action, object);
+  const Object object{gtid, node, {}, owner ? &owner->who : nullptr};
+  if (!policy_.may(by, action, object)) return protocol::not_permitted(by, action, object);
+  // It lives and dies with its connection, so nobody else needs it. Its id is in every list.
+  const bool uses = action == Action::kExecute || action == Action::kCommit ||
+                    (action == Action::kRollback && by.role != PrincipalRole::kOperator);
+  if (uses && owner && !owner->detached && !by.is_same_party(owner->who))
+    return Error{ErrorCode::kNotPermitted,
+                 fmt::format("{} belongs to the connection that began it: use that one, or begin a "
+                             "detached transaction",
+                             gtid)};
+  return std::nullopt;
 }
 
 void GuardedCoordinator::submit(const Principal& by, SubmitRequest request, SubmitDone done) {
@@ -104,16 +115,24 @@ void GuardedCoordinator::begin(const Principal& by, BeginRequest request, BeginD
     reply.refusal = refusal_of(protocol::not_permitted(by, action, {}));
     return done(std::move(reply));
   }
-  port_.begin(std::move(request), [by, owners = owners_, &port = port_,
-                                   done = std::move(done)](BeginReply reply) {
-    if (!reply.refusal && !owners->remember(reply.gtid, by, reply.deadline, Owners::Clock::now())) {
-      port.rollback(reply.gtid, [](const SubmitReply&) {});
-      reply.refusal = {{ErrorCode::kBusy, "too many interactive transactions are open"},
-                       AbortCode::kBusy,
-                       std::chrono::seconds(1)};
-    }
-    done(std::move(reply));
-  });
+  const Owners::Owner owner{by, request.detached};
+  if (auto why = owners_->refuse_more(by, request.detached, port_.capacity(), Owners::Clock::now());
+      !why.empty()) {
+    BeginReply reply;
+    reply.refusal = {{ErrorCode::kBusy, std::move(why)}, AbortCode::kBusy, std::chrono::seconds(1)};
+    return done(std::move(reply));
+  }
+  port_.begin(std::move(request),
+              [owner, owners = owners_, &port = port_, done = std::move(done)](BeginReply reply) {
+                if (!reply.refusal &&
+                    !owners->remember(reply.gtid, owner, reply.deadline, Owners::Clock::now())) {
+                  port.rollback(reply.gtid, [](const SubmitReply&) {});
+                  reply.refusal = {{ErrorCode::kBusy, "too many interactive transactions are open"},
+                                   AbortCode::kBusy,
+                                   std::chrono::seconds(1)};
+                }
+                done(std::move(reply));
+              });
 }
 
 void GuardedCoordinator::execute(const Principal& by, const Gtid& gtid, BranchRequest request,

@@ -11,13 +11,32 @@ namespace troth::access {
 using protocol::Action;
 using protocol::Object;
 
+namespace {
+
+/// Whoever names a log that was made from a key must have the key: names, ids and epochs are known
+/// to everybody.
+Status check_proof(const protocol::Principal& by, const NodeName& name, const LogId& log_id) {
+  if (!made_from_key(log_id) || by.log == log_id) return {};
+  return fail(
+      ErrorCode::kNotPermitted,
+      fmt::format("{} names the log {} and has not proved that it is its own", name, log_id));
+}
+
+}  // namespace
+
 protocol::HelloReply GuardedPeer::hello(const Principal& by, const protocol::Hello& hello) {
   const Object object{{}, hello.name.text()};
-  if (policy_.may(by, Action::kGreet, object)) return handler_.hello(hello);
   protocol::HelloReply refusal;
-  refusal.verdict = protocol::HelloVerdict::kUnknownSender;
   refusal.name = hello.receiver;  // an answer without a name would be malformed
-  refusal.detail = protocol::not_permitted(by, Action::kGreet, object).context;
+  if (!policy_.may(by, Action::kGreet, object)) {
+    refusal.verdict = protocol::HelloVerdict::kUnknownSender;
+    refusal.detail = protocol::not_permitted(by, Action::kGreet, object).context;
+  } else if (const auto proof = check_proof(by, hello.name, hello.position.log_id); !proof) {
+    refusal.verdict = protocol::HelloVerdict::kNotProven;
+    refusal.detail = proof.error().context;
+  } else {
+    return handler_.hello(hello);
+  }
   return refusal;
 }
 
@@ -50,6 +69,7 @@ Status GuardedPeer::judge(const Principal& by, protocol::Batch& batch, std::size
   const Object object{{}, batch.header.sender.text()};
   if (!policy_.may(by, Action::kSendBatch, object))
     return fail(protocol::not_permitted(by, Action::kSendBatch, object));
+  TROTH_TRY(check_proof(by, batch.header.sender, batch.header.position.log_id));
   refused = leave_out(by, batch);
   return {};
 }
@@ -70,6 +90,7 @@ Status GuardedPeer::welcomed(const Principal& by, const NodeName& peer,
   const Object object{{}, peer.text()};
   if (!policy_.may(by, Action::kAnswerGreeting, object))
     return fail(protocol::not_permitted(by, Action::kAnswerGreeting, object));
+  TROTH_TRY(check_proof(by, peer, reply.position.log_id));
   if (handler_.welcomed(peer, reply)) return {};
   return fail(ErrorCode::kIllegalState,
               fmt::format("{}{}{}", to_string(reply.verdict), reply.detail.empty() ? "" : ": ",

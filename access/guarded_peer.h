@@ -16,13 +16,15 @@ class GuardedPeer {
   GuardedPeer(const protocol::Policy& policy, protocol::PeerHandler& handler)
       : policy_(policy), handler_(handler) {}
 
-  /// Refused: kUnknownSender, with a sentence.
+  /// Refused: kUnknownSender or kNotProven, with a sentence.
   protocol::HelloReply hello(const Principal& by, const protocol::Hello& hello);
-  /// kNotPermitted: the whole batch was refused, because of its header. `refused` counts the
+  /// kNotPermitted: the whole batch was refused, because of its header, or because the connection
+  /// has not proved the log that it names. `refused` counts the
   /// messages that were left out of one that was taken.
   Status deliver_quietly(const Principal& by, protocol::Batch batch, std::size_t& refused);
   Status deliver(const Principal& by, protocol::Batch batch, std::size_t& refused);
   void settle() { handler_.settle(); }
+  const LogSigner* signer() const { return handler_.signer(); }
 
   protocol::Hello make_hello(const NodeName& peer) { return handler_.make_hello(peer); }
   /// `by`: who answered at the address of `peer`. An error: do not use this link.

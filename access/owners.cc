@@ -1,23 +1,53 @@
 #include "access/owners.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 namespace troth::access {
 
 namespace {
 constexpr auto kGrace = std::chrono::minutes(1);  // beyond the deadline
 }
 
-bool Owners::remember(const Gtid& gtid, const protocol::Principal& owner, Duration deadline,
+Owners::Party Owners::party_of(const protocol::Principal& who) {
+  if (who.has_identity()) return {0, text_of(who)};
+  return {who.connection, {}};
+}
+
+std::string Owners::refuse_more(const protocol::Principal& who, bool detached, std::size_t capacity,
+                                Clock::time_point now) {
+  const MutexLock lock(mutex_);
+  drop_old(now);
+  const auto share = std::max<std::size_t>(1, capacity / 2);
+  const auto held = held_.find(party_of(who));
+  if (held != held_.end() && held->second >= share)
+    return fmt::format(
+        "this client has {} interactive transactions open, half of max-in-flight: "
+        "end some of them first",
+        held->second);
+  if (detached && detached_ >= share)
+    return fmt::format(
+        "{} detached transactions are open, half of max-in-flight: try again when "
+        "some have ended, or begin it without detached",
+        detached_);
+  return "";
+}
+
+bool Owners::remember(const Gtid& gtid, const Owner& owner, Duration deadline,
                       Clock::time_point now) {
-  if (owner.role == protocol::PrincipalRole::kAnyone) return true;
   const MutexLock lock(mutex_);
   drop_old(now);
   if (owners_.size() >= most_) return false;
   const auto until = now + std::chrono::duration_cast<Clock::duration>(deadline + kGrace);
-  if (owners_.emplace(gtid, Entry{owner, until}).second) ends_.emplace(until, gtid);
+  if (!owners_.emplace(gtid, Entry{owner, until}).second) return true;
+  ends_.emplace(until, gtid);
+  ++held_[party_of(owner.who)];
+  if (owner.detached) ++detached_;
   return true;
 }
 
-std::optional<protocol::Principal> Owners::find(const Gtid& gtid) const {
+std::optional<Owners::Owner> Owners::find(const Gtid& gtid) const {
   const MutexLock lock(mutex_);
   const auto found = owners_.find(gtid);
   if (found == owners_.end()) return std::nullopt;
@@ -34,7 +64,15 @@ void Owners::forget(const Gtid& gtid) {
     ends_.erase(at);
     break;
   }
-  owners_.erase(found);
+  erase(found);
+}
+
+void Owners::erase(Entries::iterator entry) {
+  const auto& owner = entry->second.owner;
+  const auto held = held_.find(party_of(owner.who));
+  if (--held->second == 0) held_.erase(held);
+  if (owner.detached) --detached_;
+  owners_.erase(entry);
 }
 
 std::size_t Owners::size() const {
@@ -44,7 +82,7 @@ std::size_t Owners::size() const {
 
 void Owners::drop_old(Clock::time_point now) {
   while (!ends_.empty() && ends_.begin()->first <= now) {
-    owners_.erase(ends_.begin()->second);
+    erase(owners_.find(ends_.begin()->second));
     ends_.erase(ends_.begin());
   }
 }

@@ -1,11 +1,15 @@
 #pragma once
-// Who began which open interactive transaction. Owns a bounded table; forgets a transaction when its
-// end was answered, at the latest a minute after its deadline, when it cannot be open any more.
+// Who began which open interactive transaction, and how many each has. Owns a bounded table; forgets
+// a transaction when its end was answered, at the latest a minute after its deadline, when it cannot
+// be open any more.
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
+#include <string>
+#include <utility>
 
 #include "os/mutex.h"
 #include "protocol/principal.h"
@@ -20,25 +24,39 @@ class Owners {
   using Clock = std::chrono::steady_clock;
   explicit Owners(std::size_t most) : most_(most) {}
 
-  /// False: the table is full. Nobody need be asked for transactions of anyone, so they take no
-  /// place.
-  bool remember(const Gtid& gtid, const protocol::Principal& owner, Duration deadline,
-                Clock::time_point now);
-  std::optional<protocol::Principal> find(const Gtid& gtid) const;
+  struct Owner {
+    protocol::Principal who;
+    bool detached = false;  ///< outlives its connection
+  };
+
+  /// Why `who` may not begin another one: it, or the detached ones of everybody, take half of the
+  /// `capacity`. "" = it may.
+  std::string refuse_more(const protocol::Principal& who, bool detached, std::size_t capacity,
+                          Clock::time_point now);
+  /// False: the table is full.
+  bool remember(const Gtid& gtid, const Owner& owner, Duration deadline, Clock::time_point now);
+  std::optional<Owner> find(const Gtid& gtid) const;
   void forget(const Gtid& gtid);
   std::size_t size() const;
 
  private:
   struct Entry {
-    protocol::Principal owner;
+    Owner owner;
     Clock::time_point until;
   };
+  using Entries = std::map<Gtid, Entry>;
+  /// Without an identity: the connection. Otherwise the identity's text.
+  using Party = std::pair<std::uint64_t, std::string>;
+  static Party party_of(const protocol::Principal& who);
   void drop_old(Clock::time_point now) TROTH_REQUIRES(mutex_);
+  void erase(Entries::iterator entry) TROTH_REQUIRES(mutex_);
 
   const std::size_t most_;
   mutable Mutex mutex_;
-  std::map<Gtid, Entry> owners_ TROTH_GUARDED_BY(mutex_);
+  Entries owners_ TROTH_GUARDED_BY(mutex_);
   std::multimap<Clock::time_point, Gtid> ends_ TROTH_GUARDED_BY(mutex_);  // one for each of owners_
+  std::map<Party, std::size_t> held_ TROTH_GUARDED_BY(mutex_);            // how many each has
+  std::size_t detached_ TROTH_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace troth::access

@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <future>
 
 #include "coordinator/recover.h"
 #include "engine/fatal_report.h"
 #include "os/failpoint.h"
-#include "os/random.h"
+#include "os/node_key.h"
 #include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
 
@@ -40,7 +41,10 @@ Status fit_key_store(history::KeyStore* store, const recovery::LogExtent& log,
 class NodeImpl final : public Node, PeerHandler, AdminPort {
  public:
   NodeImpl(NodeOptions options, const Clock& clock, Logger logger)
-      : options_(std::move(options)), clock_(clock), logger_(std::move(logger)) {}
+      : options_(std::move(options)),
+        clock_(clock),
+        logger_(std::move(logger)),
+        capacity_(options_.engine.max_in_flight) {}
   ~NodeImpl() override { stop(); }
 
   Status open(Transport& transport, FileSystem& files) {
@@ -51,6 +55,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     if (!recovered) return fail(recovered.error());
     auto& [owner, extent, epoch, tables] = *recovered;
     node_ = start.take();
+    TROTH_ASSIGN_OR_RETURN(key_, key_of_log(node_.identity.log_id, node_.identity.key_seed));
     TROTH_TRY(fit_key_store(options_.engine.key_store, extent, logger_));
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     auto engine = options_.engine;
@@ -185,7 +190,9 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
         kCallLimit));
   }
 
+  std::size_t capacity() const override { return capacity_.load(); }
   void reload(const Reload& settings) override {
+    capacity_ = settings.max_in_flight;
     static_cast<void>(loop_->call<bool>(
         [settings](Engine& e, Now) {
           e.reload(settings);
@@ -222,6 +229,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
   // PeerHandler
+  const LogSigner* signer() const override { return key_.get(); }
   HelloReply hello(const Hello& hello) override {
     auto reply = loop_->call<HelloReply>(
         [hello](Engine& e, Now now) { return e.peers().on_hello(hello, now); }, kCallLimit);
@@ -416,13 +424,17 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EngineLoop<Engine>> loop_;
   FatalReport fatal_;
+  std::atomic<std::size_t> capacity_;
+  std::shared_ptr<const NodeKey> key_;  ///< null: the log was made by 0.1
 };
 
 }  // namespace
 
 Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
                                  const NodeName& name, const std::string& cluster) {
-  return wal::init(files, data_dir, "coordinator", name.text(), random_log_id(), cluster);
+  const auto key = NodeKey::make();
+  return wal::init(files, data_dir, "coordinator", name.text(), key->log_id(), cluster,
+                   key->seed());
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Transport& transport,

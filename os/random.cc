@@ -20,6 +20,13 @@ LogId random_log_id() {
   return LogId{from_kernel<std::array<std::uint8_t, 16>>()};
 }
 
+std::string random_bytes(std::size_t count) {
+  std::string out(count, '\0');
+  const auto got = ::getrandom(out.data(), count, 0);
+  TROTH_ASSERT(got == static_cast<ssize_t>(count), "getrandom returned {}", got);
+  return out;
+}
+
 std::uint64_t random_seed() {
   return from_kernel<std::uint64_t>();
 }

@@ -8,6 +8,7 @@
 
 #include "engine/fatal_report.h"
 #include "os/failpoint.h"
+#include "os/node_key.h"
 #include "os/random.h"
 #include "participant/pair_check.h"
 #include "participant/recover.h"
@@ -43,6 +44,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     auto recovered = recover(start, *manager, was_noted, clock_, logger_);
     if (!recovered) return fail(recovered.error());
     node_ = start.take();
+    TROTH_ASSIGN_OR_RETURN(key_, key_of_log(node_.identity.log_id, node_.identity.key_seed));
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     start_threads(std::move(manager), transport, recovered->epoch, std::move(recovered->tables));
     return {};
@@ -113,6 +115,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
   // PeerHandler
+  const LogSigner* signer() const override { return key_.get(); }
   HelloReply hello(const Hello& hello) override {
     auto reply = loop_->call<HelloReply>(
         [hello](Engine& engine, Now now) { return engine.on_hello(hello, now); }, kCallLimit);
@@ -387,15 +390,18 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EngineLoop<Engine>> loop_;
   FatalReport fatal_;
-  std::atomic<bool> failed_ = false;  // nothing more is taken from peers
-  bool stopping_ = false;             // of stop()
+  std::shared_ptr<const NodeKey> key_;  ///< null: the log was made by 0.1
+  std::atomic<bool> failed_ = false;    // nothing more is taken from peers
+  bool stopping_ = false;               // of stop()
 };
 
 }  // namespace
 
 Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
                                  const NodeName& name, const std::string& cluster) {
-  return wal::init(files, data_dir, "participant", name.text(), random_log_id(), cluster);
+  const auto key = NodeKey::make();
+  return wal::init(files, data_dir, "participant", name.text(), key->log_id(), cluster,
+                   key->seed());
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options,

@@ -92,6 +92,8 @@ std::string_view to_string(HelloVerdict verdict) {
       return "WRONG_CLUSTER";
     case HelloVerdict::kReceiverDisputed:
       return "RECEIVER_DISPUTED";
+    case HelloVerdict::kNotProven:
+      return "NOT_PROVEN";
   }
   return "?";
 }

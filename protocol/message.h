@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/ids.h"
+#include "protocol/log_proof.h"
 #include "protocol/outcome.h"
 #include "protocol/peer_version.h"
 #include "protocol/statement.h"
@@ -311,6 +312,7 @@ struct Hello {
   /// A coordinator's: whom it is configured with, so that these may ask the receiver about its
   /// transactions. log_id is nil for those it has not met.
   std::vector<Member> participants;
+  LogProof proof;  ///< that position.log_id is the caller's own
 };
 enum class HelloVerdict : std::uint8_t {
   kWelcome = 1,
@@ -321,8 +323,9 @@ enum class HelloVerdict : std::uint8_t {
   kSenderLostMemory = 6,   ///< the caller's log ends before what this node has seen of it
   kStaleEpoch = 7,         ///< a newer incarnation of the caller is known
   kNotReady = 8,
-  kWrongCluster = 9,      ///< sender and receiver belong to different clusters
-  kReceiverDisputed = 10  ///< the caller says that it has seen more of the receiver's log
+  kWrongCluster = 9,       ///< sender and receiver belong to different clusters
+  kReceiverDisputed = 10,  ///< the caller says that it has seen more of the receiver's log
+  kNotProven = 11          ///< the caller names a log without proving that it is its own
 };
 struct HelloReply {
   HelloVerdict verdict = HelloVerdict::kNotReady;

@@ -6,6 +6,7 @@
 #include <concepts>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,6 +64,8 @@ class InteractivePort {
   virtual void execute(const Gtid& gtid, BranchRequest request, ExecuteDone done) = 0;
   virtual void commit(const Gtid& gtid, SubmitDone done) = 0;
   virtual void rollback(const Gtid& gtid, SubmitDone done) = 0;
+  /// How many transactions may wait for their client or their participants at once.
+  virtual std::size_t capacity() const { return std::numeric_limits<std::size_t>::max(); }
 };
 
 /// What the Coordinator service needs from the coordinator's engine.

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 
+#include "troth/ids.h"
+
 namespace troth::protocol {
 
 /// What kind of party a principal is. A policy grants permissions to roles or to names.
@@ -23,10 +25,22 @@ struct Principal {
   std::string cluster;
   PrincipalRole role = PrincipalRole::kAnyone;
   std::string name;  ///< of a node: its NodeName
+  LogId log;         ///< the connection has proved that it speaks for this log; nil: for none
+  std::uint64_t connection =
+      0;  ///< among those of this process; tells apart who has proved nothing
 
   /// Someone who has proved nothing. Lives as long as the program.
   static const Principal& anyone();
-  friend bool operator==(const Principal&, const Principal&) = default;
+  bool has_identity() const { return role != PrincipalRole::kAnyone; }
+  /// Over one connection or several; without an identity each connection is somebody else.
+  bool is_same_party(const Principal& other) const {
+    return has_identity() ? *this == other
+                          : !other.has_identity() && connection == other.connection;
+  }
+  /// The identity alone.
+  friend bool operator==(const Principal& a, const Principal& b) {
+    return a.cluster == b.cluster && a.role == b.role && a.name == b.name;
+  }
 };
 
 /// For logs and refusals: "troth://CLUSTER/ROLE/NAME", or "anyone".

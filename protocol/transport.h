@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_key.h"
 #include "protocol/message.h"
 #include "troth/nodes.h"
 #include "troth/result.h"
@@ -71,6 +72,8 @@ class PeerHandler {
   /// is stopping).
   virtual bool welcomed(const NodeName& peer, const HelloReply& reply) = 0;
   virtual void link_changed(const LinkStatus& status) = 0;
+  /// Proves that this node's log is its own; null: its log was made by 0.1.
+  virtual const LogSigner* signer() const { return nullptr; }
 };
 
 }  // namespace troth::protocol

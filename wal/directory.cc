@@ -32,6 +32,8 @@ std::string encode(const Identity& identity) {
   out.bytes(identity.cluster);
   out.u8(identity.notes_newest ? 1 : 0);
   out.u32(crc32c(0, out.view()));
+  out.bytes(identity.key_seed);
+  out.u32(crc32c(0, out.view()));
   return out.take();
 }
 
@@ -102,14 +104,15 @@ Status check_nothing_is_lost(FileSystem& files, const std::string& dir,
 }  // namespace
 
 Result<Identity> init(FileSystem& files, const std::string& dir, const std::string& role,
-                      const std::string& node, const LogId& log_id, const std::string& cluster) {
+                      const std::string& node, const LogId& log_id, const std::string& cluster,
+                      const std::string& key_seed) {
   TROTH_ASSIGN_OR_RETURN(const bool there, files.exists(dir));
   if (!there) TROTH_TRY(files.make_directory(dir));
   TROTH_ASSIGN_OR_RETURN(const auto names, files.list(dir));
   TROTH_TRY(check_nothing_is_lost(files, dir, names));
   for (const auto& name : names)
     if (name != "LOCK") TROTH_TRY(files.remove(dir + "/" + name));
-  Identity identity{log_id, role, node, {}, 0, cluster, true};
+  Identity identity{log_id, role, node, {}, 0, cluster, true, key_seed};
   TROTH_ASSIGN_OR_RETURN(identity.directory, files.identity(dir));
   TROTH_TRY(write_first_segment(files, dir, log_id));
   TROTH_TRY(note_what_is_there(files, dir, log_id));
@@ -161,6 +164,12 @@ Result<Identity> read_identity(FileSystem& files, const std::string& dir) {
     const std::size_t covered_all = bytes.size() - in.left();
     const std::uint32_t crc_of_all = in.u32();
     good = sums_up(covered_all, crc_of_all);
+  }
+  if (good && in.left() > 0) {
+    identity.key_seed = std::string(in.bytes());
+    const std::size_t covered_key = bytes.size() - in.left();
+    const std::uint32_t crc_of_key = in.u32();
+    good = sums_up(covered_key, crc_of_key);
   }
   if (!good) return fail(ErrorCode::kCorruption, fmt::format("{} is damaged", identity_path(dir)));
   return identity;

@@ -18,13 +18,14 @@ struct Identity {
   std::uint32_t lineage = 0;  ///< how often an operator adopted a copy
   std::string cluster;        ///< only nodes of one cluster talk to each other; "" = default
   bool notes_newest = false;  ///< wal/newest_note.h; false: an earlier version made this log
+  std::string key_seed;       ///< os/node_key.h, secret; "": the log was made by 0.1
 };
 
 /// Makes `dir` (one level) if needed and an empty log in it, everything durable. kAlreadyExists if
 /// it holds a log, kInvalidArgument if it holds anything else.
 Result<Identity> init(FileSystem& files, const std::string& dir, const std::string& role,
                       const std::string& node, const LogId& log_id,
-                      const std::string& cluster = "");
+                      const std::string& cluster = "", const std::string& key_seed = "");
 
 /// After a deliberate copy or restore: binds the log to the directory and the segments that are
 /// there now. Nothing of the earlier lineage may be presumed.

@@ -5,6 +5,7 @@
 #include "access/guarded_admin.h"
 #include "access/guarded_coordinator.h"
 #include "access/guarded_peer.h"
+#include "os/node_key.h"
 #include "tests/thrift/fakes.h"
 
 using namespace troth;
@@ -216,4 +217,76 @@ TEST_CASE("a peer's messages are judged one by one, packed or not") {
   broken.packed += "\x7f";
   REQUIRE(guarded.deliver(kNode, broken, refused));
   CHECK(refused == 2);
+}
+
+TEST_CASE("a log that was made from a key counts only on a connection that has proved it") {
+  FakePeer handler("c1");
+  GuardedPeer guarded(everybody_may(), handler);
+  const auto key = NodeKey::make();
+  Hello hello;
+  hello.name = name("stock");
+  hello.receiver = name("c1");
+  hello.position.log_id = key->log_id();
+  Batch batch;
+  batch.header.sender = hello.name;
+  batch.header.position = hello.position;
+  HelloReply reply;
+  reply.verdict = HelloVerdict::kWelcome;
+  reply.position = hello.position;
+  std::size_t refused = 0;
+
+  auto by = Principal::anyone();
+  SUBCASE("of nothing") {}
+  SUBCASE("of another log") {
+    by.log = NodeKey::make()->log_id();
+  }
+  CHECK(guarded.hello(by, hello).verdict == HelloVerdict::kNotProven);
+  CHECK(guarded.deliver(by, batch, refused).error().code == ErrorCode::kNotPermitted);
+  CHECK(guarded.welcomed(by, name("stock"), reply).error().code == ErrorCode::kNotPermitted);
+  CHECK(handler.hellos.empty());
+  CHECK(handler.delivers == 0);
+
+  by.log = key->log_id();
+  CHECK(guarded.hello(by, hello).verdict == HelloVerdict::kWelcome);
+  CHECK(guarded.deliver(by, batch, refused));
+  CHECK(guarded.welcomed(by, name("stock"), reply));
+}
+
+TEST_CASE("an open transaction belongs to its connection, a detached one to whoever knows it") {
+  FakeCoordinator port;
+  GuardedCoordinator guarded(everybody_may(), port);
+  auto one = Principal::anyone();
+  one.connection = 1;
+  auto other = Principal::anyone();
+  other.connection = 2;
+  const auto begin = [&](bool detached) {
+    BeginRequest request;
+    request.detached = detached;
+    Gtid out;
+    guarded.begin(one, request, [&](const BeginReply& reply) { out = reply.gtid; });
+    return out;
+  };
+  const auto refused = [&](const Principal& by, const Gtid& gtid) {
+    bool out = false;
+    BranchRequest request{name("stock"), {}};
+    request.statements.emplace_back().sql = "SELECT 1";
+    guarded.execute(by, gtid, request,
+                    [&](const ExecuteReply& reply) { out = reply.refusal.has_value(); });
+    return out;
+  };
+  const auto bound = begin(false);
+  CHECK(refused(other, bound));
+  CHECK_FALSE(refused(one, bound));
+  for (const bool commit : {true, false}) {
+    std::optional<Refusal> refusal;
+    const auto done = [&](const SubmitReply& reply) { refusal = reply.refusal; };
+    if (commit)
+      guarded.commit(other, bound, done);
+    else
+      guarded.rollback(other, bound, done);
+    REQUIRE(refusal);
+    CHECK(refusal->error.context.find("belongs to the connection that began it") !=
+          std::string::npos);
+  }
+  CHECK_FALSE(refused(other, begin(true)));
 }

@@ -1,4 +1,5 @@
 """A relay in front of a daemon that keeps what went through: seeds for the fuzzers, and material for attacks."""
+import queue
 import socket
 import struct
 import threading
@@ -32,10 +33,11 @@ def method(body):
 
 
 class Relay:
-    """Listens at `address` and passes everything on to where `target()` says at that moment. `requests` holds one byte string a connection."""
+    """Listens at `address` and passes everything on to where `target()` says at that moment. `requests` holds one byte string a connection.
+    `stutters`: each Peer:deliver is followed by itself and by those before it, the newest first; the sender sees one answer."""
 
-    def __init__(self, target):
-        self.target = target
+    def __init__(self, target, stutters=False):
+        self.target, self.stutters, self.repeated = target, stutters, 0
         self.requests, self.sockets = [], []
         self.lock = threading.Lock()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -56,8 +58,50 @@ class Relay:
             with self.lock:
                 self.requests.append(record)
                 self.sockets += [client, server]
+            if self.stutters:
+                wanted = queue.SimpleQueue()  # of each frame sent to the server: whether the client gets its answer
+                threading.Thread(target=self.stutter, args=(client, server, wanted), daemon=True).start()
+                threading.Thread(target=self.answer, args=(server, client, wanted), daemon=True).start()
+                continue
             threading.Thread(target=self.copy, args=(client, server, record), daemon=True).start()
             threading.Thread(target=self.copy, args=(server, client, None), daemon=True).start()
+
+    def stutter(self, client, server, wanted):
+        delivered = []
+        for body in self.each_frame(client, server):
+            again = []
+            if method(body) == "Peer:deliver":
+                delivered.append(body)
+                again = delivered[-20:][::-1]
+            wanted.put(True)
+            for _ in again:
+                wanted.put(False)
+            server.sendall(b"".join(map(framed, [body, *again])))
+            self.repeated += len(again)
+
+    def answer(self, server, client, wanted):
+        for body in self.each_frame(server, client):
+            if wanted.get():
+                client.sendall(framed(body))
+
+    @staticmethod
+    def each_frame(source, sink):
+        """Until either end is closed; then both are."""
+        buffer = b""
+        try:
+            while data := source.recv(65536):
+                buffer += data
+                whole = frames(buffer)
+                buffer = buffer[sum(4 + len(body) for body in whole):]
+                yield from whole
+        except OSError:
+            pass
+        finally:
+            for end in (source, sink):
+                try:
+                    end.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
 
     @staticmethod
     def copy(source, sink, record):
@@ -86,11 +130,11 @@ class Relay:
                 end.close()
 
 
-def behind_relays(cluster):
+def behind_relays(cluster, stutters=False):
     """Puts a relay in front of every daemon of a cluster that has not been started; returns them by name. `cluster.start()` comes next."""
     relays = {}
     for daemon in cluster.daemons():
-        relays[daemon.name] = relay = Relay(lambda daemon=daemon: daemon.address)
+        relays[daemon.name] = relay = Relay(lambda daemon=daemon: daemon.address, stutters)
         arguments = daemon.arguments
         daemon.arguments = lambda arguments=arguments, relay=relay: ["--advertise", relay.address, *arguments()]
     flags = cluster.coordinator.arguments

@@ -83,6 +83,38 @@ Result<protocol::BatchHeader> from_wire(v1::BatchHeader&& w, const Where& where)
   return out;
 }
 
+namespace {
+
+v1::LogProof to_wire(const protocol::LogProof& proof) {
+  v1::LogProof out;
+  out.__set_public_key(proof.public_key);
+  out.__set_signature(proof.signature);
+  return out;
+}
+
+protocol::LogProof from_wire(v1::LogProof&& w) {
+  return {std::move(w.public_key), std::move(w.signature)};
+}
+
+}  // namespace
+
+v1::ChallengeRequest to_wire(const protocol::Challenge& challenge) {
+  v1::ChallengeRequest out;
+  out.__set_nonce(challenge.nonce);
+  return out;
+}
+
+v1::ChallengeResponse to_wire(const protocol::ChallengeReply& reply) {
+  v1::ChallengeResponse out;
+  out.__set_nonce(reply.nonce);
+  if (!reply.proof.empty()) out.__set_proof(to_wire(reply.proof));
+  return out;
+}
+
+protocol::ChallengeReply from_wire(v1::ChallengeResponse&& w) {
+  return {std::move(w.nonce), from_wire(std::move(w.proof))};
+}
+
 v1::HelloRequest to_wire(const protocol::Hello& hello) {
   v1::HelloRequest out;
   out.__set_name(hello.name.text());
@@ -96,6 +128,7 @@ v1::HelloRequest to_wire(const protocol::Hello& hello) {
   if (!hello.cluster.empty()) out.__set_cluster(hello.cluster);
   out.__isset.participants = !hello.participants.empty();
   for (const auto& member : hello.participants) out.participants.push_back(to_wire(member));
+  if (!hello.proof.empty()) out.__set_proof(to_wire(hello.proof));
   return out;
 }
 
@@ -117,6 +150,7 @@ Result<protocol::Hello> from_wire(v1::HelloRequest&& w, const Where& where) {
   out.cluster = std::move(w.cluster);
   TROTH_ASSIGN_OR_RETURN(out.participants, list_from_wire<protocol::Member>(
                                                std::move(w.participants), where, "participants"));
+  out.proof = from_wire(std::move(w.proof));
   return out;
 }
 
@@ -136,10 +170,9 @@ v1::HelloResponse to_wire(const protocol::HelloReply& reply) {
 Result<protocol::HelloReply> from_wire(v1::HelloResponse&& w, const Where& where) {
   protocol::HelloReply out;
   // A verdict of a later version is some refusal: not welcome.
-  out.verdict =
-      w.verdict >= v1::HelloVerdict::WELCOME && w.verdict <= v1::HelloVerdict::RECEIVER_DISPUTED
-          ? static_cast<protocol::HelloVerdict>(w.verdict)
-          : protocol::HelloVerdict::kNotReady;
+  out.verdict = w.verdict >= v1::HelloVerdict::WELCOME && w.verdict <= v1::HelloVerdict::NOT_PROVEN
+                    ? static_cast<protocol::HelloVerdict>(w.verdict)
+                    : protocol::HelloVerdict::kNotReady;
   out.detail = std::move(w.detail);
   TROTH_ASSIGN_OR_RETURN(out.name, name_from_wire(w.__isset.name, w.name, where, "name"));
   TROTH_ASSIGN_OR_RETURN(out.role, from_wire(w.role, Where(where, "role")));

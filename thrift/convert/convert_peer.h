@@ -11,6 +11,9 @@ namespace troth::thrift {
 v1::PeerMessage to_wire(const protocol::Message& message);
 v1::Member to_wire(const protocol::Member& member);
 v1::BatchHeader to_wire(const protocol::BatchHeader& header);
+v1::ChallengeRequest to_wire(const protocol::Challenge& challenge);
+v1::ChallengeResponse to_wire(const protocol::ChallengeReply& reply);
+protocol::ChallengeReply from_wire(v1::ChallengeResponse&& reply);
 v1::HelloRequest to_wire(const protocol::Hello& hello);
 v1::HelloResponse to_wire(const protocol::HelloReply& reply);
 

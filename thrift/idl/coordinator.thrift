@@ -268,7 +268,10 @@ service Coordinator {
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Opens an interactive transaction. It is aborted when this connection closes, unless detached. */
+  /**
+   * Opens an interactive transaction. It is aborted when this connection closes, and no other connection can use it,
+   * unless it is detached. One client, and all detached transactions together, can have half of max-in-flight open.
+   */
   BeginResponse beginTransaction(1: BeginRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,

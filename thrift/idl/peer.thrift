@@ -90,7 +90,9 @@ enum HelloVerdict {
   /** Sender and receiver belong to different clusters. */
   WRONG_CLUSTER = 9,
   /** The caller says that it has seen more of the receiver's log than there is. */
-  RECEIVER_DISPUTED = 10
+  RECEIVER_DISPUTED = 10,
+  /** The caller names a log without proving that it is its own. */
+  NOT_PROVEN = 11
 }
 
 /** Whether a batch was taken. */
@@ -431,6 +433,28 @@ struct BatchHeader {
   7: optional binary unfinished
 }
 
+/** That a log is the sender's own. Its id ends with the bytes "key1" and begins with the first 12 of SHA-256(public_key). */
+struct LogProof {
+  /** Ed25519, 32 bytes. */
+  1: optional binary public_key
+  /** 64 bytes; of what is in access/log_proofs.cc. */
+  2: optional binary signature
+}
+
+/** Request of challenge. */
+struct ChallengeRequest {
+  /** 32 random bytes. */
+  1: optional binary nonce
+}
+
+/** Answer of challenge. */
+struct ChallengeResponse {
+  /** 32 random bytes, for the proof in the greeting on this connection. */
+  1: optional binary nonce
+  /** Absent: the receiver's log was made by 0.1 and has no key. */
+  2: optional LogProof proof
+}
+
 /** Request of hello: the continuity handshake at every connect. */
 struct HelloRequest {
   /** Logical name of the caller. */
@@ -453,6 +477,8 @@ struct HelloRequest {
   9: optional list<Member> participants
   /** Newest version of the peer protocol that the caller speaks; unset: the same as the oldest. */
   20: optional i32 newest_version
+  /** That position.log_id is the caller's own; after a challenge. */
+  21: optional LogProof proof
 }
 
 /** Answer of hello. */
@@ -499,6 +525,12 @@ struct DeliverResponse {
 
 /** For daemons. */
 service Peer {
+  /** Asks the receiver to prove its log, and for what the caller's own proof needs. Unknown to 0.1. */
+  ChallengeResponse challenge(1: ChallengeRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
   /** The continuity handshake. */
   HelloResponse hello(1: HelloRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,

@@ -23,8 +23,30 @@ void write_messages(v1::DeliverRequest& wire, const Batch& batch) {
 
 }  // namespace
 
+/// Whose log the other end has proved; nil: it speaks 0.1 or its log has no key.
+Result<LogId> PeerCalls::challenge(access::CallerProof& proof) {
+  const auto wire = to_wire(proof.challenge());
+  v1::Peer_challenge_pargs args;
+  args.request = &wire;
+  v1::ChallengeResponse answer;
+  v1::Peer_challenge_presult result;
+  result.success = &answer;
+  if (auto called = connection_->call("Peer", "challenge", args, result, options_.call_timeout);
+      !called) {
+    if (called.error().code == ErrorCode::kUnsupported && connection_->usable()) return LogId{};
+    return fail(std::move(called.error()));
+  }
+  if (auto declared = declared_error(result)) return fail(std::move(declared->error));
+  return proof.check(from_wire(std::move(answer)), peer_);
+}
+
 Result<Duration> PeerCalls::greet(access::GuardedPeer& handler) {
-  const auto wire = to_wire(handler.make_hello(peer_));
+  access::CallerProof proof;
+  protocol::Principal answerer = connection_->stream()->principal();
+  TROTH_ASSIGN_OR_RETURN(answerer.log, challenge(proof));
+  auto hello = handler.make_hello(peer_);
+  hello.proof = proof.greet(handler.signer(), peer_);
+  const auto wire = to_wire(hello);
   v1::Peer_hello_pargs args;
   args.request = &wire;
   v1::HelloResponse answer;
@@ -35,7 +57,7 @@ Result<Duration> PeerCalls::greet(access::GuardedPeer& handler) {
   const Duration took = clock_.now() - last_sent_;
   if (auto declared = declared_error(result)) return fail(std::move(declared->error));
   TROTH_ASSIGN_OR_RETURN(const auto reply, from_wire(std::move(answer), Where()));
-  TROTH_TRY(handler.welcomed(connection_->stream()->principal(), peer_, reply));
+  TROTH_TRY(handler.welcomed(answerer, peer_, reply));
   version_ = protocol::version_of_reply(reply.version);
   if (!protocol::kPeerVersions.contain(version_))
     return fail(ErrorCode::kUnsupported,

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "access/guarded_peer.h"
+#include "access/log_proofs.h"
 #include "thrift/peer/link_report.h"
 #include "thrift/peer/outbox.h"
 #include "thrift/peer/peer_links.h"
@@ -30,7 +31,7 @@ class PeerCalls {
         clock_(clock),
         connection_(std::move(connection)) {}
 
-  /// Says hello, before any other call. Returns how long that took.
+  /// Says hello, before any other call, and proves whose log speaks. Returns how long that took.
   Result<Duration> greet(access::GuardedPeer& handler);
 
   /// Sends a call. False: broken() says why it could not.
@@ -66,6 +67,7 @@ class PeerCalls {
     MonotonicTime began;
     std::uint64_t bytes = 0;
   };
+  Result<LogId> challenge(access::CallerProof& proof);
   void write_ended(const protocol::LinkState& state, protocol::BatchHeader& out);
 
   const NodeName peer_;

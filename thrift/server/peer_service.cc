@@ -5,9 +5,16 @@
 
 namespace troth::thrift {
 
+void PeerService::challenge(v1::ChallengeResponse& out, const v1::ChallengeRequest& request) {
+  guarded(logger_, "challenge",
+          [&] { out = to_wire(value_or_throw(proof_.answer({request.nonce}, peer_.signer()))); });
+}
+
 void PeerService::hello(v1::HelloResponse& out, const v1::HelloRequest& request) {
   guarded(logger_, "hello", [&] {
     const auto hello = value_or_throw(from_wire(v1::HelloRequest(request), Where()));
+    const auto& log_id = hello.position.log_id;
+    by_.log = proof_.check(hello.proof, log_id, peer_.signer(), hello.receiver) ? log_id : LogId{};
     out = to_wire(peer_.hello(by_, hello));
   });
 }

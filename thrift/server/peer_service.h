@@ -4,6 +4,7 @@
 #include <troth_idl/Peer.h>
 
 #include "access/guarded_peer.h"
+#include "access/log_proofs.h"
 #include "os/logging.h"
 
 namespace troth::thrift {
@@ -14,13 +15,15 @@ class PeerService final : public v1::PeerIf {
   PeerService(access::GuardedPeer& peer, protocol::Principal by, Logger logger)
       : peer_(peer), by_(std::move(by)), logger_(std::move(logger)) {}
 
+  void challenge(v1::ChallengeResponse& out, const v1::ChallengeRequest& request) override;
   void hello(v1::HelloResponse& out, const v1::HelloRequest& request) override;
   void deliver(v1::DeliverResponse& out, const v1::DeliverRequest& request) override;
 
  private:
   access::GuardedPeer& peer_;
-  const protocol::Principal by_;
+  protocol::Principal by_;
   const Logger logger_;
+  access::ReceiverProof proof_;
 };
 
 }  // namespace troth::thrift

@@ -23,6 +23,7 @@ class PeerRelay final : public protocol::PeerHandler {
     return target_->welcomed(peer, reply);
   }
   void link_changed(const LinkStatus& status) override { target_->link_changed(status); }
+  const LogSigner* signer() const override { return target_->signer(); }
 
  private:
   protocol::PeerHandler* target_ = nullptr;

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <optional>
 #include <stop_token>
@@ -49,7 +50,7 @@ class PortServer final : public Server, public FrameHandler {
   void stop() override;
 
  private:
-  std::shared_ptr<Dispatcher> make_dispatcher(const protocol::Principal& by);
+  std::shared_ptr<Dispatcher> make_dispatcher(protocol::Principal by);
 
   // FrameHandler
   FrameVerdict on_frame(std::uint64_t connection, const protocol::Principal& by,
@@ -76,10 +77,12 @@ class PortServer final : public Server, public FrameHandler {
   std::unique_ptr<FrameLoop> loop_;
   Mutex stop_mutex_;
   bool stopped_ TROTH_GUARDED_BY(stop_mutex_) = false;
+  std::atomic<std::uint64_t> connections_ = 0;
 };
 
 /// What serves one connection.
-std::shared_ptr<Dispatcher> PortServer::make_dispatcher(const protocol::Principal& by) {
+std::shared_ptr<Dispatcher> PortServer::make_dispatcher(protocol::Principal by) {
+  by.connection = ++connections_;
   auto dispatcher = std::make_shared<Dispatcher>(logger_);
   auto coordinator = std::make_shared<Exposed<v1::CoordinatorProcessorT<WireProtocol>>>(
       std::make_shared<CoordinatorService>(*access_, by));

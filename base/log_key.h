@@ -1,0 +1,27 @@
+#pragma once
+// A log whose id was made from the public key of its node: whoever knows the id can check a proof,
+// nothing else need be stored or configured. Logs of 0.1 have an id that was drawn at random; nobody
+// can prove those.
+
+#include <string>
+#include <string_view>
+
+#include "troth/ids.h"
+
+namespace troth {
+
+/// Signs for this node's log. Thread-safe; outlives the node's connections.
+class LogSigner {
+ public:
+  virtual ~LogSigner() = default;
+  virtual LogId log_id() const = 0;
+  virtual const std::string& public_key() const = 0;
+  virtual std::string sign(std::string_view text) const = 0;
+};
+
+/// A connection that names this log must prove it.
+bool made_from_key(const LogId& log_id);
+/// The id of the log that belongs to a key. `digest`: SHA-256 of the public key, 12 bytes or more.
+LogId log_id_from_digest(std::string_view digest);
+
+}  // namespace troth
