@@ -106,6 +106,9 @@ struct FactsOf {
   Facts operator()(const ForgetRecord& r) const { return Facts{r.gtid, std::string()}; }
   Facts operator()(const SeenRecord& r) const { return Facts{Gtid(), text_of(r)}; }
   Facts operator()(const ClaimRecord& r) const { return Facts{Gtid(), text_of(r)}; }
+  Facts operator()(const LivesRecord& r) const {
+    return Facts{Gtid(), fmt::format("{} starts are known", r.began.size())};
+  }
   Facts operator()(const AuditRecord& r) const {
     return Facts{Gtid(), fmt::format("{} {} {} by {}: {}", r.entry.action, r.entry.subject,
                                      r.entry.result, r.entry.by.name, r.entry.by.reason)};

@@ -10,6 +10,7 @@
 #include "engine/fatal_report.h"
 #include "os/failpoint.h"
 #include "os/node_key.h"
+#include "os/random.h"
 #include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
 
@@ -50,7 +51,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Status open(Transport& transport, FileSystem& files) {
     transport_ = &transport;
     const auto began = clock_.now();
-    recovery::WalAtStart start(files, options_.data_dir, "coordinator", {options_.segment_bytes});
+    recovery::WalAtStart start(files, options_.data_dir, "coordinator", {options_.segment_bytes},
+                               random_epoch_step());
     auto recovered = recover(start, clock_, logger_);
     if (!recovered) return fail(recovered.error());
     auto& [owner, extent, epoch, tables] = *recovered;

@@ -8,6 +8,8 @@ using namespace protocol;
 
 void PeerTraffic::adopt(const recovery::CoordinatorTables& tables, Now now) {
   for (const auto& [name, peer] : tables.peers) core_.peers.adopt(peer);
+  core_.peers.adopt(tables.lives, tables.adopted, core_.log.appended());
+  core_.peers.adopt(tables.claims);
   core_.standing.quarantine().adopt(tables.claims);
   enter_quarantine(now);
 }

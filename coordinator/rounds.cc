@@ -61,6 +61,7 @@ void Rounds::end(Now now) {
 void Rounds::copy_forward(Now now) {
   const auto append = [&](const Record& record) { core_.append(record); };
   append(EpochRecord{core_.options.epoch});
+  append(core_.peers.lives().record());
   if (core_.own.adopted().lineage > 0) append(core_.own.adopted());
   for (const auto& peer : core_.peers.records()) append(peer);
   for (const auto& [witness, claim] : core_.standing.quarantine().claims()) append(claim);

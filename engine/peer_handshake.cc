@@ -16,6 +16,17 @@ void PeerHandshake::configure(const NodeName& peer, const std::string& address, 
   table_.configure(peer, address, role);
 }
 
+void PeerHandshake::adopt(recovery::Lives lives, const AdoptedRecord& adopted, Lsn now) {
+  lives_ = std::move(lives);
+  lives_.adopt(adopted);
+  lives_.begin(self_.epoch, now);
+}
+
+void PeerHandshake::adopt(const std::map<NodeName, ClaimRecord>& claims) {
+  for (const auto& [witness, claim] : claims)
+    if (claim.standing == ClaimRecord::Standing::kDismissed) dismissed_[witness] = claim.seen;
+}
+
 // Strangers are refused where configuration says who may come: at a coordinator always, at a
 // participant once a coordinator is configured.
 bool PeerHandshake::closed() const {
@@ -110,11 +121,22 @@ std::string PeerHandshake::compare(const NodeName& peer, const NodePosition& sai
   return "";
 }
 
+/// Whether what a peer has seen of this log can have been this log.
+bool PeerHandshake::agrees(const NodeName& peer, const NodePosition& seen_of_us,
+                           Lsn own_durable) const {
+  const bool longer = seen_of_us.durable > own_durable || seen_of_us.epoch > self_.epoch;
+  if (!longer && !lives_.deny(seen_of_us.epoch, seen_of_us.durable)) return true;
+  const auto dismissed = dismissed_.find(peer);
+  return !longer && dismissed != dismissed_.end() && seen_of_us.epoch <= dismissed->second.epoch &&
+         seen_of_us.durable <= dismissed->second.durable;
+}
+
 /// Why the link is refused because of what the peer says of this log; "" = it agrees. It is
-/// evidence only from a configured peer whose log this log has met.
+/// evidence only from a configured peer: one whose log this log has met, or one that answered at
+/// its configured address.
 std::string PeerHandshake::dispute(Judgement& judgement, const NodeName& peer,
                                    const NodePosition& said, const NodePosition& seen_of_us,
-                                   Lsn own_durable) {
+                                   Lsn own_durable, Greeting greeting) {
   disputed_.erase(CoordinatorTag::of(said.log_id));
   if (seen_of_us.log_id.is_nil()) return "";
   if (seen_of_us.log_id != self_.log_id)
@@ -122,13 +144,15 @@ std::string PeerHandshake::dispute(Judgement& judgement, const NodeName& peer,
         "{} knows {} by the log {}, but this log is {}: one of the two belongs to other nodes, or "
         "its data directory was replaced",
         peer, self_.name, seen_of_us.log_id, self_.log_id);
-  if (seen_of_us.durable <= own_durable && seen_of_us.epoch <= self_.epoch) return "";
+  if (agrees(peer, seen_of_us, own_durable)) return "";
+  const bool longer = seen_of_us.durable > own_durable || seen_of_us.epoch > self_.epoch;
   const auto what = fmt::format(
-      "{} has seen the log of {} reach LSN {} in epoch {}, but it ends at LSN {} in epoch {}", peer,
-      self_.name, seen_of_us.durable, seen_of_us.epoch, own_durable, self_.epoch);
+      "{} has seen the log of {} reach LSN {} in epoch {}, but {} at LSN {} in epoch {}", peer,
+      self_.name, seen_of_us.durable, seen_of_us.epoch,
+      longer ? "it ends" : "it was not there then, it is", own_durable, self_.epoch);
   const auto known = table_.position_of(peer);
   const bool met = !known.log_id.is_nil() && known.log_id == said.log_id;
-  if (met && table_.configured(peer)) {
+  if (table_.configured(peer) && (met || greeting == Greeting::kOurs)) {
     judgement.lost_memory = ClaimRecord{
         peer, said.log_id, seen_of_us, own_durable, {}, ClaimRecord::Standing::kRaised, {}};
   } else if (met) {
@@ -153,8 +177,8 @@ PeerHandshake::Judgement PeerHandshake::on_hello(const Hello& hello, Lsn own_dur
   if (judgement.refusal.empty())
     judgement.refusal = compare(hello.name, hello.position, reply.verdict);
   if (judgement.refusal.empty()) {
-    judgement.refusal =
-        dispute(judgement, hello.name, hello.position, hello.seen_of_receiver, own_durable);
+    judgement.refusal = dispute(judgement, hello.name, hello.position, hello.seen_of_receiver,
+                                own_durable, Greeting::kTheirs);
     if (!judgement.refusal.empty()) reply.verdict = HelloVerdict::kReceiverDisputed;
   }
   if (judgement.refusal.empty()) {
@@ -251,8 +275,8 @@ PeerHandshake::Judgement PeerHandshake::on_reply(const NodeName& peer, const Hel
   } else {
     judgement.refusal = compare(peer, reply.position, ignored);
     if (judgement.refusal.empty())
-      judgement.refusal =
-          dispute(judgement, peer, reply.position, reply.seen_of_sender, own_durable);
+      judgement.refusal = dispute(judgement, peer, reply.position, reply.seen_of_sender,
+                                  own_durable, Greeting::kOurs);
     if (judgement.refusal.empty() && reply.verdict != HelloVerdict::kWelcome)
       judgement.refusal =
           fmt::format("{} refused: {} ({})", peer, to_string(reply.verdict), reply.detail);

@@ -20,6 +20,7 @@
 #include "engine/authority.h"
 #include "protocol/message.h"
 #include "protocol/record.h"
+#include "recovery/lives.h"
 #include "recovery/peer_table.h"
 
 namespace troth {
@@ -42,11 +43,16 @@ class PeerHandshake {
   void configure(const NodeName& peer, const std::string& address, Role role);
   /// From the log, at start.
   void adopt(const protocol::PeerRecord& record) { table_.adopt(record); }
+  /// `now`: where the log ends, which holds the EPOCH record of this start.
+  void adopt(recovery::Lives lives, const protocol::AdoptedRecord& adopted, Lsn now);
+  /// What an operator has dismissed counts no more.
+  void adopt(const std::map<NodeName, protocol::ClaimRecord>& claims);
 
   /// What the engine must do after a greeting or a batch header.
   struct Judgement {
     std::string refusal;  ///< not empty: do not use this link or batch
-    /// A configured peer, whose log this log has met, has seen more of this log than there is.
+    /// A configured peer has seen of this log what it does not hold, and this log has met that
+    /// peer's log, or reached it at its configured address.
     std::optional<protocol::ClaimRecord> lost_memory;
     std::string alarm;                            ///< for people; "" = nothing
     std::vector<protocol::PeerRecord> to_append;  ///< news that must outlive a crash
@@ -85,6 +91,7 @@ class PeerHandshake {
   bool knows(const NodeName& peer) const { return table_.knows(peer); }
   std::vector<protocol::PeerRecord> records() const { return table_.records(); }
   recovery::PeerTable& table() { return table_; }
+  const recovery::Lives& lives() const { return lives_; }
   const std::string& cluster() const { return self_.cluster; }
   /// Why its last greeting was refused; "" = it was welcome, or never came.
   std::string refusal_of(const NodeName& peer) const;
@@ -104,7 +111,8 @@ class PeerHandshake {
   std::string compare(const NodeName& peer, const NodePosition& said,
                       protocol::HelloVerdict& verdict) const;
   std::string dispute(Judgement& judgement, const NodeName& peer, const NodePosition& said,
-                      const NodePosition& seen_of_us, Lsn own_durable);
+                      const NodePosition& seen_of_us, Lsn own_durable, Greeting greeting);
+  bool agrees(const NodeName& peer, const NodePosition& seen_of_us, Lsn own_durable) const;
   void welcome(Judgement& judgement, const protocol::Hello& hello);
   void host(const protocol::Hello& hello);
   void hear_members(Judgement& judgement, const std::vector<protocol::Member>& members);
@@ -112,6 +120,8 @@ class PeerHandshake {
 
   PeerSelf self_;
   recovery::PeerTable table_;
+  recovery::Lives lives_;
+  std::map<NodeName, NodePosition> dismissed_;  ///< what of this log its peer was wrong about
   std::map<NodeName, Guest> guests_;
   std::deque<NodeName> guests_in_order_;
   std::map<CoordinatorTag, std::set<NodeName>> named_;  // by guests

@@ -27,6 +27,10 @@ std::string random_bytes(std::size_t count) {
   return out;
 }
 
+std::uint32_t random_epoch_step() {
+  return 1 + from_kernel<std::uint32_t>() % 1024;
+}
+
 std::uint64_t random_seed() {
   return from_kernel<std::uint64_t>();
 }

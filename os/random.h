@@ -12,6 +12,8 @@ namespace troth {
 LogId random_log_id();
 /// Likewise, for keys and nonces; at most 256.
 std::string random_bytes(std::size_t count);
+/// 1 to 1024, for the epoch of a start.
+std::uint32_t random_epoch_step();
 /// 64 bits from getrandom(2), to seed jitter.
 std::uint64_t random_seed();
 

@@ -56,7 +56,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       keys_(core_.options, core_.log, core_.reports, {table_, flush_, promises_}),
       links_(core_.peers, transport),
       horizon_(core_.log),
-      presumption_(horizon_),
+      presumption_(horizon_, core_.peers.lives()),
       branches_(core_.options, core_.log, core_.worker, core_.reports,
                 {table_, flush_, keys_, links_, promises_}),
       by_hand_(core_.options, core_.log, table_, branches_, links_, promises_, core_.reports),
@@ -89,6 +89,8 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
     const bool met = !peer.position.log_id.is_nil();  // others are only named: nobody calls them
     if (met && !peer.address.empty()) core_.transport.learn_address(name, peer.address);
   }
+  core_.peers.adopt(std::move(tables.lives), tables.adopted, core_.log.appended());
+  core_.peers.adopt(tables.claims);
   core_.standing.quarantine().adopt(tables.claims);
   if (core_.standing.quarantine().active())
     core_.reports.alarm(core_.standing.quarantine().reason(), {});
@@ -309,6 +311,7 @@ void Engine::checkpoint_if_due(Now now) {
 void Engine::copy_forward(Now now) {
   keys_.forget_old(now);
   core_.append(EpochRecord{core_.options.epoch});
+  core_.append(core_.peers.lives().record());
   branches_.copy_adopted_forward();  // read before the adoption, as they were written
   if (presumption_.adopted().lineage > 0) core_.append(presumption_.adopted());
   for (const auto& peer : core_.peers.records()) core_.append(peer);

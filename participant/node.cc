@@ -39,7 +39,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
   Status open(std::unique_ptr<DeferredApply> manager, Transport* transport, FileSystem& files) {
     manager->on_silence([this](const SilentStatement& silent) { on_silence(silent); });
-    recovery::WalAtStart start(files, options_.data_dir, "participant", {options_.segment_bytes});
+    recovery::WalAtStart start(files, options_.data_dir, "participant", {options_.segment_bytes},
+                               random_epoch_step());
     const bool was_noted = noted_database(files, options_.data_dir).has_value();
     auto recovered = recover(start, *manager, was_noted, clock_, logger_);
     if (!recovered) return fail(recovered.error());

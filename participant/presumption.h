@@ -3,6 +3,7 @@
 
 #include "participant/horizon.h"
 #include "protocol/record.h"
+#include "recovery/lives.h"
 
 namespace troth::participant {
 
@@ -10,7 +11,8 @@ namespace troth::participant {
 /// engine and touched by its thread alone.
 class Presumption {
  public:
-  explicit Presumption(const Horizon& horizon) : horizon_(horizon) {}
+  Presumption(const Horizon& horizon, const recovery::Lives& lives)
+      : horizon_(horizon), lives_(lives) {}
 
   /// From the log, at start.
   void adopt(const protocol::AdoptedRecord& adopted) { adopted_ = adopted; }
@@ -18,14 +20,15 @@ class Presumption {
 
   /// True: had this node voted on `gtid`, or refused to, its log would say so; no trace means that
   /// it did neither. `named`: the epoch of this node that the transaction names. Before the last
-  /// adoption another log may have promised anything in this node's name, and a gtid that is ended
-  /// everywhere was forgotten.
+  /// adoption another log may have promised anything in this node's name. So may one in an epoch that this
+  /// log never was in. And a gtid that is ended everywhere was forgotten.
   bool may_promise(const Gtid& gtid, Epoch named) const {
-    return named >= adopted_.below && !horizon_.ended(gtid);
+    return named >= adopted_.below && !lives_.deny(named, {}) && !horizon_.ended(gtid);
   }
 
  private:
   const Horizon& horizon_;
+  const recovery::Lives& lives_;
   protocol::AdoptedRecord adopted_;
 };
 

@@ -25,7 +25,7 @@ struct Principal {
   std::string cluster;
   PrincipalRole role = PrincipalRole::kAnyone;
   std::string name;  ///< of a node: its NodeName
-  LogId log;         ///< the connection has proved that it speaks for this log; nil: for none
+  LogId log = {};    ///< the connection has proved that it speaks for this log; nil: for none
   std::uint64_t connection =
       0;  ///< among those of this process; tells apart who has proved nothing
 

@@ -181,6 +181,13 @@ void body(ByteWriter& out, const SeenRecord& r) {
     out.varint(lsn.value);
   }
 }
+void body(ByteWriter& out, const LivesRecord& r) {
+  out.varint(r.began.size());
+  for (const auto& [epoch, at] : r.began) {
+    out.u32(epoch.value);
+    out.varint(at.value);
+  }
+}
 void body(ByteWriter& out, const ClaimRecord& r) {
   out.name(r.witness);
   out.log_id(r.witness_log);
@@ -310,6 +317,15 @@ SeenRecord get_seen(ByteReader& in) {
   }
   return r;
 }
+LivesRecord get_lives(ByteReader& in) {
+  LivesRecord r;
+  const auto count = in.varint();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
+    const Epoch epoch{in.u32()};
+    r.began.emplace_back(epoch, Lsn{in.varint()});
+  }
+  return r;
+}
 ClaimRecord get_claim(ByteReader& in) {
   ClaimRecord r;
   r.witness = in.name();
@@ -351,6 +367,8 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
       return Record(get_claim(in));
     case RecordType::kSeen:
       return Record(get_seen(in));
+    case RecordType::kLives:
+      return Record(get_lives(in));
     case RecordType::kAdopted: {
       AdoptedRecord r;
       r.below = {in.u32()};

@@ -23,6 +23,7 @@ enum class RecordType : std::uint8_t {
   kAdopted = 3,  ///< an operator adopted a copied log: nothing of earlier epochs is presumed
   kClaim = 4,    ///< a peer says that this log was longer; written only where one does
   kSeen = 5,     ///< how far the logs of peers, as their last PEER records name them, reach
+  kLives = 6,    ///< where in this log each of its epochs began, carried forward
   // coordinator
   kCommit = 16,
   kAbort = 17,
@@ -62,6 +63,9 @@ struct PeerRecord {
 };
 struct SeenRecord {
   std::vector<std::pair<NodeName, Lsn>> reached;
+};
+struct LivesRecord {
+  std::vector<std::pair<Epoch, Lsn>> began;  ///< ascending; the LSN of the epoch's EPOCH record
 };
 struct AdoptedRecord {
   Epoch below;
@@ -191,11 +195,12 @@ struct AuditRecord {
   AuditEntry entry;
 };
 
-using Record = std::variant<EpochRecord, PeerRecord, AdoptedRecord, CommitRecord, AbortRecord,
-                            EndRecord, KeyRecord, HorizonRecord, PreparedRecord, CommittedRecord,
-                            AbortedRecord, RefusedRecord, OnePhaseRecord, RememberedRecord,
-                            PrecommittedRecord, PreabortedRecord, ElectedRecord, DecidedRecord,
-                            HeuristicRecord, ForgetRecord, AuditRecord, ClaimRecord, SeenRecord>;
+using Record =
+    std::variant<EpochRecord, PeerRecord, AdoptedRecord, CommitRecord, AbortRecord, EndRecord,
+                 KeyRecord, HorizonRecord, PreparedRecord, CommittedRecord, AbortedRecord,
+                 RefusedRecord, OnePhaseRecord, RememberedRecord, PrecommittedRecord,
+                 PreabortedRecord, ElectedRecord, DecidedRecord, HeuristicRecord, ForgetRecord,
+                 AuditRecord, ClaimRecord, SeenRecord, LivesRecord>;
 
 RecordType type_of(const Record& record);
 std::string encode(const Record& record);

@@ -53,6 +53,8 @@ std::string_view to_string(RecordType type) {
       return "CLAIM";
     case RecordType::kSeen:
       return "SEEN";
+    case RecordType::kLives:
+      return "LIVES";
   }
   return "UNKNOWN";
 }
@@ -82,6 +84,7 @@ RecordType type_of(const Record& record) {
                         [](const AuditRecord&) { return RecordType::kAudit; },
                         [](const ClaimRecord&) { return RecordType::kClaim; },
                         [](const SeenRecord&) { return RecordType::kSeen; },
+                        [](const LivesRecord&) { return RecordType::kLives; },
                     },
                     record);
 }
@@ -122,6 +125,7 @@ Force force_of(const Record& record) {
           [](const DecidedRecord&) { return Force::kNo; },        // the quorum holds it
           [](const HeuristicRecord&) { return Force::kYes; },     // before anybody acts on it
           [](const SeenRecord&) { return Force::kNo; },  // shares the force of the record behind it
+          [](const LivesRecord&) { return Force::kNo; },  // a copy, durable before its segment goes
           [](const ClaimRecord&) { return Force::kYes; },   // a restart must not lift a quarantine
           [](const ForgetRecord&) { return Force::kYes; },  // before the operator is told
           [](const AuditRecord& r) {  // what it tells of is forced itself, except for these two

@@ -100,6 +100,9 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
   if (tables.first_record.value == 0) tables.first_record = view.lsn;
   if (const auto* epoch = std::get_if<EpochRecord>(&*decoded)) {
     tables.epoch = std::max(tables.epoch, epoch->epoch);
+    tables.lives.begin(epoch->epoch, view.lsn);
+  } else if (const auto* lives = std::get_if<LivesRecord>(&*decoded)) {
+    tables.lives.adopt(*lives);
   } else if (const auto* adopted = std::get_if<AdoptedRecord>(&*decoded)) {
     if (adopted->lineage >= tables.adopted.lineage) tables.adopted = *adopted;
   } else if (const auto* peer = std::get_if<PeerRecord>(&*decoded)) {

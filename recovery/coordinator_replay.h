@@ -8,6 +8,7 @@
 
 #include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
+#include "recovery/lives.h"
 #include "recovery/operator_book.h"
 #include "recovery/peer_table.h"
 #include "wal/format.h"
@@ -30,6 +31,7 @@ struct CoordinatorTables {
   Lsn at;                             ///< of the record being read
   Epoch epoch;                        ///< of the last start
   Lsn first_record;                   ///< LSN of the oldest record kept
+  Lives lives;                        ///< of this log, before this start
   protocol::AdoptedRecord adopted;    ///< gtids of epochs below it are never presumed aborted
   Gtid horizon;                       ///< outcomes of ended gtids below it are forgotten
   std::map<Gtid, protocol::CommitRecord> unended;  ///< COMMIT without END

@@ -37,13 +37,16 @@ class LogAtStart {
   virtual Result<LogExtent> replay(const wal::RecordVisitor& visitor) = 0;
   /// Appends, and returns when the record is durable.
   virtual Status force(const protocol::Record& record) = 0;
+  /// By how much the epoch grows at this start. A random step keeps two lives that began with the
+  /// same records, a copy and its original, in different epochs.
+  virtual std::uint32_t epoch_step() const { return 1; }
 };
 
 /// An adopted copy does not know how often the original started after it was copied. Its first epoch
 /// is beyond all of them, so that what names an earlier one is told apart (AdoptedRecord::below).
-inline constexpr std::uint32_t kAdoptionGap = 1 << 16;
+inline constexpr std::uint32_t kAdoptionGap = 1 << 22;
 
-/// Forces EPOCH (previous + 1, or + kAdoptionGap after an adopt) and, after an adopt, ADOPTED, before
+/// Forces EPOCH (previous + step, after an adopt + kAdoptionGap + step) and, after an adopt, ADOPTED, before
 /// anything is sent. `adopted` is what the log already says, and is brought up to date.
 Result<Epoch> begin_epoch(LogAtStart& log, const LogOwner& owner, Epoch previous,
                           protocol::AdoptedRecord& adopted, WallTime now);

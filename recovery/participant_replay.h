@@ -7,6 +7,7 @@
 
 #include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
+#include "recovery/lives.h"
 #include "recovery/operator_book.h"
 #include "recovery/peer_table.h"
 #include "wal/format.h"
@@ -31,6 +32,7 @@ struct ParticipantTables {
   /// Set before the scan: the file holds everything up to here, so its redo need not be kept.
   Lsn in_file;
   Epoch epoch;
+  Lives lives;  ///< of this log, before this start
   protocol::AdoptedRecord adopted;
   Lsn first_record;                        ///< LSN of the oldest record kept
   std::map<Gtid, PreparedEntry> prepared;  ///< undecided

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <limits>
+
 namespace troth::recovery {
 
 using namespace protocol;
@@ -62,7 +64,14 @@ Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const st
 Result<Epoch> begin_epoch(LogAtStart& log, const LogOwner& owner, Epoch previous,
                           AdoptedRecord& adopted, WallTime now) {
   const bool newly_adopted = owner.lineage > adopted.lineage;
-  const Epoch epoch{previous.value + (newly_adopted ? kAdoptionGap : 1)};
+  const std::uint64_t next =
+      std::uint64_t{previous.value} + log.epoch_step() + (newly_adopted ? kAdoptionGap : 0);
+  if (next > std::numeric_limits<std::uint32_t>::max())
+    return fail(ErrorCode::kUnsupported,
+                fmt::format("{} was started too often: its epochs are used up after {}; begin anew "
+                            "under a new name",
+                            owner.name, previous));
+  const Epoch epoch{static_cast<std::uint32_t>(next)};
   TROTH_TRY(log.force(EpochRecord{epoch}));
   // lineage counts adopts; each must leave its own ADOPTED record before anything is presumed.
   if (newly_adopted) {

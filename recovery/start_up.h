@@ -29,12 +29,18 @@ LogExtent extent_of(const wal::ScanReport& scan);
 
 class WalAtStart final : public LogAtStart {
  public:
-  WalAtStart(FileSystem& files, std::string dir, std::string role, wal::Options options)
-      : files_(files), dir_(std::move(dir)), role_(std::move(role)), options_(options) {}
+  WalAtStart(FileSystem& files, std::string dir, std::string role, wal::Options options,
+             std::uint32_t epoch_step = 1)
+      : files_(files),
+        dir_(std::move(dir)),
+        role_(std::move(role)),
+        options_(options),
+        epoch_step_(epoch_step) {}
 
   Result<LogOwner> fence() override;
   Result<LogExtent> replay(const wal::RecordVisitor& visitor) override;
   Status force(const protocol::Record& record) override;
+  std::uint32_t epoch_step() const override { return epoch_step_; }
   /// After replay(): directory and writer go to whoever serves.
   OpenedNode take() { return std::move(node_); }
 
@@ -42,6 +48,7 @@ class WalAtStart final : public LogAtStart {
   FileSystem& files_;
   const std::string dir_, role_;
   const wal::Options options_;
+  const std::uint32_t epoch_step_;
   OpenedNode node_;
 };
 

@@ -124,27 +124,6 @@ TEST_CASE("an open transaction belongs to the principal that began it") {
   CHECK_FALSE(executes(kApp));  // over: nobody owns it any more
 }
 
-TEST_CASE(
-    "owners are bounded, end with their transaction, and not later than its deadline allows") {
-  Owners owners(2);
-  const auto now = Owners::Clock::time_point{} + 1h;
-  CHECK(owners.remember(gtid_of(1), kApp, 10s, now));
-  CHECK(owners.remember(gtid_of(2), kOther, 20s, now));
-  CHECK_FALSE(owners.remember(gtid_of(3), kApp, 10s, now));
-  CHECK(owners.find(gtid_of(1)) == kApp);
-  CHECK(owners.find(gtid_of(2)) == kOther);
-  CHECK_FALSE(owners.find(gtid_of(3)));
-  owners.forget(gtid_of(2));
-  CHECK_FALSE(owners.find(gtid_of(2)));
-  CHECK(owners.remember(gtid_of(3), kApp, 10s, now + 60s));
-  CHECK(owners.find(gtid_of(1)));                            // deadline + 1 min is not reached
-  CHECK(owners.remember(gtid_of(4), kApp, 10s, now + 71s));  // now it is
-  CHECK_FALSE(owners.find(gtid_of(1)));
-  CHECK(owners.size() == 2);
-  CHECK(owners.remember(gtid_of(5), Principal::anyone(), 10s, now));  // takes no place
-  CHECK(owners.size() == 2);
-}
-
 TEST_CASE("SQL is shown only to those who may read it, and a proved name signs the audit trail") {
   const TablePolicy policy;
   FakeAdmin port;

@@ -117,6 +117,41 @@ TEST_CASE("a claim is no evidence unless its peer is configured and its log was 
   CHECK_FALSE(table.on_reply(name("p1"), said, {100}).lost_memory);
 }
 
+TEST_CASE("a log that was put back and started often enough to be longer is found out") {
+  HelloReply reply;
+  recovery::Lives lives;
+  lives.begin({1}, {10});
+  lives.begin({2}, {40});
+  auto table = coordinator();  // in epoch 3
+  table.adopt({name("p1"), Role::kParticipant, {log_id(9), {5}, {50}}, ""});
+  table.adopt(lives, {}, {70});
+  const auto claimed = [&](NodePosition seen) {
+    const auto judgement = table.on_hello(hello_from_p1({5}, {60}, seen), {100}, reply);
+    CHECK(judgement.refusal.empty() != judgement.lost_memory.has_value());
+    return judgement.lost_memory.has_value();
+  };
+  CHECK_FALSE(claimed({log_id(1), {1}, {39}}));
+  CHECK_FALSE(claimed({log_id(1), {3}, {100}}));
+  CHECK(claimed({log_id(1), {1}, {60}}));
+  CHECK(claimed({log_id(1), {2}, {90}}));
+  // The operator says that p1 is wrong: that counts for what it said, and no further.
+  const ClaimRecord dismissed{
+      name("p1"), log_id(9), {log_id(1), {2}, {90}}, {}, {}, ClaimRecord::Standing::kDismissed, {}};
+  table.adopt(std::map<NodeName, ClaimRecord>{{name("p1"), dismissed}});
+  CHECK_FALSE(claimed({log_id(1), {2}, {90}}));
+  CHECK(claimed({log_id(1), {2}, {91}}));
+}
+
+TEST_CASE("a configured peer that answers at its address is believed though its log was not met") {
+  auto table = coordinator();
+  HelloReply said;
+  said.verdict = HelloVerdict::kSenderLostMemory;
+  said.name = name("p1");
+  said.position = {log_id(9), {1}, {1}};
+  said.seen_of_sender = {log_id(1), {9}, {999}};
+  CHECK(table.on_reply(name("p1"), said, {100}).lost_memory);
+}
+
 TEST_CASE(
     "the claim of a coordinator that nobody configured holds back its own transactions only") {
   auto table = open_participant();

@@ -81,6 +81,7 @@ std::vector<Record> one_of_each() {
                   ClaimRecord::Standing::kDismissed,
                   {"bob", "wrong port"}},
       SeenRecord{{{name("p1"), {7}}, {name("p2"), {1ULL << 40}}}},
+      LivesRecord{{{{1}, {7}}, {{900}, {1ULL << 40}}}},
   };
 }
 
@@ -165,6 +166,7 @@ TEST_CASE("the force table (protocol.md section 3)") {
       {AuditRecord{}, Force::kNo},
       {ClaimRecord{}, Force::kYes},
       {SeenRecord{}, Force::kNo},
+      {LivesRecord{}, Force::kNo},
   };
   for (const auto& row : rows) {
     CAPTURE(std::string(to_string(type_of(row.record))));
