@@ -24,8 +24,8 @@ struct Identity {
 /// Makes `dir` (one level) if needed and an empty log in it, everything durable. kAlreadyExists if
 /// it holds a log, kInvalidArgument if it holds anything else.
 Result<Identity> init(FileSystem& files, const std::string& dir, const std::string& role,
-                      const std::string& node, const LogId& log_id,
-                      const std::string& cluster = "", const std::string& key_seed = "");
+                      const std::string& node, const LogId& log_id, const std::string& cluster = "",
+                      const std::string& key_seed = "");
 
 /// After a deliberate copy or restore: binds the log to the directory and the segments that are
 /// there now. Nothing of the earlier lineage may be presumed.

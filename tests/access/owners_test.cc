@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kCapacity = 8;  // so 4 each
 
-Gtid gtid_of(std::uint64_t n) {
+Gtid nth(std::uint64_t n) {
   return {CoordinatorTag{7}, Epoch{1}, n, Decider::kCoordinator};
 }
 Principal connection(std::uint64_t n) {
@@ -29,7 +29,7 @@ struct Table {
 
   bool begin(const Principal& who, bool detached = false, Duration deadline = 1min) {
     if (!owners.refuse_more(who, detached, kCapacity, now).empty()) return false;
-    return owners.remember(gtid_of(++last), {who, detached}, deadline, now);
+    return owners.remember(nth(++last), {who, detached}, deadline, now);
   }
   int begin_all(const Principal& who, bool detached = false) {
     int n = 0;
@@ -44,8 +44,8 @@ TEST_CASE("one connection gets half of the places, and gets them back") {
   Table table;
   CHECK(table.begin_all(connection(1)) == 4);
   CHECK(table.begin_all(connection(2)) == 4);
-  table.owners.forget(gtid_of(1));
-  table.owners.forget(gtid_of(1));  // told twice
+  table.owners.forget(nth(1));
+  table.owners.forget(nth(1));  // told twice
   CHECK(table.begin_all(connection(1)) == 1);
   CHECK(table.owners.size() == 8);
 }
@@ -81,8 +81,8 @@ TEST_CASE("the table has an end, and one place is enough for everybody's first")
   Owners owners(1);
   const Owners::Clock::time_point now{1h};
   CHECK(owners.refuse_more(connection(1), true, 1, now).empty());
-  CHECK(owners.remember(gtid_of(1), {connection(1), false}, 1min, now));
-  CHECK_FALSE(owners.remember(gtid_of(2), {connection(2), false}, 1min, now));
-  CHECK(owners.find(gtid_of(1))->who.connection == 1);
-  CHECK_FALSE(owners.find(gtid_of(2)));
+  CHECK(owners.remember(nth(1), {connection(1), false}, 1min, now));
+  CHECK_FALSE(owners.remember(nth(2), {connection(2), false}, 1min, now));
+  CHECK(owners.find(nth(1))->who.connection == 1);
+  CHECK_FALSE(owners.find(nth(2)));
 }

@@ -100,7 +100,7 @@ MUTATIONS = [
         ("protocol/branch.cc", "now + backoff(settings_.inquiry, 1, prepared_.gtid);  // when the RELEASE does not come",
          "now + backoff(settings_.inquiry, 1, prepared_.gtid);\n      out.job = BranchJob::kDiscard;")]),
     ("gtid-reused", "every start mints from a new epoch", "", [
-        ("recovery/start_up.cc", "const Epoch epoch{previous.value + (newly_adopted ? kAdoptionGap : 1)};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
+        ("recovery/start_up.cc", "const Epoch epoch{static_cast<std::uint32_t>(next)};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
     ("tombstone-missing", "what was refused once is never executed later", "--network hostile", [
         ("participant/coordinator_messages.cc", "step(entry, Branch::OnePhaseInquired{from}, now);\n}",
          "step(entry, Branch::OnePhaseInquired{from}, now);\n  parts_.table.erase(message.gtid);\n}")]),
@@ -160,5 +160,5 @@ MUTATIONS = [
         ("participant/engine.cc", "if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&",
          "if (header.ended_below &&")]),
     ("stranger-believed", "a claim of somebody who was never met is no evidence", "", [
-        ("engine/peer_handshake.cc", "if (met && table_.configured(peer)) {", "if (!said.log_id.is_nil()) {")]),
+        ("engine/peer_handshake.cc", "if (table_.configured(peer) && (met || greeting == Greeting::kOurs)) {", "if (!said.log_id.is_nil()) {")]),
 ]

@@ -157,10 +157,11 @@ TEST_CASE("concurrent embedded writes all arrive, share forces, and survive a re
   }
   CHECK(committed == kThreads * kEach);
   CHECK(world.counters()["forced_writes"] == static_cast<std::uint64_t>(kThreads * kEach));
+  const Epoch before = world.epoch;
   world.stop();
   CHECK(world.look("SELECT sum(v) FROM t") == std::to_string(kThreads * kEach));
   world.start();
-  CHECK(world.epoch == Epoch{2});
+  CHECK(world.epoch > before);
   CHECK(world.write(1, 5).outcome == Outcome::kCommitted);
   world.stop();
   CHECK(world.look("SELECT sum(v) FROM t") == std::to_string(kThreads * kEach + 5));

@@ -389,7 +389,7 @@ TEST_CASE("a log of an earlier version gets its note at its first start") {
   auto contents = machine.disk.contents();
   contents.erase(kDir + "/newest");
   auto& identity = contents.at(kDir + "/identity");
-  identity.resize(identity.size() - 6);  // cluster, flag and checksum
+  identity.resize(identity.size() - 11);  // cluster, flag, key, and their checksums
   machine.disk.restore(contents, machine.disk.inodes());
   REQUIRE_FALSE(read_identity(machine.disk, kDir)->notes_newest);
   REQUIRE(machine.open().has_value());
