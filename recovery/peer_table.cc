@@ -50,13 +50,19 @@ PeerTable::News PeerTable::learn(const NodeName& peer, Role role, const PeerReco
 PeerTable::News PeerTable::learn_position(PeerRecord& known, const NodePosition& position) {
   News news;
   const bool same_log = known.position.log_id == position.log_id;
+  // What a guest said before its present life, and was kept.
+  if (same_log && position.epoch < known.position.epoch) return news;
   news.durable = !same_log || known.position.epoch != position.epoch;
   news.restarted = !known.position.log_id.is_nil() && position.epoch > known.position.epoch;
   const bool rises = same_log && position.durable > known.position.durable;
   const Lsn highest = same_log && !rises ? known.position.durable : position.durable;
   known.position = position;
   known.position.durable = highest;
-  if (rises && std::find(risen_.begin(), risen_.end(), known.name) == risen_.end())
+  // News becomes a PEER record. A SEEN record in front of it would give the old epoch an LSN that
+  // only the new one reached.
+  if (news.durable)
+    std::erase(risen_, known.name);
+  else if (rises && std::find(risen_.begin(), risen_.end(), known.name) == risen_.end())
     risen_.push_back(known.name);
   return news;
 }

@@ -142,6 +142,21 @@ TEST_CASE("a log that was put back and started often enough to be longer is foun
   CHECK(claimed({log_id(1), {2}, {91}}));
 }
 
+TEST_CASE("what a guest said before it restarted does not take its present epoch back") {
+  auto table = open_participant();
+  HelloReply reply;
+  REQUIRE(table.on_hello(greeting("p2", "p1", 7, {1}, {80}), {100}, reply).refusal.empty());
+  HelloReply said;
+  said.verdict = HelloVerdict::kWelcome;
+  said.name = name("p2");
+  said.role = Role::kParticipant;
+  said.position = {log_id(7), {2}, {90}};
+  REQUIRE(table.on_reply(name("p2"), said, {100}).refusal.empty());
+  table.accept(name("p2"));
+  CHECK(table.position_of(name("p2")).epoch == Epoch{2});
+  CHECK(table.position_of(name("p2")).durable == Lsn{90});
+}
+
 TEST_CASE("a configured peer that answers at its address is believed though its log was not met") {
   auto table = coordinator();
   HelloReply said;
