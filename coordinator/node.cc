@@ -432,13 +432,6 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
 }  // namespace
 
-Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
-                                 const NodeName& name, const std::string& cluster) {
-  const auto key = NodeKey::make();
-  return wal::init(files, data_dir, "coordinator", name.text(), key->log_id(), cluster,
-                   key->seed());
-}
-
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options, Transport& transport,
                                           FileSystem& files, const Clock& clock, Logger logger) {
   auto node = std::make_unique<NodeImpl>(std::move(options), clock, std::move(logger));

@@ -24,8 +24,6 @@ struct NodeOptions {
 /// Thread-safe, except stop().
 class Node : public protocol::CoordinatorPort, public RunningNode {
  public:
-  static Result<wal::Identity> init(FileSystem& files, const std::string& data_dir,
-                                    const NodeName& name, const std::string& cluster = "");
   /// Opens and replays the log, bumps the epoch; serves when it returns. Errors: kFenced (75),
   /// kCorruption (70), kIo (74), kNotFound.
   static Result<std::unique_ptr<Node>> start(NodeOptions options, protocol::Transport& transport,

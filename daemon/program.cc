@@ -9,7 +9,6 @@
 #include "os/daemon.h"
 #include "os/failpoint.h"
 #include "os/notify.h"
-#include "os/random.h"
 #include "recovery/claim_command.h"
 #include "recovery/start_up.h"
 #include "thrift/server/relay.h"
@@ -152,8 +151,8 @@ Status init(const Program& program, FileSystem& files, const DaemonStart& start)
   TROTH_ASSIGN_OR_RETURN(const auto name, NodeName::parse(start.values.text("name")));
   TROTH_ASSIGN_OR_RETURN(const auto cluster, cluster_of(start.values));
   const char* role = word_for(program.role);
-  TROTH_ASSIGN_OR_RETURN(const auto identity, wal::init(files, start.data_dir, role, name.text(),
-                                                        random_log_id(), cluster));
+  TROTH_ASSIGN_OR_RETURN(const auto identity,
+                         recovery::init_log(files, start.data_dir, role, name, cluster));
   std::cout << fmt::format("initialised {} {} in {} (log {})\n{}", role, name, start.data_dir,
                            identity.log_id, program.init_note);
   return {};

@@ -400,9 +400,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
 Result<wal::Identity> Node::init(FileSystem& files, const std::string& data_dir,
                                  const NodeName& name, const std::string& cluster) {
-  const auto key = NodeKey::make();
-  return wal::init(files, data_dir, "participant", name.text(), key->log_id(), cluster,
-                   key->seed());
+  return recovery::init_log(files, data_dir, "participant", name, cluster);
 }
 
 Result<std::unique_ptr<Node>> Node::start(NodeOptions options,

@@ -4,6 +4,8 @@
 
 #include <limits>
 
+#include "os/node_key.h"
+
 namespace troth::recovery {
 
 using namespace protocol;
@@ -17,6 +19,12 @@ Status check_role(const wal::Identity& identity, const std::string& dir, const s
 }
 
 }  // namespace
+
+Result<wal::Identity> init_log(FileSystem& files, const std::string& dir, const std::string& role,
+                               const NodeName& name, const std::string& cluster) {
+  const auto key = NodeKey::make();
+  return wal::init(files, dir, role, name.text(), key->log_id(), cluster, key->seed());
+}
 
 Status check_directory(FileSystem& files, const std::string& dir, const std::string& role) {
   TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(files, dir));

@@ -19,6 +19,10 @@ struct OpenedNode {
   std::unique_ptr<wal::Writer> writer;
 };
 
+/// A new log, whose id is made from a new key (os/node_key.h). Errors as wal::init().
+Result<wal::Identity> init_log(FileSystem& files, const std::string& dir, const std::string& role,
+                               const NodeName& name, const std::string& cluster);
+
 /// What --check-config looks at: `dir` holds the log of a node of this role, and is its original.
 /// Reads the identity alone.
 Status check_directory(FileSystem& files, const std::string& dir, const std::string& role);
