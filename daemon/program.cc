@@ -173,6 +173,14 @@ Status check_config(const Program& program, FileSystem& files, const DaemonStart
   return {};
 }
 
+Status repair(const Program& program, FileSystem& files, const DaemonStart& start) {
+  if (!program.repair)
+    return fail(ErrorCode::kInvalidArgument, "only a participant has a database to repair");
+  TROTH_ASSIGN_OR_RETURN(const auto said, program.repair(start.values, files));
+  std::cout << said;
+  return {};
+}
+
 Result<int> run(const Program& program, int argc, char** argv) {
   TROTH_ASSIGN_OR_RETURN(const auto start,
                          start_daemon(argc, argv, program.name, program.help, program.settings));
@@ -191,6 +199,7 @@ Result<int> run(const Program& program, int argc, char** argv) {
   TROTH_TRY(program.check(start.values));
   TROTH_TRY(check_name(start.values, identity.node));
   if (start.check_config) return zero(check_config(program, *files, start));
+  if (start.command == "repair") return zero(repair(program, *files, start));
   TROTH_ASSIGN_OR_RETURN(auto self, NodeName::parse(identity.node));
   Daemon daemon(program, start.values, identity, std::move(self));
   TROTH_TRY(daemon.start(start.data_dir, *files));

@@ -47,6 +47,8 @@ struct Program {
       start;
   /// Beyond what both daemons reload. May be empty.
   std::function<void(const SettingValues&, thrift::PeerLinks&, const Logger&)> reload;
+  /// The command `repair`, of a node that is stopped: what it returns is printed. May be empty.
+  std::function<Result<std::string>(const SettingValues&, FileSystem&)> repair = {};
 };
 
 /// The program from its arguments to its exit code.

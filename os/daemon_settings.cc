@@ -23,7 +23,10 @@ const Setting kName{"name", SettingKind::kText, "", "logical name, for init"};
 const Setting kCluster{
     "cluster", SettingKind::kText, "default",
     "id of the cluster, for init: only nodes with the same id talk to each other"};
-const Setting kReason{"reason", SettingKind::kText, "", "why, for dismiss and confirm"};
+const Setting kReason{"reason", SettingKind::kText, "", "why, for dismiss, confirm and repair"};
+const Setting kTxn{"txn", SettingKind::kText, "", "gtid, for repair"};
+const Setting kHow{"how", SettingKind::kText, "",
+                   "force, skip or restore, for repair; empty = it only shows"};
 const Setting kAdvertise{
     "advertise", SettingKind::kAddress, "",
     "HOST:PORT under which others reach this node; empty = where it listens, which "
@@ -211,6 +214,8 @@ const SettingTable& participant_settings() {
       kName,
       kCluster,
       kReason,
+      kTxn,
+      kHow,
       {"database", SettingKind::kText, "", "the SQLite file; must exist"},
       {"listen", SettingKind::kAddress, "127.0.0.1:7430", "HOST:PORT; port 0 = any"},
       kAdvertise,
@@ -392,7 +397,8 @@ std::string example_file(const SettingTable& table, const std::string& program) 
       program);
   for (const auto& setting : table) {
     const std::string_view name = setting.name;
-    if (name == "name" || name == "cluster" || name == "reason") continue;  // of commands
+    if (name == "name" || name == "cluster" || name == "reason" || name == "txn" || name == "how")
+      continue;  // of commands
     out += fmt::format("\n# {}", setting.doc);
     if (setting.reloads) out += " (SIGHUP reloads it)";
     const char* example =

@@ -83,11 +83,12 @@ Result<DaemonCommand> parse_daemon_command(int argc, char** argv, const SettingT
   out.help = values.count("help") != 0;
   out.version = values.count("version") != 0;
   out.check_config = values.count("check-config") != 0;
-  constexpr std::array<std::string_view, 5> kCommands{"", "init", "adopt", "dismiss", "confirm"};
+  constexpr std::array<std::string_view, 6> kCommands{"",        "init",    "adopt",
+                                                      "dismiss", "confirm", "repair"};
   if (std::find(kCommands.begin(), kCommands.end(), out.command) == kCommands.end())
     return fail(ErrorCode::kInvalidArgument,
-                fmt::format("unknown command \"{}\"; commands are init, adopt, dismiss and confirm "
-                            "(none = run)",
+                fmt::format("unknown command \"{}\"; commands are init, adopt, dismiss, confirm "
+                            "and, of participants, repair (none = run)",
                             out.command));
   return out;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "participant/held.h"
 #include "protocol/packed_message.h"
 
 namespace troth::participant {
@@ -133,8 +134,10 @@ void Engine::adopt_outcomes(recovery::ParticipantTables& tables, Now now) {
 // A record that was appended becomes durable as long as the log lives: then its answer follows.
 void Engine::stop_for(const Error& error, bool log_failed) {
   if (core_.standing.fail_for(error))
-    core_.reports.alarm(fmt::format("{} can promise nothing more and must be restarted: {}",
-                                    core_.options.name, error.context),
+    core_.reports.alarm(is_held_by(error)
+                            ? error.context
+                            : fmt::format("{} can promise nothing more and must be restarted: {}",
+                                          core_.options.name, error.context),
                         {});
   if (log_failed) return branches_.end_local_all(core_.standing.failure());
   branches_.end_local_executing(core_.standing.failure());
@@ -200,6 +203,8 @@ void Engine::on_worker(WorkerResult&& result, Now now) {
     return flush_.made_durable(made->marker);
   if (auto* seen = std::get_if<LocksSeen>(&result)) return locks_.on_seen(std::move(*seen), now);
   const auto& error = std::get<WorkerFailed>(result).error;
+  // The log lives on, so that what it holds becomes durable and the restart finds the same.
+  if (is_held_by(error)) return stop_for(held(error), false);
   core_.reports.log().error("the database failed; stopping", {{"cause", error.context}});
   stop_for(error, false);
   if (on_fatal) on_fatal(error);
@@ -247,6 +252,7 @@ std::size_t Engine::busy_branches() const {
     return state == Branch::State::kExecuting || state == Branch::State::kPreparing ||
            state == Branch::State::kCommitting;
   });
+  if (core_.standing.stopped()) return 0;  // nothing of it ends any more
   return static_cast<std::size_t>(busy) + (flush_.busy() ? 1 : 0);
 }
 

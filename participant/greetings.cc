@@ -17,7 +17,8 @@ HelloReply Greetings::on_hello(const Hello& hello, Now now) {
   }
   if (core_.standing.stopped()) {
     reply.verdict = HelloVerdict::kNotReady;
-    reply.detail = core_.standing.quarantine().reason();
+    const auto& failure = core_.standing.failure();
+    reply.detail = failure ? failure->context : core_.standing.quarantine().reason();
     return reply;
   }
   on_reachable(hello.name, now);

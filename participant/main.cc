@@ -1,10 +1,12 @@
 // troth-participant: the agent as a daemon beside one SQLite database. What differs from the other
 // daemon (daemon/program.h).
+#include <cstdlib>
 #include <filesystem>
 
 #include "daemon/program.h"
 #include "participant/node.h"
 #include "participant/pair_check.h"
+#include "participant/repair.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 
 namespace {
@@ -20,6 +22,8 @@ Usage:
   troth-participant adopt --data-dir DIR                  take over a copied or restored log
   troth-participant dismiss --data-dir DIR --name PEER --reason TEXT   end a quarantine: that peer is wrong about this log
   troth-participant confirm --data-dir DIR --name PEER --reason TEXT   that peer is right: never serve this log again
+  troth-participant repair  --data-dir DIR --database FILE             show what the database refuses of the log (changes nothing)
+  troth-participant repair  --data-dir DIR --database FILE --txn GTID --how force|skip|restore --reason TEXT   settle it
 
 Example:
   sqlite3 orders.db 'CREATE TABLE orders(id INTEGER PRIMARY KEY, item TEXT NOT NULL)'
@@ -100,6 +104,15 @@ Result<std::unique_ptr<RunningNode>> start(const SettingValues& values,
   return std::unique_ptr<RunningNode>(std::move(started));
 }
 
+Result<std::string> repair(const SettingValues& values, FileSystem& files) {
+  const char* const user = std::getenv("USER");
+  const participant::RepairRequest request{
+      values.text("data-dir"), {values.size("segment-bytes")},
+      database_of(values),     values.text("txn"),
+      values.text("how"),      {user == nullptr ? "unknown" : user, values.text("reason")}};
+  return participant::repair(files, request, SystemClock());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -114,6 +127,7 @@ int main(int argc, char** argv) {
       check,
       peers_of,
       start,
-      {}};
+      {},
+      repair};
   return daemon::main(program, argc, argv);
 }

@@ -10,6 +10,7 @@
 #include "os/failpoint.h"
 #include "os/node_key.h"
 #include "os/random.h"
+#include "participant/held.h"
 #include "participant/pair_check.h"
 #include "participant/recover.h"
 #include "participant/silence_board.h"
@@ -47,7 +48,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     node_ = start.take();
     TROTH_ASSIGN_OR_RETURN(key_, key_of_log(node_.identity.log_id, node_.identity.key_seed));
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
-    start_threads(std::move(manager), transport, recovered->epoch, std::move(recovered->tables));
+    start_threads(std::move(manager), transport, std::move(*recovered));
     return {};
   }
 
@@ -326,8 +327,10 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return std::move(*answer);
   }
 
-  void start_threads(std::unique_ptr<DeferredApply> manager, Transport* transport, Epoch epoch,
-                     recovery::ParticipantTables tables) {
+  void start_threads(std::unique_ptr<DeferredApply> manager, Transport* transport,
+                     Recovered recovered) {
+    auto& tables = recovered.tables;
+    const auto epoch = recovered.epoch;
     EngineOptions engine;
     engine.name = node_.name;
     engine.log_id = node_.identity.log_id;
@@ -354,6 +357,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     engine_ = std::make_unique<Engine>(engine, *log_, *transport_, *worker_, logger_);
     engine_->on_fatal = [this](const Error& error) { fatal(error); };
     engine_->adopt(std::move(tables), clock_.now());
+    if (recovered.held) engine_->stop_for(held(*recovered.held), false);
     loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
     wal_->start({[this](Lsn durable) {
                    static_cast<void>(loop_->post_reserved(

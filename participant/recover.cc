@@ -5,6 +5,7 @@
 #include <set>
 
 #include "os/failpoint.h"
+#include "participant/held.h"
 #include "participant/pair_check.h"
 #include "recovery/claims.h"
 
@@ -32,8 +33,15 @@ Result<OpenedDatabase> open_database(DeferredApply& manager, const NodeName& nam
                           name, opened.error().context));
 }
 
+// What a restart cannot mend holds the participant instead of ending it.
+Status hold_or_fail(const Error& error, Recovered& recovered) {
+  if (!is_held_by(error)) return fail(error);
+  recovered.held = error;
+  return {};
+}
+
 Status bring_up_to_date(DeferredApply& manager, const OpenedDatabase& database,
-                        const Recovered& recovered, const Logger& logger) {
+                        Recovered& recovered, const Logger& logger) {
   if (database.is_new) return manager.adopt(recovered.owner.log_id, recovered.owner.name);
   // The log is durable: it was just read. What is replayed stays in memory until the file's commit.
   constexpr std::size_t kPerCommit = 2000;
@@ -41,7 +49,8 @@ Status bring_up_to_date(DeferredApply& manager, const OpenedDatabase& database,
   for (const auto& entry : recovered.tables.redo) {
     if (entry.redo.empty()) continue;  // it only read
     if (entry.committed <= database.applied) continue;
-    TROTH_TRY(manager.replay(entry.gtid, entry.committed, entry.redo));
+    if (const auto done = manager.replay(entry.gtid, entry.committed, entry.redo); !done)
+      return hold_or_fail(done.error(), recovered);
     if (++replayed % kPerCommit == 0) TROTH_TRY(manager.flush({}));
   }
   if (replayed == 0) return {};
@@ -89,8 +98,11 @@ Result<Recovered> recover(recovery::LogAtStart& log, DeferredApply& manager, boo
   TROTH_FAILPOINT("participant.recovery.epoch_durable");
   TROTH_TRY(bring_up_to_date(manager, database, out, logger));
   TROTH_FAILPOINT("participant.recovery.replayed");
-  for (const auto& [gtid, prepared] : out.tables.prepared)
-    if (!prepared.record.redo.empty()) TROTH_TRY(manager.retake(gtid, prepared.record.redo));
+  for (const auto& [gtid, prepared] : out.tables.prepared) {
+    if (prepared.record.redo.empty() || out.held) continue;
+    if (const auto done = manager.retake(gtid, prepared.record.redo); !done)
+      TROTH_TRY(hold_or_fail(done.error(), out));
+  }
   TROTH_FAILPOINT("participant.recovery.adopted");
   return out;
 }

@@ -3,6 +3,8 @@
 // that log and database belong together, begin a new epoch, redo what the file misses, retake the
 // locks of what is in doubt. Daemons and the simulator start the same way.
 
+#include <optional>
+
 #include "os/clock.h"
 #include "os/logging.h"
 #include "recovery/log_at_start.h"
@@ -17,6 +19,9 @@ struct Recovered {
   recovery::LogExtent extent;
   Epoch epoch;  ///< of this start, durable
   recovery::ParticipantTables tables;
+  /// The database refuses what the log says (held.h): `manager` is not up to date, and nothing may be
+  /// served.
+  std::optional<Error> held;
 };
 
 /// Opens `manager` too; it is up to date and holds the locks of every in-doubt branch afterwards.

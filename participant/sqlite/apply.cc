@@ -67,8 +67,10 @@ void bind_identity(PreparedStatement& stmt, int from, const TableInfo& table, st
 
 Status Applier::apply(const std::vector<RowOp>& operations) {
   bool shadows = false;
-  for (const auto& op : operations) {
-    TROTH_TRY(apply_one(op));
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const auto& op = operations[i];
+    if (auto done = apply_one(op); !done)
+      return fail(done.error(), fmt::format("row {} of {}", i + 1, operations.size()));
     shadows |= schema_.table(op.table).is_shadow;
   }
   return shadows ? virtual_tables_.forget() : Status{};
@@ -206,7 +208,11 @@ Status Applier::apply_one(const RowOp& op) {
   const int rows = sqlite3_changes(db_.get());
   Status result;
   if (rc != SQLITE_DONE) {
-    result = fail(error_of(db_.get(), fmt::format("cannot redo a change of {}", table.name)));
+    auto error = error_of(db_.get(), fmt::format("cannot redo a change of {}", table.name));
+    const int primary = rc & 0xff;
+    if (primary == SQLITE_CONSTRAINT || primary == SQLITE_ERROR || primary == SQLITE_MISMATCH)
+      error.code = ErrorCode::kCorruption;  // a restart would meet it again
+    result = fail(std::move(error));
   } else if (rows != 1) {
     result = fail(
         ErrorCode::kCorruption,

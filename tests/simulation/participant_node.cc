@@ -16,6 +16,7 @@ Status ParticipantNode::recover(recovery::LogAtStart& log, participant::Recovere
   if (auto* deferred = std::get_if<std::unique_ptr<DeferredApply>>(&*store_)) {
     runner_ = std::make_unique<participant::DeferredRunner>(**deferred);
     TROTH_ASSIGN_OR_RETURN(out, participant::recover(log, **deferred, false, world_, Logger()));
+    if (out.held) return fail(*out.held);
     return {};
   }
   auto& named = *std::get<std::unique_ptr<PrepareByName>>(*store_);
