@@ -2,12 +2,14 @@
 // daemon (daemon/program.h).
 #include <cstdlib>
 #include <filesystem>
+#include <sstream>
 
 #include "daemon/program.h"
 #include "participant/node.h"
 #include "participant/pair_check.h"
 #include "participant/repair.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
+#include "participant/stored_settings.h"
 
 namespace {
 
@@ -44,6 +46,9 @@ SqliteOptions database_of(const SettingValues& values) {
   out.statement_time_limit = values.duration("statement-timeout");
   out.statement_memory_bytes = values.size("statement-memory");
   out.max_redo_bytes = values.size("redo-limit");
+  std::istringstream extensions(values.text("extension"));
+  for (std::string file; std::getline(extensions, file, ',');)
+    if (!file.empty()) out.extensions.push_back(file);
   return out;
 }
 
@@ -94,11 +99,15 @@ Result<std::unique_ptr<RunningNode>> start(const SettingValues& values,
   auto options = read(values);
   options.data_dir = around.data_dir;
   options.spans = around.spans;
+  auto database = database_of(values);
+  TROTH_ASSIGN_OR_RETURN(database.foreign_keys,
+                         participant::foreign_keys_setting(around.files, around.data_dir,
+                                                           values.text("foreign-keys")));
   TROTH_ASSIGN_OR_RETURN(
       auto started,
       participant::Node::start(std::move(options),
                                participant::make_sqlite_resource_manager(
-                                   database_of(values), around.clock, around.logger),
+                                   std::move(database), around.clock, around.logger),
                                &around.links, around.files, around.clock, around.logger));
   note_database(values.text("database"), around);
   return std::unique_ptr<RunningNode>(std::move(started));

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "troth/resource_manager.h"
 #include "troth/time.h"
@@ -24,6 +25,12 @@ struct SqliteOptions {
   std::uint64_t statement_memory_bytes = std::uint64_t{256} << 20;
   std::uint64_t cache_bytes = std::uint64_t{256} << 20;
   std::uint64_t checkpoint_wal_bytes = std::uint64_t{64} << 20;
+  /// Whether foreign keys are enforced and their actions carried out. May differ from start to start:
+  /// what is decided already is applied by value.
+  bool foreign_keys = true;
+  /// Run-time extensions of SQLite, for collations and functions that the schema needs. They are
+  /// loaded into every connection when the file is opened; SQL can load none.
+  std::vector<std::string> extensions;
   /// open() waits so long for another program that has the database locked.
   Duration busy_wait{std::chrono::seconds(10)};
 };

@@ -95,6 +95,25 @@ Connection::~Connection() {
   sqlite3_close_v2(db_);
 }
 
+Status Connection::set_traits(const Traits& traits) {
+  traits_ = traits;
+  if (traits.extensions.empty()) return {};
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 1, nullptr);
+  Status loaded;
+  for (const auto& file : traits.extensions) {
+    char* message = nullptr;
+    const int rc = sqlite3_load_extension(db_, file.c_str(), nullptr, &message);
+    const std::string why = message == nullptr ? sqlite3_errstr(rc) : message;
+    sqlite3_free(message);
+    if (rc == SQLITE_OK) continue;
+    loaded = fail(ErrorCode::kInvalidArgument,
+                  fmt::format("cannot load the extension {}: {}", file, why));
+    break;
+  }
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, nullptr);
+  return loaded;
+}
+
 Status Connection::execute(const std::string& sql) {
   if (sqlite3_exec(db_, sql.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK)
     return fail(error_of(db_, sql));

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "protocol/statement.h"
 #include "troth/result.h"
@@ -57,6 +58,12 @@ class PreparedStatement {
 
 Value value_of(sqlite3_value* value);
 
+/// What an operator has set for one database, and what every connection to it needs.
+struct Traits {
+  bool foreign_keys = true;             ///< are they enforced?
+  std::vector<std::string> extensions;  ///< files, loaded when the connection is opened
+};
+
 class Connection {
  public:
   /// `vfs` nullptr = the default one.
@@ -72,11 +79,16 @@ class Connection {
   /// First column of the first row as integer; kNotFound if there is no row.
   Result<std::int64_t> integer(const std::string& sql);
   Result<std::string> text(const std::string& sql);
+  const Traits& traits() const { return traits_; }
+  /// Right after open(): loads the extensions. An error names the file that cannot be loaded. SQL can
+  /// load nothing, neither before nor afterwards.
+  Status set_traits(const Traits& traits);
   bool in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 
  private:
   explicit Connection(sqlite3* db) : db_(db) {}
   sqlite3* db_;
+  Traits traits_;
 };
 
 /// Bounds what one statement of a client can make SQLite do.

@@ -59,6 +59,7 @@ Status Database::configure() {
   sqlite3_busy_timeout(db.get(), static_cast<int>(wait.count()));
   set_statement_limits(db.get());
   TROTH_TRY(install_bounded_functions(db.get()));
+  TROTH_TRY(db.set_traits({options_.foreign_keys, options_.extensions}));
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, nullptr);
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
@@ -76,7 +77,8 @@ Status Database::configure() {
   // NORMAL is enough: what is not in the file after a power cut is in the agent's own log
   // (participant.md 5.6).
   TROTH_TRY(db.execute("PRAGMA synchronous=NORMAL"));
-  TROTH_TRY(db.execute("PRAGMA foreign_keys=ON"));
+  TROTH_TRY(
+      db.execute(options_.foreign_keys ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
   TROTH_TRY(db.execute("PRAGMA wal_autocheckpoint=0"));
   TROTH_TRY(db.execute("PRAGMA temp_store=MEMORY"));
   // Every branch is rolled back to its savepoint. SQLite (seen in 3.40.1) then loses the chain of

@@ -45,6 +45,7 @@ Result<std::unique_ptr<Connection>> empty_copy(const Schema& schema) {
       Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
                        nullptr));
   TROTH_TRY(install_bounded_functions(copy->get()));
+  TROTH_TRY(copy->set_traits(schema.traits()));
   // Or SQLite's own tables (sqlite_stat1, sqlite_sequence) could not be created by name.
   TROTH_TRY(copy->execute("PRAGMA writable_schema=ON"));
   for (const auto turn : kTurns) {

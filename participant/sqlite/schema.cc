@@ -148,6 +148,7 @@ Status load_indexes(Connection& db, TableInfo& table) {
 }
 
 Status load_foreign_keys(Connection& db, TableInfo& table) {
+  if (!db.traits().foreign_keys) return {};
   TROTH_ASSIGN_OR_RETURN(
       auto rows, db.prepare("SELECT id, \"table\", \"from\", \"to\", on_update, on_delete FROM "
                             "pragma_foreign_key_list(?1) ORDER BY id, seq"));
@@ -230,7 +231,7 @@ TableInfo& Schema::entry_for(const std::string& name) {
 }
 
 Result<Schema> Schema::load(Connection& db, const Schema* before) {
-  Schema schema;
+  Schema schema(db.traits());
   if (before != nullptr) {
     schema.by_name_ = before->by_name_;
     for (const auto& table : before->tables_) {

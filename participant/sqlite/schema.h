@@ -116,6 +116,7 @@ std::string folded_name(std::string text);
 
 class Schema {
  public:
+  Schema() = default;
   /// `before`: what this process knew until now. A table keeps its number for as long as the
   /// process lives: locks, waiting branches and undecided rows know tables by number.
   static Result<Schema> load(Connection& db, const Schema* before = nullptr);
@@ -140,6 +141,7 @@ class Schema {
   std::set<std::uint32_t> tied_by_foreign_keys(std::set<std::uint32_t> tables) const;
   /// In the order of the file: after VACUUM, tables come first.
   const std::vector<Definition>& definitions() const { return definitions_; }
+  const Traits& traits() const { return traits_; }
 
   /// The lock of the schema as a whole, which only those take that change it (X) or read what
   /// belongs to no table (S): that of the marker's table, which no statement writes. Nothing if the
@@ -160,6 +162,7 @@ class Schema {
   void locks_for_row(const Image& image, std::vector<LockRequest>& out) const;
 
  private:
+  explicit Schema(Traits traits) : traits_(std::move(traits)) {}
   void note_foreign_keys();
   void note_shadow(std::uint32_t number);
   /// The entry of a table in this schema: its old one, or a new one at the end.
@@ -173,6 +176,7 @@ class Schema {
   std::map<std::string, std::uint32_t> by_name_;  // lower-case; the gone ones too
   std::vector<Definition> definitions_;
   bool stores_utf16_ = false;
+  Traits traits_;
   bool has_foreign_keys_ = false;
   bool has_deferred_foreign_keys_ = false;
   std::int64_t version_ = 0;

@@ -38,6 +38,8 @@ std::vector<LockRequest> locks_needed(const BranchState& branch, const Schema& s
 
 Result<OpenedDatabase> SqliteResourceManager::open() {
   TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_));
+  if (!options_.foreign_keys)
+    logger_.warn("foreign keys are not enforced", {{"setting", "foreign-keys"}});
   if (database_->was_converted())
     logger_.warn("switched the database to WAL mode; its other programs keep working",
                  {{"database", options_.path}});
