@@ -6,6 +6,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bash tests/install-packages.sh
 cmake --preset tests >/dev/null
-cmake --build build-tests --target troth troth-coordinator troth-participant >/dev/null
-export TROTH_BIN=$PWD/build-tests/bin PYTHONDONTWRITEBYTECODE=1
+cmake --build build-tests --target troth troth-coordinator troth-participant sample_extension >/dev/null
+export TROTH_SAMPLE_EXTENSION=$PWD/build-tests/tests/participant/libsample_extension.so TROTH_BIN=$PWD/build-tests/bin PYTHONDONTWRITEBYTECODE=1
 exec /usr/bin/python3 tests/schemas/play.py "$@"

@@ -32,10 +32,12 @@ class Schema:
 
     def __init__(self, path):
         self.name = os.path.basename(path)[:-4]
-        self.ddl, self.transactions, self.moments = "", [], set()
+        self.ddl, self.transactions, self.moments, self.extension = "", [], set(), False
         for line in open(path, encoding="utf-8"):
             if line.startswith("-- moments: "):
                 self.moments = set(line[12:].split())
+            elif line.startswith("-- extension: sample"):
+                self.extension = True
             elif line.startswith("-- transaction"):
                 self.transactions.append(Transaction(line[3:].strip()))
             elif re.match(r"[12]: ", line):
@@ -44,6 +46,14 @@ class Schema:
                 self.ddl += line
             elif not line.startswith("--") and line.strip():
                 raise SystemExit(f"{path}: not understood: {line}")
+
+
+def connect(path, **how):
+    """A stock connection with what tests/participant/sample_extension.cc brings."""
+    db = sqlite3.connect(path, **how)
+    db.create_collation("by_length", lambda a, b: (len(a), a) > (len(b), b) or -((len(a), a) < (len(b), b)))
+    db.create_function("twice", 1, lambda n: 2 * n, deterministic=True)
+    return db
 
 
 def plain(value):
@@ -55,7 +65,7 @@ class Stock:
     """The same files without troth: two connections, committed together."""
 
     def __init__(self, paths):
-        self.connections = {name: sqlite3.connect(path, isolation_level=None) for name, path in paths.items()}
+        self.connections = {name: connect(path, isolation_level=None) for name, path in paths.items()}
         for db in self.connections.values():
             db.execute("PRAGMA foreign_keys=ON")
 
@@ -86,7 +96,7 @@ class Stock:
 
 
 def contents(path, moments):
-    db = sqlite3.connect(path)
+    db = connect(path)
     out = {"schema": sorted(row for row in db.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema").fetchall() if not row[2].startswith("troth_")),
            "numbers": [db.execute(f"PRAGMA {name}").fetchone() for name in ("user_version", "application_id")],
            "integrity": db.execute("PRAGMA integrity_check").fetchall(), "foreign keys": sorted(map(repr, db.execute("PRAGMA foreign_key_check")))}
@@ -104,9 +114,11 @@ def contents(path, moments):
 
 
 class Cluster:
-    def __init__(self, folder, files):
+    def __init__(self, folder, files, extension):
         self.dir = folder
-        short = ("--inquiry-interval", "50ms", "--lock-timeout", "2s")
+        short = ["--inquiry-interval", "50ms", "--lock-timeout", "2s"]
+        if extension:
+            short += ["--extension", os.environ["TROTH_SAMPLE_EXTENSION"]]
         self.participants = {n: Daemon(self, n, "troth-participant", lambda f=f: ["--database", f, *short]) for n, f in files.items()}
         self.coordinator = Daemon(self, "c1", "troth-coordinator", lambda: [
             *sum((["--participant", f"{n}={d.address}"] for n, d in self.participants.items()), []), "--prepare-timeout", "2s", "--resend-interval", "50ms"])
@@ -139,12 +151,12 @@ class Play:
         files, stock = {}, {}
         for name in NAMES:
             files[name], stock[name] = os.path.join(self.dir, name + ".db"), os.path.join(self.dir, "stock-" + name + ".db")
-            db = sqlite3.connect(files[name])
+            db = connect(files[name])
             db.executescript(schema.ddl)
             db.close()
             shutil.copy(files[name], stock[name])
         self.files, self.stock_files, self.stock = files, stock, Stock(stock)
-        self.cluster = Cluster(self.dir, files)
+        self.cluster = Cluster(self.dir, files, schema.extension)
 
     def differ(self, transaction, text):
         self.differences.append(f"{self.schema.name}: {transaction.title}: {text}")
