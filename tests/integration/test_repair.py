@@ -28,7 +28,7 @@ class Repair(Case):
         cluster = self.cluster().start(p1="sqlite.commit.before=kill")
         p1 = cluster.participants["p1"]
         reply = cluster.cli("submit", "--on", "p1", "UPDATE a SET v = 777 WHERE id = 1", "--on", "p1", "INSERT INTO did VALUES ('t1')", "-o", "json")
-        self.assertEqual(reply.returncode, 0, reply.stderr)
+        self.assertIn(reply.returncode, (0, 3), reply.stderr)  # 3: it died before it could answer
         self.assertEqual(p1.wait(), -signal.SIGKILL)
         return cluster, [r["txn_id"] for r in p1.dump() if r["type"] == "ONE_PHASE"][-1]
 
