@@ -6,6 +6,7 @@
 #include <atomic>
 #include <future>
 
+#include "coordinator/key_store_check.h"
 #include "coordinator/recover.h"
 #include "engine/fatal_report.h"
 #include "os/failpoint.h"
@@ -19,25 +20,6 @@ namespace troth::coordinator {
 using namespace protocol;
 
 namespace {
-
-// A key store that is older than the log would be asked for keys that neither of them holds, and a
-// repeated request would be executed again. A newer one holds them all.
-Status fit_key_store(history::KeyStore* store, const recovery::LogExtent& log,
-                     const Logger& logger) {
-  if (store == nullptr || store->durable().value == 0) return {};
-  const Lsn stored = store->durable();
-  if (stored < log.first)
-    return fail(
-        ErrorCode::kCorruption,
-        fmt::format("keys.db covers the log up to LSN {}, but the log begins at LSN {}: put "
-                    "back a newer keys.db, or remove it to forget older keys",
-                    stored, log.first));
-  if (stored > log.end) {
-    logger.warn("keys.db is newer than the log", {{"keys", stored}, {"log", log.end}});
-    store->restart_at({});
-  }
-  return {};
-}
 
 class NodeImpl final : public Node, PeerHandler, AdminPort {
  public:
@@ -58,7 +40,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     auto& [owner, extent, epoch, tables] = *recovered;
     node_ = start.take();
     TROTH_ASSIGN_OR_RETURN(key_, key_of_log(node_.identity.log_id, node_.identity.key_seed));
-    TROTH_TRY(fit_key_store(options_.engine.key_store, extent, logger_));
+    TROTH_TRY(
+        check_key_store(files, options_.data_dir, options_.engine.key_store, extent, logger_));
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     auto engine = options_.engine;
     engine.name = owner.name;

@@ -1,8 +1,10 @@
 // The idempotency keys of a coordinator whose finished ones lie in a store beside the log.
 #include <doctest/doctest.h>
 
+#include "coordinator/key_store_check.h"
 #include "tests/coordinator/coordinator_world.h"
 #include "tests/support/listed_keys.h"
+#include "tests/support/memory_disk.h"
 
 namespace troth::tests {
 namespace {
@@ -92,6 +94,42 @@ TEST_CASE("no more keys than may be, and none if the store cannot be read") {
   keyed.store.broken = true;
   CHECK(keyed.again("d").refusal->error.code == ErrorCode::kUnavailable);
   CHECK(keyed.world.fatal);
+}
+
+TEST_CASE("a keys.db that is gone is told apart from one that was never needed") {
+  MemoryDisk disk;
+  REQUIRE(disk.make_directory("/c1"));
+  ListedKeys keys;
+  const auto check = [&](Lsn first, Lsn end) {
+    return coordinator::check_key_store(disk, "/c1", &keys, {first, end, 0, {}}, Logger());
+  };
+  SUBCASE("0.1 kept all keys in the log, and that is let go of later") {
+    CHECK(check({50}, {90}));
+    CHECK(check({50}, {90}));
+    keys.mark({95}, false);
+    keys.store();
+    CHECK(check({60}, {99}));
+    ListedKeys gone;
+    CHECK(coordinator::check_key_store(disk, "/c1", &gone, {{60}, {99}, 0, {}}, Logger())
+              .error()
+              .code == ErrorCode::kCorruption);
+  }
+  SUBCASE("a new log") {
+    CHECK(check({}, {10}));
+    CHECK(check({}, {90}));  // everything is in the log still
+    CHECK(check({50}, {99}).error().code == ErrorCode::kCorruption);
+    REQUIRE(disk.remove("/c1/keys.noted"));  // the operator forgets them
+    CHECK(check({50}, {99}));
+  }
+  SUBCASE("an older and a newer one") {
+    keys.mark({40}, false);
+    keys.store();
+    CHECK(check({}, {90}));
+    CHECK(check({50}, {90}).error().code == ErrorCode::kCorruption);
+    CHECK(check({20}, {30}));
+    CHECK(keys.durable() == Lsn{20});
+  }
+  CHECK(coordinator::check_key_store(disk, "/c1", nullptr, {{50}, {99}, 0, {}}, Logger()));
 }
 
 }  // namespace troth::tests
