@@ -9,6 +9,8 @@
 #include "base/settings.h"
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/doctor_facts.h"
+#include "cli/findings_view.h"
 #include "cli/render.h"
 #include "json/admin_json.h"
 
@@ -191,23 +193,6 @@ int watch(const Arguments& arguments, const Words& words) {
   }
 }
 
-// The nodes that transactions wait for, the most frequent first.
-std::vector<std::string> blockers_of(Client& client) {
-  std::map<std::string, int> counts;
-  const auto found = every_transaction(client, TransactionFilter::kInDoubt);
-  if (!found) return {};
-  for (const auto& summary : *found) {
-    if (summary.state.starts_with("heuristic")) continue;  // an alarm tells of it
-    for (const auto& name : summary.waiting_for) --counts[name.text()];
-  }
-  std::vector<std::pair<int, std::string>> sorted;
-  for (const auto& [name, count] : counts) sorted.emplace_back(count, name);
-  std::sort(sorted.begin(), sorted.end());
-  std::vector<std::string> out;
-  for (const auto& [count, name] : sorted) out.push_back(name);
-  return out;
-}
-
 }  // namespace
 
 int status(const Arguments& arguments, const Words& words) {
@@ -218,18 +203,14 @@ int status(const Arguments& arguments, const Words& words) {
   auto client = client_for(arguments);
   const auto found = client.status();
   if (!found) return report(arguments, found.error());
+  const auto findings =
+      diagnosis::diagnose(facts_of(client, *found, client.connected_to(), Depth::kQuick));
   if (arguments.output == Output::kTable) {
-    const auto blockers = found->in_doubt == 0 ? std::vector<std::string>{} : blockers_of(client);
-    show_text(describe(arguments, *found, blockers));
+    show_text(describe(arguments, *found, findings));
   } else {
     print_view(arguments, http::status_view(*found));
   }
-  const bool down = std::any_of(found->links.begin(), found->links.end(),
-                                [](const LinkStatus& link) { return !link.connected; });
-  const bool full = std::any_of(
-      found->counters.begin(), found->counters.end(),
-      [](const auto& counter) { return counter.first == "log_full" && counter.second > 0; });
-  const bool problem = down || full || !found->alarms.empty() || found->state != "ready";
+  const bool problem = any_failure(findings) || found->state != "ready";
   return check && problem ? kProblem : kOk;
 }
 

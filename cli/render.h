@@ -6,12 +6,15 @@
 #include <string>
 
 #include "base/arguments.h"
+#include "diagnosis/finding.h"
+#include "diagnosis/short_error.h"
 #include "json/admin_json.h"
 #include "os/table_printer.h"
 #include "protocol/ports.h"
 
 namespace troth::cli {
 
+using diagnosis::short_error;
 using http::to_json;
 
 std::string text_of(const Value& value);
@@ -23,14 +26,12 @@ std::string csv_text(const StatementResult& result, bool headers, bool on_termin
 /// The answer to one transaction, for people.
 /// `note` stands behind the outcome, "" for none.
 std::string describe(const TransactionOutcome& outcome, bool headers, std::string_view note);
-/// `blockers`: the nodes that transactions in doubt wait for.
+/// `findings`: what the diagnosis says of it.
 std::string describe(const Arguments& arguments, const NodeStatus& status,
-                     const std::vector<std::string>& blockers);
+                     const std::vector<diagnosis::Finding>& findings);
 std::string describe(const Arguments& arguments, const TransactionDetail& detail);
 /// Of its last call; "-": not known.
 std::string rtt_text(const LinkStatus& link);
-/// Without the peer's name and address, which stand beside it.
-std::string short_error(const NodeName& peer, const std::string& error);
 /// Who holds what and who waits for it, one block for each table or row.
 std::string describe_resources(const std::vector<LockedResource>& resources);
 /// What a transaction holds, and who waits for it. "" = nothing is known of either.

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "cli/findings_view.h"
 #include "cli/render.h"
 
 namespace troth::cli {
@@ -27,12 +28,6 @@ std::string health(const LinkStatus& link) {
 
 std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string out;
-  for (const auto& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
 }
 
 // "+12.352 ms  committing": the times stand to the right.
@@ -64,35 +59,26 @@ std::string links_table(const Arguments& arguments, const NodeStatus& status) {
   return table.empty() ? "" : table.print(arguments.headers, terminal_width()) + "\n";
 }
 
+// What is OK needs no words here: the tables above show it.
 std::string verdict(const Arguments& arguments, const NodeStatus& status,
-                    const std::vector<std::string>& blockers) {
+                    std::vector<diagnosis::Finding> findings) {
   const bool coordinator = status.role == Role::kCoordinator;
-  std::string out;
-  for (const auto& alarm : status.alarms)
-    out += warn_color(arguments, "ALARM") + "  " + printable(alarm) + "\n";
-  if (!status.alarms.empty())
-    out += fmt::format("data may be at risk: see docs/runbooks/alarm.md\nnext: troth doctor{}\n",
-                       at_endpoint(arguments));
-  for (const auto& [name, value] : status.counters)
-    if (name == "log_full" && value > 0)
-      out += warn_color(arguments, "LOG FULL") +
-             fmt::format(
-                 "  no room is left for its log: new work is refused; nothing is lost.\n"
-                 "next: make room on its disk, see docs/runbooks/disk-full.md   or: troth "
-                 "doctor{}\n",
-                 at_endpoint(arguments));
+  const bool told = std::any_of(findings.begin(), findings.end(), [](const auto& finding) {
+    return finding.rule == diagnosis::RuleId::kInDoubtBlocked ||
+           finding.rule == diagnosis::RuleId::kWaitsForOthers;
+  });
+  std::erase_if(findings,
+                [](const auto& finding) { return finding.row().level == diagnosis::Level::kOk; });
+  auto out = describe(arguments, findings);
+  if (told) return out;
   if (status.in_doubt == 0)
     return out + (coordinator ? "nothing is in doubt.\n" : "no branch is in doubt.\n");
-  return out + fmt::format(
-                   "{} {}{} in doubt or not yet confirmed, oldest {}{}. Nothing is lost; its "
-                   "rows stay locked.\nnext: troth txn list --in-doubt{}\n",
-                   status.in_doubt, coordinator ? "transaction" : "branch",
-                   status.in_doubt == 1 ? ""
-                   : coordinator        ? "s"
-                                        : "es",
-                   age_text(status.oldest_in_doubt),
-                   blockers.empty() ? "" : ", blocked by " + joined(blockers),
-                   at_endpoint(arguments));
+  return out + fmt::format("{} {}{} in doubt or not yet confirmed, oldest {}.\n", status.in_doubt,
+                           coordinator ? "transaction" : "branch",
+                           status.in_doubt == 1 ? ""
+                           : coordinator        ? "s"
+                                                : "es",
+                           age_text(status.oldest_in_doubt));
 }
 
 }  // namespace
@@ -102,15 +88,8 @@ std::string rtt_text(const LinkStatus& link) {
   return fmt::format("{:.1f} ms", std::chrono::duration<double, std::milli>(*link.rtt).count());
 }
 
-std::string short_error(const NodeName& peer, const std::string& error) {
-  const auto colon = error.find(": ");
-  return error.starts_with(fmt::format("cannot reach {} at ", peer)) && colon != std::string::npos
-             ? error.substr(colon + 2)
-             : error;
-}
-
 std::string describe(const Arguments& arguments, const NodeStatus& status,
-                     const std::vector<std::string>& blockers) {
+                     const std::vector<diagnosis::Finding>& findings) {
   const bool coordinator = status.role == Role::kCoordinator;
   const auto counter = [&](const char* name) {
     for (const auto& [key, value] : status.counters)
@@ -130,7 +109,7 @@ std::string describe(const Arguments& arguments, const NodeStatus& status,
                            "flushes\n\n",
                            counter("prepares"), counter("one_phase"), counter("waiting_for_locks"),
                            counter("flushes"));
-  return out + links_table(arguments, status) + verdict(arguments, status, blockers);
+  return out + links_table(arguments, status) + verdict(arguments, status, findings);
 }
 
 std::string describe(const Arguments& arguments, const TransactionDetail& detail) {

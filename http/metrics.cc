@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "base/assert.h"
+#include "diagnosis/diagnosis.h"
 
 namespace troth::http {
 
@@ -30,6 +31,9 @@ constexpr MetricInfo kAll[] = {
     {"alarms", gauge, "Conditions that need a person; troth status prints them"},
     {"alarms_not_kept_total", counter, "Alarms raised when the list of alarms was full"},
     {"amnesia_alarms_total", counter, "A peer or this node was caught having forgotten its log"},
+    {"findings", gauge, "What troth doctor finds at this node, by rule; page: its runbook"},
+    {"peer_lost_memory", gauge,
+     "1: the log of that peer is older than what was seen of it, or another"},
     {"peer_refused_total", counter, "Peers or messages refused, by reason"},
     {"transactions_begun_total", counter, "Transactions started, by protocol"},
     {"transactions_total", counter, "Transactions answered, by protocol and outcome"},
@@ -182,6 +186,30 @@ std::optional<double> start_time() {
   return std::nullopt;
 }
 
+/// What the node finds about itself and its links, so that an alert says what doctor would say.
+void add_findings(const NodeStatus& status, Measurements& out) {
+  diagnosis::NodeFacts facts;
+  facts.status = status;
+  std::map<diagnosis::RuleId, std::pair<std::uint64_t, std::string>> counts;
+  for (const auto& finding : diagnosis::diagnose(facts)) {
+    if (finding.row().level == diagnosis::Level::kOk) continue;
+    auto& [n, page] = counts[finding.rule];
+    ++n;
+    page = finding.page();
+    if (finding.rule == diagnosis::RuleId::kPeerLostMemory)
+      out.add("peer_lost_memory", {{"peer", finding.about}}, 1.0);
+  }
+  for (const auto& [id, counted] : counts) {
+    const auto& rule = diagnosis::rule(id);
+    out.add("findings",
+            {{"rule", rule.name},
+             {"level", rule.level == diagnosis::Level::kFail ? "fail" : "warn"},
+             {"data_at_risk", std::string(diagnosis::to_string(rule.at_risk))},
+             {"page", counted.second}},
+            counted.first);
+  }
+}
+
 /// What both roles show of the status screen.
 Measurements from_status(const NodeStatus& status) {
   const bool coordinator = status.role == Role::kCoordinator;
@@ -200,6 +228,7 @@ Measurements from_status(const NodeStatus& status) {
     if (name == "amnesia_alarms") out.add("amnesia_alarms_total", {}, value);
     if (name == "alarms_not_kept") out.add("alarms_not_kept_total", {}, value);
   }
+  add_findings(status, out);
   for (const auto& link : status.links) {
     // A participant also has links to the other members of three-phase transactions.
     const bool member = !coordinator && link.role == Role::kParticipant;

@@ -5,9 +5,11 @@
 #include <charconv>
 
 #include "base/version.h"
+#include "diagnosis/diagnosis.h"
 #include "http/actions.h"
 #include "http/metrics.h"
 #include "json/admin_json.h"
+#include "json/findings_json.h"
 
 namespace troth::http {
 
@@ -26,6 +28,7 @@ constexpr const char* kIndex =
     "/metrics                      Prometheus text\n"
     "/version\n"
     "/api/v1/status                as troth status -o json\n"
+    "/api/v1/findings              what is wrong with this node, as troth doctor -o json\n"
     "/api/v1/transactions          as troth txn list -o json; "
     "?filter=all|in_doubt|active|recent&limit=100\n"
     "/api/v1/transactions/ID       as troth txn show ID -o json\n"
@@ -68,6 +71,15 @@ Result<std::size_t> parse_limit(const std::string& text) {
 std::string value_of(const std::map<std::string, std::string>& query, const char* key) {
   const auto found = query.find(key);
   return found == query.end() ? "" : found->second;
+}
+
+/// The node looks at itself: what it does not know of others is not found.
+diagnosis::NodeFacts facts_of(const NodeStatus& status) {
+  diagnosis::NodeFacts facts;
+  facts.status = status;
+  for (const auto& [name, value] : status.counters)
+    if (name == "wall_clock_unix_ms") facts.now = WallTime{static_cast<std::int64_t>(value)};
+  return facts;
 }
 
 }  // namespace
@@ -126,10 +138,15 @@ Reply Views::ready() {
   if (!reason_.empty()) return text(503, reason_ + "\n");
   const auto status = port_->probe();
   if (!status) return text(503, status.error().context + "\n");
-  if (status->state != "ready") return text(503, status->state + "\n");
-  for (const auto& [name, value] : status->counters)
-    if (name == "log_full" && value > 0) return text(503, "no room is left for the log\n");
-  return text(200, "ready\n");
+  const auto findings = diagnosis::diagnose(facts_of(*status));
+  const auto* why = diagnosis::reason_not_ready(findings);
+  if (why == nullptr && status->state == "ready") return text(200, "ready\n");
+  if (why == nullptr) return text(503, status->state + "\n");
+  return text(503,
+              fmt::format("{}\n{}\nnext: {}\npage: docs/runbooks/{}.md\n",
+                          status->state == "ready" || status->state == "failed" ? why->row().name
+                                                                                : status->state,
+                          why->cause, why->next, why->page()));
 }
 
 Reply Views::metrics(const Principal& by) {
@@ -152,6 +169,11 @@ Reply Views::api(const std::string& view, const std::map<std::string, std::strin
     if (status->role != Role::kCoordinator)
       return problem({ErrorCode::kNotFound, "a participant has no participants"});
     return json(participants_view(*status));
+  }
+  if (view == "findings") {
+    const auto status = port.status(by);
+    return status ? json(findings_view(diagnosis::diagnose(facts_of(*status))))
+                  : problem(status.error());
   }
   if (view == "audit") {
     const auto limit = parse_limit(value_of(query, "limit"));

@@ -106,7 +106,7 @@ TEST_CASE("alive at once, ready with the node, not ready with a reason") {
   CHECK(views.get("/readyz", {}).body == "ready\n");
   node.shown.state = "recovering 3 of 9";
   CHECK(views.get("/readyz", {}).status == 503);
-  CHECK(views.get("/readyz", {}).body == "recovering 3 of 9\n");
+  CHECK(views.get("/readyz", {}).body.starts_with("recovering 3 of 9\n"));
   node.broken = Error{ErrorCode::kTimeout, "the engine does not answer"};
   CHECK(views.get("/readyz", {}).status == 503);
   CHECK(views.get("/readyz", {}).body == "the engine does not answer\n");
@@ -114,7 +114,15 @@ TEST_CASE("alive at once, ready with the node, not ready with a reason") {
   node.shown.state = "ready";
   node.shown.counters = {{"log_full", 1}};
   CHECK(views.get("/readyz", {}).status == 503);
-  CHECK(views.get("/readyz", {}).body == "no room is left for the log\n");
+  CHECK(views.get("/readyz", {}).body.starts_with("log-full\nno room is left for its log"));
+  CHECK(contains(views.get("/readyz", {}).body, "page: docs/runbooks/disk-full.md\n"));
+  const auto findings = json_of(views.get("/api/v1/findings", {}))["findings"];
+  REQUIRE(findings.size() == 1);
+  CHECK(findings[0]["rule"] == "log-full");
+  CHECK(findings[0]["data_at_risk"] == "no");
+  CHECK(contains(views.get("/metrics", {}).body,
+                 "troth_findings{rule=\"log-full\",level=\"fail\",data_at_risk=\"no\","
+                 "page=\"disk-full\"} 1\n"));
   node.shown.counters = {{"log_full", 0}};
   CHECK(views.get("/readyz", {}).status == 200);
   views.not_ready("draining");

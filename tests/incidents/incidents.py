@@ -1,60 +1,19 @@
-"""Twelve incidents, staged on real daemons. For each, one command must name the cause, the risk for data and what to type next."""
+"""Incidents, staged on real daemons. For each, one command must name the cause, the risk for data and what to type next."""
 import json
 import os
 import pathlib
 import re
 import shutil
-import signal
 import subprocess
 import sys
-import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent / "integration"))
-from harness import BIN, Cluster, Daemon  # noqa: E402
-
-
-def until(what, test, limit=20):
-    deadline = time.monotonic() + limit
-    while not test():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"never saw: {what}")
-        time.sleep(0.02)
-
-
-def troth(*words):
-    reply = subprocess.run([os.path.join(BIN, "troth"), *words], capture_output=True, text=True, timeout=60)
-    return "troth " + " ".join(words), reply.stdout + reply.stderr
-
-
-class Stage:
-    def __init__(self):
-        self.cluster, self.mounts = None, []
-
-    def build(self, **flags):
-        self.cluster = Cluster(**flags)
-        return self.cluster
-
-    def small_disk(self, path, size):
-        os.mkdir(path)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", path], check=True)
-        self.mounts.append(path)
-
-    def close(self):
-        if self.cluster is None:
-            return
-        for daemon in self.cluster.daemons():
-            if daemon.running():
-                daemon.process.send_signal(signal.SIGCONT)
-                daemon.kill()
-        for path in self.mounts:
-            subprocess.run(["umount", "-l", path], check=True)
-        shutil.rmtree(self.cluster.dir)
+from stage import BIN, ROOT, Daemon, Stage, troth, until
+import more
 
 
 def lose_the_coordinator(stage):
-    c = stage.build().start(c1="coordinator.commit.durable=kill")
+    stage.build()
+    c = stage.start(c1="coordinator.commit.durable=kill")
     c.transfer("t1", "--timeout", "3s")
     c.coordinator.wait()
     p1 = c.participants["p1"]
@@ -69,15 +28,16 @@ def coordinator_down(stage):
 
 
 def agent_down(stage):
-    c = stage.build().start()
+    stage.build()
+    c = stage.start()
     c.participants["p2"].kill()
     until("the link is down", lambda: "DOWN" in c.cli("status").stdout)
     return (*troth("doctor", "-e", c.coordinator.address), "c1 cannot reach it at", "none: transactions that touch it abort", "start it again")
 
 
 def agent_slow(stage):
-    c = stage.build(coordinator_flags=("--prepare-timeout", "20s", "--resend-interval", "50ms"))
-    c.start(p2="participant.prepare.executed=sleep:4000")
+    stage.build(coordinator_flags=("--prepare-timeout", "20s", "--resend-interval", "50ms"))
+    c = stage.start(p2="participant.prepare.executed=sleep:4000")
     running = c.transfer_in_background("t1")
     found = ("", "")
 
@@ -86,6 +46,7 @@ def agent_slow(stage):
         found = troth("doctor", "-e", c.coordinator.address)
         return "for the vote of p2" in found[1]
     until("it waits for the vote", seen)
+    stage.record()
     running.communicate(timeout=30)
     return (*found, "for the vote of p2: it is slow", "none: without the vote they abort", "troth participant show p2")
 
@@ -96,7 +57,7 @@ def disk_full(stage):
     stage.small_disk(disk, "1m")
     c.coordinator.data = os.path.join(disk, "log")
     c.coordinator.init()
-    c.start()
+    stage.start()
     file = os.open(os.path.join(disk, "core.4711"), os.O_WRONLY | os.O_CREAT)  # somebody else fills the disk
     try:
         while os.write(file, b"x" * 4096) > 0:
@@ -110,7 +71,8 @@ def disk_full(stage):
 
 
 def log_corrupt(stage):
-    c = stage.build().start()
+    stage.build()
+    c = stage.start()
     for i in range(5):
         c.transfer(f"t{i}")
     c.settle()
@@ -128,7 +90,8 @@ def log_corrupt(stage):
 
 
 def in_doubt_blocked(stage):
-    c = stage.build().start(p2="participant.commit.received=kill")
+    stage.build()
+    c = stage.start(p2="participant.commit.received=kill")
     c.transfer("t1")
     c.participants["p2"].wait()
     until("it is old enough", lambda: c.status()["oldest_in_doubt_ms"] > 2200)
@@ -146,7 +109,8 @@ def mixed_outcome(stage):
 
 
 def lost_participant(stage):
-    c = stage.build().start()
+    stage.build()
+    c = stage.start()
     c.transfer("t1")
     c.settle()
     p2 = c.participants["p2"]
@@ -155,11 +119,12 @@ def lost_participant(stage):
     os.remove(c.database("p2"))
     if p2.start_expecting_exit() != 64:
         raise AssertionError("an empty directory was taken for a fresh start")
-    return (*troth("doctor", "--data-dir", p2.data), "log", "YES if there was one: what only this log knew is gone", "look for the newest backup; never init")
+    return (*troth("doctor", "--data-dir", p2.data), "log", "possible: if there was a log, what only it knew is gone", "look for the newest backup; never init")
 
 
 def restored_participant(stage):
-    c = stage.build().start()
+    stage.build()
+    c = stage.start()
     c.transfer("t1")
     c.settle()
     p2 = c.participants["p2"]
@@ -181,6 +146,7 @@ def restored_participant(stage):
     p2.start()
     until("nobody works with an older copy", lambda: "was seen at LSN" in c.cli("status").stdout)
     found = troth("doctor", "-e", c.coordinator.address)
+    stage.record()
     p2.terminate()
     # The page, to its end: the same database under a new name.
     subprocess.run(["sqlite3", c.database("p2"), "DROP TABLE troth_applied"], check=True)
@@ -219,6 +185,7 @@ def lost_coordinator(stage):
                 return True
         return False
     until("it has been refused", refused)
+    stage.record()
     old.terminate()
     # The page, to its end: a new coordinator, and each branch by hand.
     new = c.coordinator = Daemon(c, "c2", old.program, old.arguments)
@@ -238,7 +205,8 @@ def lost_coordinator(stage):
 
 
 def flood_of_aborts(stage):
-    c = stage.build().start()
+    stage.build()
+    c = stage.start()
     for i in range(15):
         c.transfer(f"t{i}", amount=5000)  # CHECK(v >= 0) fails
     return (*troth("doctor", "-e", c.coordinator.address), "transactions were aborted, the newest: .*CHECK", "none: an aborted transaction changed nothing", "troth txn list --recent")
@@ -258,8 +226,13 @@ def clock_jump(stage):
 
 
 INCIDENTS = {f.__name__.replace("_", "-"): f for f in (coordinator_down, agent_down, agent_slow, disk_full, log_corrupt, in_doubt_blocked, mixed_outcome,
-                                                       lost_participant, restored_participant, lost_coordinator, flood_of_aborts, clock_jump)}
+                                                       lost_participant, restored_participant, lost_coordinator, flood_of_aborts, clock_jump, *more.INCIDENTS)}
 ROOT_ONLY = {"disk-full"}
+# The alert that must fire while it lasts; where there is none, no alert is wanted.
+ALERTS = {"coordinator-down": "TrothCoordinatorDown", "agent-down": "TrothParticipantDown", "agent-slow": "TrothBranchInDoubt", "disk-full": "TrothNotReady",
+          "log-corrupt": "TrothParticipantDown", "in-doubt-blocked": "TrothTransactionInDoubt", "mixed-outcome": "TrothDataAtRisk",
+          "lost-participant": "TrothParticipantDown", "restored-participant": "TrothAmnesia", "lost-coordinator": "TrothAmnesia",
+          "flood-of-aborts": "TrothAbortRatioHigh", **more.ALERTS}
 
 
 def write_transcript(name, command, output, directory):
@@ -273,10 +246,27 @@ def write_transcript(name, command, output, directory):
     page.write_text(text)
 
 
+def judge(name, stage, found, transcripts):
+    """Prints the line of the incident. True if it was answered and the alert is right."""
+    command, output, cause, risk, next_step = found
+    said = {word: re.search(pattern, output) is not None for word, pattern in (("cause", cause), ("risk", risk), ("next", next_step))}
+    shown = " ".join(f"{word} {'yes' if yes else 'no'}" for word, yes in said.items())
+    fired, expected = stage.fired(), ALERTS.get(name)
+    right = fired is None or (expected in fired if expected else not fired)
+    alert = "not asked" if fired is None else f"expected {expected or 'none'} fired {'yes' if fired else 'no'}"
+    print(f"INCIDENT {name} COMMAND {command.replace(stage.cluster.dir, 'DIR')} FOUND {shown} ALERT {alert}", flush=True)
+    if not all(said.values()) or not right:
+        print(output, f"fired: {fired}", sep="\n", file=sys.stderr)
+        return False
+    if transcripts and (ROOT / "docs/runbooks" / f"{name}.md").exists():
+        write_transcript(name, command, output, stage.cluster.dir)
+    return True
+
+
 def main(words):
     transcripts = "--transcripts" in words
     names = [w for w in words if not w.startswith("--")] or list(INCIDENTS)
-    bad = 0
+    asked = answered = false_alarms = 0
     for name in names:
         if name not in INCIDENTS:
             sys.exit(f"no incident is called {name}; there are: {', '.join(INCIDENTS)}")
@@ -284,19 +274,16 @@ def main(words):
             print(f"INCIDENT {name} SKIPPED mounting a small file system needs root", flush=True)
             continue
         stage = Stage()
+        asked += 1
         try:
-            command, output, cause, risk, next_step = INCIDENTS[name](stage)
-            found = {word: re.search(pattern, output) is not None for word, pattern in (("cause", cause), ("risk", risk), ("next", next_step))}
-            shown = " ".join(f"{word} {'yes' if yes else 'no'}" for word, yes in found.items())
-            print(f"INCIDENT {name} COMMAND {command.replace(stage.cluster.dir, 'DIR')} FOUND {shown}", flush=True)
-            if not all(found.values()):
-                bad += 1
-                print(output, file=sys.stderr)
-            elif transcripts:
-                write_transcript(name, command, output, stage.cluster.dir)
+            answered += judge(name, stage, INCIDENTS[name](stage), transcripts)
+            false_alarms += len(stage.false_alarms)
+            for alarm in stage.false_alarms:
+                print(f"{name}: false alarm in the healthy twin: {alarm}", file=sys.stderr)
         finally:
             stage.close()
-    sys.exit(1 if bad else 0)
+    print(f"INCIDENTS {asked} ANSWERED {answered} FALSE_ALARMS {false_alarms}", flush=True)
+    sys.exit(0 if asked == answered and false_alarms == 0 else 1)
 
 
 main(sys.argv[1:])

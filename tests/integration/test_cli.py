@@ -137,6 +137,7 @@ class CommandLine(Case):
             self.assertNotIn("\x1b", self.on_a_terminal("doctor", *words, **env))
         for command in ("status", "txn list --recent", "participant list"):
             for line in self.on_a_terminal(*command.split()).splitlines():
+                line = re.sub(r"\x1b\[[0-9;]*m", "", line)
                 self.assertLessEqual(len(line), 80 if "   " in line or "  " in line else 200, line)
 
     def test_completion_scripts_are_scripts(self):

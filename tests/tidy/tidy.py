@@ -19,11 +19,12 @@ MAY_INCLUDE = {
     "participant": {"base", "os", "protocol", "wal", "recovery", "engine", "participant"},
     "access": {"base", "os", "protocol", "access"},
     "thrift": {"base", "os", "protocol", "access", "thrift"},
-    "json": {"base", "protocol", "json"},
-    "http": {"base", "os", "protocol", "access", "json", "http"},
+    "diagnosis": {"base", "os", "protocol", "diagnosis"},
+    "json": {"base", "protocol", "diagnosis", "json"},
+    "http": {"base", "os", "protocol", "access", "diagnosis", "json", "http"},
     "daemon": {"base", "os", "protocol", "wal", "recovery", "engine", "thrift", "http", "daemon"},
     "bench": {"base", "os", "protocol", "json", "bench"},
-    "cli": {"base", "os", "protocol", "wal", "recovery", "thrift", "json", "bench", "cli"},
+    "cli": {"base", "os", "protocol", "wal", "recovery", "thrift", "diagnosis", "json", "bench", "cli"},
 }
 IMPURE = re.compile(r"<(thread|mutex|atomic|condition_variable|future|random|fstream|filesystem|unistd\.h|sys/.*)>|::now\(|sqlite3|spdlog")
 

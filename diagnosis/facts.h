@@ -1,0 +1,40 @@
+#pragma once
+// What a diagnosis is made from. Whoever looks (doctor, the daemon itself) collects; no rule asks.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "troth/result.h"
+#include "troth/views.h"
+
+namespace troth::diagnosis {
+
+/// One node, as far as it was asked. Empty lists = not asked, or nothing to tell.
+struct NodeFacts {
+  NodeStatus status;
+  std::string address;          ///< where it was asked; "" = it looks at itself
+  std::optional<WallTime> now;  ///< by the clock of who looks
+  std::vector<TransactionSummary> in_doubt;
+  std::vector<TransactionSummary> active;  ///< a coordinator's
+  std::string newest_abort;                ///< why it was aborted
+  /// Who waits for the oldest that is in doubt.
+  std::uint64_t blocked = 0, gave_up = 0;
+};
+
+/// What the other nodes answered when they were asked as well; nothing about those that were not.
+using Others = std::map<NodeName, Result<NodeFacts>>;
+
+/// The files of a node that does not run.
+struct StartFacts {
+  std::string dir;
+  std::string role, node;
+  std::uint64_t records = 0, segments = 0;
+  bool torn = false;
+  bool runs = false;
+  std::string database;  ///< a participant's; "" = not known
+};
+
+}  // namespace troth::diagnosis

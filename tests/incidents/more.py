@@ -1,0 +1,204 @@
+"""More incidents: nodes that came back different, settings that are wrong, files that were changed, and what operators do."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+
+from stage import BIN, COORDINATOR, PARTICIPANT, Daemon, doctor_until, troth, until
+
+
+def linked(c, daemon, peer):
+    return any(link["connected"] for link in c.status(daemon)["links"] if link["peer"] == peer)
+
+
+def copy_of(c, name):
+    """Log and database of a stopped participant; returns what puts them back."""
+    daemon = c.participants[name]
+    database = c.database(name)
+    kept = os.path.join(c.dir, "kept")
+    shutil.copytree(daemon.data, kept)
+    shutil.copy(database, kept + ".db")
+
+    def put_back():
+        shutil.rmtree(daemon.data)
+        for end in ("", "-wal", "-shm"):
+            pathlib.Path(database + end).unlink(missing_ok=True)
+        shutil.copytree(kept, daemon.data)
+        shutil.copy(kept + ".db", database)
+    return put_back
+
+
+def quarantined(stage):
+    stage.build()
+    c = stage.cluster
+    flags = c.participants["p2"].arguments()
+    c.participants["p1"].start()
+    c.participants["p2"].start()
+    c.coordinator.start()
+    c.participants["p2"].terminate()
+    c.participants["p2"].arguments = lambda: [*flags, "--coordinator", f"c1={c.coordinator.address}"]
+    c.participants["p2"].start()
+    stage.twin()
+    c.participants["p2"].terminate()
+    put_back = copy_of(c, "p2")
+    c.participants["p2"].start()
+    for i in range(3):
+        c.transfer(f"t{i}")
+    c.settle()
+    p2 = c.participants["p2"]
+    p2.terminate()
+    put_back()
+    subprocess.run([os.path.join(BIN, "troth-participant"), "adopt", "--data-dir", p2.data], check=True, stdout=subprocess.DEVNULL)
+    p2.start()
+    return (*doctor_until("in quarantine", p2), "c1 has seen this log reach LSN", "possible: its log may have lost its end", "dismiss or confirm")
+
+
+def addresses_exchanged(stage):
+    stage.build()
+    c = stage.start()
+    p1, p2 = c.participants.values()
+    c.coordinator.terminate()
+    p1.address, p2.address = p2.address, p1.address
+    wrong = c.coordinator.arguments()
+    p1.address, p2.address = p2.address, p1.address
+    c.coordinator.arguments = lambda: wrong
+    c.coordinator.start()
+    return (*doctor_until("are exchanged", c.coordinator), "the addresses of p1 and p2 are exchanged in the settings of c1", "none: transactions that touch it abort",
+            "exchange the addresses of participant = p1 and p2 in the settings of c1 and send it SIGHUP")
+
+
+def coordinator_not_named(stage):
+    stage.build()
+    c = stage.start()
+    p2 = c.participants["p2"]
+    p2.terminate()
+    flags = p2.arguments()
+    p2.arguments = lambda: [*flags, "--coordinator", "c9=127.0.0.1:1"]
+    p2.start()
+    return (*doctor_until("UNKNOWN_SENDER", c.coordinator), "no coordinator named c1 is configured at p2", "none: transactions that touch it abort", "name c1 in the settings of p2")
+
+
+def wrong_cluster(stage):
+    stage.build()
+    c = stage.start()
+    p2 = c.participants["p2"]
+    p2.kill()
+    stranger = Daemon(c, "x2", p2.program, p2.arguments)
+    subprocess.run([os.path.join(BIN, p2.program), "init", "--data-dir", stranger.data, "--name", "p2", "--cluster", "blue"], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["sqlite3", os.path.join(c.dir, "x2.db"), c.SCHEMA], check=True)
+    flags = ["--database", os.path.join(c.dir, "x2.db"), *PARTICIPANT]
+    stranger.arguments = lambda: flags
+    stranger.address = p2.address
+    c.participants["x2"] = stranger
+    stranger.start()
+    return (*doctor_until("cluster", c.coordinator), "belongs to cluster", "none: transactions that touch it abort", "correct participant = p2=HOST:PORT")
+
+
+def participant_silent(stage):
+    stage.build()
+    c = stage.start()
+    c.participants["p2"].process.send_signal(signal.SIGSTOP)
+    until("the link is down", lambda: not linked(c, c.coordinator, "p2"), 40)
+    found = doctor_until("answer", c.coordinator, 30)
+    return (*found, "no answer in time|does not answer", "none: transactions that touch it abort", "see whether the process of p2 is stopped")
+
+
+def participant_drained(stage):
+    stage.build()
+    c = stage.start()
+    c.cli("participant", "drain", "p2", "--reason", "new disk")
+    return (*troth("doctor", "-e", c.coordinator.address), "participant p2: drained by an operator", "risk: +none", "troth participant resume p2")
+
+
+def member_down(stage):
+    stage.build()
+    c = stage.start(c1="coordinator.precommit.durable=kill")
+    c.transfer("t1", "--protocol", "three_phase", "--timeout", "2s")
+    c.coordinator.wait()
+    c.participants["p2"].kill()
+    return (*doctor_until("participant p2: not connected", c.participants["p1"]), "participant p2: not connected", "none: only three-phase transactions", "start p2 again")
+
+
+def decided_by_hand(stage):
+    stage.build()
+    c = stage.start(c1="coordinator.commit.durable=kill")
+    c.transfer("t1", "--timeout", "2s")
+    c.coordinator.wait()
+    p1 = c.participants["p1"]
+    until("the link is down", lambda: not linked(c, p1, "c1"))
+    gtid = json.loads(c.cli_at(p1, "txn", "list", "--in-doubt", "-o", "json").stdout)["transactions"][0]["txn_id"]
+    c.cli_at(p1, "txn", "resolve", gtid, "--commit", "--reason", "a guess", "--operator", "ann", "--confirm", gtid[-6:])
+    return (*doctor_until("was committed here by ann", p1), "was committed here by ann", "possible: a decision by hand may differ", "troth txn list --in-doubt")
+
+
+def lost_and_not_repaired(stage):
+    stage.build()
+    c = stage.start(p2="participant.commit.received=kill")
+    c.transfer("t1")
+    c.participants["p2"].wait()
+    until("p2 is declared lost", lambda: c.cli("participant", "lost", "p2", "--operator", "ann", "--reason", "disk burnt", "--confirm", "p2").returncode == 0)
+    return (*doctor_until("never confirmed by", c.coordinator), "1 transaction committed and never confirmed by p2", "YES: what they were to write there", "troth txn list --in-doubt")
+
+
+def pair_mixed_up(stage):
+    """The log of p1 with the database of p2."""
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    p1, p2 = c.participants.values()
+    p1.terminate()
+    p2.terminate()
+    return (*troth("doctor", "--data-dir", p1.data, "--database", c.database("p2")), "belongs to|another log|of another", "YES: one of the two is older|possible|none", "next:")
+
+
+def copied_directory(stage):
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    p1 = c.participants["p1"]
+    p1.terminate()
+    copy = p1.data + ".copy"
+    shutil.copytree(p1.data, copy)
+    return (*troth("doctor", "--data-dir", copy, "--database", c.database("p1")), "copy", "possible: nothing is lost while the node is down", "find the original and start that")
+
+
+def newest_segment_missing(stage):
+    stage.build(coordinator_flags=(*COORDINATOR, "--segment-bytes", "64KiB"))
+    c = stage.start()
+    numbers = iter(range(10**6))
+    until("there are several segments", lambda: c.transfer(f"t{next(numbers)}", "--comment", "c" * 4000).returncode == 0
+          and len(list(pathlib.Path(c.coordinator.data).glob("*.log"))) > 2)
+    c.coordinator.terminate()
+    os.remove(sorted(pathlib.Path(c.coordinator.data).glob("*.log"))[-1])
+    return (*troth("doctor", "--data-dir", c.coordinator.data), r"\.log", "YES: what this log promised may be lost", "copy the directory, then troth log verify")
+
+
+def keys_full(stage):
+    stage.build(coordinator_flags=(*COORDINATOR, "--max-retained-keys", "3"))
+    c = stage.start()
+    for i in range(6):
+        c.transfer(f"t{i}", "--key", f"k{i}")
+    return (*doctor_until("max-retained-keys", c.coordinator), "max-retained-keys is reached", "none: only requests with a new idempotency key", "raise max-retained-keys")
+
+
+def nobody_answers(stage):
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.coordinator.kill()
+    until("its participants notice", lambda: not any(linked(c, daemon, "c1") for daemon in c.participants.values()))
+    return (*troth("doctor", "-e", c.coordinator.address), "Connection refused", "none: while it is down, what it promised is in its log", "start it again with the same data directory")
+
+
+INCIDENTS = (quarantined, addresses_exchanged, coordinator_not_named, wrong_cluster, participant_silent, participant_drained, member_down, decided_by_hand, lost_and_not_repaired,
+             pair_mixed_up, copied_directory, newest_segment_missing, keys_full, nobody_answers)
+ALERTS = {"quarantined": "TrothDataAtRisk",
+          "addresses-exchanged": "TrothParticipantDown", "coordinator-not-named": "TrothParticipantDown",
+          "wrong-cluster": "TrothParticipantDown", "participant-silent": "TrothParticipantDown", "member-down": "TrothCoordinatorDown",
+          "decided-by-hand": "TrothDataAtRisk", "lost-and-not-repaired": "TrothDataAtRisk", "pair-mixed-up": "TrothParticipantDown",
+          "copied-directory": "TrothParticipantDown", "keys-full": "TrothNotReady", "nobody-answers": "TrothCoordinatorDown",
+          "newest-segment-missing": "TrothCoordinatorDown"}
