@@ -40,8 +40,11 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     auto& [owner, extent, epoch, tables] = *recovered;
     node_ = start.take();
     TROTH_ASSIGN_OR_RETURN(key_, key_of_log(node_.identity.log_id, node_.identity.key_seed));
-    TROTH_TRY(
-        check_key_store(files, options_.data_dir, options_.engine.key_store, extent, logger_));
+    if (options_.engine.key_store != nullptr) {
+      keys_.emplace(*options_.engine.key_store, files, options_.data_dir);
+      options_.engine.key_store = &*keys_;
+      TROTH_TRY(keys_->check(extent, logger_));
+    }
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     auto engine = options_.engine;
     engine.name = owner.name;
@@ -404,6 +407,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Logger logger_;
   Transport* transport_ = nullptr;
   recovery::OpenedNode node_;
+  std::optional<NotedKeyStore> keys_;
   std::unique_ptr<wal::Log> wal_;
   std::unique_ptr<recovery::WalRecordLog> log_;
   std::unique_ptr<Engine> engine_;

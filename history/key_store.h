@@ -23,6 +23,9 @@ class KeyStore {
   /// The newest mark all of whose keys are stored durably. Any thread.
   virtual Lsn durable() const = 0;
 
+  /// Keys were stored once, and the store says so for as long as it is there. Any thread.
+  virtual bool used() const = 0;
+
   /// The log ends before durable(): it was put back. Marks go on from `end`.
   virtual void restart_at(Lsn end) = 0;
 

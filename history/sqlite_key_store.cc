@@ -83,6 +83,7 @@ Status SqliteKeyStore::load(const LogId& log_id) {
   TROTH_ASSIGN_OR_RETURN(const auto open_group, get(*writer_, "open_group"));
   durable_ = marked_ = Lsn{static_cast<std::uint64_t>(durable)};
   unused_ = durable == 0;
+  used_ = !unused_;
   {
     TROTH_ASSIGN_OR_RETURN(
         auto use,
@@ -142,6 +143,11 @@ void SqliteKeyStore::mark(Lsn lsn, bool soon) {
   if (!soon || soon_ || durable_ >= marked_) return;
   soon_ = true;
   wake_.notify_all();
+}
+
+bool SqliteKeyStore::used() const {
+  const std::lock_guard lock(mutex_);
+  return used_;
 }
 
 Lsn SqliteKeyStore::durable() const {
@@ -239,6 +245,7 @@ Status SqliteKeyStore::store(const std::vector<Entry>& batch, Lsn mark) {
   open.keys += batch.size();
   size_ += batch.size();
   durable_ = mark;
+  used_ = true;
   return {};
 }
 

@@ -35,6 +35,7 @@ class SqliteKeyStore final : public KeyStore {
   void add(const protocol::KeyRecord& record) override;
   void mark(Lsn lsn, bool soon) override;
   Lsn durable() const override;
+  bool used() const override;
   void restart_at(Lsn end) override;
   Result<std::optional<protocol::KeyRecord>> find(const std::string& key) override;
   void forget_before(WallTime decided) override;
@@ -89,6 +90,7 @@ class SqliteKeyStore final : public KeyStore {
   Lsn marked_, durable_;
   WallTime forget_before_;
   bool soon_ = false, stopping_ = false;
+  bool used_ = false;   // the file says that something was stored
   bool unused_ = true;  // nothing was ever stored, and the file says so
   std::size_t size_ = 0;
   std::optional<Error> failure_;

@@ -100,36 +100,43 @@ TEST_CASE("a keys.db that is gone is told apart from one that was never needed")
   MemoryDisk disk;
   REQUIRE(disk.make_directory("/c1"));
   ListedKeys keys;
-  const auto check = [&](Lsn first, Lsn end) {
-    return coordinator::check_key_store(disk, "/c1", &keys, {first, end, 0, {}}, Logger());
+  const auto check = [&](history::KeyStore& store, Lsn first, Lsn end) {
+    coordinator::NotedKeyStore noted(store, disk, "/c1");
+    const auto status = noted.check({first, end, 0, {}}, Logger());
+    static_cast<void>(noted.durable());
+    return status;
   };
-  SUBCASE("0.1 kept all keys in the log, and that is let go of later") {
-    CHECK(check({50}, {90}));
-    CHECK(check({50}, {90}));
-    keys.mark({95}, false);
-    keys.store();
-    CHECK(check({60}, {99}));
-    ListedKeys gone;
-    CHECK(coordinator::check_key_store(disk, "/c1", &gone, {{60}, {99}, 0, {}}, Logger())
-              .error()
-              .code == ErrorCode::kCorruption);
-  }
-  SUBCASE("a new log") {
-    CHECK(check({}, {10}));
-    CHECK(check({}, {90}));  // everything is in the log still
-    CHECK(check({50}, {99}).error().code == ErrorCode::kCorruption);
-    REQUIRE(disk.remove("/c1/keys.noted"));  // the operator forgets them
-    CHECK(check({50}, {99}));
-  }
-  SUBCASE("an older and a newer one") {
-    keys.mark({40}, false);
-    keys.store();
-    CHECK(check({}, {90}));
-    CHECK(check({50}, {90}).error().code == ErrorCode::kCorruption);
-    CHECK(check({20}, {30}));
-    CHECK(keys.durable() == Lsn{20});
-  }
-  CHECK(coordinator::check_key_store(disk, "/c1", nullptr, {{50}, {99}, 0, {}}, Logger()));
+  CHECK(check(keys, {}, {10}));
+  keys.mark({45}, false);
+  keys.store();
+  CHECK(check(keys, {20}, {90}));  // a log without keys lets go of its segments, too
+  CHECK_FALSE(*disk.exists("/c1/keys.noted"));
+  keys.add({"k", "", {}, Outcome::kCommitted, {}, {}});
+  keys.mark({80}, false);
+  keys.store();
+  CHECK(check(keys, {50}, {90}));
+  ListedKeys gone;
+  CHECK(check(gone, {}, {90}));  // everything is in the log still
+  CHECK(check(gone, {50}, {99}).error().code == ErrorCode::kCorruption);
+  CHECK(check(keys, {85}, {99}).error().code == ErrorCode::kCorruption);  // it is older
+  REQUIRE(disk.remove("/c1/keys.noted"));  // the operator forgets them
+  CHECK(check(gone, {50}, {99}));
+  CHECK(check(keys, {50}, {90}));
+  CHECK(check(keys, {20}, {30}));  // the log was put back
+  CHECK(keys.durable() == Lsn{});
+  CHECK(check(keys, {20}, {30}));
+}
+
+TEST_CASE("a store that cannot be noted is not relied on") {
+  MemoryDisk disk;  // without the directory
+  ListedKeys keys;
+  keys.add({"k", "", {}, Outcome::kCommitted, {}, {}});
+  keys.mark({80}, false);
+  keys.store();
+  const coordinator::NotedKeyStore noted(keys, disk, "/c1");
+  CHECK(noted.durable() == Lsn{});
+  REQUIRE(disk.make_directory("/c1"));
+  CHECK(noted.durable() == Lsn{80});
 }
 
 }  // namespace troth::tests

@@ -24,6 +24,7 @@ class ListedKeys final : public history::KeyStore {
     if (soon && on_work && durable_ < marked_) on_work();
   }
   Lsn durable() const override { return durable_; }
+  bool used() const override { return used_; }
   void restart_at(Lsn end) override { durable_ = marked_ = end; }
   Result<std::optional<protocol::KeyRecord>> find(const std::string& key) override {
     ++looked;
@@ -40,6 +41,7 @@ class ListedKeys final : public history::KeyStore {
   std::optional<Error> failure() const override { return std::nullopt; }
 
   void store() {
+    used_ = used_ || !added_.empty();
     for (auto& record : std::exchange(added_, {})) stored[record.idempotency_key] = record;
     durable_ = marked_;
   }
@@ -57,6 +59,7 @@ class ListedKeys final : public history::KeyStore {
  private:
   std::deque<protocol::KeyRecord> added_;
   Lsn marked_, durable_;
+  bool used_ = false;
 };
 
 }  // namespace troth::tests
