@@ -89,7 +89,7 @@ std::optional<Refusal> Admission::validate(const BeginRequest& request) const {
 
 std::optional<Refusal> Admission::refuse_if_stopped() const {
   if (!core_.standing.stopped()) return std::nullopt;
-  return Refusal{{ErrorCode::kUnavailable, core_.standing.quarantine().reason()},
+  return Refusal{{ErrorCode::kUnavailable, core_.standing.reason()},
                  AbortCode::kDraining,
                  std::chrono::seconds(1)};
 }

@@ -1,5 +1,7 @@
 #include "coordinator/engine.h"
 
+#include "engine/witnesses.h"
+
 namespace troth::coordinator {
 
 using namespace protocol;
@@ -20,7 +22,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       lost_(core_, tables_.live, tables_.outcomes, transactions_, desk_),
       views_(core_, {tables_.live, conversations_, tables_.outcomes, desk_, lost_, core_.peers,
                      tables_.keys}),
-      peers_(core_, {tables_, transactions_, conversations_, searches_, inquiries_, lost_}),
+      peers_(core_, {tables_, transactions_, conversations_, searches_, inquiries_, lost_, desk_}),
       rounds_(core_, {tables_, transactions_, conversations_, searches_, inquiries_, retention_,
                       desk_, on_fatal}),
       operators_(core_, {tables_.live, transactions_, lost_, views_, desk_}) {
@@ -41,6 +43,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   rounds_.adopt(tables.first_record);
   peers_.adopt(tables, now);
   desk_.adopt(std::move(tables.operators));
+  Witnesses(desk_, core_.reports).adopt();
   for (const auto& [gtid, known] : tables.outcomes) {
     TransactionOutcome outcome;
     outcome.gtid = gtid;

@@ -149,8 +149,7 @@ bool Inquiries::on_unknown_member(const NodeName& from, const Message& message, 
 // ---- clients
 
 void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
-  if (core_.standing.stopped())
-    return done(fail(ErrorCode::kUnavailable, core_.standing.quarantine().reason()));
+  if (core_.standing.stopped()) return done(fail(ErrorCode::kUnavailable, core_.standing.reason()));
   if (!core_.own.is_own(gtid))
     return done(
         fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));
@@ -166,6 +165,8 @@ void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
       outcome.outcome = Outcome::kCommitted;
     if (outcome.outcome == Outcome::kPending && wait)
       return parts_.outcomes.await(gtid, std::move(done));
+    // Its client has heard that it is not known: nobody hears something else at the same moment.
+    if (outcome.outcome == Outcome::kPending && live->answered) outcome.outcome = Outcome::kInDoubt;
     return done(outcome);
   }
   if (parts_.conversations.has(gtid)) return done(outcome);

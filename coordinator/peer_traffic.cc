@@ -1,5 +1,6 @@
 #include "coordinator/peer_traffic.h"
 
+#include "engine/witnesses.h"
 #include "protocol/packed_message.h"
 
 namespace troth::coordinator {
@@ -35,6 +36,7 @@ void PeerTraffic::enter_quarantine(Now now) {
 
 void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
   for (const auto& record : judgement.to_append) core_.append(record);
+  Witnesses(parts_.desk, core_.reports).judge(judgement, peer, now);
   if (judgement.lost_memory) {
     if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
       core_.append(*claim);

@@ -22,6 +22,7 @@ class PeerTraffic {
     Searches& searches;
     Inquiries& inquiries;
     LostParticipants& lost;
+    OperatorDesk& desk;
   };
   PeerTraffic(Core& core, Parts parts) : core_(core), parts_(parts) {}
 

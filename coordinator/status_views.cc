@@ -39,7 +39,7 @@ NodeStatus StatusViews::status(Now now) const {
   for (const auto& [gtid, txn] : parts_.table) {
     if (!is_undelivered(txn)) continue;
     ++status.in_doubt;
-    status.oldest_in_doubt = std::max(status.oldest_in_doubt, now.monotonic - txn.since);
+    status.oldest_in_doubt = std::max(status.oldest_in_doubt, txn.shown_age(now));
   }
   add_counters(status, now);
   status.phases = core_.meters.phases();
@@ -55,6 +55,8 @@ void StatusViews::add_links(NodeStatus& status) const {
     shown.draining = parts_.desk.book().is_drained(name);
     shown.role = Role::kParticipant;
     shown.refusal = parts_.peers.refusal_of(name);
+    if (shown.refusal.empty() && !shown.last_error.starts_with("cannot reach"))
+      shown.refusal = parts_.peers.objection_to(name);
     status.links.push_back(std::move(shown));
   }
 }
@@ -102,7 +104,7 @@ TransactionSummary StatusViews::summary_of(const Transaction& txn, Now now) cons
     summary.attempts = static_cast<std::int32_t>(one.attempts());
     wake = one.next_wake();
   }
-  summary.age = now.monotonic - txn.since;
+  summary.age = txn.shown_age(now);
   if (wake) summary.next_retry = std::max(Duration{0}, *wake - now.monotonic);
   summary.comment = txn.comment();
   return summary;

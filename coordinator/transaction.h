@@ -2,8 +2,10 @@
 // One running transaction as the coordinator's engine keeps it: the pure machine of its protocol,
 // who waits for it, and what its parts note about it.
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -50,6 +52,13 @@ struct Transaction {
     return std::get<protocol::OnePhaseCommit>(machine);
   }
   std::optional<MonotonicTime> next_wake() const;
+  /// Restarts do not begin it anew.
+  Duration shown_age(Now now) const {
+    const Duration here = now.monotonic - since;
+    if (!known_since) return here;
+    return std::max(here,
+                    Duration(std::chrono::milliseconds(now.wall.unix_ms - known_since->unix_ms)));
+  }
   CommitProtocol protocol() const;
   const std::string& comment() const;
   /// Its idempotency key; "" unless owns_key.
@@ -62,6 +71,7 @@ struct Transaction {
   Machine machine;
   Lsn promise_lsn;  ///< its last forced record
   MonotonicTime since;
+  std::optional<WallTime> known_since;  ///< of an earlier start: what its record says
   std::vector<protocol::SubmitDone> clients;
   Timeline timeline;
   Boxed<Gtid> gave_way_to;  ///< of the event kWound

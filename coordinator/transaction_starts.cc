@@ -19,6 +19,7 @@ void Transactions::adopt(const CommitRecord& unended, Now now) {
   auto& txn =
       tables_.live.adopt(GlobalCommit::recovered(unended, core_.options.resend, now.monotonic));
   txn.since = now.monotonic;
+  txn.known_since = unended.decided;
   txn.answered = true;
   tables_.outcomes.keep_comment(unended.gtid, unended.comment);
   txn.note({TimelineEvent::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
@@ -30,6 +31,7 @@ void Transactions::adopt(const recovery::UndecidedQuorum& undecided, Now now) {
                                                          core_.options.name, core_.options.resend,
                                                          core_.options.suspicion, now.monotonic));
   txn.since = now.monotonic;
+  txn.known_since = record.decided;
   txn.owns_key = !record.idempotency_key.empty();
   if (txn.owns_key) tables_.keys.start(txn.key(), record.gtid, record.body_digest);
   txn.note({TimelineEvent::Kind::kState,

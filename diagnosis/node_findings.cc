@@ -51,6 +51,11 @@ std::string next_for_alarm(const NodeFacts& facts, RuleId rule, const std::strin
     case RuleId::kQuarantine:
       return "find out whether its disk was restored; then put the newest log back, or settle the "
              "claim with dismiss or confirm";
+    case RuleId::kPeerLostMemory:
+      return fmt::format(
+          "put the newest log of {} back, if there is one; if not, follow the page: it begins anew "
+          "under a new name",
+          first_word(alarm));
     case RuleId::kPeerDisputes:
       return "find out which of the two logs was put back; correct the address or the settings if "
              "it is another cluster's";
@@ -72,6 +77,12 @@ std::string next_for_alarm(const NodeFacts& facts, RuleId rule, const std::strin
           "again: do that when all is repaired",
           described(facts.status));
   }
+}
+
+bool is_coordinator(const NodeStatus& status, const std::string& peer) {
+  return std::any_of(status.links.begin(), status.links.end(), [&](const LinkStatus& link) {
+    return link.peer.text() == peer && link.role == Role::kCoordinator;
+  });
 }
 
 void find_cluster(const NodeFacts& facts, std::vector<Finding>& out) {
@@ -115,7 +126,9 @@ void find_alarms(const NodeFacts& facts, std::vector<Finding>& out) {
   for (const auto& alarm : facts.status.alarms) {
     const auto rule = rule_of_alarm(alarm);
     Finding finding{rule, described(facts.status), alarm, next_for_alarm(facts, rule, alarm)};
-    finding.about = gtid_in(alarm);
+    finding.about = rule == RuleId::kPeerLostMemory ? first_word(alarm) : gtid_in(alarm);
+    if (rule == RuleId::kPeerLostMemory && is_coordinator(facts.status, finding.about))
+      finding.page_instead = "lost-coordinator";
     out.push_back(std::move(finding));
   }
 }

@@ -15,6 +15,7 @@ RuleId find(const std::vector<Sign>& signs, std::string_view sentence, RuleId ot
 const std::vector<Sign>& alarm_signs() {
   static const std::vector<Sign> signs = {
       {"the database refuses what the log says", RuleId::kHeld},
+      {"lost memory:", RuleId::kPeerLostMemory},
       {"in quarantine:", RuleId::kQuarantine},
       {"only its own transactions wait until it agrees", RuleId::kPeerDisputes},
       {"cannot prove what it decided", RuleId::kUnprovable},

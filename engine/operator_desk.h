@@ -25,15 +25,16 @@ class OperatorDesk {
   recovery::OperatorBook& book() { return book_; }
   const recovery::OperatorBook& book() const { return book_; }
 
-  void audit(const std::string& action, const std::string& subject, const std::string& result,
-             const Operator& by, Now now) {
+  /// Returns where it stands in the log.
+  Lsn audit(const std::string& action, const std::string& subject, const std::string& result,
+            const Operator& by, Now now) {
     ++actions_[{action, result}];
     reports_.log().info("operator", {{"action", action},
                                      {"subject", subject},
                                      {"result", result},
                                      {"by", by.name},
                                      {"reason", by.reason}});
-    book_.note({now.wall, action, result, subject, by});
+    return book_.note({now.wall, action, result, subject, by});
   }
   /// By action and result.
   const std::map<std::pair<std::string, std::string>, std::uint64_t>& actions() const {

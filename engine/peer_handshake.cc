@@ -183,6 +183,7 @@ PeerHandshake::Judgement PeerHandshake::on_hello(const Hello& hello, Lsn own_dur
   }
   if (judgement.refusal.empty()) {
     reply.verdict = HelloVerdict::kWelcome;
+    judgement.agrees = true;
     welcome(judgement, hello);
   }
   reply.detail = judgement.refusal;
@@ -274,14 +275,17 @@ PeerHandshake::Judgement PeerHandshake::on_reply(const NodeName& peer, const Hel
     judgement.refusal = fmt::format("the address of {} leads to {}", peer, reply.name);
   } else {
     judgement.refusal = compare(peer, reply.position, ignored);
+    note_memory(judgement, peer, judgement.refusal);
     if (judgement.refusal.empty())
       judgement.refusal = dispute(judgement, peer, reply.position, reply.seen_of_sender,
                                   own_durable, Greeting::kOurs);
-    if (judgement.refusal.empty() && reply.verdict != HelloVerdict::kWelcome)
-      judgement.refusal =
-          fmt::format("{} refused: {} ({})", peer, to_string(reply.verdict), reply.detail);
   }
+  objections_[peer] = judgement.refusal;
+  if (judgement.refusal.empty() && reply.verdict != HelloVerdict::kWelcome)
+    judgement.refusal =
+        fmt::format("{} refused: {} ({})", peer, to_string(reply.verdict), reply.detail);
   if (judgement.refusal.empty()) {
+    judgement.agrees = true;
     const auto role = table_.configured(peer) ? table_.role_of(peer) : reply.role;
     const auto news = table_.learn(peer, role, {peer, role, reply.position, {}});
     judgement.restarted = news.restarted;
@@ -352,6 +356,33 @@ Member PeerHandshake::member(const NodeName& peer, const PeerRecord* known) {
 std::string PeerHandshake::refusal_of(const NodeName& peer) const {
   const auto found = refusals_.find({peer, Greeting::kTheirs});
   return found == refusals_.end() ? "" : found->second;
+}
+
+std::string PeerHandshake::objection_to(const NodeName& peer) const {
+  const auto found = objections_.find(peer);
+  return found == objections_.end() ? "" : found->second;
+}
+
+void PeerHandshake::forget(const NodeName& peer) {
+  const auto tag = CoordinatorTag::of(position_of(peer).log_id);
+  disputed_.erase(tag);
+  named_.erase(tag);
+  guests_.erase(peer);
+  std::erase(guests_in_order_, peer);
+  doubted_.erase(peer);
+  objections_.erase(peer);
+  refusals_.erase({peer, Greeting::kTheirs});
+  refusals_.erase({peer, Greeting::kOurs});
+  table_.forget(peer);
+}
+
+void PeerHandshake::note_memory(Judgement& judgement, const NodeName& peer,
+                                const std::string& contradiction) {
+  if (contradiction.empty()) {
+    doubted_.erase(peer);
+  } else if (!doubted_.insert(peer).second) {
+    judgement.peer_lost_memory = contradiction;
+  }
 }
 
 void PeerHandshake::note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting) {

@@ -59,6 +59,11 @@ class PeerHandshake {
     std::string reach_at;                         ///< link to it there; "" = nothing to do
     bool restarted = false;                       ///< the peer is in a newer epoch than before
     bool repeated = false;  ///< refused for the same reason as the last time: logged already
+    /// What shows that the peer's log is older than what this log has seen of it, or another. It
+    /// answered so at its own address, twice in a row: any process can greet under its name, and
+    /// an answer that was only late says it once.
+    std::string peer_lost_memory;
+    bool agrees = false;  ///< welcome: nothing that it says contradicts what was seen of it
   };
 
   protocol::Hello make_hello(const NodeName& peer, const std::string& own_address,
@@ -95,6 +100,10 @@ class PeerHandshake {
   const std::string& cluster() const { return self_.cluster; }
   /// Why its last greeting was refused; "" = it was welcome, or never came.
   std::string refusal_of(const NodeName& peer) const;
+  /// Why this node does not use a link to it although the peer answers; "" = no reason.
+  std::string objection_to(const NodeName& peer) const;
+  /// As if it had never been met or configured.
+  void forget(const NodeName& peer);
   /// As a transaction that begins now would name it; `known` is what find() said.
   static protocol::Member member(const NodeName& peer, const protocol::PeerRecord* known);
 
@@ -117,6 +126,7 @@ class PeerHandshake {
   void host(const protocol::Hello& hello);
   void hear_members(Judgement& judgement, const std::vector<protocol::Member>& members);
   void note_refusal(Judgement& judgement, const NodeName& peer, Greeting greeting);
+  void note_memory(Judgement& judgement, const NodeName& peer, const std::string& contradiction);
 
   PeerSelf self_;
   recovery::PeerTable table_;
@@ -127,6 +137,8 @@ class PeerHandshake {
   std::map<CoordinatorTag, std::set<NodeName>> named_;  // by guests
   std::set<CoordinatorTag> disputed_;
   std::map<std::pair<NodeName, Greeting>, std::string> refusals_;  // the last of each, bounded
+  std::map<NodeName, std::string> objections_;                     // of peers that have a link
+  std::set<NodeName> doubted_;  // met peers whose last answer contradicts what was seen
 };
 
 }  // namespace troth

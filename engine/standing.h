@@ -27,6 +27,11 @@ class Standing {
   }
   /// Nothing is promised and nothing is said any more.
   bool stopped() const { return failure_.has_value() || quarantine_.active(); }
+  /// Why it has stopped, for people; "" = it has not.
+  std::string reason() const {
+    if (quarantine_.active()) return quarantine_.reason();
+    return failure_ ? failure_->context : "";
+  }
   /// Why, unless it is in quarantine.
   const std::optional<Error>& failure() const { return failure_; }
 

@@ -1,6 +1,7 @@
 #pragma once
 // One branch as the agent's engine keeps it: the pure machine, and what its parts note about it.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
@@ -40,7 +41,14 @@ struct BranchEntry {
   std::vector<Gtid> holders;              ///< whom it waits for, oldest gtid first
   std::optional<MonotonicTime> wound_at;  ///< when the younger ones among them are wounded
   std::string key;                        ///< idempotency key of a one-phase request
-  TimerPlace timer;                       ///< in the table's timers
+  /// Since it began. Restarts do not begin it anew: its record says when its request came.
+  Duration age(Now now) const {
+    const Duration here = now.monotonic - since;
+    if (!recovered || priority.start_unix_ms == 0) return here;
+    return std::max(here,
+                    Duration(std::chrono::milliseconds(now.wall.unix_ms - priority.start_unix_ms)));
+  }
+  TimerPlace timer;  ///< in the table's timers
   MonotonicTime since;
   LocalDone done;
   SqlTexts::List sql;

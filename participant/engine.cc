@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/witnesses.h"
 #include "participant/held.h"
 #include "protocol/packed_message.h"
 
@@ -96,6 +97,7 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
   if (core_.standing.quarantine().active())
     core_.reports.alarm(core_.standing.quarantine().reason(), {});
   by_hand_.adopt(std::move(tables.operators), now);
+  Witnesses(by_hand_.desk(), core_.reports).adopt();
   adopt_prepared(tables, {now, {}});
   adopt_outcomes(tables, {now, {}});
   checkpointer_.adopt(tables.first_record);
@@ -320,10 +322,10 @@ void Engine::copy_forward(Now now) {
   core_.append(core_.peers.lives().record());
   branches_.copy_adopted_forward();  // read before the adoption, as they were written
   if (presumption_.adopted().lineage > 0) core_.append(presumption_.adopted());
+  by_hand_.copy_forward();
   for (const auto& peer : core_.peers.records()) core_.append(peer);
   for (const auto& [witness, claim] : core_.standing.quarantine().claims()) core_.append(claim);
   branches_.copy_forward();
-  by_hand_.copy_forward();
   keys_.copy_forward();
   core_.reports.count("checkpoints");
 }

@@ -64,7 +64,7 @@ NodeStatus StatusViews::status(Now now) const {
     if (!entry.waits_for.empty()) ++waiting;
     if (!entry.branch.in_doubt()) continue;
     ++status.in_doubt;
-    status.oldest_in_doubt = std::max(status.oldest_in_doubt, now.monotonic - entry.since);
+    status.oldest_in_doubt = std::max(status.oldest_in_doubt, entry.age(now));
   }
   for (const auto& [name, value] : reports_.counters().all())
     status.counters.emplace_back(name, value);
@@ -92,8 +92,11 @@ void StatusViews::show_links(NodeStatus& status) const {
   };
   for (const auto& [name, link] : links_.all()) {
     status.links.push_back(link);
-    status.links.back().role = role_of(name);
-    status.links.back().refusal = peers_.refusal_of(name);
+    auto& shown = status.links.back();
+    shown.role = role_of(name);
+    shown.refusal = peers_.refusal_of(name);
+    if (shown.refusal.empty() && !link.last_error.starts_with("cannot reach"))
+      shown.refusal = peers_.objection_to(name);
   }
 }
 
@@ -106,7 +109,7 @@ TransactionSummary StatusViews::summary_of(const Gtid& gtid, const BranchEntry& 
   summary.protocol = entry.branch.kind() == Branch::Kind::kTwoPhase
                          ? std::string(to_string(entry.branch.prepared_record().protocol))
                          : "one_phase";
-  summary.age = now.monotonic - entry.since;
+  summary.age = entry.age(now);
   if (state == Branch::State::kCommitting || state == Branch::State::kCommitted)
     summary.decision = "commit";
   if (state == Branch::State::kAborted) summary.decision = "abort";

@@ -128,9 +128,11 @@ Force force_of(const Record& record) {
           [](const LivesRecord&) { return Force::kNo; },  // a copy, durable before its segment goes
           [](const ClaimRecord&) { return Force::kYes; },   // a restart must not lift a quarantine
           [](const ForgetRecord&) { return Force::kYes; },  // before the operator is told
-          [](const AuditRecord& r) {  // what it tells of is forced itself, except for these two
-            return r.entry.action == "drain" || r.entry.action == "resume" ? Force::kYes
-                                                                           : Force::kNo;
+          [](const AuditRecord& r) {  // what it tells of is forced itself, except for these
+            const auto& action = r.entry.action;
+            const bool itself = action == "drain" || action == "resume" ||
+                                action == "peer_forget" || action == "amnesia";
+            return itself ? Force::kYes : Force::kNo;
           },
       },
       record);

@@ -98,6 +98,8 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
   if (!decoded) return fail(decoded.error(), fmt::format("record at LSN {}", view.lsn));
   tables.at = view.lsn;
   if (tables.first_record.value == 0) tables.first_record = view.lsn;
+  if (const auto gone = forgotten_peer(tables.operators, *decoded); !gone.empty())
+    tables.peers.erase(gone);
   if (const auto* epoch = std::get_if<EpochRecord>(&*decoded)) {
     tables.epoch = std::max(tables.epoch, epoch->epoch);
     tables.lives.begin(epoch->epoch, view.lsn);

@@ -1,5 +1,7 @@
 #include "recovery/operator_book.h"
 
+#include <iterator>
+
 #include "base/assert.h"
 
 namespace troth::recovery {
@@ -10,16 +12,27 @@ namespace {
 
 constexpr std::size_t kKeptEntries = 500;
 
+// A checkpoint writes what still holds behind the trail, however old it is.
 void keep(std::deque<AuditEntry>& audit, AuditEntry entry) {
-  audit.push_back(std::move(entry));
+  auto at = audit.end();
+  while (at != audit.begin() && std::prev(at)->when.unix_ms > entry.when.unix_ms) --at;
+  audit.insert(at, std::move(entry));
   if (audit.size() > kKeptEntries) audit.pop_front();
 }
 
-// The trail is also what remembers who is drained.
+// The trail is also what remembers who is drained, and who was caught without its memory.
 void take(OperatorTables& tables, const AuditEntry& entry) {
+  if (entry.action == "amnesia" && entry.result == "witnessed")
+    tables.witnessed[entry.subject] = entry;
+  if (entry.action == "amnesia" && entry.result == "disproved")
+    tables.witnessed.erase(entry.subject);
   if (entry.result != "ok") return;
   if (entry.action == "drain") tables.drained[entry.subject] = entry;
   if (entry.action == "resume") tables.drained.erase(entry.subject);
+  if (entry.action == "peer_forget") {
+    tables.drained.erase(entry.subject);
+    tables.witnessed.erase(entry.subject);
+  }
 }
 
 // A checkpoint copies what is still there; the copy must not double it.
@@ -43,6 +56,15 @@ void replay_unconfirmed(OperatorTables& tables, const HeuristicRecord& record) {
   }
 }
 
+NodeName forgotten_peer(const OperatorTables& tables, const Record& record) {
+  const auto* audit = std::get_if<AuditRecord>(&record);
+  if (audit == nullptr || audit->entry.action != "peer_forget" || audit->entry.result != "ok" ||
+      is_copy(tables.audit, audit->entry))
+    return {};
+  const auto name = NodeName::parse(audit->entry.subject);
+  return name ? *name : NodeName();
+}
+
 bool replay(OperatorTables& tables, const Record& record) {
   if (const auto* heuristic = std::get_if<HeuristicRecord>(&record)) {
     tables.heuristics[heuristic->gtid] = *heuristic;
@@ -50,8 +72,10 @@ bool replay(OperatorTables& tables, const Record& record) {
     tables.heuristics.erase(forget->gtid);
     tables.forgotten.insert(forget->gtid);
   } else if (const auto* audit = std::get_if<AuditRecord>(&record)) {
+    // What came after the first one counts, also where a crash has cut off a checkpoint.
+    if (is_copy(tables.audit, audit->entry)) return true;
     take(tables, audit->entry);
-    if (!is_copy(tables.audit, audit->entry)) keep(tables.audit, audit->entry);
+    keep(tables.audit, audit->entry);
   } else {
     return false;
   }
@@ -106,16 +130,18 @@ Lsn OperatorBook::forget_unconfirmed(const Gtid& gtid, const NodeName& participa
   return write_unconfirmed(std::move(settled));
 }
 
-void OperatorBook::note(AuditEntry entry) {
-  append(AuditRecord{entry});
+Lsn OperatorBook::note(AuditEntry entry) {
+  const Lsn lsn = append(AuditRecord{entry});
   take(tables_, entry);
   keep(tables_.audit, std::move(entry));
+  return lsn;
 }
 
 void OperatorBook::copy_forward() {
-  // Before the trail, which may have forgotten it: the newest action on a participant comes last.
-  for (const auto& [participant, entry] : tables_.drained) append(AuditRecord{entry});
   for (const auto& entry : tables_.audit) append(AuditRecord{entry});
+  // Behind the trail, which may have forgotten them: they still hold.
+  for (const auto& [participant, entry] : tables_.drained) append(AuditRecord{entry});
+  for (const auto& [peer, entry] : tables_.witnessed) append(AuditRecord{entry});
   for (const auto& gtid : tables_.forgotten) append(ForgetRecord{gtid});
   for (const auto& [gtid, record] : tables_.heuristics) append(record);
   for (const auto& [key, record] : tables_.unconfirmed) append(record);

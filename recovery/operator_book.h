@@ -19,11 +19,16 @@ struct OperatorTables {
   std::set<Gtid> forgotten;      ///< their decisions are acknowledged without being carried out
   std::deque<AuditEntry> audit;  ///< oldest first, bounded
   std::map<std::string, AuditEntry> drained;  ///< by participant: what drained it
+  /// By peer: its log was older than what this node had seen of it, or another.
+  std::map<std::string, AuditEntry> witnessed;
 };
 
 /// A coordinator's log keeps its HEURISTIC records here. One whose truth is known settles what this
 /// participant owed, and nobody else's.
 void replay_unconfirmed(OperatorTables& tables, const protocol::HeuristicRecord& record);
+/// The peer that an operator forgot with this record; "" = none, or it is the copy of one that was
+/// read before. Asked before replay().
+NodeName forgotten_peer(const OperatorTables& tables, const protocol::Record& record);
 /// True if the record was one of operators.
 bool replay(OperatorTables& tables, const protocol::Record& record);
 
@@ -38,6 +43,7 @@ class OperatorBook {
   bool is_drained(const NodeName& participant) const {
     return tables_.drained.count(participant.text()) != 0;
   }
+  const std::map<std::string, AuditEntry>& witnessed() const { return tables_.witnessed; }
   const std::map<std::pair<Gtid, NodeName>, protocol::HeuristicRecord>& unconfirmed() const {
     return tables_.unconfirmed;
   }
@@ -57,7 +63,7 @@ class OperatorBook {
   /// Forced, as a record of this participant alone: what other lost participants owe of the
   /// transaction stays shown, whatever a crash leaves of the log. It must be unconfirmed.
   Lsn forget_unconfirmed(const Gtid& gtid, const NodeName& participant);
-  void note(AuditEntry entry);
+  Lsn note(AuditEntry entry);
   /// For a checkpoint.
   void copy_forward();
 

@@ -100,6 +100,8 @@ Status replay(ParticipantTables& tables, const wal::RecordView& view) {
   auto decoded = decode(view.tag, view.payload);
   if (!decoded) return fail(decoded.error(), fmt::format("record at LSN {}", view.lsn));
   if (tables.first_record.value == 0) tables.first_record = view.lsn;
+  if (const auto gone = forgotten_peer(tables.operators, *decoded); !gone.empty())
+    tables.peers.erase(gone);
   if (const auto* epoch = std::get_if<EpochRecord>(&*decoded)) {
     tables.epoch = std::max(tables.epoch, epoch->epoch);
     tables.lives.begin(epoch->epoch, view.lsn);

@@ -35,6 +35,12 @@ void PeerTable::adopt(const PeerRecord& record) {
   if (!fixed.empty()) peers_[record.name].address = fixed;  // configuration wins
 }
 
+void PeerTable::forget(const NodeName& peer) {
+  peers_.erase(peer);
+  configured_.erase(peer);
+  std::erase(risen_, peer);
+}
+
 PeerTable::News PeerTable::learn(const NodeName& peer, Role role, const PeerRecord& said) {
   auto& known = peers_[peer];
   known.name = peer;

@@ -23,6 +23,9 @@ class PeerTable {
   /// From the log, at start.
   void adopt(const protocol::PeerRecord& record);
 
+  /// Nothing is known of it any more, as if it had never been met or configured.
+  void forget(const NodeName& peer);
+
   /// What a peer says of itself, and what changed with it.
   struct News {
     bool durable = false;    ///< the record must outlive a crash: another log, epoch or address

@@ -175,6 +175,8 @@ const std::vector<Row>& rows() {
       {RuleId::kPeerLostMemory,
        down("refused: the log of p2 was seen at LSN 558, it now ends at 3"),
        "YES: what only its newest log held"},
+      {RuleId::kPeerLostMemory, alarm("p2 lost memory: its log was seen at LSN 9"),
+       "newest log of p2"},
       {RuleId::kPeerLostMemory, down("refused: p2 is known here by the log A, it now says B"),
        "YES: what only its newest log held"},
       {RuleId::kPeerLostMemory, down("refused: epoch 4 of p2 is known here, it says 3"),

@@ -30,6 +30,53 @@ def copy_of(c, name):
     return put_back
 
 
+def restore_p2(stage):
+    """p2 comes back with an older copy of log and database, adopted."""
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    p2 = c.participants["p2"]
+    p2.terminate()
+    put_back = copy_of(c, "p2")
+    p2.start()
+    for i in range(2, 5):
+        if c.transfer(f"t{i}").returncode != 0:
+            raise AssertionError("the cluster does not work")
+    c.settle()
+    p2.terminate()
+    put_back()
+    subprocess.run([os.path.join(BIN, "troth-participant"), "adopt", "--data-dir", p2.data], check=True, stdout=subprocess.DEVNULL)
+    p2.start()
+    return c, p2
+
+
+def lost_memory_after_a_restart(stage):
+    stage.build()
+    c, p2 = restore_p2(stage)
+    until("it is witnessed", lambda: any("p2 lost memory" in a for a in c.status()["alarms"]))
+    p2.terminate()  # nobody is there to say it again
+    c.coordinator.terminate()
+    c.coordinator.start()
+    found = doctor_until("p2 lost memory", c.coordinator)
+    if "none: transactions that touch it abort" in found[1]:
+        raise AssertionError("risk none beside lost memory: " + found[1])
+    return (*found, "p2 lost memory: the log of p2 was seen at LSN", "YES: what only its newest log held", "put the newest log of p2 back")
+
+
+def made_anew(stage):
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    p2 = c.participants["p2"]
+    p2.terminate()
+    shutil.rmtree(p2.data)
+    subprocess.run(["sqlite3", c.database("p2"), "DROP TABLE troth_applied"], check=True)
+    p2.init()
+    p2.start()
+    return (*doctor_until("p2 lost memory", c.coordinator), "p2 is known here by the log", "YES: what only its newest log held", "put the newest log of p2 back")
+
+
 def quarantined(stage):
     stage.build()
     c = stage.cluster
@@ -53,6 +100,23 @@ def quarantined(stage):
     subprocess.run([os.path.join(BIN, "troth-participant"), "adopt", "--data-dir", p2.data], check=True, stdout=subprocess.DEVNULL)
     p2.start()
     return (*doctor_until("in quarantine", p2), "c1 has seen this log reach LSN", "possible: its log may have lost its end", "dismiss or confirm")
+
+
+def in_doubt_after_a_restart(stage):
+    """A daemon that restarts every two minutes still trips an in-doubt alert: ages go on."""
+    stage.build()
+    c = stage.start(c1="coordinator.commit.durable=kill")
+    c.transfer("t1", "--timeout", "2s")
+    c.coordinator.wait()
+    p1 = c.participants["p1"]
+    until("it is in doubt for a while", lambda: c.status(p1)["oldest_in_doubt_ms"] > 2500)
+    p1.terminate()
+    p1.start()
+    age = c.status(p1)["oldest_in_doubt_ms"]
+    if age < 2500:
+        raise AssertionError(f"a restart began the age anew: {age} ms")
+    until("the link is down", lambda: not linked(c, p1, "c1"))
+    return (*doctor_until("blocked by c1", p1), "1 in doubt or not confirmed for up to", "none: the decision is logged", "repair c1, then troth txn retry")
 
 
 def addresses_exchanged(stage):
@@ -194,9 +258,9 @@ def nobody_answers(stage):
     return (*troth("doctor", "-e", c.coordinator.address), "Connection refused", "none: while it is down, what it promised is in its log", "start it again with the same data directory")
 
 
-INCIDENTS = (quarantined, addresses_exchanged, coordinator_not_named, wrong_cluster, participant_silent, participant_drained, member_down, decided_by_hand, lost_and_not_repaired,
+INCIDENTS = (lost_memory_after_a_restart, made_anew, quarantined, in_doubt_after_a_restart, addresses_exchanged, coordinator_not_named, wrong_cluster, participant_silent, participant_drained, member_down, decided_by_hand, lost_and_not_repaired,
              pair_mixed_up, copied_directory, newest_segment_missing, keys_full, nobody_answers)
-ALERTS = {"quarantined": "TrothDataAtRisk",
+ALERTS = {"lost-memory-after-a-restart": "TrothAmnesia", "made-anew": "TrothAmnesia", "in-doubt-after-a-restart": "TrothBranchInDoubt", "quarantined": "TrothDataAtRisk",
           "addresses-exchanged": "TrothParticipantDown", "coordinator-not-named": "TrothParticipantDown",
           "wrong-cluster": "TrothParticipantDown", "participant-silent": "TrothParticipantDown", "member-down": "TrothCoordinatorDown",
           "decided-by-hand": "TrothDataAtRisk", "lost-and-not-repaired": "TrothDataAtRisk", "pair-mixed-up": "TrothParticipantDown",

@@ -46,13 +46,18 @@ class EngineNode : public Node {
   }
 
  protected:
+  static std::string quarantine_of(const NodeStatus& status) {
+    for (const auto& alarm : status.alarms)
+      if (alarm.starts_with("in quarantine")) return alarm;
+    return "";
+  }
   /// One round. The engine may be gone afterwards: it may have died of what happened.
   template <class F>
   void call(F&& f) {
     if (!engine_) return;
     f(*engine_);
     if (!engine_) return;
-    if (engine_->quarantined()) return quarantined(status().alarms.back());
+    if (engine_->quarantined()) return quarantined(quarantine_of(status()));
     if (const auto wake = engine_->next_wake(); wake && *wake <= world_.now())
       engine_->tick(steady_->now());
     end_round();

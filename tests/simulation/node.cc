@@ -255,6 +255,10 @@ void Node::crash(bool power, const char* why) {
 void Node::collect_alarms() {
   if (lost_memory_ != LostMemory::kNo) return;  // then alarms are right
   for (const auto& alarm : status().alarms) {
+    // Others notice what a restored node has lost, and keep it.
+    if (const auto at = alarm.find(" lost memory: ");
+        at != std::string::npos && world_.forgetful.count(alarm.substr(0, at)) != 0)
+      continue;
     // It says of itself what an injected fault has done to it.
     if (died_of_ && alarm.find(died_of_->context) != std::string::npos) continue;
     world_.violation("no alarms", "{}: {}", setup_.name, alarm);

@@ -92,7 +92,10 @@ class Node : public Station, protected protocol::PeerHandler {
   /// While not alive: the records of its log.
   Status read_log(const wal::RecordVisitor& visitor);
   /// It must notice by itself that its log is older than what others saw of it.
-  void expect_lost_memory() { lost_memory_ = LostMemory::kExpected; }
+  void expect_lost_memory() {
+    lost_memory_ = LostMemory::kExpected;
+    world_.forgetful.insert(setup_.name.text());
+  }
   /// A peer has seen more of its log: it goes on, and does nothing.
   void quarantined(const std::string& why);
   void expect_memory() { lost_memory_ = LostMemory::kNo; }

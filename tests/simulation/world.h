@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -89,6 +90,7 @@ class World final : public Clock {
   };
 
   Random random;
+  std::set<std::string> forgetful;  ///< nodes whose log was once put back: what others saw is gone
   std::vector<Violation> violations;
   std::int64_t wall_jump_ms = 0;
   std::uint64_t events_run = 0;
