@@ -73,6 +73,10 @@ struct FactsOf {
   Facts operator()(const HorizonRecord& r) const {
     return Facts{r.forgotten_below, "outcomes below are forgotten"};
   }
+  Facts operator()(const EndedBelowRecord& r) const {
+    return Facts{r.below, fmt::format("claimed in epoch {}: ended below, except {}", r.made_in,
+                                      r.unfinished.size())};
+  }
   Facts operator()(const PreparedRecord& r) const {
     return Facts{r.gtid, fmt::format("coordinator {} members {} redo {} bytes", r.coordinator.name,
                                      names_of(r.members), r.redo.size())};

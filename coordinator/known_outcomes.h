@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "coordinator/attempts.h"
+#include "coordinator/engine_options.h"
 #include "coordinator/remembered_outcomes.h"
 #include "coordinator/transaction.h"
 

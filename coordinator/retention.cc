@@ -18,7 +18,13 @@ Gtid Retention::unfinished_after(const Gtid& gtid) const {
   look(parts_.tables.live);
   look(parts_.conversations.all());
   look(parts_.inquiries.before_adoption());
-  // Ended, but not everywhere: a lost participant may come back and ask the others.
+  // Ended, but not everywhere: a lost participant may come back and ask the others. Also when an
+  // operator has taken note of it, unless there are very many.
+  constexpr std::size_t kMostForgotten = 1024;
+  const auto& forgotten = parts_.book.forgotten();
+  if (const auto at = forgotten.upper_bound(gtid);
+      forgotten.size() <= kMostForgotten && at != forgotten.end())
+    consider(*at);
   const auto& lost = parts_.book.unconfirmed();
   auto at = lost.lower_bound({gtid, NodeName()});
   while (at != lost.end() && at->first.first == gtid) ++at;
@@ -31,6 +37,8 @@ void Retention::publish() {
   state.position = {core_.options.log_id, core_.options.epoch, core_.log.durable()};
   parts_.tables.ended.durable(state.position.durable);
   // Every gtid below is ended everywhere, except the listed ones: participants may forget theirs.
+  // Of one-phase gtids of earlier epochs this says nothing (recovery/ended_claims.h): their answer
+  // may be known to the participant alone.
   const Gtid next = core_.own.next();
   unfinished_.renew(next, [this](const Gtid& gtid) { return unfinished_after(gtid); });
   const Gtid first = unfinished_after(unfinished_.last());
@@ -39,6 +47,7 @@ void Retention::publish() {
   state.ended_below = ended_below;
   state.unfinished_version = unfinished_.version();
   state.unfinished = unfinished_.list();
+  state.ended_from = core_.own.adopted().below;
   core_.gate.publish(state);
 }
 

@@ -96,6 +96,7 @@ void Transactions::start_one_phase(SubmitRequest&& request, std::string&& digest
   OnePhaseCommit::Setup setup;
   setup.participant = request.branches[0].participant;
   setup.request.gtid = core_.own.mint(Decider::kParticipant);
+  setup.named_epoch = peers_.position_of(setup.participant).epoch;
   setup.request.priority = {now.wall.unix_ms, setup.request.gtid};
   setup.request.statements = std::move(request.branches[0].statements);
   setup.reads_only = read_only(setup.request.statements);

@@ -28,7 +28,7 @@ struct BranchEntry {
       : branch(settings, gtid, kind) {}
   protocol::Branch branch;
   Boxed<protocol::QuorumBallot> quorum;  ///< from PREPARED on, of a three-phase one
-  bool before_adoption = false;          ///< takes part in no ballot: see recovery::PreparedEntry
+  bool before_adoption = false;          ///< takes part in no ballot: Presumption::knows_promises
   Lsn promise_lsn;            ///< its last forced record, and what its execution may have read
   Lsn committed;              ///< of its COMMITTED or ONE_PHASE record
   Priority priority;          ///< of the request, for lock queues

@@ -67,6 +67,17 @@ BranchEntry& BranchTable::started(std::pair<iterator, bool> added, Now now) {
   return at->second;
 }
 
+std::map<Epoch, std::size_t> BranchTable::one_phase_before(const CoordinatorTag& tag,
+                                                           Epoch epoch) const {
+  std::map<Epoch, std::size_t> out;
+  const Gtid below(tag, epoch, 0, Decider::kCoordinator);
+  for (auto at = entries_.lower_bound(Gtid(tag, {}, 0, Decider::kCoordinator));
+       at != entries_.end() && at->first < below; ++at)
+    if (at->first.decider() == Decider::kParticipant && at->second.branch.is_over())
+      ++out[at->first.epoch()];
+  return out;
+}
+
 BranchTable::iterator BranchTable::erase(iterator at) {
   timers_.clear(at->second);
   if (at->second.live) --live_;

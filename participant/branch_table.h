@@ -2,6 +2,7 @@
 // Every branch that this node knows, by gtid, with its timer: those that live, and the outcomes of
 // those that are over and may still be asked for.
 
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -42,13 +43,14 @@ class BranchTable {
   BranchEntry& start(const Gtid& gtid, protocol::Branch::Kind kind, Now now);
   /// Nothing happens if it is not known.
   void erase(const Gtid& gtid);
-  /// Forgets those of that coordinator below the gtid that are over and for which `ended` is true.
+  /// Forgets those of [from, below) that are over and for which `ended` is true.
   template <class Ended>
-  void erase_over_below(const Gtid& below, const Ended& ended) {
-    const Gtid first(below.tag(), {}, 0, Decider::kCoordinator);
-    for (auto at = entries_.lower_bound(first); at != entries_.end() && at->first < below;)
+  void erase_over(const Gtid& from, const Gtid& below, const Ended& ended) {
+    for (auto at = entries_.lower_bound(from); at != entries_.end() && at->first < below;)
       at = at->second.branch.is_over() && ended(at->first) ? erase(at) : std::next(at);
   }
+  /// How many one-phase outcomes of that coordinator's epochs below this one are remembered.
+  std::map<Epoch, std::size_t> one_phase_before(const CoordinatorTag& tag, Epoch epoch) const;
   /// To be called after each step of the branch.
   void note_if_over(BranchEntry& entry);
 

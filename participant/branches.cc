@@ -35,7 +35,7 @@ void Branches::step(BranchEntry& entry, Branch::Event&& event, Now now,
   count_transition(entry, before);
   if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
     entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};
-  for (const auto& out : effects.now) parts_.links.find_member(entry, out.to);
+  for (auto& out : effects.now) parts_.links.address(entry, out);
   carry_out(entry, std::move(effects), now, statements);
   if (entry.quorum) tell_quorum(parts_.table, entry, now);
 }
@@ -259,17 +259,10 @@ void Branches::forget_local() {
   }
 }
 
-void Branches::copy_adopted_forward() {
-  for (const auto& [gtid, entry] : parts_.table)
-    if (entry.before_adoption && entry.branch.state() == Branch::State::kPrepared)
-      append(Record(entry.branch.prepared_record()));
-}
-
 void Branches::copy_forward() {
   for (const auto& [gtid, entry] : parts_.table) {
     const auto state = entry.branch.state();
-    if ((state == Branch::State::kPreparing || state == Branch::State::kPrepared) &&
-        !entry.before_adoption)
+    if (state == Branch::State::kPreparing || state == Branch::State::kPrepared)
       append(entry.branch.prepared_record());
     if (entry.quorum && state == Branch::State::kPrepared)
       for (const auto& record : entry.quorum->records()) append(record);

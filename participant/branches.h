@@ -54,9 +54,7 @@ class Branches {
   void end_local_executing(const std::optional<Error>& failure);
   void end_local_all(const std::optional<Error>& failure);
 
-  /// What lives, for a checkpoint: those that were prepared before the log was adopted come first,
-  /// as they were written.
-  void copy_adopted_forward();
+  /// What lives, for a checkpoint.
   void copy_forward();
 
  private:

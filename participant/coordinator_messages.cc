@@ -189,15 +189,15 @@ void CoordinatorMessages::on_inquire_one_phase(const NodeName& from, const Inqui
     return parts_.branches.step(*found, Branch::OnePhaseInquired{from}, now);
   }
   if (parts_.keys.answers_inquiry(from, message.gtid)) return;
-  if (parts_.horizon.ended(message.gtid)) {
+  if (!parts_.presumption.may_promise(message.gtid, message.named_epoch))
+    return not_remembered(from, message.gtid);
+  // Of an earlier epoch: it is refused whenever it comes (admission()), as soon as the newer epoch
+  // is in the log.
+  if (message.gtid.epoch() < parts_.peers.position_of(from).epoch) {
     OnePhaseResult result;
     result.gtid = result.first_gtid = message.gtid;
-    result.outcome = Outcome::kInDoubt;
-    result.forgotten = true;
-    result.reason = {AbortCode::kNone,
-                     fmt::format("{} does not remember it: it ended too long ago", options_.name),
-                     options_.name, -1};
-    return parts_.promises.hold({}, message.gtid, from, Message(std::move(result)));
+    result.reason = {AbortCode::kTombstone, "it never arrived", options_.name, -1};
+    return parts_.promises.hold(log_.appended(), message.gtid, from, Message(std::move(result)));
   }
   auto& entry = parts_.table.start(
       message.gtid,
@@ -208,6 +208,23 @@ void CoordinatorMessages::on_inquire_one_phase(const NodeName& from, const Inqui
   reports_.count("forced_writes");
   entry.promise_lsn = log_.append(type_of(refused), encode(refused), force_of(refused));
   parts_.branches.step(entry, Branch::OnePhaseInquired{from}, now);
+}
+
+void CoordinatorMessages::not_remembered(const NodeName& from, const Gtid& gtid) {
+  OnePhaseResult result;
+  result.gtid = result.first_gtid = gtid;
+  result.outcome = Outcome::kInDoubt;
+  result.forgotten = true;
+  const bool ended = parts_.horizon.ended(gtid);
+  // Forgotten is only what the file holds already, if it committed at all.
+  result.applied = ended && parts_.presumption.adopted().lineage == 0;
+  result.reason = {
+      AbortCode::kNone,
+      ended
+          ? fmt::format("{} does not remember it: it ended too long ago", options_.name)
+          : fmt::format("{} runs on an adopted copy of its log, which may lack it", options_.name),
+      options_.name, -1};
+  parts_.promises.hold({}, gtid, from, Message(std::move(result)));
 }
 
 // An open branch lives as long as the process that opened it at its coordinator.

@@ -52,6 +52,7 @@ class CoordinatorMessages {
   void on_inquiry_reply(const NodeName& from, const protocol::InquiryReply& reply, Now now);
   void on_inquire_one_phase(const NodeName& from, const protocol::InquireOnePhase& message,
                             Now now);
+  void not_remembered(const NodeName& from, const Gtid& gtid);
 
   const EngineOptions& options_;
   protocol::RecordLog& log_;

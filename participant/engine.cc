@@ -85,7 +85,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
 void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
   views_.started(now);
   presumption_.adopt(tables.adopted);
-  horizon_.adopt(std::move(tables.ended_below));
+  horizon_.adopt(std::move(tables.ended));
   for (const auto& [name, peer] : tables.peers) {
     core_.peers.adopt(peer);
     const bool met = !peer.position.log_id.is_nil();  // others are only named: nobody calls them
@@ -110,7 +110,7 @@ void Engine::adopt_prepared(recovery::ParticipantTables& tables, Now now) {
         gtid, Branch::recovered_prepared(table_.settings(), prepared.record, now.monotonic), now);
     entry.recovered = true;
     entry.priority = prepared.record.priority;
-    entry.before_adoption = prepared.before_adoption;
+    entry.before_adoption = !presumption_.knows_promises(prepared.record, core_.options.name);
     members_.join(entry, prepared.position, now);
     table_.schedule(entry);
   }
@@ -155,6 +155,10 @@ void Engine::on_batch(Batch batch, Now now) {
         "refused a batch", {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
   const BatchHeader header = std::move(batch.header);
+  // First: what the messages ask for may be among what is forgotten.
+  if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&
+      header.ended_below->epoch() <= header.position.epoch)
+    forget_ended(header);
   take_messages(
       std::move(batch),
       [&](Message&& message) {
@@ -169,17 +173,23 @@ void Engine::on_batch(Batch batch, Now now) {
         core_.reports.log().warn("dropped a message of a peer",
                                  {{"peer", header.sender}, {"why", why.context}});
       });
-  if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&
-      header.ended_below->epoch() <= header.position.epoch)
-    forget_ended(header);
 }
 
 void Engine::forget_ended(const BatchHeader& header) {
   if (!horizon_.advance(header)) return;
-  const Gtid below = *header.ended_below;
+  const auto tag = header.ended_below->tag();
+  const Epoch epoch = header.position.epoch;
+  // One-phase outcomes that the coordinator may have to ask for: they are kept, within bounds.
+  const Gtid epoch_start(tag, epoch, 0, Decider::kCoordinator);
+  if (horizon_.news_from() < epoch_start &&
+      horizon_.forget_unconfirmed(tag, table_.one_phase_before(tag, epoch))) {
+    core_.reports.count("one_phase_outcomes_forgotten");
+    core_.reports.log().warn("forgot one-phase outcomes that the coordinator did not confirm",
+                             {{"peer", header.sender}});
+  }
   const auto ended = [this](const Gtid& gtid) { return horizon_.ended(gtid); };
-  table_.erase_over_below(below, ended);
-  horizon_.note(below.tag());
+  table_.erase_over(horizon_.news_from(), std::max(*header.ended_below, epoch_start), ended);
+  horizon_.note(tag);
   keys_.forget_redirected(ended);
 }
 
@@ -320,11 +330,11 @@ void Engine::copy_forward(Now now) {
   keys_.forget_old(now);
   core_.append(EpochRecord{core_.options.epoch});
   core_.append(core_.peers.lives().record());
-  branches_.copy_adopted_forward();  // read before the adoption, as they were written
   if (presumption_.adopted().lineage > 0) core_.append(presumption_.adopted());
   by_hand_.copy_forward();
   for (const auto& peer : core_.peers.records()) core_.append(peer);
   for (const auto& [witness, claim] : core_.standing.quarantine().claims()) core_.append(claim);
+  horizon_.copy_forward();  // before the outcomes that are left
   branches_.copy_forward();
   keys_.copy_forward();
   core_.reports.count("checkpoints");

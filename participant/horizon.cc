@@ -1,7 +1,7 @@
 #include "participant/horizon.h"
 
 #include <algorithm>
-#include <iterator>
+#include <utility>
 
 #include "protocol/record.h"
 
@@ -9,75 +9,78 @@ namespace troth::participant {
 
 using namespace protocol;
 
-void Horizon::adopt(std::map<CoordinatorTag, Gtid> ended_below) {
-  for (const auto& [tag, below] : ended_below) claims_[tag].below = below;
-  logged_ = std::move(ended_below);
+void Horizon::adopt(std::map<CoordinatorTag, recovery::EndedClaims> claims) {
+  claims_ = std::move(claims);
+  for (const auto& [tag, known] : claims_)
+    logged_[tag] = {known.newest().made_in, known.newest().below};
 }
 
 bool Horizon::ended(const Gtid& gtid) const {
   const auto found = claims_.find(gtid.tag());
-  if (found == claims_.end() || gtid >= found->second.below) return false;
-  const auto& unfinished = found->second.unfinished;
-  return !std::binary_search(unfinished.begin(), unfinished.end(), gtid);
+  return found != claims_.end() && found->second.ended(gtid);
 }
 
-// What a header says of ended gtids stays true, however late it arrives: so all of them are added
-// up, in any order. One that names a list without holding it counts only with that list.
+// A header that names a list without holding it counts only with that list.
 bool Horizon::advance(const BatchHeader& header) {
   if (!header.ended_below) return false;
   const Gtid& below = *header.ended_below;
-  auto& known = claims_[below.tag()];
-  const ListName name{header.position.epoch, header.unfinished_version};
-  if (header.unfinished && name > known.list_name) {
-    known.list = header.unfinished;
-    known.list_name = name;
-  }
-  static const std::vector<Gtid> kNone;
-  const auto* list = &kNone;
+  const Epoch made_in = header.position.epoch;
+  auto& list = lists_[below.tag()];
+  const ListName name{made_in, header.unfinished_version};
+  const bool other_list = header.unfinished && name > list.name;
+  if (other_list) list = {name, header.unfinished};
+  std::vector<Gtid> unfinished;
   if (header.unfinished) {
-    list = header.unfinished.get();
+    unfinished = *header.unfinished;
   } else if (header.unfinished_version != 0) {
-    if (name != known.list_name) return false;
-    list = known.list.get();
+    if (name != list.name) return false;
+    unfinished = *list.gtids;
   }
-  if (below <= known.below && known.unfinished.empty()) return false;
-  auto unfinished = neither_ended(known, below, *list);
-  if (below <= known.below && unfinished == known.unfinished) return false;
-  known.below = std::max(known.below, below);
-  known.unfinished = std::move(unfinished);
+  auto& claims = claims_[below.tag()];
+  const bool other_epoch = claims.newest().made_in != made_in;
+  if (!claims.add({made_in, header.ended_from, below, std::move(unfinished)})) return false;
+  // What earlier epochs left is looked at when something can have changed for it.
+  const Epoch from = other_list || other_epoch ? Epoch{} : std::min(made_in, below.epoch());
+  news_from_ = Gtid(below.tag(), from, 0, Decider::kCoordinator);
   return true;
 }
 
-// Not ended by what is known nor by the header: listed by both, or listed by one and not below the
-// watermark of the other.
-std::vector<Gtid> Horizon::neither_ended(const Claim& known, const Gtid& below,
-                                         const std::vector<Gtid>& list) {
-  std::vector<Gtid> out;
-  std::set_union(known.unfinished.begin(), known.unfinished.end(), list.begin(), list.end(),
-                 std::back_inserter(out));
-  const auto listed = [](const std::vector<Gtid>& in, const Gtid& gtid) {
-    return std::binary_search(in.begin(), in.end(), gtid);
-  };
-  std::erase_if(out, [&](const Gtid& gtid) {
-    return (gtid < known.below && !listed(known.unfinished, gtid)) ||
-           (gtid < below && !listed(list, gtid));
-  });
-  return out;
+bool Horizon::forget_unconfirmed(const CoordinatorTag& tag,
+                                 const std::map<Epoch, std::size_t>& kept) {
+  std::size_t total = 0;
+  for (auto at = kept.rbegin(); at != kept.rend(); ++at) {
+    total += at->second;
+    if (total <= kMostUnconfirmed) continue;
+    claims_[tag].forget_one_phase_before({at->first.value + 1});
+    return true;
+  }
+  return false;
 }
 
 void Horizon::note(const CoordinatorTag& tag) {
   constexpr std::uint64_t kEvery = 1024;
-  const auto& claim = claims_[tag];
-  // The record has no room for the unfinished ones.
-  const Gtid below =
-      claim.unfinished.empty() ? claim.below : std::min(claim.below, claim.unfinished.front());
-  const Gtid epoch_start(tag, below.epoch(), 0, Decider::kCoordinator);
-  auto& logged = logged_.emplace(tag, epoch_start).first->second;
-  if (below <= logged) return;
-  if (below.epoch() == logged.epoch() && below.sequence() < logged.sequence() + kEvery) return;
-  logged = below;
-  const Record record{HorizonRecord{below}};
-  log_.append(type_of(record), encode(record), Force::kNo);
+  const auto& claims = claims_[tag];
+  const auto& newest = claims.newest();
+  const Gtid epoch_start(tag, newest.made_in, 0, Decider::kCoordinator);
+  auto& logged = logged_.emplace(tag, std::pair(newest.made_in, epoch_start)).first->second;
+  const auto& [epoch, below] = logged;
+  const bool little =
+      newest.below <= below || (newest.below.epoch() == below.epoch() &&
+                                newest.below.sequence() < below.sequence() + kEvery);
+  if (newest.made_in == epoch && little) return;
+  append(claims, newest);
+}
+
+void Horizon::copy_forward() {
+  for (const auto& [tag, claims] : claims_)
+    for (const auto& [epoch, claim] : claims.all()) append(claims, claim);
+}
+
+void Horizon::append(const recovery::EndedClaims& claims, const recovery::EndedClaim& claim) {
+  logged_[claim.below.tag()] = {claim.made_in, claim.below};
+  const Record record{EndedBelowRecord{claim.made_in, claim.from, claim.below, claim.unfinished,
+                                       claims.forgotten_before()}};
+  log_.append(type_of(record), encode(record), force_of(record));
 }
 
 }  // namespace troth::participant

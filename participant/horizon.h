@@ -1,7 +1,8 @@
 #pragma once
-// Which gtids are ended everywhere and forgotten here: one watermark per coordinator, and the older
-// transactions of that coordinator that are not ended.
+// Which gtids are ended everywhere and forgotten here, as their coordinators claim in the headers of
+// their batches. For whom a claim speaks: recovery/ended_claims.h.
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -11,38 +12,50 @@
 #include "base/ids.h"
 #include "protocol/message.h"
 #include "protocol/record_log.h"
+#include "recovery/ended_claims.h"
 
 namespace troth::participant {
 
-/// Invariants: a watermark never falls, what was ended once stays ended, and the log's copy of a
-/// watermark is never ahead. Owned by the engine and touched by its thread alone.
+/// Invariants: what was ended once stays ended, and the log's copy of a claim is never ahead.
+/// Owned by the engine and touched by its thread alone.
 class Horizon {
  public:
+  /// One-phase outcomes that a restarted coordinator has not confirmed, kept for each coordinator.
+  static constexpr std::size_t kMostUnconfirmed = 100'000;
+
   explicit Horizon(protocol::DurableLog& log) : log_(log) {}
 
-  void adopt(std::map<CoordinatorTag, Gtid> ended_below);
-  /// Its coordinator said that it is ended at every participant.
+  void adopt(std::map<CoordinatorTag, recovery::EndedClaims> claims);
+  /// Its coordinator said that it is ended at every participant; or it is of the one-phase gtids
+  /// that this node does not remember any more.
   bool ended(const Gtid& gtid) const;
   /// True: the header has news, and what is over and ended can be forgotten.
   bool advance(const protocol::BatchHeader& header);
+  /// Of the last news: nothing below it has ended newly.
+  const Gtid& news_from() const { return news_from_; }
+  /// `kept`: how many one-phase outcomes of earlier epochs are remembered, by epoch. Forgets the
+  /// oldest epochs if those are too many. True: it has.
+  bool forget_unconfirmed(const CoordinatorTag& tag, const std::map<Epoch, std::size_t>& kept);
   /// Lets the next start forget them as well. Nobody waits for the record, and losing it costs
   /// memory only: so it is written now and then.
   void note(const CoordinatorTag& tag);
+  /// For a checkpoint: all of it, since the records of what is forgotten go.
+  void copy_forward();
 
  private:
   using ListName = std::pair<Epoch, std::uint32_t>;  // of the coordinator, and its version
-  struct Claim {
-    Gtid below;
-    std::vector<Gtid> unfinished;  // ascending
-    ListName list_name{};
-    std::shared_ptr<const std::vector<Gtid>> list;  // the newest one that a header held
+  struct List {
+    ListName name{};
+    std::shared_ptr<const std::vector<Gtid>> gtids;  // the newest one that a header held
   };
-  static std::vector<Gtid> neither_ended(const Claim& known, const Gtid& below,
-                                         const std::vector<Gtid>& list);
+  void append(const recovery::EndedClaims& claims, const recovery::EndedClaim& claim);
 
   protocol::DurableLog& log_;
-  std::map<CoordinatorTag, Claim> claims_;
-  std::map<CoordinatorTag, Gtid> logged_;  // of their watermarks, what the log says
+  std::map<CoordinatorTag, recovery::EndedClaims> claims_;
+  std::map<CoordinatorTag, List> lists_;
+  std::map<CoordinatorTag, std::pair<Epoch, Gtid>>
+      logged_;  // newest epoch and watermark in the log
+  Gtid news_from_;
 };
 
 }  // namespace troth::participant

@@ -22,13 +22,12 @@ bool Members::on_message(const NodeName& from, const Message& message, Now now) 
   if (parts_.by_hand.find(gtid) != nullptr || parts_.by_hand.was_forgotten(gtid))
     return on_message_by_hand(from, message);
   if (const auto* ask = std::get_if<AskMember>(&message)) {
-    on_asked(from, ask->gtid, ask->named_epoch, false, now);
+    on_asked(from, {ask->gtid, ask->named_epoch, ask->coordinator_seen, false}, now);
     return true;
   }
   auto* found = parts_.table.find(gtid);
   if (const auto* answer = std::get_if<MemberAnswer>(&message)) {
-    if (found != nullptr && genuine(*found, from))
-      parts_.branches.step(*found, Branch::MemberAnswered{from, answer->knows}, now);
+    if (found != nullptr && genuine(*found, from)) on_answer(*found, from, answer->knows, now);
     return true;
   }
   auto ballot = ballot_message_of(message);
@@ -36,13 +35,13 @@ bool Members::on_message(const NodeName& from, const Message& message, Now now) 
   if (found != nullptr && found->quorum) {
     if (genuine(*found, from)) step(*found, QuorumBallot::Arrived{from, std::move(*ballot)}, now);
   } else if (const auto* elect = std::get_if<Elect>(&message)) {
-    on_asked(from, elect->gtid, elect->named_epoch, true, now);
+    on_asked(from, {elect->gtid, elect->named_epoch, elect->coordinator_seen, true}, now);
   } else if (const auto* decide = std::get_if<PreDecide>(&message)) {
     if (decide->decision == Decision::kCommit && found == nullptr) {
       if (!parts_.horizon.ended(decide->gtid)) amnesia(from, decide->gtid, "PRECOMMIT");
       return true;
     }
-    on_asked(from, decide->gtid, decide->named_epoch, true, now);
+    on_asked(from, {decide->gtid, decide->named_epoch, {}, true}, now);
   }
   return true;
 }
@@ -69,12 +68,14 @@ bool Members::on_message_by_hand(const NodeName& from, const Message& message) {
 }
 
 // A member that has not voted promises never to; the answer leaves once that is durable.
-void Members::on_asked(const NodeName& from, const Gtid& gtid, Epoch named, bool ballot, Now now) {
+void Members::on_asked(const NodeName& from, const Question& asked, Now now) {
+  const auto& [gtid, named, coordinator_seen, ballot] = asked;
   reports_.count("asked_by_members");
   auto* found = parts_.table.find(gtid);
   if (found != nullptr) return parts_.branches.step(*found, Branch::MemberAsked{from, ballot}, now);
-  if (parts_.horizon.ended(gtid))
-    return;  // it was carried out and forgotten: nobody can be in doubt of it
+  if (may_say_ended(asked))
+    return parts_.promises.send(from, MemberAnswer{gtid, MemberAnswer::Knows::kEnded});
+  if (parts_.horizon.ended(gtid)) return;  // it is forgotten here: nothing can be said
   // Silence in a ballot: the others wait for a member that knows.
   if (!parts_.presumption.may_promise(gtid, named)) {
     reports_.count("promises_withheld");
@@ -93,6 +94,29 @@ void Members::on_asked(const NodeName& from, const Gtid& gtid, Epoch named, bool
                                             options_.name, -1}),
                          now);
   parts_.branches.step(entry, Branch::MemberAsked{from, ballot}, now);
+}
+
+void Members::on_answer(BranchEntry& entry, const NodeName& from, MemberAnswer::Knows knows,
+                        Now now) {
+  const bool aborts =
+      knows == MemberAnswer::Knows::kEnded && entry.branch.in_doubt() && !entry.recovered;
+  if (!aborts) return parts_.branches.step(entry, Branch::MemberAnswered{from, knows}, now);
+  reports_.count("presumed_aborts");
+  const Gtid gtid = entry.branch.gtid();
+  AbortReason reason{AbortCode::kPresumedAbort,
+                     fmt::format("its coordinator told {} that it is ended", from), options_.name,
+                     -1};
+  parts_.branches.step(
+      entry,
+      Branch::Decided{from, Decide{gtid, Decision::kAbort, AnswerAt::kDecided, std::move(reason)}},
+      now);
+}
+
+// The claim that it is ended counts only if whoever made it would convince the one that asks, too:
+// its log reaches as far as that one has seen it.
+bool Members::may_say_ended(const Question& asked) const {
+  return asked.coordinator_seen.value > 0 && parts_.presumption.aborted_if_in_doubt(asked.gtid) &&
+         asked.coordinator_seen <= parts_.peers.seen_of(asked.gtid.tag());
 }
 
 // Never "unknown, so done": this node must have promised it and has no trace.
@@ -162,7 +186,7 @@ void Members::step(BranchEntry& entry, const QuorumBallot::Event& event, Now now
                          {"ballot", text_of(entry.quorum->ballot())}});
   }
   if (effects.alarm) reports_.alarm(*effects.alarm, gtid);
-  for (const auto& out : effects.promises) parts_.links.find_member(entry, out.to);
+  for (auto& out : effects.promises) parts_.links.address(entry, out);
   Promises::Held held;
   held.gtid = gtid;
   if (effects.append) {

@@ -52,7 +52,16 @@ class Members {
 
  private:
   bool on_message_by_hand(const NodeName& from, const protocol::Message& message);
-  void on_asked(const NodeName& from, const Gtid& gtid, Epoch named, bool ballot, Now now);
+  struct Question {
+    Gtid gtid;
+    Epoch named;
+    Lsn coordinator_seen;
+    bool ballot;
+  };
+  void on_asked(const NodeName& from, const Question& asked, Now now);
+  bool may_say_ended(const Question& asked) const;
+  void on_answer(BranchEntry& entry, const NodeName& from, protocol::MemberAnswer::Knows knows,
+                 Now now);
   void decided(BranchEntry& entry, Decision decision, Now now);
 
   const EngineOptions& options_;

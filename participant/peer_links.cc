@@ -28,4 +28,14 @@ void PeerLinks::find_member(const BranchEntry& entry, const NodeName& name) {
   if (!address.empty() && peers_.may_link(name)) transport_.learn_address(name, address);
 }
 
+void PeerLinks::address(const BranchEntry& entry, Outgoing& out) {
+  find_member(entry, out.to);
+  // A log that was put back may have lost an acknowledgement: what was prepared before this start
+  // asks for more than "it is ended".
+  if (entry.recovered) return;
+  const auto seen = [&] { return peers_.position_of(entry.branch.coordinator()).durable; };
+  if (auto* ask = std::get_if<AskMember>(&out.message)) ask->coordinator_seen = seen();
+  if (auto* elect = std::get_if<Elect>(&out.message)) elect->coordinator_seen = seen();
+}
+
 }  // namespace troth::participant

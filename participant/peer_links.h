@@ -8,6 +8,7 @@
 #include "engine/engine_loop.h"
 #include "engine/peer_handshake.h"
 #include "participant/branch_entry.h"
+#include "protocol/effects.h"
 #include "protocol/transport.h"
 
 namespace troth::participant {
@@ -27,6 +28,9 @@ class PeerLinks {
   /// Opens a link to a member of the branch's transaction, unless there is one: its PREPARED record
   /// says where it is.
   void find_member(const BranchEntry& entry, const NodeName& name);
+  /// Before a message about the branch leaves: its receiver is found, and a question says how far
+  /// this node has seen the coordinator's log, if it has been up since it voted.
+  void address(const BranchEntry& entry, protocol::Outgoing& out);
 
  private:
   const PeerHandshake& peers_;

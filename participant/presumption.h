@@ -25,6 +25,19 @@ class Presumption {
   bool may_promise(const Gtid& gtid, Epoch named) const {
     return named >= adopted_.below && !lives_.deny(named, {}) && !horizon_.ended(gtid);
   }
+  /// False: the branch is older than an adoption of this log. Promises that it made after the copy
+  /// was taken may be missing here, so it must not take part in a ballot.
+  bool knows_promises(const protocol::PreparedRecord& prepared, const NodeName& self) const {
+    for (const auto& member : prepared.members)
+      if (member.name == self) return member.epoch >= adopted_.below;
+    return adopted_.below == Epoch{};
+  }
+  /// True: whoever has prepared `gtid`, has been up since and is in doubt of it may abort it,
+  /// whatever this node has forgotten. A COMMIT is ended only when every participant has
+  /// acknowledged it, and one that has is not in doubt (docs/design/decisions.md).
+  bool aborted_if_in_doubt(const Gtid& gtid) const {
+    return gtid.decider() == Decider::kCoordinator && horizon_.ended(gtid);
+  }
 
  private:
   const Horizon& horizon_;

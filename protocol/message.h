@@ -108,6 +108,7 @@ struct InquiryReply {
 /// promises (forced REFUSED) never to execute it and answers aborted.
 struct InquireOnePhase {
   Gtid gtid;
+  Epoch named_epoch{};  ///< of the receiver when the request was made; zero: not known any more
 };
 
 // ---- among the members of a transaction (protocol.md 5 and 6)
@@ -133,6 +134,8 @@ struct Elect {
   Gtid gtid;
   Ballot ballot;
   Epoch named_epoch;  ///< of the receiver, as the sender's PREPARED record names it
+  /// How far the sender has seen the coordinator's log; zero: it does not say.
+  Lsn coordinator_seen{};
 };
 /// The promise (promised = ballot), or the refusal because a higher one was promised. A member that
 /// has decided answers with Decide instead.
@@ -160,7 +163,8 @@ struct PreDecided {
 /// Answered with Decide or MemberAnswer. Who has not voted promises never to (forced REFUSED).
 struct AskMember {
   Gtid gtid;
-  Epoch named_epoch;  ///< of the receiver, as the sender's PREPARED record names it
+  Epoch named_epoch;       ///< of the receiver, as the sender's PREPARED record names it
+  Lsn coordinator_seen{};  ///< as in Elect
 };
 struct MemberAnswer {
   Gtid gtid;
@@ -168,6 +172,10 @@ struct MemberAnswer {
     kPrepared = 1,   ///< voted yes and waits itself
     kReadOnly = 2,   ///< voted, and does not care
     kNoOpinion = 3,  ///< restarted since: it may have voted READ_ONLY before
+    /// Its coordinator told this node that it is ended, and it is forgotten here. Whoever is still in
+    /// doubt when this arrives has not acknowledged a COMMIT, so there was none. Also an answer to
+    /// Elect; only to questions that say coordinator_seen.
+    kEnded = 4,
   } knows = Knows::kNoOpinion;
 };
 
@@ -216,7 +224,7 @@ struct OnePhaseResult {
   Outcome outcome = Outcome::kAborted;  ///< kCommitted, kAborted, or kPending while it executes
   AbortReason reason;
   bool key_conflict = false;  ///< same key, other body: nothing was executed
-  bool applied = false;       ///< for kCommitted: the database file holds it
+  bool applied = false;       ///< for kCommitted, and `forgotten`: what it wrote is in the file
   /// Answers an inquiry: it ended too long ago to be remembered. `outcome` means nothing then.
   bool forgotten = false;
   std::vector<StatementResult> results;
@@ -280,12 +288,15 @@ struct BatchHeader {
   NodePosition position;            ///< of the sender; position.durable is durable now
   Epoch receiver_epoch;             ///< as last seen by the sender; zero before the first hello
   std::optional<Gtid> ended_below;  ///< from a coordinator: every gtid of its log that is smaller
-                                    ///< is ended everywhere, except the unfinished ones
+                                    ///< is ended everywhere, except the unfinished ones. For whom
+                                    ///< it speaks: recovery/ended_claims.h
   std::uint32_t version = kPeerProtocolVersion;  ///< of this batch: what the link agreed on
   /// Which list of unfinished gtids belongs to ended_below; 0 = the empty one.
   std::uint32_t unfinished_version = 0;
   /// That list, in ascending order; nullptr: the receiver has it, or must wait for it.
   std::shared_ptr<const std::vector<Gtid>> unfinished = nullptr;
+  /// Of earlier epochs ended_below says nothing: the log was adopted from a copy since.
+  Epoch ended_from{};
 };
 struct Batch {
   BatchHeader header;

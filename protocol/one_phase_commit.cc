@@ -49,7 +49,7 @@ void OnePhaseCommit::repeat(bool unreachable, EffectsOf<TransactionOutcome>& out
     out.send(setup_.participant, std::move(request));
   } else {
     if (!doubted_) next_wake_ = std::min(*next_wake_, setup_.deadline + setup_.grace);
-    out.send(setup_.participant, InquireOnePhase{gtid()});
+    out.send(setup_.participant, InquireOnePhase{gtid(), setup_.named_epoch});
   }
 }
 

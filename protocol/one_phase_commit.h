@@ -35,6 +35,7 @@ class OnePhaseCommit {
     std::string comment;
     bool reads_only = false;  ///< its outcome is never uncertain: there is nothing to commit
     Duration grace{0};        ///< after the deadline, for the answer to the inquiry
+    Epoch named_epoch{};      ///< of the participant, as last seen
   };
 
   // `unreachable`: as far as this node knows, nothing it sends now arrives.

@@ -99,6 +99,14 @@ void body(ByteWriter& out, const HorizonRecord& r) {
 }
 void body(ByteWriter& out, const PreparedRecord& r) {
   out.gtid(r.gtid);
+void body(ByteWriter& out, const EndedBelowRecord& r) {
+  out.u32(r.made_in.value);
+  out.u32(r.from.value);
+  out.gtid(r.below);
+  out.u32(r.forgotten_before.value);
+  out.varint(r.unfinished.size());
+  for (const auto& gtid : r.unfinished) out.gtid(gtid);
+}
   out.u8(static_cast<std::uint8_t>(r.protocol));
   put(out, r.coordinator);
   out.u64(r.coordinator_durable.value);
@@ -252,6 +260,16 @@ KeyRecord get_key(ByteReader& in) {
 }
 PreparedRecord get_prepared(ByteReader& in) {
   PreparedRecord r;
+EndedBelowRecord get_ended_below(ByteReader& in) {
+  EndedBelowRecord r;
+  r.made_in = {in.u32()};
+  r.from = {in.u32()};
+  r.below = in.gtid();
+  r.forgotten_before = {in.u32()};
+  const auto count = in.varint();
+  for (std::uint64_t i = 0; i < count && in.ok(); ++i) r.unfinished.push_back(in.gtid());
+  return r;
+}
   r.gtid = in.gtid();
   r.protocol = get_enum<CommitProtocol>(in, 1, 3);
   get_member(in, r.coordinator);
@@ -264,6 +282,12 @@ PreparedRecord get_prepared(ByteReader& in) {
 }
 OnePhaseRecord get_one_phase(ByteReader& in) {
   OnePhaseRecord r;
+AbortedRecord get_aborted(ByteReader& in) {
+  AbortedRecord r;
+  r.gtid = in.gtid();
+  decode(in, r.reason);
+  return r;
+}
   r.gtid = in.gtid();
   r.redo = std::string(in.bytes());
   r.idempotency_key = std::string(in.bytes());
@@ -390,16 +414,14 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
       return Record(get_prepared(in));
     case RecordType::kCommitted:
       return Record(CommittedRecord{in.gtid()});
-    case RecordType::kAborted: {
-      AbortedRecord r;
-      r.gtid = in.gtid();
-      decode(in, r.reason);
-      return Record(std::move(r));
-    }
+    case RecordType::kAborted:
+      return Record(get_aborted(in));
     case RecordType::kRefused:
       return Record(RefusedRecord{in.gtid()});
     case RecordType::kOnePhase:
       return Record(get_one_phase(in));
+    case RecordType::kEndedBelow:
+      return Record(get_ended_below(in));
     case RecordType::kRemembered:
       return Record(get_remembered(in));
     case RecordType::kPrecommitted:

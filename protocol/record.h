@@ -30,7 +30,7 @@ enum class RecordType : std::uint8_t {
   kEnd = 18,
   kKey = 19,  ///< an idempotency key carried forward when its COMMIT record's segment is dropped
   kHorizon = 20,  ///< outcomes of gtids below it are no longer remembered; durable before their
-                  ///< segments go
+                  ///< segments go. Participants wrote it until 0.1
   // participant
   kPrepared = 32,
   kCommitted = 33,
@@ -38,6 +38,7 @@ enum class RecordType : std::uint8_t {
   kRefused = 35,
   kOnePhase = 36,    ///< PREPARED and COMMITTED in one record
   kRemembered = 37,  ///< outcome of a gtid carried forward when its own record's segment is dropped
+  kEndedBelow = 38,  ///< what a coordinator claimed to be ended, and is forgotten here
   // every member of a three-phase transaction, the coordinator too
   kPrecommitted = 48,
   kPreaborted = 49,
@@ -200,7 +201,7 @@ using Record =
                  KeyRecord, HorizonRecord, PreparedRecord, CommittedRecord, AbortedRecord,
                  RefusedRecord, OnePhaseRecord, RememberedRecord, PrecommittedRecord,
                  PreabortedRecord, ElectedRecord, DecidedRecord, HeuristicRecord, ForgetRecord,
-                 AuditRecord, ClaimRecord, SeenRecord, LivesRecord>;
+                 AuditRecord, ClaimRecord, SeenRecord, LivesRecord, EndedBelowRecord>;
 
 RecordType type_of(const Record& record);
 std::string encode(const Record& record);

@@ -35,6 +35,8 @@ std::string_view to_string(RecordType type) {
       return "ONE_PHASE";
     case RecordType::kRemembered:
       return "REMEMBERED";
+    case RecordType::kEndedBelow:
+      return "ENDED_BELOW";
     case RecordType::kPrecommitted:
       return "PRECOMMITTED";
     case RecordType::kPreaborted:
@@ -69,6 +71,7 @@ RecordType type_of(const Record& record) {
                         [](const EndRecord&) { return RecordType::kEnd; },
                         [](const KeyRecord&) { return RecordType::kKey; },
                         [](const HorizonRecord&) { return RecordType::kHorizon; },
+                        [](const EndedBelowRecord&) { return RecordType::kEndedBelow; },
                         [](const PreparedRecord&) { return RecordType::kPrepared; },
                         [](const CommittedRecord&) { return RecordType::kCommitted; },
                         [](const AbortedRecord&) { return RecordType::kAborted; },
@@ -108,6 +111,9 @@ Force force_of(const Record& record) {
           },  // losing it costs one more round of COMMIT and acks
           [](const KeyRecord&) { return Force::kNo; },  // durable before its segment goes (HORIZON)
           [](const HorizonRecord&) { return Force::kYes; },  // before segments are removed
+          [](const EndedBelowRecord&) {
+            return Force::kNo;
+          },  // durable before its segment goes, as what stands behind it
           [](const PreparedRecord& r) { return force_of(r); },
           [](const CommittedRecord&) { return Force::kYes; },  // before the ack
           [](const AbortedRecord&) { return Force::kNo; },     // presumed abort

@@ -22,6 +22,7 @@ struct LinkState {
   std::optional<Gtid> ended_below;
   std::uint32_t unfinished_version = 0;  ///< as in BatchHeader
   std::shared_ptr<const std::vector<Gtid>> unfinished = nullptr;
+  Epoch ended_from{};  ///< likewise
 };
 
 /// Downwards. Implementations are thread-safe and never block.

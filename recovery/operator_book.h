@@ -40,6 +40,7 @@ class OperatorBook {
   const std::map<Gtid, protocol::HeuristicRecord>& heuristics() const { return tables_.heuristics; }
   const protocol::HeuristicRecord* find(const Gtid& gtid) const;
   bool was_forgotten(const Gtid& gtid) const { return tables_.forgotten.count(gtid) != 0; }
+  const std::set<Gtid>& forgotten() const { return tables_.forgotten; }
   bool is_drained(const NodeName& participant) const {
     return tables_.drained.count(participant.text()) != 0;
   }

@@ -35,7 +35,6 @@ void replay_prepared(ParticipantTables& tables, PreparedRecord record, Lsn lsn) 
   auto& entry = tables.prepared[record.gtid];
   entry.record = std::move(record);
   entry.lsn = lsn;
-  entry.before_adoption = false;
 }
 
 /// True if it was a record of a ballot.
@@ -84,14 +83,22 @@ void replay_one_phase(ParticipantTables& tables, OnePhaseRecord record, Lsn lsn)
 }
 
 // Keeps memory bounded by what may still be asked for, however long the log is. Keys live longer.
-void replay_horizon(ParticipantTables& tables, const Gtid& below) {
-  auto& known = tables.ended_below[below.tag()];
-  if (below <= known) return;
-  known = below;
+void replay_ended(ParticipantTables& tables, EndedBelowRecord record) {
+  const Gtid below = record.below;
+  auto& claims = tables.ended[below.tag()];
+  claims.add({record.made_in, record.from, below, std::move(record.unfinished)});
+  claims.forget_one_phase_before(record.forgotten_before);
   auto& remembered = tables.remembered;
   for (auto at = remembered.lower_bound(Gtid(below.tag(), {}, 0, Decider::kCoordinator));
-       at != remembered.end() && at->first < below;)
-    at = at->second.idempotency_key.empty() ? remembered.erase(at) : std::next(at);
+       at != remembered.end() && at->first < below;) {
+    const bool forgotten = at->second.idempotency_key.empty() && claims.ended(at->first);
+    at = forgotten ? remembered.erase(at) : std::next(at);
+  }
+}
+
+// Until 0.1 participants forgot one-phase outcomes of earlier epochs, too.
+void replay_horizon(ParticipantTables& tables, const Gtid& below) {
+  replay_ended(tables, {below.epoch(), {}, below, {}, below.epoch()});
 }
 
 }  // namespace
@@ -109,7 +116,6 @@ Status replay(ParticipantTables& tables, const wal::RecordView& view) {
     tables.lives.adopt(*lives);
   } else if (const auto* adopted = std::get_if<AdoptedRecord>(&*decoded)) {
     if (adopted->lineage >= tables.adopted.lineage) tables.adopted = *adopted;
-    for (auto& [gtid, entry] : tables.prepared) entry.before_adoption = true;
   } else if (const auto* peer = std::get_if<PeerRecord>(&*decoded)) {
     see(tables.peers, *peer);
   } else if (const auto* seen = std::get_if<SeenRecord>(&*decoded)) {
@@ -131,6 +137,8 @@ Status replay(ParticipantTables& tables, const wal::RecordView& view) {
   } else if (auto* remembered = std::get_if<RememberedRecord>(&*decoded)) {
     const Gtid gtid = remembered->gtid;
     tables.remembered[gtid] = std::move(*remembered);
+  } else if (auto* ended = std::get_if<EndedBelowRecord>(&*decoded)) {
+    replay_ended(tables, std::move(*ended));
   } else if (const auto* horizon = std::get_if<HorizonRecord>(&*decoded)) {
     replay_horizon(tables, horizon->forgotten_below);
   } else if (!replay_ballot(tables, *decoded) && !replay(tables.operators, *decoded)) {

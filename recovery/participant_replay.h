@@ -7,6 +7,7 @@
 
 #include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
+#include "recovery/ended_claims.h"
 #include "recovery/lives.h"
 #include "recovery/operator_book.h"
 #include "recovery/peer_table.h"
@@ -23,9 +24,6 @@ struct PreparedEntry {
   protocol::PreparedRecord record;
   Lsn lsn;
   protocol::QuorumPosition position;  ///< three-phase: what it promised and accepted
-  /// Older than an adoption of this log: promises made after the copy was taken are missing, so it
-  /// must not take part in a ballot.
-  bool before_adoption = false;
 };
 
 struct ParticipantTables {
@@ -39,8 +37,8 @@ struct ParticipantTables {
   std::vector<RedoEntry> redo;             ///< in LSN order; apply those above the file's marker
   std::map<Gtid, protocol::RememberedRecord>
       remembered;  ///< outcomes of branches: committed, aborted, refused, keys
-  /// Every gtid of that coordinator below is ended everywhere and forgotten here.
-  std::map<CoordinatorTag, Gtid> ended_below;
+  /// What each coordinator claimed to be ended, and is forgotten here.
+  std::map<CoordinatorTag, EndedClaims> ended;
   std::map<NodeName, protocol::PeerRecord> peers;    ///< the most ever seen of each
   std::map<NodeName, protocol::ClaimRecord> claims;  ///< the last word about each witness
   OperatorTables operators;

@@ -390,6 +390,97 @@ TEST_CASE("one-phase: an inquiry about a forgotten gtid is answered: not remembe
   CHECK(world.log.count(RecordType::kRefused) == 0);
 }
 
+namespace {
+
+// p1 has committed it, and c1 may not have heard; c1 has restarted since and says what is ended.
+Gtid one_phase_before_restart_of_c1(EngineWorld& world) {
+  const auto gtid = world.one_phase(5);
+  world.deliver(world.commit_one_phase(gtid), world.two_phase(5));
+  world.executed(gtid, Vote::kCommit);
+  world.sync();
+  world.worker_says(Flushed{world.log.durable()});
+  world.hello({2});
+  world.deliver(InquiryReply{world.two_phase(1), {}}, world.two_phase(1, 2));
+  world.transport.take();
+  return gtid;
+}
+
+// What lives is copied, and everything before is freed.
+void checkpoint(EngineWorld& world, std::uint64_t from) {
+  const Lsn before = world.log.released;
+  for (auto n = from; n < from + 100 && world.log.released == before; ++n) {
+    const auto gtid = world.two_phase(n, world.coordinator_epoch.value);
+    world.bring_to_prepared(gtid);
+    world.deliver(EngineWorld::abort(gtid));
+    world.sync();
+    world.worker_says(Flushed{world.log.durable()});
+    world.worker_says(MadeDurable{world.log.durable()});
+  }
+  REQUIRE(world.log.released > before);
+  std::erase_if(world.log.entries,
+                [&](const auto& entry) { return entry.lsn <= world.log.released; });
+}
+
+OnePhaseResult asked_for(EngineWorld& world, const Gtid& gtid, Epoch named = {}) {
+  world.transport.take();
+  world.deliver(InquireOnePhase{gtid, named});
+  world.sync();
+  return world.transport.last<OnePhaseResult>();
+}
+
+}  // namespace
+
+TEST_CASE("one-phase: a coordinator that has restarted does not make its participant forget") {
+  EngineWorld world(with_checkpoint_every(600));
+  const auto gtid = one_phase_before_restart_of_c1(world);
+  const auto confirmed = world.one_phase(3);  // below the watermark of its own epoch
+  CHECK(asked_for(world, gtid).outcome == Outcome::kCommitted);
+  CHECK(asked_for(world, confirmed).forgotten);
+  for (std::uint64_t i = 1; i <= 2; ++i) {
+    checkpoint(world, 1000 * i);
+    world.restart();
+    world.hello({2});
+    CHECK(asked_for(world, gtid).outcome == Outcome::kCommitted);
+    CHECK(asked_for(world, confirmed).forgotten);
+    world.deliver(InquiryReply{world.two_phase(1), {}}, world.two_phase(1, 2));
+    CHECK(asked_for(world, gtid).outcome == Outcome::kCommitted);
+  }
+}
+
+TEST_CASE("one-phase: of an earlier epoch it never arrives any more, and that costs no record") {
+  EngineWorld world;
+  world.hello({2});
+  static_cast<void>(asked_for(world, world.one_phase(99)));  // c1 is an accepted peer now
+  const auto records = world.log.entries.size();
+  for (std::uint64_t n = 100; n < 110; ++n) {
+    const auto result = asked_for(world, world.one_phase(n));
+    CHECK(result.outcome == Outcome::kAborted);
+    CHECK(result.reason.code == AbortCode::kTombstone);
+  }
+  CHECK(world.log.entries.size() == records);
+  // Not before the newer epoch, which makes it true, is in the log.
+  world.hello({3});
+  world.transport.take();
+  world.deliver(InquireOnePhase{world.one_phase(100)});
+  CHECK(world.transport.names() == "");
+  world.sync();
+  CHECK(world.transport.last<OnePhaseResult>().outcome == Outcome::kAborted);
+}
+
+TEST_CASE("one-phase: an adopted copy denies nothing that it may lack") {
+  EngineWorld world;
+  const Record adopted{AdoptedRecord{{65'538}, {}, 1}};
+  world.log.append(type_of(adopted), encode(adopted), Force::kYes);
+  world.sync();
+  world.options.epoch = {65'537};
+  world.restart();
+  world.hello();
+  CHECK(asked_for(world, world.one_phase(1)).forgotten);       // nobody knows when it was made
+  CHECK(asked_for(world, world.one_phase(1), {3}).forgotten);  // before
+  CHECK(asked_for(world, world.one_phase(1), {65'538}).outcome == Outcome::kAborted);  // since
+  CHECK(world.log.count(RecordType::kRefused) == 1);
+}
+
 TEST_CASE("a lock wait ends before the deadline of its transaction and names the holder") {
   EngineWorld world;
   auto message = world.commit_one_phase(world.one_phase(2));

@@ -89,7 +89,41 @@ TEST_CASE("the log never says that something unfinished is ended") {
   for (const auto& entry : log.entries)
     CHECK(recovery::replay(tables,
                            {entry.lsn, static_cast<std::uint8_t>(entry.type), entry.payload}));
-  CHECK(tables.ended_below.at(numbered(1).tag()) == numbered(3000));
+  const auto& logged = tables.ended.at(numbered(1).tag());
+  CHECK_FALSE(logged.ended(numbered(3000)));
+  CHECK(logged.ended(numbered(2999)));
+  CHECK(logged.ended(numbered(8999)));
+}
+
+TEST_CASE("a checkpoint writes down every claim, however little it moved") {
+  RecordingLog log;
+  Horizon horizon(log);
+  CHECK(horizon.advance(claim(numbered(3))));
+  horizon.note(numbered(1).tag());
+  CHECK(log.entries.empty());
+  CHECK(horizon.advance(claim(numbered(2, 2))));
+  horizon.copy_forward();
+  recovery::ParticipantTables tables;
+  for (const auto& entry : log.entries)
+    CHECK(recovery::replay(tables,
+                           {entry.lsn, static_cast<std::uint8_t>(entry.type), entry.payload}));
+  Horizon next(log);
+  next.adopt(tables.ended);
+  const Gtid one_phase({1}, {1}, 2, Decider::kParticipant);
+  CHECK(next.ended(one_phase));
+  CHECK(next.ended(numbered(50, 1)));
+  CHECK_FALSE(next.ended(Gtid({1}, {1}, 3, Decider::kParticipant)));
+}
+
+TEST_CASE("unconfirmed one-phase outcomes have a bound; the oldest epochs are forgotten") {
+  RecordingLog log;
+  Horizon horizon(log);
+  const auto tag = numbered(1).tag();
+  CHECK(horizon.advance(claim(numbered(1, 9))));
+  CHECK_FALSE(horizon.forget_unconfirmed(tag, {{{3}, 10}, {{4}, Horizon::kMostUnconfirmed - 10}}));
+  CHECK(horizon.forget_unconfirmed(tag, {{{2}, 1}, {{3}, 10}, {{4}, Horizon::kMostUnconfirmed}}));
+  CHECK(horizon.ended(Gtid(tag, {3}, 7, Decider::kParticipant)));
+  CHECK_FALSE(horizon.ended(Gtid(tag, {4}, 7, Decider::kParticipant)));
 }
 
 TEST_CASE("an old interactive transaction may reach a participant that has forgotten newer ones") {

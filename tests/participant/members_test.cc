@@ -311,6 +311,129 @@ TEST_CASE("an adopted copy takes no part in what names it before, nor where it h
   }
 }
 
+TEST_CASE("what its coordinator ended and this node forgot is called ended to whoever asks") {
+  MembersWorld world;
+  const auto gtid = world.two_phase(1);
+  const auto ended = [&](std::vector<Gtid> unfinished) {
+    Batch batch;
+    batch.header = {
+        world.c1, {world.coordinator_id, {1}, {100}}, world.options.epoch, world.two_phase(10)};
+    batch.header.unfinished_version = unfinished.empty() ? 0 : 1;
+    batch.header.unfinished = std::make_shared<const std::vector<Gtid>>(std::move(unfinished));
+    world.engine->on_batch(batch, world.now());
+  };
+  const auto ask = [&](Message message) {
+    world.from_p2(std::move(message));
+    world.sync();
+  };
+  SUBCASE("two-phase; this node forgot its NO, or never saw it") {
+    ended({});
+    ask(AskMember{gtid, {1}, {90}});
+    CHECK(world.transport.last<MemberAnswer>().knows == MemberAnswer::Knows::kEnded);
+    CHECK(world.log.count(RecordType::kRefused) == 0);
+  }
+  SUBCASE("three-phase") {
+    ended({});
+    ask(Elect{gtid, {5, kP2}, {1}, {90}});
+    CHECK(world.transport.last<MemberAnswer>().knows == MemberAnswer::Knows::kEnded);
+  }
+  SUBCASE("not if the one that asks has seen more of the coordinator's log: it may be an old one") {
+    ended({});
+    ask(AskMember{gtid, {1}, {101}});
+    ask(AskMember{gtid, {1}});  // an older version does not say
+    CHECK(world.transport.sent.empty());
+  }
+  SUBCASE("not while its coordinator lists it as unfinished: a lost participant may lack it") {
+    ended({gtid});
+    world.deliver(world.prepare_of(gtid, kTwo));
+    world.executed(gtid, Vote::kCommit);
+    world.sync();
+    world.deliver(EngineWorld::commit(gtid));
+    world.sync();
+    world.worker_says(Flushed{world.log.durable()});
+    ended({gtid});
+    world.transport.take();
+    ask(AskMember{gtid, {1}, {90}});
+    CHECK(world.transport.last<Decide>().decision == Decision::kCommit);
+  }
+}
+
+TEST_CASE("whoever is in doubt and hears that it is ended aborts, and nobody else does") {
+  MembersWorld world;
+  const auto gtid = world.two_phase(1);
+  const MemberAnswer ended{gtid, MemberAnswer::Knows::kEnded};
+  auto protocol = kTwo;
+  SUBCASE("two-phase") {}
+  SUBCASE("three-phase") {
+    protocol = kThree;
+  }
+  world.prepared(gtid, protocol);
+  const auto tell = [&] {
+    world.from_p2(ended);
+    world.sync();
+  };
+  SUBCASE("in doubt") {
+    tell();
+    CHECK(world.state(gtid) == "aborted");
+  }
+  SUBCASE("it has committed meanwhile: a late answer to an old question") {
+    world.deliver(EngineWorld::commit(gtid));
+    world.sync();
+    tell();
+    CHECK(world.state(gtid) == "committed");
+    CHECK(world.engine->status(world.now()).alarms.empty());
+  }
+  SUBCASE("found in the log at the start: its log may have been put back") {
+    world.restart();
+    world.hello();
+    world.meet_p2();
+    tell();
+    CHECK(world.state(gtid) == "prepared");
+  }
+}
+
+TEST_CASE("a member that has restarted since it voted does not ask for what is merely ended") {
+  MembersWorld world;
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kTwo);
+  SUBCASE("up since") {
+    for (int i = 0; i < 3; ++i) world.pass(std::chrono::milliseconds(130));
+    CHECK(world.transport.last<AskMember>().coordinator_seen == Lsn{100});
+  }
+  SUBCASE("restarted: its log may have been put back, and its acknowledgement be missing") {
+    world.restart();
+    world.hello();
+    world.meet_p2();
+    for (int i = 0; i < 5; ++i) world.pass(std::chrono::milliseconds(130));
+    CHECK(world.transport.last<AskMember>().coordinator_seen == Lsn{});
+  }
+}
+
+TEST_CASE(
+    "3PC: prepared before the adoption is told from the branch itself, not from the order of "
+    "records") {
+  MembersWorld world;
+  const auto gtid = world.two_phase(1);
+  world.prepared(gtid, kThree);
+  std::string prepared;
+  for (const auto& entry : world.log.entries)
+    if (entry.type == RecordType::kPrepared) prepared = entry.payload;
+  const Record adopted{AdoptedRecord{{65'538}, {}, 1}};
+  world.log.append(type_of(adopted), encode(adopted), Force::kYes);
+  // A checkpoint copies it, and a crash keeps this copy alone.
+  world.log.append(RecordType::kPrepared, prepared, Force::kYes);
+  world.sync();
+  world.options.epoch = {65'537};
+  world.restart();
+  world.hello();
+  world.meet_p2();
+  world.transport.take();
+  world.from_p2(Elect{gtid, {5, kP2}, {1}});
+  world.sync();
+  CHECK(world.log.count(RecordType::kElected) == 0);
+  CHECK(world.state(gtid) == "prepared");
+}
+
 TEST_CASE("a decision by hand binds its own database: the other members never hear it") {
   MembersWorld world;
   const auto gtid = world.two_phase(1);

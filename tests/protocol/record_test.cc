@@ -38,11 +38,13 @@ std::vector<Record> one_of_each() {
                    "digest",
                    {123},
                    "checkout #1",
-                   "00-trace"},
+                   "00-trace",
+                   {}},
       AbortRecord{gtid(2), reason, "key", "digest", {-1}},
       EndRecord{gtid(3)},
       KeyRecord{"key", "digest", gtid(4), Outcome::kAborted, reason, {77}},
       HorizonRecord{gtid(5)},
+      EndedBelowRecord{{2}, {1}, gtid(5), {gtid(3), gtid(4)}, {1}},
       PreparedRecord{gtid(6),
                      CommitProtocol::kThreePhase,
                      member,
@@ -65,7 +67,8 @@ std::vector<Record> one_of_each() {
                           "digest",
                           {8},
                           "checkout #2",
-                          "00-trace"}},
+                          "00-trace",
+                          {}}},
       PreabortedRecord{gtid(13), ballot},
       ElectedRecord{gtid(14), ballot},
       DecidedRecord{gtid(15), Decision::kAbort, reason},
@@ -175,3 +178,4 @@ TEST_CASE("the force table (protocol.md section 3)") {
 }
 
 }  // namespace record_test
+      {EndedBelowRecord{}, Force::kNo},

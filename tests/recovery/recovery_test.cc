@@ -106,7 +106,8 @@ TEST_CASE("a COMMIT that a majority decided is unended with all that PRECOMMITTE
                                    "digest",
                                    {12},
                                    "checkout",
-                                   "00-trace"}};
+                                   "00-trace",
+                                   {}}};
   REQUIRE(feed(tables, {90}, precommitted).has_value());
   REQUIRE(feed(tables, {100}, DecidedRecord{gtid(1), Decision::kCommit, {}}).has_value());
   auto expected = precommitted.commit;
@@ -181,7 +182,7 @@ TEST_CASE("a long log leaves no more in memory than may still be asked for") {
   REQUIRE(feed(participant, {117}, HorizonRecord{gtid(9)}).has_value());
   CHECK(participant.remembered.size() == 1);  // a key lives longer than its transaction
   CHECK(participant.prepared.count(gtid(6)) == 1);
-  CHECK(participant.ended_below.at(gtid(1).tag()) == gtid(9));
+  CHECK(participant.ended.at(gtid(1).tag()).newest().below == gtid(9));
 }
 
 TEST_CASE(

@@ -116,6 +116,24 @@ void WireWatcher::see_outcome(const TransactionOutcome& outcome) {
                      to_string(outcome.outcome), to_string(decided->second));
 }
 
+void WireWatcher::see_answer(const Gtid& asked, const TransactionOutcome& outcome) {
+  see_outcome(outcome);
+  if (outcome.outcome != Outcome::kCommitted && outcome.outcome != Outcome::kAborted) return;
+  const auto [known, is_new] = answers_.try_emplace(asked, outcome.outcome, outcome.gtid);
+  if (is_new || known->second.first == outcome.outcome) return;
+  if (only_read(known->second.second) || only_read(outcome.gtid)) return;
+  world_.violation("client truth", "who asked for {} was told {} ({}) and then {} ({})", asked,
+                   to_string(known->second.first), known->second.second, to_string(outcome.outcome),
+                   outcome.gtid);
+}
+
+std::vector<Gtid> WireWatcher::answered() const {
+  std::set<Gtid> out;
+  for (const auto& [gtid, outcome] : told_) out.insert(gtid);
+  for (const auto& [gtid, answer] : answers_) out.insert(gtid);
+  return {out.begin(), out.end()};
+}
+
 bool WireWatcher::only_read(const Gtid& gtid) const {
   if (read_alone_.count(gtid) != 0) return true;
   auto vote = votes_.lower_bound({gtid, NodeName()});

@@ -12,8 +12,12 @@ class WireWatcher {
  public:
   explicit WireWatcher(World& world) : world_(world) {}
   void see(const protocol::Batch& batch, const NodeName& to);
-  /// The coordinator itself answered a question for the outcome.
+  /// The coordinator itself told the outcome of a transaction.
   void see_outcome(const TransactionOutcome& outcome);
+  /// The same as the answer to a question for `asked`, which may be an earlier attempt.
+  void see_answer(const Gtid& asked, const TransactionOutcome& outcome);
+  /// Of which gtids somebody was told a definite outcome.
+  std::vector<Gtid> answered() const;
   const std::map<Gtid, Outcome>& outcomes_told() const { return told_; }
   std::set<Gtid> read_alone_;  // one-phase, and nothing was changed
   /// A participant has recovered and holds these transactions in doubt.
@@ -28,6 +32,7 @@ class WireWatcher {
   std::set<std::pair<Gtid, NodeName>> acked_;
   World& world_;
   std::map<Gtid, Outcome> told_;
+  std::map<Gtid, std::pair<Outcome, Gtid>> answers_;  // by the gtid asked for
   std::map<Gtid, Decision> decisions_;
   std::set<Gtid> terminated_;
   std::map<std::pair<Gtid, protocol::Ballot>, Decision> proposals_;

@@ -158,6 +158,7 @@ void Clients::record(std::size_t number, const SubmitReply& reply) {
                outcome == Outcome::kCommitted ? "COMMITTED" : "ABORTED", request.gtid);
   if (outcome != Outcome::kCommitted || reply.outcome.replayed) return;
   std::map<NodeName, std::size_t> at;
+  on_told(reply.outcome);
   for (auto& operation : request.operations) {
     const auto index = at[operation.participant]++;
     if (operation.kind != "read") continue;

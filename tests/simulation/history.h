@@ -52,6 +52,8 @@ class Clients {
   /// No new transactions; keyed ones go on being repeated.
   bool idle() const { return active_ == 0; }
   const std::vector<Request>& requests() const { return requests_; }
+  /// A one-shot request was answered with a definite outcome.
+  std::function<void(const TransactionOutcome&)> on_told = [](const TransactionOutcome&) {};
 
  private:
   void next(std::size_t client, std::size_t left);

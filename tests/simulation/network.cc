@@ -141,7 +141,8 @@ Batch Links::take(Link& link) {
                   published_.ended_below,
                   kPeerProtocolVersion,
                   published_.unfinished_version,
-                  nullptr};
+                  nullptr,
+                  published_.ended_from};
   if (link.sent_unfinished != published_.unfinished_version || ++link.batches % 4 == 0)
     batch.header.unfinished = published_.unfinished;
   link.sent_unfinished = published_.unfinished_version;

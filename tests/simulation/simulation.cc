@@ -30,6 +30,7 @@ class Run {
     build();
     for (auto* node : nodes_) node->start();
     Clients clients(world_, network_, coordinators_, participants_);
+    clients.on_told = [this](const auto& outcome) { watcher_.see_outcome(outcome); };
     const auto more = long_absence_ ? 20 : 0;
     clients.start(1 + world_.random.below(4), 3 + world_.random.below(10) + more, ballast_,
                   contended_);
@@ -39,6 +40,7 @@ class Run {
     if (world_.violations.empty()) trouble_->tamper_with_files();
     if (world_.violations.empty()) trouble_->lose_memory();
     converge(clients);
+    if (world_.violations.empty()) ask_again(clients);
     if (world_.violations.empty()) check(clients);
     summarise(clients);
     return std::move(report_);
@@ -156,9 +158,9 @@ class Run {
 
   void ask(const Gtid& gtid, bool wait) {
     for (auto* node : coordinators_) {
-      const auto done = [this, node](Result<TransactionOutcome> outcome) {
+      const auto done = [this, node, gtid](Result<TransactionOutcome> outcome) {
         if (!outcome || trouble_->backup_in_place()) return;
-        watcher_.see_outcome(*outcome);
+        watcher_.see_answer(gtid, *outcome);
         trouble_->see_answer(*node);
       };
       if (wait) {
@@ -167,6 +169,16 @@ class Run {
         node->clients().get_outcome(application(), gtid, done);
       }
     }
+  }
+
+  // Whatever anybody was told stays true when everything has started again.
+  void ask_again(const Clients& clients) {
+    if (!world_.random.percent(40)) return;
+    trouble_->restart_all();
+    converge(clients);
+    for (const auto& gtid : watcher_.answered()) ask(gtid, false);
+    if (world_.violations.empty()) world_.run_until(world_.now() + milliseconds(1500));
+    if (world_.violations.empty()) converge(clients);
   }
 
   // Liveness: with no more faults, a core that is connected must end everything (I5).

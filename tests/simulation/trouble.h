@@ -26,6 +26,8 @@ class Trouble {
   Duration lasts() const { return lasts_; }
   /// Nothing breaks any more and everybody comes back.
   void heal();
+  /// When all has healed: everybody starts again.
+  void restart_all();
   /// Somebody restores an old backup of one node's disks while transactions run. It must notice
   /// from what the others have seen of it, before it answers anybody.
   void lose_memory();

@@ -222,7 +222,7 @@ TEST_CASE("messages among members") {
   CHECK(accepted.promised == higher);
   CHECK(message_round_trip(protocol::AskMember{gtid_of(5), Epoch{9}}).named_epoch == Epoch{9});
   using Knows = protocol::MemberAnswer::Knows;
-  for (const auto knows : {Knows::kPrepared, Knows::kReadOnly, Knows::kNoOpinion})
+  for (const auto knows : {Knows::kPrepared, Knows::kReadOnly, Knows::kNoOpinion, Knows::kEnded})
     CHECK(message_round_trip(protocol::MemberAnswer{gtid_of(6), knows}).knows == knows);
 }
 

@@ -58,6 +58,8 @@ v1::Elect to_wire(const protocol::Elect& message) {
   out.__set_gtid(message.gtid.text());
   out.__set_ballot(ballot_to_wire(message.ballot));
   out.__set_named_epoch(message.named_epoch.value);
+  if (message.coordinator_seen.value > 0)
+    out.__set_coordinator_seen(static_cast<std::int64_t>(message.coordinator_seen.value));
   return out;
 }
 
@@ -92,6 +94,8 @@ v1::AskMember to_wire(const protocol::AskMember& message) {
   v1::AskMember out;
   out.__set_gtid(message.gtid.text());
   out.__set_named_epoch(message.named_epoch.value);
+  if (message.coordinator_seen.value > 0)
+    out.__set_coordinator_seen(static_cast<std::int64_t>(message.coordinator_seen.value));
   return out;
 }
 
@@ -114,6 +118,8 @@ Result<Message> from_wire(const v1::Elect& w, const Where& where) {
   TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
   TROTH_ASSIGN_OR_RETURN(m.ballot, subject_from_wire(w, where));
   TROTH_ASSIGN_OR_RETURN(m.named_epoch, epoch_from_wire(w.named_epoch, where, "named_epoch"));
+  if (w.coordinator_seen < 0) return where.invalid("coordinator_seen", "is negative");
+  m.coordinator_seen = {static_cast<std::uint64_t>(w.coordinator_seen)};
   return Message(std::move(m));
 }
 
@@ -152,13 +158,15 @@ Result<Message> from_wire(const v1::AskMember& w, const Where& where) {
   protocol::AskMember m;
   TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
   TROTH_ASSIGN_OR_RETURN(m.named_epoch, epoch_from_wire(w.named_epoch, where, "named_epoch"));
+  if (w.coordinator_seen < 0) return where.invalid("coordinator_seen", "is negative");
+  m.coordinator_seen = {static_cast<std::uint64_t>(w.coordinator_seen)};
   return Message(std::move(m));
 }
 
 Result<Message> from_wire(const v1::MemberAnswer& w, const Where& where) {
   protocol::MemberAnswer m;
   TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
-  if (w.knows < v1::MemberKnows::PREPARED || w.knows > v1::MemberKnows::NO_OPINION)
+  if (w.knows < v1::MemberKnows::PREPARED || w.knows > v1::MemberKnows::ENDED)
     return where.invalid("knows", "is missing or not a known value");
   m.knows = static_cast<protocol::MemberAnswer::Knows>(w.knows);
   return Message(std::move(m));

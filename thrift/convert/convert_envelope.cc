@@ -40,6 +40,7 @@ v1::BatchHeader to_wire(const protocol::BatchHeader& header) {
     for (const auto& gtid : *header.unfinished) list.gtid(gtid);
     out.__set_unfinished(list.take());
   }
+  if (header.ended_from != Epoch{}) out.__set_ended_from(header.ended_from.value);
   return out;
 }
 
@@ -80,6 +81,7 @@ Result<protocol::BatchHeader> from_wire(v1::BatchHeader&& w, const Where& where)
   if (w.__isset.unfinished) {
     TROTH_ASSIGN_OR_RETURN(out.unfinished, unfinished_from_wire(w.unfinished, where));
   }
+  TROTH_ASSIGN_OR_RETURN(out.ended_from, epoch_from_wire(w.ended_from, where, "ended_from"));
   return out;
 }
 

@@ -113,7 +113,8 @@ struct WriteMessage {
     out.__isset.inquiry_reply = true;
   }
   void operator()(const protocol::InquireOnePhase& m) {
-    start(out.inquire_one_phase, m.gtid);
+    auto& w = start(out.inquire_one_phase, m.gtid);
+    if (m.named_epoch != Epoch{}) w.__set_named_epoch(m.named_epoch.value);
     out.__isset.inquire_one_phase = true;
   }
   void operator()(const protocol::VoteMessage& m) {
@@ -327,6 +328,13 @@ Result<Message> read(v1::Wound&& w, const Where& where) {
   return Message(std::move(m));
 }
 
+Result<Message> read(v1::InquireOnePhase&& w, const Where& where) {
+  protocol::InquireOnePhase m;
+  TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
+  TROTH_ASSIGN_OR_RETURN(m.named_epoch, epoch_from_wire(w.named_epoch, where, "named_epoch"));
+  return Message(m);
+}
+
 /// For kinds that hold nothing but the gtid.
 template <class Plain, class Wire>
 Result<Message> read_gtid_only(const Wire& w, const Where& where) {
@@ -382,8 +390,7 @@ Result<Message> from_wire(v1::PeerMessage&& m, const Where& where) {
   if (m.released) return read_gtid_only<protocol::Released>(*m.released, Where(where, "released"));
   if (m.inquire) return read_gtid_only<protocol::Inquire>(*m.inquire, Where(where, "inquire"));
   if (m.inquire_one_phase)
-    return read_gtid_only<protocol::InquireOnePhase>(*m.inquire_one_phase,
-                                                     Where(where, "inquire_one_phase"));
+    return read(std::move(*m.inquire_one_phase), Where(where, "inquire_one_phase"));
   if (m.inquiry_reply) return read(std::move(*m.inquiry_reply), Where(where, "inquiry_reply"));
   if (m.execute) return read(std::move(*m.execute), Where(where, "execute"));
   if (m.execute_result) return read(std::move(*m.execute_result), Where(where, "execute_result"));

@@ -54,7 +54,9 @@ enum MemberKnows {
   /** Voted READ_ONLY; either decision suits it. */
   READ_ONLY = 2,
   /** Restarted since; it may have voted READ_ONLY before. */
-  NO_OPINION = 3
+  NO_OPINION = 3,
+  /** Ended everywhere, says its coordinator: whoever is still in doubt aborts. Only to those who say coordinator_seen. */
+  ENDED = 4
 }
 
 /** Why the answer to an inquiry is not a decision. */
@@ -203,6 +205,8 @@ struct InquiryReply {
 struct InquireOnePhase {
   /** Global transaction id. */
   1: optional string gtid
+  /** Epoch of the receiver when the request was made; absent or 0: not known any more. */
+  2: optional i64 named_epoch
 }
 
 /** A participant's vote. */
@@ -275,6 +279,8 @@ struct Elect {
   2: optional Ballot ballot
   /** Epoch of the receiver in the sender's PREPARED record. */
   3: optional i64 named_epoch
+  /** LSN: how far the sender has seen the coordinator's log. */
+  4: optional i64 coordinator_seen
 }
 
 /** The promise, or the refusal. */
@@ -319,6 +325,8 @@ struct AskMember {
   1: optional string gtid
   /** Epoch of the receiver in the sender's PREPARED record. */
   2: optional i64 named_epoch
+  /** LSN: how far the sender has seen the coordinator's log. */
+  3: optional i64 coordinator_seen
 }
 
 /** Answers ASK_MEMBER without a decision. */
@@ -431,6 +439,8 @@ struct BatchHeader {
   6: optional i32 unfinished_version
   /** That list, ascending, 16 bytes each: two little-endian words, the higher first. Absent: sent in an earlier batch. */
   7: optional binary unfinished
+  /** ended_below says nothing of gtids of earlier epochs: the log was adopted from a copy since. */
+  8: optional i64 ended_from
 }
 
 /** That a log is the sender's own. Its id ends with the bytes "key1" and begins with the first 12 of SHA-256(public_key). */

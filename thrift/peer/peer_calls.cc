@@ -89,6 +89,7 @@ bool PeerCalls::send(Batch batch, const protocol::LinkState& state) {
   wire.__set_batch_id(++batch_id_);
   protocol::BatchHeader header{options_.self, state.position, receiver_epoch_, state.ended_below,
                                version_};
+  header.ended_from = state.ended_from;
   write_ended(state, header);
   wire.header = to_wire(header);
   wire.__isset.header = true;
