@@ -6,6 +6,19 @@ namespace troth::coordinator {
 
 using namespace protocol;
 
+namespace {
+
+// The record of its last attempt says so; that of the attempt itself was never written, or is gone.
+TransactionOutcome lost_a_conflict(const Gtid& attempt) {
+  TransactionOutcome outcome;
+  outcome.gtid = attempt;
+  outcome.outcome = Outcome::kAborted;
+  outcome.reason = {AbortCode::kDeadlock, "it lost a conflict and was tried again", {}, -1};
+  return outcome;
+}
+
+}  // namespace
+
 Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logger logger)
     : core_(std::move(options), log, transport, std::move(logger)),
       tables_(core_.options),
@@ -55,6 +68,11 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   for (const auto& [gtid, record] : tables.unended) transactions_.adopt(record, now);
   for (const auto& [gtid, undecided] : tables.undecided) {
     if (gtid.epoch() < tables.adopted.below) {
+  for (const auto& [earlier, last] : tables.last_attempts) {
+    if (!tables_.outcomes.find(earlier))
+      tables_.outcomes.remember(lost_a_conflict(earlier), nullptr, now.monotonic);
+    tables_.outcomes.follow(earlier, last);
+  }
       inquiries_.adopt(undecided);
     } else {
       transactions_.adopt(undecided, now);

@@ -30,7 +30,7 @@ struct Attempt {
   Priority priority;  ///< nil gtid: this is the first
   MonotonicTime deadline;
   std::uint32_t number = 1;
-  Gtid before;  ///< the attempt that it follows
+  std::vector<Gtid> earlier;  ///< attempts of the request; the last one is followed by this
 };
 
 struct Transaction {

@@ -71,6 +71,7 @@ void Transactions::start(Attempt&& attempt, std::vector<SubmitDone>&& clients, N
   setup.traceparent = request.traceparent;
   auto trace = core_.spans.join(setup.gtid, setup.traceparent);
   setup.comment = request.comment;
+  setup.earlier = attempt.earlier;
   setup.deadline = attempt.deadline;
   setup.submitted = now.wall;
   setup.resend = tables_.live.resend(core_.options.resend);
@@ -78,7 +79,7 @@ void Transactions::start(Attempt&& attempt, std::vector<SubmitDone>&& clients, N
   const Gtid gtid = setup.gtid;
   auto& txn = tables_.live.start<GlobalCommit>(std::move(setup), gtid);
   txn.seat = tables_.live.seats().take();
-  if (!attempt.before.is_nil()) tables_.outcomes.follow(attempt.before, gtid);
+  if (!attempt.earlier.empty()) tables_.outcomes.follow(attempt.earlier.back(), gtid);
   if (attempt.number == 1) ++core_.meters.begun_of(txn.protocol());
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();
@@ -95,8 +96,8 @@ void Transactions::start_one_phase(SubmitRequest&& request, std::string&& digest
                                    Now now) {
   OnePhaseCommit::Setup setup;
   setup.participant = request.branches[0].participant;
-  setup.request.gtid = core_.own.mint(Decider::kParticipant);
   setup.named_epoch = peers_.position_of(setup.participant).epoch;
+  setup.request.gtid = core_.own.mint(Decider::kParticipant);
   setup.request.priority = {now.wall.unix_ms, setup.request.gtid};
   setup.request.statements = std::move(request.branches[0].statements);
   setup.reads_only = read_only(setup.request.statements);
@@ -154,7 +155,7 @@ bool Transactions::lost_a_conflict(Transaction& txn, const TransactionOutcome& o
   txn.again.reset();
   --next.request.retries;
   ++next.number;
-  next.before = outcome.gtid;
+  next.earlier.push_back(outcome.gtid);
   // Too late for another round: it is started all the same and says TIMEOUT, once, like any other.
   next.deadline = std::max(next.deadline, now.monotonic);
   again_.emplace_back(std::move(next), std::exchange(txn.clients, {}));

@@ -258,7 +258,7 @@ void Transactions::note_one_phase(const Gtid& gtid, const TransactionOutcome& ou
 // Another attempt of its request follows when this step is over.
 bool Transactions::goes_on(const Gtid& gtid) const {
   return std::any_of(again_.begin(), again_.end(),
-                     [&](const auto& next) { return next.first.before == gtid; });
+                     [&](const auto& next) { return next.first.earlier.back() == gtid; });
 }
 
 // Of a machine that has ended.

@@ -74,6 +74,7 @@ GlobalCommit::Setup GlobalCommit::Setup::of(const CommitRecord& record) {
   setup.submitted = record.decided;
   setup.comment = record.comment;
   setup.traceparent = record.traceparent;
+  setup.earlier = record.earlier;
   return setup;
 }
 
@@ -87,6 +88,7 @@ CommitRecord GlobalCommit::Setup::commit_record(std::vector<Member> owed) const 
   record.decided = submitted;
   record.comment = comment;
   record.traceparent = traceparent;
+  record.earlier = earlier;
   return record;
 }
 

@@ -92,8 +92,9 @@ class GlobalCommit {
     std::string body_digest;
     std::string traceparent;
     std::string comment;
-    MonotonicTime deadline;  ///< of the decision
-    WallTime submitted;      ///< stored as time of decision; for people and key retention only
+    std::vector<Gtid> earlier;  ///< attempts of the same request
+    MonotonicTime deadline;     ///< of the decision
+    WallTime submitted;         ///< stored as time of decision; for people and key retention only
     RetryPolicy resend;
     /// A lost conflict is not this request's last word: such an abort leaves its key free.
     bool tried_again = false;

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint8_t kFormat = 1;
 constexpr std::uint8_t kTracedFormat = 2;  // the same, and a traceparent at the end
+constexpr std::uint8_t kRetriedFormat =
+    3;  // a traceparent, which may be empty, and earlier attempts
 
 void put(ByteWriter& out, const std::vector<Member>& members) {
   out.varint(members.size());
@@ -97,8 +99,6 @@ void body(ByteWriter& out, const KeyRecord& r) {
 void body(ByteWriter& out, const HorizonRecord& r) {
   out.gtid(r.forgotten_below);
 }
-void body(ByteWriter& out, const PreparedRecord& r) {
-  out.gtid(r.gtid);
 void body(ByteWriter& out, const EndedBelowRecord& r) {
   out.u32(r.made_in.value);
   out.u32(r.from.value);
@@ -107,6 +107,8 @@ void body(ByteWriter& out, const EndedBelowRecord& r) {
   out.varint(r.unfinished.size());
   for (const auto& gtid : r.unfinished) out.gtid(gtid);
 }
+void body(ByteWriter& out, const PreparedRecord& r) {
+  out.gtid(r.gtid);
   out.u8(static_cast<std::uint8_t>(r.protocol));
   put(out, r.coordinator);
   out.u64(r.coordinator_durable.value);
@@ -258,8 +260,6 @@ KeyRecord get_key(ByteReader& in) {
   r.decided = {in.signed_varint()};
   return r;
 }
-PreparedRecord get_prepared(ByteReader& in) {
-  PreparedRecord r;
 EndedBelowRecord get_ended_below(ByteReader& in) {
   EndedBelowRecord r;
   r.made_in = {in.u32()};
@@ -270,6 +270,8 @@ EndedBelowRecord get_ended_below(ByteReader& in) {
   for (std::uint64_t i = 0; i < count && in.ok(); ++i) r.unfinished.push_back(in.gtid());
   return r;
 }
+PreparedRecord get_prepared(ByteReader& in) {
+  PreparedRecord r;
   r.gtid = in.gtid();
   r.protocol = get_enum<CommitProtocol>(in, 1, 3);
   get_member(in, r.coordinator);
@@ -280,14 +282,14 @@ EndedBelowRecord get_ended_below(ByteReader& in) {
   r.traceparent = std::string(in.bytes());
   return r;
 }
-OnePhaseRecord get_one_phase(ByteReader& in) {
-  OnePhaseRecord r;
 AbortedRecord get_aborted(ByteReader& in) {
   AbortedRecord r;
   r.gtid = in.gtid();
   decode(in, r.reason);
   return r;
 }
+OnePhaseRecord get_one_phase(ByteReader& in) {
+  OnePhaseRecord r;
   r.gtid = in.gtid();
   r.redo = std::string(in.bytes());
   r.idempotency_key = std::string(in.bytes());
@@ -373,12 +375,24 @@ AuditRecord get_audit(ByteReader& in) {
   return r;
 }
 
-/// Where a record that may be of kTracedFormat has its traceparent.
-template <class AnyRecord>
-auto* traceparent_of(AnyRecord& record) {
-  if (auto* commit = std::get_if<CommitRecord>(&record)) return &commit->traceparent;
-  auto* precommitted = std::get_if<PrecommittedRecord>(&record);
-  return precommitted != nullptr ? &precommitted->commit.traceparent : nullptr;
+/// What COMMIT and PRECOMMITTED have behind the fields of kFormat. Calls nothing for other records.
+template <class AnyRecord, class Visit>
+void with_tail(AnyRecord& record, const Visit& visit) {
+  if (auto* commit = std::get_if<CommitRecord>(&record))
+    visit(commit->traceparent, commit->earlier);
+  if (auto* precommitted = std::get_if<PrecommittedRecord>(&record))
+    visit(precommitted->commit.traceparent, precommitted->commit.earlier);
+}
+
+void get_tail(ByteReader& in, std::uint8_t format, Record& record) {
+  with_tail(record, [&](std::string& traceparent, std::vector<Gtid>& earlier) {
+    traceparent = std::string(in.bytes());
+    // It would have been of a format below.
+    if (format == kTracedFormat) return traceparent.empty() ? in.fail_here() : void();
+    const auto count = in.varint();
+    if (count == 0) in.fail_here();
+    for (std::uint64_t i = 0; i < count && in.ok(); ++i) earlier.push_back(in.gtid());
+  });
 }
 
 Result<Record> decode_body(RecordType type, ByteReader& in) {
@@ -410,6 +424,8 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
       return Record(get_key(in));
     case RecordType::kHorizon:
       return Record(HorizonRecord{in.gtid()});
+    case RecordType::kEndedBelow:
+      return Record(get_ended_below(in));
     case RecordType::kPrepared:
       return Record(get_prepared(in));
     case RecordType::kCommitted:
@@ -420,8 +436,6 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
       return Record(RefusedRecord{in.gtid()});
     case RecordType::kOnePhase:
       return Record(get_one_phase(in));
-    case RecordType::kEndedBelow:
-      return Record(get_ended_below(in));
     case RecordType::kRemembered:
       return Record(get_remembered(in));
     case RecordType::kPrecommitted:
@@ -452,12 +466,20 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
 }  // namespace
 
 void encode(const Record& record, ByteWriter& out) {
-  const auto* traceparent = traceparent_of(record);
-  const bool traced = traceparent != nullptr && !traceparent->empty();
+  std::uint8_t format = kFormat;
+  with_tail(record, [&](const std::string& traceparent, const std::vector<Gtid>& earlier) {
+    format = !earlier.empty() ? kRetriedFormat : !traceparent.empty() ? kTracedFormat : kFormat;
+  });
   out.clear();
-  out.u8(traced ? kTracedFormat : kFormat);
+  out.u8(format);
   std::visit([&](const auto& r) { body(out, r); }, record);
-  if (traced) out.bytes(*traceparent);
+  if (format == kFormat) return;
+  with_tail(record, [&](const std::string& traceparent, const std::vector<Gtid>& earlier) {
+    out.bytes(traceparent);
+    if (format != kRetriedFormat) return;
+    out.varint(earlier.size());
+    for (const auto& gtid : earlier) out.gtid(gtid);
+  });
 }
 
 void encode(const PreparedRecord& record, ByteWriter& out) {
@@ -476,18 +498,14 @@ Result<Record> decode(std::uint8_t type, std::string_view payload) {
   ByteReader in(payload);
   const std::uint8_t format = in.u8();
   const auto kind = static_cast<RecordType>(type);
-  const bool may_be_traced = kind == RecordType::kCommit || kind == RecordType::kPrecommitted;
-  const std::uint8_t newest = may_be_traced ? kTracedFormat : kFormat;
+  const bool has_tail = kind == RecordType::kCommit || kind == RecordType::kPrecommitted;
+  const std::uint8_t newest = has_tail ? kRetriedFormat : kFormat;
   if (in.ok() && (format < kFormat || format > newest))
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} record has format {}, this version reads up to {}", to_string(kind),
                             format, newest));
   TROTH_ASSIGN_OR_RETURN(auto record, decode_body(kind, in));
-  if (format == kTracedFormat) {
-    auto& traceparent = *traceparent_of(record);
-    traceparent = std::string(in.bytes());
-    if (traceparent.empty()) in.fail_here();  // it would have been of format 1
-  }
+  if (format > kFormat) get_tail(in, format, record);
   if (in.ok() && in.left() == 0) return record;
   TROTH_TRY(in.finish(fmt::format("{} record", to_string(kind))));
   return record;

@@ -2,8 +2,8 @@
 // What the logs hold, and the force table (protocol.md section 3). The numbers and layouts are the
 // on-disk format: add new ones, never change old ones. Payloads use base/codec.h and start with a
 // format byte: 1, or 2 where a COMMIT or PRECOMMITTED record carries a traceparent behind the
-// fields of format 1. Who has none pays nothing, and its log can be read by versions that know
-// format 1 only; the others refuse it, and guess nothing.
+// fields of format 1, or 3 where it also names earlier attempts. Who has none pays nothing, and its
+// log can be read by versions that know format 1 only; the others refuse it, and guess nothing.
 
 #include <cstdint>
 #include <string>
@@ -96,6 +96,8 @@ struct CommitRecord {
   WallTime decided;  ///< for key retention and people
   std::string comment;
   std::string traceparent;  ///< of the coordinator's own span; empty in most
+  /// Of the same request, which lost a conflict: their outcome is this one's.
+  std::vector<Gtid> earlier = {};
 };
 struct AbortRecord {
   Gtid gtid;
@@ -117,6 +119,13 @@ struct KeyRecord {
 
 struct HorizonRecord {
   Gtid forgotten_below;
+};
+/// One claim of a coordinator: see recovery/ended_claims.h.
+struct EndedBelowRecord {
+  Epoch made_in, from;
+  Gtid below;
+  std::vector<Gtid> unfinished;
+  Epoch forgotten_before;  ///< one-phase outcomes of earlier epochs are forgotten
 };
 
 struct PreparedRecord {

@@ -50,6 +50,14 @@ void remember_outcome(CoordinatorTables& tables, const Gtid& gtid, Outcome outco
                                                  oldest.sequence() + 1, Decider::kCoordinator));
 }
 
+// As many as outcomes, however long the log is.
+void remember_attempts(CoordinatorTables& tables, const std::vector<Gtid>& earlier,
+                       const Gtid& last) {
+  for (const auto& gtid : earlier) tables.last_attempts[gtid] = last;
+  while (tables.last_attempts.size() > tables.max_outcomes)
+    tables.last_attempts.erase(tables.last_attempts.begin());
+}
+
 // COMMIT without END from now on, or aborted.
 void replay_decided(CoordinatorTables& tables, const DecidedRecord& decided) {
   const bool commit = decided.decision == Decision::kCommit;
@@ -78,6 +86,7 @@ bool replay_ballot(CoordinatorTables& tables, const Record& record) {
     const Gtid& gtid = committing->commit.gtid;
     if (!committing->commit.members.empty() && tables.outcomes.count(gtid) == 0)
       tables.undecided[gtid].record = *committing;
+    remember_attempts(tables, committing->commit.earlier, gtid);
     if (auto* position = at(gtid)) position->accept(committing->ballot, Decision::kCommit);
   } else if (const auto* aborting = std::get_if<PreabortedRecord>(&record)) {
     if (auto* position = at(aborting->gtid)) position->accept(aborting->ballot, Decision::kAbort);
@@ -118,6 +127,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     tables.undecided.erase(commit->gtid);
     remember_key(tables, commit->idempotency_key, commit->body_digest, commit->gtid,
                  Outcome::kCommitted, {}, commit->decided);
+    remember_attempts(tables, commit->earlier, commit->gtid);
     open_commit(tables, std::move(*commit));
   } else if (const auto* abort = std::get_if<AbortRecord>(&*decoded)) {
     remember_outcome(tables, abort->gtid, Outcome::kAborted, abort->reason);

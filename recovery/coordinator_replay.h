@@ -37,6 +37,7 @@ struct CoordinatorTables {
   std::map<Gtid, protocol::CommitRecord> unended;  ///< COMMIT without END
   std::map<Gtid, UndecidedQuorum> undecided;       ///< three-phase
   std::map<Gtid, KnownOutcome> outcomes;           ///< everything the log still tells
+  std::map<Gtid, Gtid> last_attempts;  ///< of a request that lost conflicts: by the earlier ones
   struct Key {
     protocol::KeyRecord record;
     Lsn lsn;  ///< of the record that said so last: COMMIT, and then END

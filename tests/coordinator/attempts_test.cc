@@ -83,6 +83,39 @@ TEST_CASE("a request that lost a conflict starts again: new gtid, same age, one 
   CHECK(world.counter("committed") == 1);
 }
 
+TEST_CASE("the outcome of a request follows its attempts over a restart, too") {
+  CoordinatorWorld world;
+  auto request = retrying(3);
+  SUBCASE("two-phase") {}
+  SUBCASE("three-phase, decided before the restart") {
+    request.protocol = CommitProtocol::kThreePhase;
+  }
+  const auto client = world.submit(request);
+  std::vector<Gtid> attempts;
+  for (int i = 0; i < 2; ++i) {
+    attempts.push_back(world.last_gtid());
+    world.deliver("p1", Wound{attempts.back(), world.minted(77), "row 1"});
+  }
+  const auto last = world.last_gtid();
+  world.vote("p1", last);
+  world.vote("p2", last);
+  world.sync();
+  if (request.protocol) {
+    world.deliver("p1", PreDecided{last, {1, world.options.name}, {1, world.options.name}});
+    world.sync();
+  }
+  REQUIRE(world.outcome(client) == Outcome::kCommitted);
+  world.sync();
+  for (int i = 0; i < 2; ++i) {
+    world.restart();
+    for (const auto& attempt : attempts) {
+      const auto said = world.ask(attempt);
+      REQUIRE(said);
+      CHECK((*said)->outcome == Outcome::kCommitted);
+    }
+  }
+}
+
 TEST_CASE("retries end, keep the deadline, and are not spent on what would fail again") {
   CoordinatorWorld world;
   const auto client = world.submit(retrying(1));

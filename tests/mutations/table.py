@@ -34,6 +34,12 @@ MUTATIONS = [
         ("participant/branches.cc", "append(entry.branch.prepared_record());", "continue;")]),
     ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
         ("coordinator/transactions.cc", "core_.append(unended_record(machine));", "")]),
+    ("one-phase-denied", "a restarted coordinator ends no one-phase transaction of its earlier life", "", [
+        ("recovery/ended_claims.cc", "return own != claims_.end() && says(own->second, gtid);",
+         "return claims_.rbegin() != claims_.rend() && (own != claims_.end() || true) && says(newest(), gtid);"),
+        ("participant/engine.cc", "  horizon_.copy_forward();  // before the outcomes that are left\n", "")]),
+    ("attempts-not-recorded", "the outcome of a request follows its attempts over a restart", "", [
+        ("coordinator/transaction_starts.cc", "  setup.earlier = attempt.earlier;\n", "")]),
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [
         ("participant/branches.cc", "held.promises = std::move(effects.promises);",
          "for (const auto& out : effects.promises)\n"

@@ -111,7 +111,7 @@ TEST_CASE("a record that is cut, padded or of a newer format is refused, never g
       CHECK_FALSE(decode(type, std::string_view(payload).substr(0, length)).has_value());
     CHECK(decode(type, payload + "x").error().code == ErrorCode::kCorruption);
     auto newer = payload;
-    newer[0] = static_cast<char>(newer[0] + 1);
+    newer[0] = 4;
     CHECK(decode(type, newer).error().code == ErrorCode::kUnsupported);
   }
   CHECK(decode(200, encode(EndRecord{gtid(1)})).error().code == ErrorCode::kUnsupported);
@@ -140,6 +140,27 @@ TEST_CASE("a traceparent costs those that have none nothing, and is in no other 
   }
 }
 
+TEST_CASE("earlier attempts cost those that have none nothing") {
+  for (const bool traced : {false, true}) {
+    CommitRecord commit;
+    commit.gtid = gtid(3);
+    if (traced) commit.traceparent = "00-trace";
+    const auto plain = encode(Record(commit));
+    commit.earlier = {gtid(1), gtid(2)};
+    const auto payload = encode(Record(commit));
+    CHECK(plain[0] == (traced ? 2 : 1));
+    CHECK(payload[0] == 3);
+    const auto decoded = decode(static_cast<std::uint8_t>(RecordType::kCommit), payload);
+    REQUIRE(decoded);
+    CHECK(std::get<CommitRecord>(*decoded).earlier == commit.earlier);
+    CHECK(std::get<CommitRecord>(*decoded).traceparent == commit.traceparent);
+    for (std::size_t length = 0; length < payload.size(); ++length)
+      CHECK_FALSE(decode(static_cast<std::uint8_t>(RecordType::kCommit),
+                         std::string_view(payload).substr(0, length))
+                      .has_value());
+  }
+}
+
 TEST_CASE("the force table (protocol.md section 3)") {
   struct Row {
     Record record;
@@ -162,6 +183,7 @@ TEST_CASE("the force table (protocol.md section 3)") {
       {OnePhaseRecord{}, Force::kYes},
       {PeerRecord{}, Force::kNo},
       {HorizonRecord{}, Force::kYes},
+      {EndedBelowRecord{}, Force::kNo},
       {RememberedRecord{}, Force::kNo},
       {keyed_abort, Force::kYes},
       {HeuristicRecord{}, Force::kYes},
@@ -178,4 +200,3 @@ TEST_CASE("the force table (protocol.md section 3)") {
 }
 
 }  // namespace record_test
-      {EndedBelowRecord{}, Force::kNo},
