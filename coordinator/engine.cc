@@ -27,7 +27,9 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       admission_(core_, desk_.book()),
       conversations_(core_,
                      {admission_, tables_.live, transactions_, tables_.outcomes, tables_.ages}),
-      submissions_(core_, {admission_, tables_.live, transactions_, tables_.keys, conversations_}),
+      applied_(core_),
+      submissions_(
+          core_, {admission_, tables_.live, transactions_, tables_.keys, conversations_, applied_}),
       searches_(core_, tables_.outcomes),
       inquiries_(core_, {tables_.live, conversations_, tables_.outcomes, tables_.keys, searches_,
                          desk_.book()}),
@@ -35,9 +37,10 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       lost_(core_, tables_.live, tables_.outcomes, transactions_, desk_),
       views_(core_, {tables_.live, conversations_, tables_.outcomes, desk_, lost_, core_.peers,
                      tables_.keys}),
-      peers_(core_, {tables_, transactions_, conversations_, searches_, inquiries_, lost_, desk_}),
-      rounds_(core_, {tables_, transactions_, conversations_, searches_, inquiries_, retention_,
-                      desk_, on_fatal}),
+      peers_(core_, {tables_, transactions_, conversations_, applied_, searches_, inquiries_, lost_,
+                     desk_}),
+      rounds_(core_, {tables_, transactions_, conversations_, applied_, searches_, inquiries_,
+                      retention_, desk_, on_fatal}),
       operators_(core_, {tables_.live, transactions_, lost_, views_, desk_}) {
   for (const auto& [name, address] : core_.options.participants)
     core_.peers.configure(name, address, Role::kParticipant);
@@ -65,14 +68,14 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
     tables_.outcomes.remember(outcome, nullptr, now.monotonic);
   }
   tables_.keys.adopt(std::move(tables.keys), core_.log.appended(), now);
-  for (const auto& [gtid, record] : tables.unended) transactions_.adopt(record, now);
-  for (const auto& [gtid, undecided] : tables.undecided) {
-    if (gtid.epoch() < tables.adopted.below) {
   for (const auto& [earlier, last] : tables.last_attempts) {
     if (!tables_.outcomes.find(earlier))
       tables_.outcomes.remember(lost_a_conflict(earlier), nullptr, now.monotonic);
     tables_.outcomes.follow(earlier, last);
   }
+  for (const auto& [gtid, record] : tables.unended) transactions_.adopt(record, now);
+  for (const auto& [gtid, undecided] : tables.undecided) {
+    if (gtid.epoch() < tables.adopted.below) {
       inquiries_.adopt(undecided);
     } else {
       transactions_.adopt(undecided, now);
@@ -98,6 +101,7 @@ void Engine::reload(const Reload& settings) {
 void Engine::cancel_undecided(Now now) {
   conversations_.abort_all({AbortCode::kDraining, "the coordinator is shutting down", {}, -1}, now);
   transactions_.cancel_undecided(now);
+  applied_.end_all();
 }
 
 }  // namespace troth::coordinator

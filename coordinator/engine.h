@@ -5,7 +5,7 @@
 //
 // The parts, from the bottom up: Core (log, ways out, counters); Tables (what is known:
 // TransactionTable, KnownOutcomes, IdempotencyKeys, EndedEverywhere, Ages); Transactions (steps),
-// Admission, Conversations (interactive), Submissions, Searches, Inquiries, Retention (what
+// Admission, Conversations (interactive), AppliedQuestions, Submissions, Searches, Inquiries, Retention (what
 // participants may forget), LostParticipants; StatusViews reads. On top are PeerTraffic (what peers
 // bring), OperatorCalls, and Rounds (timers, durability, checkpoints).
 
@@ -74,6 +74,7 @@ class Engine {
   Transactions transactions_;
   Admission admission_;
   Conversations conversations_;
+  AppliedQuestions applied_;
   Submissions submissions_;
   Searches searches_;
   Inquiries inquiries_;

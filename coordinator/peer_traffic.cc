@@ -32,6 +32,7 @@ void PeerTraffic::enter_quarantine(Now now) {
   }
   parts_.tables.outcomes.tell_unknown(why);
   parts_.conversations.abort_all(why, now);
+  parts_.applied.end_all();
 }
 
 void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
@@ -127,6 +128,7 @@ void PeerTraffic::handle(const NodeName& from, Message&& message, Now now) {
     return;
   }
   if (const auto* wound = std::get_if<Wound>(&message)) {
+    parts_.applied.on_result(from, *result);
     if (!parts_.transactions.take(from, *wound, now))
       parts_.inquiries.on_unknown(from, Inquire{wound->gtid}, now);
     return;

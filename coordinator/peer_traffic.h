@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "coordinator/applied_questions.h"
 #include "coordinator/inquiries.h"
 #include "coordinator/lost_participants.h"
 #include "coordinator/tables.h"
@@ -19,6 +20,7 @@ class PeerTraffic {
     Tables& tables;
     Transactions& transactions;
     Conversations& conversations;
+    AppliedQuestions& applied;
     Searches& searches;
     Inquiries& inquiries;
     LostParticipants& lost;

@@ -15,8 +15,9 @@ bool Rounds::may_force_here() const {
 std::optional<MonotonicTime> Rounds::next_wake() const {
   std::optional<MonotonicTime> wake;
   if (core_.standing.stopped()) return wake;
-  for (const auto& at : {parts_.tables.live.next_wake(), parts_.conversations.next_wake(),
-                         parts_.searches.next_wake(), core_.log.next_wake()})
+  for (const auto& at :
+       {parts_.tables.live.next_wake(), parts_.conversations.next_wake(),
+        parts_.searches.next_wake(), parts_.applied.next_wake(), core_.log.next_wake()})
     if (at && (!wake || *at < *wake)) wake = at;
   return wake;
 }
@@ -25,6 +26,7 @@ void Rounds::tick(Now now) {
   if (core_.standing.stopped()) return;
   parts_.conversations.tick(now);
   parts_.searches.tick(now);
+  parts_.applied.tick(now);
   parts_.transactions.tick(now);
   core_.log.tick(now.monotonic);
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "coordinator/applied_questions.h"
 #include "coordinator/retention.h"
 #include "engine/checkpointer.h"
 
@@ -19,6 +20,7 @@ class Rounds {
     Tables& tables;
     Transactions& transactions;
     Conversations& conversations;
+    AppliedQuestions& applied;
     Searches& searches;
     Inquiries& inquiries;
     Retention& retention;

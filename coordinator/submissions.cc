@@ -94,16 +94,21 @@ bool Submissions::answered_by_key(const SubmitRequest& request, const std::strin
   const auto* known = parts_.keys.find(request.idempotency_key, now);
   if (known == nullptr) return false;
   if (known->body_digest != digest) return refuse_other_body(done);
-  // Only its participant knows when its file holds it.
-  if (known->gtid.decider() == Decider::kParticipant && request.answer_at == AnswerAt::kApplied &&
-      known->outcome == Outcome::kCommitted)
-    return false;
   SubmitReply reply;
   reply.outcome.gtid = known->gtid;
   reply.outcome.outcome = known->outcome;
   reply.outcome.reason = known->reason;
   reply.outcome.replayed = true;
   core_.reports.count("replayed");
+  // Only its participant knows when its file holds it.
+  if (known->gtid.decider() == Decider::kParticipant && request.answer_at == AnswerAt::kApplied &&
+      known->outcome == Outcome::kCommitted) {
+    const auto limit =
+        request.deadline.count() == 0 ? core_.options.prepare_timeout : request.deadline;
+    parts_.applied.ask(reply.outcome, request.branches[0].participant, now.monotonic + limit,
+                       std::move(done), now);
+    return true;
+  }
   done(std::move(reply));
   return true;
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "coordinator/admission.h"
+#include "coordinator/applied_questions.h"
 #include "coordinator/conversations.h"
 #include "coordinator/transactions.h"
 
@@ -21,6 +22,7 @@ class Submissions {
     Transactions& transactions;
     IdempotencyKeys& keys;
     const Conversations& conversations;
+    AppliedQuestions& applied;
   };
   Submissions(Core& core, Parts parts) : core_(core), parts_(parts) {}
 

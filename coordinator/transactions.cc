@@ -171,25 +171,6 @@ void Transactions::send_prepares(const Transaction& txn, const std::vector<Prepa
 
 // ---- answers
 
-namespace {
-
-// A repeated request that only asked its participant for the rows in the file: whatever became of
-// the question, the first one with its key is committed.
-void answer_by_first(const Transaction& txn, IdempotencyKeys& keys, TransactionOutcome& outcome,
-                     Now now) {
-  if (txn.key().empty() || outcome.outcome == Outcome::kCommitted) return;
-  const auto* first = keys.find(txn.key(), now);
-  if (first == nullptr || first->outcome != Outcome::kCommitted || first->gtid == txn.gtid())
-    return;
-  outcome.gtid = first->gtid;
-  outcome.outcome = Outcome::kCommitted;
-  outcome.reason = {};
-  outcome.replayed = true;
-  outcome.applied = false;
-}
-
-}  // namespace
-
 // It is known before anybody is told. The last one who is told gets the results themselves.
 void Transactions::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now now) {
   core_.reports.count(outcome.outcome == Outcome::kCommitted ? "committed"
@@ -216,7 +197,6 @@ void Transactions::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now no
 std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, TransactionOutcome& outcome,
                                                    Now now) {
   const Gtid gtid = txn.gtid();
-  answer_by_first(txn, tables_.keys, outcome, now);
   measure_answer(txn, outcome, now);
   if (txn.age && retried_automatically(outcome.reason.code)) tables_.ages.remember(gtid, *txn.age);
   outcome.attempts = txn.attempt;

@@ -1,0 +1,50 @@
+#pragma once
+// A repeated request that wants to wait until the rows are in the file: the first one with its key
+// is committed at its only participant, and only that participant knows how far its file is. It is
+// asked. Nothing is sent that could be executed.
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "coordinator/core.h"
+#include "protocol/ports.h"
+
+namespace troth::coordinator {
+
+/// Invariant: whoever waits is told COMMITTED, at its deadline at the latest; "applied" only if the
+/// participant said so. Bounded by max_in_flight. Owned by the engine and touched by its thread
+/// alone.
+class AppliedQuestions {
+ public:
+  explicit AppliedQuestions(Core& core) : core_(core) {}
+
+  /// `known`: what the key's first request came to.
+  void ask(const TransactionOutcome& known, const NodeName& participant, MonotonicTime deadline,
+           protocol::SubmitDone&& done, Now now);
+  void on_result(const NodeName& from, const protocol::OnePhaseResult& result);
+  /// Nobody is asked any more.
+  void end_all();
+  std::optional<MonotonicTime> next_wake() const;
+  void tick(Now now);
+
+ private:
+  using Waiting = std::pair<MonotonicTime, protocol::SubmitDone>;
+  struct Question {
+    NodeName participant;
+    TransactionOutcome known;
+    std::vector<Waiting> waiting;  // until when
+    std::uint32_t attempts = 0;
+    MonotonicTime next_ask;
+  };
+  static void tell(const TransactionOutcome& known, bool applied, protocol::SubmitDone& done);
+  void send(const Gtid& gtid, Question& question, Now now);
+
+  Core& core_;
+  std::map<Gtid, Question> questions_;
+  std::size_t waiting_ = 0;
+};
+
+}  // namespace troth::coordinator
