@@ -172,12 +172,13 @@ void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
   if (parts_.conversations.has(gtid)) return done(outcome);
   if (!core_.own.minted(gtid))
     return done(fail(ErrorCode::kNotFound, fmt::format("{} does not exist yet", gtid)));
+  // Its participant may know it, however long ago this node forgot it.
+  if (!parts_.book.was_committed(gtid) && gtid.decider() == Decider::kParticipant)
+    return parts_.searches.start(gtid, wait, std::move(done), now);
   if (!parts_.book.was_committed(gtid) && parts_.outcomes.is_forgotten(gtid))
     return done(
         fail(ErrorCode::kNotFound,
              fmt::format("{} ended too long ago: its outcome is no longer remembered here", gtid)));
-  if (!parts_.book.was_committed(gtid) && gtid.decider() == Decider::kParticipant)
-    return parts_.searches.start(gtid, wait, std::move(done), now);
   done(ended_long_ago(gtid));
 }
 

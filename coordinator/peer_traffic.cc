@@ -36,7 +36,10 @@ void PeerTraffic::enter_quarantine(Now now) {
 }
 
 void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
-  for (const auto& record : judgement.to_append) core_.append(record);
+  // Forced: after a restart it is these records that say who may hold the outcome of a one-phase
+  // transaction.
+  for (const auto& record : judgement.to_append)
+    core_.log.append(RecordType::kPeer, encode(Record(record)), Force::kYes);
   Witnesses(parts_.desk, core_.reports).judge(judgement, peer, now);
   if (judgement.lost_memory) {
     if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
@@ -115,6 +118,8 @@ void PeerTraffic::on_batch(Batch batch, Now now) {
 }
 
 void PeerTraffic::handle(const NodeName& from, Message&& message, Now now) {
+  if (core_.options.find(from) == nullptr && !coordinator_takes_from_former(message))
+    return core_.reports.count("unauthorized");
   if (const auto* alarmed = std::get_if<Alarm>(&message)) {
     core_.reports.count("amnesia_alarms");
     const auto rank = core_.own.minted(alarmed->gtid) ? Alarms::Rank::kKnown : Alarms::Rank::kClaim;
@@ -123,12 +128,12 @@ void PeerTraffic::handle(const NodeName& from, Message&& message, Now now) {
   if (const auto* executed = std::get_if<ExecuteResult>(&message))
     return parts_.conversations.on_result(from, *executed, now);
   if (const auto* result = std::get_if<OnePhaseResult>(&message)) {
+    parts_.applied.on_result(from, *result);
     if (!parts_.transactions.take(from, *result, now))
       parts_.searches.on_result(from, *result, now);
     return;
   }
   if (const auto* wound = std::get_if<Wound>(&message)) {
-    parts_.applied.on_result(from, *result);
     if (!parts_.transactions.take(from, *wound, now))
       parts_.inquiries.on_unknown(from, Inquire{wound->gtid}, now);
     return;

@@ -1,5 +1,8 @@
 #include "coordinator/searches.h"
 
+#include <fmt/format.h>
+
+#include <set>
 #include <utility>
 
 namespace troth::coordinator {
@@ -10,7 +13,11 @@ void Searches::start(const Gtid& gtid, bool wait, Done done, Now now) {
   auto& search = searches_[gtid];
   (wait ? search.waiting : search.impatient).push_back(std::move(done));
   if (search.attempts > 0) return;  // being asked already
-  for (const auto& [name, address] : core_.options.participants) search.unanswered.push_back(name);
+  std::set<NodeName> asked;
+  for (const auto& [name, address] : core_.options.participants) asked.insert(name);
+  for (const auto& peer : core_.peers.records())
+    if (peer.role == Role::kParticipant && !peer.position.log_id.is_nil()) asked.insert(peer.name);
+  search.unanswered.assign(asked.begin(), asked.end());
   ask(gtid, search, now);
 }
 
@@ -18,7 +25,11 @@ void Searches::ask(const Gtid& gtid, Search& search, Now now) {
   constexpr std::uint32_t kMaxAttempts = 10;  // whoever still wants to know asks this node again
   TransactionOutcome outcome;
   outcome.gtid = gtid;
-  outcome.reason = {AbortCode::kUnreachable, "not every participant has answered for it", {}, -1};
+  if (!search.unanswered.empty())
+    outcome.reason = {AbortCode::kUnreachable,
+                      fmt::format("{} has not answered for it, and may have executed it",
+                                  search.unanswered.front()),
+                      search.unanswered.front(), -1};
   if (search.attempts > 0)
     for (auto& done : std::exchange(search.impatient, {})) done(outcome);
   if (search.attempts == kMaxAttempts) {
@@ -38,28 +49,46 @@ void Searches::on_result(const NodeName& from, const OnePhaseResult& result, Now
     return;
   std::erase(search->second.unanswered, from);
   search->second.forgotten |= result.forgotten;
-  if (result.outcome == Outcome::kAborted && result.reason.code != AbortCode::kTombstone)
-    search->second.reason = result.reason;
+  // Only the participant that was sent it can have executed it, or refused it for a reason.
+  const bool executed = result.outcome == Outcome::kAborted && !result.forgotten &&
+                        result.reason.code != AbortCode::kTombstone &&
+                        result.reason.code != AbortCode::kNone;
+  if (executed) search->second.reason = result.reason;
   const bool committed = result.outcome == Outcome::kCommitted;
-  if (!committed && !search->second.unanswered.empty()) return;
-  const bool unknown = !committed && search->second.forgotten;
+  const bool definite = committed || executed;
+  if (!definite && !search->second.unanswered.empty()) return;
+  // What this node knew once, and nobody holds a trace of, may have committed and only read.
+  const bool forgotten = !definite && outcomes_.is_forgotten(result.gtid);
+  const bool unknown = !definite && (forgotten || search->second.forgotten);
   TransactionOutcome outcome;
   outcome.gtid = result.gtid;
   outcome.outcome = committed ? Outcome::kCommitted
                     : unknown ? Outcome::kInDoubt
                               : Outcome::kAborted;
-  // "It never arrived" would blame a participant that may have had nothing to do with it.
-  outcome.reason = search->second.reason;
-  if (unknown)
+  if (executed) {
+    outcome.reason = search->second.reason;
+  } else if (unknown) {
     outcome.reason = {AbortCode::kNone,
                       "it ended too long ago: its participant does not remember what became of it",
                       {},
                       -1};
+  } else if (!committed) {  // "it never arrived" would blame one that had nothing to do with it
+    outcome.reason = {AbortCode::kPresumedAbort,
+                      "no participant holds a record of it (one that only read leaves none)",
+                      {},
+                      -1};
+  }
   const auto finished = std::move(search->second);
   searches_.erase(search);
   if (!unknown) outcomes_.remember(outcome, nullptr, now.monotonic);
-  for (const auto& done : finished.waiting) done(outcome);
-  for (const auto& done : finished.impatient) done(outcome);
+  const auto tell = [&](const Done& done) {
+    if (!forgotten) return done(outcome);
+    done(fail(
+        ErrorCode::kNotFound,
+        fmt::format("{} ended too long ago: its outcome is no longer remembered", outcome.gtid)));
+  };
+  for (const auto& done : finished.waiting) tell(done);
+  for (const auto& done : finished.impatient) tell(done);
 }
 
 std::optional<MonotonicTime> Searches::next_wake() const {

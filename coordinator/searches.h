@@ -1,6 +1,7 @@
 #pragma once
 // One-phase transactions of an earlier start of which this log holds no outcome: the participant that
-// executed one knows. Every participant is asked.
+// executed one knows. Which one that was is not known any more, so every participant is asked that
+// this log has ever met, also those that the settings do not name any more.
 
 #include <cstdint>
 #include <map>
@@ -13,7 +14,7 @@
 namespace troth::coordinator {
 
 /// Invariant: "aborted" is said only when every participant has answered and none has forgotten it,
-/// "committed" as soon as one says so. Owned by the engine and touched by its thread alone.
+/// or when the one that executed it says so; "committed" as soon as one says so. Owned by the engine and touched by its thread alone.
 class Searches {
  public:
   using Done = KnownOutcomes::Done;

@@ -42,6 +42,13 @@ bool participant_takes(const Message& message, PeerStanding standing) {
   return standing <= std::visit(Needs{}, message);
 }
 
+bool coordinator_takes_from_former(const Message& message) {
+  return std::holds_alternative<Ack>(message) || std::holds_alternative<Inquire>(message) ||
+         std::holds_alternative<OnePhaseResult>(message) ||
+         std::holds_alternative<Decide>(message) || std::holds_alternative<Alarm>(message) ||
+         ballot_message_of(message).has_value();
+}
+
 std::string_view to_string(PeerStanding standing) {
   switch (standing) {
     case PeerStanding::kCoordinator:

@@ -20,6 +20,10 @@ enum class PeerStanding : std::uint8_t {
 /// At a participant. False: the message is dropped, counted and told to the log.
 bool participant_takes(const protocol::Message& message, PeerStanding standing);
 
+/// At a coordinator, of a participant that its log has met and its settings do not name any more.
+/// True: what was begun before can be ended with it.
+bool coordinator_takes_from_former(const protocol::Message& message);
+
 std::string_view to_string(PeerStanding standing);
 
 }  // namespace troth

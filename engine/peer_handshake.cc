@@ -27,8 +27,8 @@ void PeerHandshake::adopt(const std::map<NodeName, ClaimRecord>& claims) {
     if (claim.standing == ClaimRecord::Standing::kDismissed) dismissed_[witness] = claim.seen;
 }
 
-// Strangers are refused where configuration says who may come: at a coordinator always, at a
-// participant once a coordinator is configured.
+// Strangers are refused where configuration says who may come: at a coordinator always (whom its log
+// has met is none), at a participant once a coordinator is configured.
 bool PeerHandshake::closed() const {
   return self_.role == Role::kCoordinator || table_.any_configured(Role::kCoordinator);
 }
@@ -40,7 +40,9 @@ bool PeerHandshake::named_by_any(const NodeName& peer) const {
 
 bool PeerHandshake::may_greet(const NodeName& peer) const {
   if (table_.configured(peer)) return true;
-  if (self_.role == Role::kCoordinator) return false;
+  // A participant that the settings do not name any more may owe an acknowledgement, or be in doubt.
+  if (self_.role == Role::kCoordinator)
+    return table_.met(peer) && table_.role_of(peer) == Role::kParticipant;
   if (!closed()) return true;
   return (table_.knows(peer) && table_.role_of(peer) == Role::kParticipant) || named_by_any(peer);
 }
@@ -348,8 +350,6 @@ NodePosition PeerHandshake::position_of(const NodeName& peer) const {
   return known == nullptr ? NodePosition{} : known->position;
 }
 
-Member PeerHandshake::member(const NodeName& peer, const PeerRecord* known) {
-  if (known == nullptr) return {peer, {}, {}, {}};
 Lsn PeerHandshake::seen_of(const CoordinatorTag& tag) const {
   const auto mints = [&](const PeerRecord& record) {
     const auto& log_id = record.position.log_id;
@@ -362,6 +362,8 @@ Lsn PeerHandshake::seen_of(const CoordinatorTag& tag) const {
   return {};
 }
 
+Member PeerHandshake::member(const NodeName& peer, const PeerRecord* known) {
+  if (known == nullptr) return {peer, {}, {}, {}};
   return {peer, known->position.log_id, known->position.epoch, known->address};
 }
 

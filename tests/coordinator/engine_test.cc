@@ -492,6 +492,158 @@ TEST_CASE("one phase across a restart: forgotten at its participant is not abort
   CHECK(*told == Outcome::kInDoubt);
 }
 
+TEST_CASE("one phase across a restart: a participant that is no longer named is asked, too") {
+  CoordinatorWorld world;
+  world.sync();
+  world.submit(CoordinatorWorld::request({"p1"}));
+  const auto gtid = world.last_gtid();
+  world.options.participants.erase(NodeName::from_trusted("p1"));
+  world.restart();
+  std::optional<TransactionOutcome> told;
+  world.engine->inquiries().get_outcome(
+      gtid, true, [&](Result<TransactionOutcome> result) { told = *result; }, world.now());
+  CHECK(world.transport.names() ==
+        "INQUIRE_ONE_PHASE p1, INQUIRE_ONE_PHASE p2, INQUIRE_ONE_PHASE p3");
+  OnePhaseResult result;
+  result.gtid = result.first_gtid = gtid;
+  result.outcome = Outcome::kAborted;
+  result.reason.code = AbortCode::kTombstone;
+  world.deliver("p2", result);
+  world.deliver("p3", result);
+  CHECK_FALSE(told);  // "nobody I asked knows" is no "no"
+  SUBCASE("it knows") {
+    result.outcome = Outcome::kCommitted;
+    world.deliver("p1", result);
+    REQUIRE(told);
+    CHECK(told->outcome == Outcome::kCommitted);
+  }
+  SUBCASE("it does not answer") {
+    for (int i = 0; i < 60; ++i) world.pass(std::chrono::milliseconds(500));
+    REQUIRE(told);
+    CHECK(told->outcome == Outcome::kInDoubt);
+    CHECK(told->reason.detail.find("p1") == 0);
+  }
+}
+
+TEST_CASE("one phase across a restart: who executed it need not wait for the others") {
+  CoordinatorWorld world;
+  world.submit(CoordinatorWorld::request({"p1"}));
+  const auto gtid = world.last_gtid();
+  world.restart();
+  std::optional<TransactionOutcome> told;
+  world.engine->inquiries().get_outcome(
+      gtid, true, [&](Result<TransactionOutcome> result) { told = *result; }, world.now());
+  OnePhaseResult result;
+  result.gtid = result.first_gtid = gtid;
+  result.outcome = Outcome::kAborted;
+  result.reason.code = AbortCode::kConstraint;
+  world.deliver("p1", result);
+  REQUIRE(told);
+  CHECK(told->outcome == Outcome::kAborted);
+  CHECK(told->reason.code == AbortCode::kConstraint);
+}
+
+TEST_CASE("a participant that is no longer named ends what it owes, and begins nothing") {
+  CoordinatorWorld world;
+  const auto gtid = world.committing();
+  world.deliver("p1", Ack{gtid});
+  world.options.participants.erase(NodeName::from_trusted("p2"));
+  world.restart();
+  CHECK(world.greet("p2", {2}) == HelloVerdict::kWelcome);
+  world.pass(std::chrono::milliseconds(200));
+  CHECK(world.transport.names().find("COMMIT p2") != std::string::npos);
+  CHECK(world.counter("live") == 1);
+  world.submit(CoordinatorWorld::request({"p1", "p3"}));
+  const auto other = world.last_gtid();
+  world.deliver("p2", Wound{other, world.minted(1), "row 1"}, {2});
+  CHECK(world.counter("unauthorized") == 1);
+  CHECK(world.counter("wounded") == 0);
+  world.transport.take();
+  world.deliver("p2", Inquire{world.minted(999)}, {2});  // presumed abort
+  CHECK(world.transport.names() == "ABORT p2");
+  world.deliver("p1", Ack{gtid});
+  world.deliver("p2", Ack{gtid}, {2});
+  CHECK(world.counter("live") == 1);  // the other one
+  const auto refused = world.submit(CoordinatorWorld::request({"p2"}));
+  REQUIRE(world.answered(refused));
+  CHECK(world.answers.at(refused)->refusal.has_value());
+  CHECK(world.greet("p9") == HelloVerdict::kUnknownSender);
+}
+
+namespace {
+
+// A request with a key to one participant is committed; it is repeated and asks for the file.
+struct AppliedWorld : CoordinatorWorld {
+  explicit AppliedWorld(bool restarted) {
+    auto request = CoordinatorWorld::request({"p1"}, "k");
+    submit(request);
+    first = last_gtid();
+    result.gtid = result.first_gtid = first;
+    result.outcome = Outcome::kCommitted;
+    deliver("p1", result);
+    sync();
+    if (restarted) restart();
+    transport.take();
+    request.answer_at = AnswerAt::kApplied;
+    again = submit(request);
+    CHECK(transport.names() == "INQUIRE_ONE_PHASE p1");  // nothing that could be executed
+    CHECK_FALSE(answered(again));
+  }
+  void check(bool applied) {
+    REQUIRE(answered(again));
+    CHECK(outcome(again) == Outcome::kCommitted);
+    CHECK(answers.at(again)->outcome.replayed);
+    CHECK(answers.at(again)->outcome.gtid == first);
+    CHECK(answers.at(again)->outcome.applied == applied);
+  }
+  Gtid first;
+  OnePhaseResult result;
+  std::size_t again = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a repeated request that asks for the file executes nothing, whatever p1 remembers") {
+  for (const bool restarted : {false, true}) {
+    CAPTURE(restarted);
+    {  // the file holds it, a while later
+      AppliedWorld world(restarted);
+      world.deliver("p1", world.result);
+      CHECK_FALSE(world.answered(world.again));
+      world.transport.take();
+      world.pass(std::chrono::milliseconds(200));
+      CHECK(world.transport.names() == "INQUIRE_ONE_PHASE p1");
+      world.result.applied = true;
+      world.deliver("p1", world.result);
+      world.check(true);
+    }
+    {  // p1 has forgotten it, so that its file holds it
+      AppliedWorld world(restarted);
+      world.result.outcome = Outcome::kInDoubt;
+      world.result.forgotten = world.result.applied = true;
+      world.deliver("p1", world.result);
+      world.check(true);
+    }
+    {  // p1 lost its trace
+      AppliedWorld world(restarted);
+      world.result.outcome = Outcome::kAborted;
+      world.result.reason.code = AbortCode::kTombstone;
+      world.deliver("p1", world.result);
+      world.check(false);
+    }
+    {  // p1 is silent until the deadline
+      AppliedWorld world(restarted);
+      for (int i = 0; i < 30; ++i) world.pass(std::chrono::milliseconds(100));
+      world.check(false);
+    }
+    {  // the coordinator stops
+      AppliedWorld world(restarted);
+      world.engine->cancel_undecided(world.now());
+      world.check(false);
+    }
+  }
+}
+
 TEST_CASE("a key belongs to one body, whatever the participants") {
   CoordinatorWorld world;
   const auto answer = [&](const Gtid& gtid) {

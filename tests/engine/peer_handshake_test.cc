@@ -261,6 +261,21 @@ TEST_CASE("only so many are accepted that nobody configured") {
   }
 }
 
+TEST_CASE("a coordinator hears a participant that it has met and does not name any more") {
+  PeerHandshake table({name("c1"), Role::kCoordinator, "", log_id(1), {3}});
+  HelloReply reply;
+  CHECK_FALSE(table.on_hello(greeting("p1", "c1", 5, {1}, {1}), {1}, reply).refusal.empty());
+  table.adopt({name("p1"), Role::kParticipant, {log_id(5), {1}, {1}}, ""});
+  auto hello = greeting("p1", "c1", 5, {1}, {1});
+  hello.role = Role::kParticipant;
+  CHECK(table.on_hello(hello, {1}, reply).refusal.empty());
+  CHECK(table.on_batch(batch_from("p1", 5)).refusal.empty());
+  // Its word about this log is no evidence.
+  hello.seen_of_receiver = {log_id(1), {9}, {999}};
+  CHECK_FALSE(table.on_hello(hello, {1}, reply).lost_memory);
+  CHECK(reply.verdict == HelloVerdict::kReceiverDisputed);
+}
+
 TEST_CASE("one configured coordinator closes the door to the others") {
   auto table = open_participant();
   table.configure(name("c1"), "127.0.0.1:7", Role::kCoordinator);

@@ -18,7 +18,8 @@ Status CoordinatorNode::open() {
   options.name = setup_.name;
   options.log_id = setup_.log_id;
   options.epoch = recovered.epoch;
-  for (const auto& peer : setup_.peers) options.participants[peer] = "somewhere:1";
+  for (const auto& peer : setup_.peers)
+    if (taken_out_.count(peer) == 0) options.participants[peer] = "somewhere:1";
   options.prepare_timeout = milliseconds(500);
   options.idle_timeout = milliseconds(400);
   options.interactive_deadline = milliseconds(1500);

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 
 #include "access/guarded_coordinator.h"
 #include "coordinator/engine.h"
@@ -124,6 +125,7 @@ class CoordinatorNode final : public EngineNode<coordinator::Engine>, protocol::
   /// What applications call.
   access::GuardedCoordinator& clients() { return clients_; }
   bool quiet() const override;
+  void take_out(const NodeName& participant) override { taken_out_.insert(participant); }
 
  private:
   Status open() override;
@@ -143,6 +145,7 @@ class CoordinatorNode final : public EngineNode<coordinator::Engine>, protocol::
 
   /// As good as a file: what was stored outlives processes and power cuts.
   tests::ListedKeys keys_;
+  std::set<NodeName> taken_out_;
   bool storing_ = false;  // is planned
   access::GuardedCoordinator clients_;
 };

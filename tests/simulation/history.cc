@@ -126,7 +126,8 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
     if (std::exchange(call->over, true)) return;
     if (reply != nullptr) record(number, *reply);
     const auto& now = requests_[number];
-    if (now.told != Told::kNothing || now.key.empty() || now.attempts >= 200) return call->done();
+    if (now.told != Told::kNothing || now.key.empty() || now.attempts >= kMostAttempts)
+      return call->done();
     world_.after(
         world_.between(milliseconds(20), milliseconds(200)),
         [this, number, coordinator, call] { send(number, coordinator, std::move(call->done)); });
@@ -148,17 +149,21 @@ void Clients::send(std::size_t number, CoordinatorNode* coordinator, std::functi
 
 void Clients::record(std::size_t number, const SubmitReply& reply) {
   auto& request = requests_[number];
-  if (reply.refusal) return;  // nothing was started by this attempt
+  if (reply.refusal) {  // nothing was started by this attempt
+    // A participant was taken out of the settings: it will not be started either.
+    if (reply.refusal->error.code == ErrorCode::kNotFound) request.attempts = kMostAttempts;
+    return;
+  }
   const auto outcome = reply.outcome.outcome;
   if (outcome != Outcome::kCommitted && outcome != Outcome::kAborted) return;
   request.told = outcome == Outcome::kCommitted ? Told::kCommitted : Told::kAborted;
   request.gtid = reply.outcome.gtid;
+  on_told(reply.outcome);
   request.ended = world_.now();
   world_.trace("request {} is told {} ({})", number,
                outcome == Outcome::kCommitted ? "COMMITTED" : "ABORTED", request.gtid);
   if (outcome != Outcome::kCommitted || reply.outcome.replayed) return;
   std::map<NodeName, std::size_t> at;
-  on_told(reply.outcome);
   for (auto& operation : request.operations) {
     const auto index = at[operation.participant]++;
     if (operation.kind != "read") continue;

@@ -62,6 +62,7 @@ class Clients {
   Request make_transfer();
   Request make_schema_change();
   void send(std::size_t number, CoordinatorNode* coordinator, std::function<void()> done);
+  static constexpr int kMostAttempts = 200;
   void record(std::size_t number, const SubmitReply& reply);
   CommitProtocol protocol_of(std::size_t number) const {
     return number % 4 < three_phase_of_four_ ? CommitProtocol::kThreePhase

@@ -102,6 +102,8 @@ class Node : public Station, protected protocol::PeerHandler {
   bool noticed_lost_memory() const { return lost_memory_ == LostMemory::kNoticed; }
   virtual NodeStatus status() const = 0;
   virtual bool quiet() const = 0;
+  /// From its next start on its settings do not name this participant.
+  virtual void take_out(const NodeName& /*participant*/) {}
 
   const NodeName& name() const override { return setup_.name; }
   std::uint64_t incarnation() const override { return incarnation_current_; }

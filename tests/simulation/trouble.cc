@@ -265,6 +265,22 @@ void Trouble::plan_cut() {
 
 // ---- the end
 
+// An operator has taken one participant out of the settings, whatever it still owes or is owed.
+void Trouble::take_one_out() {
+  const auto& name = nodes_[world_.random.below(nodes_.size())]->name();
+  world_.trace("{} is taken out of the settings", name);
+  for (auto* node : nodes_) node->take_out(name);
+}
+
+void Trouble::restart_all() {
+  world_.trace("---- everybody starts again");
+  for (auto* node : nodes_)
+    if (node->alive()) node->crash(world_.random.percent(50), "all start again");
+  for (auto* node : nodes_)
+    if (!node->alive()) start(*node);
+  world_.run_until(world_.now() + milliseconds(300));
+}
+
 void Trouble::heal() {
   world_.trace("---- everything heals");
   healed_ = true;
@@ -278,6 +294,7 @@ void Trouble::heal() {
       node->crash(world_.random.percent(50), "all start again");
     }
   }
+  if (all_start_again_ && world_.random.percent(30)) take_one_out();
   for (auto* node : nodes_)
     if (!node->alive() && node != absent_) start(*node);
   for (auto* node : nodes_)

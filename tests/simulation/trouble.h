@@ -76,6 +76,7 @@ class Trouble {
   bool must_believe(Node& node) const;
   bool refused_by_others(Node& node) const;
   void restart_others(const Node& node);
+  void take_one_out();
   void catch_up(Node& node, Epoch epoch);
 
   World& world_;
