@@ -350,18 +350,6 @@ NodePosition PeerHandshake::position_of(const NodeName& peer) const {
   return known == nullptr ? NodePosition{} : known->position;
 }
 
-Lsn PeerHandshake::seen_of(const CoordinatorTag& tag) const {
-  const auto mints = [&](const PeerRecord& record) {
-    const auto& log_id = record.position.log_id;
-    return !log_id.is_nil() && CoordinatorTag::of(log_id) == tag;
-  };
-  for (const auto& record : table_.records())
-    if (mints(record)) return record.position.durable;
-  for (const auto& [name, guest] : guests_)
-    if (mints(guest.record)) return guest.record.position.durable;
-  return {};
-}
-
 Member PeerHandshake::member(const NodeName& peer, const PeerRecord* known) {
   if (known == nullptr) return {peer, {}, {}, {}};
   return {peer, known->position.log_id, known->position.epoch, known->address};

@@ -91,8 +91,6 @@ class PeerHandshake {
   // what is known
   const protocol::PeerRecord* find(const NodeName& peer) const;
   NodePosition position_of(const NodeName& peer) const;
-  /// How far the log was seen that mints gtids of that tag.
-  Lsn seen_of(const CoordinatorTag& tag) const;
   std::string address_of(const NodeName& peer) const { return table_.address_of(peer); }
   Role role_of(const NodeName& peer) const { return table_.role_of(peer); }
   bool knows(const NodeName& peer) const { return table_.knows(peer); }

@@ -115,8 +115,14 @@ void Members::on_answer(BranchEntry& entry, const NodeName& from, MemberAnswer::
 // The claim that it is ended counts only if whoever made it would convince the one that asks, too:
 // its log reaches as far as that one has seen it.
 bool Members::may_say_ended(const Question& asked) const {
-  return asked.coordinator_seen.value > 0 && parts_.presumption.aborted_if_in_doubt(asked.gtid) &&
-         asked.coordinator_seen <= parts_.peers.seen_of(asked.gtid.tag());
+  if (asked.coordinator_seen.value == 0 || !parts_.presumption.aborted_if_in_doubt(asked.gtid))
+    return false;
+  const auto peers = parts_.peers.records();
+  return std::any_of(peers.begin(), peers.end(), [&](const PeerRecord& peer) {
+    const auto& [log_id, epoch, durable] = peer.position;
+    return !log_id.is_nil() && CoordinatorTag::of(log_id) == asked.gtid.tag() &&
+           asked.coordinator_seen <= durable;
+  });
 }
 
 // Never "unknown, so done": this node must have promised it and has no trace.

@@ -271,6 +271,7 @@ TEST_CASE("a coordinator hears a participant that it has met and does not name a
   CHECK(table.on_hello(hello, {1}, reply).refusal.empty());
   CHECK(table.on_batch(batch_from("p1", 5)).refusal.empty());
   // Its word about this log is no evidence.
+  hello.position.durable = {5};
   hello.seen_of_receiver = {log_id(1), {9}, {999}};
   CHECK_FALSE(table.on_hello(hello, {1}, reply).lost_memory);
   CHECK(reply.verdict == HelloVerdict::kReceiverDisputed);
