@@ -19,6 +19,7 @@ namespace {
 
 struct Query {
   std::string on, merge;
+  bool snapshot = false;
   Statement statement;
 };
 
@@ -36,8 +37,13 @@ Result<Query> parse_query(const Words& words) {
     } else if (word == "--param") {
       TROTH_ASSIGN_OR_RETURN(auto value, http::parse_value(words[++i]));
       out.statement.params.push_back(std::move(value));
+    } else if (word == "--snapshot") {
+      out.snapshot = true;
     } else if (word.rfind("--", 0) == 0) {
-      return fail(ErrorCode::kInvalidArgument, fmt::format("unknown flag {}", word));
+      const auto near = did_you_mean(word, {"--on", "--merge", "--param", "--snapshot"});
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("unknown flag {}{}", word,
+                              near.empty() ? "" : fmt::format("; did you mean {}?", near)));
     } else if (out.statement.sql.empty()) {
       out.statement.sql = word;
     } else {
@@ -109,6 +115,25 @@ Result<std::vector<BranchResult>> read_all(Client& client, const std::vector<Nod
   }
 }
 
+/// Each participant at a snapshot of its own, without locks.
+Result<std::vector<BranchResult>> read_snapshots(Client& client, const std::vector<NodeName>& names,
+                                                 Statement statement) {
+  statement.read = ReadMode::kSnapshot;
+  std::vector<BranchResult> out;
+  for (const auto& name : names) {
+    SubmitRequest request;
+    request.branches.push_back({name, {statement}, 0});
+    TROTH_ASSIGN_OR_RETURN(auto reply, client.submit(request));
+    if (reply.refusal) return fail(reply.refusal->error);
+    const auto& reason = reply.outcome.reason;
+    if (reply.outcome.outcome != Outcome::kCommitted || reply.outcome.results.size() != 1)
+      return fail(ErrorCode::kIllegalState,
+                  fmt::format("{}: {} ({})", name, reason.detail, to_string(reason.code)));
+    out.push_back(std::move(reply.outcome.results.front()));
+  }
+  return out;
+}
+
 int print(const Arguments& arguments, const StatementResult& result) {
   if (arguments.output == Output::kJson || arguments.output == Output::kJsonl) {
     auto rows = nlohmann::ordered_json::array();
@@ -133,7 +158,8 @@ int query(const Arguments& arguments, const Words& words) {
   auto client = client_for_sql(arguments);
   const auto names = names_of(*parsed, client);
   if (!names) return report(arguments, names.error());
-  auto read = read_all(client, *names, parsed->statement);
+  auto read = parsed->snapshot ? read_snapshots(client, *names, parsed->statement)
+                               : read_all(client, *names, parsed->statement);
   if (!read) return report(arguments, read.error());
   auto result = stacked(*read);
   if (result && !parsed->merge.empty()) result = merged(*result, parsed->merge);

@@ -147,11 +147,11 @@ troth sql --txn ID NAME "SQL" ...
 )help"},
     {"query",
      R"help(troth query --on all|NAME,NAME "SELECT ..." [--param V ...]
-            [--merge "SELECT ... FROM parts"]
+            [--merge "SELECT ... FROM parts"] [--snapshot]
 
   One transaction that only reads: no other transaction falls between the parts.
-  --merge runs over a table "parts" in memory that holds all rows, with the
-  column "participant" in front.
+  --snapshot takes no locks: each part as of the last commit in its file.
+  --merge runs over a table "parts" of all rows; "participant" is its first column
 )help"},
     {"shell", R"help(troth shell [< script]
 

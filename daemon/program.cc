@@ -173,10 +173,8 @@ Status check_config(const Program& program, FileSystem& files, const DaemonStart
   return {};
 }
 
-Status repair(const Program& program, FileSystem& files, const DaemonStart& start) {
-  if (!program.repair)
-    return fail(ErrorCode::kInvalidArgument, "only a participant has a database to repair");
-  TROTH_ASSIGN_OR_RETURN(const auto said, program.repair(start.values, files));
+Status run_command(const Program::Command& command, FileSystem& files, const DaemonStart& start) {
+  TROTH_ASSIGN_OR_RETURN(const auto said, command(start.values, start.data_dir, files));
   std::cout << said;
   return {};
 }
@@ -199,7 +197,8 @@ Result<int> run(const Program& program, int argc, char** argv) {
   TROTH_TRY(program.check(start.values));
   TROTH_TRY(check_name(start.values, identity.node));
   if (start.check_config) return zero(check_config(program, *files, start));
-  if (start.command == "repair") return zero(repair(program, *files, start));
+  if (const auto command = program.commands.find(start.command); command != program.commands.end())
+    return zero(run_command(command->second, *files, start));
   TROTH_ASSIGN_OR_RETURN(auto self, NodeName::parse(identity.node));
   Daemon daemon(program, start.values, identity, std::move(self));
   TROTH_TRY(daemon.start(start.data_dir, *files));

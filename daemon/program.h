@@ -47,8 +47,11 @@ struct Program {
       start;
   /// Beyond what both daemons reload. May be empty.
   std::function<void(const SettingValues&, thrift::PeerLinks&, const Logger&)> reload;
-  /// The command `repair`, of a node that is stopped: what it returns is printed. May be empty.
-  std::function<Result<std::string>(const SettingValues&, FileSystem&)> repair = {};
+  /// Further commands, of a node that is stopped, by name. The text is the data directory; what a
+  /// command returns is printed.
+  using Command =
+      std::function<Result<std::string>(const SettingValues&, const std::string&, FileSystem&)>;
+  std::map<std::string, Command> commands = {};
 };
 
 /// The program from its arguments to its exit code.

@@ -159,9 +159,11 @@ Result<Statement> statement_from(const json& item, const std::string& where) {
       auto expect = parse_expectation(value.get<std::string>());
       if (!expect) return fail(expect.error(), where + ".expect");
       statement.expect = *expect;
+    } else if (key == "read" && (value == "snapshot" || value == "serializable")) {
+      statement.read = value == "snapshot" ? ReadMode::kSnapshot : ReadMode::kSerializable;
     } else {
       return fail(wrong(fmt::format("{}.{}", where, key),
-                        "is not known or has the wrong type (sql, params, expect)"));
+                        "is not known or has the wrong type (sql, params, expect, read)"));
     }
   }
   if (statement.sql.empty()) return fail(wrong(where + ".sql", "is missing"));

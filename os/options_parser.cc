@@ -83,13 +83,18 @@ Result<DaemonCommand> parse_daemon_command(int argc, char** argv, const SettingT
   out.help = values.count("help") != 0;
   out.version = values.count("version") != 0;
   out.check_config = values.count("check-config") != 0;
-  constexpr std::array<std::string_view, 6> kCommands{"",        "init",    "adopt",
-                                                      "dismiss", "confirm", "repair"};
-  if (std::find(kCommands.begin(), kCommands.end(), out.command) == kCommands.end())
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("unknown command \"{}\"; commands are init, adopt, dismiss, confirm "
-                            "and, of participants, repair (none = run)",
-                            out.command));
+  constexpr std::array<std::string_view, 5> kCommands{"", "init", "adopt", "dismiss", "confirm"};
+  constexpr std::array<std::string_view, 2> kOfDatabase{"repair", "detach"};
+  const auto is_one_of = [&](const auto& names) {
+    return std::find(names.begin(), names.end(), out.command) != names.end();
+  };
+  const bool has_database = find_setting(table, "database") != nullptr;
+  if (!is_one_of(kCommands) && !(has_database && is_one_of(kOfDatabase)))
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("unknown command \"{}\"; commands are init, adopt, dismiss{} (none = "
+                    "run)",
+                    out.command, has_database ? ", confirm, repair and detach" : " and confirm"));
   return out;
 }
 

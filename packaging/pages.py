@@ -38,7 +38,7 @@ page("troth", 1, "one transaction, several databases, everywhere or nowhere", "t
 for role, title in (("coordinator", "makes one transaction atomic across many databases"), ("participant", "agent beside one SQLite database")):
     program = f"troth-{role}"
     help_text = run(program, "--help")
-    page(program, 8, title, f"{program} [init|adopt] --data-dir DIR [SETTINGS]", ("description", help_text), ("see also", "troth(1), troth.conf(5)"))
+    page(program, 8, title, f"{program} [init|adopt{'|detach' if role == 'participant' else ''}] --data-dir DIR [SETTINGS]", ("description", help_text), ("see also", "troth(1), troth.conf(5)"))
 example = {role: run("troth", "config", "example", "--role", role) for role in ("coordinator", "participant")}
 page("troth.conf", 5, "settings of the troth daemons", "/etc/troth/coordinator.conf\n/etc/troth/participant-NAME.conf", ("coordinator", example["coordinator"]),
      ("participant", example["participant"]), ("see also", "troth-coordinator(8), troth-participant(8)"))

@@ -159,6 +159,7 @@ void Branches::start_job(BranchEntry& entry, BranchJob job, Now now,
     case BranchJob::kApply:
       return parts_.flush.apply({gtid, entry.committed}, now);
     case BranchJob::kDiscard:
+      if (entry.executing) worker_.cancel(gtid);
       execution_ended(entry);  // a waiting branch that is discarded is not reported any more
       worker_.post(DiscardJob{gtid});
       return;

@@ -54,7 +54,9 @@ Status DeferredRunner::decide(const Job& job, std::vector<WorkerResult>& results
     manager_.collect(events);
   } else if (const auto* durable = std::get_if<MakeDurableJob>(&job)) {
     TROTH_TRY(manager_.make_durable());
-    results.emplace_back(MadeDurable{durable->flushed});
+    results.emplace_back(MadeDurable{durable->flushed, manager_.status()});
+  } else if (std::holds_alternative<CollectJob>(job)) {
+    manager_.collect(events);
   } else if (const auto* look = std::get_if<LookAtLocksJob>(&job)) {
     results.emplace_back(LocksSeen{look->number, manager_.locks(look->query, look->owner)});
   }

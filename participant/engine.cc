@@ -211,8 +211,11 @@ void Engine::on_worker(WorkerResult&& result, Now now) {
   if (const auto* waiting = std::get_if<Waiting>(&result)) return wounds_.on_waiting(*waiting, now);
   if (const auto* flushed = std::get_if<Flushed>(&result))
     return branches_.on_flushed(flushed->marker, now);
-  if (const auto* made = std::get_if<MadeDurable>(&result))
-    return flush_.made_durable(made->marker);
+  if (auto* made = std::get_if<MadeDurable>(&result)) {
+    flush_.made_durable(made->marker, made->database.more_to_do, now);
+    return views_.saw(std::move(made->database));
+  }
+  if (std::holds_alternative<ReadyToCollect>(result)) return worker_.post(CollectJob{});
   if (auto* seen = std::get_if<LocksSeen>(&result)) return locks_.on_seen(std::move(*seen), now);
   const auto& error = std::get<WorkerFailed>(result).error;
   // The log lives on, so that what it holds becomes durable and the restart finds the same.

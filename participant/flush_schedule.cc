@@ -80,6 +80,11 @@ void FlushSchedule::tick(Now now) {
   worker_.post(MakeDurableJob{flushed_});
 }
 
+void FlushSchedule::made_durable(Lsn marker, bool more_to_do, Now now) {
+  file_durable_ = std::max(file_durable_, marker);
+  if (more_to_do && !durable_at_) durable_at_ = now.monotonic + options_.durable_interval;
+}
+
 std::vector<Gtid> FlushSchedule::flushed(Lsn marker, Now now) {
   flush_out_ = false;
   flushed_ = std::max(flushed_, marker);

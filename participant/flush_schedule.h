@@ -45,7 +45,8 @@ class FlushSchedule {
   // what the worker answers
   /// Returns the branches that the file holds now, in the order of the log.
   std::vector<Gtid> flushed(Lsn marker, Now now);
-  void made_durable(Lsn marker) { file_durable_ = std::max(file_durable_, marker); }
+  /// `more_to_do`: it is wanted once more, even if nothing is committed until then.
+  void made_durable(Lsn marker, bool more_to_do, Now now);
 
   /// The file durably holds every commit at or below it.
   Lsn file_durable() const { return file_durable_; }

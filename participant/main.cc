@@ -1,15 +1,21 @@
 // troth-participant: the agent as a daemon beside one SQLite database. What differs from the other
 // daemon (daemon/program.h).
+#include <fmt/format.h>
+
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
 
 #include "daemon/program.h"
+#include "participant/held.h"
 #include "participant/node.h"
 #include "participant/pair_check.h"
+#include "participant/recover.h"
 #include "participant/repair.h"
+#include "participant/sqlite/detach.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 #include "participant/stored_settings.h"
+#include "recovery/start_up.h"
 
 namespace {
 
@@ -26,6 +32,7 @@ Usage:
   troth-participant confirm --data-dir DIR --name PEER --reason TEXT   that peer is right: never serve this log again
   troth-participant repair  --data-dir DIR --database FILE             show what the database refuses of the log (changes nothing)
   troth-participant repair  --data-dir DIR --database FILE --txn GTID --how force|skip|restore --reason TEXT   settle it
+  troth-participant detach --data-dir DIR --database FILE make the database an ordinary file again
 
 Example:
   sqlite3 orders.db 'CREATE TABLE orders(id INTEGER PRIMARY KEY, item TEXT NOT NULL)'
@@ -44,6 +51,8 @@ SqliteOptions database_of(const SettingValues& values) {
   out.path = values.text("database");
   out.checkpoint_wal_bytes = values.size("database-wal-bytes");
   out.statement_time_limit = values.duration("statement-timeout");
+  out.schema_change_time_limit = values.duration("ddl-timeout");
+  out.readers = values.count("readers");
   out.statement_memory_bytes = values.size("statement-memory");
   out.max_redo_bytes = values.size("redo-limit");
   std::istringstream extensions(values.text("extension"));
@@ -113,13 +122,50 @@ Result<std::unique_ptr<RunningNode>> start(const SettingValues& values,
   return std::unique_ptr<RunningNode>(std::move(started));
 }
 
-Result<std::string> repair(const SettingValues& values, FileSystem& files) {
+Result<std::string> repair(const SettingValues& values, const std::string& data_dir,
+                           FileSystem& files) {
   const char* const user = std::getenv("USER");
   const participant::RepairRequest request{
-      values.text("data-dir"), {values.size("segment-bytes")},
-      database_of(values),     values.text("txn"),
-      values.text("how"),      {user == nullptr ? "unknown" : user, values.text("reason")}};
+      data_dir,
+      {values.size("segment-bytes")},
+      database_of(values),
+      values.text("txn"),
+      values.text("how"),
+      {user == nullptr ? "unknown" : user, values.text("reason")}};
   return participant::repair(files, request, SystemClock());
+}
+
+// The log says what the file must hold; only then may it lose its marker.
+Result<std::string> detach(const SettingValues& values, const std::string& data_dir,
+                           FileSystem& files) {
+  const SystemClock clock;
+  const auto logger = Logger::to_stderr(*parse_log_level(values.text("log-level")),
+                                        *parse_log_format(values.text("log-format")), "detach");
+  const auto database = values.text("database");
+  {
+    const auto manager =
+        participant::make_sqlite_resource_manager(database_of(values), clock, logger);
+    recovery::WalAtStart log(files, data_dir, "participant", {values.size("segment-bytes")});
+    const bool was_noted = participant::noted_database(files, data_dir).has_value();
+    const auto recovered = participant::recover(log, *manager, was_noted, clock, logger);
+    if (!recovered) return fail(recovered.error());
+    if (recovered->held) return fail(participant::held(*recovered->held));
+    const auto in_doubt = recovered->tables.prepared.size();
+    manager->close();
+    if (in_doubt > 0)
+      return fail(ErrorCode::kIllegalState,
+                  fmt::format("{} transactions of {} are in doubt; start the participant, see them "
+                              "with troth txn list --in-doubt, and detach when none is left",
+                              in_doubt, database));
+    TROTH_TRY(participant::detach_database(database));
+  }
+  return fmt::format(
+      "detached {}: the table troth_applied is gone, journal_mode is DELETE, all committed "
+      "transactions are in the file.\n"
+      "Coordinators do not know it: take the participant out of their configuration, and see what "
+      "waits for it with troth participant lost NAME --dry-run. The log in {} stays; it accepts no "
+      "other database.\n",
+      database, data_dir);
 }
 
 }  // namespace
@@ -137,6 +183,6 @@ int main(int argc, char** argv) {
       peers_of,
       start,
       {},
-      repair};
+      {{"repair", repair}, {"detach", detach}}};
   return daemon::main(program, argc, argv);
 }

@@ -65,8 +65,9 @@ void NamedRunner::run(Job&& job, std::vector<WorkerResult>& results) {
           [&](const FlushJob& wanted) { flush(wanted.settled, results); },
           // A commit by name is durable.
           [&](const MakeDurableJob& durable) {
-            results.emplace_back(MadeDurable{durable.flushed});
+            results.emplace_back(MadeDurable{durable.flushed, manager_.status()});
           },
+          [](const CollectJob&) {},
           [&](const LookAtLocksJob& look) {
             results.emplace_back(LocksSeen{look.number, manager_.locks(look.query, look.owner)});
           },

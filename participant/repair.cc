@@ -121,7 +121,7 @@ Result<std::string> repair(FileSystem& files, const RepairRequest& request, cons
   TROTH_TRY(check_pair(marker, owner, extent, tables));
   if (marker.is_new)
     return std::string("the database was never used: there is nothing to repair\n");
-  TROTH_ASSIGN_OR_RETURN(const auto file, sqlite::FileRepair::open(request.database));
+  TROTH_ASSIGN_OR_RETURN(const auto file, sqlite::FileRepair::open(request.database, clock));
   Lsn applied = marker.applied;
   const auto refused = find_refused(*file, tables, applied);
   if (request.txn.empty() && request.how.empty()) {

@@ -58,6 +58,7 @@ NodeStatus StatusViews::status(Now now) const {
   status.up = now.monotonic - started_;
   status.alarms = reports_.alarms().texts();
   show_heuristics(status);
+  status.alarms.insert(status.alarms.end(), database_.alarms.begin(), database_.alarms.end());
   show_links(status);
   std::uint64_t waiting = 0;
   for (const auto& [gtid, entry] : table_) {
@@ -75,6 +76,8 @@ NodeStatus StatusViews::status(Now now) const {
   status.counters.emplace_back("log_full", log_.has_room() ? 0 : 1);
   status.counters.emplace_back("default_cluster", peers_.cluster() == kDefaultCluster ? 1 : 0);
   status.counters.emplace_back("wall_clock_unix_ms", now.wall.unix_ms);
+  status.counters.emplace_back("database_bytes", database_.database_bytes);
+  status.counters.emplace_back("database_wal_bytes", database_.wal_bytes);
   status.counters.emplace_back("branches_remembered", table_.size() - table_.live());
   return status;
 }
@@ -245,6 +248,8 @@ void StatusViews::measure(Measurements& out, Now now) const {
   out.add("agent_live_branches", database, std::uint64_t{table_.live()});
   out.add("agent_waiting_branches", database, waiting);
   out.add("agent_remembered_branches", database, std::uint64_t{table_.size() - table_.live()});
+  out.add("agent_database_bytes", database, database_.database_bytes);
+  out.add("agent_database_wal_bytes", database, database_.wal_bytes);
   out.add("agent_lock_waits_total", database, counter("lock_waits"));
   out.add("agent_flushes_total", database, counter("flushes"));
   for (const auto& [key, n] : by_hand_.desk().actions())

@@ -28,6 +28,8 @@ class StatusViews {
         reports_(reports) {}
 
   void started(MonotonicTime now) { started_ = now; }
+  /// What the worker saw of the database last.
+  void saw(ResourceStatus database) { database_ = std::move(database); }
   NodeStatus status(Now now) const;
   Result<TransactionPage> list(const ListRequest& request, Now now) const;
   Result<TransactionDetail> show(const std::string& id, Now now) const;
@@ -50,6 +52,7 @@ class StatusViews {
   const Standing& standing_;
   const Reports& reports_;
   MonotonicTime started_;
+  ResourceStatus database_;
 };
 
 }  // namespace troth::participant

@@ -18,6 +18,11 @@ Worker::~Worker() {
 }
 
 void Worker::start() {
+  manager_->on_ready([this] {
+    std::vector<WorkerResult> ready;
+    ready.emplace_back(ReadyToCollect{});
+    deliver_(std::move(ready));
+  });
   thread_ = std::jthread([this] { run(); });
 }
 

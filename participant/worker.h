@@ -16,7 +16,8 @@ namespace troth::participant {
 
 class Worker final : public WorkerPort {
  public:
-  /// `deliver` is called on the worker thread with the results of a round; must not block.
+  /// `manager` is open. `deliver` is called with the results of a round on the worker thread, and
+  /// on threads of the manager; it must not block.
   Worker(std::unique_ptr<DeferredApply> manager,
          std::function<void(std::vector<WorkerResult>)> deliver);
   ~Worker() override;
@@ -24,6 +25,7 @@ class Worker final : public WorkerPort {
   DeferredApply& manager() { return *manager_; }  ///< before start() only
   void start();
   void post(Job job) override;
+  void cancel(const Gtid& gtid) override { manager_->cancel(gtid); }
   void flush() override;
   bool run_here(std::vector<WorkerResult>& results) override;
   /// From any thread, for good: what executes is ended, what is queued is refused with DRAINING.

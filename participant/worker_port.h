@@ -26,35 +26,43 @@ struct FlushJob {
 struct MakeDurableJob {
   Lsn flushed;
 };
+/// The resource manager has finished something by itself.
+struct CollectJob {};
 /// For operators: changes nothing.
 struct LookAtLocksJob {
   std::uint64_t number = 0;  ///< comes back with the answer
   LockQuery query;
   Gtid owner;  ///< nil: any
 };
-using Job =
-    std::variant<ExecuteJob, ApplyJob, DiscardJob, FlushJob, MakeDurableJob, LookAtLocksJob>;
+using Job = std::variant<ExecuteJob, ApplyJob, DiscardJob, FlushJob, MakeDurableJob, CollectJob,
+                         LookAtLocksJob>;
 
 struct Flushed {
   Lsn marker;
 };
 struct MadeDurable {
   Lsn marker;
+  ResourceStatus database = {};
 };
 /// The database and memory may disagree: the process must stop, the restart reads the file.
 struct WorkerFailed {
   Error error;
 };
+/// A CollectJob is wanted.
+struct ReadyToCollect {};
 struct LocksSeen {
   std::uint64_t number = 0;
   Result<LockPage> page;
 };
-using WorkerResult = std::variant<Executed, Waiting, Flushed, MadeDurable, WorkerFailed, LocksSeen>;
+using WorkerResult =
+    std::variant<Executed, Waiting, Flushed, MadeDurable, WorkerFailed, ReadyToCollect, LocksSeen>;
 
 class WorkerPort {
  public:
   virtual ~WorkerPort() = default;
   virtual void post(Job job) = 0;
+  /// A DiscardJob for it follows: what it executes may end now.
+  virtual void cancel(const Gtid& /*gtid*/) {}
   /// The engine's round is over: what it posted should start now, together. An implementation may
   /// start earlier, never later.
   virtual void flush() {}

@@ -126,9 +126,16 @@ void get(ByteReader& in, const Gtid& gtid, Message& message) {
 
 }  // namespace
 
+bool is_packable(const std::vector<Statement>& statements) {
+  return std::none_of(statements.begin(), statements.end(), [](const Statement& statement) {
+    return statement.read == ReadMode::kSnapshot;
+  });
+}
+
 bool is_packable(const Message& message) {
-  return std::holds_alternative<Prepare>(message) || std::holds_alternative<VoteMessage>(message) ||
-         std::holds_alternative<Decide>(message) || std::holds_alternative<Ack>(message);
+  if (const auto* prepare = std::get_if<Prepare>(&message)) return is_packable(prepare->statements);
+  return std::holds_alternative<VoteMessage>(message) || std::holds_alternative<Decide>(message) ||
+         std::holds_alternative<Ack>(message);
 }
 
 void pack(ByteWriter& out, const PrepareView& prepare) {

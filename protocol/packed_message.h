@@ -15,6 +15,9 @@ namespace troth::protocol {
 
 /// Prepare, VoteMessage, Decide and Ack.
 bool is_packable(const Message& message);
+/// A Prepare with these statements. Not with snapshot reads: 0.1.0 cannot unpack them, but takes
+/// the plain message and reads with locks.
+bool is_packable(const std::vector<Statement>& statements);
 /// Appends one packable message.
 void pack(ByteWriter& out, const Message& message);
 void pack(ByteWriter& out, const PrepareView& prepare);

@@ -9,6 +9,9 @@ namespace troth::protocol {
 namespace {
 enum class Tag : std::uint8_t { kNull = 0, kInteger = 1, kReal = 2, kText = 3, kBlob = 4 };
 
+// Beside the kind of the expectation.
+constexpr std::uint8_t kAtSnapshot = 0x80;
+
 __extension__ using Wide = unsigned __int128;
 }  // namespace
 
@@ -51,8 +54,10 @@ void encode(ByteWriter& out, const Statement& statement) {
   out.bytes(statement.sql);
   out.varint(statement.params.size());
   for (const auto& param : statement.params) encode(out, param);
-  out.u8(statement.expect ? static_cast<std::uint8_t>(1 + static_cast<int>(statement.expect->kind))
-                          : 0);
+  auto flags = static_cast<std::uint8_t>(
+      statement.expect ? 1 + static_cast<int>(statement.expect->kind) : 0);
+  if (statement.read == ReadMode::kSnapshot) flags |= kAtSnapshot;
+  out.u8(flags);
   if (statement.expect) out.signed_varint(statement.expect->rows);
 }
 
@@ -62,7 +67,9 @@ void decode(ByteReader& in, Statement& statement) {
   const std::size_t params = in.count(1);
   statement.params.reserve(std::min(params, kUsualParams));
   for (std::size_t i = 0; i < params && in.ok(); ++i) statement.params.push_back(decode_value(in));
-  const std::uint8_t expect = in.u8();
+  const std::uint8_t flags = in.u8();
+  if ((flags & kAtSnapshot) != 0) statement.read = ReadMode::kSnapshot;
+  const auto expect = static_cast<std::uint8_t>(flags & ~kAtSnapshot);
   if (expect > 2) in.fail_here();
   if (expect != 0)
     statement.expect = Expectation{static_cast<RowCount>(expect - 1), in.signed_varint()};

@@ -80,9 +80,13 @@ struct OpenedDatabase {
 struct ResourceStatus {
   std::size_t branches_waiting = 0;
   std::size_t branches_executed = 0;  ///< executed and neither applied nor discarded
+  std::size_t reads_running = 0;      ///< on threads of their own
+  std::size_t reads_waiting = 0;      ///< for such a thread, or for the file
   std::size_t locks = 0;
   std::uint64_t database_bytes = 0;
   std::uint64_t wal_bytes = 0;
+  std::vector<std::string> alarms;  ///< sentences; not empty: a person is needed
+  bool more_to_do = false;          ///< make_durable() has left something and is wanted again soon
 };
 
 /// A statement that was interrupted at its limit and goes on all the same.
@@ -150,7 +154,15 @@ class DeferredApply : public ResourceManager {
   /// flush). Others that waited are executed and reported in `events`. An error means the database
   /// and memory may disagree: the agent must stop.
   virtual Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) = 0;
-  /// After each flush(): executions that waited until nothing was unflushed, and what follows.
+  /// From any thread: the branch is about to be discarded. Ends the statement that it executes, if it
+  /// does; apply() and flush() are left alone.
+  virtual void cancel(const Gtid& /*gtid*/) {}
+  /// For managers that finish some executions by themselves, after open() and before the first
+  /// execute(). `ready` is to be called, on any thread, when collect() has something; it does not
+  /// block.
+  virtual void on_ready(std::function<void()> /*ready*/) {}
+  /// After each flush(), and after `ready` of on_ready(): executions that waited until nothing was
+  /// unflushed, or that ended by themselves, and what follows.
   virtual void collect(std::vector<ResourceEvent>& /*events*/) {}
   /// Drops the branch in whatever state (waiting, executed, retaken, unknown: no-op) and frees its
   /// locks.

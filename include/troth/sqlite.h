@@ -21,6 +21,11 @@ struct SqliteOptions {
   /// Of one statement, if the deadline of its transaction is not earlier; also while it is
   /// compiled. Else STATEMENT_INTERRUPTED.
   Duration statement_time_limit{std::chrono::seconds(5)};
+  /// The same for a statement that changes the schema.
+  Duration schema_change_time_limit{std::chrono::minutes(10)};
+  /// Threads with connections of their own for reads that take longer than a few milliseconds, and
+  /// for snapshot reads. 0: the one thread that writes runs these too.
+  std::size_t readers = 0;
   /// That SQLite may allocate for one statement beside its page cache, else STATEMENT_INTERRUPTED.
   std::uint64_t statement_memory_bytes = std::uint64_t{256} << 20;
   std::uint64_t cache_bytes = std::uint64_t{256} << 20;

@@ -28,10 +28,19 @@ struct Expectation {
   friend bool operator==(const Expectation&, const Expectation&) = default;
 };
 
+enum class ReadMode : std::uint8_t {
+  kSerializable,  ///< locks what it reads
+  /// At the last commit that the file holds, without locks: it waits for no transaction, and may
+  /// miss what was committed in the last moment (setting flush-interval). All statements of its
+  /// branch are such reads.
+  kSnapshot
+};
+
 struct Statement {
   std::string sql;            ///< exactly one statement
   std::vector<Value> params;  ///< bound to ?1, ?2, ... in order
   std::optional<Expectation> expect;
+  ReadMode read = ReadMode::kSerializable;
   friend bool operator==(const Statement&, const Statement&) = default;
 };
 

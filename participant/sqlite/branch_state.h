@@ -28,6 +28,7 @@ struct BranchState {
   std::optional<Maintenance> maintenance;    ///< it is all that the branch does
   Boxed<SchemaChange> change;                ///< DDL is among the statements, or came before them
   Boxed<SchemaRedo> decidable;  ///< all that the branch did, once it has changed the schema
+  std::uint64_t read = 0;       ///< its number among the long reads while a reader works for it
 };
 
 /// Once it has changed the schema, all that follows is tried on what it made.

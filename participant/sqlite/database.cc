@@ -25,17 +25,32 @@ void forbid_memory_statistics() {
   static_cast<void>(once);
 }
 
+// For a checkpoint that waits for readers.
+struct Waiting {
+  const Clock& clock;
+  MonotonicTime until;
+  static int go_on(void* self, int) {
+    const auto& waiting = *static_cast<Waiting*>(self);
+    if (waiting.clock.now() >= waiting.until) return 0;
+    sqlite3_sleep(1);
+    return 1;
+  }
+};
+
 }  // namespace
 
-Database::Database(SqliteOptions options)
-    : options_(std::move(options)), files_(make_posix_file_system()) {}
+Database::Database(SqliteOptions options, const Clock& clock)
+    : options_(std::move(options)),
+      clock_(clock),
+      bound_(options_.checkpoint_wal_bytes, clock),
+      files_(make_posix_file_system()) {}
 
 Database::~Database() = default;
 
-Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
+Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options, const Clock& clock) {
   forbid_memory_statistics();
   install_allocation_budgets();
-  auto database = std::unique_ptr<Database>(new Database(options));
+  auto database = std::unique_ptr<Database>(new Database(options, clock));
   TROTH_ASSIGN_OR_RETURN(const bool there, database->files_->exists(options.path));
   if (!there)
     return fail(
@@ -53,15 +68,32 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options) {
   return database;
 }
 
+// What every connection needs that runs statements of clients.
+Status Database::prepare_for_clients(Connection& db, const SqliteOptions& options) {
+  set_statement_limits(db.get());
+  TROTH_TRY(install_bounded_functions(db.get()));
+  TROTH_TRY(db.set_traits({options.foreign_keys, options.extensions}));
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, nullptr);
+  return db.execute("PRAGMA temp_store=MEMORY");
+}
+
+Result<std::unique_ptr<Connection>> Database::open_reader(const SqliteOptions& options) {
+  constexpr int kBusyMs = 2000;                      // while another program recovers the -wal
+  constexpr std::uint64_t kShareOfCache = 8 * 1024;  // an eighth of the writer's, in KiB
+  TROTH_ASSIGN_OR_RETURN(
+      auto db, Connection::open(options.path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr));
+  sqlite3_busy_timeout(db->get(), kBusyMs);
+  TROTH_TRY(prepare_for_clients(*db, options));
+  TROTH_TRY(db->execute(fmt::format("PRAGMA cache_size=-{}", options.cache_bytes / kShareOfCache)));
+  return db;
+}
+
 Status Database::configure() {
   auto& db = *connection_;
   const auto wait = std::chrono::ceil<std::chrono::milliseconds>(options_.busy_wait);
   sqlite3_busy_timeout(db.get(), static_cast<int>(wait.count()));
-  set_statement_limits(db.get());
-  TROTH_TRY(install_bounded_functions(db.get()));
-  TROTH_TRY(db.set_traits({options_.foreign_keys, options_.extensions}));
-  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
-  sqlite3_db_config(db.get(), SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0, nullptr);
+  TROTH_TRY(prepare_for_clients(db, options_));
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (sqlite3_db_readonly(db.get(), "main") == 1)
     return fail(ErrorCode::kIo, fmt::format("database {} cannot be written", options_.path));
@@ -80,7 +112,8 @@ Status Database::configure() {
   TROTH_TRY(
       db.execute(options_.foreign_keys ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
   TROTH_TRY(db.execute("PRAGMA wal_autocheckpoint=0"));
-  TROTH_TRY(db.execute("PRAGMA temp_store=MEMORY"));
+  // Once readers have let it grow, it shrinks when it is started anew.
+  TROTH_TRY(db.execute(fmt::format("PRAGMA journal_size_limit={}", options_.checkpoint_wal_bytes)));
   // Every branch is rolled back to its savepoint. SQLite (seen in 3.40.1) then loses the chain of
   // checksums in its -wal if a page was written there twice inside the savepoint to make room:
   // everything committed afterwards is cut off by the next recovery. So changed pages stay in
@@ -201,14 +234,30 @@ Status Database::rewrite_wal() {
 
 Status Database::checkpoint() {
   TROTH_FAILPOINT("sqlite.checkpoint.before");
+  const auto patience = bound_.patience(wal_bytes());
+  Waiting waiting{clock_, clock_.now() + patience};
+  if (patience.count() > 0) sqlite3_busy_handler(connection_->get(), &Waiting::go_on, &waiting);
   // RESTART so that the next writer begins at the front of the -wal; readers that pin it only cost
   // disk, never progress.
   const int rc = sqlite3_wal_checkpoint_v2(connection_->get(), "main", SQLITE_CHECKPOINT_RESTART,
                                            nullptr, nullptr);
+  sqlite3_busy_handler(connection_->get(), nullptr, nullptr);
   claim_->own_write_ended();
+  bound_.checkpointed(rc == SQLITE_OK, patience);
   if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
     return fail(error_of(connection_->get(), "checkpoint failed"));
   return {};
+}
+
+std::string Database::why_wal_is_long() const {
+  std::string pids;
+  for (const int pid : processes_reading(shm_path())) pids += fmt::format(" {}", pid);
+  return fmt::format(
+      "{} has {} MiB, its limit is {} MiB (setting database-wal-bytes): readers that overlap or do "
+      "not end keep it; {}; end their read transactions",
+      wal_path(), wal_bytes() >> 20, options_.checkpoint_wal_bytes >> 20,
+      pids.empty() ? "they are inside this participant (long reads)"
+                   : "processes that read now:" + pids);
 }
 
 void Database::checkpoint_at_close() {
@@ -220,6 +269,10 @@ void Database::checkpoint_at_close() {
 // Beside the file itself, where symbolic links to it end.
 std::string Database::wal_path() const {
   return sqlite3_filename_wal(sqlite3_db_filename(connection_->get(), "main"));
+}
+
+std::string Database::shm_path() const {
+  return std::string(sqlite3_db_filename(connection_->get(), "main")) + "-shm";
 }
 
 std::uint64_t Database::wal_bytes() const {

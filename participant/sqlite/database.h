@@ -9,13 +9,16 @@
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/file_claim.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
+#include "participant/sqlite/wal_bound.h"
 #include "troth/resource_manager.h"
 
 namespace troth::participant::sqlite {
 
 class Database {
  public:
-  static Result<std::unique_ptr<Database>> open(const SqliteOptions& options);
+  static Result<std::unique_ptr<Database>> open(const SqliteOptions& options, const Clock& clock);
+  /// Another connection, which only reads, for another thread. Thread-safe.
+  static Result<std::unique_ptr<Connection>> open_reader(const SqliteOptions& options);
   ~Database();
 
   Connection& connection() { return *connection_; }
@@ -39,7 +42,12 @@ class Database {
   Status rewrite_wal();
   bool checkpoint_is_due() const { return wal_bytes() >= options_.checkpoint_wal_bytes; }
   /// Copies the -wal back into the file, as far as readers let it. Outside an outer transaction.
+  /// Waits for readers if the -wal has become too long (wal_bound.h).
   Status checkpoint();
+  /// Readers keep the -wal over twice its limit.
+  bool wal_is_too_long() const { return bound_.exceeded(wal_bytes()); }
+  /// The same in words, with the processes that read now.
+  std::string why_wal_is_long() const;
   /// The same at the end of work, and empties the -wal if nobody reads. Best effort.
   void checkpoint_at_close();
   std::uint64_t wal_bytes() const;
@@ -52,14 +60,18 @@ class Database {
   bool was_converted() const { return was_converted_; }
 
  private:
-  explicit Database(SqliteOptions options);
+  Database(SqliteOptions options, const Clock& clock);
   Status configure();
+  static Status prepare_for_clients(Connection& db, const SqliteOptions& options);
   Result<sqlite3_file*> wal_file();
   std::uint64_t size_of(int which) const;
   void start_writeback();
   std::string wal_path() const;
+  std::string shm_path() const;
 
   SqliteOptions options_;
+  const Clock& clock_;
+  WalBound bound_;
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<FileClaim> claim_;  // given back when the connection is closed
   std::unique_ptr<Connection> connection_;

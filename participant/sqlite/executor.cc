@@ -14,12 +14,6 @@ namespace {
 constexpr std::size_t kMaxCachedStatements = 4096;
 constexpr std::size_t kMaxCachedText = std::size_t{32} << 20;
 
-std::uint64_t size_of(const Value& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) return text->size() + 16;
-  if (const auto* blob = std::get_if<Blob>(&value)) return blob->bytes.size() + 16;
-  return 16;
-}
-
 }  // namespace
 
 Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& analyzer,
@@ -37,7 +31,9 @@ Executor::Executor(Database& database, const Schema& schema, StatementAnalyzer& 
       virtual_tables_(database.connection(), schema),
       limits_(limits),
       options_(options),
-      clock_(clock) {}
+      clock_(clock),
+      kept_(database.connection(), virtual_tables_),
+      savepoint_(database.connection(), "troth_branch") {}
 
 Executor::Cache::value_type* Executor::find(const std::string& sql) {
   if (last_ != nullptr && last_->first == sql) return last_;
@@ -88,6 +84,18 @@ bool Executor::is_quick(const std::vector<Statement>& statements) {
   });
 }
 
+bool Executor::are_long_reads(const std::vector<Statement>& statements) {
+  return std::any_of(statements.begin(), statements.end(), [&](const auto& statement) {
+    const auto* known = find(statement.sql);
+    return known != nullptr && known->second.long_read;
+  });
+}
+
+void Executor::note_long_reads(const std::vector<Statement>& statements, bool were_long) {
+  for (const auto& statement : statements)
+    if (auto* known = find(statement.sql)) known->second.long_read = were_long;
+}
+
 bool Executor::only_reads(const std::vector<Statement>& statements) {
   return std::none_of(statements.begin(), statements.end(),
                       [&](const auto& statement) { return lookup(statement.sql).info.writes; });
@@ -108,40 +116,47 @@ Result<Executor::Ran> Executor::run_and_take_out(const std::vector<Statement>& s
                                                  const PendingInserts& pending) {
   auto& db = database_.connection();
   Ran ran;
-  if (savepoint_.get() == nullptr) {
-    TROTH_ASSIGN_OR_RETURN(savepoint_, db.prepare("SAVEPOINT troth_branch", true));
-    TROTH_ASSIGN_OR_RETURN(rollback_to_, db.prepare("ROLLBACK TO troth_branch", true));
-    TROTH_ASSIGN_OR_RETURN(release_, db.prepare("RELEASE troth_branch", true));
-  }
-  const auto command = [&](PreparedStatement& stmt, const char* what) -> Status {
-    const int rc = stmt.step();
-    sqlite3_reset(stmt.get());
-    if (rc != SQLITE_DONE) return fail(error_of(db.get(), what));
-    return {};
-  };
-  if (before.operations.empty() && only_reads(statements)) {
+  if (!kept_.is_of(before.gtid)) TROTH_TRY(kept_.drop());
+  if (!kept_.any() && before.operations.empty() && only_reads(statements)) {
     run_statements(statements, before, complete, ran);
     return ran;  // there is nothing to be taken out
   }
-  TROTH_TRY(command(savepoint_, "SAVEPOINT"));
-  TROTH_TRY(put_in_place(statements, before, pending, ran));
+  const bool keep = !complete;
+  const bool was_kept = kept_.any();
+  if (keep && !was_kept) TROTH_TRY(kept_.begin(before.gtid));
+  const bool in_place = kept_.any();  // below the savepoint of this run
+  if (!in_place) TROTH_TRY(savepoint_.begin());
+  TROTH_TRY(put_in_place(statements, before, was_kept, pending, ran));
+  if (in_place) TROTH_TRY(savepoint_.begin());
   if (ran.failure.code == AbortCode::kNone) run_statements(statements, before, complete, ran);
-  if (!db.in_transaction())
-    return ran;  // SQLite rolled everything back (interrupt, full): the caller repairs the outer
-                 // transaction
+  if (!db.in_transaction()) {  // SQLite rolled everything back (interrupt, full): the caller
+    kept_.forget();            // repairs the outer transaction
+    return ran;
+  }
   const bool rehearsed = ran.failure.code == AbortCode::kNone && !ran.operations.empty() &&
                          needs_rehearsal(statements);
-  if (rehearsed) TROTH_TRY(rehearsal_.note(ran.operations));
-  TROTH_TRY(command(rollback_to_, "ROLLBACK TO"));
   if (rehearsed) {
-    TROTH_TRY(rehearse(before, ran));
+    TROTH_TRY(rehearsal_.note(ran.operations));
+    TROTH_TRY(savepoint_.rollback());
+    TROTH_TRY(rehearse(before, in_place, ran));
     // Perhaps it met the row of another branch that overlay() has put in place: REPLACE takes it out.
     ran.constraint = ran.failure.code != AbortCode::kNone && !pending.empty();
-    TROTH_TRY(command(rollback_to_, "ROLLBACK TO"));
   }
-  TROTH_TRY(command(release_, "RELEASE"));
-  if (reads_virtual(statements)) TROTH_TRY(virtual_tables_.forget());
+  const bool saw_virtual = reads_virtual(statements);
+  if (saw_virtual && kept_.any()) kept_.saw_virtual_tables();
+  TROTH_TRY(end(before, keep, rehearsed, ran));
+  if (saw_virtual && !kept_.any()) TROTH_TRY(virtual_tables_.forget());
   return ran;
+}
+
+// Of one run. Rows that were rehearsed are those that were applied: SQLite's count of open foreign
+// keys does not know them.
+Status Executor::end(const Before& before, bool keep, bool rehearsed, const Ran& ran) {
+  const bool counted = !rehearsed || ran.open_violations == before.open_violations;
+  if (keep && ran.failure.code == AbortCode::kNone && counted) return savepoint_.release();
+  if (kept_.any()) return kept_.drop();
+  TROTH_TRY(savepoint_.rollback());
+  return savepoint_.release();
 }
 
 bool Executor::needs_rehearsal(const std::vector<Statement>& statements) {
@@ -166,8 +181,8 @@ void Executor::write_pending(const std::vector<Statement>& statements, Ran& ran)
 
 // What these statements did must come out the same when it is applied, after what the branch did
 // earlier.
-Status Executor::rehearse(const Before& before, Ran& ran) {
-  TROTH_TRY(applier_.apply(before.operations));
+Status Executor::rehearse(const Before& before, bool in_place, Ran& ran) {
+  if (!in_place) TROTH_TRY(applier_.apply(before.operations));
   TROTH_ASSIGN_OR_RETURN(auto differs, rehearsal_.repeat(ran.operations));
   if (differs.empty()) return {};
   ran.failure = {AbortCode::kRefusedNotRepeatable,
@@ -182,10 +197,12 @@ Status Executor::rehearse(const Before& before, Ran& ran) {
 // What must be there before the statements run: a row of another branch where it holds the highest
 // automatic id, and all that this branch itself has done.
 Status Executor::put_in_place(const std::vector<Statement>& statements, const Before& before,
-                              const PendingInserts& pending, Ran& ran) {
+                              bool was_kept, const PendingInserts& pending, Ran& ran) {
   if (!overlay(statements, before, pending, ran)) return {};
-  TROTH_TRY(applier_.apply(before.operations));
-  TROTH_TRY(violations_.restore(before.open_violations));
+  if (!was_kept) {
+    TROTH_TRY(applier_.apply(before.operations));
+    TROTH_TRY(violations_.restore(before.open_violations));
+  }
   // Whatever ran before: which checks and actions a write meets, only SQLite knows.
   if (!only_reads(statements)) effects_.on();
   return {};
@@ -209,6 +226,8 @@ bool Executor::overlay(const std::vector<Statement>& statements, const Before& b
     const auto* found = pending.highest(table);
     if (found == nullptr) continue;
     const auto& highest = *found;
+    // Once is enough: while the work is kept, no other branch adds a row.
+    if (kept_.any() && !kept_.first_time(table)) continue;
     if (own(highest)) continue;  // it comes with the rest of its own work
     if (const auto put = applier_.apply_one(highest); !put) {
       ran.failure = {AbortCode::kConstraint, put.error().context, {}, -1};
@@ -224,13 +243,13 @@ void Executor::run_statements(const std::vector<Statement>& statements, const Be
   sqlite3* db = database_.connection().get();
   sqlite3_set_last_insert_rowid(db, 0);
   capture_.begin(options_.max_redo_bytes, before.captured_bytes);
-  std::uint64_t result_bytes = 0;
+  ResultRoom room{options_.max_result_bytes};
   if (const auto noted = note_sequences(statements); !noted)
     ran.failure = {AbortCode::kInternal, noted.error().context, {}, -1};
   for (std::size_t i = 0; i < statements.size(); ++i) {
     const auto number = static_cast<std::int32_t>(i);
     if (ran.failure.code != AbortCode::kNone) break;
-    if (!run_one(statements[i], number, result_bytes, ran)) break;
+    if (!run_one(statements[i], number, room, ran)) break;
     if (!check_after(number, complete && i + 1 == statements.size(), ran)) break;
   }
   if (statements.empty() && complete) check_after(-1, true, ran);
@@ -293,91 +312,17 @@ bool Executor::check_after(std::int32_t number, bool last, Ran& ran) {
   return false;
 }
 
-// SQLITE_DONE, SQLITE_ROW if the rows are too many, or the error.
-int Executor::step_through(PreparedStatement& stmt, const std::string& sql,
-                           std::uint64_t& result_bytes, StatementResult& result) {
-  const StatementLimits::Running running(limits_, database_.connection().get(), sql);
-  const int columns = sqlite3_column_count(stmt.get());
-  for (int c = 0; c < columns; ++c) result.columns.emplace_back(sqlite3_column_name(stmt.get(), c));
-  int rc = SQLITE_ROW;
-  while ((rc = stmt.step()) == SQLITE_ROW) {
-    std::vector<Value> row;
-    for (int c = 0; c < columns; ++c) {
-      row.push_back(stmt.column(c));
-      result_bytes += size_of(row.back());
-    }
-    result.rows.push_back(std::move(row));
-    if (result_bytes > options_.max_result_bytes) break;
-  }
-  return rc;
-}
-
-bool Executor::run_one(const Statement& statement, std::int32_t number, std::uint64_t& result_bytes,
+bool Executor::run_one(const Statement& statement, std::int32_t number, ResultRoom& room,
                        Ran& ran) {
-  auto& stmt = lookup(statement.sql).statement;
-  sqlite3* db = database_.connection().get();
-  for (std::size_t i = 0; i < statement.params.size(); ++i)
-    stmt.bind(static_cast<int>(i + 1), statement.params[i]);
-  StatementResult result;
-  const int rc = step_through(stmt, statement.sql, result_bytes, result);
-  if (rc == SQLITE_ROW) {
-    stmt.reset();
-    ran.failure = {
-        AbortCode::kResultTooBig,
-        fmt::format("the branch returns more than {} bytes of rows", options_.max_result_bytes),
-        {},
-        number};
+  auto run = run_statement(database_.connection(), limits_, lookup(statement.sql).statement,
+                           statement, number, room);
+  if (run.failure.code != AbortCode::kNone) {
+    ran.failure = std::move(run.failure);
+    ran.constraint = run.constraint;
     return false;
   }
-  if (rc != SQLITE_DONE) {
-    classify(rc, number, ran);
-    stmt.reset();
-    return false;
-  }
-  const bool writes = stmt.writes();
-  result.changes = writes ? sqlite3_changes64(db) : 0;
-  stmt.reset();
-  const auto rows = writes ? result.changes : static_cast<std::int64_t>(result.rows.size());
-  if (statement.expect) {
-    const auto& expect = *statement.expect;
-    const bool met = expect.kind == RowCount::kExactly ? rows == expect.rows : rows >= expect.rows;
-    if (!met) {
-      ran.failure = {AbortCode::kRowsMismatch,
-                     fmt::format("expected {} {} row{}, got {}",
-                                 expect.kind == RowCount::kExactly ? "exactly" : "at least",
-                                 expect.rows, expect.rows == 1 ? "" : "s", rows),
-                     {},
-                     number};
-      return false;
-    }
-  }
-  ran.results.push_back(std::move(result));
+  ran.results.push_back(std::move(run.result));
   return true;
-}
-
-void Executor::classify(int rc, std::int32_t number, Ran& ran) {
-  if (limits_.exceeded().code != AbortCode::kNone) {
-    ran.failure = limits_.exceeded();
-    ran.failure.statement = number;
-    return;
-  }
-  const std::string message = sqlite3_errmsg(database_.connection().get());
-  AbortCode code = AbortCode::kSqlError;
-  if ((rc & 0xff) == SQLITE_CONSTRAINT) {
-    // RESTRICT is a trigger of SQLite's own.
-    const bool foreign_key =
-        rc == SQLITE_CONSTRAINT_FOREIGNKEY ||
-        (rc == SQLITE_CONSTRAINT_TRIGGER && message == "FOREIGN KEY constraint failed");
-    code = foreign_key ? AbortCode::kForeignKey : AbortCode::kConstraint;
-    ran.constraint = rc == SQLITE_CONSTRAINT_FOREIGNKEY || rc == SQLITE_CONSTRAINT_UNIQUE ||
-                     rc == SQLITE_CONSTRAINT_PRIMARYKEY || rc == SQLITE_CONSTRAINT_ROWID ||
-                     rc == SQLITE_CONSTRAINT_TRIGGER;
-  } else if ((rc & 0xff) == SQLITE_INTERRUPT) {
-    code = AbortCode::kStatementInterrupted;
-  } else if ((rc & 0xff) == SQLITE_TOOBIG) {
-    code = AbortCode::kBranchTooBig;
-  }
-  ran.failure = {code, message, {}, number};
 }
 
 }  // namespace troth::participant::sqlite

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "participant/sqlite/schema_change.h"
+#include "participant/sqlite/untouched.h"
 
 namespace troth::participant::sqlite {
 
@@ -87,9 +90,10 @@ FileRepair::~FileRepair() {
   if (database_ != nullptr) static_cast<void>(database_->rollback());
 }
 
-Result<std::unique_ptr<FileRepair>> FileRepair::open(const SqliteOptions& options) {
+Result<std::unique_ptr<FileRepair>> FileRepair::open(const SqliteOptions& options,
+                                                     const Clock& clock) {
   auto repair = std::unique_ptr<FileRepair>(new FileRepair(options));
-  TROTH_ASSIGN_OR_RETURN(repair->database_, Database::open(repair->options_));
+  TROTH_ASSIGN_OR_RETURN(repair->database_, Database::open(repair->options_, clock));
   TROTH_ASSIGN_OR_RETURN(repair->marker_, repair->database_->read_marker());
   repair->effects_ = std::make_unique<SideEffects>(repair->database_->connection());
   TROTH_TRY(repair->reload());
@@ -181,8 +185,45 @@ Status FileRepair::remove(const RowOp& op) {
   return there ? applier_->apply_one(op) : Status{};
 }
 
+// Gives an update its untouched values back (untouched.h): from the row as it is, or from what an
+// earlier operation has left.
+Status FileRepair::fill_in(const std::vector<RowOp>& operations, std::size_t number, RowOp& op) {
+  const auto& table = schema_.table(op.table);
+  for (const auto column : std::exchange(op.untouched, {})) {
+    const Value fingerprint = op.old_row[column];
+    std::optional<Value> found;
+    const auto see = [&](const Value& value) {
+      if (!found && matches_fingerprint(value, fingerprint)) found = value;
+    };
+    const auto read = [&](std::int64_t rowid, const std::vector<Value>& row) -> Status {
+      TROTH_ASSIGN_OR_RETURN(
+          auto now, database_->connection().prepare(fmt::format(
+                        "SELECT {} FROM main.{} WHERE {}", quoted(table.columns[column].name),
+                        quoted(table.name), identity_of(table, named_by_rowid(table, row), 1))));
+      bind_identity(now, 1, table, rowid, row);
+      const int rc = now.step();
+      if (rc == SQLITE_ROW) see(now.column(0));
+      if (rc == SQLITE_ROW || rc == SQLITE_DONE) return {};
+      return fail(error_of(database_->connection().get(), "cannot read a row of " + table.name));
+    };
+    TROTH_TRY(read(op.old_rowid, op.old_row));
+    TROTH_TRY(read(op.new_rowid, op.new_row));
+    for (std::size_t i = 0; i < number; ++i)
+      if (operations[i].table == op.table && !operations[i].new_row.empty())
+        see(operations[i].new_row[column]);
+    if (!found)
+      return fail(ErrorCode::kUnsupported,
+                  fmt::format("column {} of a row of {} is not what the work has met, and the log "
+                              "has no copy of it; put the row right with sqlite3",
+                              table.columns[column].name, table.name));
+    op.old_row[column] = op.new_row[column] = *found;
+  }
+  return {};
+}
+
 // The row is what the operation leaves afterwards, whether it was there or not.
-Status FileRepair::force_one(const RowOp& op) {
+Status FileRepair::force_one(const std::vector<RowOp>& operations, std::size_t number) {
+  const auto& op = operations[number];
   const auto& table = schema_.table(op.table);
   if (op.kind == RowOpKind::kSequence) return applier_->apply_one(op);
   if (op.kind == RowOpKind::kDelete) return remove(op);
@@ -190,6 +231,13 @@ Status FileRepair::force_one(const RowOp& op) {
     TROTH_ASSIGN_OR_RETURN(const bool there, exists(table, op.old_rowid, op.old_row));
     if (there) return applier_->apply_one(op);
   }
+  RowOp whole = op;
+  TROTH_TRY(fill_in(operations, number, whole));
+  return put_row(whole);
+}
+
+// In the place of what is there.
+Status FileRepair::put_row(const RowOp& op) {
   RowOp gone = insertion(op, op.new_rowid, op.new_row);
   gone.kind = RowOpKind::kDelete;
   gone.old_rowid = op.new_rowid;
@@ -205,7 +253,8 @@ Status FileRepair::force(const std::string& redo) {
   TROTH_ASSIGN_OR_RETURN(const auto decoded, decode_redo(schema_, redo));
   effects_->off();
   return in_savepoint([&]() -> Status {
-    for (const auto& op : decoded.operations) TROTH_TRY(force_one(op));
+    for (std::size_t i = 0; i < decoded.operations.size(); ++i)
+      TROTH_TRY(force_one(decoded.operations, i));
     return {};
   });
 }
@@ -218,13 +267,15 @@ Status FileRepair::restore(const std::string& redo) {
   effects_->off();
   return in_savepoint([&]() -> Status {
     auto& operations = decoded.operations;
-    for (auto op = operations.rbegin(); op != operations.rend(); ++op) {  // the first one has it
-      if (op->kind == RowOpKind::kSequence) continue;
-      RowOp back = *op;
+    for (std::size_t i = operations.size(); i-- > 0;) {  // the first one has it
+      const auto& op = operations[i];
+      if (op.kind == RowOpKind::kSequence) continue;
+      RowOp back = op;
+      TROTH_TRY(fill_in(operations, i, back));
       std::swap(back.old_row, back.new_row);
       std::swap(back.old_rowid, back.new_rowid);
-      back.kind = op->kind == RowOpKind::kInsert ? RowOpKind::kDelete : RowOpKind::kInsert;
-      TROTH_TRY(force_one(back));
+      back.kind = op.kind == RowOpKind::kInsert ? RowOpKind::kDelete : RowOpKind::kInsert;
+      TROTH_TRY(op.kind == RowOpKind::kInsert ? remove(back) : put_row(back));
     }
     return {};
   });

@@ -16,7 +16,7 @@ namespace troth::participant::sqlite {
 class FileRepair {
  public:
   /// Opens the file as the participant would, and owns it.
-  static Result<std::unique_ptr<FileRepair>> open(const SqliteOptions& options);
+  static Result<std::unique_ptr<FileRepair>> open(const SqliteOptions& options, const Clock& clock);
   ~FileRepair();
 
   const OpenedDatabase& marker() const { return marker_; }
@@ -29,7 +29,8 @@ class FileRepair {
   Result<std::vector<std::string>> statements(const std::string& redo) const;
   /// Makes the rows of a committed branch what its work leaves, whatever they are now. An error, for
   /// example another row with the same unique key, leaves nothing behind. kUnsupported for a change
-  /// of the schema.
+  /// of the schema, and for a row that is gone with a large value of which the log has no copy
+  /// (untouched.h).
   Status force(const std::string& redo);
   /// Makes the rows of a branch in doubt what they were before it. Errors as of force().
   Status restore(const std::string& redo);
@@ -42,7 +43,9 @@ class FileRepair {
   template <class Work>
   Status in_savepoint(const Work& work);
   Status put(const std::string& redo);
-  Status force_one(const RowOp& op);
+  Status fill_in(const std::vector<RowOp>& operations, std::size_t number, RowOp& op);
+  Status force_one(const std::vector<RowOp>& operations, std::size_t number);
+  Status put_row(const RowOp& op);
   Status remove(const RowOp& op);
   Result<bool> exists(const TableInfo& table, std::int64_t rowid, const std::vector<Value>& row);
 

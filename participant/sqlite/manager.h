@@ -13,6 +13,7 @@
 #include "participant/sqlite/branch_state.h"
 #include "participant/sqlite/execution_stop.h"
 #include "participant/sqlite/executor.h"
+#include "participant/sqlite/long_reads.h"
 #include "participant/sqlite/schema_change.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 
@@ -35,10 +36,12 @@ class SqliteResourceManager final : public DeferredApply {
   bool applies_quickly(const Gtid& gtid) override;
   void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
   Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
-  void stop_executing() override { stop_.stop(); }
+  void stop_executing() override;
+  void cancel(const Gtid& gtid) override { stop_.cancel(gtid); }
+  void on_ready(std::function<void()> ready) override;
+  void collect(std::vector<ResourceEvent>& events) override;
   void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;
   Result<Lsn> flush(Lsn settled) override;
-  void collect(std::vector<ResourceEvent>& events) override;
   std::size_t unflushed() const override { return applied_.size(); }
   Status make_durable() override;
   ResourceStatus status() const override;
@@ -58,7 +61,6 @@ class SqliteResourceManager final : public DeferredApply {
   Status reload();
   Status redo_change(const SchemaRedo& change);
   Status redo_rows(const std::string& redo);
-  void start(ExecuteRequest request, std::vector<ResourceEvent>& events);
   // What they are given may be gone afterwards: a branch that is refused is over.
   void lock_and_run(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
@@ -67,10 +69,9 @@ class SqliteResourceManager final : public DeferredApply {
   void attempt_maintenance(Branch& branch, std::vector<ResourceEvent>& events);
   void attempt_change(Branch& branch, std::vector<ResourceEvent>& events);
   Result<TriedSchemaChange> try_change(const Branch& branch);
-  Result<RanRows> run_rows(const std::vector<Statement>& statements);
-  AbortReason refusal_of(const std::vector<Statement>& statements);
   /// `held`: all that it holds; empty: what that is must be looked up.
   void attempt(Branch& branch, std::vector<LockRequest> held, std::vector<ResourceEvent>& events);
+  void start_read(Branch& branch, bool file_is_current, std::vector<ResourceEvent>& events);
   void succeed(Branch& branch, Executor::Ran ran, std::vector<LockRequest> held,
                std::vector<LockRequest> row_locks, std::vector<ResourceEvent>& events);
   void wait(Branch& branch, std::vector<LockRequest> wanted, const LockTable::Acquired& blocked,
@@ -94,6 +95,7 @@ class SqliteResourceManager final : public DeferredApply {
   struct Tools {
     std::unique_ptr<StatementWatchdog> watchdog;
     std::unique_ptr<StatementLimits> limits;
+    std::unique_ptr<LongReads> reads;
     std::unique_ptr<StatementAnalyzer> analyzer;
     std::unique_ptr<Capture> capture;
     std::unique_ptr<SideEffects> effects;
@@ -117,6 +119,8 @@ class SqliteResourceManager final : public DeferredApply {
   } file_;
 };
 
+/// Of the first statement that is refused; code kNone: none is.
+AbortReason refusal_of(const std::vector<Statement>& statements, Executor& executor);
 /// For people: "a row of accounts (17)".
 std::string text_of(const Schema& schema, const Resource& resource);
 

@@ -22,11 +22,33 @@ std::vector<ChangeStep> steps_so_far(const Schema& schema, const BranchState& br
 }
 
 Result<TriedSchemaChange> SqliteResourceManager::try_change(const Branch& branch) {
-  tools_.limits->begin(branch.request.deadline);
+  tools_.limits->begin_change(branch.request.deadline);
+  if (const auto cleared = tools_.executor->make_way(); !cleared) repair_outer_transaction();
+  logger_.info("changes the schema; other transactions of this participant wait",
+               {{"gtid", branch.request.gtid},
+                {"statement", statement_digest(branch.request.statements.front().sql)}});
+  const auto began = clock_.now();
   const auto before = schema_;
   const auto generation = generation_;
-  const auto run = [this](const std::vector<Statement>& statements) {
-    return run_rows(statements);
+  // Everything is locked. The rows are put in place by value, as they will be redone.
+  const auto run = [this](const std::vector<Statement>& statements) -> Result<RanRows> {
+    TROTH_TRY(reload());
+    RanRows out;
+    out.failure = refusal_of(statements, *tools_.executor);
+    if (out.failure.code != AbortCode::kNone) return out;
+    const std::vector<RowOp> nothing;
+    const PendingInserts nobody(schema_);  // else writes here
+    TROTH_ASSIGN_OR_RETURN(auto ran,
+                           tools_.executor->run(statements, {Gtid(), nothing}, true, nobody));
+    out.failure = std::move(ran.failure);
+    if (out.failure.code != AbortCode::kNone) return out;
+    out.results = std::move(ran.results);
+    if (!ran.operations.empty()) {
+      out.redo = encode_redo(schema_, ran.operations, {});
+      TROTH_TRY(tools_.applier->apply(ran.operations));
+    }
+    tools_.effects->on();
+    return out;
   };
   const auto apply = [this](const std::string& redo) { return redo_rows(redo); };
   auto tried =
@@ -34,6 +56,11 @@ Result<TriedSchemaChange> SqliteResourceManager::try_change(const Branch& branch
                          *tools_.effects, run, apply, branch.request.recorded},
                         *branch.change, steps_so_far(schema_, branch), branch.request.statements);
   if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
+  logger_.info(
+      "executed the schema change",
+      {{"gtid", branch.request.gtid},
+       {"ms",
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began).count()}});
   if (generation != generation_) {  // rows were tried under the schema in between
     if (const auto back = reload(); !back && !broken_) broken_ = back.error();
   }
@@ -83,26 +110,6 @@ void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceE
   done.vote = decides && !branch.decidable->steps.empty() ? Vote::kCommit : Vote::kReadOnly;
   if (decides) done.redo = encode_schema_redo(*branch.decidable);
   events.emplace_back(std::move(done));
-}
-
-// Everything is locked. The rows are put in place by value, as they will be redone.
-Result<RanRows> SqliteResourceManager::run_rows(const std::vector<Statement>& statements) {
-  TROTH_TRY(reload());
-  RanRows out;
-  out.failure = refusal_of(statements);
-  if (out.failure.code != AbortCode::kNone) return out;
-  const std::vector<RowOp> nothing;
-  const PendingInserts nobody(schema_);  // else writes here
-  TROTH_ASSIGN_OR_RETURN(auto ran, tools_.executor->run(statements, {nothing}, true, nobody));
-  out.failure = std::move(ran.failure);
-  if (out.failure.code != AbortCode::kNone) return out;
-  out.results = std::move(ran.results);
-  if (!ran.operations.empty()) {
-    out.redo = encode_redo(schema_, ran.operations, {});
-    TROTH_TRY(tools_.applier->apply(ran.operations));
-  }
-  tools_.effects->on();
-  return out;
 }
 
 Status SqliteResourceManager::redo_change(const SchemaRedo& change) {

@@ -10,12 +10,14 @@ namespace troth::participant::sqlite {
 Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
   if (broken_) return fail(*broken_);
   if (applied_.empty() && settled <= applied_lsn_) return applied_lsn_;
+  TROTH_TRY(tools_.executor->make_way());
   applied_lsn_ = std::max(applied_lsn_, settled);
   TROTH_TRY(database_->commit(applied_lsn_));
   applied_.clear();
   file_.dirty = true;
   if (std::exchange(file_.checkpoint_due, false)) TROTH_TRY(database_->checkpoint());
   TROTH_TRY(database_->begin());
+  tools_.reads->file_committed();
   return applied_lsn_;
 }
 
@@ -24,6 +26,7 @@ void SqliteResourceManager::attempt_maintenance(Branch& branch,
                                                 std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
   if (!applied_.empty()) return for_quiet_file_.push_back(gtid);
+  if (const auto cleared = tools_.executor->make_way(); !cleared) repair_outer_transaction();
   tools_.limits->begin(branch.request.deadline);
   const std::string sql = branch.request.statements.front().sql;
   auto ran = run_maintenance(*branch.maintenance, sql, *database_, *tools_.limits);
@@ -47,22 +50,16 @@ void SqliteResourceManager::attempt_maintenance(Branch& branch,
   events.emplace_back(std::move(done));
 }
 
-void SqliteResourceManager::collect(std::vector<ResourceEvent>& events) {
-  for (const auto& gtid : std::exchange(for_quiet_file_, {}))
-    if (const auto found = branches_.find(gtid); found != branches_.end())
-      attempt(found->second, {}, events);
-  run_woken(events);
-}
-
 Status SqliteResourceManager::make_durable() {
-  if (!file_.dirty) return {};
-  TROTH_TRY(database_->sync_wal());
+  if (!file_.dirty && !database_->wal_is_too_long()) return {};
+  if (file_.dirty) TROTH_TRY(database_->sync_wal());
   file_.dirty = false;
   if (!database_->checkpoint_is_due()) return {};
   // Under load there is always something open: then the next flush does it, between two
   // transactions.
   file_.checkpoint_due = !applied_.empty();
   if (file_.checkpoint_due) return {};
+  TROTH_TRY(tools_.executor->make_way());
   TROTH_TRY(database_->rollback());  // nothing is in it: a checkpoint needs to be outside
   TROTH_TRY(database_->checkpoint());
   return database_->begin();
@@ -71,6 +68,7 @@ Status SqliteResourceManager::make_durable() {
 // An interrupt, a full disk or an I/O error in a statement makes SQLite roll back the outer
 // transaction under every branch.
 void SqliteResourceManager::repair_outer_transaction() {
+  tools_.executor->lost_everything();
   const auto repair = [this]() -> Status {
     TROTH_TRY(database_->rollback());
     TROTH_TRY(database_->begin());
@@ -95,14 +93,22 @@ ResourceStatus SqliteResourceManager::status() const {
   ResourceStatus status;
   for (const auto& [gtid, branch] : branches_)
     ++(branch.waiting ? status.branches_waiting : status.branches_executed);
+  const auto reads = tools_.reads->counts();
+  status.reads_running = reads.running;
+  status.reads_waiting = reads.waiting;
   status.locks = locks_.locks();
   status.database_bytes = database_->database_bytes();
   status.wal_bytes = database_->wal_bytes();
+  if (database_->wal_is_too_long()) {
+    status.alarms.push_back(database_->why_wal_is_long());
+    status.more_to_do = true;
+  }
   return status;
 }
 
 void SqliteResourceManager::close() {
   if (database_ == nullptr) return;
+  tools_.reads->close();
   // What was not flushed is replayed from the log.
   static_cast<void>(database_->rollback());
   if (applied_.empty() && !broken_) database_->checkpoint_at_close();

@@ -8,6 +8,7 @@
 #include "participant/sqlite/added_column.h"
 #include "participant/sqlite/redo_locks.h"
 #include "participant/sqlite/text_encoding.h"
+#include "participant/sqlite/untouched.h"
 #include "participant/sqlite/virtual_columns.h"
 #include "troth/sqlite_refusals.h"
 
@@ -15,8 +16,8 @@ namespace troth::participant::sqlite {
 
 namespace {
 
-// 2 is the redo of a schema change (schema_change.cc).
-constexpr std::uint8_t kRedoFormat = 4, kWithoutRowids = 3, kWithoutLocks = 1;
+// 2, 5 and 6 are the redo of a schema change (schema_change.cc).
+constexpr std::uint8_t kWithUntouched = 7, kRedoFormat = 4, kWithoutRowids = 3, kWithoutLocks = 1;
 
 void put_row(ByteWriter& out, const std::vector<Value>& row) {
   out.varint(row.size());
@@ -28,6 +29,15 @@ std::vector<Value> get_row(ByteReader& in) {
   const std::size_t n = in.count(1);
   for (std::size_t i = 0; i < n && in.ok(); ++i) row.push_back(protocol::decode_value(in));
   return row;
+}
+
+void get_untouched(ByteReader& in, RowOp& op) {
+  const std::size_t n = in.count(1);
+  for (std::size_t i = 0; i < n && in.ok(); ++i) {
+    const auto column = in.varint();
+    if (column >= op.new_row.size() || column >= op.old_row.size()) return in.fail_here();
+    op.untouched.push_back(static_cast<std::uint32_t>(column));
+  }
 }
 
 std::uint64_t size_of(const std::vector<Value>& row) {
@@ -160,7 +170,10 @@ std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operatio
   constexpr std::size_t kUsualBytes = 256;
   ByteWriter out;
   out.reserve(kUsualBytes);
-  out.u8(kRedoFormat);
+  // Whatever earlier versions can read they shall read.
+  const bool untouched = std::any_of(operations.begin(), operations.end(),
+                                     [](const RowOp& op) { return !op.untouched.empty(); });
+  out.u8(untouched ? kWithUntouched : kRedoFormat);
   out.signed_varint(schema.version());
   std::vector<std::uint32_t> tables;
   for (const auto& op : operations)
@@ -177,6 +190,9 @@ std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operatio
     out.signed_varint(op.new_rowid);
     put_row(out, op.old_row);
     put_row(out, op.new_row);
+    if (!untouched) continue;
+    out.varint(op.untouched.size());
+    for (const auto column : op.untouched) out.varint(column);
   }
   put_locks(out, schema, locks);
   return out.take();
@@ -185,7 +201,8 @@ std::string encode_redo(const Schema& schema, const std::vector<RowOp>& operatio
 Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
   ByteReader in(bytes);
   const auto format = in.u8();
-  if (format != kRedoFormat && format != kWithoutRowids && format != kWithoutLocks)
+  if (format != kWithUntouched && format != kRedoFormat && format != kWithoutRowids &&
+      format != kWithoutLocks)
     return fail(ErrorCode::kUnsupported, "the redo of a branch has an unknown format");
   const auto version = in.signed_varint();
   const bool schema_changed = version != schema.version();
@@ -213,11 +230,12 @@ Result<Redo> decode_redo(const Schema& schema, std::string_view bytes) {
     op.new_rowid = in.signed_varint();
     op.old_row = get_row(in);
     op.new_row = get_row(in);
+    if (format == kWithUntouched) get_untouched(in, op);
     if (!fits(schema.table(op.table), op)) {
       in.fail_here();
       break;
     }
-    TROTH_TRY(settle_rowid(schema.table(op.table), format == kRedoFormat && !rowids_moved,
+    TROTH_TRY(settle_rowid(schema.table(op.table), format >= kRedoFormat && !rowids_moved,
                            rowids_moved, op));
     redo.operations.push_back(std::move(op));
   }
@@ -374,6 +392,8 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
     row.new_row = row.old_row;
   else if (row.kind != RowOpKind::kDelete)
     row.new_row = image(db, *table, Image::kNew, row.kind, new_rowid);
+  blob_writes_.found(row, operations_);
+  if (written < 0) leave_out_untouched(*table, row);  // or its new bytes could not be filled in
   bytes_ += 32 + size_of(row.old_row) + size_of(row.new_row);
   if (bytes_ > max_bytes_)
     cannot(AbortCode::kBranchTooBig,
@@ -386,7 +406,6 @@ void Capture::note(sqlite3* db, int op, const char* name, std::int64_t old_rowid
            fmt::format("NULL in the primary key of {}, whose columns hide rowid, oid and _rowid_: "
                        "such a row has no name",
                        table->name));
-  blob_writes_.found(row, operations_);
   if (written >= 0) blob_writes_.note(operations_.size(), written);
   operations_.push_back(std::move(row));
 }

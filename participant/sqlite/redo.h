@@ -30,6 +30,8 @@ struct RowOp {
   bool keeps_rowid = true;
   std::vector<Value> old_row;  ///< for update and delete, by table column
   std::vector<Value> new_row;  ///< for insert and update
+  /// Columns of an update whose value in both rows is a fingerprint (untouched.h).
+  std::vector<std::uint32_t> untouched;
 };
 
 /// What the PREPARED record says of a branch.

@@ -21,13 +21,38 @@ SchemaChange analyze_change(const BranchState& branch, const Schema& schema, Con
   return change;
 }
 
+// Reads at a snapshot hold no locks, so they cannot be part of what is serializable.
+AbortReason judge_snapshot(const ExecuteRequest& request, Executor& executor) {
+  const auto refuse = [](const char* why, std::size_t number) {
+    return AbortReason{AbortCode::kSqlError, why, {}, static_cast<std::int32_t>(number)};
+  };
+  const auto& statements = request.statements;
+  const auto at_snapshot = [](const Statement& one) { return one.read == ReadMode::kSnapshot; };
+  if (std::none_of(statements.begin(), statements.end(), at_snapshot)) return {};
+  for (std::size_t i = 0; i < statements.size(); ++i) {
+    if (!at_snapshot(statements[i]))
+      return refuse("snapshot reads and other statements do not mix in one branch", i);
+    if (request.open)
+      return refuse("snapshot reads are not part of an interactive transaction; send them alone",
+                    i);
+    if (executor.lookup(statements[i].sql).info.writes)
+      return refuse("a snapshot read cannot write; send the statement without it", i);
+  }
+  return {};
+}
+
 }  // namespace
 
-/// True: the agent stops, and the branch is over.
+/// True: the agent stops or the branch was cancelled, and the branch is over.
 bool SqliteResourceManager::refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events) {
   if (!stop_.stopped()) return false;
-  refuse_vote(gtid, {AbortCode::kDraining, "the agent stops and executes nothing more", {}, -1},
-              events);
+  AbortReason reason{AbortCode::kDraining, "the agent stops and executes nothing more", {}, -1};
+  if (!stop_.stopped_for_good())
+    reason = {AbortCode::kClientCancelled,
+              "the transaction was given up while its statement ran",
+              {},
+              -1};
+  refuse_vote(gtid, std::move(reason), events);
   return true;
 }
 
@@ -59,6 +84,11 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
       return true;
     }
   }
+  if (auto misused = judge_snapshot(branch.request, *tools_.executor);
+      misused.code != AbortCode::kNone) {
+    refuse_vote(gtid, std::move(misused), events);
+    return true;
+  }
   if (branch.decidable && branch.request.statements.empty()) return false;  // all is done
   branch.change.reset();
   for (const auto& statement : branch.request.statements)
@@ -77,18 +107,17 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
     refuse_vote(gtid, std::move(branch.change->refusal), events);
     return true;
   }
-  auto reason = refusal_of(branch.request.statements);
+  auto reason = refusal_of(branch.request.statements, *tools_.executor);
   if (reason.code == AbortCode::kNone) return false;
   if (wait_for_change(branch, events)) return true;
   refuse_vote(gtid, std::move(reason), events);
   return true;
 }
 
-// Of the first statement that is refused; code kNone: none is.
-AbortReason SqliteResourceManager::refusal_of(const std::vector<Statement>& statements) {
+AbortReason refusal_of(const std::vector<Statement>& statements, Executor& executor) {
   for (std::size_t i = 0; i < statements.size(); ++i) {
     const auto& statement = statements[i];
-    const auto& info = tools_.executor->lookup(statement.sql).info;
+    const auto& info = executor.lookup(statement.sql).info;
     const bool all_given = statement.params.size() == static_cast<std::size_t>(info.parameters);
     if (info.refusal.code == AbortCode::kNone && all_given) continue;
     auto reason = info.refusal;

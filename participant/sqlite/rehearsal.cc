@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <optional>
 #include <set>
 
 #include "base/codec.h"
+#include "participant/sqlite/untouched.h"
 #include "protocol/statement.h"
 
 namespace troth::participant::sqlite {
@@ -133,7 +135,11 @@ Status Rehearsal::fits_one(const RowOp& op) {
   for (std::size_t i = 0; i < table.columns.size(); ++i) {
     const auto& column = table.columns[i];
     if (column.virtual_column) continue;
-    if (!same_value(row[at++], op.old_row[i])) return changed("column " + column.name);
+    const auto& now = row[at++];
+    const bool untouched =
+        std::find(op.untouched.begin(), op.untouched.end(), i) != op.untouched.end();
+    if (untouched ? !matches_fingerprint(now, op.old_row[i]) : !same_value(now, op.old_row[i]))
+      return changed("column " + column.name);
   }
   return {};
 }

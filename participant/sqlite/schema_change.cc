@@ -17,8 +17,8 @@ namespace troth::participant::sqlite {
 
 namespace {
 
-// Rows alone: 1, 3 and 4 (redo.cc). 2 has DDL only, 5 no locks: a change was decided by its node.
-constexpr std::uint8_t kSchemaRedoFormat = 6, kWithoutLocks = 5, kDdlOnly = 2;
+// Rows alone: 1, 3, 4 and 7 (redo.cc). 2 has DDL only, 5 no locks: a change was decided by its node.
+constexpr std::uint8_t kSchemaRedoFormat = 6, kChangeWithoutLocks = 5, kDdlOnly = 2;
 
 // What SQLite asks for permission while it compiles DDL.
 class Watcher {
@@ -355,14 +355,15 @@ std::string encode_schema_redo(const SchemaRedo& redo) {
 
 bool is_schema_redo(std::string_view bytes) {
   const auto format = bytes.empty() ? 0 : static_cast<std::uint8_t>(bytes.front());
-  return format == kSchemaRedoFormat || format == kWithoutLocks || format == kDdlOnly;
+  return format == kSchemaRedoFormat || format == kChangeWithoutLocks || format == kDdlOnly;
 }
 
 Result<SchemaRedo> decode_schema_redo(std::string_view bytes) {
   ByteReader in(bytes);
   SchemaRedo redo;
   const auto format = in.u8();
-  if (format != kSchemaRedoFormat && format != kWithoutLocks && format != kDdlOnly) in.fail_here();
+  if (format != kSchemaRedoFormat && format != kChangeWithoutLocks && format != kDdlOnly)
+    in.fail_here();
   redo.version_before = in.signed_varint();
   const std::size_t n = in.count(1);
   for (std::size_t i = 0; i < n && in.ok(); ++i) {

@@ -15,6 +15,8 @@ namespace sqlite {
 
 namespace {
 
+constexpr std::size_t kMostWaitingReads = 256;
+
 bool covers(const std::vector<LockRequest>& held, const std::vector<LockRequest>& wanted) {
   return std::all_of(wanted.begin(), wanted.end(), [&](const LockRequest& request) {
     return std::any_of(held.begin(), held.end(), [&](const LockRequest& one) {
@@ -37,7 +39,7 @@ std::vector<LockRequest> locks_needed(const BranchState& branch, const Schema& s
 }  // namespace
 
 Result<OpenedDatabase> SqliteResourceManager::open() {
-  TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_));
+  TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_, clock_));
   if (!options_.foreign_keys)
     logger_.warn("foreign keys are not enforced", {{"setting", "foreign-keys"}});
   if (database_->was_converted())
@@ -46,9 +48,13 @@ Result<OpenedDatabase> SqliteResourceManager::open() {
   tools_.watchdog = std::make_unique<StatementWatchdog>();
   tools_.watchdog->on_silence(silence_);
   const StatementLimits::Options limits{options_.statement_time_limit,
-                                        options_.statement_memory_bytes, options_.cache_bytes};
+                                        options_.statement_memory_bytes, options_.cache_bytes,
+                                        options_.schema_change_time_limit};
   tools_.limits =
       std::make_unique<StatementLimits>(limits, clock_, tools_.watchdog->add_post(), stop_);
+  tools_.reads = std::make_unique<LongReads>(
+      ReaderPool::Options{options_.readers, kMostWaitingReads, options_.max_result_bytes, limits},
+      [options = options_] { return Database::open_reader(options); }, clock_, *tools_.watchdog);
   TROTH_ASSIGN_OR_RETURN(auto opened, database_->read_marker());
   const bool foreign = expected_ && std::pair(opened.log_id, opened.participant) != *expected_;
   if (!opened.is_new && !foreign) {
@@ -60,6 +66,7 @@ Result<OpenedDatabase> SqliteResourceManager::open() {
 
 Status SqliteResourceManager::adopt(const LogId& log_id, const NodeName& participant) {
   TROTH_TRY(database_->create_marker(log_id, participant));
+  TROTH_TRY(database_->checkpoint());  // into the file itself: a copy without its -wal has it too
   return load();
 }
 
@@ -162,11 +169,6 @@ bool SqliteResourceManager::applies_quickly(const Gtid& gtid) {
 }
 
 void SqliteResourceManager::execute(ExecuteRequest request, std::vector<ResourceEvent>& events) {
-  start(std::move(request), events);
-  run_woken(events);
-}
-
-void SqliteResourceManager::start(ExecuteRequest request, std::vector<ResourceEvent>& events) {
   const Gtid gtid = request.gtid;
   auto& branch = branches_[gtid];
   TROTH_ASSERT(branch.request.gtid.is_nil() || (branch.begun && !branch.waiting),
@@ -174,13 +176,18 @@ void SqliteResourceManager::start(ExecuteRequest request, std::vector<ResourceEv
   branch.request = std::move(request);
   branch.failed_alone = false;
   lock_and_run(branch, events);
+  run_woken(events);
 }
 
 void SqliteResourceManager::lock_and_run(Branch& branch, std::vector<ResourceEvent>& events) {
   branch.generation = generation_;
   branch.waiting = false;
+  stop_.set_branch(branch.request.gtid);
   tools_.limits->begin(branch.request.deadline);
   if (refuse(branch, events)) return;
+  const auto& statements = branch.request.statements;
+  if (!statements.empty() && statements.front().read == ReadMode::kSnapshot)
+    return tools_.reads->exist() ? start_read(branch, true, events) : attempt(branch, {}, events);
   auto wanted = locks_needed(branch, schema_, *tools_.executor);
   const auto acquired = locks_.try_acquire(branch.request.gtid, branch.request.priority, wanted);
   if (!acquired.granted) return wait(branch, std::move(wanted), acquired, events);
@@ -194,6 +201,8 @@ void SqliteResourceManager::wait(Branch& branch, std::vector<LockRequest> wanted
                                  std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
   branch.waiting = true;
+  // It will execute again: what it has just done must not be in place then.
+  if (auto cleared = tools_.executor->make_way_of(gtid); !cleared) repair_outer_transaction();
   events.emplace_back(Waiting{gtid, blocked.holders, text_of(schema_, blocked.contended)});
   const auto held = branch.begun ? LockTable::Held::kKeep : LockTable::Held::kGiveUp;
   const auto woken = locks_.enqueue(gtid, branch.request.priority, std::move(wanted), held);
@@ -206,6 +215,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
                                     std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
   branch.waiting = false;
+  stop_.set_branch(gtid);
   if (refuse_stopped(gtid, events)) return;
   if (broken_) return refuse_vote(gtid, {AbortCode::kInternal, broken_->context, {}, -1}, events);
   if (branch.maintenance) return attempt_maintenance(branch, events);
@@ -214,10 +224,18 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
   if (branch.begun && branch.request.statements.empty() && complete &&
       !schema_.has_deferred_foreign_keys())
     return succeed(branch, {}, {}, {}, events);  // nothing is left to be checked
+  const auto& statements = branch.request.statements;
+  const bool may_move = tools_.reads->exist() && branch.operations.empty() && !statements.empty() &&
+                        tools_.executor->only_reads(statements);
+  if (may_move && tools_.executor->are_long_reads(statements))
+    return start_read(branch, applied_.empty(), events);
   tools_.limits->begin(branch.request.deadline);
-  const Executor::Before before{branch.operations, branch.captured_bytes, branch.open_violations};
-  auto ran = tools_.executor->run(branch.request.statements, before, complete, pending_inserts_);
+  if (may_move) tools_.limits->be_patient(LongReads::kPatience);
+  const Executor::Before before{gtid, branch.operations, branch.captured_bytes,
+                                branch.open_violations};
+  auto ran = tools_.executor->run(statements, before, complete, pending_inserts_);
   if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
+  if (tools_.limits->lost_patience()) return start_read(branch, applied_.empty(), events);
   const bool failed = !ran || ran->failure.code != AbortCode::kNone;
   if (failed && refuse_stopped(gtid, events)) return;
   if (!ran) return refuse_vote(gtid, {AbortCode::kSqlError, ran.error().context, {}, -1}, events);
@@ -237,6 +255,59 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
     }
   }
   succeed(branch, std::move(*ran), std::move(held), std::move(row_locks), events);
+}
+
+// It holds its locks, or reads at a snapshot and needs none.
+void SqliteResourceManager::start_read(Branch& branch, bool file_is_current,
+                                       std::vector<ResourceEvent>& events) {
+  branch.read = tools_.reads->start(branch.request, file_is_current);
+  if (branch.read != 0) return;
+  refuse_vote(branch.request.gtid,
+              {AbortCode::kBusy,
+               fmt::format("{} long reads wait for a reader; try again later (setting readers)",
+                           kMostWaitingReads),
+               {},
+               -1},
+              events);
+}
+
+void SqliteResourceManager::on_ready(std::function<void()> ready) {
+  tools_.reads->on_ready(std::move(ready));
+}
+
+void SqliteResourceManager::stop_executing() {
+  stop_.stop();
+  tools_.reads->stop();
+}
+
+void SqliteResourceManager::collect(std::vector<ResourceEvent>& events) {
+  for (auto& report : tools_.reads->take_reports()) {
+    const auto found = branches_.find(report.gtid);
+    if (found == branches_.end() || found->second.read != report.number) continue;
+    auto& branch = found->second;
+    if (report.began) {
+      // It is the whole transaction, so its snapshot is its place in the order of all.
+      if (!branch.request.alone || branch.request.open || branch.request.recorded) continue;
+      const auto woken = locks_.release(report.gtid);
+      woken_.insert(woken_.end(), woken.begin(), woken.end());
+      continue;
+    }
+    branch.read = 0;
+    tools_.executor->note_long_reads(report.statements, report.took > LongReads::kPatience);
+    stop_.set_branch(report.gtid);
+    if (report.failure.code != AbortCode::kNone) {
+      if (refuse_stopped(report.gtid, events)) continue;
+      refuse_vote(report.gtid, std::move(report.failure), events);
+      continue;
+    }
+    Executor::Ran ran;
+    ran.results = std::move(report.results);
+    succeed(branch, std::move(ran), {}, {}, events);
+  }
+  for (const auto& gtid : std::exchange(for_quiet_file_, {}))
+    if (const auto found = branches_.find(gtid); found != branches_.end())
+      attempt(found->second, {}, events);
+  run_woken(events);
 }
 
 void SqliteResourceManager::succeed(Branch& branch, Executor::Ran ran,
@@ -304,6 +375,8 @@ void SqliteResourceManager::refuse_vote(Gtid gtid, AbortReason reason,
 
 void SqliteResourceManager::finish(Branches::iterator at) {
   const Gtid gtid = at->first;
+  if (at->second.read != 0) tools_.reads->cancel(at->second.read);
+  if (auto cleared = tools_.executor->make_way_of(gtid); !cleared) repair_outer_transaction();
   pending_inserts_.remove(at->second.operations);
   branches_.erase(at);
   const auto woken = locks_.release(gtid);
@@ -333,6 +406,7 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
                "gtid {} is applied without having executed, LSN {}", gtid, committed);
   TROTH_FAILPOINT_STATUS("sqlite.apply.begin");
   if (broken_) return fail(*broken_);
+  TROTH_TRY(tools_.executor->make_way());
   Work work{std::move(found->second.operations), std::move(found->second.decidable)};
   if (auto done = work.change ? redo_change(*work.change) : tools_.applier->apply(work.operations);
       !done)

@@ -15,14 +15,25 @@ constexpr int kProgressInstructions = 10000;
 
 void StatementLimits::begin(std::optional<MonotonicTime> deadline) {
   constexpr Duration kAnswer = std::chrono::milliseconds(100);
+  changing_ = lost_patience_ = false;
+  patient_until_.reset();
   deadline_ = deadline;
   if (!deadline_) return;
   const auto left = std::max(*deadline_ - clock_.now(), Duration{0});
   deadline_ = *deadline_ + -std::min(kAnswer, left / 10);
 }
 
+void StatementLimits::begin_change(std::optional<MonotonicTime> deadline) {
+  begin(deadline);
+  changing_ = true;
+}
+
+void StatementLimits::be_patient(Duration patience) {
+  patient_until_ = clock_.now() + patience;
+}
+
 Duration StatementLimits::left() const {
-  auto left = options_.statement_timeout;
+  auto left = timeout();
   if (deadline_) left = std::min(left, *deadline_ - clock_.now());
   return std::max(left, Duration{0});
 }
@@ -35,11 +46,10 @@ AbortReason StatementLimits::too_late(const char* done) const {
                         done),
             {},
             -1};
-  const auto limit =
-      std::chrono::duration_cast<std::chrono::milliseconds>(options_.statement_timeout);
+  const auto limit = std::chrono::duration_cast<std::chrono::milliseconds>(timeout());
   return {AbortCode::kStatementInterrupted,
-          fmt::format("the statement {} for more than {} ms (setting statement-timeout)", done,
-                      limit.count()),
+          fmt::format("the statement {} for more than {} ms (setting {})", done, limit.count(),
+                      changing_ ? "ddl-timeout" : "statement-timeout"),
           {},
           -1};
 }
@@ -58,7 +68,7 @@ StatementLimits::Compiling::Compiling(StatementLimits& limits, sqlite3* db, std:
       budget_(static_cast<std::int64_t>(limits.options_.memory + limits.options_.cache),
               limits.clock_, until_, AllocationBudget::AtEnd::kRefuse) {
   limits_.exceeded_ = {};
-  limits_.post_.begin(db, sql, limits.left(), limits.options_.statement_timeout);
+  limits_.post_.begin(db, sql, limits.left(), limits.timeout());
 }
 
 StatementLimits::Compiling::~Compiling() {
@@ -80,7 +90,7 @@ StatementLimits::Running::Running(StatementLimits& limits, sqlite3* db, std::str
               limits.clock_, until_, AllocationBudget::AtEnd::kTell) {
   limits_.exceeded_ = {};
   sqlite3_progress_handler(db_, kProgressInstructions, &Running::progress, this);
-  limits_.post_.begin(db, sql, limits.left(), limits.options_.statement_timeout);
+  limits_.post_.begin(db, sql, limits.left(), limits.timeout());
 }
 
 StatementLimits::Running::~Running() {
@@ -94,9 +104,14 @@ StatementLimits::Running::~Running() {
 }
 
 int StatementLimits::Running::progress(void* self) {
-  const auto& running = *static_cast<Running*>(self);
-  const auto& limits = running.limits_;
-  return limits.stop_.stopped() || limits.clock_.now() >= running.until_ ? 1 : 0;
+  auto& running = *static_cast<Running*>(self);
+  auto& limits = running.limits_;
+  if (limits.stop_.stopped()) return 1;
+  const auto now = limits.clock_.now();
+  if (now >= running.until_) return 1;
+  if (!limits.patient_until_ || now < *limits.patient_until_) return 0;
+  limits.lost_patience_ = true;
+  return 1;
 }
 
 }  // namespace troth::participant::sqlite

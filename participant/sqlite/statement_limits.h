@@ -18,6 +18,7 @@ class StatementLimits {
     Duration statement_timeout{0};  ///< of one statement
     std::uint64_t memory = 0;       ///< of one statement
     std::uint64_t cache = 0;        ///< pages that the statement may bring into the page cache
+    Duration change_timeout{0};     ///< of one statement that changes the schema
   };
   /// After `stop` statements end as well, without a limit that was exceeded.
   StatementLimits(const Options& options, const Clock& clock, StatementWatchdog::Post& post,
@@ -27,6 +28,12 @@ class StatementLimits {
   /// What follows is for a transaction that is aborted at `deadline`. Statements end a little
   /// earlier, so that their reason arrives before the coordinator stops waiting.
   void begin(std::optional<MonotonicTime> deadline);
+  /// The same for statements that change the schema.
+  void begin_change(std::optional<MonotonicTime> deadline);
+  /// From now on, until the next begin(): a statement ends after `patience`, without a limit that
+  /// was exceeded; lost_patience() then.
+  void be_patient(Duration patience);
+  bool lost_patience() const { return lost_patience_; }
   /// From now to the limit of a statement that begins now.
   Duration left() const;
   /// The limit that the last Compiling or Running met; code kNone: none. It wins over SQLite's own
@@ -64,6 +71,9 @@ class StatementLimits {
   };
 
  private:
+  Duration timeout() const {
+    return changing_ ? options_.change_timeout : options_.statement_timeout;
+  }
   AbortReason too_late(const char* done) const;
   AbortReason too_much() const;
 
@@ -71,7 +81,9 @@ class StatementLimits {
   const Clock& clock_;
   StatementWatchdog::Post& post_;
   ExecutionStop& stop_;
-  std::optional<MonotonicTime> deadline_;
+  bool changing_ = false;  // the schema
+  std::optional<MonotonicTime> deadline_, patient_until_;
+  bool lost_patience_ = false;
   AbortReason exceeded_;
 };
 

@@ -148,6 +148,19 @@ class Interactive(Case):
         self.assertEqual(written.returncode, 2, written.stdout)
         self.audit(cluster)
 
+    def test_snapshot_reads_wait_for_nobody(self):
+        cluster = self.cluster().start()
+        one = Shell(self, cluster)
+        one.tell("begin")
+        one.ask("p1: UPDATE a SET v = 0;")
+        seen = cluster.cli("query", "--on", "all", "--snapshot", "SELECT sum(v) FROM a", "-o", "json")
+        self.assertEqual(json.loads(seen.stdout)["rows"], [["p1", 2000000], ["p2", 2000000]], seen.stderr)
+        written = cluster.cli("query", "--on", "p2", "--snapshot", "DELETE FROM a RETURNING id")
+        self.assertNotEqual(written.returncode, 0, written.stdout)
+        self.assertIn("cannot write", written.stderr)
+        one.ask("rollback")
+        self.audit(cluster)
+
     def test_the_classic_deadlock_ends_at_once(self):
         cluster = self.cluster().start()
         older, younger = Shell(self, cluster), Shell(self, cluster)

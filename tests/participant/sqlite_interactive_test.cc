@@ -235,3 +235,87 @@ TEST_CASE("the limit of a branch counts all its statements") {
   CHECK(answer == "BRANCH_TOO_BIG");
   CHECK(n > 2);
 }
+
+TEST_CASE("the work of an open branch stays in place until others need the file") {
+  SqliteWorld w(kSchema);
+  Talk one(w, 1), two(w, 2);
+  CHECK(one.say("INSERT INTO a VALUES(7, 70, 'seven')") == "changed 1");
+  CHECK(one.say("SELECT v FROM a WHERE id = 7") == "70");
+  CHECK(w.look("SELECT count(*) FROM a") == "3");
+  SUBCASE("another branch runs, and sees nothing of it") {
+    CHECK(two.say("SELECT v FROM a WHERE id = 1") == "10");
+    CHECK(two.say("SELECT count(*) FROM a") == "WAITS");
+    w.discard(two.gtid);
+  }
+  SUBCASE("another branch writes, and its commit carries nothing of it") {
+    const auto other = w.start("UPDATE a SET v = 11 WHERE id = 1");
+    CHECK(one.say("UPDATE a SET v = 71 WHERE id = 7") == "changed 1");
+    w.apply(other);
+    w.flush();
+    CHECK(w.look("SELECT group_concat(v) FROM a") == "11,20,30");
+    CHECK(one.say("SELECT v FROM a WHERE id = 7") == "71");
+    CHECK(one.say("UPDATE a SET v = 70 WHERE id = 7") == "changed 1");
+  }
+  SUBCASE("a flush in between carries nothing of it") {
+    REQUIRE(w.manager->flush({500}).has_value());
+    CHECK(w.look("SELECT count(*) FROM a") == "3");
+    CHECK(one.say("SELECT v FROM a WHERE id = 7") == "70");
+  }
+  SUBCASE("a checkpoint in between") {
+    w.commit("UPDATE a SET v = 11 WHERE id = 1");
+    CHECK(one.say("SELECT v FROM a WHERE id = 7") == "70");
+    REQUIRE(w.manager->make_durable().has_value());
+    CHECK(one.say("SELECT v FROM a WHERE id = 7") == "70");
+  }
+  SUBCASE("a statement fails") {
+    CHECK(one.say("INSERT INTO a VALUES(7, 1, 'again')") == "CONSTRAINT");
+    CHECK(w.start("UPDATE a SET v = 11 WHERE id = 1").is_nil() == false);
+    CHECK(two.say("SELECT count(*) FROM a WHERE v > 60") == "WAITS");
+    return;
+  }
+  SUBCASE("it is discarded") {
+    w.discard(one.gtid);
+    CHECK(two.say("SELECT count(*) FROM a") == "3");
+    return;
+  }
+  CHECK(two.say("UPDATE a SET v = 21 WHERE id = 2") == "changed 1");
+  CHECK(one.say("UPDATE a SET u = 'VII' WHERE id = 7") == "changed 1");
+  one.commit();
+  two.commit();
+  CHECK(w.look("SELECT group_concat(v || u) FROM a WHERE id IN (2, 7)") == "21two,70VII");
+}
+
+TEST_CASE("an open branch with triggers is rehearsed piece by piece in its place") {
+  SqliteWorld w(
+      "CREATE TABLE t(id INTEGER PRIMARY KEY, v INT); CREATE TABLE log(n INTEGER PRIMARY KEY, v "
+      "INT); CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(id INTEGER PRIMARY KEY, p INT "
+      "REFERENCES p DEFERRABLE INITIALLY DEFERRED);"
+      "CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log(v) VALUES(new.v); END;");
+  Talk one(w, 1);
+  for (int i = 1; i <= 20; ++i)
+    CHECK(one.say("INSERT INTO t VALUES(" + std::to_string(i) + ", 5)") == "changed 1");
+  CHECK(one.say("SELECT count(*), sum(v) FROM log") == "20|100");
+  CHECK(one.say("INSERT INTO c VALUES(1, 9)") == "changed 1");
+  CHECK(one.say("INSERT OR REPLACE INTO c VALUES(2, 9)") == "changed 1");
+  CHECK(one.say("INSERT INTO t VALUES(21, 5)") == "changed 1");
+  CHECK(one.say("INSERT INTO p VALUES(9)") == "changed 1");
+  one.commit();
+  CHECK(w.look("SELECT count(*) || ' ' || sum(v) FROM log") == "21 105");
+  CHECK(w.look("SELECT count(*) FROM c") == "2");
+}
+
+TEST_CASE("a statement that finds its rows locked is executed once more, not twice") {
+  SqliteWorld w(
+      "CREATE TABLE p(id INTEGER PRIMARY KEY); CREATE TABLE c(id INTEGER PRIMARY KEY, p INT "
+      "REFERENCES p ON DELETE CASCADE, n INT); CREATE INDEX c_p ON c(p);"
+      "INSERT INTO p VALUES(1); INSERT INTO c VALUES(1, 1, 0);");
+  Talk one(w, 1), two(w, 2);
+  CHECK(two.say("UPDATE c SET n = 1 WHERE id = 1") == "changed 1");
+  CHECK(one.say("INSERT INTO p VALUES(9)") == "changed 1");
+  CHECK(one.say("DELETE FROM p WHERE id = 1") == "WAITS");  // the cascade meets the other branch
+  w.events.clear();
+  w.discard(two.gtid);
+  CHECK(one.answer() == "changed 1");
+  one.commit();
+  CHECK(w.look("SELECT (SELECT group_concat(id) FROM p) || ' ' || count(*) FROM c") == "9 0");
+}

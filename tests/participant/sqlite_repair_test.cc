@@ -30,7 +30,8 @@ std::string redo_of(SqliteWorld& w, const std::vector<std::string>& sql) {
 }
 
 std::unique_ptr<FileRepair> open(SqliteWorld& w) {
-  auto file = FileRepair::open(w.options);
+  static const SystemClock clock;
+  auto file = FileRepair::open(w.options, clock);
   REQUIRE_MESSAGE(file.has_value(), (file ? "" : file.error().context));
   return std::move(*file);
 }
@@ -123,4 +124,46 @@ TEST_CASE("rows of a branch in doubt are restored, so that it fits again") {
   CHECK(file->fits(redo).has_value());
   REQUIRE(file->commit({}).has_value());
   CHECK(all(w) == before);
+}
+
+TEST_CASE("large values that an update left alone survive forcing and restoring") {
+  SqliteWorld w(
+      "CREATE TABLE l(id INTEGER PRIMARY KEY, n INT, photo BLOB);"
+      "INSERT INTO l VALUES(1, 0, zeroblob(1000))");
+  const auto redo = redo_of(w, {"UPDATE l SET photo = zeroblob(2000)", "UPDATE l SET n = 1"});
+  const auto shown = [&] { return w.look("SELECT n || ' ' || length(photo) FROM l"); };
+  const auto with_file = [&](const auto& work) {
+    const auto file = open(w);
+    const auto done = work(*file);
+    REQUIRE(file->commit({}).has_value());
+    return done;
+  };
+  const auto force = [&](FileRepair& file) { return file.force(redo); };
+  const auto restore = [&](FileRepair& file) { return file.restore(redo); };
+  SUBCASE("restored") {
+    REQUIRE(w.stock("UPDATE l SET n = 9") == SQLITE_OK);
+    REQUIRE(with_file(restore).has_value());
+    CHECK(shown() == "0 1000");
+  }
+  SUBCASE("forced") {
+    REQUIRE(w.stock("UPDATE l SET n = 9, photo = NULL") == SQLITE_OK);
+    REQUIRE(with_file(force).has_value());
+    CHECK(shown() == "1 2000");
+  }
+  SUBCASE("one that nobody has any more is never made up") {
+    const auto second = [&] {
+      SqliteWorld other(
+          "CREATE TABLE l(id INTEGER PRIMARY KEY, n INT, photo BLOB);"
+          "INSERT INTO l VALUES(1, 0, zeroblob(1000))");
+      return redo_of(other, {"UPDATE l SET n = 1"});
+    }();
+    REQUIRE(w.stock("DELETE FROM l") == SQLITE_OK);
+    for (const bool forced : {true, false}) {
+      const auto done = with_file(
+          [&](FileRepair& file) { return forced ? file.force(second) : file.restore(second); });
+      REQUIRE_FALSE(done.has_value());
+      CHECK(done.error().context.find("photo") != std::string::npos);
+      CHECK(w.look("SELECT count(*) FROM l") == "0");
+    }
+  }
 }

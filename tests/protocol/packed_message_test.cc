@@ -145,6 +145,9 @@ TEST_CASE("what makes no sense is refused") {
   CHECK_FALSE(unpacked(decide));
   CHECK_FALSE(unpacked(packed(Ack{Gtid()})));
   CHECK_FALSE(is_packable(Inquire{gtid_of(1)}));
+  auto snapshot = full_prepare();  // 0.1.0 would not understand it packed
+  snapshot.statements.back().read = ReadMode::kSnapshot;
+  CHECK_FALSE(is_packable(snapshot));
 }
 
 }  // namespace packed_message_test

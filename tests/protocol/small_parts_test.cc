@@ -132,6 +132,18 @@ TEST_CASE(
 }
 
 TEST_CASE("statements and values decode to what was encoded") {
+  for (const auto read : {ReadMode::kSerializable, ReadMode::kSnapshot}) {
+    for (const auto& expect : {std::optional<Expectation>{}, {Expectation{}}}) {
+      const Statement statement{"SELECT 1", {}, expect, read};
+      ByteWriter out;
+      encode(out, statement);
+      ByteReader in(out.view());
+      Statement back;
+      decode(in, back);
+      CHECK(back == statement);
+      CHECK(in.finish("statement").has_value());
+    }
+  }
   Statement statement{
       "UPDATE t SET a = ?1",
       {std::monostate{}, std::int64_t{-5}, 2.5, std::string("x\0y", 3), Blob{"\xff"}},

@@ -60,6 +60,7 @@ std::vector<Statement> some_statements() {
   first.expect = Expectation{RowCount::kAtLeast, 2};
   Statement second;
   second.sql = "SELECT 1";
+  second.read = ReadMode::kSnapshot;
   return {first, second};
 }
 

@@ -83,6 +83,7 @@ v1::Statement to_wire(const Statement& statement) {
     expect.__set_rows(statement.expect->rows);
     out.__set_expect(expect);
   }
+  if (statement.read == ReadMode::kSnapshot) out.__set_read_mode(v1::ReadMode::SNAPSHOT);
   return out;
 }
 
@@ -213,6 +214,13 @@ Status from_wire(v1::Statement&& statement, const Where& where, Statement& out) 
   out.sql = std::move(statement.sql);
   TROTH_ASSIGN_OR_RETURN(out.params,
                          list_from_wire<Value>(std::move(statement.params), where, "params"));
+  if (statement.__isset.read_mode) {
+    if (statement.read_mode != v1::ReadMode::SERIALIZABLE &&
+        statement.read_mode != v1::ReadMode::SNAPSHOT)
+      return where.invalid("read_mode", "is not a known value");
+    out.read = statement.read_mode == v1::ReadMode::SNAPSHOT ? ReadMode::kSnapshot
+                                                             : ReadMode::kSerializable;
+  }
   if (!statement.__isset.expect) return {};
   const Where inside(where, "expect");
   const auto& expect = statement.expect;

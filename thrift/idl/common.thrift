@@ -88,6 +88,16 @@ struct Expectation {
   2: optional i64 rows
 }
 
+/** What a statement that only reads may see. */
+enum ReadMode {
+  /** Never sent; absent means SERIALIZABLE. */
+  UNKNOWN = 0,
+  /** It locks what it reads. */
+  SERIALIZABLE = 1,
+  /** The last commit that the database file holds, without locks: it waits for no transaction, and may miss what was committed in the last moment. All statements of its branch are such reads. */
+  SNAPSHOT = 2
+}
+
 /** One SQL statement. */
 struct Statement {
   /** Exactly one statement. */
@@ -96,6 +106,8 @@ struct Statement {
   2: optional list<SqlValue> params
   /** Checked after the statement ran. */
   3: optional Expectation expect
+  /** Absent: SERIALIZABLE. */
+  4: optional ReadMode read_mode
 }
 
 /** The result of a statement. */

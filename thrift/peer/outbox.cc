@@ -118,6 +118,7 @@ bool Outbox::push(protocol::Message&& message) {
 }
 
 bool Outbox::push(const protocol::PrepareView& prepare) {
+  if (!protocol::is_packable(prepare.statements)) return push(protocol::Message(prepare.message()));
   scratch_.clear();
   protocol::pack(scratch_, prepare);
   if (!has_room(scratch_.view().size())) return false;

@@ -1,0 +1,47 @@
+#pragma once
+// Which reads leave the worker for the reader pool, and which of these still wait for the file to
+// hold what was committed before them. Invariant: a read starts when its branch holds its locks
+// and the file holds every commit that was applied before, so that its snapshot, however late it
+// is taken, shows what the locks protect. Worker thread only.
+
+#include <deque>
+#include <vector>
+
+#include "participant/sqlite/reader_pool.h"
+#include "troth/resource_manager.h"
+
+namespace troth::participant::sqlite {
+
+class LongReads {
+ public:
+  /// A read that the worker itself runs gives up after this, and moves to a reader.
+  static constexpr Duration kPatience = std::chrono::milliseconds(5);
+
+  LongReads(const ReaderPool::Options& options, ReaderPool::Connect connect, const Clock& clock,
+            StatementWatchdog& watchdog)
+      : bound_(options.queue), pool_(options, std::move(connect), clock, watchdog) {}
+
+  bool exist() const { return pool_.exists(); }
+  void on_ready(std::function<void()> ready) { pool_.on_ready(std::move(ready)); }
+  /// Takes the statements of `request`. `file_is_current`: nothing is applied and not committed;
+  /// else the read begins at file_committed(). Returns its number, 0 if too many wait.
+  std::uint64_t start(ExecuteRequest& request, bool file_is_current);
+  void file_committed();
+  void cancel(std::uint64_t number);
+  std::vector<ReaderPool::Report> take_reports();
+  /// Thread-safe.
+  void stop() { pool_.stop(); }
+  void close();
+  ReaderPool::Counts counts() const;
+
+ private:
+  void fill_pool();
+
+  const std::size_t bound_;
+  std::deque<ReaderPool::Read> for_file_;  // wait for file_committed()
+  std::deque<ReaderPool::Read> for_room_;  // wait for room in the pool
+  std::uint64_t next_ = 1;
+  ReaderPool pool_;
+};
+
+}  // namespace troth::participant::sqlite

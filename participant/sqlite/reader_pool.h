@@ -1,0 +1,100 @@
+#pragma once
+// Threads with read-only connections of their own, for reads that would keep the worker waiting.
+// Each runs the statements of one branch in one read transaction of SQLite: at one snapshot, while
+// the worker goes on writing. They see what the file holds, nothing undecided.
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "os/mutex.h"
+#include "participant/sqlite/statement_run.h"
+#include "troth/ids.h"
+
+namespace troth::participant::sqlite {
+
+/// Thread-safe.
+class ReaderPool {
+ public:
+  struct Options {
+    std::size_t readers = 0;  ///< threads; 0: there is no pool
+    std::size_t queue = 0;    ///< reads that wait for a thread; one more is refused
+    std::uint64_t max_result_bytes = 0;
+    StatementLimits::Options limits;
+  };
+  using Connect = std::function<Result<std::unique_ptr<Connection>>()>;
+  struct Read {
+    std::uint64_t number = 0;  ///< of the caller
+    Gtid gtid;
+    std::vector<Statement> statements;
+    std::optional<MonotonicTime> deadline;
+  };
+  struct Report {
+    std::uint64_t number = 0;
+    Gtid gtid;
+    /// Its snapshot is taken: it sees nothing that is committed later. Otherwise it is over.
+    bool began = false;
+    AbortReason failure;  ///< code != kNone: it has no results
+    std::vector<StatementResult> results;
+    std::vector<Statement> statements;
+    Duration took{0};
+  };
+
+  /// `connect` is called on the pool's threads. `ready`, on any thread, when take_reports() has
+  /// something; it must not block.
+  ReaderPool(const Options& options, Connect connect, const Clock& clock,
+             StatementWatchdog& watchdog);
+  ~ReaderPool() { close(); }
+  ReaderPool(const ReaderPool&) = delete;
+  ReaderPool& operator=(const ReaderPool&) = delete;
+
+  bool exists() const { return options_.readers > 0; }
+  /// Before the first read.
+  void on_ready(std::function<void()> ready) { ready_ = std::move(ready); }
+  /// False: the queue is full, and `read` is as it was.
+  bool start(Read&& read);
+  /// Nothing more is reported of it.
+  void cancel(std::uint64_t number);
+  std::vector<Report> take_reports();
+  /// For good: what runs ends with a failure, and so does what is started later.
+  void stop();
+  /// stop(), and waits for the threads.
+  void close();
+
+  struct Counts {
+    std::size_t running = 0, waiting = 0;
+  };
+  Counts counts() const;
+
+ private:
+  // One thread.
+  struct Reader {
+    ExecutionStop stop;
+    std::unique_ptr<Connection> connection;
+    std::unique_ptr<StatementLimits> limits;
+    std::optional<std::uint64_t> running;  // under the pool's mutex_
+    std::jthread thread;
+  };
+
+  void work(Reader& reader);
+  void run(Reader& reader, Read& read, Report& report);
+  void run_at_snapshot(Reader& reader, Read& read, Report& report);
+  /// False: it was cancelled.
+  bool tell(Reader& reader, Report&& report);
+
+  const Options options_;
+  const Connect connect_;
+  const Clock& clock_;
+  std::function<void()> ready_;
+  mutable Mutex mutex_;
+  Condition changed_;
+  std::vector<std::unique_ptr<Reader>> readers_;  // the list itself never changes
+  std::deque<Read> queue_ TROTH_GUARDED_BY(mutex_);
+  std::vector<Report> reports_ TROTH_GUARDED_BY(mutex_);
+  bool closed_ TROTH_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace troth::participant::sqlite
