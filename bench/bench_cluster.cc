@@ -225,8 +225,12 @@ Status LocalCluster::prepare(const BenchOptions& options, const std::vector<std:
     const auto name = fmt::format("p{}", i);
     const auto database = fmt::format("{}/{}.db", dir_, name);
     const auto script = fmt::format("{}/{}.sql", dir_, name);
-    std::ofstream(script) << (schemas.empty() ? schema_sql(options.accounts)
-                                              : schemas.at(static_cast<std::size_t>(i - 1)));
+    std::ofstream out(script);
+    out << (schemas.empty() ? schema_sql(options.accounts)
+                            : schemas.at(static_cast<std::size_t>(i - 1)));
+    if (options.workload == Workload::kMixed && i == options.participants)
+      out << history_schema_sql(options.index_rows);
+    out.close();
     auto made = run_to_end({"sqlite3", "-bail", database, ".read " + script}, dir_ + "/sqlite3");
     if (!made && made.error().code == ErrorCode::kNotFound)
       return fail(made.error(), "the databases are made with the stock tool (package sqlite3)");
@@ -247,6 +251,8 @@ Status LocalCluster::prepare(const BenchOptions& options, const std::vector<std:
                          data + ".err"));
     for (const char* word : {"--data-dir", data.c_str(), "--log-level", "warn"})
       daemon.command.emplace_back(word);
+    if (options.workload == Workload::kMixed && !daemon.coordinator)
+      for (const char* word : {"--statement-timeout", "10m"}) daemon.command.emplace_back(word);
     if (options.segment_bytes.empty()) continue;
     daemon.command.emplace_back("--segment-bytes");
     daemon.command.push_back(options.segment_bytes);

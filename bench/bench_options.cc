@@ -13,7 +13,7 @@ namespace troth::cli {
 
 namespace {
 
-constexpr const char* kWorkloads = "transfer, read-only, recovery, smallbank and tpcc";
+constexpr const char* kWorkloads = "transfer, read-only, mixed, recovery, smallbank and tpcc";
 
 /// A flag that takes a whole number between two bounds.
 struct Number {
@@ -35,18 +35,22 @@ Result<std::int64_t> parse_number(const std::string& flag, const std::string& te
 Result<Workload> parse_workload(const std::string& word) {
   if (word == "transfer") return Workload::kTransfer;
   if (word == "read-only") return Workload::kReadOnly;
+  if (word == "mixed") return Workload::kMixed;
   if (word == "recovery") return Workload::kRecovery;
   if (word == "smallbank") return Workload::kSmallBank;
   if (word == "tpcc") return Workload::kTpcc;
-  const auto near = did_you_mean(word, {"transfer", "read-only", "recovery", "smallbank", "tpcc"});
+  const auto near =
+      did_you_mean(word, {"transfer", "read-only", "mixed", "recovery", "smallbank", "tpcc"});
   return fail(ErrorCode::kInvalidArgument,
               fmt::format("unknown workload \"{}\"{}; there are {}", word,
                           near.empty() ? "" : fmt::format(", did you mean {}?", near), kWorkloads));
 }
 
 Error unknown_word(const std::string& word, const std::map<std::string, Number>& numbers,
-                   const std::map<std::string, std::string*>& texts) {
-  std::vector<std::string> known = {"--local", "--seconds", "--duration", "--warmup"};
+                   const std::map<std::string, std::string*>& texts,
+                   const std::map<std::string, Duration*>& lengths) {
+  std::vector<std::string> known = {"--local"};
+  for (const auto& [name, unused] : lengths) known.push_back(name);
   for (const auto& [name, unused] : numbers) known.push_back(name);
   for (const auto& [name, unused] : texts) known.push_back(name);
   const auto near = did_you_mean(word, known);
@@ -85,6 +89,8 @@ Status check(const BenchOptions& options) {
     return wrong("--abort-percent belongs to transfer");
   if (options.workload == Workload::kRecovery && !options.local)
     return wrong("recovery kills daemons, so it needs its own: --local");
+  if (options.workload == Workload::kMixed && !options.local)
+    return wrong("mixed needs a table to index and longer time limits: --local");
   TROTH_TRY(check_application(options));
   if (!options.local && (!options.dir.empty() || !options.segment_bytes.empty()))
     return wrong("--dir and --segment-bytes belong to --local");
@@ -104,24 +110,30 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
   std::int64_t clients = out.clients, in_flight = 0, batch = 0, rate = 0, percent = 0, seed = 1,
                kills = 0;
   std::int64_t participants = out.participants;
-  const std::map<std::string, Number> numbers = {{"--clients", {1, 2000, &clients}},
-                                                 {"--in-flight", {1, 1'000'000, &in_flight}},
-                                                 {"--batch", {1, 4096, &batch}},
-                                                 {"--rate", {1, 10'000'000, &rate}},
-                                                 {"--participants", {1, 1000, &participants}},
-                                                 {"--accounts", {1, 100'000'000, &out.accounts}},
-                                                 {"--hot", {1, 100'000'000, &out.hot}},
-                                                 {"--abort-percent", {0, 100, &percent}},
-                                                 {"--seed", {0, std::int64_t{1} << 62, &seed}},
-                                                 {"--customers", {2, 100'000'000, &out.customers}},
-                                                 {"--warehouses", {1, 10'000, &out.warehouses}},
-                                                 {"--items", {100, 100'000, &out.items}},
-                                                 {"--kills", {0, 1000, &kills}}};
+  const std::map<std::string, Number> numbers = {
+      {"--clients", {1, 2000, &clients}},
+      {"--in-flight", {1, 1'000'000, &in_flight}},
+      {"--batch", {1, 4096, &batch}},
+      {"--rate", {1, 10'000'000, &rate}},
+      {"--participants", {1, 1000, &participants}},
+      {"--accounts", {1, 100'000'000, &out.accounts}},
+      {"--hot", {1, 100'000'000, &out.hot}},
+      {"--abort-percent", {0, 100, &percent}},
+      {"--seed", {0, std::int64_t{1} << 62, &seed}},
+      {"--customers", {2, 100'000'000, &out.customers}},
+      {"--warehouses", {1, 10'000, &out.warehouses}},
+      {"--index-rows", {1, 100'000'000, &out.index_rows}},
+      {"--items", {100, 100'000, &out.items}},
+      {"--kills", {0, 1000, &kills}}};
   const std::map<std::string, std::string*> texts = {{"--dir", &out.dir},
                                                      {"--segment-bytes", &out.segment_bytes},
                                                      {"--csv", &out.csv},
                                                      {"--json", &out.json},
                                                      {"--hgrm", &out.hgrm}};
+  const std::map<std::string, Duration*> lengths = {{"--seconds", &out.time},
+                                                    {"--duration", &out.time},
+                                                    {"--warmup", &out.warmup},
+                                                    {"--select-seconds", &out.select_time}};
   const bool named = !words.empty() && !words[0].starts_with("--");
   if (named) {
     TROTH_ASSIGN_OR_RETURN(out.workload, parse_workload(words[0]));
@@ -134,10 +146,9 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
     }
     const auto number = numbers.find(word);
     const auto text = texts.find(word);
-    const bool length = word == "--seconds" || word == "--duration";
-    const bool seconds = length || word == "--warmup";
-    if (number == numbers.end() && text == texts.end() && !seconds)
-      return fail(unknown_word(word, numbers, texts));
+    const auto length = lengths.find(word);
+    if (number == numbers.end() && text == texts.end() && length == lengths.end())
+      return fail(unknown_word(word, numbers, texts, lengths));
     if (i + 1 >= words.size())
       return fail(ErrorCode::kInvalidArgument, fmt::format("{} needs a value", word));
     const auto& value = words[++i];
@@ -146,7 +157,7 @@ Result<BenchOptions> parse_bench_options(const std::vector<std::string>& words) 
     } else if (text != texts.end()) {
       *text->second = value;
     } else {
-      TROTH_ASSIGN_OR_RETURN((length ? out.time : out.warmup), parse_seconds(value));
+      TROTH_ASSIGN_OR_RETURN(*length->second, parse_seconds(value));
     }
   }
   out.clients = static_cast<int>(clients);

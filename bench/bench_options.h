@@ -12,6 +12,7 @@ namespace troth::cli {
 enum class Workload {
   kTransfer,   ///< one UPDATE by primary key at every participant, its row count expected
   kReadOnly,   ///< one SELECT by primary key at every participant
+  kMixed,      ///< transfers, alone and then beside a long SELECT and CREATE INDEX (bench_beside.h)
   kRecovery,   ///< transfers, then kill -9 of every daemon, then the time until each is ready again
   kSmallBank,  ///< bench_smallbank.cc
   kTpcc,       ///< bench_tpcc.cc
@@ -32,6 +33,8 @@ struct BenchOptions {
   int kills = 0;                ///< so many daemons are killed and started again meanwhile
   int abort_percent = 0;  ///< so many of a hundred cannot commit: their last row does not exist
   Duration time{std::chrono::seconds(5)};
+  Duration select_time{std::chrono::seconds(60)};  ///< mixed: how long the SELECT takes, about
+  std::int64_t index_rows = 5'000'000;             ///< mixed: of the table that is indexed
   Duration warmup{std::chrono::seconds(1)};
   std::uint64_t seed = 1;
   bool local = false;         ///< own daemons in a temporary directory

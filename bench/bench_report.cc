@@ -25,6 +25,8 @@ const char* name_of(Workload workload) {
       return "transfer";
     case Workload::kReadOnly:
       return "read-only";
+    case Workload::kMixed:
+      return "mixed";
     case Workload::kRecovery:
       return "recovery";
     case Workload::kSmallBank:
@@ -110,11 +112,10 @@ ordered_json node_json(const BenchReport& report, const NodeReport& node) {
   return out;
 }
 
-std::string load_text(const BenchReport& report) {
-  const auto& load = report.load;
-  std::string out = fmt::format("{:.0f} transactions/s ({} in {:.2f} s)\n",
-                                static_cast<double>(load.finished()) / report.seconds,
-                                load.finished(), report.seconds);
+std::string load_text(const LoadResult& load, double seconds) {
+  std::string out =
+      fmt::format("{:.0f} transactions/s ({} in {:.2f} s)\n",
+                  static_cast<double>(load.finished()) / seconds, load.finished(), seconds);
   if (load.aborted > 0) out += fmt::format("{} of them aborted, as they had to\n", load.aborted);
   const std::pair<const char*, std::uint64_t> troubles[] = {
       {"aborted by conflicts", load.conflicts},
@@ -130,6 +131,36 @@ std::string load_text(const BenchReport& report) {
   return out +
          fmt::format("latency ms: p50 {:.3f}  p90 {:.3f}  p99 {:.3f}  p99.9 {:.3f}  max {:.3f}\n",
                      ms(0.5), ms(0.9), ms(0.99), ms(0.999), ms(1));
+}
+
+// How many times as long as alone a transfer takes beside the long work, at the percentile.
+double times_p99(const BenchReport& report) {
+  constexpr double kP99 = 0.99;
+  const auto alone = static_cast<double>(report.load.latency.quantile(kP99));
+  return alone == 0 ? 0 : static_cast<double>(report.beside->load.latency.quantile(kP99)) / alone;
+}
+
+std::string beside_text(const BenchReport& report) {
+  const auto& beside = *report.beside;
+  return fmt::format(
+      "beside a SELECT of {:.1f} s and CREATE INDEX of {:.1f} s:\n{}p99 is {:.2f} "
+      "times that of transfers alone\n",
+      beside.select_seconds, beside.index_seconds, load_text(beside.load, beside.seconds),
+      times_p99(report));
+}
+
+ordered_json beside_json(const BenchReport& report) {
+  const auto& beside = *report.beside;
+  const auto& load = beside.load;
+  return {{"seconds", rounded(beside.seconds, 1000)},
+          {"select_seconds", rounded(beside.select_seconds, 1000)},
+          {"index_seconds", rounded(beside.index_seconds, 1000)},
+          {"txn_per_s", rounded(static_cast<double>(load.finished()) / beside.seconds, 10)},
+          {"conflicts", load.conflicts},
+          {"refused", load.refused},
+          {"unknown", load.unknown},
+          {"latency_us", latency_json(load.latency)},
+          {"p99_times", rounded(times_p99(report), 100)}};
 }
 
 }  // namespace
@@ -189,6 +220,7 @@ ordered_json to_json(const BenchOptions& options, const BenchReport& report) {
   auto nodes = ordered_json::array();
   for (const auto& node : report.nodes) nodes.push_back(node_json(report, node));
   out["nodes"] = nodes;
+  if (report.beside) out["beside"] = beside_json(report);
   if (report.recovery.empty()) return out;
   auto recovery = ordered_json::array();
   for (const auto& node : report.recovery)
@@ -206,7 +238,8 @@ std::string describe(const BenchOptions& options, const BenchReport& report, boo
       options.in_flight > 0 ? fmt::format("{} in flight by {}", options.in_flight, options.batch)
                             : fmt::format("{} clients", options.clients),
       options.rate > 0 ? fmt::format(", {:.0f}/s from the intended start", options.rate) : "");
-  out += load_text(report);
+  out += load_text(report.load, report.seconds);
+  if (report.beside) out += beside_text(report);
   out += phases_text(report, headers);
   out += "each transaction at each node (B: bytes, US: CPU time), and its memory:\n";
   TablePrinter table(

@@ -2,9 +2,11 @@
 // What a benchmark found, and how it is written.
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "bench/bench_beside.h"
 #include "bench/bench_cluster.h"
 #include "bench/bench_load.h"
 #include "bench/bench_options.h"
@@ -46,6 +48,7 @@ struct BenchReport {
   std::vector<std::uint64_t> each_second;  ///< finished, from the start of the warm-up
   bool conserved = true;                   ///< the sum of all balances did not change
   std::vector<RecoveryReport> recovery;
+  std::optional<BesideReport> beside;
 };
 
 nlohmann::ordered_json to_json(const BenchOptions& options, const BenchReport& report);

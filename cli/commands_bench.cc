@@ -89,6 +89,10 @@ class Run {
         node.counters[name] = value - (first == before[i].counters.end() ? 0 : first->second);
       }
     }
+    if (options_.workload == Workload::kMixed) {
+      TROTH_ASSIGN_OR_RETURN(report_.beside,
+                             measure_beside(options_, endpoint(), participants_, interrupts));
+    }
     TROTH_ASSIGN_OR_RETURN(const auto sum_after, sum_of_balances(endpoint(), participants_));
     report_.conserved = sum_before == sum_after;
     return std::move(report_);

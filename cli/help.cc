@@ -30,7 +30,7 @@ Commands
                orphans | lost NAME
   audit        what operators did, when and why
   log          dump | verify | stats DIR   (offline, read-only)
-  bench        transfer | read-only | recovery | smallbank | tpcc
+  bench        transfer | read-only | mixed | recovery | smallbank | tpcc
                (throughput, latency, cost)
   demo         a throw-away cluster: transfers, a crash, an audit
   config       show [--origin] | check | example   (settings of the daemons)
@@ -71,8 +71,8 @@ troth submit FILE.json | -
   --key KEY           idempotency key: the same key and body is done once,
                       however often it is sent
   --deadline 5s       time to reach a decision (100ms to 10m)
-  --wait applied      answer when every database file holds it (default: when it
-                      is decided)
+  --wait decided      answer at the decision (default: applied, when every
+                      database file holds it)
   --protocol P        two_phase, or three_phase: a majority can end it without
                       the coordinator
   --batch             submit everything at once and wait for all of it (up to
@@ -134,7 +134,7 @@ troth txn forget ID --reason TEXT --confirm TAIL
                            coordinator, what a lost participant never confirmed
 )help"},
     {"sql", R"help(troth sql NAME "SQL" [--param V ...] [--expect "rows = 1"] ["SQL" ...]
-          [--deadline 5s] [--wait applied|decided]
+          [--deadline 5s] [--wait decided]
 troth sql --txn ID NAME "SQL" ...
 
   Alone: a transaction of its own. With --txn: inside the one that `troth txn
@@ -228,6 +228,9 @@ troth log stats DIR    counts by type
                        own daemons in a temporary directory
 troth bench [transfer]|read-only -e HOST:PORT [flags]
                        a running coordinator
+troth bench mixed --local [flags]
+                       transfers alone, then beside a SELECT of --select-seconds
+                       60 and CREATE INDEX over --index-rows 5000000
 troth bench recovery --local [flags]
                        transfers, kill -9, time until ready again
 troth bench smallbank|tpcc --local [flags]

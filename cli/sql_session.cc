@@ -49,6 +49,7 @@ int SqlSession::refused(const Refusal& refusal) const {
 }
 
 int SqlSession::begin(BeginRequest request, bool announce) {
+  request.answer_at = answer_at_;
   const auto reply = client_.begin(request);
   if (!reply) return report(arguments_, reply.error());
   if (reply->refusal) return refused(*reply->refusal);

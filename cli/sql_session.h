@@ -26,6 +26,8 @@ class SqlSession {
   int run(const NodeName& participant, std::vector<Statement> statements);
   /// Of transactions of their own: time to reach a decision; 0 = the server's default.
   void set_deadline(Duration deadline) { deadline_ = deadline; }
+  /// When changes are answered; by default when every database file holds them, because people
+  /// look there next.
   void set_answer_at(AnswerAt answer_at) { answer_at_ = answer_at; }
   int end(bool commit);
   /// Rolls back what is open and prints nothing.
@@ -43,7 +45,7 @@ class SqlSession {
   Client client_;
   std::optional<Gtid> txn_;
   Duration deadline_{0};
-  AnswerAt answer_at_ = AnswerAt::kDecided;
+  AnswerAt answer_at_ = AnswerAt::kApplied;
 };
 
 }  // namespace troth::cli

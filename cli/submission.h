@@ -15,7 +15,7 @@ struct Submission {
   bool batch = false;  ///< all at once instead of one after the other
   std::optional<Duration> deadline;
   std::optional<CommitProtocol> protocol;
-  AnswerAt answer_at = AnswerAt::kDecided;  ///< of requests that do not say
+  AnswerAt answer_at = AnswerAt::kApplied;  ///< of requests that do not say
 };
 
 /// kInvalidArgument names the word or the place in the file. `traceparent` may be null.

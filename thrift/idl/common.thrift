@@ -40,7 +40,7 @@ enum CommitProtocol {
 enum AnswerAt {
   /** Never sent; absent means DECIDED. */
   UNKNOWN = 0,
-  /** When the decision is durable. */
+  /** When the decision is durable: the transaction can no longer be lost, and every later transaction sees it. Programs that read a database file themselves may see it up to flush-interval later, and a participant that is down applies it when it is back. */
   DECIDED = 1,
   /** When every participant has committed its database file. */
   APPLIED = 2
