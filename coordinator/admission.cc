@@ -34,7 +34,9 @@ std::optional<Refusal> Admission::refuse_unknown(const NodeName& participant) co
 std::optional<Refusal> Admission::refuse_new_branch(const NodeName& participant) const {
   if (!book_.is_drained(participant)) return std::nullopt;
   return refusal(ErrorCode::kBusy,
-                 fmt::format("{} is drained by an operator: nothing new touches it", participant),
+                 fmt::format("{0} is drained by an operator: nothing new touches it until "
+                             "troth participant resume {0}",
+                             participant),
                  AbortCode::kDraining);
 }
 
