@@ -7,10 +7,10 @@
 
 namespace troth::participant {
 
-/// Removes the marker table, copies the -wal into the file and removes it, and leaves WAL mode
-/// (journal_mode=DELETE, SQLite's default). Precondition: no agent uses the file and the log holds
-/// nothing for it. kFenced if another program uses the file. Nothing is changed by a failure, or
-/// everything up to the journal mode.
+/// Copies the -wal into the file and removes it, leaves WAL mode (journal_mode=DELETE, SQLite's
+/// default), and removes the marker table. Precondition: no agent uses the file and the log holds
+/// nothing for it. kFenced if another program uses the file. A failure changes nothing, or
+/// the journal mode alone, and it can be repeated.
 Status detach_database(const std::string& path);
 
 }  // namespace troth::participant

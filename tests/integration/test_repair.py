@@ -109,6 +109,27 @@ class Repair(Case):
             stream.close()
         self.audit(cluster, committed=["t1"])
 
+    def detach(self, cluster, code=0):
+        daemon = cluster.participants["p1"]
+        reply = subprocess.run([os.path.join(BIN, "troth-participant"), "detach", "--data-dir", daemon.data, "--database", cluster.database("p1")],
+                               capture_output=True, text=True, timeout=30)
+        self.assertEqual(reply.returncode, code, reply.stdout + reply.stderr)
+        return reply.stdout + reply.stderr
+
+    def test_a_detached_database_is_an_ordinary_file_with_all_that_was_committed(self):
+        cluster, _ = self.committed_and_not_in_the_file()
+        held = sqlite3.connect(cluster.database("p1"), isolation_level=None)
+        held.execute("BEGIN")
+        held.execute("SELECT * FROM a").fetchall()
+        self.assertIn("another program uses it", self.detach(cluster, code=75))
+        held.close()
+        self.assertIn("detached", self.detach(cluster))
+        self.assertEqual(cluster.read("p1", "SELECT v FROM a WHERE id = 1"), [(777,)])
+        self.assertEqual(cluster.read("p1", "PRAGMA journal_mode"), [("delete",)])
+        self.assertEqual(cluster.read("p1", "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'troth%'"), [(0,)])
+        self.assertFalse(os.path.exists(cluster.database("p1") + "-wal"))
+        self.assertNotEqual(cluster.participants["p1"].start_expecting_exit(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -1,4 +1,6 @@
 // What an operator sets for a database: run-time extensions, and whether foreign keys are enforced.
+#include <semaphore>
+
 #include "participant/stored_settings.h"
 #include "tests/participant/sqlite_world.h"
 
@@ -39,6 +41,24 @@ TEST_CASE("collations and functions of an extension work in statements, keys and
       "SELECT group_concat(w || ':' || n || ':' || d) FROM (SELECT * FROM words ORDER BY w)");
   REQUIRE(w.executed(read) != nullptr);
   CHECK(w.executed(read)->results.at(0).rows.at(0).at(0) == Value(std::string("zz:2:4,ccc:6:12")));
+}
+
+TEST_CASE("connections that only read know the extension too") {
+  auto options = with_extension();
+  options.readers = 1;
+  SqliteWorld w(kPlain, options);
+  std::counting_semaphore<> ready{0};
+  w.manager->on_ready([&] { ready.release(); });
+  Statement statement{"SELECT sum(twice(n)) FROM t", {}, {}};
+  statement.read = ReadMode::kSnapshot;
+  const auto read = w.start(std::vector{statement});
+  while (w.waits(read)) {
+    REQUIRE(ready.try_acquire_for(std::chrono::seconds(30)));
+    w.manager->collect(w.events);
+  }
+  REQUIRE_MESSAGE(w.executed(read)->results.size() == 1, w.executed(read)->reason.detail);
+  CHECK(w.executed(read)->results[0].rows.at(0).at(0) == Value(std::int64_t{6}));
+  w.manager->close();  // its threads call `ready`
 }
 
 TEST_CASE("SQL loads no extension, and one that is missing is named") {
