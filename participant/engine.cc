@@ -215,7 +215,7 @@ void Engine::on_worker(WorkerResult&& result, Now now) {
     flush_.made_durable(made->marker, made->database.more_to_do, now);
     return views_.saw(std::move(made->database));
   }
-  if (std::holds_alternative<ReadyToCollect>(result)) return worker_.post(CollectJob{});
+  if (std::holds_alternative<ReadyToCollect>(result)) return core_.worker.post(CollectJob{});
   if (auto* seen = std::get_if<LocksSeen>(&result)) return locks_.on_seen(std::move(*seen), now);
   const auto& error = std::get<WorkerFailed>(result).error;
   // The log lives on, so that what it holds becomes durable and the restart finds the same.
