@@ -151,7 +151,7 @@ troth sql --txn ID NAME "SQL" ...
 
   One transaction that only reads: no other transaction falls between the parts.
   --snapshot takes no locks: each part as of the last commit in its file.
-  --merge runs over a table "parts" of all rows; "participant" is its first column
+  --merge runs over a table "parts" of all rows, with the participant in front.
 )help"},
     {"shell", R"help(troth shell [< script]
 
