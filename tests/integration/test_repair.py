@@ -83,7 +83,7 @@ class Repair(Case):
         self.assertEqual(cluster.read("p1", "SELECT v FROM a WHERE id = 1"), [(777,)])
 
     def test_a_row_in_doubt_that_was_written_meanwhile_is_restored(self):
-        cluster = self.cluster(participant_flags=("--inquiry-interval", "50ms", "--lock-timeout", "30s"),
+        cluster = self.cluster(participant_flags=("--inquiry-interval", "60s", "--lock-timeout", "30s"),
                                coordinator_flags=("--prepare-timeout", "60s", "--resend-interval", "50ms")).start()
         p1, p2 = cluster.participants.values()
         p2.process.send_signal(signal.SIGSTOP)
