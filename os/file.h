@@ -42,6 +42,8 @@ class File {
   /// after a failed sync the kernel goes on showing what it never wrote, marked clean, and neither
   /// another sync nor (on ext4) writing the same again makes that durable.
   virtual Status forget_cache(std::uint64_t offset, std::uint64_t length) = 0;
+  /// Some of this range is still in memory, because forget_cache() is only advice to the kernel.
+  virtual Result<bool> is_cached(std::uint64_t, std::uint64_t) const { return false; }
   virtual Result<std::uint64_t> size() const = 0;
   /// Where bytes that need not be zero go on, at `offset` or beyond; the size if only zeros follow.
   /// A file system that does not know returns `offset`: the caller then reads what is there.

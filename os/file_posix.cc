@@ -1,6 +1,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -95,6 +96,17 @@ class PosixFile final : public File {
     if (error == 0) return {};
     errno = error;
     return system_failure("dropping the cache of", path_);
+  }
+
+  Result<bool> is_cached(std::uint64_t offset, std::uint64_t length) const override {
+    void* const view = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, fd_.get(),
+                              static_cast<off_t>(offset));  // reads nothing
+    if (view == MAP_FAILED) return system_failure("mapping of", path_);
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    std::vector<unsigned char> pages((length + page - 1) / page);
+    const bool known = ::mincore(view, length, pages.data()) == 0;
+    ::munmap(view, length);
+    return !known || std::any_of(pages.begin(), pages.end(), [](auto p) { return (p & 1) != 0; });
   }
 
   Result<std::uint64_t> size() const override {

@@ -11,11 +11,7 @@ constexpr std::size_t kExecutesPerRound = 64;
 void report(std::vector<ResourceEvent> events, std::vector<WorkerResult>& results) {
   results.reserve(results.size() + events.size());
   for (auto& event : events) {
-    if (auto* executed = std::get_if<Executed>(&event)) {
-      results.emplace_back(std::move(*executed));
-    } else {
-      results.emplace_back(std::get<Waiting>(std::move(event)));
-    }
+    std::visit([&](auto& what) { results.emplace_back(std::move(what)); }, event);
   }
 }
 

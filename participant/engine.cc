@@ -65,7 +65,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       members_(core_.options, core_.log, core_.reports,
                {table_, branches_, links_, promises_, horizon_, presumption_, by_hand_.book(),
                 core_.peers}),
-      wounds_(core_.options, table_, branches_, promises_, core_.reports),
+      wounds_(core_.options, core_.worker, table_, branches_, promises_, core_.reports),
       messages_(core_.options, core_.log, core_.reports,
                 {table_, flush_, branches_, keys_, promises_, by_hand_, members_, wounds_, horizon_,
                  presumption_, core_.peers, core_.standing}),
@@ -209,6 +209,7 @@ void Engine::on_worker(WorkerResult&& result, Now now) {
   if (auto* executed = std::get_if<Executed>(&result))
     return branches_.on_executed(std::move(*executed), now);
   if (const auto* waiting = std::get_if<Waiting>(&result)) return wounds_.on_waiting(*waiting, now);
+  if (const auto* granted = std::get_if<Granted>(&result)) return wounds_.on_granted(*granted);
   if (const auto* flushed = std::get_if<Flushed>(&result))
     return branches_.on_flushed(flushed->marker, now);
   if (auto* made = std::get_if<MadeDurable>(&result)) {

@@ -30,6 +30,9 @@ Status NamedRunner::round(std::deque<Job> jobs, std::vector<WorkerResult>& resul
                    [&](Waiting& waiting) {
                      if (executing_.count(waiting.gtid) != 0) results.emplace_back(waiting);
                    },
+                   [&](Granted& granted) {
+                     if (executing_.count(granted.gtid) != 0) results.emplace_back(granted);
+                   },
                    [&](const PreparedByName& prepared) {
                      const auto at = executing_.find(prepared.gtid);
                      if (at == executing_.end()) return;  // aborted meanwhile

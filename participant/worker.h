@@ -26,6 +26,7 @@ class Worker final : public WorkerPort {
   void start();
   void post(Job job) override;
   void cancel(const Gtid& gtid) override { manager_->cancel(gtid); }
+  bool executes(const Gtid& gtid) override { return manager_->executes(gtid); }
   void flush() override;
   bool run_here(std::vector<WorkerResult>& results) override;
   /// From any thread, for good: what executes is ended, what is queued is refused with DRAINING.

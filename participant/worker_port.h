@@ -54,8 +54,8 @@ struct LocksSeen {
   std::uint64_t number = 0;
   Result<LockPage> page;
 };
-using WorkerResult =
-    std::variant<Executed, Waiting, Flushed, MadeDurable, WorkerFailed, ReadyToCollect, LocksSeen>;
+using WorkerResult = std::variant<Executed, Waiting, Granted, Flushed, MadeDurable, WorkerFailed,
+                                  ReadyToCollect, LocksSeen>;
 
 class WorkerPort {
  public:
@@ -63,6 +63,8 @@ class WorkerPort {
   virtual void post(Job job) = 0;
   /// A DiscardJob for it follows: what it executes may end now.
   virtual void cancel(const Gtid& /*gtid*/) {}
+  /// Its statements run at this moment, so it does not wait for locks.
+  virtual bool executes(const Gtid& /*gtid*/) { return false; }
   /// The engine's round is over: what it posted should start now, together. An implementation may
   /// start earlier, never later.
   virtual void flush() {}

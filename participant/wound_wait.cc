@@ -30,10 +30,22 @@ void WoundWait::on_waiting(const Waiting& waiting, Now now) {
   table_.schedule(*entry);
 }
 
+void WoundWait::on_granted(const Granted& granted) {
+  auto* entry = table_.find(granted.gtid);
+  if (entry == nullptr || !entry->executing) return;
+  stop_waiting(*entry);
+  table_.schedule(*entry);
+}
+
 bool WoundWait::give_up_if_due(BranchEntry& entry, Now now) {
   if (!entry.lock_deadline || *entry.lock_deadline > now.monotonic ||
       entry.branch.state() != Branch::State::kExecuting)
     return false;
+  if (worker_.executes(entry.branch.gtid())) {  // the news that it was granted its locks is late
+    stop_waiting(entry);
+    table_.schedule(entry);
+    return false;
+  }
   give_up(entry, now);
   return true;
 }

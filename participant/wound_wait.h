@@ -12,15 +12,17 @@ namespace troth::participant {
 /// and touched by its thread alone.
 class WoundWait {
  public:
-  WoundWait(const EngineOptions& options, BranchTable& table, Branches& branches,
-            Promises& promises, Reports& reports)
+  WoundWait(const EngineOptions& options, WorkerPort& worker, BranchTable& table,
+            Branches& branches, Promises& promises, Reports& reports)
       : options_(options),
+        worker_(worker),
         table_(table),
         branches_(branches),
         promises_(promises),
         reports_(reports) {}
 
   void on_waiting(const Waiting& waiting, Now now);
+  void on_granted(const Granted& granted);
   /// True: the entry's lock wait has just ended with LOCK_TIMEOUT.
   bool give_up_if_due(BranchEntry& entry, Now now);
   void wound_if_due(BranchEntry& entry, Now now);
@@ -32,6 +34,7 @@ class WoundWait {
   void blame(const BranchEntry& waiter);
 
   const EngineOptions& options_;
+  WorkerPort& worker_;
   BranchTable& table_;
   Branches& branches_;
   Promises& promises_;

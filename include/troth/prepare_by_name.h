@@ -32,7 +32,8 @@ struct CommittedByName {
 struct ManagerFailed {
   Error error;
 };
-using NamedEvent = std::variant<Executed, Waiting, PreparedByName, CommittedByName, ManagerFailed>;
+using NamedEvent =
+    std::variant<Executed, Waiting, Granted, PreparedByName, CommittedByName, ManagerFailed>;
 
 class NamedEvents {
  public:
@@ -60,7 +61,7 @@ class PrepareByName : public ResourceManager {
   /// Recovery, of a name that is in doubt. Returns when it has ended, durably.
   virtual Status finish(const Gtid& gtid, Decision decision) = 0;
 
-  /// -> Executed, perhaps Waiting before. Its redo is not looked at. After kCommit and kReadOnly the
+  /// -> Executed, perhaps Waiting and Granted before. Its redo is not looked at. After kCommit and kReadOnly the
   /// branch is open and holds its locks.
   virtual void execute(ExecuteRequest request) = 0;
   /// Of an executed branch -> PreparedByName; or Executed with kAbort, and nothing is held.

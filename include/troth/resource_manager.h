@@ -66,7 +66,14 @@ struct Waiting {
   std::string resource;       ///< for people: "row 17 of accounts"
 };
 
-using ResourceEvent = std::variant<Executed, Waiting>;
+/// A branch that was reported as Waiting has its locks and goes on, but its Executed may be long in
+/// coming: it runs on a thread of its own, or waits for a moment when nothing is applied. From here
+/// on only the limits of its statements count. Harmless for one that never waited.
+struct Granted {
+  Gtid gtid;
+};
+
+using ResourceEvent = std::variant<Executed, Waiting, Granted>;
 
 /// What open() found in the database.
 struct OpenedDatabase {
@@ -157,6 +164,8 @@ class DeferredApply : public ResourceManager {
   /// From any thread: the branch is about to be discarded. Ends the statement that it executes, if it
   /// does; apply() and flush() are left alone.
   virtual void cancel(const Gtid& /*gtid*/) {}
+  /// From any thread: statements of `gtid` run at this moment, so it does not wait for locks.
+  virtual bool executes(const Gtid& /*gtid*/) { return false; }
   /// For managers that finish some executions by themselves, after open() and before the first
   /// execute(). `ready` is to be called, on any thread, when collect() has something; it does not
   /// block.

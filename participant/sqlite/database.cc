@@ -37,6 +37,19 @@ struct Waiting {
   }
 };
 
+// SQLite writes less than 128 KiB at once.
+int write_wal(sqlite3_file& wal, std::uint64_t at, std::string_view data) {
+  constexpr std::size_t kPart = 64 << 10;
+  int rc = SQLITE_OK;
+  for (; !data.empty() && rc == SQLITE_OK; at += kPart) {
+    const auto part = data.substr(0, kPart);
+    rc = wal.pMethods->xWrite(&wal, part.data(), static_cast<int>(part.size()),
+                              static_cast<sqlite3_int64>(at));
+    data.remove_prefix(part.size());
+  }
+  return rc;
+}
+
 }  // namespace
 
 Database::Database(SqliteOptions options, const Clock& clock)
@@ -202,32 +215,27 @@ Status Database::sync_wal() {
 }
 
 Status Database::rewrite_wal() {
-  constexpr sqlite3_int64 kChunk = 8 << 20;  // longer than any page of the cache
-  constexpr sqlite3_int64 kPart = 64 << 10;  // SQLite writes less than 128 KiB at once
+  constexpr std::uint64_t kChunk = 8 << 20;  // longer than any page of the cache
   TROTH_ASSIGN_OR_RETURN(auto* const wal, wal_file());
   sqlite3_int64 bytes = 0;
   if (wal->pMethods->xFileSize(wal, &bytes) != SQLITE_OK)
     return fail(ErrorCode::kIo, fmt::format("cannot read the size of {}-wal", options_.path));
   if (bytes == 0) return {};
+  const auto size = static_cast<std::uint64_t>(bytes);
   // So that the cache can be dropped. A failure may be one of an earlier life that nobody was told
-  // of; either way every byte is written again, and the force below decides.
+  // of; either way what the disk does not hold is written again, and the force below decides.
   static_cast<void>(sync_wal());
   TROTH_ASSIGN_OR_RETURN(const auto file, files_->open(wal_path(), OpenMode::kReadOnly));
-  std::vector<char> chunk(static_cast<std::size_t>(std::min(bytes, kChunk)));
-  for (sqlite3_int64 at = 0; at < bytes; at += kChunk) {
-    const auto length = std::min(kChunk, bytes - at);
-    const auto each = [&](auto* method) {
-      int rc = SQLITE_OK;
-      for (sqlite3_int64 part = 0; part < length && rc == SQLITE_OK; part += kPart)
-        rc = method(wal, chunk.data() + part, static_cast<int>(std::min(kPart, length - part)),
-                    at + part);
-      return rc;
-    };
-    int rc = each(wal->pMethods->xRead);
-    TROTH_TRY(
-        file->forget_cache(static_cast<std::uint64_t>(at), static_cast<std::uint64_t>(length)));
-    if (rc == SQLITE_OK) rc = each(wal->pMethods->xWrite);
-    if (rc != SQLITE_OK)
+  for (std::uint64_t at = 0; at < size; at += kChunk) {
+    const auto length = std::min(kChunk, size - at);
+    TROTH_ASSIGN_OR_RETURN(const auto shown, file->read_at(at, length));
+    TROTH_TRY(file->forget_cache(at, length));
+    TROTH_ASSIGN_OR_RETURN(const bool cached, file->is_cached(at, length));
+    if (!cached) {
+      TROTH_ASSIGN_OR_RETURN(const auto on_disk, file->read_at(at, length));
+      if (on_disk == shown) continue;
+    }
+    if (const int rc = write_wal(*wal, at, shown); rc != SQLITE_OK)
       return fail(ErrorCode::kIo, fmt::format("cannot write {}-wal again, {} bytes at {}: {}",
                                               options_.path, length, at, sqlite3_errstr(rc)));
   }

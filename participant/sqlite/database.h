@@ -35,10 +35,10 @@ class Database {
 
   /// fdatasync of the -wal file: what was committed survives a power cut.
   Status sync_wal();
-  /// At the start, inside the outer transaction: writes the -wal's bytes once more and forces them.
-  /// After a failed fdatasync of the process before they may be in the page cache only, marked
-  /// clean, and no later fdatasync would write them (failures.md 0.2). The cache is dropped
-  /// between: ext4 does not write a page that failed once, even if it is written again.
+  /// At the start, inside the outer transaction: what the -wal's cache shows and the disk does not
+  /// hold is written once more, and forced. After a failed fdatasync of the process before such
+  /// bytes are marked clean, and no later fdatasync would write them (failures.md 0.2). The cache
+  /// is dropped between: ext4 does not write a page that failed once, even if it is written again.
   Status rewrite_wal();
   bool checkpoint_is_due() const { return wal_bytes() >= options_.checkpoint_wal_bytes; }
   /// Copies the -wal back into the file, as far as readers let it. Outside an outer transaction.

@@ -52,7 +52,12 @@ class ExecutionStop {
     cancelled_.store(true, std::memory_order_relaxed);
     sqlite3_interrupt(running_);
   }
-  /// The same for whatever is being executed since the last set_branch(), or would be next.
+  /// From any thread.
+  bool executes(const Gtid& branch) {
+    const MutexLock lock(mutex_);
+    return running_ != nullptr && branch_ == branch;
+  }
+  /// cancel() for whatever is being executed since the last set_branch(), or would be next.
   void cancel_running() {
     const MutexLock lock(mutex_);
     cancelled_.store(true, std::memory_order_relaxed);

@@ -38,6 +38,7 @@ class SqliteResourceManager final : public DeferredApply {
   Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
   void stop_executing() override;
   void cancel(const Gtid& gtid) override { stop_.cancel(gtid); }
+  bool executes(const Gtid& gtid) override { return stop_.executes(gtid); }
   void on_ready(std::function<void()> ready) override;
   void collect(std::vector<ResourceEvent>& events) override;
   void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;

@@ -25,7 +25,10 @@ Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
 void SqliteResourceManager::attempt_maintenance(Branch& branch,
                                                 std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
-  if (!applied_.empty()) return for_quiet_file_.push_back(gtid);
+  if (!applied_.empty()) {
+    events.emplace_back(Granted{gtid});
+    return for_quiet_file_.push_back(gtid);
+  }
   if (const auto cleared = tools_.executor->make_way(); !cleared) repair_outer_transaction();
   tools_.limits->begin(branch.request.deadline);
   const std::string sql = branch.request.statements.front().sql;

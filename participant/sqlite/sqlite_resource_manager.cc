@@ -261,7 +261,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
 void SqliteResourceManager::start_read(Branch& branch, bool file_is_current,
                                        std::vector<ResourceEvent>& events) {
   branch.read = tools_.reads->start(branch.request, file_is_current);
-  if (branch.read != 0) return;
+  if (branch.read != 0) return events.emplace_back(Granted{branch.request.gtid}), void();
   refuse_vote(branch.request.gtid,
               {AbortCode::kBusy,
                fmt::format("{} long reads wait for a reader; try again later (setting readers)",

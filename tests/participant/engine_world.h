@@ -17,6 +17,7 @@ class JobList final : public participant::WorkerPort {
     if (const auto* flush = std::get_if<participant::FlushJob>(&job)) settled = flush->settled;
     jobs.push_back(std::move(job));
   }
+  bool executes(const Gtid& gtid) override { return executing == gtid; }
   std::string names() {
     std::string out;
     for (const auto& job : std::exchange(jobs, {})) {
@@ -28,7 +29,8 @@ class JobList final : public participant::WorkerPort {
     return out;
   }
   std::deque<participant::Job> jobs;
-  Lsn settled;  ///< of the last flush
+  Lsn settled;     ///< of the last flush
+  Gtid executing;  ///< its statements run on the worker's thread
 };
 
 class EngineWorld {

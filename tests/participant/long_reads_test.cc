@@ -1,4 +1,5 @@
 // Reads on connections of their own: what they see, which locks they hold, how they end.
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -119,6 +120,22 @@ TEST_CASE("long reads: they see what was applied before and is not in the file y
   const auto again = w.read(kLong, true);
   REQUIRE(w.answered(again));
   CHECK(w.number(again) == 230);
+}
+
+TEST_CASE("long reads: who waited for its locks says when it has them, not only when it is done") {
+  ReadersWorld w;
+  const auto writer = w.start("UPDATE t SET v=v+100");
+  const auto endless = w.read(kEndless, true);
+  w.apply(writer);
+  CHECK(w.waits(endless));
+  const auto granted = [&](const Gtid& gtid) {
+    return std::any_of(w.events.begin(), w.events.end(), [&](const auto& event) {
+      const auto* what = std::get_if<Granted>(&event);
+      return what != nullptr && what->gtid == gtid;
+    });
+  };
+  CHECK(granted(endless));
+  w.discard(endless);
 }
 
 TEST_CASE("long reads: a snapshot read waits for no lock and sees the last commit of the file") {

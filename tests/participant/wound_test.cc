@@ -149,3 +149,30 @@ TEST_CASE("operators see who waits for whom, for how long, and who gave up") {
   CHECK(shown->gave_up == 2);
   CHECK(world.engine->show(first.text(), world.now())->gave_up == 0);
 }
+
+TEST_CASE("a lock wait ends with the locks, whenever the answer comes") {
+  EngineWorld world;
+  const auto holder = world.two_phase(1), reader = world.two_phase(2);
+  let_wait(world, reader, 10, holder);
+  world.worker_says(Granted{reader});
+  world.pass(2 * world.options.lock_timeout);
+  CHECK(world.transport.names() == "");
+  world.executed(reader, Vote::kCommit);
+  world.sync();
+  CHECK(world.transport.last<VoteMessage>().vote == Vote::kCommit);
+
+  // Its statements run, and the news of its locks comes with their results.
+  const auto writer = world.two_phase(3), waits = world.two_phase(4);
+  let_wait(world, writer, 11, holder);
+  let_wait(world, waits, 12, holder);
+  world.worker.executing = writer;
+  world.transport.take();
+  world.pass(2 * world.options.lock_timeout);
+  CHECK(world.transport.last<VoteMessage>().gtid == waits);
+  CHECK(world.transport.last<VoteMessage>().reason.code == AbortCode::kLockTimeout);
+  world.transport.take();
+  world.executed(writer, Vote::kCommit);
+  world.sync();
+  CHECK(world.transport.last<VoteMessage>().gtid == writer);
+  CHECK(world.transport.last<VoteMessage>().vote == Vote::kCommit);
+}
