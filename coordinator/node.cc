@@ -9,11 +9,14 @@
 #include "coordinator/key_store_check.h"
 #include "coordinator/recover.h"
 #include "engine/fatal_report.h"
+#include "engine/file_guard.h"
 #include "os/failpoint.h"
+#include "os/kept_files.h"
 #include "os/node_key.h"
 #include "os/random.h"
 #include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
+#include "wal/directory_watch.h"
 
 namespace troth::coordinator {
 
@@ -64,10 +67,11 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
                    static_cast<void>(loop_->post_reserved(
                        [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
                  },
-                 [this](const Error& error) { fatal(error); }});
+                 [this](const Error& error) { log_failed(error); }});
     engine_->end_of_round(
         {clock_.now(), clock_.wall_now()});  // publishes the first position before any link starts
     loop_->start();
+    guard_files(files);
     logger_.info("recovered", {{"epoch", epoch}, {"to_finish", unfinished}});
     return {};
   }
@@ -212,6 +216,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
   void stop() override {
+    guard_.stop();
     if (loop_) loop_->stop();
     if (wal_) static_cast<void>(wal_->stop());  // a failure was reported through on_fatal
   }
@@ -400,6 +405,25 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return std::move(*answer);
   }
 
+  void guard_files(FileSystem& files) {
+    const auto log = std::make_shared<wal::DirectoryWatch>(files, options_.data_dir,
+                                                           [this] { return wal_->needed(); });
+    const auto keys = options_.data_dir + "/keys.db";
+    const auto kept =
+        std::make_shared<KeptFiles>(files, std::vector<std::string>{keys, keys + "-wal"});
+    guard_.start({[log] { return log->look(); }, [kept] { return kept->look(); }},
+                 [this](const std::string& changed) {
+                   log_failed({ErrorCode::kFenced, changed});
+                 });
+  }
+
+  /// kFenced: its files changed. The process lives on, because it holds what is left of them.
+  void log_failed(const Error& error) {
+    if (error.code != ErrorCode::kFenced) return fatal(error);
+    static_cast<void>(
+        loop_->post_reserved([error](Engine& e, Now now) { e.peers().stop_for(error, now); }));
+  }
+
   void fatal(const Error& error) { fatal_.report(error); }
 
   NodeOptions options_;
@@ -415,6 +439,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   FatalReport fatal_;
   std::atomic<std::size_t> capacity_;
   std::shared_ptr<const NodeKey> key_;  ///< null: the log was made by 0.1
+  FileGuard guard_;
 };
 
 }  // namespace

@@ -12,16 +12,16 @@ void PeerTraffic::adopt(const recovery::CoordinatorTables& tables, Now now) {
   core_.peers.adopt(tables.lives, tables.adopted, core_.log.appended());
   core_.peers.adopt(tables.claims);
   core_.standing.quarantine().adopt(tables.claims);
-  enter_quarantine(now);
+  stop_deciding(now);
 }
 
 // Nothing is decided any more, and nobody is told a decision. Clients that wait hear that it is not
 // known.
-void PeerTraffic::enter_quarantine(Now now) {
-  const auto& quarantine = core_.standing.quarantine();
-  if (!quarantine.active()) return;
-  core_.reports.alarm(quarantine.reason(), {});
-  const AbortReason why{AbortCode::kDraining, quarantine.reason(), core_.options.name, -1};
+void PeerTraffic::stop_deciding(Now now) {
+  if (!core_.standing.stopped()) return;
+  const auto reason = core_.standing.reason();
+  core_.reports.alarm(reason, {});
+  const AbortReason why{AbortCode::kDraining, reason, core_.options.name, -1};
   for (auto& [gtid, txn] : parts_.tables.live) {
     TransactionOutcome unknown;
     unknown.gtid = gtid;
@@ -35,6 +35,10 @@ void PeerTraffic::enter_quarantine(Now now) {
   parts_.applied.end_all();
 }
 
+void PeerTraffic::stop_for(const Error& error, Now now) {
+  if (core_.standing.fail_for(error)) stop_deciding(now);
+}
+
 void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
   // Forced: after a restart it is these records that say who may hold the outcome of a one-phase
   // transaction.
@@ -44,7 +48,7 @@ void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeNam
   if (judgement.lost_memory) {
     if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
       core_.append(*claim);
-      enter_quarantine(now);
+      stop_deciding(now);
     }
   }
   if (!judgement.restarted || core_.standing.stopped()) return;
@@ -66,7 +70,7 @@ HelloReply PeerTraffic::on_hello(const Hello& hello, Now now) {
   }
   if (core_.standing.stopped()) {
     reply.verdict = HelloVerdict::kNotReady;
-    reply.detail = core_.standing.quarantine().reason();
+    reply.detail = core_.standing.reason();
     return reply;
   }
   // The link may sit out a pause after its last failure.

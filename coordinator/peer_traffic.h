@@ -12,7 +12,7 @@
 namespace troth::coordinator {
 
 /// Owns nothing: what is known of peers is in Core. Invariant: nothing of a refused peer reaches
-/// another part, and nothing at all while this node stands in quarantine. Owned by the engine and
+/// another part, and nothing at all once this node has stopped. Owned by the engine and
 /// touched by its thread alone.
 class PeerTraffic {
  public:
@@ -38,10 +38,12 @@ class PeerTraffic {
   bool on_hello_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
   void on_batch(protocol::Batch batch, Now now);
   void on_link(const LinkStatus& status, Now now);
+  /// From now on nothing is decided and nothing is said: the files of this node changed.
+  void stop_for(const Error& error, Now now);
 
  private:
   void judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now);
-  void enter_quarantine(Now now);
+  void stop_deciding(Now now);
   void handle(const NodeName& from, protocol::Message&& message, Now now);
 
   Core& core_;

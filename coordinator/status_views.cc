@@ -28,6 +28,7 @@ NodeStatus StatusViews::status(Now now) const {
   status.role = Role::kCoordinator;
   status.version = version();
   status.state = core_.standing.quarantine().active() ? "quarantine"
+                 : core_.standing.stopped()           ? "failed"
                  : core_.standing.draining()          ? "draining"
                                                       : "ready";
   status.position = {core_.options.log_id, core_.options.epoch, core_.log.durable()};

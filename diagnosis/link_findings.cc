@@ -67,6 +67,9 @@ std::string next_for(const NodeStatus& status, const LinkStatus& link, RuleId ru
           "compare the log ids and cluster ids of {} and {} (troth status -o json); one was put "
           "back, or an address is wrong",
           status.name, link.peer);
+    case RuleId::kPeerStopped:
+      return fmt::format("do not restart it; troth doctor -e {}, which says what to do there",
+                         link.address);
     case RuleId::kPeerSilent:
       return fmt::format(
           "see whether the process of {} is stopped, or its disk or the network hangs; kill -9 "

@@ -61,6 +61,9 @@ std::string next_for_alarm(const NodeFacts& facts, RuleId rule, const std::strin
              "it is another cluster's";
     case RuleId::kNodeFailed:
       return fmt::format("repair what the sentence names, then start {} again", facts.status.name);
+    case RuleId::kFilesChanged:
+      return "do not stop it before those are copied; then stop it, put the copies back and start "
+             "it again, as the page says";
     case RuleId::kHeld:
       return fmt::format(
           "stop {} and run troth-participant repair --data-dir DIR --database FILE, which changes "
@@ -143,7 +146,8 @@ void find_state(const NodeFacts& facts, std::vector<Finding>& out) {
     out.push_back({RuleId::kQuarantine, who,
                    "a peer has seen more of its log than there is: it decides nothing",
                    next_for_alarm(facts, RuleId::kQuarantine, "")});
-  if (status.state == "failed" && !has(RuleId::kNodeFailed) && !has(RuleId::kHeld))
+  if (status.state == "failed" && !has(RuleId::kNodeFailed) && !has(RuleId::kHeld) &&
+      !has(RuleId::kFilesChanged))
     out.push_back({RuleId::kNodeFailed, who, "its log or its database failed",
                    next_for_alarm(facts, RuleId::kNodeFailed, "")});
   if (status.state != "ready" && status.state != "quarantine" && status.state != "failed")

@@ -14,6 +14,7 @@ RuleId find(const std::vector<Sign>& signs, std::string_view sentence, RuleId ot
 
 const std::vector<Sign>& alarm_signs() {
   static const std::vector<Sign> signs = {
+      {"files changed under this process", RuleId::kFilesChanged},
       {"the database refuses what the log says", RuleId::kHeld},
       {"lost memory:", RuleId::kPeerLostMemory},
       {"in quarantine:", RuleId::kQuarantine},
@@ -51,6 +52,8 @@ const std::vector<Sign>& link_signs() {
       {"it now says", RuleId::kPeerLostMemory},
       {"is known here, it says", RuleId::kPeerLostMemory},
       {"in quarantine:", RuleId::kPeerQuarantined},
+      {"files changed under this process", RuleId::kPeerStopped},
+      {"the database refuses what the log says", RuleId::kPeerStopped},
       {" reach LSN ", RuleId::kPeerDisputes},
       {"but this log is", RuleId::kPeerDisputes},
       {"no answer in time", RuleId::kPeerSilent},

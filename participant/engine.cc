@@ -135,8 +135,9 @@ void Engine::adopt_outcomes(recovery::ParticipantTables& tables, Now now) {
 
 // A record that was appended becomes durable as long as the log lives: then its answer follows.
 void Engine::stop_for(const Error& error, bool log_failed) {
+  const bool complete = is_held_by(error) || error.code == ErrorCode::kFenced;
   if (core_.standing.fail_for(error))
-    core_.reports.alarm(is_held_by(error)
+    core_.reports.alarm(complete
                             ? error.context
                             : fmt::format("{} can promise nothing more and must be restarted: {}",
                                           core_.options.name, error.context),

@@ -19,8 +19,7 @@ HelloReply Greetings::on_hello(const Hello& hello, Now now) {
   }
   if (core_.standing.stopped()) {
     reply.verdict = HelloVerdict::kNotReady;
-    const auto& failure = core_.standing.failure();
-    reply.detail = failure ? failure->context : core_.standing.quarantine().reason();
+    reply.detail = core_.standing.reason();
     return reply;
   }
   on_reachable(hello.name, now);

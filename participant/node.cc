@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "engine/fatal_report.h"
+#include "engine/file_guard.h"
 #include "os/failpoint.h"
+#include "os/kept_files.h"
 #include "os/node_key.h"
 #include "os/random.h"
 #include "participant/held.h"
@@ -17,6 +19,7 @@
 #include "participant/worker.h"
 #include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
+#include "wal/directory_watch.h"
 
 namespace troth::participant {
 
@@ -48,7 +51,9 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     node_ = start.take();
     TROTH_ASSIGN_OR_RETURN(key_, key_of_log(node_.identity.log_id, node_.identity.key_seed));
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
+    const auto database = std::move(recovered->files);
     start_threads(std::move(manager), transport, std::move(*recovered));
+    guard_files(files, database);
     return {};
   }
 
@@ -109,6 +114,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
   void stop() override {
+    guard_.stop();
     if (loop_ && !failed_ && !std::exchange(stopping_, true)) end_executions();
     if (loop_) loop_->stop();
     if (worker_) worker_->stop();
@@ -377,9 +383,23 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     fatal(error);
   }
 
+  void guard_files(FileSystem& files, const std::vector<std::string>& database) {
+    const auto log = std::make_shared<wal::DirectoryWatch>(files, options_.data_dir,
+                                                           [this] { return wal_->needed(); });
+    const auto kept = std::make_shared<KeptFiles>(files, database);
+    guard_.start({[log] { return log->look(); }, [kept] { return kept->look(); }},
+                 [this](const std::string& changed) {
+                   const Error error{ErrorCode::kFenced, changed};
+                   failed_ = true;
+                   static_cast<void>(
+                       loop_->post_reserved([error](Engine& e, Now) { e.stop_for(error, false); }));
+                 });
+  }
+
+  /// kFenced: its files changed. The process lives on, because it holds what is left of them.
   void fatal(const Error& error) {
     failed_ = true;
-    fatal_.report(error);
+    if (error.code != ErrorCode::kFenced) fatal_.report(error);
   }
 
   NodeOptions options_;
@@ -398,6 +418,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::shared_ptr<const NodeKey> key_;  ///< null: the log was made by 0.1
   std::atomic<bool> failed_ = false;    // nothing more is taken from peers
   bool stopping_ = false;               // of stop()
+  FileGuard guard_;
 };
 
 }  // namespace

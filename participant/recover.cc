@@ -89,6 +89,7 @@ Result<Recovered> recover(recovery::LogAtStart& log, DeferredApply& manager, boo
   manager.belongs_to(out.owner.log_id, out.owner.name);
   TROTH_ASSIGN_OR_RETURN(const auto database, open_database(manager, out.owner.name, was_noted));
   // Judged below, when the log has been read. Another log's marker says nothing about this one.
+  out.files = database.files;
   if (!database.is_new) out.tables.in_file = database.applied;
   TROTH_TRY(replay(log, out, logger));
   TROTH_TRY(recovery::check_claims(out.tables.claims));

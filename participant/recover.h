@@ -19,6 +19,7 @@ struct Recovered {
   recovery::LogExtent extent;
   Epoch epoch;  ///< of this start, durable
   recovery::ParticipantTables tables;
+  std::vector<std::string> files;  ///< of the database
   /// The database refuses what the log says (held.h): `manager` is not up to date, and nothing may be
   /// served.
   std::optional<Error> held;

@@ -24,7 +24,7 @@ enum class Force { kNo, kSoon, kYes };
 struct LogCallbacks {
   std::function<void(Lsn)> on_durable;
   /// The log is dead: nothing after the last on_durable was promised. The process must end with
-  /// exit 74.
+  /// exit 74. After kFenced it must not end: it holds the only copy of what it wrote.
   std::function<void(const Error&)> on_failure;
 };
 
@@ -67,6 +67,8 @@ class Log {
     return low_space_.load(std::memory_order_relaxed) ? Space::kLow : Space::kAmple;
   }
   LogStats stats() const;
+  /// For a DirectoryWatch. Thread-safe.
+  SegmentRange needed() const { return writer_->needed(); }
 
   /// Forces everything, seals, joins. Idempotent.
   Status stop();

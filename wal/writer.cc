@@ -125,6 +125,7 @@ Status Writer::write_batch(BatchHeader header, std::string_view records) {
   TROTH_FAILPOINT_STATUS("wal.sync.before");
   TROTH_TRY(file_->sync());
   TROTH_FAILPOINT("wal.sync.after");
+  TROTH_TRY(still_there());
   offset_ += bytes;
   chain_ = header.crc;
   return {};
@@ -209,7 +210,18 @@ Status Writer::release_below(Lsn lsn) {
 Status Writer::note_newest(std::uint64_t first) {
   const auto newest = segments_.back().sequence;
   TROTH_ASSIGN_OR_RETURN(const auto file, files_.identity(path_of(newest)));
-  return note_->write({first, newest, file});
+  TROTH_TRY(note_->write({first, newest, file}));
+  needed_.first = first;
+  needed_.newest = newest;
+  return {};
+}
+
+// Does the name still lead to the file that was forced?
+Status Writer::still_there() const {
+  const auto& ours = note_->last().file;
+  const auto what = what_changed(files_, path_of(segments_.back().sequence), ours);
+  if (what.empty()) return {};
+  return fail(ErrorCode::kFenced, changed_under_process(files_, what, {ours}));
 }
 
 Status Writer::recheck_space() {

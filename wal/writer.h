@@ -4,11 +4,13 @@
 // for good: the disk's state is unknown, and only a restart that reads it may go on (failures.md
 // 0.2).
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "wal/directory.h"
+#include "wal/directory_watch.h"
 #include "wal/newest_note.h"
 #include "wal/reader.h"
 
@@ -39,7 +41,8 @@ class Writer {
   bool fits(std::size_t bytes) const {
     return pending_.empty() && offset_ + batch_bytes(bytes) <= capacity_;
   }
-  /// Writes the pending batch and forces it. Returns the durable LSN.
+  /// Writes the pending batch and forces it. Returns the durable LSN. kFenced: the bytes are safe in
+  /// a file that no start will find, because somebody deleted or replaced it.
   Result<Lsn> sync();
   /// While space is low: tries again to reserve the next segment, because the operator may have freed
   /// space. Only what is not a lack of space is an error.
@@ -54,6 +57,8 @@ class Writer {
   Space space() const { return space_; }
   const ScanReport& opened() const { return opened_; }
   std::size_t segments() const { return segments_.size(); }
+  /// For a DirectoryWatch. Thread-safe.
+  SegmentRange needed() const { return {needed_.first.load(), needed_.newest.load()}; }
 
  private:
   Writer(FileSystem& files, std::string dir, Options options);
@@ -63,6 +68,7 @@ class Writer {
   Status rotate(std::uint64_t needed);
   Status prepare_spare(std::uint64_t bytes);
   Status note_newest(std::uint64_t first);
+  Status still_there() const;
   Status poisoned(Status failure);
   std::string path_of(std::uint64_t sequence) const { return dir_ + "/" + segment_name(sequence); }
 
@@ -71,6 +77,9 @@ class Writer {
   const Options options_;
   ScanReport opened_;
   std::vector<SegmentInfo> segments_;
+  struct {
+    std::atomic<std::uint64_t> first{0}, newest{0};
+  } needed_;  // of them, once their files are there
   std::unique_ptr<NewestNote> note_;
   std::unique_ptr<File> file_;  // the last segment
   std::uint64_t capacity_ = 0;  // of file_

@@ -81,6 +81,9 @@ struct OpenedDatabase {
   LogId log_id;          ///< of the log whose work the file holds
   NodeName participant;  ///< whose file it is
   Lsn applied;           ///< every COMMITTED record with LSN <= applied is in the file
+  /// What the promises of the database rest on. The agent looks whether these are deleted or replaced
+  /// while it runs; flush() and make_durable() return kFenced if they notice.
+  std::vector<std::string> files = {};
 };
 
 /// One row of the in-memory state, for status screens.

@@ -78,6 +78,8 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options, c
   if (const auto configured = database->configure(); !configured)
     return fail(configured.error(), fmt::format("database {}", options.path));
   database->claim_->own_write_ended();
+  database->kept_.emplace(*database->files_, database->files());
+  TROTH_TRY(database->still_kept());
   return database;
 }
 
@@ -180,7 +182,7 @@ Status Database::commit(Lsn marker) {
   TROTH_TRY(connection_->execute("COMMIT"));
   TROTH_FAILPOINT_STATUS("sqlite.commit.after");
   start_writeback();
-  return {};
+  return still_kept();
 }
 
 // Or sync_wal() would find a second's work in the cache and keep this thread, and whoever forces a
@@ -211,6 +213,12 @@ Status Database::sync_wal() {
   TROTH_ASSIGN_OR_RETURN(auto* const wal, wal_file());
   if (wal->pMethods->xSync(wal, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY) != SQLITE_OK)
     return fail(ErrorCode::kIo, fmt::format("fdatasync of {}-wal failed", options_.path));
+  return still_kept();
+}
+
+// The bytes are safe in files that no start may find.
+Status Database::still_kept() {
+  if (auto changed = kept_->look()) return fail(ErrorCode::kFenced, std::move(*changed));
   return {};
 }
 
@@ -276,13 +284,17 @@ void Database::checkpoint_at_close() {
                                               SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr));
 }
 
+std::string Database::file_path() const {
+  return sqlite3_db_filename(connection_->get(), "main");
+}
+
 // Beside the file itself, where symbolic links to it end.
 std::string Database::wal_path() const {
   return sqlite3_filename_wal(sqlite3_db_filename(connection_->get(), "main"));
 }
 
 std::string Database::shm_path() const {
-  return std::string(sqlite3_db_filename(connection_->get(), "main")) + "-shm";
+  return file_path() + "-shm";
 }
 
 std::uint64_t Database::wal_bytes() const {

@@ -4,8 +4,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "os/file.h"
+#include "os/kept_files.h"
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/file_claim.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
@@ -30,6 +31,7 @@ class Database {
   /// The start is over: from here on the write lock is held, and nothing may keep the worker waiting.
   void end_busy_wait();
   /// Writes the marker and commits the outer transaction. An error means the outcome is unknown.
+  /// kFenced, also of sync_wal(): the file or its -wal was deleted or replaced.
   Status commit(Lsn marker);
   Status rollback();
 
@@ -52,6 +54,8 @@ class Database {
   void checkpoint_at_close();
   std::uint64_t wal_bytes() const;
   std::uint64_t database_bytes() const;
+  /// The file and its -wal, where symbolic links to them end.
+  std::vector<std::string> files() const { return {file_path(), wal_path()}; }
   /// Does the path still lead to the file that was opened?
   bool still_there() const { return claim_->still_there(); }
   /// Has another program written the file, past SQLite's locks?
@@ -66,6 +70,8 @@ class Database {
   Result<sqlite3_file*> wal_file();
   std::uint64_t size_of(int which) const;
   void start_writeback();
+  Status still_kept();
+  std::string file_path() const;
   std::string wal_path() const;
   std::string shm_path() const;
 
@@ -73,6 +79,7 @@ class Database {
   const Clock& clock_;
   WalBound bound_;
   std::unique_ptr<FileSystem> files_;
+  std::optional<KeptFiles> kept_;
   std::unique_ptr<FileClaim> claim_;  // given back when the connection is closed
   std::unique_ptr<Connection> connection_;
   PreparedStatement set_marker_;

@@ -61,6 +61,7 @@ Result<OpenedDatabase> SqliteResourceManager::open() {
     applied_lsn_ = opened.applied;
     TROTH_TRY(load());
   }
+  opened.files = database_->files();
   return opened;
 }
 

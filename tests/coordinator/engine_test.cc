@@ -255,6 +255,26 @@ TEST_CASE(
   CHECK(world.ask(foreign)->error().code == ErrorCode::kNotFound);
 }
 
+TEST_CASE("its files changed: it decides and says nothing more, and the process lives on") {
+  CoordinatorWorld world;
+  const auto gtid = world.committing();
+  const auto waits = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  world.engine->peers().stop_for({ErrorCode::kFenced, "files changed under this process: x"},
+                                 world.now());
+  CHECK_FALSE(world.fatal);
+  const auto status = world.engine->operators().status(world.now());
+  CHECK(status.state == "failed");
+  REQUIRE(status.alarms.size() == 1);
+  CHECK(status.alarms[0] == "files changed under this process: x");
+  CHECK(world.answers[waits]->outcome.outcome == Outcome::kInDoubt);
+  world.transport.take();
+  world.deliver("p1", Inquire{gtid});
+  world.pass(seconds(10));
+  const auto client = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  CHECK(world.answers[client]->refusal->error.code == ErrorCode::kUnavailable);
+  CHECK(world.transport.names() == "");
+}
+
 TEST_CASE(
     "a log that ends before what a peer has seen of it: the node is in quarantine and says "
     "nothing, after a restart, too") {

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -206,6 +207,82 @@ def lost_and_not_repaired(stage):
     return (*doctor_until("never confirmed by", c.coordinator), "1 transaction committed and never confirmed by p2", "YES: what they were to write there", "troth txn list --in-doubt")
 
 
+def database_replaced(stage):
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    p2 = c.participants["p2"]
+    other = os.path.join(c.dir, "other.db")
+    subprocess.run(["sqlite3", other, c.SCHEMA], check=True)
+    os.rename(c.database("p2"), c.database("p2") + ".moved")
+    os.rename(other, c.database("p2"))
+    found = doctor_until("files changed", p2)
+    doctor_until("do not restart it", c.coordinator)
+    if p2.process.poll() is not None:
+        raise AssertionError("it ended, and took the last copy with it")
+    return (*found, r"p2\.db is another file now.*/proc/\d+/fd/\d+", "YES: what it wrote last", "do not stop it before those are copied")
+
+
+def wal_deleted(stage):
+    """Then the page, to its end: what the process holds open is copied back, and nothing is missing."""
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    p2 = c.participants["p2"]
+    os.remove(c.database("p2") + "-wal")
+    found = doctor_until("files changed", p2)
+    stage.record()
+    for fd in re.findall(r"/proc/\d+/fd/\d+", found[1]):
+        name = os.path.basename(os.readlink(fd).removesuffix(" (deleted)"))
+        shutil.copy(fd, os.path.join(c.dir, "rescued-" + name))
+    p2.kill()
+    for name in (os.path.basename(c.database("p2")) + end for end in ("", "-wal")):
+        shutil.copy(os.path.join(c.dir, "rescued-" + name), os.path.join(c.dir, name))
+    p2.start()
+    until("it works again", lambda: c.transfer("t2").returncode == 0)
+    c.settle()
+    if [row[0] for row in c.read("p2", "SELECT gid FROM did ORDER BY gid")] != ["t1", "t2"]:
+        raise AssertionError("what was rescued is not what was committed")
+    return (*found, r"p2\.db-wal was deleted or moved away", "YES: what it wrote last", "do not stop it before those are copied")
+
+
+def segment_deleted(stage):
+    """The next commit is not acknowledged; the process stays, and what it holds is the log."""
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    data = pathlib.Path(c.coordinator.data)
+    segment = sorted(data.glob("*.log"))[-1]
+    os.remove(segment)
+    if c.transfer("t2", "--timeout", "3s").returncode == 0:
+        raise AssertionError("a commit was acknowledged into a deleted segment")
+    found = doctor_until("files changed", c.coordinator)
+    stage.record()
+    held = re.search(r"/proc/\d+/fd/\d+", found[1])
+    if not held or segment.name not in os.readlink(held[0]):
+        raise AssertionError(f"doctor does not say where the segment is: {found[1]}")
+    kept = os.path.join(c.dir, "rescued")
+    shutil.copy(held[0], kept)
+    c.coordinator.kill()
+    shutil.copy(kept, segment)
+    subprocess.run([os.path.join(BIN, "troth-coordinator"), "adopt", "--data-dir", c.coordinator.data], check=True, stdout=subprocess.DEVNULL)
+    c.coordinator.start()
+    until("it works again", lambda: c.transfer("t3").returncode == 0)
+    return (*found, f"{segment.name} was deleted or moved away", "YES: what it wrote last", "do not stop it before those are copied")
+
+
+def keys_deleted(stage):
+    stage.build()
+    c = stage.start()
+    c.transfer("t1", "--key", "k1")
+    c.settle()
+    os.remove(os.path.join(c.coordinator.data, "keys.db"))
+    return (*doctor_until("files changed", c.coordinator), r"keys\.db was deleted or moved away", "YES: what it wrote last", "do not stop it before those are copied")
+
+
 def pair_mixed_up(stage):
     """The log of p1 with the database of p2."""
     stage.build()
@@ -259,10 +336,11 @@ def nobody_answers(stage):
 
 
 INCIDENTS = (lost_memory_after_a_restart, made_anew, quarantined, in_doubt_after_a_restart, addresses_exchanged, coordinator_not_named, wrong_cluster, participant_silent, participant_drained, member_down, decided_by_hand, lost_and_not_repaired,
-             pair_mixed_up, copied_directory, newest_segment_missing, keys_full, nobody_answers)
+             database_replaced, wal_deleted, segment_deleted, keys_deleted, pair_mixed_up, copied_directory, newest_segment_missing, keys_full, nobody_answers)
 ALERTS = {"lost-memory-after-a-restart": "TrothAmnesia", "made-anew": "TrothAmnesia", "in-doubt-after-a-restart": "TrothBranchInDoubt", "quarantined": "TrothDataAtRisk",
           "addresses-exchanged": "TrothParticipantDown", "coordinator-not-named": "TrothParticipantDown",
           "wrong-cluster": "TrothParticipantDown", "participant-silent": "TrothParticipantDown", "member-down": "TrothCoordinatorDown",
           "decided-by-hand": "TrothDataAtRisk", "lost-and-not-repaired": "TrothDataAtRisk", "pair-mixed-up": "TrothParticipantDown",
+          "database-replaced": "TrothDataAtRisk", "wal-deleted": "TrothDataAtRisk", "segment-deleted": "TrothDataAtRisk", "keys-deleted": "TrothDataAtRisk",
           "copied-directory": "TrothParticipantDown", "keys-full": "TrothNotReady", "nobody-answers": "TrothCoordinatorDown",
           "newest-segment-missing": "TrothCoordinatorDown"}

@@ -422,6 +422,24 @@ TEST_CASE("a file that was replaced is noticed before any vote") {
   CHECK(w.failure("UPDATE a SET v = 1 WHERE id = 1") == AbortCode::kDatabaseReplaced);
 }
 
+TEST_CASE("nothing is durable in a file that was replaced, or whose -wal was deleted") {
+  for (const bool wal : {false, true}) {
+    World w(kAccounts);
+    const auto gtid = w.start("UPDATE a SET v = 1 WHERE id = 1");
+    CHECK(w.executed(gtid).vote == Vote::kCommit);
+    w.apply(gtid);
+    const auto path = w.path + (wal ? "-wal" : "");
+    std::filesystem::rename(path, w.path + ".moved");
+    if (!wal) w.stock(kAccounts);
+    const auto marker = w.manager->flush({});
+    REQUIRE_FALSE(marker.has_value());
+    CHECK(marker.error().code == ErrorCode::kFenced);
+    CHECK(marker.error().context.find(wal ? "was deleted or moved away" : "another file now") !=
+          std::string::npos);
+    CHECK(marker.error().context.find("/proc/") != std::string::npos);  // where it still is
+  }
+}
+
 TEST_CASE("a missing file, or one that is no database, is refused") {
   tests::TempDir dir;
   SystemClock clock;

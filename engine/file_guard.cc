@@ -1,0 +1,39 @@
+#include "engine/file_guard.h"
+
+#include <chrono>
+
+namespace troth {
+
+namespace {
+constexpr auto kEvery = std::chrono::seconds(1);
+}
+
+void FileGuard::start(std::vector<Look> looks, std::function<void(const std::string&)> changed) {
+  // What the first look sees is what the files were: it must not be later than the first promise.
+  for (const auto& look : looks) static_cast<void>(look());
+  thread_ = std::jthread([this, looks = std::move(looks), changed = std::move(changed)] {
+    while (wait())
+      for (const auto& look : looks)
+        if (const auto wrong = look()) return changed(*wrong);
+  });
+}
+
+void FileGuard::stop() {
+  {
+    const MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+/// False: the guard ends.
+bool FileGuard::wait() {
+  const auto until = Condition::Clock::now() + kEvery;
+  const MutexLock lock(mutex_);
+  while (!stopping_)
+    if (!wake_.wait_until(mutex_, until)) return !stopping_;
+  return false;
+}
+
+}  // namespace troth
