@@ -52,13 +52,13 @@ int exit_code(ErrorCode code) {
     case ErrorCode::kNotFound:
     case ErrorCode::kAlreadyExists:
     case ErrorCode::kUnsupported:
+    case ErrorCode::kNotPermitted:
       return 64;
     case ErrorCode::kBusy:
     case ErrorCode::kTimeout:
     case ErrorCode::kUnavailable:
       return 69;
     case ErrorCode::kIllegalState:
-    case ErrorCode::kNotPermitted:
     case ErrorCode::kInternal:
       return 1;
   }

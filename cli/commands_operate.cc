@@ -228,8 +228,11 @@ int participant(const Arguments& arguments, const Words& words) {
   for (std::size_t i = 1; i < words.size(); ++i) {
     if (words[i] == "--reason" && i + 1 < words.size()) {
       reason = words[++i];
-    } else if (name.empty()) {
+    } else if (name.empty() && !words[i].starts_with("--")) {
       name = words[i];
+    } else {
+      return report(arguments, fmt::format("unknown word {}", words[i]),
+                    "troth help participant (one NAME at a time)", kUsage);
     }
   }
   const bool needs_name = verb == "show" || verb == "drain" || verb == "resume";

@@ -65,6 +65,37 @@ Status set_limit(Listing& out, const std::string& text) {
   return fail(ErrorCode::kInvalidArgument, fmt::format("--limit {} is not a number above 0", text));
 }
 
+// `troth help states`
+constexpr const char* kStates[] = {"open",
+                                   "preparing",
+                                   "releasing",
+                                   "deciding",
+                                   "precommitting",
+                                   "committing",
+                                   "aborting",
+                                   "ended",
+                                   "one_phase",
+                                   "uncertain",
+                                   "heuristic_hazard",
+                                   "executing",
+                                   "prepared",
+                                   "read_only",
+                                   "committed",
+                                   "aborted",
+                                   "heuristic_committed",
+                                   "heuristic_aborted",
+                                   "forgotten",
+                                   "heuristic_mixed"};
+
+Status set_state(Listing& out, const std::string& text) {
+  out.state = text;
+  if (std::find(std::begin(kStates), std::end(kStates), text) != std::end(kStates)) return {};
+  const auto near = did_you_mean(text, {std::begin(kStates), std::end(kStates)});
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("no state is called {}{}; see troth help states", text,
+                          near.empty() ? "" : fmt::format("; did you mean {}?", near)));
+}
+
 Result<Listing> parse_listing(const Words& words) {
   Listing out;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -81,7 +112,7 @@ Result<Listing> parse_listing(const Words& words) {
     } else if (word == "--participant" && has_value) {
       out.participant = words[++i];
     } else if (word == "--state" && has_value) {
-      out.state = words[++i];
+      TROTH_TRY(set_state(out, words[++i]));
     } else if (word == "--older-than" && has_value) {
       TROTH_ASSIGN_OR_RETURN(const auto age, parse_duration(words[++i]));
       out.older_than = age;

@@ -117,6 +117,12 @@ int submit(const Arguments& arguments, const Words& words) {
                          is_retryable(reply->outcome.reason.code) &&
                          !retried_automatically(reply->outcome.reason.code) &&
                          tries < parsed->retries;
+      const auto later = reply->refusal ? reply->refusal->retry_after : Duration{0};
+      if (later > Duration{0} && tries < parsed->retries) {
+        ++tries;
+        std::this_thread::sleep_for(later);
+        continue;
+      }
       if (again) {
         std::this_thread::sleep_for(std::chrono::milliseconds(20 << std::min(tries++, 5)));
         continue;

@@ -60,7 +60,10 @@ Result<StartLook> look_at_start(FileSystem& files, const std::string& dir,
                                 const std::optional<std::string>& database) {
   StartLook look;
   TROTH_ASSIGN_OR_RETURN(look.identity, wal::read_identity(files, dir));
-  TROTH_TRY(wal::check_original(files, dir, look.identity));
+  const auto original = wal::check_original(files, dir, look.identity);
+  // Of a backup whose database was named, doctor says whether the two belong together as well.
+  const bool is_pair = database && look.identity.role != "coordinator";
+  if (!original && !is_pair) return fail(original.error());
   {
     const auto lock = wal::lock_directory(files, dir);
     if (!lock && lock.error().code != ErrorCode::kFenced) return fail(lock.error());
@@ -72,6 +75,9 @@ Result<StartLook> look_at_start(FileSystem& files, const std::string& dir,
     look.database = database.value_or(participant::noted_database(files, dir).value_or(""));
     TROTH_TRY(look_at_participant(files, dir, look));
   }
+  if (!original)
+    return fail(original.error().code,
+                original.error().context + ". Its log and its database belong together");
   if (!look.runs) TROTH_TRY(check_room(dir));
   return look;
 }

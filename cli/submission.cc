@@ -40,6 +40,7 @@ class SubmitWords {
   Result<Submission> parse() {
     while (at_ < words_.size()) TROTH_TRY(take(words_[at_++]));
     for (const auto& file : files_) TROTH_TRY(add_file(file));
+    if (inline_.branches.empty()) TROTH_TRY(hand_on());
     inline_.answer_at = out_.answer_at;
     if (!inline_.branches.empty()) out_.requests.push_back(std::move(inline_));
     if (out_.requests.empty())
@@ -52,7 +53,7 @@ class SubmitWords {
     if (word == "--on") return on();
     if (word == "--param") return param();
     if (word == "--expect") return expect();
-    if (word == "--key") return text(word, inline_.idempotency_key);
+    if (word == "--key") return key();
     if (word == "--comment") return text(word, inline_.comment);
     if (word == "--deadline") return deadline();
     if (word == "--wait") return wait();
@@ -74,6 +75,30 @@ class SubmitWords {
 
   Status text(const std::string& flag, std::string& target) {
     TROTH_ASSIGN_OR_RETURN(target, value_of(flag));
+    return {};
+  }
+
+  Status key() {
+    TROTH_TRY(text("--key", inline_.idempotency_key));
+    if (!inline_.idempotency_key.empty()) return {};
+    return fail(wrong("--key is empty; leave it out for none"));
+  }
+
+  /// What was said of the one request, which came from a file.
+  Status hand_on() {
+    const auto& key = inline_.idempotency_key;
+    if (!key.empty() && out_.requests.size() != 1)
+      return fail(
+          wrong(fmt::format("--key belongs to one transaction, and these are {}; give each "
+                            "its \"key\" in the file",
+                            out_.requests.size())));
+    for (auto& request : out_.requests) {
+      auto& own = request.idempotency_key;
+      if (!key.empty() && !own.empty() && own != key)
+        return fail(wrong(fmt::format("--key is {}, the file says {}", key, own)));
+      if (!key.empty()) own = key;
+      if (request.comment.empty()) request.comment = inline_.comment;
+    }
     return {};
   }
 

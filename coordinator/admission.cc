@@ -33,11 +33,13 @@ std::optional<Refusal> Admission::refuse_unknown(const NodeName& participant) co
 
 std::optional<Refusal> Admission::refuse_new_branch(const NodeName& participant) const {
   if (!book_.is_drained(participant)) return std::nullopt;
-  return refusal(ErrorCode::kBusy,
-                 fmt::format("{0} is drained by an operator: nothing new touches it until "
-                             "troth participant resume {0}",
-                             participant),
-                 AbortCode::kDraining);
+  auto drained = refusal(ErrorCode::kBusy,
+                         fmt::format("{0} is drained by an operator: nothing new touches it until "
+                                     "troth participant resume {0}",
+                                     participant),
+                         AbortCode::kDraining);
+  drained.retry_after = std::chrono::seconds(1);
+  return drained;
 }
 
 // A longer message would never leave this node, and its outcome would stay unknown until the

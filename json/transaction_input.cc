@@ -276,6 +276,8 @@ Result<SubmitRequest> request_from(const json& item, const std::string& where,
   for (const auto& [key, value] : item.items()) {
     if (key == "key" && value.is_string()) {
       request.idempotency_key = value.get<std::string>();
+      if (request.idempotency_key.empty())
+        return fail(wrong(where, "has an empty \"key\"; leave it out for none"));
     } else if (key == "comment" && value.is_string()) {
       request.comment = value.get<std::string>();
     } else if (key == "deadline" && value.is_string()) {

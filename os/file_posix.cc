@@ -25,6 +25,10 @@ ErrorCode code_of_errno(int error) {
       return ErrorCode::kNotFound;
     case EEXIST:
       return ErrorCode::kAlreadyExists;
+    case EACCES:
+    case EPERM:
+    case EROFS:
+      return ErrorCode::kNotPermitted;
     default:
       return ErrorCode::kIo;
   }

@@ -66,13 +66,18 @@ void bind_identity(PreparedStatement& stmt, int from, const TableInfo& table, st
 }
 
 Status Applier::apply(const std::vector<RowOp>& operations) {
-  bool shadows = false;
   for (std::size_t i = 0; i < operations.size(); ++i) {
     const auto& op = operations[i];
     if (auto done = apply_one(op); !done)
       return fail(done.error(), fmt::format("row {} of {}", i + 1, operations.size()));
-    shadows |= schema_.table(op.table).is_shadow;
   }
+  return all_applied(operations);
+}
+
+Status Applier::all_applied(const std::vector<RowOp>& operations) {
+  const bool shadows = std::any_of(operations.begin(), operations.end(), [&](const auto& op) {
+    return schema_.table(op.table).is_shadow;
+  });
   return shadows ? virtual_tables_.forget() : Status{};
 }
 

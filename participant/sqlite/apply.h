@@ -24,6 +24,8 @@ class Applier {
       : db_(db), schema_(schema), effects_(effects), virtual_tables_(db, schema) {}
   /// kCorruption if a row is not where it must be.
   Status apply(const std::vector<RowOp>& operations);
+  /// To be called when apply_one() was called for all of them instead.
+  Status all_applied(const std::vector<RowOp>& operations);
   Status apply_one(const RowOp& op);
 
  private:

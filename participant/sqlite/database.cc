@@ -71,6 +71,7 @@ Result<std::unique_ptr<Database>> Database::open(const SqliteOptions& options, c
         fmt::format(
             "database {} does not exist; create it with sqlite3 first, the agent never makes one",
             options.path));
+  TROTH_TRY(check_may_write(options.path));
   TROTH_ASSIGN_OR_RETURN(database->claim_, FileClaim::take(*database->files_, options.path));
   TROTH_ASSIGN_OR_RETURN(
       database->connection_,
@@ -110,8 +111,22 @@ Status Database::configure() {
   sqlite3_busy_timeout(db.get(), static_cast<int>(wait.count()));
   TROTH_TRY(prepare_for_clients(db, options_));
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  if (sqlite3_db_readonly(db.get(), "main") == 1)
-    return fail(ErrorCode::kIo, fmt::format("database {} cannot be written", options_.path));
+  // NORMAL is enough: what is not in the file after a power cut is in the agent's own log
+  // (participant.md 5.6).
+  TROTH_TRY(db.execute("PRAGMA synchronous=NORMAL"));
+  TROTH_TRY(
+      db.execute(options_.foreign_keys ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
+  TROTH_TRY(db.execute("PRAGMA wal_autocheckpoint=0"));
+  // Every branch is rolled back to its savepoint. SQLite (seen in 3.40.1) then loses the chain of
+  // checksums in its -wal if a page was written there twice inside the savepoint to make room:
+  // everything committed afterwards is cut off by the next recovery. So changed pages stay in
+  // memory until the commit.
+  TROTH_TRY(db.execute("PRAGMA cache_spill=OFF"));
+  return db.execute(fmt::format("PRAGMA cache_size=-{}", options_.cache_bytes / 1024));
+}
+
+Status Database::enter_wal_mode() {
+  auto& db = *connection_;
   TROTH_ASSIGN_OR_RETURN(const auto before, db.text("PRAGMA journal_mode"));
   TROTH_ASSIGN_OR_RETURN(const auto mode, db.text("PRAGMA journal_mode=WAL"));
   was_converted_ = mode != before;
@@ -121,24 +136,25 @@ Status Database::configure() {
         fmt::format(
             "database {} cannot use WAL mode (it stays in {}); close other programs that use it",
             options_.path, mode));
-  // NORMAL is enough: what is not in the file after a power cut is in the agent's own log
-  // (participant.md 5.6).
-  TROTH_TRY(db.execute("PRAGMA synchronous=NORMAL"));
-  TROTH_TRY(
-      db.execute(options_.foreign_keys ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
-  TROTH_TRY(db.execute("PRAGMA wal_autocheckpoint=0"));
   // Once readers have let it grow, it shrinks when it is started anew.
   TROTH_TRY(db.execute(fmt::format("PRAGMA journal_size_limit={}", options_.checkpoint_wal_bytes)));
-  // Every branch is rolled back to its savepoint. SQLite (seen in 3.40.1) then loses the chain of
-  // checksums in its -wal if a page was written there twice inside the savepoint to make room:
-  // everything committed afterwards is cut off by the next recovery. So changed pages stay in
-  // memory until the commit.
-  TROTH_TRY(db.execute("PRAGMA cache_spill=OFF"));
-  return db.execute(fmt::format("PRAGMA cache_size=-{}", options_.cache_bytes / 1024));
+  claim_->own_write_ended();
+  return {};
 }
 
 Result<OpenedDatabase> Database::read_marker() {
-  return sqlite::read_marker(*connection_, options_.path);
+  auto& db = *connection_;
+  TROTH_ASSIGN_OR_RETURN(auto marker, sqlite::read_marker(db, options_.path));
+  if (marker.is_new) return marker;
+  TROTH_TRY(check_wal_belongs(db, options_.path));
+  TROTH_ASSIGN_OR_RETURN(notes_checkpoints_, notes_checkpoints(db));
+  if (notes_checkpoints_) {
+    TROTH_ASSIGN_OR_RETURN(const auto lsn,
+                           db.integer("SELECT checkpointed FROM troth_applied WHERE id=1"));
+    checkpointed_ = {static_cast<std::uint64_t>(lsn)};
+  }
+  marker_ = marker.applied;
+  return marker;
 }
 
 Status Database::create_marker(const LogId& log_id, const NodeName& participant) {
@@ -148,9 +164,11 @@ Status Database::create_marker(const LogId& log_id, const NodeName& participant)
       fmt::format("BEGIN IMMEDIATE; CREATE TABLE troth_applied(id INTEGER PRIMARY KEY CHECK(id=1), "
                   "format INTEGER NOT NULL, "
                   "log_id TEXT NOT NULL, participant TEXT NOT NULL, lsn INTEGER NOT NULL, "
-                  "schema_version INTEGER NOT NULL, rowids_since INTEGER NOT NULL);"
-                  "INSERT INTO troth_applied VALUES(1,{},'{}','{}',0,0,0); COMMIT",
+                  "schema_version INTEGER NOT NULL, rowids_since INTEGER NOT NULL, "
+                  "checkpointed INTEGER NOT NULL);"
+                  "INSERT INTO troth_applied VALUES(1,{},'{}','{}',0,0,0,0); COMMIT",
                   kMarkerFormat, log_id, participant)));
+  notes_checkpoints_ = true;
   return db.execute("PRAGMA synchronous=NORMAL");
 }
 
@@ -172,15 +190,21 @@ Status Database::begin() {
 Status Database::commit(Lsn marker) {
   if (set_marker_.get() == nullptr) {
     TROTH_ASSIGN_OR_RETURN(
-        set_marker_, connection_->prepare("UPDATE main.troth_applied SET lsn=?1 WHERE id=1", true));
+        set_marker_,
+        connection_->prepare(
+            notes_checkpoints_ ? "UPDATE main.troth_applied SET lsn=?1, checkpointed=?2 WHERE id=1"
+                               : "UPDATE main.troth_applied SET lsn=?1 WHERE id=1",
+            true));
   }
   set_marker_.bind(1, static_cast<std::int64_t>(marker.value));
+  if (notes_checkpoints_) set_marker_.bind(2, static_cast<std::int64_t>(checkpointed_.value));
   const int rc = set_marker_.step();
   set_marker_.reset();
   if (rc != SQLITE_DONE) return fail(error_of(connection_->get(), "cannot write the marker row"));
   TROTH_FAILPOINT_STATUS("sqlite.commit.before");
   TROTH_TRY(connection_->execute("COMMIT"));
   TROTH_FAILPOINT_STATUS("sqlite.commit.after");
+  marker_ = marker;
   start_writeback();
   return still_kept();
 }
@@ -262,6 +286,7 @@ Status Database::checkpoint() {
   sqlite3_busy_handler(connection_->get(), nullptr, nullptr);
   claim_->own_write_ended();
   bound_.checkpointed(rc == SQLITE_OK, patience);
+  if (rc == SQLITE_OK) checkpointed_ = marker_;
   if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
     return fail(error_of(connection_->get(), "checkpoint failed"));
   return {};

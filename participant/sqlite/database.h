@@ -30,6 +30,8 @@ class Database {
   Status begin();
   /// The start is over: from here on the write lock is held, and nothing may keep the worker waiting.
   void end_busy_wait();
+  /// Before begin(), once it is known whose file this is: a start that is refused changes nothing.
+  Status enter_wal_mode();
   /// Writes the marker and commits the outer transaction. An error means the outcome is unknown.
   /// kFenced, also of sync_wal(): the file or its -wal was deleted or replaced.
   Status commit(Lsn marker);
@@ -78,6 +80,9 @@ class Database {
   SqliteOptions options_;
   const Clock& clock_;
   WalBound bound_;
+  Lsn marker_;                      // of the last commit
+  bool notes_checkpoints_ = false;  // marker.h
+  Lsn checkpointed_;                // the marker that the file holds without its -wal, at least
   std::unique_ptr<FileSystem> files_;
   std::optional<KeptFiles> kept_;
   std::unique_ptr<FileClaim> claim_;  // given back when the connection is closed

@@ -23,6 +23,10 @@ bool is_gone(int descriptor) {
   return ::fstat(descriptor, &st) == 0 && st.st_nlink == 0;
 }
 
+bool may_not(int error) {
+  return error == EACCES || error == EPERM || error == EROFS;
+}
+
 // Descriptors of database files stay open until the file is deleted: closing one earlier would free
 // the POSIX locks that other connections of this process hold on the file, an embedding
 // application's for one (https://www.sqlite.org/howtocorrupt.html section 2.2).
@@ -37,7 +41,8 @@ Result<std::shared_ptr<const OpenInode>> open_once(const std::string& path) {
       if (one->device == st.st_dev && one->inode == st.st_ino) return one;
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0)
-    return fail(ErrorCode::kIo, fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+    return fail(may_not(errno) ? ErrorCode::kNotPermitted : ErrorCode::kIo,
+                fmt::format("cannot open {}: {}", path, std::strerror(errno)));
   auto opened = std::make_shared<OpenInode>(descriptor);
   if (::fstat(descriptor, &st) != 0)
     return fail(ErrorCode::kIo, fmt::format("cannot look at {}: {}", path, std::strerror(errno)));
@@ -49,7 +54,11 @@ Result<std::shared_ptr<const OpenInode>> open_once(const std::string& path) {
 
 Status one_name(int descriptor, const std::string& path) {
   struct stat st {};
-  if (::fstat(descriptor, &st) != 0 || st.st_nlink == 1) return {};
+  if (::fstat(descriptor, &st) != 0) return {};
+  if (!S_ISREG(st.st_mode))
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} is no file; name the database file itself", path));
+  if (st.st_nlink == 1) return {};
   return fail(ErrorCode::kUnsupported,
               fmt::format("database {} has {} names (hard links): a program that opens it under "
                           "another name would not see this participant's -wal; remove the others",
@@ -74,6 +83,21 @@ Status see_the_disk(int descriptor, const std::string& path) {
 }
 
 }  // namespace
+
+Status check_may_write(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const auto directory =
+      slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+  for (const auto& [name, what] : {std::pair(path, ""), std::pair(directory, " (for the -wal)")}) {
+    if (::access(name.c_str(), W_OK) == 0) continue;
+    if (!may_not(errno)) return {};  // what else is wrong says who opens it
+    return fail(ErrorCode::kNotPermitted,
+                fmt::format("this user may not write {}{}: {}; give it to the user that runs the "
+                            "participant",
+                            name, what, std::strerror(errno)));
+  }
+  return {};
+}
 
 OpenInode::~OpenInode() {
   ::close(descriptor);

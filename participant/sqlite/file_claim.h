@@ -12,6 +12,9 @@
 
 namespace troth::participant::sqlite {
 
+/// NOT_PERMITTED names what this process may not write, the file or its directory (for the -wal).
+Status check_may_write(const std::string& path);
+
 /// A descriptor that closes with its last claim, once the file is deleted.
 struct OpenInode {
   explicit OpenInode(int fd) : descriptor(fd) {}

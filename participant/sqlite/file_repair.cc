@@ -95,6 +95,7 @@ Result<std::unique_ptr<FileRepair>> FileRepair::open(const SqliteOptions& option
   auto repair = std::unique_ptr<FileRepair>(new FileRepair(options));
   TROTH_ASSIGN_OR_RETURN(repair->database_, Database::open(repair->options_, clock));
   TROTH_ASSIGN_OR_RETURN(repair->marker_, repair->database_->read_marker());
+  if (!repair->marker_.is_new) TROTH_TRY(repair->database_->enter_wal_mode());
   repair->effects_ = std::make_unique<SideEffects>(repair->database_->connection());
   TROTH_TRY(repair->reload());
   TROTH_TRY(repair->database_->begin());
@@ -134,7 +135,7 @@ Status FileRepair::put(const std::string& redo) {
     return reload();
   }
   TROTH_ASSIGN_OR_RETURN(const auto decoded, decode_redo(schema_, redo));
-  return applier_->apply(decoded.operations);
+  return Rehearsal(database_->connection(), schema_, *applier_).apply_if_fits(decoded.operations);
 }
 
 Status FileRepair::apply(const std::string& redo) {

@@ -58,6 +58,7 @@ class SqliteResourceManager final : public DeferredApply {
   };
 
   Status load();
+  Status enter_wal_mode();
   Status prepare_to_work();
   Status reload();
   Status redo_change(const SchemaRedo& change);
@@ -101,6 +102,7 @@ class SqliteResourceManager final : public DeferredApply {
     std::unique_ptr<Capture> capture;
     std::unique_ptr<SideEffects> effects;
     std::unique_ptr<Applier> applier;
+    std::unique_ptr<Rehearsal> rehearsal;  // of what the log says, at recovery
     std::unique_ptr<Executor> executor;
   };
   Tools tools_;

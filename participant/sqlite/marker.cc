@@ -4,6 +4,8 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <optional>
+
 #include "os/file.h"
 #include "participant/sqlite/file_claim.h"
 
@@ -32,18 +34,73 @@ Result<OpenedDatabase> read_marker(Connection& connection, const std::string& pa
   return opened;
 }
 
+namespace {
+
+// SQLite reads it without its -wal, locks nothing and makes no file.
+Result<std::unique_ptr<Connection>> open_without_wal(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    } else {
+      uri += c;
+    }
+  }
+  return Connection::open(uri + "?immutable=1",
+                          SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, nullptr);
+}
+
+// What the file without its -wal holds. nullopt: it cannot be read alone, because a crash has cut a
+// checkpoint off.
+std::optional<Lsn> marker_without_wal(const std::string& path) {
+  const auto alone = open_without_wal(path);
+  if (!alone) return std::nullopt;
+  const auto tables =
+      (*alone)->integer("SELECT count(*) FROM sqlite_schema WHERE name='troth_applied'");
+  if (!tables) return std::nullopt;
+  if (*tables == 0) return Lsn{};
+  const auto lsn = (*alone)->integer("SELECT lsn FROM troth_applied WHERE id=1");
+  if (!lsn) return std::nullopt;
+  return Lsn{static_cast<std::uint64_t>(*lsn)};
+}
+
+}  // namespace
+
+Result<bool> notes_checkpoints(Connection& connection) {
+  TROTH_ASSIGN_OR_RETURN(const auto columns,
+                         connection.integer("SELECT count(*) FROM pragma_table_info("
+                                            "'troth_applied') WHERE name='checkpointed'"));
+  return columns == 1;
+}
+
+Status check_wal_belongs(Connection& connection, const std::string& path) {
+  TROTH_ASSIGN_OR_RETURN(const bool noted, notes_checkpoints(connection));
+  if (!noted) return {};
+  TROTH_ASSIGN_OR_RETURN(const auto number,
+                         connection.integer("SELECT checkpointed FROM troth_applied WHERE id=1"));
+  const Lsn checkpointed{static_cast<std::uint64_t>(number)};
+  const auto held = marker_without_wal(path);
+  if (!held || *held >= checkpointed) return {};
+  return fail(
+      ErrorCode::kLostMemory,
+      fmt::format("{0} holds work up to LSN {1}, and its -wal goes on from LSN {2}: an older "
+                  "copy was put in the place of the file. Remove {0}-wal and {0}-shm and "
+                  "start again; the log brings the copy up to date",
+                  path, *held, checkpointed));
+}
+
 Result<OpenedDatabase> look_at_database(const std::string& path) {
   const auto files = make_posix_file_system();
   TROTH_ASSIGN_OR_RETURN(const bool there, files->exists(path));
   if (!there) return fail(ErrorCode::kNotFound, fmt::format("database {} does not exist", path));
-  if (::access(path.c_str(), W_OK) != 0)
-    return fail(ErrorCode::kIo, fmt::format("database {} cannot be written", path));
+  TROTH_TRY(check_may_write(path));
   TROTH_ASSIGN_OR_RETURN(const auto claim, FileClaim::take(*files, path));
   TROTH_ASSIGN_OR_RETURN(
       const auto connection,
       Connection::open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr));
   auto marker = read_marker(*connection, path);
   if (!marker) return fail(marker.error(), fmt::format("database {}", path));
+  if (!marker->is_new) TROTH_TRY(check_wal_belongs(*connection, path));
   return marker;
 }
 

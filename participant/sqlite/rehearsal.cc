@@ -124,10 +124,11 @@ Status Rehearsal::fits_one(const RowOp& op) {
   const auto& table = schema_.table(op.table);
   if (op.kind == RowOpKind::kInsert || op.kind == RowOpKind::kSequence) return {};
   const auto changed = [&](const std::string& what) {
-    return fail(ErrorCode::kCorruption,
-                fmt::format("{} of {} was changed while the agent was down and a transaction that "
-                            "changes it was in doubt",
-                            what, table.name));
+    return fail(
+        ErrorCode::kCorruption,
+        fmt::format("{} of {} was changed by another program while the agent was down, and a "
+                    "transaction of the log changes it too",
+                    what, table.name));
   };
   TROTH_ASSIGN_OR_RETURN(const auto row, read({op.table, op.old_rowid, op.old_row}));
   if (row.empty()) return changed("a row");
@@ -146,16 +147,19 @@ Status Rehearsal::fits_one(const RowOp& op) {
 
 Status Rehearsal::fits(const std::vector<RowOp>& operations) {
   TROTH_TRY(db_.execute("SAVEPOINT troth_rehearsal"));
-  Status result;
-  for (const auto& op : operations) {
-    result = fits_one(op);
-    if (result) result = applier_.apply_one(op);
-    if (!result) break;
-  }
+  const auto result = apply_if_fits(operations);
   TROTH_TRY(db_.execute("ROLLBACK TO troth_rehearsal"));
   TROTH_TRY(db_.execute("RELEASE troth_rehearsal"));
   if (!result) return fail(ErrorCode::kCorruption, result.error().context);
   return {};
+}
+
+Status Rehearsal::apply_if_fits(const std::vector<RowOp>& operations) {
+  for (const auto& op : operations) {
+    TROTH_TRY(fits_one(op));
+    TROTH_TRY(applier_.apply_one(op));
+  }
+  return applier_.all_applied(operations);
 }
 
 }  // namespace troth::participant::sqlite

@@ -24,6 +24,8 @@ class Rehearsal {
   /// At recovery: applies the operations, compares every row with what the branch had found in its
   /// place, and takes it back. kCorruption if another program has written there meanwhile.
   Status fits(const std::vector<RowOp>& operations);
+  /// The same, of a committed branch: the operations stay applied. After an error a part of them is.
+  Status apply_if_fits(const std::vector<RowOp>& operations);
 
  private:
   struct Place {

@@ -42,9 +42,6 @@ Result<OpenedDatabase> SqliteResourceManager::open() {
   TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_, clock_));
   if (!options_.foreign_keys)
     logger_.warn("foreign keys are not enforced", {{"setting", "foreign-keys"}});
-  if (database_->was_converted())
-    logger_.warn("switched the database to WAL mode; its other programs keep working",
-                 {{"database", options_.path}});
   tools_.watchdog = std::make_unique<StatementWatchdog>();
   tools_.watchdog->on_silence(silence_);
   const StatementLimits::Options limits{options_.statement_time_limit,
@@ -59,13 +56,24 @@ Result<OpenedDatabase> SqliteResourceManager::open() {
   const bool foreign = expected_ && std::pair(opened.log_id, opened.participant) != *expected_;
   if (!opened.is_new && !foreign) {
     applied_lsn_ = opened.applied;
+    TROTH_TRY(enter_wal_mode());
     TROTH_TRY(load());
   }
   opened.files = database_->files();
   return opened;
 }
 
+Status SqliteResourceManager::enter_wal_mode() {
+  if (const auto entered = database_->enter_wal_mode(); !entered)
+    return fail(entered.error(), fmt::format("database {}", options_.path));
+  if (database_->was_converted())
+    logger_.warn("switched the database to WAL mode; its other programs keep working",
+                 {{"database", options_.path}});
+  return {};
+}
+
 Status SqliteResourceManager::adopt(const LogId& log_id, const NodeName& participant) {
+  TROTH_TRY(enter_wal_mode());
   TROTH_TRY(database_->create_marker(log_id, participant));
   TROTH_TRY(database_->checkpoint());  // into the file itself: a copy without its -wal has it too
   return load();
@@ -90,11 +98,13 @@ Status SqliteResourceManager::load() {
 Status SqliteResourceManager::prepare_to_work() {
   auto& db = database_->connection();
   tools_.executor.reset();
+  tools_.rehearsal.reset();
   tools_.applier.reset();
   TROTH_ASSIGN_OR_RETURN(tools_.analyzer, StatementAnalyzer::create(schema_));
   if (const auto tested = tools_.analyzer->self_test(); !tested)
     logger_.warn("coarse locks", {{"reason", tested.error().context}});
   tools_.applier = std::make_unique<Applier>(db, schema_, *tools_.effects);
+  tools_.rehearsal = std::make_unique<Rehearsal>(db, schema_, *tools_.applier);
   tools_.executor = std::make_unique<Executor>(*database_, schema_, *tools_.analyzer,
                                                *tools_.applier, *tools_.capture, *tools_.effects,
                                                *tools_.limits, options_, clock_);
@@ -121,7 +131,7 @@ Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std:
   }
   auto decoded = decode_redo(schema_, redo);
   if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
-  if (auto done = tools_.applier->apply(decoded->operations); !done)
+  if (auto done = tools_.rehearsal->apply_if_fits(decoded->operations); !done)
     return fail(done.error(), fmt::format("transaction {} at LSN {}", gtid, committed));
   applied_.push_back({std::move(decoded->operations), {}});
   applied_lsn_ = std::max(applied_lsn_, committed);
@@ -143,8 +153,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
   auto decoded = decode_redo(schema_, redo);
   if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
   auto& operations = decoded->operations;
-  if (auto fits = Rehearsal(database_->connection(), schema_, *tools_.applier).fits(operations);
-      !fits)
+  if (auto fits = tools_.rehearsal->fits(operations); !fits)
     return fail(fits.error(), fmt::format("transaction {}", gtid));
   locks_.force_grant(gtid, locks_of(schema_, operations));
   locks_.force_grant(gtid, decoded->locks);

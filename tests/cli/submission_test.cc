@@ -70,6 +70,8 @@ TEST_CASE("what is wrong with the words is said") {
   CHECK(error_of({"--on", "a", "SELECT 1", "--key"}) == "--key needs a value");
   CHECK(error_of({"--on", "a", "SELECT 1", "--wait", "long"}) == "--wait is decided or applied");
   CHECK(error_of({"--on", "a", "SELECT 1", "--retries", "1001"}) == "--retries is 0 to 1000");
+  CHECK(error_of({"--on", "a", "SELECT 1", "--key", ""}) ==
+        "--key is empty; leave it out for none");
   CHECK(error_of({"--kye", "1"}) == "unknown flag --kye; did you mean --key?");
   CHECK(error_of({"no-such-file.json"}) == "cannot read no-such-file.json");
 }
@@ -78,12 +80,28 @@ TEST_CASE("flags are the defaults of requests that come from files") {
   const auto path = (std::filesystem::temp_directory_path() /
                      ("troth-submission-" + std::to_string(::getpid()) + ".json"))
                         .string();
-  std::ofstream(path) << R"({"branches": [{"on": "a", "statements": ["DELETE FROM t"]}]})";
-  const auto out = parse_submission({path, "--deadline", "7s", "--batch"}, nullptr);
-  std::filesystem::remove(path);
+  const std::string one = R"({"branches": [{"on": "a", "statements": ["DELETE FROM t"]}]})";
+  std::ofstream(path) << one;
+  const auto out = parse_submission(
+      {path, "--deadline", "7s", "--batch", "--key", "k", "--comment", "nightly"}, nullptr);
   REQUIRE(out);
   CHECK(out->batch);
   REQUIRE(out->requests.size() == 1);
   CHECK(out->requests[0].deadline == std::chrono::seconds(7));
+  CHECK(out->requests[0].idempotency_key == "k");
+  CHECK(out->requests[0].comment == "nightly");
   CHECK(out->requests[0].traceparent.empty());
+
+  std::ofstream(path) << "[" << one << "," << one << "]";
+  const auto two = parse_submission({path, "--key", "k"}, nullptr);
+  REQUIRE_FALSE(two);
+  CHECK(two.error().context ==
+        "--key belongs to one transaction, and these are 2; give each its \"key\" in the file");
+
+  std::ofstream(path) << R"({"key": "own", )" << one.substr(1);
+  CHECK(parse_submission({path}, nullptr)->requests[0].idempotency_key == "own");
+  const auto other = parse_submission({path, "--key", "k"}, nullptr);
+  REQUIRE_FALSE(other);
+  CHECK(other.error().context == "--key is k, the file says own");
+  std::filesystem::remove(path);
 }

@@ -153,7 +153,7 @@ class FullDisk(Small):
         cluster.settle()
         p1.terminate()
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        self.assertEqual(p1.start_expecting_exit(), 74)
+        self.assertEqual(p1.start_expecting_exit(), 64)
         self.assertIn("Read-only", p1.log_tail())
         doctor = cluster.cli("doctor", "--data-dir", p1.data)
         self.assertEqual(doctor.returncode, 6, doctor.stdout)

@@ -110,6 +110,68 @@ TEST_CASE("rows that somebody else wrote while a branch was in doubt are never o
   }
 }
 
+TEST_CASE(
+    "rows that somebody else wrote before committed work reached the file are not overwritten") {
+  struct Row {
+    const char* meanwhile;  // by somebody else, while the agent is down
+    bool refused;
+  };
+  for (const Row row :
+       {Row{"UPDATE a SET v = 12 WHERE id = 2", false},
+        Row{"UPDATE a SET v = 12 WHERE id = 1", true}, Row{"DELETE FROM a WHERE id = 1", true}}) {
+    CAPTURE(std::string(row.meanwhile));
+    SqliteWorld w(kAccounts);
+    const auto gtid = w.start("UPDATE a SET v = 11 WHERE id = 1");
+    const auto redo = w.executed(gtid)->redo;
+    w.manager->close();
+    REQUIRE(w.stock(row.meanwhile) == SQLITE_OK);
+    w.crash();
+    const auto replayed = w.manager->replay(gtid, {101}, redo);
+    CHECK(replayed.has_value() != row.refused);
+    if (row.refused) CHECK(replayed.error().code == ErrorCode::kCorruption);
+  }
+}
+
+TEST_CASE("an older copy of the file is not read through the -wal of a later one") {
+  namespace fs = std::filesystem;
+  for (const bool older : {true, false}) {
+    CAPTURE(older);
+    SqliteOptions options;
+    options.checkpoint_wal_bytes = 1;
+    SqliteWorld w(kAccounts, options);
+    const auto copy = w.dir.path() + "/copy", wal = w.dir.path() + "/wal";
+    const auto commit_and_checkpoint = [&](const char* sql) {
+      w.commit(sql);
+      REQUIRE(w.manager->make_durable().has_value());
+    };
+    commit_and_checkpoint("UPDATE a SET v = 11 WHERE id = 1");
+    if (older) fs::copy_file(w.options.path, copy);
+    commit_and_checkpoint("UPDATE a SET v = 21 WHERE id = 2");
+    if (!older) fs::copy_file(w.options.path, copy);
+    w.commit("UPDATE a SET v = 31 WHERE id = 3");
+    fs::copy_file(w.options.path + "-wal", wal);
+    w.manager->close();
+    fs::copy_file(copy, w.options.path, fs::copy_options::overwrite_existing);
+    fs::copy_file(wal, w.options.path + "-wal", fs::copy_options::overwrite_existing);
+    const auto opened = w.open();
+    CHECK(opened.has_value() != older);
+    if (older) CHECK(opened.error().code == ErrorCode::kLostMemory);
+    if (!older) CHECK(w.look("SELECT sum(v) FROM a") == "63");
+  }
+}
+
+TEST_CASE("a start that is refused leaves the file as it was") {
+  SqliteWorld w(kAccounts);
+  w.manager->close();
+  REQUIRE(w.stock("PRAGMA journal_mode=DELETE") == SQLITE_OK);
+  w.manager = make_sqlite_resource_manager(w.options, w.clock, {});
+  w.manager->belongs_to(*LogId::parse("00112233445566778899aabbccddeeff"),
+                        NodeName::from_trusted("p1"));
+  CHECK(w.manager->open().has_value());
+  w.manager->close();
+  CHECK(w.look("PRAGMA journal_mode") == "delete");
+}
+
 TEST_CASE("damaged redo is an error, never a crash") {
   SqliteWorld w(kAccounts);
   const auto gtid = w.start("UPDATE a SET v = 11");
@@ -322,12 +384,14 @@ TEST_CASE("open() names why it refuses") {
     REQUIRE(sqlite3_open(options.path.c_str(), &db) == SQLITE_OK);
     REQUIRE(sqlite3_exec(db, "CREATE TABLE t(x); BEGIN; SELECT * FROM t", nullptr, nullptr,
                          nullptr) == SQLITE_OK);
-    const auto opened = make_sqlite_resource_manager(options, w.clock, {})->open();
-    REQUIRE_FALSE(opened.has_value());
-    CHECK(opened.error().code == ErrorCode::kBusy);
-    CHECK(opened.error().context.find(options.path) != std::string::npos);
+    const auto manager = make_sqlite_resource_manager(options, w.clock, {});
+    CHECK(manager->open().has_value());
+    const auto adopted = manager->adopt(LogId{}, NodeName::from_trusted("p1"));
+    REQUIRE_FALSE(adopted.has_value());
+    CHECK(adopted.error().code == ErrorCode::kBusy);
+    CHECK(adopted.error().context.find(options.path) != std::string::npos);
     sqlite3_close(db);
-    CHECK(make_sqlite_resource_manager(options, w.clock, {})->open().has_value());
+    CHECK(manager->adopt(LogId{}, NodeName::from_trusted("p1")).has_value());
   }
 }
 

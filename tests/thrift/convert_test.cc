@@ -91,6 +91,21 @@ TEST_CASE("a value with several fields set is refused, not read as one of them")
   CHECK_FALSE(from_wire(std::move(null_and_real), Where()));
 }
 
+TEST_CASE("text that is not UTF-8 reaches clients apart from other text") {
+  ExecuteReply reply;
+  StatementResult rows;
+  rows.columns = {"a", "b"};
+  rows.rows = {{std::string("M\xfcller"), std::string("M\xc3\xbcller")}};
+  reply.results = {rows};
+  const auto wire = to_wire(reply);
+  const auto& row = wire.results.at(0).rows.at(0);
+  CHECK_FALSE(row[0].__isset.text_value);
+  CHECK(row[0].text_bytes == "M\xfcller");
+  CHECK(row[1].text_value == "M\xc3\xbcller");
+  auto back = row[0];
+  CHECK(*from_wire(std::move(back), Where()) == Value(std::string("M\xfcller")));
+}
+
 TEST_CASE("messages with work") {
   protocol::Prepare p;
   p.gtid = gtid_of(5);
@@ -397,6 +412,8 @@ TEST_CASE("submissions") {
        "branches[1].statements[0].sql is missing"},
       {[](v1::Transaction& t) { t.branches[1].statements[0].expect.__isset.rows = false; },
        "branches[1].statements[0].expect.rows is missing"},
+      {[](v1::Transaction& t) { t.__set_idempotency_key(""); },
+       "idempotency_key: is empty; leave the field out for none"},
       {[](v1::Transaction& t) { t.idempotency_key.assign(129, 'k'); },
        "idempotency_key: is longer than 128 bytes"},
       {[](v1::Transaction& t) { t.deadline_ms = -1; }, "deadline_ms: is negative"},

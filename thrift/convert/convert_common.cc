@@ -199,13 +199,16 @@ Result<std::vector<StatementResult>> from_wire(std::vector<v1::StatementResult>&
 
 Result<Value> from_wire(v1::SqlValue&& value, const Where& where) {
   const auto& set = value.__isset;
-  if (set.int_value + set.text_value + set.null_value + set.real_value + set.blob_value > 1)
+  if (set.int_value + set.text_value + set.null_value + set.real_value + set.blob_value +
+          set.text_bytes >
+      1)
     return where.invalid("", "has several fields set; a value has exactly one");
   if (value.__isset.int_value) return Value(value.int_value);
   if (value.__isset.text_value) return Value(std::move(value.text_value));
   if (value.__isset.null_value) return Value();
   if (value.__isset.real_value) return Value(value.real_value);
   if (value.__isset.blob_value) return Value(Blob{std::move(value.blob_value)});
+  if (value.__isset.text_bytes) return Value(std::move(value.text_bytes));
   return where.invalid("", "is empty; NULL is null_value = true");
 }
 

@@ -1,5 +1,6 @@
 #include "thrift/convert/convert_coordinator.h"
 
+#include "base/utf8.h"
 #include "thrift/convert/convert_error.h"
 
 namespace troth::thrift {
@@ -7,6 +8,18 @@ namespace troth::thrift {
 namespace {
 constexpr std::size_t kMaxKeyBytes = 128;
 constexpr std::size_t kMaxCommentBytes = 4096;
+
+// Clients in other languages decode text_value, and could not read the rest of the answer. Between
+// daemons it stays text_value, as in 0.1.
+void set_apart_other_text(v1::StatementResult& result) {
+  for (auto& row : result.rows)
+    for (auto& value : row) {
+      if (!value.__isset.text_value || is_utf8(value.text_value)) continue;
+      value.__set_text_bytes(value.text_value);
+      value.text_value.clear();
+      value.__isset.text_value = false;
+    }
+}
 }  // namespace
 
 v1::CallContext context_to_wire(const SubmitRequest& request) {
@@ -49,7 +62,10 @@ void to_wire(TransactionOutcome&& outcome, v1::TransactionOutcome& out) {
       auto& wire = out.results.emplace_back();
       wire.__set_participant(branch.participant.text());
       wire.results.reserve(branch.results.size());
-      for (auto& result : branch.results) to_wire(std::move(result), wire.results.emplace_back());
+      for (auto& result : branch.results) {
+        to_wire(std::move(result), wire.results.emplace_back());
+        set_apart_other_text(wire.results.back());
+      }
       wire.__isset.results = true;
     }
   }
@@ -122,6 +138,7 @@ v1::ExecuteResponse to_wire(const ExecuteReply& reply) {
   v1::ExecuteResponse out;
   out.results = to_wire(reply.results);
   out.__isset.results = true;
+  for (auto& result : out.results) set_apart_other_text(result);
   if (reply.ended) out.__set_ended(to_wire(*reply.ended));
   return out;
 }
@@ -160,6 +177,8 @@ Status from_wire(v1::Transaction&& transaction, const v1::CallContext& context, 
     TROTH_ASSIGN_OR_RETURN(branch.statements,
                            from_wire(std::move(wire.statements), in_branch, "statements"));
   }
+  if (transaction.__isset.idempotency_key && transaction.idempotency_key.empty())
+    return where.invalid("idempotency_key", "is empty; leave the field out for none");
   if (transaction.idempotency_key.size() > kMaxKeyBytes)
     return where.invalid("idempotency_key", "is longer than 128 bytes");
   if (transaction.comment.size() > kMaxCommentBytes)

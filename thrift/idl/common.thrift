@@ -78,6 +78,8 @@ union SqlValue {
   4: string text_value
   /** BLOB. */
   5: binary blob_value
+  /** TEXT that is not UTF-8 (a database that an older program filled with Latin-1), its bytes as they are. Since 0.2. */
+  6: binary text_bytes
 }
 
 /** How many rows a statement must change, or a SELECT must return. If it does not, the transaction aborts. */
