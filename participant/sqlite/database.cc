@@ -209,8 +209,8 @@ Status Database::commit(Lsn marker) {
   return still_kept();
 }
 
-// Or sync_wal() would find a second's work in the cache and keep this thread, and whoever forces a
-// log on the same device, waiting for tens of milliseconds.
+// Without it, sync_wal() would find a second's work in the cache. It would keep this thread, and
+// every force of a log on the same device, waiting for tens of milliseconds.
 void Database::start_writeback() {
   if (wal_ == nullptr) {
     auto opened = files_->open(wal_path(), OpenMode::kReadOnly);

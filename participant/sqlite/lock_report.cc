@@ -78,7 +78,7 @@ Result<LockPage> SqliteResourceManager::locks(const LockQuery& query, const Gtid
   bool more = false;
   const auto seen = locks_.view(wanted, more);
   for (const auto& view : seen)
-    out.resources.push_back({text_of(schema_, view.resource), parties(view.holders),
+    out.resources.push_back({text_of(bench_.schema, view.resource), parties(view.holders),
                              view.holders_total, parties(view.waiters), view.waiters_total});
   if (more) out.next = cursor_at(seen.back().resource);
   out.locks = locks_.locks();

@@ -12,10 +12,8 @@
 #include "base/boxed.h"
 #include "participant/sqlite/branch_state.h"
 #include "participant/sqlite/execution_stop.h"
-#include "participant/sqlite/executor.h"
-#include "participant/sqlite/long_reads.h"
-#include "participant/sqlite/schema_change.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
+#include "participant/sqlite/workbench.h"
 
 namespace troth::participant::sqlite {
 
@@ -57,12 +55,6 @@ class SqliteResourceManager final : public DeferredApply {
     Boxed<SchemaRedo> change;
   };
 
-  Status load();
-  Status enter_wal_mode();
-  Status prepare_to_work();
-  Status reload();
-  Status redo_change(const SchemaRedo& change);
-  Status redo_rows(const std::string& redo);
   // What they are given may be gone afterwards: a branch that is refused is over.
   void lock_and_run(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
@@ -90,27 +82,12 @@ class SqliteResourceManager final : public DeferredApply {
   Logger logger_;
   ExecutionStop stop_;
   std::optional<std::pair<LogId, NodeName>> expected_;  // whose database it must be
-  std::unique_ptr<Database> database_;
   SilenceReport silence_;
-  Schema schema_;
-  /// What works on the connection; made anew when the schema has changed, in this order.
-  struct Tools {
-    std::unique_ptr<StatementWatchdog> watchdog;
-    std::unique_ptr<StatementLimits> limits;
-    std::unique_ptr<LongReads> reads;
-    std::unique_ptr<StatementAnalyzer> analyzer;
-    std::unique_ptr<Capture> capture;
-    std::unique_ptr<SideEffects> effects;
-    std::unique_ptr<Applier> applier;
-    std::unique_ptr<Rehearsal> rehearsal;  // of what the log says, at recovery
-    std::unique_ptr<Executor> executor;
-  };
-  Tools tools_;
+  Workbench bench_{options_, clock_, logger_};
   LockTable locks_;
   Branches branches_;
-  PendingInserts pending_inserts_{schema_};
-  std::vector<Work> applied_;     // since the last flush, to rebuild a lost outer transaction
-  std::uint64_t generation_ = 0;  // of schema_
+  PendingInserts pending_inserts_{bench_.schema};
+  std::vector<Work> applied_;  // since the last flush, to rebuild a lost outer transaction
   Lsn applied_lsn_;
   std::deque<Gtid> woken_;            // were granted their locks and have not run yet
   std::vector<Gtid> for_quiet_file_;  // hold their locks and wait until nothing is unflushed

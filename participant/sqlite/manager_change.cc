@@ -22,47 +22,47 @@ std::vector<ChangeStep> steps_so_far(const Schema& schema, const BranchState& br
 }
 
 Result<TriedSchemaChange> SqliteResourceManager::try_change(const Branch& branch) {
-  tools_.limits->begin_change(branch.request.deadline);
-  if (const auto cleared = tools_.executor->make_way(); !cleared) repair_outer_transaction();
+  bench_.limits->begin_change(branch.request.deadline);
+  if (const auto cleared = bench_.executor->make_way(); !cleared) repair_outer_transaction();
   logger_.info("changes the schema; other transactions of this participant wait",
                {{"gtid", branch.request.gtid},
                 {"statement", statement_digest(branch.request.statements.front().sql)}});
   const auto began = clock_.now();
-  const auto before = schema_;
-  const auto generation = generation_;
+  const auto before = bench_.schema;
+  const auto generation = bench_.generation;
   // Everything is locked. The rows are put in place by value, as they will be redone.
   const auto run = [this](const std::vector<Statement>& statements) -> Result<RanRows> {
-    TROTH_TRY(reload());
+    TROTH_TRY(bench_.reload());
     RanRows out;
-    out.failure = refusal_of(statements, *tools_.executor);
+    out.failure = refusal_of(statements, *bench_.executor);
     if (out.failure.code != AbortCode::kNone) return out;
     const std::vector<RowOp> nothing;
-    const PendingInserts nobody(schema_);  // else writes here
+    const PendingInserts nobody(bench_.schema);  // else writes here
     TROTH_ASSIGN_OR_RETURN(auto ran,
-                           tools_.executor->run(statements, {Gtid(), nothing}, true, nobody));
+                           bench_.executor->run(statements, {Gtid(), nothing}, true, nobody));
     out.failure = std::move(ran.failure);
     if (out.failure.code != AbortCode::kNone) return out;
     out.results = std::move(ran.results);
     if (!ran.operations.empty()) {
-      out.redo = encode_redo(schema_, ran.operations, {});
-      TROTH_TRY(tools_.applier->apply(ran.operations));
+      out.redo = encode_redo(bench_.schema, ran.operations, {});
+      TROTH_TRY(bench_.applier->apply(ran.operations));
     }
-    tools_.effects->on();
+    bench_.effects->on();
     return out;
   };
-  const auto apply = [this](const std::string& redo) { return redo_rows(redo); };
-  auto tried =
-      try_schema_change({database_->connection(), *tools_.capture, before, *tools_.limits,
-                         *tools_.effects, run, apply, branch.request.recorded},
-                        *branch.change, steps_so_far(schema_, branch), branch.request.statements);
-  if (!tried || !database_->connection().in_transaction()) repair_outer_transaction();
+  const auto apply = [this](const std::string& redo) { return bench_.redo_rows(redo); };
+  auto tried = try_schema_change(
+      {bench_.database->connection(), *bench_.capture, before, *bench_.limits, *bench_.effects, run,
+       apply, branch.request.recorded},
+      *branch.change, steps_so_far(bench_.schema, branch), branch.request.statements);
+  if (!tried || !bench_.database->connection().in_transaction()) repair_outer_transaction();
   logger_.info(
       "executed the schema change",
       {{"gtid", branch.request.gtid},
        {"ms",
         std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began).count()}});
-  if (generation != generation_) {  // rows were tried under the schema in between
-    if (const auto back = reload(); !back && !broken_) broken_ = back.error();
+  if (generation != bench_.generation) {  // rows were tried under the schema in between
+    if (const auto back = bench_.reload(); !back && !broken_) broken_ = back.error();
   }
   return tried;
 }
@@ -70,7 +70,7 @@ Result<TriedSchemaChange> SqliteResourceManager::try_change(const Branch& branch
 // A statement that does not fit the schema may fit the one that an undecided change makes, or one
 // that its client knows to be committed and that has not come here yet.
 bool SqliteResourceManager::wait_for_change(Branch& branch, std::vector<ResourceEvent>& events) {
-  const auto lock = schema_.whole(LockMode::kS);
+  const auto lock = bench_.schema.whole(LockMode::kS);
   if (!lock) return false;
   const Gtid gtid = branch.request.gtid;
   const auto acquired = locks_.try_acquire(gtid, branch.request.priority, {*lock});
@@ -110,23 +110,6 @@ void SqliteResourceManager::attempt_change(Branch& branch, std::vector<ResourceE
   done.vote = decides && !branch.decidable->steps.empty() ? Vote::kCommit : Vote::kReadOnly;
   if (decides) done.redo = encode_schema_redo(*branch.decidable);
   events.emplace_back(std::move(done));
-}
-
-Status SqliteResourceManager::redo_change(const SchemaRedo& change) {
-  // No row beside the tables it names changes (schema_change.h), so nothing is lost.
-  tools_.effects->off();
-  TROTH_TRY(apply_schema_change(database_->connection(), change,
-                                [this](const std::string& redo) { return redo_rows(redo); }));
-  return reload();
-}
-
-// Of a step between DDL: under the schema that the steps before have made.
-Status SqliteResourceManager::redo_rows(const std::string& redo) {
-  TROTH_TRY(reload());
-  TROTH_ASSIGN_OR_RETURN(const auto decoded, decode_redo(schema_, redo));
-  TROTH_TRY(tools_.applier->apply(decoded.operations));
-  tools_.effects->off();
-  return {};
 }
 
 }  // namespace troth::participant::sqlite

@@ -10,14 +10,14 @@ namespace troth::participant::sqlite {
 Result<Lsn> SqliteResourceManager::flush(Lsn settled) {
   if (broken_) return fail(*broken_);
   if (applied_.empty() && settled <= applied_lsn_) return applied_lsn_;
-  TROTH_TRY(tools_.executor->make_way());
+  TROTH_TRY(bench_.executor->make_way());
   applied_lsn_ = std::max(applied_lsn_, settled);
-  TROTH_TRY(database_->commit(applied_lsn_));
+  TROTH_TRY(bench_.database->commit(applied_lsn_));
   applied_.clear();
   file_.dirty = true;
-  if (std::exchange(file_.checkpoint_due, false)) TROTH_TRY(database_->checkpoint());
-  TROTH_TRY(database_->begin());
-  tools_.reads->file_committed();
+  if (std::exchange(file_.checkpoint_due, false)) TROTH_TRY(bench_.database->checkpoint());
+  TROTH_TRY(bench_.database->begin());
+  bench_.reads->file_committed();
   return applied_lsn_;
 }
 
@@ -29,13 +29,13 @@ void SqliteResourceManager::attempt_maintenance(Branch& branch,
     events.emplace_back(Granted{gtid});
     return for_quiet_file_.push_back(gtid);
   }
-  if (const auto cleared = tools_.executor->make_way(); !cleared) repair_outer_transaction();
-  tools_.limits->begin(branch.request.deadline);
+  if (const auto cleared = bench_.executor->make_way(); !cleared) repair_outer_transaction();
+  bench_.limits->begin(branch.request.deadline);
   const std::string sql = branch.request.statements.front().sql;
-  auto ran = run_maintenance(*branch.maintenance, sql, *database_, *tools_.limits);
+  auto ran = run_maintenance(*branch.maintenance, sql, *bench_.database, *bench_.limits);
   file_.dirty = true;
   if (!ran) repair_outer_transaction();
-  if (const auto loaded = reload(); !loaded && !broken_) broken_ = loaded.error();
+  if (const auto loaded = bench_.reload(); !loaded && !broken_) broken_ = loaded.error();
   AbortReason failure;
   if (!ran) {
     failure = {AbortCode::kSqlError, ran.error().context, {}, -1};
@@ -54,33 +54,34 @@ void SqliteResourceManager::attempt_maintenance(Branch& branch,
 }
 
 Status SqliteResourceManager::make_durable() {
-  if (!file_.dirty && !database_->wal_is_too_long()) return {};
-  if (file_.dirty) TROTH_TRY(database_->sync_wal());
+  if (!file_.dirty && !bench_.database->wal_is_too_long()) return {};
+  if (file_.dirty) TROTH_TRY(bench_.database->sync_wal());
   file_.dirty = false;
-  if (!database_->checkpoint_is_due()) return {};
+  if (!bench_.database->checkpoint_is_due()) return {};
   // Under load there is always something open: then the next flush does it, between two
   // transactions.
   file_.checkpoint_due = !applied_.empty();
   if (file_.checkpoint_due) return {};
-  TROTH_TRY(tools_.executor->make_way());
-  TROTH_TRY(database_->rollback());  // nothing is in it: a checkpoint needs to be outside
-  TROTH_TRY(database_->checkpoint());
-  return database_->begin();
+  TROTH_TRY(bench_.executor->make_way());
+  TROTH_TRY(bench_.database->rollback());  // nothing is in it: a checkpoint needs to be outside
+  TROTH_TRY(bench_.database->checkpoint());
+  return bench_.database->begin();
 }
 
 // An interrupt, a full disk or an I/O error in a statement makes SQLite roll back the outer
 // transaction under every branch.
 void SqliteResourceManager::repair_outer_transaction() {
-  tools_.executor->lost_everything();
+  bench_.executor->lost_everything();
   const auto repair = [this]() -> Status {
-    TROTH_TRY(database_->rollback());
-    TROTH_TRY(database_->begin());
+    TROTH_TRY(bench_.database->rollback());
+    TROTH_TRY(bench_.database->begin());
     const bool changed = std::any_of(applied_.begin(), applied_.end(), [](const Work& work) {
       return static_cast<bool>(work.change);
     });
-    if (changed) TROTH_TRY(reload());  // as it is in the file
+    if (changed) TROTH_TRY(bench_.reload());  // as it is in the file
     for (const auto& work : applied_)
-      TROTH_TRY(work.change ? redo_change(*work.change) : tools_.applier->apply(work.operations));
+      TROTH_TRY(work.change ? bench_.redo_change(*work.change)
+                            : bench_.applier->apply(work.operations));
     return {};
   };
   const auto repaired = repair();
@@ -96,28 +97,28 @@ ResourceStatus SqliteResourceManager::status() const {
   ResourceStatus status;
   for (const auto& [gtid, branch] : branches_)
     ++(branch.waiting ? status.branches_waiting : status.branches_executed);
-  const auto reads = tools_.reads->counts();
+  const auto reads = bench_.reads->counts();
   status.reads_running = reads.running;
   status.reads_waiting = reads.waiting;
   status.locks = locks_.locks();
-  status.database_bytes = database_->database_bytes();
-  status.wal_bytes = database_->wal_bytes();
-  if (database_->wal_is_too_long()) {
-    status.alarms.push_back(database_->why_wal_is_long());
+  status.database_bytes = bench_.database->database_bytes();
+  status.wal_bytes = bench_.database->wal_bytes();
+  if (bench_.database->wal_is_too_long()) {
+    status.alarms.push_back(bench_.database->why_wal_is_long());
     status.more_to_do = true;
   }
   return status;
 }
 
 void SqliteResourceManager::close() {
-  if (database_ == nullptr) return;
-  tools_.reads->close();
+  if (bench_.database == nullptr) return;
+  bench_.reads->close();
   // What was not flushed is replayed from the log.
-  static_cast<void>(database_->rollback());
-  if (applied_.empty() && !broken_) database_->checkpoint_at_close();
-  tools_.executor.reset();
-  tools_.applier.reset();
-  database_.reset();
+  static_cast<void>(bench_.database->rollback());
+  if (applied_.empty() && !broken_) bench_.database->checkpoint_at_close();
+  bench_.executor.reset();
+  bench_.applier.reset();
+  bench_.database.reset();
 }
 
 }  // namespace troth::participant::sqlite

@@ -61,7 +61,7 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
   if (refuse_stopped(gtid, events)) return true;
   if (const auto now = clock_.now(); now - file_.checked > std::chrono::milliseconds(10)) {
     file_.checked = now;
-    if (!database_->still_there()) {
+    if (!bench_.database->still_there()) {
       refuse_vote(gtid,
                   {AbortCode::kDatabaseReplaced,
                    fmt::format("{} is no longer the file this agent opened", options_.path),
@@ -70,7 +70,7 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
                   events);
       return true;
     }
-    if (database_->written_by_others()) {
+    if (bench_.database->written_by_others()) {
       refuse_vote(
           gtid,
           {AbortCode::kDatabaseReplaced,
@@ -84,7 +84,7 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
       return true;
     }
   }
-  if (auto misused = judge_snapshot(branch.request, *tools_.executor);
+  if (auto misused = judge_snapshot(branch.request, *bench_.executor);
       misused.code != AbortCode::kNone) {
     refuse_vote(gtid, std::move(misused), events);
     return true;
@@ -100,14 +100,14 @@ bool SqliteResourceManager::refuse(Branch& branch, std::vector<ResourceEvent>& e
     return true;
   }
   if (changes_schema(branch)) {
-    branch.change =
-        analyze_change(branch, schema_, database_->connection(), *tools_.analyzer, *tools_.limits);
+    branch.change = analyze_change(branch, bench_.schema, bench_.database->connection(),
+                                   *bench_.analyzer, *bench_.limits);
     if (branch.change->refusal.code == AbortCode::kNone) return false;
     if (wait_for_change(branch, events)) return true;
     refuse_vote(gtid, std::move(branch.change->refusal), events);
     return true;
   }
-  auto reason = refusal_of(branch.request.statements, *tools_.executor);
+  auto reason = refusal_of(branch.request.statements, *bench_.executor);
   if (reason.code == AbortCode::kNone) return false;
   if (wait_for_change(branch, events)) return true;
   refuse_vote(gtid, std::move(reason), events);

@@ -161,7 +161,7 @@ void find_locks(const Schema& schema, StatementAnalyzer& analyzer, bool reaches_
   for (const auto& name : change.names) {
     if (const auto* table = schema.find(name)) {
       tables.insert(table->number);
-    } else {  // a view, if it is there already: whoever used it holds locks on what it reads
+    } else {  // a view, if it exists: branches that used it hold locks on its tables
       for (const auto& [number, mode] : analyzer.analyze("SELECT * FROM " + quoted(name)).tables)
         tables.insert(number);
     }

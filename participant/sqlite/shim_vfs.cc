@@ -24,7 +24,7 @@ struct HoldingFile : sqlite3_file {
 
 constexpr auto kForwarding = forwarding_methods<HoldingFile>();
 
-// Somebody else may be checkpointing just now; the next transaction asks again.
+// Another program may be checkpointing just now; the next transaction tries again.
 void take_checkpoint_lock(HoldingFile& file) {
   if (!file.holds_checkpoint)
     file.holds_checkpoint = kForwarding.xShmLock(&file, kCheckpointLock, 1, kTake) == SQLITE_OK;

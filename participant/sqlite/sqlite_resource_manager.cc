@@ -39,99 +39,51 @@ std::vector<LockRequest> locks_needed(const BranchState& branch, const Schema& s
 }  // namespace
 
 Result<OpenedDatabase> SqliteResourceManager::open() {
-  TROTH_ASSIGN_OR_RETURN(database_, Database::open(options_, clock_));
+  TROTH_ASSIGN_OR_RETURN(bench_.database, Database::open(options_, clock_));
   if (!options_.foreign_keys)
     logger_.warn("foreign keys are not enforced", {{"setting", "foreign-keys"}});
-  tools_.watchdog = std::make_unique<StatementWatchdog>();
-  tools_.watchdog->on_silence(silence_);
+  bench_.watchdog = std::make_unique<StatementWatchdog>();
+  bench_.watchdog->on_silence(silence_);
   const StatementLimits::Options limits{options_.statement_time_limit,
                                         options_.statement_memory_bytes, options_.cache_bytes,
                                         options_.schema_change_time_limit};
-  tools_.limits =
-      std::make_unique<StatementLimits>(limits, clock_, tools_.watchdog->add_post(), stop_);
-  tools_.reads = std::make_unique<LongReads>(
+  bench_.limits =
+      std::make_unique<StatementLimits>(limits, clock_, bench_.watchdog->add_post(), stop_);
+  bench_.reads = std::make_unique<LongReads>(
       ReaderPool::Options{options_.readers, kMostWaitingReads, options_.max_result_bytes, limits},
-      [options = options_] { return Database::open_reader(options); }, clock_, *tools_.watchdog);
-  TROTH_ASSIGN_OR_RETURN(auto opened, database_->read_marker());
+      [options = options_] { return Database::open_reader(options); }, clock_, *bench_.watchdog);
+  TROTH_ASSIGN_OR_RETURN(auto opened, bench_.database->read_marker());
   const bool foreign = expected_ && std::pair(opened.log_id, opened.participant) != *expected_;
   if (!opened.is_new && !foreign) {
     applied_lsn_ = opened.applied;
-    TROTH_TRY(enter_wal_mode());
-    TROTH_TRY(load());
+    TROTH_TRY(bench_.enter_wal_mode());
+    TROTH_TRY(bench_.load());
   }
-  opened.files = database_->files();
+  opened.files = bench_.database->files();
   return opened;
 }
 
-Status SqliteResourceManager::enter_wal_mode() {
-  if (const auto entered = database_->enter_wal_mode(); !entered)
-    return fail(entered.error(), fmt::format("database {}", options_.path));
-  if (database_->was_converted())
-    logger_.warn("switched the database to WAL mode; its other programs keep working",
-                 {{"database", options_.path}});
-  return {};
-}
-
 Status SqliteResourceManager::adopt(const LogId& log_id, const NodeName& participant) {
-  TROTH_TRY(enter_wal_mode());
-  TROTH_TRY(database_->create_marker(log_id, participant));
-  TROTH_TRY(database_->checkpoint());  // into the file itself: a copy without its -wal has it too
-  return load();
-}
-
-Status SqliteResourceManager::load() {
-  auto& db = database_->connection();
-  TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db));
-  // Before any statement of ours is compiled: earlier ones would bypass the hook (participant.md
-  // section 7).
-  tools_.capture = std::make_unique<Capture>(db.get(), schema_);
-  tools_.effects = std::make_unique<SideEffects>(db);
-  TROTH_TRY(OpenViolations::create_tables(db));
-  TROTH_TRY(prepare_to_work());
-  TROTH_TRY(database_->begin());
-  TROTH_TRY(database_->rewrite_wal());
-  database_->end_busy_wait();
-  return {};
-}
-
-// Everything that was compiled or looked up under the schema before.
-Status SqliteResourceManager::prepare_to_work() {
-  auto& db = database_->connection();
-  tools_.executor.reset();
-  tools_.rehearsal.reset();
-  tools_.applier.reset();
-  TROTH_ASSIGN_OR_RETURN(tools_.analyzer, StatementAnalyzer::create(schema_));
-  if (const auto tested = tools_.analyzer->self_test(); !tested)
-    logger_.warn("coarse locks", {{"reason", tested.error().context}});
-  tools_.applier = std::make_unique<Applier>(db, schema_, *tools_.effects);
-  tools_.rehearsal = std::make_unique<Rehearsal>(db, schema_, *tools_.applier);
-  tools_.executor = std::make_unique<Executor>(*database_, schema_, *tools_.analyzer,
-                                               *tools_.applier, *tools_.capture, *tools_.effects,
-                                               *tools_.limits, options_, clock_);
-  return {};
-}
-
-Status SqliteResourceManager::reload() {
-  auto& db = database_->connection();
-  TROTH_ASSIGN_OR_RETURN(schema_, Schema::load(db, &schema_));
-  tools_.capture->schema_changed();
-  ++generation_;
-  return prepare_to_work();
+  TROTH_TRY(bench_.enter_wal_mode());
+  TROTH_TRY(bench_.database->create_marker(log_id, participant));
+  TROTH_TRY(
+      bench_.database->checkpoint());  // into the file itself: a copy without its -wal has it too
+  return bench_.load();
 }
 
 Status SqliteResourceManager::replay(const Gtid& gtid, Lsn committed, const std::string& redo) {
   if (is_schema_redo(redo)) {
     auto change = decode_schema_redo(redo);
     if (!change) return fail(change.error(), fmt::format("transaction {}", gtid));
-    if (auto done = redo_change(*change); !done)
+    if (auto done = bench_.redo_change(*change); !done)
       return fail(done.error(), fmt::format("transaction {} at LSN {}", gtid, committed));
     applied_.push_back({{}, std::move(*change)});
     applied_lsn_ = std::max(applied_lsn_, committed);
     return {};
   }
-  auto decoded = decode_redo(schema_, redo);
+  auto decoded = decode_redo(bench_.schema, redo);
   if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
-  if (auto done = tools_.rehearsal->apply_if_fits(decoded->operations); !done)
+  if (auto done = bench_.rehearsal->apply_if_fits(decoded->operations); !done)
     return fail(done.error(), fmt::format("transaction {} at LSN {}", gtid, committed));
   applied_.push_back({std::move(decoded->operations), {}});
   applied_lsn_ = std::max(applied_lsn_, committed);
@@ -142,7 +94,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
   if (is_schema_redo(redo)) {
     auto change = decode_schema_redo(redo);
     if (!change) return fail(change.error(), fmt::format("transaction {}", gtid));
-    const auto locks = locks_of(schema_, *change);
+    const auto locks = locks_of(bench_.schema, *change);
     if (!locks) return fail(locks.error(), fmt::format("transaction {}", gtid));
     locks_.force_grant(gtid, *locks);
     auto& branch = branches_[gtid];
@@ -150,12 +102,12 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
     branch.decidable = std::move(*change);
     return {};
   }
-  auto decoded = decode_redo(schema_, redo);
+  auto decoded = decode_redo(bench_.schema, redo);
   if (!decoded) return fail(decoded.error(), fmt::format("transaction {}", gtid));
   auto& operations = decoded->operations;
-  if (auto fits = tools_.rehearsal->fits(operations); !fits)
+  if (auto fits = bench_.rehearsal->fits(operations); !fits)
     return fail(fits.error(), fmt::format("transaction {}", gtid));
-  locks_.force_grant(gtid, locks_of(schema_, operations));
+  locks_.force_grant(gtid, locks_of(bench_.schema, operations));
   locks_.force_grant(gtid, decoded->locks);
   pending_inserts_.add(operations);
   Branch branch;
@@ -168,7 +120,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
 // Nobody must be waiting: whoever is granted its locks by this one would be executed with it.
 bool SqliteResourceManager::is_quick(const ExecuteRequest& request) {
   return locks_.waiters() == 0 && !request.open && branches_.count(request.gtid) == 0 &&
-         tools_.executor->is_quick(request.statements);
+         bench_.executor->is_quick(request.statements);
 }
 
 bool SqliteResourceManager::applies_quickly(const Gtid& gtid) {
@@ -190,15 +142,15 @@ void SqliteResourceManager::execute(ExecuteRequest request, std::vector<Resource
 }
 
 void SqliteResourceManager::lock_and_run(Branch& branch, std::vector<ResourceEvent>& events) {
-  branch.generation = generation_;
+  branch.generation = bench_.generation;
   branch.waiting = false;
   stop_.set_branch(branch.request.gtid);
-  tools_.limits->begin(branch.request.deadline);
+  bench_.limits->begin(branch.request.deadline);
   if (refuse(branch, events)) return;
   const auto& statements = branch.request.statements;
   if (!statements.empty() && statements.front().read == ReadMode::kSnapshot)
-    return tools_.reads->exist() ? start_read(branch, true, events) : attempt(branch, {}, events);
-  auto wanted = locks_needed(branch, schema_, *tools_.executor);
+    return bench_.reads->exist() ? start_read(branch, true, events) : attempt(branch, {}, events);
+  auto wanted = locks_needed(branch, bench_.schema, *bench_.executor);
   const auto acquired = locks_.try_acquire(branch.request.gtid, branch.request.priority, wanted);
   if (!acquired.granted) return wait(branch, std::move(wanted), acquired, events);
   constexpr std::size_t kFew = 4;  // many are soon named twice
@@ -212,8 +164,8 @@ void SqliteResourceManager::wait(Branch& branch, std::vector<LockRequest> wanted
   const Gtid gtid = branch.request.gtid;
   branch.waiting = true;
   // It will execute again: what it has just done must not be in place then.
-  if (auto cleared = tools_.executor->make_way_of(gtid); !cleared) repair_outer_transaction();
-  events.emplace_back(Waiting{gtid, blocked.holders, text_of(schema_, blocked.contended)});
+  if (auto cleared = bench_.executor->make_way_of(gtid); !cleared) repair_outer_transaction();
+  events.emplace_back(Waiting{gtid, blocked.holders, text_of(bench_.schema, blocked.contended)});
   const auto held = branch.begun ? LockTable::Held::kKeep : LockTable::Held::kGiveUp;
   const auto woken = locks_.enqueue(gtid, branch.request.priority, std::move(wanted), held);
   woken_.insert(woken_.end(), woken.begin(), woken.end());
@@ -232,20 +184,20 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
   if (branch.change) return attempt_change(branch, events);
   const bool complete = !branch.request.open;
   if (branch.begun && branch.request.statements.empty() && complete &&
-      !schema_.has_deferred_foreign_keys())
+      !bench_.schema.has_deferred_foreign_keys())
     return succeed(branch, {}, {}, {}, events);  // nothing is left to be checked
   const auto& statements = branch.request.statements;
-  const bool may_move = tools_.reads->exist() && branch.operations.empty() && !statements.empty() &&
-                        tools_.executor->only_reads(statements);
-  if (may_move && tools_.executor->are_long_reads(statements))
+  const bool may_move = bench_.reads->exist() && branch.operations.empty() && !statements.empty() &&
+                        bench_.executor->only_reads(statements);
+  if (may_move && bench_.executor->are_long_reads(statements))
     return start_read(branch, applied_.empty(), events);
-  tools_.limits->begin(branch.request.deadline);
-  if (may_move) tools_.limits->be_patient(LongReads::kPatience);
+  bench_.limits->begin(branch.request.deadline);
+  if (may_move) bench_.limits->be_patient(LongReads::kPatience);
   const Executor::Before before{gtid, branch.operations, branch.captured_bytes,
                                 branch.open_violations};
-  auto ran = tools_.executor->run(statements, before, complete, pending_inserts_);
-  if (!ran || !database_->connection().in_transaction()) repair_outer_transaction();
-  if (tools_.limits->lost_patience()) return start_read(branch, applied_.empty(), events);
+  auto ran = bench_.executor->run(statements, before, complete, pending_inserts_);
+  if (!ran || !bench_.database->connection().in_transaction()) repair_outer_transaction();
+  if (bench_.limits->lost_patience()) return start_read(branch, applied_.empty(), events);
   const bool failed = !ran || ran->failure.code != AbortCode::kNone;
   if (failed && refuse_stopped(gtid, events)) return;
   if (!ran) return refuse_vote(gtid, {AbortCode::kSqlError, ran.error().context, {}, -1}, events);
@@ -255,11 +207,11 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
     if (ran->constraint && !branch.failed_alone && wait_for_writers(branch, events)) return;
     return refuse_vote(gtid, std::move(ran->failure), events);
   }
-  auto row_locks = locks_of(schema_, ran->operations);
+  auto row_locks = locks_of(bench_.schema, ran->operations);
   if (!covers(held, row_locks)) {
     const auto acquired = locks_.try_acquire(gtid, branch.request.priority, row_locks);
     if (!acquired.granted) {
-      auto wanted = locks_needed(branch, schema_, *tools_.executor);
+      auto wanted = locks_needed(branch, bench_.schema, *bench_.executor);
       wanted.insert(wanted.end(), row_locks.begin(), row_locks.end());
       return wait(branch, std::move(wanted), acquired, events);
     }
@@ -270,7 +222,7 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
 // It holds its locks, or reads at a snapshot and needs none.
 void SqliteResourceManager::start_read(Branch& branch, bool file_is_current,
                                        std::vector<ResourceEvent>& events) {
-  branch.read = tools_.reads->start(branch.request, file_is_current);
+  branch.read = bench_.reads->start(branch.request, file_is_current);
   if (branch.read != 0) return events.emplace_back(Granted{branch.request.gtid}), void();
   refuse_vote(branch.request.gtid,
               {AbortCode::kBusy,
@@ -282,16 +234,16 @@ void SqliteResourceManager::start_read(Branch& branch, bool file_is_current,
 }
 
 void SqliteResourceManager::on_ready(std::function<void()> ready) {
-  tools_.reads->on_ready(std::move(ready));
+  bench_.reads->on_ready(std::move(ready));
 }
 
 void SqliteResourceManager::stop_executing() {
   stop_.stop();
-  tools_.reads->stop();
+  bench_.reads->stop();
 }
 
 void SqliteResourceManager::collect(std::vector<ResourceEvent>& events) {
-  for (auto& report : tools_.reads->take_reports()) {
+  for (auto& report : bench_.reads->take_reports()) {
     const auto found = branches_.find(report.gtid);
     if (found == branches_.end() || found->second.read != report.number) continue;
     auto& branch = found->second;
@@ -303,7 +255,7 @@ void SqliteResourceManager::collect(std::vector<ResourceEvent>& events) {
       continue;
     }
     branch.read = 0;
-    tools_.executor->note_long_reads(report.statements, report.took > LongReads::kPatience);
+    bench_.executor->note_long_reads(report.statements, report.took > LongReads::kPatience);
     stop_.set_branch(report.gtid);
     if (report.failure.code != AbortCode::kNone) {
       if (refuse_stopped(report.gtid, events)) continue;
@@ -343,9 +295,10 @@ void SqliteResourceManager::succeed(Branch& branch, Executor::Ran ran,
   } else {
     done.vote = branch.operations.empty() ? Vote::kReadOnly : Vote::kCommit;
     if (done.vote == Vote::kCommit || branch.request.recorded) {
-      if (earlier) row_locks = locks_of(schema_, branch.operations);
+      if (earlier) row_locks = locks_of(bench_.schema, branch.operations);
       if (held.empty()) held = locks_.held(done.gtid);
-      done.redo = encode_redo(schema_, branch.operations, locks_beyond(std::move(held), row_locks));
+      done.redo =
+          encode_redo(bench_.schema, branch.operations, locks_beyond(std::move(held), row_locks));
     }
   }
   events.emplace_back(std::move(done));
@@ -355,15 +308,15 @@ bool SqliteResourceManager::wait_for_writers(Branch& branch, std::vector<Resourc
   const Gtid gtid = branch.request.gtid;
   std::set<std::uint32_t> tables;
   for (const auto& statement : branch.request.statements)
-    for (const auto& [table, mode] : tools_.executor->lookup(statement.sql).info.tables)
+    for (const auto& [table, mode] : bench_.executor->lookup(statement.sql).info.tables)
       tables.insert(table);
   // A parent may be missing because its insertion is undecided, a child may be in the way because
   // its deletion is.
-  tables = schema_.tied_by_foreign_keys(std::move(tables));
+  tables = bench_.schema.tied_by_foreign_keys(std::move(tables));
   if (std::none_of(tables.begin(), tables.end(),
                    [&](auto table) { return locks_.others_write(gtid, table); }))
     return false;
-  auto wanted = locks_needed(branch, schema_, *tools_.executor);
+  auto wanted = locks_needed(branch, bench_.schema, *bench_.executor);
   for (const auto table : tables)
     wanted.push_back({{table, Resource::kWholeTable, {}}, LockMode::kS});
   const auto blocked = locks_.try_acquire(gtid, branch.request.priority, wanted);
@@ -385,8 +338,8 @@ void SqliteResourceManager::refuse_vote(Gtid gtid, AbortReason reason,
 
 void SqliteResourceManager::finish(Branches::iterator at) {
   const Gtid gtid = at->first;
-  if (at->second.read != 0) tools_.reads->cancel(at->second.read);
-  if (auto cleared = tools_.executor->make_way_of(gtid); !cleared) repair_outer_transaction();
+  if (at->second.read != 0) bench_.reads->cancel(at->second.read);
+  if (auto cleared = bench_.executor->make_way_of(gtid); !cleared) repair_outer_transaction();
   pending_inserts_.remove(at->second.operations);
   branches_.erase(at);
   const auto woken = locks_.release(gtid);
@@ -401,7 +354,7 @@ void SqliteResourceManager::run_woken(std::vector<ResourceEvent>& events) {
     woken_.pop_front();
     const auto found = branches_.find(gtid);
     if (found == branches_.end()) continue;
-    if (found->second.generation == generation_) {
+    if (found->second.generation == bench_.generation) {
       attempt(found->second, {}, events);
     } else {  // it waited while the schema changed
       lock_and_run(found->second, events);
@@ -416,9 +369,10 @@ Status SqliteResourceManager::apply(const Gtid& gtid, Lsn committed,
                "gtid {} is applied without having executed, LSN {}", gtid, committed);
   TROTH_FAILPOINT_STATUS("sqlite.apply.begin");
   if (broken_) return fail(*broken_);
-  TROTH_TRY(tools_.executor->make_way());
+  TROTH_TRY(bench_.executor->make_way());
   Work work{std::move(found->second.operations), std::move(found->second.decidable)};
-  if (auto done = work.change ? redo_change(*work.change) : tools_.applier->apply(work.operations);
+  if (auto done =
+          work.change ? bench_.redo_change(*work.change) : bench_.applier->apply(work.operations);
       !done)
     return fail(done.error(), fmt::format("transaction {}", gtid));
   pending_inserts_.remove(work.operations);

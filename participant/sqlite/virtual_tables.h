@@ -25,7 +25,7 @@ class VirtualTables {
   /// FTS keeps the terms of a branch in memory until a savepoint begins: writes them to the shadow
   /// tables, where they can be captured.
   Status write_pending();
-  /// FTS5 does not notice rows that somebody else put into its shadow tables under the same
+  /// FTS5 does not notice rows that other code put into its shadow tables under the same
   /// connection. A rollback to a savepoint makes it read them again.
   Status forget();
 

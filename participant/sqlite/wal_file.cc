@@ -20,7 +20,7 @@ static_assert(kMost < 128 << 10, "SQLite's own VFS writes less than that in one 
 
 constexpr auto kBelowWal = forwarding_methods<WalFile>();
 
-// What cannot be written stays: whoever asked is told, and the transaction may go on.
+// Bytes that cannot be written stay held. The caller gets the error; the transaction may go on.
 int pass_on(WalFile& file) {
   if (file.held.empty()) return SQLITE_OK;
   const int rc =
