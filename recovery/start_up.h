@@ -45,7 +45,7 @@ class WalAtStart final : public LogAtStart {
   Result<LogExtent> replay(const wal::RecordVisitor& visitor) override;
   Status force(const protocol::Record& record) override;
   std::uint32_t epoch_step() const override { return epoch_step_; }
-  /// After replay(): directory and writer go to whoever serves.
+  /// After replay(): hands directory and writer over to the node.
   OpenedNode take() { return std::move(node_); }
 
  private:

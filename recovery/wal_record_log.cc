@@ -6,7 +6,7 @@ Lsn WalRecordLog::append(protocol::RecordType type, std::string_view payload,
                          protocol::Force force) {
   const bool forced = force == protocol::Force::kYes;
   const Lsn lsn = log_.append_quietly(static_cast<std::uint8_t>(type), payload,
-                                      forced ? wal::Force::kYes : wal::Force::kNo);
+                                      forced ? wal::Urgency::kNow : wal::Urgency::kNone);
   if (forced && ++forced_since_flush_ >= kUnflushed) flush();
   return lsn;
 }

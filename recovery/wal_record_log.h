@@ -11,7 +11,7 @@ class WalRecordLog final : public protocol::RecordLog {
   explicit WalRecordLog(wal::Log& log) : log_(log) {}
   Lsn append(protocol::RecordType type, std::string_view payload, protocol::Force force) override;
   Lsn append_patiently(protocol::RecordType type, std::string_view payload) override {
-    return log_.append_quietly(static_cast<std::uint8_t>(type), payload, wal::Force::kSoon);
+    return log_.append_quietly(static_cast<std::uint8_t>(type), payload, wal::Urgency::kSoon);
   }
   void flush() override;
   std::optional<Lsn> force_here() override;

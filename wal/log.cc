@@ -37,8 +37,8 @@ void Log::start(LogCallbacks callbacks) {
   appender_ = std::jthread([this] { run(); });
 }
 
-Lsn Log::append(std::uint8_t tag, std::string_view payload, Force force) {
-  const Lsn lsn = append_quietly(tag, payload, force);
+Lsn Log::append(std::uint8_t tag, std::string_view payload, Urgency urgency) {
+  const Lsn lsn = append_quietly(tag, payload, urgency);
   wake();
   return lsn;
 }
@@ -47,23 +47,23 @@ void Log::wake() {
   {
     const MutexLock lock(mutex_);
     // What can wait wakes nobody who waits for company already.
-    const bool known = waits_ == Waits::kShort || (waits_ == Waits::kLong && !urgency_.soon);
-    if (!urgency_.now && (pending_.count == 0 || known)) return;
+    const bool known = waits_ == Waits::kShort || (waits_ == Waits::kLong && !due_.soon);
+    if (!due_.now && (pending_.count == 0 || known)) return;
   }
   wake_.notify_one();
 }
 
-Lsn Log::append_quietly(std::uint8_t tag, std::string_view payload, Force force) {
+Lsn Log::append_quietly(std::uint8_t tag, std::string_view payload, Urgency urgency) {
   TROTH_ASSERT(payload.size() <= kMaxRecordBytes, "record of {} bytes", payload.size());
   const MutexLock lock(mutex_);
   const Lsn lsn = lsn_after(appended(), payload.size());
   appended_.store(lsn.value, std::memory_order_release);
   ++stats_.records;
   stats_.bytes += payload.size();
-  if (force != Force::kNo) ++stats_.forced_records;
-  urgency_.now |= force == Force::kYes;
-  if (force == Force::kSoon && !std::exchange(urgency_.soon, true))
-    urgency_.until = std::chrono::steady_clock::now() + kSoonDelay;
+  if (urgency != Urgency::kNone) ++stats_.forced_records;
+  due_.now |= urgency == Urgency::kNow;
+  if (urgency == Urgency::kSoon && !std::exchange(due_.soon, true))
+    due_.until = std::chrono::steady_clock::now() + kSoonDelay;
   append_record(pending_.records, tag, payload);
   ++pending_.count;
   return lsn;
@@ -105,7 +105,7 @@ void Log::run() {
       const bool nothing = pending_.count == 0 && release_ == released && !stopping_ && !low_space_;
       if (nothing) continue;  // it was forced without this thread
       std::swap(group, pending_);
-      urgency_ = {};
+      due_ = {};
       release = release_ > released ? release_ : Lsn{};
       last = stopping_;
       writing_ = true;
@@ -132,13 +132,13 @@ void Log::wait_until_due(Lsn released) {
 void Log::wait_for_company() {
   waits_ = Waits::kLong;
   const auto long_enough = Condition::Clock::now() + kUnforcedDelay;
-  while (!urgency_.now && !urgency_.soon && !stopping_ && wake_.wait_until(mutex_, long_enough)) {
+  while (!due_.now && !due_.soon && !stopping_ && wake_.wait_until(mutex_, long_enough)) {
   }
   waits_ = Waits::kShort;
   // Who forced without this thread took what waited with it: what has come since waits anew.
-  while (urgency_.soon && !urgency_.now && !stopping_) {
-    const auto until = urgency_.until;
-    if (!wake_.wait_until(mutex_, until) && until == urgency_.until) break;
+  while (due_.soon && !due_.now && !stopping_) {
+    const auto until = due_.until;
+    if (!wake_.wait_until(mutex_, until) && until == due_.until) break;
   }
   waits_ = Waits::kNot;
 }
@@ -147,9 +147,9 @@ std::optional<Lsn> Log::force_here() {
   {
     const MutexLock lock(mutex_);
     const bool rests = !writing_ && !stopping_ && !failed_ && !low_space_;
-    if (!urgency_.now || !rests || !writer_->fits(pending_.records.size())) return std::nullopt;
+    if (!due_.now || !rests || !writer_->fits(pending_.records.size())) return std::nullopt;
     std::swap(here_, pending_);
-    urgency_ = {};
+    due_ = {};
     writing_ = true;
   }
   const bool written = write(here_, {});
@@ -158,7 +158,7 @@ std::optional<Lsn> Log::force_here() {
   {
     const MutexLock lock(mutex_);
     writing_ = false;
-    wanted = stopping_ || urgency_.now || failed_;
+    wanted = stopping_ || due_.now || failed_;
   }
   if (wanted) wake_.notify_one();
   if (!written) return std::nullopt;

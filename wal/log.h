@@ -17,8 +17,9 @@
 
 namespace troth::wal {
 
-/// kSoon: durable within milliseconds, with the next record that cannot wait if one comes.
-enum class Force { kNo, kSoon, kYes };
+/// How soon the appender forces a record. kNow: at once. kSoon: with the next record that is kNow, at
+/// the latest after 2 ms. kNone: with any later record, at the latest after 200 ms.
+enum class Urgency { kNone, kSoon, kNow };
 
 /// Called on the appender thread; must not block.
 struct LogCallbacks {
@@ -45,12 +46,11 @@ class Log {
 
   void start(LogCallbacks callbacks);
 
-  /// Any one thread at a time. Returns the record's LSN at once. kYes wakes the appender; kSoon
-  /// rides along, at the latest after 2 ms, kNo after 200 ms.
-  Lsn append(std::uint8_t tag, std::string_view payload, Force force);
+  /// Any one thread at a time. Returns the record's LSN at once, and wakes the appender if it must.
+  Lsn append(std::uint8_t tag, std::string_view payload, Urgency urgency);
   /// The same without waking the appender: nothing may happen before wake(). For a caller that
   /// appends several records in a row.
-  Lsn append_quietly(std::uint8_t tag, std::string_view payload, Force force);
+  Lsn append_quietly(std::uint8_t tag, std::string_view payload, Urgency urgency);
   void wake();
   /// Instead of wake(), on the thread that appends: forces here and now what cannot wait, without
   /// the appender and its two hops. Returns the durable LSN; on_durable is not called for it.
@@ -100,12 +100,12 @@ class Log {
   mutable Mutex mutex_;
   Condition wake_;
   Pending pending_ TROTH_GUARDED_BY(mutex_);
-  /// What is pending cannot wait, or only for so long.
-  struct Urgency {
+  /// The most urgent pending record.
+  struct Due {
     bool now = false, soon = false;
     std::chrono::steady_clock::time_point until;  // while soon
   };
-  Urgency urgency_ TROTH_GUARDED_BY(mutex_);
+  Due due_ TROTH_GUARDED_BY(mutex_);
   bool writing_ TROTH_GUARDED_BY(mutex_) = false;
   /// How long the appender waits for company for what is pending.
   enum class Waits { kNot, kLong, kShort };

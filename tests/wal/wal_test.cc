@@ -280,7 +280,7 @@ TEST_CASE("group commit: one sync for everything that queued; a stop drains and 
   auto log = std::make_unique<Log>(std::move(*Writer::open(*w.files, w.path, kSmall, visit)));
   std::promise<void> reached;
   Lsn last;
-  for (int i = 0; i < 500; ++i) last = log->append(1, "record", Force::kYes);
+  for (int i = 0; i < 500; ++i) last = log->append(1, "record", Urgency::kNow);
   bool told = false;
   log->start({[&](Lsn durable) {
                 if (durable >= last && !std::exchange(told, true)) reached.set_value();
@@ -289,7 +289,7 @@ TEST_CASE("group commit: one sync for everything that queued; a stop drains and 
   reached.get_future().wait();
   CHECK(log->durable() == last);
   CHECK(log->stats().syncs <= 3);
-  log->append(1, "unforced", Force::kNo);
+  log->append(1, "unforced", Urgency::kNone);
   REQUIRE(log->stop().has_value());
   CHECK(w.open().has_value());
   CHECK(w.seen.size() == 501);
@@ -307,8 +307,8 @@ TEST_CASE("a record that can wait becomes durable by itself, and together with o
     std::unique_lock lock(mutex);
     changed.wait(lock, [&] { return durable >= wanted; });
   };
-  log->append(1, "patient", Force::kSoon);
-  const Lsn both = log->append(1, "forced", Force::kYes);
+  log->append(1, "patient", Urgency::kSoon);
+  const Lsn both = log->append(1, "forced", Urgency::kNow);
   log->start({[&](Lsn reached) {
                 const std::lock_guard lock(mutex);
                 durable = reached;
@@ -318,10 +318,10 @@ TEST_CASE("a record that can wait becomes durable by itself, and together with o
   wait_for(both);
   CHECK(log->stats().syncs == 1);
   const auto began = std::chrono::steady_clock::now();
-  wait_for(log->append(1, "alone", Force::kSoon));
+  wait_for(log->append(1, "alone", Urgency::kSoon));
   const auto soon = std::chrono::steady_clock::now() - began;
-  log->append(1, "first in line", Force::kNo);
-  wait_for(log->append(1, "behind it", Force::kSoon));
+  log->append(1, "first in line", Urgency::kNone);
+  wait_for(log->append(1, "behind it", Urgency::kSoon));
   CHECK(log->stats().syncs == 3);
   CHECK(log->stats().forced_records == 4);
   CHECK(soon >= std::chrono::milliseconds(2));  // nothing came that it could travel with
@@ -341,9 +341,9 @@ TEST_CASE("forced by who appends: the same log, in turns with the appender") {
               },
               [](const Error&) {}});
   CHECK_FALSE(log->force_here());  // nothing waits
-  log->append_quietly(1, "patient", Force::kSoon);
+  log->append_quietly(1, "patient", Urgency::kSoon);
   CHECK_FALSE(log->force_here());  // nor can this not wait
-  const Lsn first = log->append_quietly(1, "forced", Force::kYes);
+  const Lsn first = log->append_quietly(1, "forced", Urgency::kNow);
   REQUIRE(log->force_here() == first);
   CHECK(log->durable() == first);
   CHECK(log->stats().syncs == 1);
@@ -351,7 +351,7 @@ TEST_CASE("forced by who appends: the same log, in turns with the appender") {
   constexpr int kRecords = 600;  // several segments, which are for the appender
   for (int i = 0; i < kRecords; ++i) {
     const auto payload = std::to_string(i) + std::string(300, 'x');
-    const Lsn lsn = log->append_quietly(1, payload, i % 7 == 3 ? Force::kSoon : Force::kYes);
+    const Lsn lsn = log->append_quietly(1, payload, i % 7 == 3 ? Urgency::kSoon : Urgency::kNow);
     if (i % 5 == 0) log->wake();
     if (const auto durable = log->force_here()) {
       CHECK(*durable >= lsn);
@@ -363,7 +363,7 @@ TEST_CASE("forced by who appends: the same log, in turns with the appender") {
     }
   }
   CHECK(here > 0);
-  log->append_quietly(1, "last", Force::kYes);
+  log->append_quietly(1, "last", Urgency::kNow);
   REQUIRE(log->stop().has_value());
   CHECK_FALSE(log->force_here());
   CHECK(log->stats().segments > 2);
