@@ -184,7 +184,7 @@ void Branches::on_executed(Executed&& executed, Now now) {
   entry->promise_lsn = std::max(entry->promise_lsn, last_one_phase_);
   if (executed.vote == Vote::kAbort) executed.reason.participant = options_.name;
   Branch::Event event;
-  auto& news = event.emplace<Branch::Executed>();
+  auto& news = event.emplace<Branch::ExecutionEnded>();
   news.vote = executed.vote;
   if (executed.vote == Vote::kAbort) news.reason = std::move(executed.reason);
   news.redo = std::move(executed.redo);

@@ -110,7 +110,7 @@ void CoordinatorMessages::on_prepare(const NodeName& from, Prepare&& message, No
   const bool may_vote = may_vote_on(message);
   const auto* known = parts_.peers.find(from);
   Branch::Event event;
-  auto& prepared = event.emplace<Branch::Prepared>();
+  auto& prepared = event.emplace<Branch::PrepareArrived>();
   prepared.message = std::move(message);
   prepared.coordinator = PeerHandshake::member(from, known);
   if (known != nullptr) prepared.coordinator_durable = known->position.durable;

@@ -55,7 +55,7 @@ void WoundWait::give_up(BranchEntry& entry, Now now) {
                      fmt::format("waited too long for {}", entry.waits_for), options_.name, -1};
   entry.lock_deadline.reset();
   blame(entry);
-  branches_.step(entry, Branch::Executed{Vote::kAbort, std::move(reason), {}, {}}, now);
+  branches_.step(entry, Branch::ExecutionEnded{Vote::kAbort, std::move(reason), {}, {}}, now);
 }
 
 // Nobody younger can get ahead of it while it waits (lock_table.h), so the list it was given stays

@@ -78,14 +78,14 @@ BranchEffects Branch::step(Event&& event, MonotonicTime now) {
   const auto asks = [&] { return state_ == State::kPrepared || state_ == State::kReadOnly; };
   std::visit(
       Overloaded{
-          [&](Prepared& e) { on_prepare(e, out, now); },
+          [&](PrepareArrived& e) { on_prepare(e, out, now); },
           [&](ExecuteArrived& e) { on_execute(e, out, now); },
           [&](Dropped& e) {
             if (state_ == State::kExecuting || state_ == State::kOpen)
               abort_alone(std::move(e.reason), out);
           },
           [&](OnePhase& e) { on_one_phase(e, out, now); },
-          [&](Executed& e) { on_executed(e, out, now); },
+          [&](ExecutionEnded& e) { on_executed(e, out, now); },
           [&](const RecordDurable&) { on_durable(out, now); },
           [&](Decided& e) { on_decide(e, out); },
           [&](const ReleaseArrived&) {
@@ -111,7 +111,7 @@ BranchEffects Branch::step(Event&& event, MonotonicTime now) {
   return out;
 }
 
-void Branch::on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now) {
+void Branch::on_prepare(PrepareArrived& event, BranchEffects& out, MonotonicTime now) {
   coordinator_guessed_ = false;
   prepared_.coordinator =
       std::move(event.coordinator);  // a restarted coordinator is still the one to ask
@@ -168,7 +168,7 @@ void Branch::on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now
     answers_.outcome(Outcome::kCommitted, view(), out);
 }
 
-void Branch::on_executed(Executed& event, BranchEffects& out, MonotonicTime now) {
+void Branch::on_executed(ExecutionEnded& event, BranchEffects& out, MonotonicTime now) {
   if (interactive() && state_ == State::kExecuting) return on_executed_piece(event, out, now);
   if (state_ != State::kExecuting) {  // it was aborted while the result was on its way
     if (event.vote != Vote::kAbort) out.job = BranchJob::kDiscard;
@@ -289,7 +289,7 @@ void Branch::on_decide_abort(Decide&& message, BranchEffects& out) {
     case State::kPreparing:
     case State::kPrepared:
       state_ = State::kAborted;
-      refused_ = true;  // whoever decided has it durably, and it decides the same again
+      refused_ = true;  // the decider holds it durably and decides the same again
       answers_.aborted(std::move(message.reason));
       next_wake_.reset();
       answers_.drop_results();

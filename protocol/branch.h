@@ -71,11 +71,11 @@ class Branch {
   using Kind = BranchKind;
 
   // events
-  struct Prepared {
+  struct PrepareArrived {
     Prepare message;
     Member coordinator;
     Lsn coordinator_durable;
-  };  ///< a PREPARE arrived
+  };
   struct ExecuteArrived {
     Execute message;
     Member coordinator;
@@ -90,7 +90,7 @@ class Branch {
     CommitOnePhase message;
     WallTime now;
   };
-  struct Executed {
+  struct ExecutionEnded {
     Vote vote = Vote::kAbort;
     AbortReason reason;
     std::string redo;
@@ -121,14 +121,15 @@ class Branch {
   struct FileFlushed {};      ///< the database file holds the work
   struct Tick {};
   struct RetryNow {};
-  using Event = std::variant<Prepared, OnePhase, Executed, RecordDurable, Decided, ReleaseArrived,
-                             InquiryAnswered, OnePhaseInquired, MemberAsked, MemberAnswered,
-                             MemberReachable, FileFlushed, Tick, RetryNow, ExecuteArrived, Dropped>;
+  using Event =
+      std::variant<PrepareArrived, OnePhase, ExecutionEnded, RecordDurable, Decided, ReleaseArrived,
+                   InquiryAnswered, OnePhaseInquired, MemberAsked, MemberAnswered, MemberReachable,
+                   FileFlushed, Tick, RetryNow, ExecuteArrived, Dropped>;
 
-  /// First event must be Prepared, ExecuteArrived or OnePhase.
+  /// First event must be PrepareArrived, ExecuteArrived or OnePhase.
   Branch(const BranchSettings& settings, Gtid gtid, Kind kind);
   /// An application that embeds the agent: executes, decides and is answered here. Step it with
-  /// Executed when done.
+  /// ExecutionEnded when done.
   static Branch local(const BranchSettings& settings, Gtid gtid,
                       std::optional<MonotonicTime> deadline);
   /// ABORT or inquiry for a gtid never seen. `durable`: the log holds it.
@@ -164,13 +165,13 @@ class Branch {
   }
 
  private:
-  void on_prepare(Prepared& event, BranchEffects& out, MonotonicTime now);
-  void on_prepare_interactive(Prepared& event, BranchEffects& out, MonotonicTime now);
+  void on_prepare(PrepareArrived& event, BranchEffects& out, MonotonicTime now);
+  void on_prepare_interactive(PrepareArrived& event, BranchEffects& out, MonotonicTime now);
   void on_execute(ExecuteArrived& event, BranchEffects& out, MonotonicTime now);
-  void on_executed_piece(Executed& event, BranchEffects& out, MonotonicTime now);
+  void on_executed_piece(ExecutionEnded& event, BranchEffects& out, MonotonicTime now);
   void on_tick_open(BranchEffects& out, MonotonicTime now);
   void on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now);
-  void on_executed(Executed& event, BranchEffects& out, MonotonicTime now);
+  void on_executed(ExecutionEnded& event, BranchEffects& out, MonotonicTime now);
   void on_durable(BranchEffects& out, MonotonicTime now);
   void on_decide(Decided& event, BranchEffects& out);
   void on_decide_commit(AnswerAt ack_at, BranchEffects& out);

@@ -20,7 +20,7 @@ class BranchAnswers {
   /// The database file holds its work.
   bool applied() const { return applied_; }
   AnswerAt at() const { return at_; }
-  /// Whoever wants to know it only when the file holds it still has to wait.
+  /// The client asked for an answer when the file holds the work, and the file does not yet.
   bool too_early() const { return at_ == AnswerAt::kApplied && !applied_; }
 
   /// Kept until the branch is over, so that a duplicate gets the same answer.

@@ -22,7 +22,7 @@ class BranchInquiries {
   MonotonicTime next_while_open(const BranchView& branch, MonotonicTime now) const {
     return now + backoff(branch.by.inquiry, attempts_ + 1, branch.about.gtid);
   }
-  /// A link to a member came up: whoever was asked is asked again.
+  /// A link to a member came up: asks the same members again.
   void ask_members_again(BranchEffects& out) const {
     if (asked_) asked_->ask(out);
   }

@@ -46,7 +46,7 @@ void Branch::on_execute(ExecuteArrived& event, BranchEffects& out, MonotonicTime
   }
 }
 
-void Branch::on_executed_piece(Executed& event, BranchEffects& out, MonotonicTime now) {
+void Branch::on_executed_piece(ExecutionEnded& event, BranchEffects& out, MonotonicTime now) {
   if (event.vote == Vote::kAbort) return abort_alone(std::move(event.reason), out);
   state_ = State::kOpen;
   inquiries_.restart();
@@ -63,7 +63,7 @@ void Branch::on_tick_open(BranchEffects& out, MonotonicTime now) {
   next_wake_ = std::min(*deadline_, inquiries_.next_while_open(view(), now));
 }
 
-void Branch::on_prepare_interactive(Prepared& event, BranchEffects& out, MonotonicTime now) {
+void Branch::on_prepare_interactive(PrepareArrived& event, BranchEffects& out, MonotonicTime now) {
   auto& message = event.message;
   if (!started_) {  // nothing of it is here: that is a NO, never an empty branch
     started_ = true;

@@ -5,8 +5,8 @@
 
 namespace troth::protocol {
 
-// Whoever has voted yes decides nothing. Whoever has not may promise never to: that is an abort,
-// told to nobody before the promise is durable.
+// A member that voted yes decides nothing. Any other member may promise never to vote yes. That
+// aborts the transaction; no node hears of it before the promise is durable.
 void Branch::on_member_asked(const MemberAsked& event, BranchEffects& out) {
   if (kind() != Kind::kTwoPhase) return;
   switch (state_) {

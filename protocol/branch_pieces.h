@@ -25,7 +25,7 @@ class BranchPieces {
   bool is_next(std::uint32_t number) const { return number == executed_ + 1; }
   void take_next() { ++executed_; }
 
-  /// Somebody counts on so many.
+  /// The reason for an abort: the coordinator counts on `wanted` pieces, and some are lost.
   AbortReason lost(std::uint32_t wanted) const {
     return {AbortCode::kStaleEpoch,
             fmt::format("{} executions were expected here and {} are held: this node restarted",

@@ -22,7 +22,7 @@ AbortReason restarted(const NodeName& participant) {
 
 }  // namespace
 
-const Conversation::Branch* Conversation::find(const NodeName& participant) const {
+const Conversation::Touched* Conversation::find(const NodeName& participant) const {
   const auto found = std::find_if(branches_.begin(), branches_.end(),
                                   [&](const auto& b) { return b.participant == participant; });
   return found == branches_.end() ? nullptr : &*found;
@@ -33,7 +33,7 @@ Conversation::Effects Conversation::execute(const NodeName& participant,
                                             MonotonicTime now) {
   TROTH_ASSERT(!running_, "{}: an EXECUTE is under way at {}", setup_.gtid, running_->participant);
   const auto* branch = find(participant);
-  if (branch == nullptr) branch = &branches_.emplace_back(Branch{participant, 0, {}});
+  if (branch == nullptr) branch = &branches_.emplace_back(Touched{participant, 0, {}});
   last_use_ = now;
   auto& running = running_.emplace();
   running.participant = participant;

@@ -24,7 +24,7 @@ class Conversation {
     std::string traceparent;
     RetryPolicy resend;
   };
-  struct Branch {
+  struct Touched {
     NodeName participant;
     std::uint32_t executed = 0;  ///< EXECUTEs that were answered
     Epoch epoch;                 ///< of the participant, which must not change
@@ -52,8 +52,8 @@ class Conversation {
 
   const Setup& setup() const { return setup_; }
   /// In the order in which they were touched first.
-  const std::vector<Branch>& branches() const { return branches_; }
-  const Branch* find(const NodeName& participant) const;
+  const std::vector<Touched>& branches() const { return branches_; }
+  const Touched* find(const NodeName& participant) const;
   /// Where an EXECUTE is under way; nullptr: it is the client's turn.
   const NodeName* runs_at() const { return running_ ? &running_->participant : nullptr; }
   MonotonicTime last_use() const { return last_use_; }
@@ -71,7 +71,7 @@ class Conversation {
 
   const Setup setup_;
   MonotonicTime last_use_;
-  std::vector<Branch> branches_;
+  std::vector<Touched> branches_;
   std::optional<Running> running_;
 };
 

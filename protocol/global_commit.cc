@@ -147,7 +147,7 @@ CommitEffects GlobalCommit::step(Event&& event, MonotonicTime now) {
   return out;
 }
 
-// To whoever has not voted.
+// To the participants that have not voted.
 void GlobalCommit::send_prepares(CommitEffects& out, MonotonicTime now) {
   ++resend_.attempts;
   out.prepares.reserve(setup_.branches.size());
@@ -212,7 +212,7 @@ void GlobalCommit::on_vote(VoteArrived& event, CommitEffects& out, MonotonicTime
     results_[i].results = std::move(event.vote.results);
   }
   if (!tally_.all_in()) return;
-  // No PREPARE is sent again. Texts stay, for whoever looks at it.
+  // No PREPARE is sent again. Texts stay for status views.
   for (auto& branch : setup_.branches)
     for (auto& statement : branch.statements) std::vector<Value>().swap(statement.params);
   if (setup_.protocol == CommitProtocol::kThreePhase) return precommit(out, now);
@@ -420,7 +420,7 @@ void GlobalCommit::end(CommitEffects&) {
   next_wake_.reset();
 }
 
-// Asked for once: results go to whoever waits and are not kept.
+// Called once: the results move to the client and are not kept.
 TransactionOutcome GlobalCommit::outcome(Outcome value) {
   TransactionOutcome answer;
   answer.gtid = setup_.gtid;

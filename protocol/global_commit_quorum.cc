@@ -50,7 +50,7 @@ PrecommittedRecord GlobalCommit::Setup::precommitted_record() const {
   return {{1, quorum->coordinator.name}, commit_record(quorum_setup(*this).members)};
 }
 
-// From here on neither a timeout nor a cancel can abort it: whoever asks a majority decides.
+// From here on neither a timeout nor a cancel can abort it: a ballot with a majority decides.
 void GlobalCommit::precommit(CommitEffects& out, MonotonicTime now) {
   state_ = State::kPrecommitting;
   quorum_.emplace(quorum_setup(setup_), now);
@@ -83,7 +83,7 @@ void GlobalCommit::adopt(Decision decision, bool told, CommitEffects& out, Monot
   if (decision == Decision::kAbort) {
     out.answer = outcome(Outcome::kAborted);
     out.answer->reason = reason;
-    state_ = State::kEnded;  // whoever missed it asks, and gets a presumed abort
+    state_ = State::kEnded;  // a member that missed it asks, and gets a presumed abort
     next_wake_.reset();
     return;
   }

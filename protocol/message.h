@@ -21,7 +21,7 @@
 namespace troth::protocol {
 
 /// One node of a transaction as its coordinator knew it: written into PREPARED and COMMIT records,
-/// so that whoever is in doubt knows whom to ask. Logical name; the address is a hint that
+/// so that a node in doubt knows the nodes to ask. Logical name; the address is a hint that
 /// configuration may override.
 struct Member {
   NodeName name;
@@ -47,8 +47,8 @@ struct Prepare {
   /// Interactive: how many EXECUTEs the branch must hold, instead of statements. 0 = one-shot.
   std::uint32_t executed = 0;
 };
-/// A PREPARE as the machine of its transaction holds it: whoever writes it down at once copies
-/// nothing. Good until the machine's next step.
+/// A PREPARE as the machine of its transaction holds it. The link packs it at once and so copies
+/// nothing. Valid until the machine's next step.
 struct PrepareView {
   Gtid gtid;
   CommitProtocol protocol;
@@ -84,7 +84,7 @@ struct CommitOnePhase {
   AnswerAt answer_at = AnswerAt::kDecided;
   std::string traceparent;
 };
-/// The decision. A COMMIT is re-sent until acked; an ABORT is sent once (whoever misses it asks).
+/// The decision. A COMMIT is re-sent until acked; an ABORT is sent once (branches in doubt ask).
 struct Decide {
   Gtid gtid;
   Decision decision = Decision::kAbort;
@@ -172,8 +172,8 @@ struct MemberAnswer {
     kPrepared = 1,   ///< voted yes and waits itself
     kReadOnly = 2,   ///< voted, and does not care
     kNoOpinion = 3,  ///< restarted since: it may have voted READ_ONLY before
-    /// Its coordinator told this node that it is ended, and it is forgotten here. Whoever is still in
-    /// doubt when this arrives has not acknowledged a COMMIT, so there was none. Also an answer to
+    /// The coordinator told this node that it has ended, and this node forgot it. A node still in
+    /// doubt when this arrives has acknowledged no COMMIT, so there was none. Also an answer to
     /// Elect; only to questions that say coordinator_seen.
     kEnded = 4,
   } knows = Knows::kNoOpinion;
@@ -301,7 +301,7 @@ struct BatchHeader {
 struct Batch {
   BatchHeader header;
   /// Before the others: messages as they travelled (packed_message.h), each behind its length. A
-  /// tenth of the size, and whoever handles them reads them.
+  /// tenth of the size. The engine decodes each one when it handles it.
   std::string packed;
   std::vector<Message> messages;
 };

@@ -1,6 +1,7 @@
 #pragma once
-// The seams between the public faces (Thrift services, HTTP) and the engines. Requests are posted
-// to the engine; answers come through a callback on an engine thread: it must not block.
+// The ports of a daemon: the calls that its faces (Thrift services, HTTP) make into its engine. A
+// call of a client posts a request to the engine and returns. The answer comes through a callback
+// on an engine thread, which must not block. A call of an operator (AdminPort) waits for it.
 // Thread-safe.
 
 #include <concepts>
@@ -22,8 +23,8 @@
 
 namespace troth::protocol {
 
-/// Whom to tell what became of a request: a function, or one of the slots of whoever waits for
-/// many. Called once, on any thread; must not block.
+/// The receiver of one request's reply: a function, or one slot of a Waiter that waits for many
+/// replies. Called once, on any thread; must not block.
 class SubmitDone {
  public:
   class Waiter {
@@ -74,18 +75,18 @@ class CoordinatorPort : public InteractivePort {
   using OutcomeDone = std::function<void(Result<TransactionOutcome>)>;
   /// kBusy is reported through the callback's refusal, never by waiting.
   virtual void submit(SubmitRequest request, SubmitDone done) = 0;
-  /// The same for a thread that will settle() as soon as it has brought all it has: until then
-  /// nobody need be woken.
+  /// Like submit(), without waking the engine. The caller must call settle() after its last
+  /// request.
   virtual void submit_quietly(SubmitRequest request, SubmitDone done) {
     submit(std::move(request), std::move(done));
   }
-  /// Each as by submit(); slot i of `waiter` is told what became of requests[i].
+  /// Each as by submit(); slot i of `waiter` receives the reply to requests[i].
   virtual void submit_all(std::vector<SubmitRequest> requests,
                           const std::shared_ptr<SubmitDone::Waiter>& waiter) {
     for (std::size_t i = 0; i < requests.size(); ++i)
       submit(std::move(requests[i]), SubmitDone(waiter, i));
   }
-  /// Sees to what was brought quietly, perhaps on this thread. Does not wait for others.
+  /// Starts the requests of submit_quietly(), perhaps on this thread. Waits for no other node.
   virtual void settle() {}
   /// The outcome as known now: kPending while undecided. kNotFound: minted by another coordinator.
   virtual void get_outcome(const Gtid& gtid, OutcomeDone done) = 0;
@@ -105,21 +106,21 @@ class AdminPort {
  public:
   virtual ~AdminPort() = default;
   virtual Result<NodeStatus> status() = 0;
-  /// A coordinator: what lives, oldest first, then what ended, newest first. A participant: by
-  /// gtid. Who follows the cursors sees everything that was there all the time, and nothing twice
-  /// in the same state. kInvalidArgument: no such cursor.
+  /// A coordinator: live transactions, oldest first, then ended ones, newest first. A participant:
+  /// by gtid. A caller that follows the cursors sees every transaction that was there all the time,
+  /// and none twice in the same state. kInvalidArgument: no such cursor.
   virtual Result<TransactionPage> list_transactions(const ListRequest& request) = 0;
   /// `id` may be a unique prefix or suffix of 6 or more characters. kNotFound otherwise.
   virtual Result<TransactionDetail> show_transaction(const std::string& id) = 0;
-  /// Tries now whatever waits for its back-off. Always safe. Returns how many transactions were
-  /// poked. "" = all.
+  /// Ends the pause between two attempts of a transaction ("" = of all). Always safe. Returns the
+  /// number of transactions that try again now.
   virtual Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) = 0;
-  /// A decision by hand. kIllegalState "refused: ..." where somebody knows the decision or the
-  /// state has moved on; kInvalidArgument: no reason or not confirmed.
+  /// A decision by hand. kIllegalState "refused: ..." if a reachable node knows the decision or the
+  /// state has changed; kInvalidArgument: no reason or not confirmed.
   virtual Result<ResolveReply> resolve(const ResolveRequest& request) = 0;
-  /// Ends the showing of a decision by hand. Errors as above.
+  /// Stops showing a decision by hand. Errors as of resolve().
   virtual Result<ResolveReply> forget(const ForgetRequest& request) = 0;
-  /// What operators did, newest first.
+  /// The actions of operators, newest first.
   virtual Result<std::vector<AuditEntry>> audit(std::size_t limit) = 0;
   /// A coordinator: no new transaction touches the participant while it drains. Lasts until
   /// resumed, over restarts too; answered when it is durable.
@@ -129,7 +130,7 @@ class AdminPort {
   virtual Result<LostReply> declare_lost(const LostRequest&) {
     return fail(ErrorCode::kUnsupported, "nobody waits here for participants: ask a coordinator");
   }
-  /// A participant: who holds the locks of its database, and who waits for them.
+  /// A participant: the holders and waiters of the locks of its database.
   virtual Result<LockPage> locks(const LockQuery&) {
     return fail(ErrorCode::kUnsupported, "a coordinator holds no locks: ask its participants");
   }

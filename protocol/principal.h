@@ -32,7 +32,7 @@ struct Principal {
   /// Someone who has proved nothing. Lives as long as the program.
   static const Principal& anyone();
   bool has_identity() const { return role != PrincipalRole::kAnyone; }
-  /// Over one connection or several; without an identity each connection is somebody else.
+  /// Over one connection or several; without an identity each connection is another party.
   bool is_same_party(const Principal& other) const {
     return has_identity() ? *this == other
                           : !other.has_identity() && connection == other.connection;

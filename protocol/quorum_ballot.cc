@@ -91,7 +91,7 @@ void QuorumBallot::on_arrived(const Arrived& event, BallotEffects& out, Monotoni
                             setup_.gtid);
     return;
   }
-  if (decided_) {  // whoever still asks is told; answers to this member's own ballots are late
+  if (decided_) {  // answer members that still ask; answers to own ballots are late
     if (!std::holds_alternative<Elected>(event.message) &&
         !std::holds_alternative<PreDecided>(event.message))
       out.promise(event.from, Decide{setup_.gtid, *decided_, setup_.ack_at, {}});

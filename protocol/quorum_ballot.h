@@ -82,7 +82,7 @@ class QuorumBallot {
     BallotMessage message;
   };
   struct RecordDurable {};  ///< the oldest forced record of this machine not yet reported durable
-  struct Heard {};          ///< the coordinator, or whoever leads, is alive
+  struct Heard {};          ///< the coordinator or the leader is alive
   struct Decided {
     Decision decision;
   };  ///< adopted by the owner

@@ -2,7 +2,7 @@
 // The seam between engines and their log, in three parts, so that a log which is kept by several
 // machines can take the place of the local one:
 //   DurableLog    append -> ticket, is_durable(ticket): all that most parts of an engine use
-//   LocalHints    what only a log on this machine knows; who has nothing to say keeps the defaults
+//   LocalHints    hints that only a log on this machine can give; other logs keep the defaults
 //   recovery::LogAtStart    fencing and replay, before an engine serves
 // A ticket is the record's LSN. Only the order of LSNs means something outside the log, also on the
 // wire and in a database's marker: the local log counts bytes, another one may count entries.
@@ -23,8 +23,8 @@ class DurableLog {
   /// Appends and returns the record's ticket at once. Force::kYes: becomes durable as soon as the
   /// log allows (group commit).
   virtual Lsn append(RecordType type, std::string_view payload, Force force) = 0;
-  /// A record whose promise nobody is kept waiting by: it becomes durable with the next forced one,
-  /// or by itself within milliseconds.
+  /// Forced, but no client waits for it: it may share the next fsync (at most 2 ms later in the
+  /// local log).
   virtual Lsn append_patiently(RecordType type, std::string_view payload) {
     return append(type, payload, Force::kYes);
   }
@@ -40,17 +40,17 @@ class DurableLog {
   virtual std::uint64_t bytes_after(Lsn ticket) const = 0;
 };
 
-/// Called by the same thread. Nothing here is needed to be right: a log that is not on this machine
-/// leaves it as it is.
+/// Called by the same thread. Correctness needs none of these hints: a log that is not on this
+/// machine keeps the defaults.
 class LocalHints {
  public:
   virtual ~LocalHints() = default;
-  /// The engine's round is over: what it appended may go to the disk now, together. An
+  /// The engine's round is over: its records may go to the disk now, together. An
   /// implementation may start earlier; without this call a forced record may wait.
   virtual void flush() {}
-  /// Instead of flush(), for an engine that has nothing else to do: forces on this very thread what
-  /// cannot wait, which is the only time that an engine waits for a disk. Returns the durable LSN,
-  /// for which no event follows. Nothing: use flush().
+  /// Instead of flush(), for an engine that has nothing else to do: forces the urgent records on
+  /// this thread. Only here does an engine wait for a disk. Returns the durable LSN, for which no
+  /// event follows. Nothing: use flush().
   virtual std::optional<Lsn> force_here() { return std::nullopt; }
   /// Forcing takes about as long as a hop to another thread and back.
   virtual bool forces_quickly() const { return false; }

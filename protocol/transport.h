@@ -32,11 +32,11 @@ class Transport {
   /// Queues `message` for `peer`. A full or missing link drops it (and counts): the machines
   /// re-send what they need.
   virtual void send(const NodeName& peer, Message&& message) = 0;
-  /// The same for a message that need not be made first.
+  /// Sends PREPARE straight from the transaction's fields, without building a Message.
   virtual void send_prepare(const NodeName& peer, const PrepareView& prepare) {
     send(peer, prepare.message());
   }
-  /// The engine's round is over: what it sent should leave now, together. An implementation may
+  /// The engine's round is over: its messages should leave now, together. An implementation may
   /// start earlier, never later.
   virtual void flush() {}
   /// Called whenever the durable LSN or ended_below moved; used by every later batch.
@@ -44,8 +44,8 @@ class Transport {
   /// A peer can be reached at `address`, from its greeting, a log or another node: reach it there
   /// unless configuration says otherwise.
   virtual void learn_address(const NodeName& peer, const std::string& address) = 0;
-  /// The same at the moment it greets: a link that is down tries at once, and says as long as it
-  /// fails that the peer reaches this node.
+  /// Like learn_address(), when the peer has just greeted: a link that is down tries at once. While
+  /// it fails, its status says that the peer reaches this node.
   virtual void heard_from(const NodeName& peer, const std::string& address) {
     learn_address(peer, address);
   }
@@ -53,7 +53,7 @@ class Transport {
   virtual std::optional<LinkStatus> link(const NodeName& /*peer*/) const { return std::nullopt; }
 };
 
-/// Upwards: what the network calls. Implemented by the engine loops; thread-safe.
+/// Upwards: the calls of the network. Implemented by the engine loops; thread-safe.
 class PeerHandler {
  public:
   virtual ~PeerHandler() = default;
@@ -62,15 +62,15 @@ class PeerHandler {
   /// Takes a batch into the inbox. kBusy if it is full: the sender keeps the messages and backs
   /// off.
   virtual Status deliver(Batch batch) = 0;
-  /// The same for a thread that will settle() as soon as the peer has its answer: until then nobody
-  /// need be woken.
+  /// Like deliver(), without waking the engine. The caller must call settle() after it has answered
+  /// the peer.
   virtual Status deliver_quietly(Batch batch) { return deliver(std::move(batch)); }
-  /// Sees to what was brought quietly, perhaps on this thread. Does not wait for others.
+  /// Handles the batches of deliver_quietly(), perhaps on this thread. Waits for no other node.
   virtual void settle() {}
   /// The Hello to open a connection to `peer` with. Thread-safe.
   virtual Hello make_hello(const NodeName& peer) = 0;
-  /// What the peer answered to it. False: do not use this link (refused; the engine has said why or
-  /// is stopping).
+  /// The peer's answer to the Hello. False: do not use this link (the engine refused and said why,
+  /// or is stopping).
   virtual bool welcomed(const NodeName& peer, const HelloReply& reply) = 0;
   virtual void link_changed(const LinkStatus& status) = 0;
   /// Proves that this node's log is its own; null: its log was made by 0.1.

@@ -22,14 +22,14 @@ Branch::ExecuteArrived execute(std::uint32_t number) {
   message.time_left = std::chrono::seconds(30);
   return {message, Member{kCoordinator, {}, {1}, ""}, {}};
 }
-Branch::Prepared prepare(std::uint32_t executed) {
+Branch::PrepareArrived prepare(std::uint32_t executed) {
   Prepare message;
   message.gtid = kGtid;
   message.time_left = std::chrono::seconds(2);
   message.executed = executed;
   return {message, Member{kCoordinator, {}, {1}, ""}, {}};
 }
-Branch::Executed piece(std::int64_t value) {
+Branch::ExecutionEnded piece(std::int64_t value) {
   return {Vote::kReadOnly, {}, {}, {StatementResult{{"v"}, {{value}}, 0}}};
 }
 Branch fresh() {
@@ -72,7 +72,7 @@ TEST_CASE("pieces are executed once each, whatever is repeated, and prepared as 
   CHECK(finishing.job == BranchJob::kFinish);
   CHECK(finishing.promises.empty());
   CHECK(branch.step(execute(2), kStart).promises.empty());
-  const auto prepared = branch.step(Branch::Executed{Vote::kCommit, {}, "redo", {}}, kStart);
+  const auto prepared = branch.step(Branch::ExecutionEnded{Vote::kCommit, {}, "redo", {}}, kStart);
   CHECK(vote_of(prepared) == Vote::kCommit);
   REQUIRE(prepared.prepared != nullptr);
   CHECK(prepared.prepared->redo == "redo");
@@ -115,7 +115,7 @@ TEST_CASE("an open branch ends by an ABORT, a wound, a failure or its deadline")
   auto failing = fresh();
   failing.step(execute(1), kStart);
   const auto failed = failing.step(
-      Branch::Executed{Vote::kAbort, {AbortCode::kConstraint, "no", {}, 0}, {}, {}}, kStart);
+      Branch::ExecutionEnded{Vote::kAbort, {AbortCode::kConstraint, "no", {}, 0}, {}, {}}, kStart);
   CHECK(result_of(failed).reason.code == AbortCode::kConstraint);
 
   auto late = open_after(1);
@@ -136,7 +136,7 @@ TEST_CASE("an open branch that hears nothing asks, because its ABORT may have be
 TEST_CASE("a prepared branch is wounded through its coordinator only") {
   auto branch = open_after(1);
   branch.step(prepare(1), kStart);
-  branch.step(Branch::Executed{Vote::kCommit, {}, "redo", {}}, kStart);
+  branch.step(Branch::ExecutionEnded{Vote::kCommit, {}, "redo", {}}, kStart);
   branch.step(Branch::RecordDurable{}, kStart);
   branch.step(Branch::Dropped{{AbortCode::kDeadlock, "", {}, -1}}, kStart);
   CHECK(branch.in_doubt());

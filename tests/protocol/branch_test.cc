@@ -17,7 +17,7 @@ const Gtid kOnePhaseGtid({1}, {1}, 2, Decider::kParticipant);
 constexpr MonotonicTime kStart{std::chrono::seconds(100)};
 const BranchSettings kSettings{name("p1"), {{}, {1}, {}}, {}};
 
-Branch::Prepared prepare() {
+Branch::PrepareArrived prepare() {
   Prepare message;
   message.gtid = kGtid;
   message.time_left = std::chrono::seconds(2);
@@ -32,7 +32,7 @@ Branch::OnePhase one_phase(AnswerAt answer_at = AnswerAt::kDecided) {
   return {name("c1"), message, {}};
 }
 
-Branch::Executed executed(Vote vote) {
+Branch::ExecutionEnded executed(Vote vote) {
   return {vote, {}, "redo", {StatementResult{}}};
 }
 

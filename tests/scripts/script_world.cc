@@ -150,7 +150,7 @@ void World::step_branch(const std::string& node, const Branch::Event& event) {
 }
 
 std::string World::execute(const std::vector<std::string>& words) {
-  Branch::Executed executed;
+  Branch::ExecutionEnded executed;
   executed.results = {StatementResult{}};
   executed.redo = "redo";
   executed.vote = words.at(2) == "yes"  ? Vote::kCommit
@@ -220,7 +220,7 @@ void World::at_participant(const Wire& wire) {
   if (const auto* prepare = std::get_if<Prepare>(&wire.message)) {
     if (known == branches_.end())
       branches_.emplace(node, Branch(settings(node), gtid_, Branch::Kind::kTwoPhase));
-    step_branch(node, Branch::Prepared{*prepare, Member{name("c"), {}, {1}, ""}, {}});
+    step_branch(node, Branch::PrepareArrived{*prepare, Member{name("c"), {}, {1}, ""}, {}});
   } else if (const auto* decide = std::get_if<Decide>(&wire.message)) {
     if (known == branches_.end()) {
       if (decide->decision == Decision::kCommit)

@@ -18,7 +18,7 @@ struct Delivery {
   std::optional<Duration> took;  ///< of a call whose answer was waited for
 };
 
-/// Owns the counters and the state; whoever changes the state announces it.
+/// Owns the counters and the state. The thread that changes the state announces it.
 class LinkReport {
  public:
   LinkReport(const NodeName& peer, std::string address) {
