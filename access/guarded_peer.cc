@@ -13,8 +13,8 @@ using protocol::Object;
 
 namespace {
 
-/// Whoever names a log that was made from a key must have the key: names, ids and epochs are known
-/// to everybody.
+/// A peer that names a log made from a key must prove that it has the key: names, ids and epochs
+/// are public.
 Status check_proof(const protocol::Principal& by, const NodeName& name, const LogId& log_id) {
   if (!made_from_key(log_id) || by.log == log_id) return {};
   return fail(

@@ -1,12 +1,12 @@
 #pragma once
 // The two ends of the proof at the beginning of a connection between daemons. Each signs random
 // bytes of the other side, so that nothing overheard can be said again. The caller signs only for
-// the receiver that has proved itself, so that a stranger cannot pass a greeting on to somebody
-// else.
+// a receiver that has proved itself, so that a stranger cannot pass a greeting on to another node.
 //
-// What it gives: a process that merely claims a node's name and log id is refused. What it does not
-// give: somebody who sits on the path between two nodes can still change what they say; that needs
+// The proof refuses a process that merely claims a node's name and log id. It does not protect the
+// messages that follow: an attacker on the path between two nodes can still change them. That needs
 // TLS.
+//
 
 #include <optional>
 

@@ -1,7 +1,7 @@
 #pragma once
-// A log whose id was made from the public key of its node: whoever knows the id can check a proof,
-// nothing else need be stored or configured. Logs of 0.1 have an id that was drawn at random; nobody
-// can prove those.
+// A log id made from the public key of its node. A node that knows the id can check a proof without
+// storing or configuring anything else. Logs of 0.1 have a random id, which cannot be proved.
+//
 
 #include <string>
 #include <string_view>

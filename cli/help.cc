@@ -18,17 +18,17 @@ constexpr const char* kOverview =
 
 Commands
   submit       run one transaction (inline, or from JSON)
-  outcome      what became of a transaction
-  status       is it healthy, and is anything stuck
-  doctor       what is wrong, is data at risk, what to type next
+  outcome      the outcome of a transaction, also after a lost answer
+  status       health, links, and transactions that are stuck
+  doctor       each problem: its cause, the risk, the next command
   txn          list | show ID | watch ID | retry ID|--all | resolve ID |
                forget ID | begin | commit ID | rollback ID
   sql          statements for one participant, alone or in an open transaction
-  shell        the same, line by line
-  query        one SELECT over many participants, merged by another
+  shell        statements line by line, from a terminal or a script
+  query        one SELECT over many participants, merged by a second one
   participant  list | show NAME | locks NAME | drain NAME | resume NAME |
                orphans | lost NAME
-  audit        what operators did, when and why
+  audit        the actions of operators: when, who, why
   log          dump | verify | stats DIR   (offline, read-only)
   bench        transfer | read-only | mixed | recovery | smallbank | tpcc
                (throughput, latency, cost)
@@ -44,7 +44,7 @@ Global flags (anywhere)
                              127.0.0.1:7420)
   -o, --output FORMAT        table, json, jsonl, plain, csv (troth help formats)
       --timeout 15s          longest wait for an answer
-      --operator NAME        who asks, for the audit trail (TROTH_OPERATOR;
+      --operator NAME        your name in the audit trail (TROTH_OPERATOR;
                              default: USER)
       --no-headers  --no-color  -q
 
@@ -68,8 +68,8 @@ troth submit FILE.json | -
                       blob:00ff null
   --expect "rows = 1" row count that must hold ("rows >= 1" too), else the
                       transaction aborts
-  --key KEY           idempotency key: the same key and body is done once,
-                      however often it is sent
+  --key KEY           idempotency key: a request with the same key and body
+                      is executed once, however often it is sent
   --deadline 5s       time to reach a decision (100ms to 10m)
   --wait decided      answer at the decision (default: applied, when every
                       database file holds it)
@@ -93,22 +93,22 @@ JSON: one object, an array, or one object a line:
      "guess.\n"},
     {"status", R"help(troth status [--check] [-e HOST:PORT]
 
-  One screen about a coordinator or a participant: health, links, what is in
-  doubt and because of whom, alarms. --check exits 6 if a link is down, an alarm
-  is up, or it is not ready.
+  One screen about a coordinator or a participant: health, links, transactions
+  in doubt and the nodes they wait for, alarms. --check exits 6 if a link is
+  down, an alarm is up, or the daemon is not ready.
 )help"},
     {"doctor", R"help(troth doctor [-e HOST:PORT]
 troth doctor --data-dir DIR [--database FILE]
                            of a daemon that does not start: its log, its
                            database (FILE, or that of its last start), its disk
 
-  Looks at a daemon, and from a coordinator at every participant. One finding
-  after the other: OK, WARN or FAIL, the cause, whether data is at risk, what to
-  type next, and the runbook. Exits 6 on FAIL. Changes nothing.
+  Looks at a daemon, and from a coordinator at every participant. Each finding
+  says OK, WARN or FAIL, the cause, whether data is at risk, the next command
+  and the runbook. Exits 6 on FAIL. Changes nothing.
 )help"},
     {"txn", R"help(troth txn list [--in-doubt|--active|--recent] [--limit 100] [--after CURSOR]
                [--participant P] [--state S] [--older-than 1m]
-                           P: those that wait for it
+                           P: transactions that wait for P
 troth txn show ID          ID may be any unique start or end of 6 or more
                            characters
 troth txn watch ID         one line for each change until it ends (or --timeout)
@@ -116,13 +116,14 @@ troth txn retry ID|--all   tries now instead of after its back-off; always safe
 troth txn begin [--deadline 60s] [--idle 10s] [--comment TEXT] [--retry-of ID]
                 [--protocol P]
                            opens an interactive transaction and prints its ID;
-                           it ends by itself when nobody talks to it for the
-                           idle time, or at the deadline
+                           the coordinator aborts it after the idle time
+                           without a call, or at the deadline
 troth txn commit ID | rollback ID
 
 On a participant that is cut off from its coordinator for good:
 troth txn resolve ID --commit|--abort --dry-run
-                           whom to ask first, what would follow; changes nothing
+                           the nodes to ask first, the consequences; changes
+                           nothing
 troth txn resolve ID --commit|--abort --reason TEXT --confirm TAIL
                      [--revision R]
                            TAIL: the last six characters of the id, typed by
@@ -141,7 +142,8 @@ troth sql --txn ID NAME "SQL" ...
   begin` opened; its statements see what earlier ones wrote, others see it after
   the commit. A statement that fails aborts the whole transaction.
 
-  CREATE, DROP and ALTER: alone, without --txn and without other statements.
+  CREATE, DROP and ALTER are part of the transaction like other statements.
+  VACUUM, ANALYZE, REINDEX and PRAGMA optimize run alone, without --txn.
     troth sql stock "ALTER TABLE items ADD COLUMN note" \
                  "CREATE INDEX items_note ON items(note)"
 )help"},
@@ -177,13 +179,14 @@ troth participant orphans            branches in doubt that the coordinator does
 
 At the coordinator, of a participant that will never come back:
 troth participant lost NAME --dry-run
-                           which committed transactions wait for it, and what
-                           would follow; changes nothing
+                           the committed transactions that wait for it, and
+                           the consequences; changes nothing
 troth participant lost NAME --reason TEXT --confirm NAME
                            they wait no longer, stay committed, and are shown as
-                           heuristic_hazard. Refused while it is connected.
+                           heuristic_hazard. While it is connected: only the
+                           transactions that it holds no trace of
 troth participant lost NAME --forget --reason TEXT --confirm NAME
-                           what it owed has been repaired: show it no longer
+                           its missing writes were repaired: stop showing them
 )help"},
     {"demo", R"help(troth demo [--quick] [--keep]
 
@@ -192,15 +195,15 @@ troth participant lost NAME --forget --reason TEXT --confirm NAME
   with Return (--quick: at once) and removes its files (--keep: leaves them).
 )help"},
     {"audit",
-     "troth audit\n\n  What operators did at this daemon, newest first: when, what, on "
+     "troth audit\n\n  The actions of operators at this daemon, newest first: when, what, on "
      "which\n  transaction, who, why.\n"},
     {"config",
      R"help(troth config show [--origin] [--role coordinator|participant] [--config FILE]
 troth config check [--role ...] [--config FILE]
 troth config example [--role ...]      a commented file with every setting
 
-  As the daemon would see it: environment over file over default. --origin says
-  where each came from.
+  The settings as the daemon would see them: environment over file over default.
+  --origin says where each value came from.
 )help"},
     {"completion", R"help(source <(troth completion bash)
 troth completion zsh > "${fpath[1]}/_troth"
@@ -279,13 +282,13 @@ troth submit \
 # the same, safe to repeat after a lost connection
 troth submit --key order-17 order.json
 
-# what is wrong, and what to do
+# find the problem and the next command
 troth doctor
 troth status
 troth txn list --in-doubt
 troth txn show 5TCEHW
 
-# what a log says, without any daemon
+# the records of a log, without any daemon
 troth log dump /var/lib/troth/c1 -o jsonl
 )help"},
     {"exit-codes", R"help(0  ok (submit: committed)

@@ -14,8 +14,8 @@
 
 namespace troth::coordinator {
 
-/// Invariant: whoever waits is told COMMITTED, at its deadline at the latest; "applied" only if the
-/// participant said so. Bounded by max_in_flight. Owned by the engine and touched by its thread
+/// Invariant: a waiting client receives COMMITTED, at its deadline at the latest; "applied" only if
+/// the participant said so. Bounded by max_in_flight. Owned by the engine and touched by its thread
 /// alone.
 class AppliedQuestions {
  public:

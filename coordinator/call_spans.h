@@ -16,7 +16,7 @@
 
 namespace troth::coordinator {
 
-/// Owns the calls under way of traced transactions; empty unless somebody traces. Invariant: a call
+/// Owns the calls under way of traced transactions; empty without tracing. Invariant: a call
 /// becomes one span, however often its message is repeated. Owned by the engine and touched by its
 /// thread alone.
 class CallSpans {
@@ -38,7 +38,7 @@ class CallSpans {
   void begin(const DurabilityGate::Due& due, Now now);
   void end(const Gtid& gtid, const NodeName& to, std::string_view method, const std::string& error,
            Now now);
-  /// It is aborted; whoever has not answered will not be waited for.
+  /// The transaction is aborted: ends the spans of participants that have not answered.
   void end_all(const Gtid& gtid, const std::string& error, Now now);
   void forget(const Gtid& gtid) {
     if (any()) calls_.erase(gtid);

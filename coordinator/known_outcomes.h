@@ -1,6 +1,6 @@
 #pragma once
-// What became of transactions that ended: remembered for a while, told to whoever waits for it, and
-// from a horizon on "no longer known", which is never taken for "aborted".
+// The outcomes of ended transactions. They are remembered for a while and told to waiting callers.
+// Below a horizon an outcome is "no longer known", which is never taken for "aborted".
 
 #include <optional>
 #include <string>

@@ -1,8 +1,8 @@
 #pragma once
-// A participant that is gone for good owes acknowledgements that will never come. Nobody decides
-// anything here: COMMIT stays COMMIT. An operator says that it need not be waited for, that is
-// written down before it acts, and what the participant owed is shown until somebody has repaired
-// it (protocol.md section 8).
+// A participant that is gone for good owes acknowledgements that will never come. Declaring it lost
+// ends delivery and never changes a decision: COMMIT stays COMMIT. The declaration is durable
+// before it takes effect. The missing changes are shown until an operator says that they were
+// repaired (protocol.md section 8).
 
 #include <functional>
 #include <string>

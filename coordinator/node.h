@@ -16,8 +16,8 @@ struct NodeOptions {
   EngineOptions engine;  ///< name, log_id and epoch are filled in from the log
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
   std::size_t inbox = 65536;
-  /// Adds to the view of a transaction that has not ended what only its participants know: who
-  /// waits for its rows. May take a second or two; called by whoever asked for the view.
+  /// Adds to the view of a live transaction what only its participants know: the transactions that
+  /// wait for its rows. May take a second or two; runs on the thread that asked for the view.
   std::function<void(TransactionDetail&, const NodeStatus&)> ask_participants;
 };
 

@@ -143,7 +143,7 @@ void PeerTraffic::handle(const NodeName& from, Message&& message, Now now) {
     return;
   }
   if (std::holds_alternative<Ack>(message)) {
-    // Whatever it reported, somebody has repaired it there.
+    // The participant has the work after all: the alarm it raised ends.
     core_.reports.end_alarm(gtid_of(message), from);
     parts_.lost.confirmed_after_all(from, gtid_of(message), now);
   }

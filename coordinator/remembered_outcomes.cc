@@ -114,7 +114,7 @@ void RememberedOutcomes::forget_oldest() {
   first_ = (first_ + 1) % kNumbers;
 }
 
-/// Whoever was put behind it because it was taken moves up, so that every search still ends right.
+/// Entries behind an emptied cell move up, so that every search still ends at the right place.
 void RememberedOutcomes::empty_cell(std::size_t cell) {
   for (auto next = (cell + 1) & mask(); index_[next] != kNobody; next = (next + 1) & mask()) {
     const auto home = home_of(gtid_at(place_of(index_[next])));

@@ -1,6 +1,6 @@
 #pragma once
-// What became of transactions that ended, for whoever asks later. Hundreds of thousands are kept:
-// 16 bytes each, 4 to 16 more in the index, and what few of them have in a table of its own.
+// The outcomes of ended transactions, for later questions. Hundreds of thousands are kept: 16 bytes
+// each, 4 to 16 more in the index. Fields that few of them have are in a table of their own.
 
 #include <cstdint>
 #include <deque>

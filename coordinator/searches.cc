@@ -22,7 +22,7 @@ void Searches::start(const Gtid& gtid, bool wait, Done done, Now now) {
 }
 
 void Searches::ask(const Gtid& gtid, Search& search, Now now) {
-  constexpr std::uint32_t kMaxAttempts = 10;  // whoever still wants to know asks this node again
+  constexpr std::uint32_t kMaxAttempts = 10;  // a client that still wants to know asks again
   TransactionOutcome outcome;
   outcome.gtid = gtid;
   if (!search.unanswered.empty())

@@ -29,7 +29,7 @@ class StatusViews {
   Result<TransactionDetail> show(const std::string& id, Now now) const;
   /// docs/reference/metrics.md
   void measure(Measurements& out, Now now) const;
-  /// Why the transaction is not decided by hand: the log decides, or somebody else knows.
+  /// Why the transaction is not decided by hand: the log decides, or another node knows.
   tl::unexpected<Error> why_not(const std::string& id, Now now) const;
 
  private:

@@ -30,8 +30,8 @@ void Submissions::submit(SubmitRequest&& request, SubmitDone&& done, Now now) {
   if (!refusal) {
     if (!request.idempotency_key.empty())
       digest = digest_of(request);  // it is compared by key only
-    // Before admission: what is known already costs nothing to answer, and whoever was refused for
-    // being one too many retries with its key.
+    // Before admission: answering a known key costs nothing, and a client that was refused because
+    // of `max-in-flight` retries with its key.
     if (!request.idempotency_key.empty() && answered_by_key(request, digest, done, now))
       return core_.reports.count("submitted");
     if (!request.idempotency_key.empty()) refusal = refuse_key();

@@ -1,6 +1,6 @@
 #pragma once
-// What happened to one transaction, for people who ask while it lives. Kept small, and made into
-// text only when somebody looks: nearly every transaction in flight has several lines.
+// The events of one live transaction, for status views. Kept small, and made into text only when a
+// view is asked for: nearly every transaction in flight has several events.
 
 #include <cstdint>
 #include <string>

@@ -4,7 +4,7 @@
 
 #include "os/failpoint.h"
 
-// Messages leave when a round ends. Whoever stops here asks for them to be on their way.
+// Flushes first, so that the fail point hits after the messages were sent.
 #ifdef TROTH_FAILPOINTS
 #define SENT_FAILPOINT(name) (core_.gate.flush(), TROTH_FAILPOINT(name))
 #else

@@ -16,7 +16,7 @@
 namespace troth::coordinator {
 
 /// Invariants: a client hears an outcome, and a participant a decision, only when the machine's last
-/// forced record is durable; an outcome is known to whoever asks before anybody is told. Owned by
+/// forced record is durable; an outcome can be asked for before any client is told. Owned by
 /// the engine and touched by its thread alone.
 class Transactions {
  public:

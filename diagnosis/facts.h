@@ -1,5 +1,5 @@
 #pragma once
-// What a diagnosis is made from. Whoever looks (doctor, the daemon itself) collects; no rule asks.
+// The facts of a diagnosis. The caller (doctor or the daemon) collects them; rules ask no node.
 
 #include <cstdint>
 #include <map>

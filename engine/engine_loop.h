@@ -1,8 +1,8 @@
 #pragma once
-// The one engine of a daemon and who runs it: one thread at a time takes everything that queued,
-// hands it to the engine, fires its timers, and lets it publish once per round. Usually that is the
-// loop's own thread. When there is little to do, it is whoever brought the work: waking a thread of
-// an idle machine costs more than most rounds. The engine itself has no thread and asks no clock.
+// Runs the one engine of a daemon. One thread at a time takes everything that queued, hands it to
+// the engine, fires its timers, and lets it publish once per round. Usually that is the loop's own
+// thread. When there is little to do, the thread that delivers work runs the engine inline: waking
+// a thread of an idle machine costs more than most rounds. The engine has no thread and no clock.
 
 #include <atomic>
 #include <chrono>
@@ -67,20 +67,20 @@ class EngineLoop {
   bool post(Task task, std::size_t several) {
     return push(std::move(task), capacity_, true, several);
   }
-  /// For what the engine itself asked for (durability, job results): never refused while running.
+  /// For answers to the engine's requests (durability, job results): never refused while running.
   bool post_reserved(Task task) { return push(std::move(task), kNoLimit, true); }
-  /// post() for a thread that calls help() as soon as it has brought everything and has done what
-  /// others wait for. Nobody is woken before.
+  /// Like post(), without waking the loop. The caller must call help() after its last task, and may
+  /// first do work that other threads wait for.
   bool post_quietly(Task task) { return push(std::move(task), capacity_, false); }
   bool post_reserved_quietly(Task task) { return push(std::move(task), kNoLimit, false); }
 
-  /// Runs the engine on this very thread if nobody else does and little is queued; otherwise sees
-  /// to it that somebody will.
+  /// Runs the engine on the calling thread if no other thread runs it and little is queued;
+  /// otherwise wakes the loop's thread.
   void help() {
     constexpr std::size_t kLittle = 8;
     constexpr int kRounds = 4;  // then the thread is needed for its own work
     MutexLock lock(mutex_);
-    if (running_ || tasks_.empty()) return;  // whoever runs looks again before it rests
+    if (running_ || tasks_.empty()) return;  // the running thread looks again before it rests
     if (queued_ <= kLittle)
       for (int i = 0; i < kRounds && !tasks_.empty(); ++i) round();
     const bool wanted = is_due_earlier() && take_sleeper();
@@ -88,8 +88,8 @@ class EngineLoop {
     if (wanted) changed_.notify_one();
   }
 
-  /// The last round left the engine nearly without work: whoever brings some may as well see to it
-  /// before anything else. Thread-safe.
+  /// The last round left the engine nearly without work: a thread that brings some should call
+  /// help() at once. Thread-safe.
   bool calm() const { return calm_.load(std::memory_order_relaxed); }
 
   /// Runs `fn(engine, now)` as a task and waits for its result, at most `limit`. Nothing if full,

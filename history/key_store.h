@@ -17,8 +17,8 @@ class KeyStore {
 
   /// Takes a finished key, to be stored in the background.
   virtual void add(const protocol::KeyRecord& record) = 0;
-  /// Every key whose records are at or below `lsn` was added before this call. `soon`: somebody
-  /// waits for durable() to get there.
+  /// Every key whose records are at or below `lsn` was added before this call. `soon`: a
+  /// checkpoint waits for durable() to get there.
   virtual void mark(Lsn lsn, bool soon) = 0;
   /// The newest mark all of whose keys are stored durably. Any thread.
   virtual Lsn durable() const = 0;

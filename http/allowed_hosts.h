@@ -1,7 +1,7 @@
 #pragma once
-// By which names the HTTP port may be called. A page of somebody else whose name was made to
-// resolve to this machine (DNS rebinding) calls it by that name; everybody who means this daemon
-// uses an address, localhost, this machine's name, or one that the administrator has named.
+// The host names by which the HTTP port may be called. A web page whose name was made to resolve to
+// this machine (DNS rebinding) calls the port by that name. Callers that mean this daemon use an
+// address, localhost, this machine's name, or a name from `http-allowed-hosts`.
 
 #include <set>
 #include <string>

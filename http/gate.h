@@ -1,7 +1,7 @@
 #pragma once
-// Who may change something over HTTP: who knows the token, nobody as long as there is none. What a
-// browser sends for a page of somebody else never passes: it can neither add an Authorization
-// header nor name the content type application/json without asking first, and asking is refused.
+// HTTP writes require the bearer token. Without a configured token every write is refused. A request
+// that a browser sends for a foreign page never passes: an Authorization header and the content type
+// application/json both need a preflight request, and preflights are refused.
 
 #include <optional>
 #include <string>
@@ -17,7 +17,7 @@ Result<std::string> read_token(const std::string& path);
 /// Thread-safe.
 class Gate {
  public:
-  /// "" = nobody.
+  /// "" = writes are refused.
   void set_token(std::string token);
   /// Nothing for a request that may pass, judged by its headers: 401, 403 or 415.
   std::optional<Reply> refuse(const std::string& authorization,

@@ -156,7 +156,7 @@ class ServerImpl final : public Server {
     response.set_content(std::move(reply.body), reply.type);
   }
 
-  /// Whoever knows the token may act (http/gate.h), but it does not say who that is.
+  /// A client with the token may act (http/gate.h), but the token names no client.
   static const protocol::Principal& principal() { return protocol::Principal::anyone(); }
 
   static Reply wrong_method() {

@@ -1,5 +1,5 @@
 #pragma once
-// What a text that others chose could do to the terminal, or the reader, of whoever prints it.
+// Makes text from outside harmless for the terminal that shows it, and for its reader.
 
 #include <cstdint>
 #include <string>

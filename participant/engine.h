@@ -65,7 +65,7 @@ class Engine {
   std::optional<MonotonicTime> next_wake() const;
   void tick(Now now);
   void end_of_round(Now now);
-  /// At most one branch is undecided: whoever has something for the engine may wait for it.
+  /// At most one branch is undecided, so running the engine inline delays no other branch.
   bool alone() const { return table_.live() <= flush_.unflushed() + 1; }
   /// What the end of the round forced by itself, because nobody else needed this thread. The caller
   /// tells on_durable(), with the time that it is then.

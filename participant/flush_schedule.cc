@@ -37,7 +37,7 @@ void FlushSchedule::flush_if_due(std::size_t live, Now now) {
   } else if (!quiet_at_) {
     quiet_at_ = now.monotonic + options_.quiet_interval;
   }
-  // A little now and then, rather than all of it when the interval is over and somebody waits.
+  // Flush a little while idle, rather than everything when the interval is over and a client waits.
   const bool worth_it = quiet && applies_since_flush_ >= options_.quiet_applies;
   if (applies_since_flush_ >= options_.flush_applies || worth_it ||
       (quiet_at_ && *quiet_at_ <= now.monotonic) || (flush_at_ && *flush_at_ <= now.monotonic))

@@ -52,7 +52,7 @@ void Greetings::judge(const PeerHandshake::Judgement& judgement, const NodeName&
     parts_.messages.drop_open_branches(peer, now);
 }
 
-// It is there again: whoever is in doubt asks at once instead of after its back-off.
+// The peer is back: branches in doubt ask it at once instead of after their back-off.
 void Greetings::on_reachable(const NodeName& peer, Now now) {
   parts_.members.on_reachable(peer, now);
   parts_.by_hand.ask_soon(now);

@@ -180,7 +180,7 @@ void HandDecisions::forget(const ForgetRequest& request, Done done, Now now) {
   const auto record = *desk_.book().find(reply->gtid);
   reports_.count("forced_writes");
   const Lsn lsn = desk_.book().forget(reply->gtid);
-  // The coordinator repeats its COMMIT until somebody acknowledges it.
+  // The coordinator repeats its COMMIT until this participant acknowledges it.
   if (is_mixed(record) && record.truth == Outcome::kCommitted)
     ack(lsn, record.gtid, record.coordinator);
   reply->applied = true;

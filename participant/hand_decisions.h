@@ -1,6 +1,6 @@
 #pragma once
-// Decisions by hand on the agent's side (protocol.md section 8): refused where somebody knows,
-// written down before they act, compared with the truth when it arrives, shown until forgotten.
+// Decisions by hand at a participant (protocol.md section 8). They are refused if a reachable node
+// knows the decision, durable before they act, compared with the true one, shown until forgotten.
 
 #include <cstdint>
 #include <functional>

@@ -112,8 +112,8 @@ void Members::on_answer(BranchEntry& entry, const NodeName& from, MemberAnswer::
       now);
 }
 
-// The claim that it is ended counts only if whoever made it would convince the one that asks, too:
-// its log reaches as far as that one has seen it.
+// This member may pass on "ended" only if the coordinator that said so would convince the asking
+// member too: its log reaches as far as that member has seen it.
 bool Members::may_say_ended(const Question& asked) const {
   if (asked.coordinator_seen.value == 0 || !parts_.presumption.aborted_if_in_doubt(asked.gtid))
     return false;

@@ -46,8 +46,8 @@ class Members {
   /// The forced record that this step of a branch or its ballot appended is durable.
   void on_durable(const Gtid& gtid, protocol::RecordType record, Now now);
   void tick(BranchEntry& entry, Now now);
-  /// Asks again at once whoever is asked already, and the peer if it is a coordinator that owes a
-  /// decision.
+  /// Repeats open questions to members at once, and asks the peer if it is a coordinator that owes
+  /// a decision.
   void on_reachable(const NodeName& peer, Now now);
 
  private:

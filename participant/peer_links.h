@@ -1,6 +1,6 @@
 #pragma once
-// Which peers this node reaches, and whom it may have to reach: another member only once somebody
-// had to ask.
+// The peers that this node reaches, or may have to reach. It links to another member only when a
+// branch has to ask that member.
 
 #include <map>
 #include <string>

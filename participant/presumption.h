@@ -32,9 +32,9 @@ class Presumption {
       if (member.name == self) return member.epoch >= adopted_.below;
     return adopted_.below == Epoch{};
   }
-  /// True: whoever has prepared `gtid`, has been up since and is in doubt of it may abort it,
-  /// whatever this node has forgotten. A COMMIT is ended only when every participant has
-  /// acknowledged it, and one that has is not in doubt (docs/design/decisions.md).
+  /// True: a participant that has prepared `gtid`, has been up since and is in doubt may abort it,
+  /// whatever this node has forgotten. A COMMIT ends only when every participant has acknowledged
+  /// it, and a participant that has is not in doubt (docs/design/decisions.md).
   bool aborted_if_in_doubt(const Gtid& gtid) const {
     return gtid.decider() == Decider::kCoordinator && horizon_.ended(gtid);
   }

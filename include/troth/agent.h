@@ -1,12 +1,12 @@
 #pragma once
 // The participant as a library: an application that embeds it needs no daemon and no network. One
-// agent owns one data directory (its log) and one database; every write to the database goes
-// through it, reads are free.
-//
+// agent owns one data directory (its log) and one database. Every write to the database goes
+// through the agent; any program may read the database.
 //   troth::Agent::init("/data/app.log", troth::NodeName::from_trusted("app"));
 //   auto agent = troth::Agent::start({"/data/app.log"},
-//   troth::make_sqlite_resource_manager(sqlite)); agent->transact({{"UPDATE t SET v = v + 1 WHERE
-//   id = ?1", {std::int64_t{7}}, {}}});
+//                                    troth::make_sqlite_resource_manager(sqlite));
+//   agent->transact({{"UPDATE t SET v = v + 1 WHERE id = ?1", {std::int64_t{7}}, {}}});
+//
 
 #include <cstdint>
 #include <functional>
@@ -26,7 +26,7 @@ namespace troth {
 struct AgentOptions {
   std::string data_dir;  ///< made by Agent::init
   Duration lock_timeout{std::chrono::seconds(2)};
-  /// A committed row is in the file at the latest after this long; the log holds it at once.
+  /// The agent commits the file at least this often. The log holds a committed row at once.
   Duration flush_interval{std::chrono::milliseconds(50)};
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;  ///< of the log; preallocated
 };
@@ -46,17 +46,17 @@ class Agent {
   /// stop().
   ~Agent();
 
-  /// Durable when it returns COMMITTED, grouped with everything else. Blocks; at most `deadline`
-  /// for execution and locks. An answer that does not come is kInDoubt.
+  /// A transaction answered COMMITTED is durable. Blocks; execution and locks take at most
+  /// `deadline`. The outcome is kInDoubt if the agent does not answer in time.
   TransactionOutcome transact(std::vector<Statement> statements,
                               Duration deadline = std::chrono::seconds(10));
-  /// The same without waiting; `done` runs on an agent thread and must not block.
+  /// Like transact(), without waiting. `done` runs on an agent thread and must not block.
   void transact_async(std::vector<Statement> statements, Duration deadline,
                       std::function<void(TransactionOutcome)> done);
 
   const NodeName& name() const;
   /// Called once, from any thread, when the agent can no longer keep its promises (failed disk).
-  /// The process should exit; nothing it promised is lost, a restart reads the disk.
+  /// The process should exit. Nothing that the agent promised is lost: a restart reads the disk.
   void on_fatal(std::function<void(const Error&)> handler);
   /// Refuses new work and lets what executes finish, at most `grace`.
   void drain(Duration grace);

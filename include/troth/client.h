@@ -1,9 +1,9 @@
 #pragma once
-// The client library: speaks to a coordinator (everything) or to any daemon (status and
+// The client library. It speaks to a coordinator (everything), or to any daemon (status and
 // transactions). No Thrift type appears here.
 //
-// An unknown outcome is not a failure like others: kTimeout from submit() means the transaction may
-// be committed. Ask get_outcome; never submit it again as a new one without an idempotency key.
+// kTimeout from submit() means that the outcome is unknown: the transaction may be committed. Ask
+// get_outcome(). Submit a request again only with the same idempotency key.
 
 #include <cstdint>
 #include <memory>
@@ -40,20 +40,20 @@ class Client {
   Client& operator=(Client&&) noexcept;
 
   /// Waits for the outcome until the request's deadline and a little more (call_timeout if it has
-  /// none). With an idempotency key a lost answer is asked for again, over new connections, until
-  /// then; without one it is kTimeout at once, and nothing is sent twice. A refusal before a
-  /// transaction exists is in the reply, not an error.
+  /// none). If the answer is lost, a request with an idempotency key is sent again over new
+  /// connections until then. A request without a key is never sent twice: kTimeout at once. A
+  /// refusal before a transaction exists is in the reply, not an error.
   Result<SubmitReply> submit(const SubmitRequest& request);
-  /// The two halves of submit(), without its repetitions: for a thread that speaks for several
-  /// clients. finish_submit() is due when submit_fd() is readable, and waits if it is called
-  /// earlier. An error of the first half: nothing was sent. Of the second: kTimeout, as of
+  /// The two halves of submit(), without its repetitions: for a thread that serves several clients.
+  /// Call finish_submit() when submit_fd() is readable; earlier, it waits. If begin_submit() fails,
+  /// nothing was sent. If finish_submit() fails, the outcome is unknown (kTimeout), as for
   /// submit().
   Status begin_submit(const SubmitRequest& request);
   Result<SubmitReply> finish_submit();
   /// -1 while nothing was begun.
   int submit_fd() const;
-  /// Submits all, waits at most `wait` for all of them; replies in the order of the requests. An
-  /// item still undecided then has outcome kPending (with its gtid only if it has a key).
+  /// Submits all requests and waits at most `wait` for all outcomes. The replies have the order of
+  /// the requests. A request still undecided has outcome kPending (its gtid only with a key).
   Result<std::vector<SubmitReply>> submit_batch(const std::vector<SubmitRequest>& requests,
                                                 Duration wait);
   /// Waits at most `wait` until all are decided; kPending for those that are not, in order.
@@ -79,10 +79,10 @@ class Client {
   Result<TransactionPage> list_transactions(const ListRequest& request);
   /// `id` may be a unique prefix or suffix of 6 or more characters.
   Result<TransactionDetail> show_transaction(const std::string& id);
-  /// Tries now whatever waits for its back-off; returns how many were poked. "" = all.
+  /// Ends the pause before the next attempt ("" = of all); returns how many transactions try now.
   Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by);
-  /// A decision by hand, on a participant. kIllegalState "refused: ...": somebody knows the
-  /// decision, or the state has moved on.
+  /// A decision by hand, on a participant. kIllegalState "refused: ...": a reachable node knows the
+  /// decision, or the state has changed.
   Result<ResolveReply> resolve(const ResolveRequest& request);
   Result<ResolveReply> forget(const ForgetRequest& request);
   /// A coordinator stops waiting for a participant that will never come back, or stops showing what

@@ -1,5 +1,5 @@
 #pragma once
-// Who holds the locks of one database and who waits for them, as operators see it.
+// The holders and waiters of the locks of one database, as operators see them.
 
 #include <cstdint>
 #include <optional>

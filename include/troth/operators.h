@@ -1,5 +1,5 @@
 #pragma once
-// What operators may do beyond looking, and the trail they leave.
+// The requests of operators that change something, and the audit trail of these requests.
 
 #include <cstdint>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace troth {
 
-/// Who asks and why; both are stored with the action.
+/// The operator's name and reason. Both are stored with the action.
 struct Operator {
   std::string name;
   std::string reason;
@@ -35,26 +35,26 @@ struct ForgetRequest {
   bool dry_run = false;
 };
 
-/// "That participant will never come back: do not wait for it any more." Of what was decided COMMIT
-/// and not confirmed by it; no decision changes.
+/// "That participant will never come back: do not wait for it any more." It ends the delivery of
+/// COMMIT decisions that the participant has not confirmed. No decision changes.
 struct LostRequest {
   NodeName participant;
-  bool forget = false;  ///< the second half: what it owed has been repaired, show it no longer
+  bool forget = false;  ///< afterwards: its missing changes were repaired, stop showing them
   Operator by;
   std::string confirm;  ///< the participant's name, typed; not with dry_run
   bool dry_run = false;
 };
 struct LostReply {
   bool applied = false;            ///< false: this was a dry run
-  std::int64_t transactions = 0;   ///< how many it is about
-  std::vector<std::string> lines;  ///< what was, or would be, done and what follows from it
+  std::int64_t transactions = 0;   ///< number of transactions concerned
+  std::vector<std::string> lines;  ///< each action that was, or would be, done
 };
 
 struct ResolveReply {
   Gtid gtid;
   bool applied = false;            ///< false: this was a dry run
   std::string revision;            ///< of the state as it is now
-  std::vector<std::string> lines;  ///< what was, or would be, done and what follows from it
+  std::vector<std::string> lines;  ///< each action that was, or would be, done
 };
 
 /// One line of the audit trail.

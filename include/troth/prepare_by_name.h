@@ -7,9 +7,9 @@
 // then does the agent write its record and vote. Later commit, or abort, by name. Locks belong to
 // the database, from execution to the end of commit or abort.
 //
-// Asynchronous: no call after open() waits for the database. What comes of it is handed to
-// NamedEvents when it is known. Calls about one name take effect in the order in which they were
-// made; calls about different names in any order.
+// Asynchronous: no call after open() waits for the database. NamedEvents receives each result when
+// it is known. Calls about one name take effect in the order in which they were made; calls about
+// different names in any order.
 
 #include <variant>
 #include <vector>
@@ -27,8 +27,8 @@ struct PreparedByName {
 struct CommittedByName {
   Gtid gtid;
 };
-/// Nobody can say what became of the calls under way. The agent must stop; its restart asks what is
-/// in doubt.
+/// The results of the calls under way are unknown. The agent must stop; its restart asks the
+/// database which names are in doubt.
 struct ManagerFailed {
   Error error;
 };
@@ -53,23 +53,23 @@ struct OpenedNames {
 /// Called by one thread. Unless stated otherwise as in DeferredApply.
 class PrepareByName : public ResourceManager {
  public:
-  /// Connects and lists what is in doubt. The two calls of recovery below wait as well. kFenced: the
-  /// database belongs to another agent that still runs.
+  /// Connects and lists the names in doubt. The two calls of recovery below wait as well. kFenced:
+  /// the database belongs to another agent that still runs.
   virtual Result<OpenedNames> open(NamedEvents& events) = 0;
-  /// First use of a new database: writes durably whose it is.
+  /// First use of a new database: writes durably which agent owns it.
   virtual Status adopt(const LogId& log_id, const NodeName& participant) = 0;
   /// Recovery, of a name that is in doubt. Returns when it has ended, durably.
   virtual Status finish(const Gtid& gtid, Decision decision) = 0;
 
-  /// -> Executed, perhaps Waiting and Granted before. Its redo is not looked at. After kCommit and kReadOnly the
-  /// branch is open and holds its locks.
+  /// -> Executed, perhaps Waiting and Granted before. The agent ignores its redo. After kCommit and
+  /// kReadOnly the branch is open and holds its locks.
   virtual void execute(ExecuteRequest request) = 0;
   /// Of an executed branch -> PreparedByName; or Executed with kAbort, and nothing is held.
   virtual void prepare(const Gtid& gtid) = 0;
   /// Of a prepared branch -> CommittedByName. Cannot be refused any more.
   virtual void commit(const Gtid& gtid) = 0;
-  /// Drops the branch in whatever state, also one that is being prepared, and frees its locks. No
-  /// event, and none of earlier calls about it that has not come yet need come.
+  /// Drops the branch in any state, also while it is being prepared, and frees its locks. Makes no
+  /// event; events of earlier calls about this branch may be left out.
   virtual void abort(const Gtid& gtid) = 0;
 };
 

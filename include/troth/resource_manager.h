@@ -1,6 +1,6 @@
 #pragma once
 // The seam between the agent and a database (SQLite | PostgreSQL | MariaDB | the application's
-// own). There are two contracts. *Deferred apply*, in this file, is for databases that cannot keep a
+// own). There are two contracts. *Deferred apply*, in this file, is for databases that keep no
 // prepared transaction: the agent's log keeps what the branch does, and applies it after the
 // decision. *Prepare by name* (prepare_by_name.h) is for those that can.
 //
@@ -32,16 +32,16 @@ struct ExecuteRequest {
   Gtid gtid;
   Priority priority;
   std::vector<Statement> statements;
-  /// More follows: keep what it does and locks, prepare nothing yet (the event then says
-  /// kReadOnly). The next request of the same branch goes on where this one ended; one without this
-  /// flag (and without statements) finishes it.
+  /// More statements follow: keep the work and the locks, prepare nothing yet (the event then says
+  /// kReadOnly). The next request of the same branch continues it; a request without this flag (and
+  /// without statements) finishes it.
   bool open = false;
   /// The whole transaction: nobody else decides about it. Only then may it change the schema.
   bool alone = false;
   /// Its vote is recorded even if it has only read (three-phase commit): give the redo of a
   /// kReadOnly vote as well, which then holds nothing but locks.
   bool recorded = false;
-  /// When the transaction is aborted anyway: no statement needs to run longer.
+  /// At this time the transaction is aborted anyway: no statement needs to run longer.
   std::optional<MonotonicTime> deadline = std::nullopt;
 };
 
@@ -51,9 +51,9 @@ struct Executed {
   Gtid gtid;
   Vote vote = Vote::kAbort;
   AbortReason reason;  ///< for kAbort
-  /// For kCommit: opaque, everything apply() and retake() need after a crash. That includes the
-  /// locks of what was only read: the transaction may still be executing elsewhere when this node
-  /// is back.
+  /// For kCommit: everything that apply() and retake() need after a crash, opaque to the agent. It
+  /// includes the locks of rows that were only read: the transaction may still be executing at
+  /// other participants when this node is back.
   std::string redo;
   std::vector<StatementResult> results;  ///< one per statement, for kCommit and kReadOnly
 };
@@ -62,7 +62,7 @@ struct Executed {
 /// unless discarded before.
 struct Waiting {
   Gtid gtid;
-  std::vector<Gtid> holders;  ///< who holds what it waits for, oldest first
+  std::vector<Gtid> holders;  ///< of the locks that it waits for, oldest first
   std::string resource;       ///< for people: "row 17 of accounts"
 };
 
@@ -120,24 +120,24 @@ class ResourceManager {
   /// Before open(). `report` is called on any thread and must not block.
   virtual void on_silence(SilenceReport /*report*/) {}
   /// From any thread, once and for good, when the agent stops: ends the statement that is being
-  /// executed and refuses later ones with DRAINING. What is decided goes on.
+  /// executed and refuses later ones with DRAINING. Decided branches are still applied.
   virtual void stop_executing() {}
   virtual ResourceStatus status() const = 0;
-  /// Who holds which locks and who waits for them: gtids and modes, what else is known of a branch
-  /// is the engine's. `owner` nil: any. kInvalidArgument: no such cursor.
+  /// The holders and waiters of each lock: gtids and modes. The engine adds the state of each
+  /// branch. `owner` nil: any. kInvalidArgument: no such cursor.
   virtual Result<LockPage> locks(const LockQuery&, const Gtid& owner) const {
     static_cast<void>(owner);
     return LockPage{};
   }
-  /// Commits nothing; releases the database. What was decided and is not in it yet follows from the
-  /// log at the next open.
+  /// Commits nothing; releases the database. After the next open(), recovery applies the decided
+  /// branches that the database does not hold yet.
   virtual void close() = 0;
 };
 
 /// The contract *deferred apply*.
 class DeferredApply : public ResourceManager {
  public:
-  /// Before open(): the log and the participant that this is for. If the marker names others, open()
+  /// Before open(): the log and participant that this is for. If the marker names others, open()
   /// returns the marker and does nothing more.
   virtual void belongs_to(const LogId& /*log_id*/, const NodeName& /*participant*/) {}
   /// Opens the database and reads the marker. kBusy if another program keeps it locked for too
@@ -153,8 +153,8 @@ class DeferredApply : public ResourceManager {
   /// longer fits the schema.
   virtual Status retake(const Gtid& gtid, const std::string& redo) = 0;
 
-  /// It executes, or applies, within tens of microseconds as far as can be told: whoever asks may
-  /// wait for it. By the worker or, while that rests, by the engine.
+  /// True if executing (or applying) will probably take only tens of microseconds: then the engine
+  /// may wait for it. Called by the worker thread or, while that rests, by the engine's thread.
   virtual bool is_quick(const ExecuteRequest& /*request*/) { return false; }
   virtual bool applies_quickly(const Gtid& /*gtid*/) { return false; }
 
@@ -164,19 +164,19 @@ class DeferredApply : public ResourceManager {
   /// flush). Others that waited are executed and reported in `events`. An error means the database
   /// and memory may disagree: the agent must stop.
   virtual Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) = 0;
-  /// From any thread: the branch is about to be discarded. Ends the statement that it executes, if it
-  /// does; apply() and flush() are left alone.
+  /// From any thread: the branch is about to be discarded. Ends the statement that it executes, if
+  /// any; apply() and flush() are left alone.
   virtual void cancel(const Gtid& /*gtid*/) {}
   /// From any thread: statements of `gtid` run at this moment, so it does not wait for locks.
   virtual bool executes(const Gtid& /*gtid*/) { return false; }
-  /// For managers that finish some executions by themselves, after open() and before the first
-  /// execute(). `ready` is to be called, on any thread, when collect() has something; it does not
-  /// block.
+  /// After open() and before the first execute(), for managers that finish some executions on
+  /// threads of their own. The manager calls `ready`, on any thread, when collect() has events;
+  /// `ready` does not block.
   virtual void on_ready(std::function<void()> /*ready*/) {}
   /// After each flush(), and after `ready` of on_ready(): executions that waited until nothing was
   /// unflushed, or that ended by themselves, and what follows.
   virtual void collect(std::vector<ResourceEvent>& /*events*/) {}
-  /// Drops the branch in whatever state (waiting, executed, retaken, unknown: no-op) and frees its
+  /// Drops the branch in any state (waiting, executed, retaken; unknown: no-op) and frees its
   /// locks.
   virtual void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) = 0;
 

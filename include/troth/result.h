@@ -32,7 +32,7 @@ enum class ErrorCode {
 /// The stable upper-case name of `code`, for example "CORRUPTION".
 std::string_view to_string(ErrorCode code);
 
-/// The process exit status documented for `code` (README, "Exit codes").
+/// The process exit status for `code` (docs/reference/exit-codes.md).
 int exit_code(ErrorCode code);
 
 struct Error {

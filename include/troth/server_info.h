@@ -1,5 +1,5 @@
 #pragma once
-// What a daemon says about itself to a client that connects. Clients test features, not versions.
+// The description that a daemon gives to a client. Clients test features, not versions.
 
 #include <string>
 #include <vector>
@@ -10,7 +10,7 @@
 namespace troth {
 
 struct ServerInfo {
-  std::string version;      ///< of the program, for example "0.1.0"
+  std::string version;      ///< of the program, for example "0.2.0"
   std::string idl_version;  ///< of thrift/idl/*.thrift; filled in by the server itself
   NodeName name;
   Role role = Role::kCoordinator;

@@ -18,20 +18,20 @@ struct SqliteOptions {
   std::string path;                                         ///< an existing database file
   std::uint64_t max_redo_bytes = std::uint64_t{16} << 20;   ///< per branch, else BRANCH_TOO_BIG
   std::uint64_t max_result_bytes = std::uint64_t{1} << 20;  ///< per branch, else RESULT_TOO_BIG
-  /// Of one statement, if the deadline of its transaction is not earlier; also while it is
-  /// compiled. Else STATEMENT_INTERRUPTED.
+  /// A statement that takes longer, also while it is compiled, ends with STATEMENT_INTERRUPTED. The
+  /// deadline of its transaction ends it earlier.
   Duration statement_time_limit{std::chrono::seconds(5)};
   /// The same for a statement that changes the schema.
   Duration schema_change_time_limit{std::chrono::minutes(10)};
   /// Threads with connections of their own for reads that take longer than a few milliseconds, and
   /// for snapshot reads. 0: the one thread that writes runs these too.
   std::size_t readers = 0;
-  /// That SQLite may allocate for one statement beside its page cache, else STATEMENT_INTERRUPTED.
+  /// Limit for what SQLite allocates for one statement, without page cache: STATEMENT_INTERRUPTED.
   std::uint64_t statement_memory_bytes = std::uint64_t{256} << 20;
-  std::uint64_t cache_bytes = std::uint64_t{256} << 20;
-  std::uint64_t checkpoint_wal_bytes = std::uint64_t{64} << 20;
-  /// Whether foreign keys are enforced and their actions carried out. May differ from start to start:
-  /// what is decided already is applied by value.
+  std::uint64_t cache_bytes = std::uint64_t{256} << 20;  ///< page cache of the writing connection
+  std::uint64_t checkpoint_wal_bytes = std::uint64_t{64} << 20;  ///< a longer -wal is checkpointed
+  /// Whether foreign keys are enforced and their actions carried out. May differ from start to
+  /// start: decided branches are applied by value.
   bool foreign_keys = true;
   /// Run-time extensions of SQLite, for collations and functions that the schema needs. They are
   /// loaded into every connection when the file is opened; SQL can load none.

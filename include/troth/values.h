@@ -30,9 +30,9 @@ struct Expectation {
 
 enum class ReadMode : std::uint8_t {
   kSerializable,  ///< locks what it reads
-  /// At the last commit that the file holds, without locks: it waits for no transaction, and may
-  /// miss what was committed in the last moment (setting flush-interval). All statements of its
-  /// branch are such reads.
+  /// Reads the last commit that the file holds, without locks. It waits for no transaction, and may
+  /// miss transactions committed within the last flush-interval. All statements of its branch must
+  /// be such reads.
   kSnapshot
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a daemon shows of itself, its links and its transactions. For screens: no decision rests on
-// a view.
+// The state of a daemon, its links and its transactions, for screens and metrics. No decision rests
+// on a view.
 
 #include <cstdint>
 #include <optional>

@@ -48,7 +48,7 @@ struct Grant {
   Grant* previous = nullptr;
   Grant* next = nullptr;
 };
-/// A resource that somebody holds.
+/// A resource with at least one holder.
 struct LockHead {
   const Resource* resource = nullptr;
   Grant* first = nullptr;
@@ -70,7 +70,7 @@ class LockHolders {
   /// What `owner` holds, in the order it was taken; nullptr: nothing.
   Owned* owned_by(const Gtid& owner);
   const Owned* owned_by(const Gtid& owner) const;
-  /// Everything that somebody holds.
+  /// All held resources.
   const std::unordered_map<Resource, LockHead, ResourceHash>& all() const { return heads_; }
   /// Does anybody but the owner of `own` (may be nullptr) hold it in a mode that is not compatible?
   static bool blocks(const LockHead& head, const Owned* own, LockMode mode);

@@ -5,8 +5,8 @@
 // never deadlock inside one database. Interactive ones keep what they hold, and prepared ones wait
 // elsewhere: those cycles are broken by wound-wait on Priority (wound_wait.cc), for which a
 // refusal names everybody in the way. Waiters are served oldest first, and a younger request never
-// overtakes an older waiter it conflicts with: none starves, and whoever waits for a younger one
-// waits for a holder.
+// overtakes an older waiter it conflicts with. So no transaction starves, and a transaction that
+// waits for a younger one waits for a holder.
 // Pure; owned by the worker thread of its database.
 
 #include <array>
@@ -65,7 +65,7 @@ class LockTable {
   };
   struct ViewQuery {
     Gtid owner;        ///< only what it holds or waits for; nil: any
-    bool all = false;  ///< else only where somebody waits for somebody
+    bool all = false;  ///< else only resources with waiters
     std::size_t limit = 100;
     std::optional<Resource> after;
   };

@@ -29,8 +29,8 @@ Gtid LockTable::first_in_the_way(const Resource& resource, const Turn& turn, Loc
   return {};
 }
 
-// Everybody who touches a row also holds or waits for its table, in modes that get along: where
-// somebody waits, only who is in somebody's way is of interest.
+// A branch that locks a row also holds or waits for its table, in a compatible mode. So if a branch
+// waits, the view shows only the holders that are in its way.
 LockTable::View LockTable::view_of(const Resource& resource, bool all) const {
   View out;
   out.resource = resource;

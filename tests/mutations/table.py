@@ -10,7 +10,7 @@ MUTATIONS = [
         ("wal/writer.cc",
          'TROTH_TRY(file_->sync());\n  TROTH_FAILPOINT("wal.sync.after");',
          'TROTH_FAILPOINT("wal.sync.after");')]),
-    ("fsync-retried", "after a failed fsync nobody tries again", "", [
+    ("fsync-retried", "a failed fsync is never retried", "", [
         ("wal/writer.cc",
          'TROTH_TRY(file_->sync());\n  TROTH_FAILPOINT("wal.sync.after");',
          'if (!file_->sync()) TROTH_TRY(file_->sync());\n  TROTH_FAILPOINT("wal.sync.after");')]),
@@ -27,7 +27,7 @@ MUTATIONS = [
          "while (removable + 1 < segments_.size() && segments_[removable + 1].base <= lsn) ++removable;",
          "while (removable + 1 < segments_.size() && segments_[removable + 1].base <= appended_) ++removable;\n"
          "  static_cast<void>(lsn);")]),
-    ("log-freed-before-file-durable", "the log outlives what the file has not durably taken over", "", [
+    ("log-freed-before-file-durable", "the log keeps every record that the file does not hold durably", "", [
         ("participant/engine.cc", "checkpointer_.release(flush_.file_durable());",
          "checkpointer_.release(log_.appended());")]),
     ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
@@ -63,11 +63,11 @@ MUTATIONS = [
     ("answer-before-durable", "a client hears COMMITTED after the commit point", "", [
         ("coordinator/transactions.cc", "if (effects.answer) held.answer = std::move(*effects.answer);",
          "if (effects.answer) answer(gtid, std::move(*effects.answer), now);")]),
-    ("outcome-before-durable", "who asks for an outcome hears COMMITTED after the commit point", "", [
+    ("outcome-before-durable", "an inquiry is answered COMMITTED after the commit point", "", [
         ("coordinator/inquiries.cc", "two->state() == GlobalCommit::State::kCommitting)",
          "two->state() >= GlobalCommit::State::kDeciding &&\n"
          "        two->state() <= GlobalCommit::State::kCommitting)")]),
-    ("unilateral-abort", "who is prepared never decides alone", "", [
+    ("unilateral-abort", "a prepared participant never decides alone", "", [
         ("protocol/branch.cc",
          "    case State::kPrepared:\n    case State::kReadOnly:\n      return inquire(out, now);",
          "    case State::kPrepared:\n      if (inquiries_.attempts() >= 1) return on_decide_abort({}, out);\n"
@@ -78,7 +78,7 @@ MUTATIONS = [
     ("replayed-twice", "replay begins behind the file's marker", "", [
         ("participant/recover.cc", "if (entry.committed <= database.applied) continue;", ""),
         ("participant/recover.cc", "if (!database.is_new) out.tables.in_file = database.applied;", "")]),
-    ("file-ahead-of-log", "the file takes over only what is durable in the log", "", [
+    ("file-ahead-of-log", "the file commits only records that are durable in the log", "", [
         ("participant/flush_schedule.cc", "if (!flush_wanted_ || !log_.is_durable(highest_apply_)) return;",
          "if (!flush_wanted_) return;")]),
     ("yes-before-name-is-prepared", "a branch that is prepared by name votes when the database holds it", "--store named", [
@@ -94,7 +94,7 @@ MUTATIONS = [
          "if (!unacked_.empty() && locks_need_confirmation(setup_) && setup_.members.empty()) {"),
         ("protocol/global_commit.cc", "if (!contains(readers, event.member)) return;",
          "if (!contains(readers, event.member) || event.epoch.value > 0) return;")]),
-    ("read-locks-not-recorded", "what a prepared branch has only read is locked again after a restart", "--contended", [
+    ("read-locks-not-recorded", "the read locks of a prepared branch are taken again after a restart", "--contended", [
         ("participant/locks/lock_holders.cc",
          "for (const auto& grant : found->second) out.push_back({*grant.head->resource, grant.mode});",
          "for (const auto& grant : found->second)\n"
@@ -107,7 +107,7 @@ MUTATIONS = [
          "now + backoff(settings_.inquiry, 1, prepared_.gtid);\n      out.job = BranchJob::kDiscard;")]),
     ("gtid-reused", "every start mints from a new epoch", "", [
         ("recovery/start_up.cc", "const Epoch epoch{static_cast<std::uint32_t>(next)};", "const Epoch epoch{previous.value < 1 ? 1 : previous.value};")]),
-    ("tombstone-missing", "what was refused once is never executed later", "--network hostile", [
+    ("tombstone-missing", "a refused gtid is never executed later", "--network hostile", [
         ("participant/coordinator_messages.cc", "step(entry, Branch::OnePhaseInquired{from}, now);\n}",
          "step(entry, Branch::OnePhaseInquired{from}, now);\n  parts_.table.erase(message.gtid);\n}")]),
     ("key-not-logged", "an idempotency key outlives its coordinator", "", [
@@ -139,13 +139,13 @@ MUTATIONS = [
          'if (parts_.horizon.ended(message.gtid)) return reports_.count("late_duplicates");\n  auto* found', "auto* found")]),
     ("minority-decides", "only a majority of the members decides a three-phase transaction", "", [
         ("protocol/termination.h", "return members / 2 + 1;", "return members / 2;")]),
-    ("ballot-promise-forgotten", "what was promised in a ballot survives a restart", "--network hostile", [
+    ("ballot-promise-forgotten", "the promise of a ballot survives a restart", "--network hostile", [
         ("recovery/participant_replay.cc", "position->accept(committing->ballot, Decision::kCommit);",
          "static_cast<void>(position);")]),
-    ("refusal-not-kept", "who promises never to vote yes keeps that promise", "", [
+    ("refusal-not-kept", "a promise never to vote yes is kept", "", [
         ("participant/members.cc", "  auto& entry =\n      parts_.table.start(gtid,",
          "  if (!ballot) return parts_.promises.send(from, Decide{gtid, Decision::kAbort, {}, {}});\n  auto& entry =\n      parts_.table.start(gtid,")]),
-    ("prepared-member-refuses", "who has voted yes decides nothing", "", [
+    ("prepared-member-refuses", "a member that voted yes refuses nothing", "", [
         ("protocol/branch_members.cc",
          "out.send(event.from, MemberAnswer{prepared_.gtid, MemberAnswer::Knows::kPrepared});",
          "out.promise(event.from, Decide{prepared_.gtid, Decision::kAbort, {}, {}});")]),
@@ -165,6 +165,6 @@ MUTATIONS = [
     ("stranger-ends", "only its coordinator says that a transaction is ended", "", [
         ("participant/engine.cc", "if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&",
          "if (header.ended_below &&")]),
-    ("stranger-believed", "a claim of somebody who was never met is no evidence", "", [
+    ("stranger-believed", "a claim of a node that was never met is no evidence", "", [
         ("engine/peer_handshake.cc", "if (table_.configured(peer) && (met || greeting == Greeting::kOurs)) {", "if (!said.log_id.is_nil()) {")]),
 ]

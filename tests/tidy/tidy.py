@@ -118,6 +118,12 @@ for path in files(".h", ".cc", ".thrift"):
         if cited != "sqlite3.h" and not any(source == cited or source.endswith("/" + cited) for source in every_source):
             problems.append(f"{path.relative_to(root)}: cites {cited}, which does not exist")
 
+# The folder map names every folder that the include table knows.
+folder_map = (root / "docs/architecture.md").read_text()
+for folder in MAY_INCLUDE:
+    if f"| [{folder}/" not in folder_map:
+        problems.append(f"docs/architecture.md: the folder map lacks {folder}/")
+
 # Diagrams in comments stay as they were drawn.
 if not re.search(r"^ReflowComments: false$", (root / ".clang-format").read_text(), re.M):
     problems.append(".clang-format: without `ReflowComments: false` it scrambles the state diagrams in protocol/")

@@ -264,8 +264,8 @@ void FrameLoop::note_progress(std::uint64_t id, Connection& connection) {
   in_progress_.set(id, unfinished ? connection.in.size() : 0);
 }
 
-// Somebody new comes and there is no place: the connection that has been silent for longest goes,
-// one that never sent a whole frame before all others. False: everybody is at work.
+// A new connection arrives and the table is full: closes the connection that has been silent for
+// longest, those that never sent a whole frame first. False: every connection has a call under way.
 bool FrameLoop::make_room() {
   auto victim = connections_.end();
   for (auto at = connections_.begin(); at != connections_.end(); ++at) {

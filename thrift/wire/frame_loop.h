@@ -33,7 +33,7 @@ struct FrameLoopOptions {
   std::size_t max_connections = 0;
   Duration idle_timeout{0};  ///< without a byte and without a call under way
   Duration send_timeout{0};  ///< for a peer that does not read
-  /// From the connection to its first whole frame. Whoever has sent none is nobody yet.
+  /// From the connection to its first whole frame.
   Duration first_frame_timeout{0};
   Duration frame_timeout{0};                 ///< from the first byte of a frame to its last one
   std::size_t max_frame_bytes = 0;           ///< of one frame
@@ -137,7 +137,7 @@ class FrameLoop {
   std::uint64_t last_id_ = 1;                      ///< 0 and 1 are the listener and the waker
   Connections connections_;
   FramesInProgress in_progress_;
-  Clock::time_point warned_;    ///< that somebody had to give way
+  Clock::time_point warned_;    ///< that a connection had to give way
   std::uint64_t gave_way_ = 0;  ///< so many had to
   std::jthread thread_;
 };
