@@ -79,7 +79,7 @@ TEST_CASE("an outbox gives decisions before work, and what was rejected before w
   REQUIRE(outbox.push(protocol::Message(protocol::InquireOnePhase{})));
   REQUIRE(outbox.push(decide(1)));
   CHECK(outbox.size() == 3);
-  std::vector<Delivery> rejected;
+  std::vector<CallLoad> rejected;
   rejected.push_back(outbox.take(1, 1000));
   CHECK(rejected[0].urgent.size() == 1);
   CHECK(rejected[0].bulk.size() == 0);

@@ -126,14 +126,14 @@ bool Outbox::push(const protocol::PrepareView& prepare) {
   return true;
 }
 
-Delivery Outbox::take(std::size_t max_messages, std::size_t max_bytes) {
-  Delivery batch;
+CallLoad Outbox::take(std::size_t max_messages, std::size_t max_bytes) {
+  CallLoad batch;
   Lane::Room room{max_messages, max_bytes};
   if (urgent_.take(batch.urgent, room)) bulk_.take(batch.bulk, room);
   return batch;
 }
 
-void Outbox::put_back(std::vector<Delivery> batches) {
+void Outbox::put_back(std::vector<CallLoad> batches) {
   for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
     urgent_.put_back(std::move(batch->urgent));
     bulk_.put_back(std::move(batch->bulk));

@@ -54,7 +54,7 @@ class Lane {
 };
 
 /// What goes into one call.
-struct Delivery {
+struct CallLoad {
   Portion urgent, bulk;
   std::size_t size() const { return urgent.size() + bulk.size(); }
 };
@@ -73,9 +73,9 @@ class Outbox {
   bool push(protocol::Message&& message);
   bool push(const protocol::PrepareView& prepare);
   /// Nothing: an empty batch.
-  Delivery take(std::size_t max_messages, std::size_t max_bytes);
+  CallLoad take(std::size_t max_messages, std::size_t max_bytes);
   /// What a peer was too busy for, in the order in which it was taken.
-  void put_back(std::vector<Delivery> batches);
+  void put_back(std::vector<CallLoad> batches);
   void clear();
 
  private:

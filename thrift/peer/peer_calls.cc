@@ -12,7 +12,7 @@ namespace troth::thrift {
 
 namespace {
 
-void write_messages(v1::DeliverRequest& wire, const Delivery& batch) {
+void write_messages(v1::DeliverRequest& wire, const CallLoad& batch) {
   wire.__isset.messages = true;
   for (const auto* portion : {&batch.urgent, &batch.bulk}) {
     wire.packed += portion->packed;
@@ -84,7 +84,7 @@ void PeerCalls::write_ended(const protocol::LinkState& state, protocol::BatchHea
   calls_without_it_ = 0;
 }
 
-bool PeerCalls::send(Delivery batch, const protocol::LinkState& state) {
+bool PeerCalls::send(CallLoad batch, const protocol::LinkState& state) {
   v1::DeliverRequest wire;
   wire.__set_batch_id(++batch_id_);
   protocol::BatchHeader header{options_.self, state.position, receiver_epoch_, state.ended_below,

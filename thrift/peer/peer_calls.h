@@ -35,7 +35,7 @@ class PeerCalls {
   Result<Duration> greet(access::GuardedPeer& handler);
 
   /// Sends a call. False: broken() says why it could not.
-  bool send(Delivery batch, const protocol::LinkState& state);
+  bool send(CallLoad batch, const protocol::LinkState& state);
   /// Reads the oldest answer. Nothing: broken() says why. `waited`: the time of the answer is known.
   std::optional<Delivery> finish(bool waited);
   /// Whether finish() would wait.
@@ -52,7 +52,7 @@ class PeerCalls {
   void fail_for(std::string why) { broken_ = std::move(why); }
   /// The peer was, for some batch: nothing more is sent until the rejected ones are taken back.
   bool busy() const { return !rejected_.empty(); }
-  std::vector<Delivery> take_rejected() { return std::exchange(rejected_, {}); }
+  std::vector<CallLoad> take_rejected() { return std::exchange(rejected_, {}); }
   /// Messages of which nobody knows whether they arrive.
   std::size_t undelivered() const;
 
@@ -62,7 +62,7 @@ class PeerCalls {
  private:
   /// A call whose answer has not been read.
   struct Flight {
-    Delivery batch;
+    CallLoad batch;
     std::int64_t id = 0;
     MonotonicTime began;
     std::uint64_t bytes = 0;
@@ -77,7 +77,7 @@ class PeerCalls {
   std::uint32_t version_ = 0;  // of the peer protocol, agreed in the greeting
   Epoch receiver_epoch_;
   std::deque<Flight> flights_;      // the oldest, which is answered first, in front
-  std::vector<Delivery> rejected_;  // the peer was busy; in the order they were sent
+  std::vector<CallLoad> rejected_;  // the peer was busy; in the order they were sent
   std::optional<std::string> broken_;
   std::uint32_t sent_unfinished_ = 0;  // version of the list the peer was sent, 0: none
   std::uint32_t calls_without_it_ = 0;
