@@ -29,7 +29,7 @@ MUTATIONS = [
          "  static_cast<void>(lsn);")]),
     ("log-freed-before-file-durable", "the log keeps every record that the file does not hold durably", "", [
         ("participant/engine.cc", "checkpointer_.release(flush_.file_durable());",
-         "checkpointer_.release(log_.appended());")]),
+         "checkpointer_.release(core_.log.appended());")]),
     ("checkpoint-drops-prepared", "a checkpoint carries undecided branches forward", "", [
         ("participant/branches.cc", "append(entry.branch.prepared_record());", "continue;")]),
     ("checkpoint-drops-commits", "a checkpoint carries unended commits forward", "", [
