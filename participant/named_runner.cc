@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/ids.h"
 #include "base/overloaded.h"
 
 namespace troth::participant {
