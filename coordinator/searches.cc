@@ -47,7 +47,8 @@ void Searches::on_result(const NodeName& from, const OnePhaseResult& result, Now
   const auto search = searches_.find(result.gtid);
   if (search == searches_.end() || (result.outcome == Outcome::kPending && !result.forgotten))
     return;
-  std::erase(search->second.unanswered, from);
+  // From nobody else: who was not asked knows nothing of it.
+  if (std::erase(search->second.unanswered, from) == 0) return;
   search->second.forgotten |= result.forgotten;
   // Only the participant that was sent it can have executed it, or refused it for a reason.
   const bool executed = result.outcome == Outcome::kAborted && !result.forgotten &&

@@ -1,5 +1,7 @@
 #include "coordinator/transaction.h"
 
+#include <algorithm>
+
 namespace troth::coordinator {
 
 using namespace protocol;
@@ -10,6 +12,14 @@ const Gtid& Transaction::gtid() const {
 
 std::optional<MonotonicTime> Transaction::next_wake() const {
   return std::visit([](const auto& m) { return m.next_wake(); }, machine);
+}
+
+bool Transaction::is_member(const NodeName& participant) const {
+  const auto* commit = global();
+  if (commit == nullptr) return one_phase().setup().participant == participant;
+  const auto& members = commit->setup().members;
+  return std::any_of(members.begin(), members.end(),
+                     [&](const Member& member) { return member.name == participant; });
 }
 
 CommitProtocol Transaction::protocol() const {

@@ -52,6 +52,9 @@ struct Transaction {
     return std::get<protocol::OnePhaseCommit>(machine);
   }
   std::optional<MonotonicTime> next_wake() const;
+  /// Its words about this transaction count: it has a branch of it. After a restart those that only
+  /// read are not known any more, and owe nothing.
+  bool is_member(const NodeName& participant) const;
   /// Restarts do not begin it anew.
   Duration shown_age(Now now) const {
     const Duration here = now.monotonic - since;

@@ -929,3 +929,59 @@ TEST_CASE("a greeting wakes the link to the participant that greets, a refused o
   CHECK(world.greet("p2", {1}) == HelloVerdict::kStaleEpoch);
   CHECK(world.transport.addresses.size() == 2);
 }
+
+TEST_CASE("a configured node that is no member of a transaction cannot end it") {
+  const NodeName p3 = NodeName::from_trusted("p3");
+  const auto messages = [&](const CoordinatorWorld& world, const Gtid& gtid) {
+    VoteMessage no;
+    no.gtid = gtid;
+    no.vote = Vote::kAbort;
+    OnePhaseResult conflict;
+    conflict.gtid = gtid;
+    conflict.key_conflict = true;
+    return std::vector<Message>{Decide{gtid, Decision::kAbort, AnswerAt::kDecided, {}},
+                                Decide{gtid, Decision::kCommit, AnswerAt::kDecided, {}},
+                                Wound{gtid, world.minted(1), "row 1"},
+                                no,
+                                Ack{gtid},
+                                Released{gtid},
+                                conflict};
+  };
+  for (const auto protocol : {CommitProtocol::kTwoPhase, CommitProtocol::kThreePhase}) {
+    for (const bool voted : {false, true}) {
+      CAPTURE(voted);
+      CoordinatorWorld world;
+      auto request = CoordinatorWorld::request({"p1", "p2"});
+      request.protocol = protocol;
+      const auto number = world.submit(request);
+      const auto gtid = world.last_gtid();
+      const auto all_vote = [&] {
+        world.vote("p1", gtid);
+        world.vote("p2", gtid);
+      };
+      if (voted) all_vote();
+      const auto sent = messages(world, gtid);
+      for (const auto& message : sent) world.deliver("p3", message);
+      CHECK(world.counter("unauthorized") == sent.size() - 1);
+      CHECK_FALSE(world.answered(number));
+      if (!voted) all_vote();
+      if (protocol == CommitProtocol::kThreePhase) continue;
+      world.sync();
+      CHECK(world.outcome(number) == Outcome::kCommitted);
+    }
+  }
+  CoordinatorWorld world;
+  const auto number = world.submit(CoordinatorWorld::request({"p1"}, "k"));
+  const auto gtid = world.last_gtid();
+  OnePhaseResult result;
+  result.gtid = gtid;
+  result.key_conflict = true;
+  world.deliver("p3", result);
+  result.key_conflict = false;
+  result.outcome = Outcome::kAborted;
+  world.deliver("p3", result);
+  CHECK_FALSE(world.answered(number));
+  result.outcome = Outcome::kCommitted;
+  world.deliver("p1", result);
+  CHECK(world.outcome(number) == Outcome::kCommitted);
+}

@@ -165,6 +165,8 @@ MUTATIONS = [
     ("stranger-ends", "only its coordinator says that a transaction is ended", "", [
         ("participant/engine.cc", "if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&",
          "if (header.ended_below &&")]),
+    ("outsider-ends", "only members say what became of a transaction", "", [
+        ("coordinator/transaction_messages.cc", "if (txn.is_member(from)) return true;", "if (txn.is_member(from) || !from.empty()) return true;")]),
     ("stranger-believed", "a claim of a node that was never met is no evidence", "", [
         ("engine/peer_handshake.cc", "if (table_.configured(peer) && (met || greeting == Greeting::kOurs)) {", "if (!said.log_id.is_nil()) {")]),
 ]

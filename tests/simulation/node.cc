@@ -259,6 +259,9 @@ void Node::collect_alarms() {
     if (const auto at = alarm.find(" lost memory: ");
         at != std::string::npos && world_.forgetful.count(alarm.substr(0, at)) != 0)
       continue;
+    if (std::any_of(world_.lies.begin(), world_.lies.end(),
+                    [&](const auto& lie) { return alarm.starts_with(lie); }))
+      continue;
     // It says of itself what an injected fault has done to it.
     if (died_of_ && alarm.find(died_of_->context) != std::string::npos) continue;
     world_.violation("no alarms", "{}: {}", setup_.name, alarm);

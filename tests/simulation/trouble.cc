@@ -46,6 +46,10 @@ void Trouble::start() {
     stranger_.emplace(world_, nodes_);
     stranger_->start(world_.now() + lasts_);
   }
+  if (world_.random.percent(15)) {
+    outsider_.emplace(world_, nodes_);
+    outsider_->start(world_.now() + lasts_);
+  }
   if (world_.random.percent(10))
     world_.after(world_.between(Duration{0}, lasts_), [this] {
       world_.wall_jump_ms = (world_.random.percent(50) ? -25 : 25) * 3'600'000;
@@ -172,6 +176,7 @@ void Trouble::see_work(const Batch& batch, const NodeName& to) {
 
 void Trouble::see(const Batch& batch, const NodeName& to) {
   if (stranger_ && !healed_) stranger_->overhear(batch);
+  if (outsider_ && !healed_) outsider_->overhear(batch, to);
   if (!healed_) see_work(batch, to);
   if (!ambush_.planned || healed_) return;
   const bool bait =

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/simulation/node.h"
+#include "tests/simulation/outsider.h"
 #include "tests/simulation/stranger.h"
 
 namespace troth::simulation {
@@ -90,6 +91,7 @@ class Trouble {
   std::uint64_t restarts_between_ = 0;  // how many transactions until one is torn apart; 0 = never
   Backup backup_;
   std::optional<Stranger> stranger_;
+  std::optional<Outsider> outsider_;
   const Node* absent_ = nullptr;  // until everything heals
   bool healed_ = false, backup_in_place_ = false;
   std::size_t crashes_ = 0, backups_ = 0, ambushes_ = 0;

@@ -91,6 +91,8 @@ class World final : public Clock {
 
   Random random;
   std::set<std::string> forgetful;  ///< nodes whose log was once put back: what others saw is gone
+  /// How alarms begin that a lie explains: outsider.h, about a transaction that has just ended.
+  std::set<std::string> lies;
   std::vector<Violation> violations;
   std::int64_t wall_jump_ms = 0;
   std::uint64_t events_run = 0;
