@@ -168,5 +168,5 @@ MUTATIONS = [
     ("outsider-ends", "only members say what became of a transaction", "", [
         ("coordinator/transaction_messages.cc", "if (txn.is_member(from)) return true;", "if (txn.is_member(from) || !from.empty()) return true;")]),
     ("stranger-believed", "a claim of a node that was never met is no evidence", "", [
-        ("engine/peer_handshake.cc", "if (table_.configured(peer) && (met || greeting == Greeting::kOurs)) {", "if (!said.log_id.is_nil()) {")]),
+        ("engine/peer_handshake.cc", "if (table_.configured(peer) && (met || greeting == Greeting::kOurs)) {", "if (greeting == Greeting::kOurs || !said.log_id.is_nil()) {")]),
 ]
