@@ -37,7 +37,7 @@ def agent_down(stage):
 
 def agent_slow(stage):
     stage.build(coordinator_flags=("--prepare-timeout", "20s", "--resend-interval", "50ms"))
-    c = stage.start(p2="participant.prepare.executed=sleep:4000")
+    c = stage.start(p2="participant.prepare.executed=sleep:8000")
     running = c.transfer_in_background("t1")
     found = ("", "")
 
@@ -66,7 +66,7 @@ def disk_full(stage):
         pass
     os.close(file)
     numbers = iter(range(10**6))
-    until("work is refused", lambda: c.transfer(f"t{next(numbers)}", "--comment", "c" * 4000).returncode == 5)
+    until("work is refused", lambda: c.transfer(f"t{next(numbers)}", "--comment", "c" * 4000).returncode == 5, 90)
     return (*troth("doctor", "-e", c.coordinator.address), "no room is left for its log", "none: decisions still fit", "make room on its disk")
 
 
