@@ -144,7 +144,7 @@ MUTATIONS = [
          "static_cast<void>(position);")]),
     ("refusal-not-kept", "a promise never to vote yes is kept", "", [
         ("participant/members.cc", "  auto& entry =\n      parts_.table.start(gtid,",
-         "  if (!ballot) return parts_.promises.send(from, Decide{gtid, Decision::kAbort, {}, {}});\n  auto& entry =\n      parts_.table.start(gtid,")]),
+         "  if (!ballot) return parts_.promises.repeat(from, Decide{gtid, Decision::kAbort, {}, {}});\n  auto& entry =\n      parts_.table.start(gtid,")]),
     ("prepared-member-refuses", "a member that voted yes refuses nothing", "", [
         ("protocol/branch_members.cc",
          "out.send(event.from, MemberAnswer{prepared_.gtid, MemberAnswer::Knows::kPrepared});",
