@@ -95,4 +95,10 @@ Result<LostReply> GuardedAdmin::declare_lost(const Principal& by, LostRequest re
   return port_.declare_lost(request);
 }
 
+Result<ForgetPeerReply> GuardedAdmin::forget_peer(const Principal& by, ForgetPeerRequest request) {
+  TROTH_TRY(ask(by, Action::kForgetPeer, {{}, request.peer.text()}));
+  sign(request.by, by);
+  return port_.forget_peer(request);
+}
+
 }  // namespace troth::access

@@ -40,6 +40,7 @@ class GuardedAdmin {
   Result<ResolveReply> resolve(const Principal& by, ResolveRequest request);
   Result<ResolveReply> forget(const Principal& by, ForgetRequest request);
   Result<LostReply> declare_lost(const Principal& by, LostRequest request);
+  Result<ForgetPeerReply> forget_peer(const Principal& by, ForgetPeerRequest request);
 
  private:
   Status ask(const Principal& by, protocol::Action action,

@@ -27,6 +27,8 @@ int forget(const Arguments& arguments, const Words& words);
 /// Of one participant, behind `participant locks`.
 int locks(const Arguments& arguments, const Words& words);
 int participant(const Arguments& arguments, const Words& words);
+/// `forget`: a node that never comes back.
+int peer(const Arguments& arguments, const Words& words);
 int audit(const Arguments& arguments, const Words& words);
 int log(const Arguments& arguments, const Words& words);
 int bench(const Arguments& arguments, const Words& words);

@@ -101,15 +101,16 @@ struct Verbs {
   const char* command;
   const char* words;
 };
-constexpr Verbs kVerbs[] = {
-    {"txn", "list show watch retry resolve forget begin commit rollback"},
-    {"participant", "list show locks drain resume orphans lost"},
-    {"log", "dump verify stats"},
-    {"config", "show check example"},
-    {"completion", "bash zsh fish"},
-    {"help",
-     "submit outcome status doctor txn participant sql shell query audit log bench demo config "
-     "completion examples exit-codes states formats"}};
+constexpr Verbs kVerbs[] = {{"txn", "list show watch retry resolve forget begin commit rollback"},
+                            {"participant", "list show locks drain resume orphans lost"},
+                            {"peer", "forget"},
+                            {"log", "dump verify stats"},
+                            {"config", "show check example"},
+                            {"completion", "bash zsh fish"},
+                            {"help",
+                             "submit outcome status doctor txn participant peer sql shell query "
+                             "audit log bench demo config "
+                             "completion examples exit-codes states formats"}};
 
 std::string script_for(const std::string& shell) {
   std::string commands, verbs;

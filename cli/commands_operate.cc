@@ -19,7 +19,7 @@ namespace {
 struct Operation {
   std::string id, reason, confirm, revision;
   std::optional<Decision> decision;
-  bool dry_run = false, forget = false;
+  bool dry_run = false, forget = false, all = false;
 };
 
 /// `subject`: what the one word without dashes is.
@@ -38,6 +38,8 @@ Result<Operation> parse_operation(const Words& words, std::string_view subject =
       out.decision = Decision::kAbort;
     } else if (word == "--dry-run") {
       out.dry_run = true;
+    } else if (word == "--all" && subject == "transaction") {
+      out.all = true;
     } else if (word == "--forget" && subject == "participant") {
       out.forget = true;
     } else if (word == "--reason") {
@@ -52,9 +54,9 @@ Result<Operation> parse_operation(const Words& words, std::string_view subject =
       out.id = word;
     }
   }
-  if (out.id.empty() && subject == "participant")
-    return fail(ErrorCode::kInvalidArgument, "which participant? give its name");
-  if (out.id.empty())
+  if (out.id.empty() && subject != "transaction")
+    return fail(ErrorCode::kInvalidArgument, fmt::format("which {}? give its name", subject));
+  if (out.all != out.id.empty())
     return fail(ErrorCode::kInvalidArgument, "which transaction? give its id, or its end");
   return out;
 }
@@ -176,6 +178,45 @@ int lost(const Arguments& arguments, const Words& words) {
   return kOk;
 }
 
+// One after the other, each with checks of its own: what another node knows is refused.
+int resolve_all(const Arguments& arguments, const Operation& asked) {
+  auto client = client_for(arguments);
+  const auto found = every_transaction(client, TransactionFilter::kInDoubt);
+  if (!found) return report(arguments, found.error());
+  std::vector<Gtid> gtids;
+  for (const auto& summary : *found)
+    if (!summary.state.starts_with("heuristic")) gtids.push_back(summary.gtid);
+  const auto count = std::to_string(gtids.size());
+  if (!asked.dry_run && asked.confirm != count)
+    return report(
+        arguments,
+        fmt::format("{} in doubt here: confirm their number with --confirm {}",
+                    gtids.size() == 1 ? "1 transaction is" : count + " transactions are", count),
+        fmt::format("troth txn resolve --all --{} --dry-run",
+                    *asked.decision == Decision::kCommit ? "commit" : "abort"),
+        kUsage);
+  std::size_t refused = 0;
+  for (const auto& gtid : gtids) {
+    ResolveRequest request{gtid.text(), *asked.decision, {arguments.by, asked.reason}, "", "",
+                           true};
+    auto reply = client.resolve(request);
+    if (reply && !asked.dry_run) {
+      request.dry_run = false;
+      request.revision = reply->revision;
+      request.confirm = gtid.text().substr(gtid.text().size() - 6);
+      reply = client.resolve(request);
+    }
+    if (!reply) ++refused;
+    const auto what = !reply                 ? reply.error().context
+                      : reply->lines.empty() ? ""
+                                             : reply->lines.front();
+    show_text(fmt::format("{}  {}\n", gtid, printable(what)));
+  }
+  show_text(fmt::format("{} of {} {}, {} refused\n", gtids.size() - refused, count,
+                        asked.dry_run ? "would be decided" : "decided", refused));
+  return refused == 0 ? kOk : kRefused;
+}
+
 }  // namespace
 
 int resolve(const Arguments& arguments, const Words& words) {
@@ -184,6 +225,7 @@ int resolve(const Arguments& arguments, const Words& words) {
   if (!asked->decision)
     return report(arguments, "say what is to become of it: --commit or --abort",
                   fmt::format("troth txn resolve {} --abort --dry-run", asked->id), kUsage);
+  if (asked->all) return resolve_all(arguments, *asked);
   auto client = client_for(arguments);
   ResolveRequest request{asked->id,       *asked->decision, {arguments.by, asked->reason},
                          asked->revision, asked->confirm,   true};
@@ -198,6 +240,9 @@ int resolve(const Arguments& arguments, const Words& words) {
 int forget(const Arguments& arguments, const Words& words) {
   const auto asked = parse_operation(words);
   if (!asked) return report(arguments, asked.error());
+  if (asked->all)
+    return report(arguments, "which transaction? each is forgotten by itself", "troth help txn",
+                  kUsage);
   return answer(arguments,
                 client_for(arguments).forget(
                     {asked->id, {arguments.by, asked->reason}, asked->confirm, asked->dry_run}),
@@ -217,6 +262,28 @@ int audit(const Arguments& arguments, const Words& words) {
                entry.by.reason.empty() ? "-" : entry.by.reason});
   print_list(arguments, http::audit_view(*found), "entries", "troth.audit.entry/1", table,
              "no operator has done anything");
+  return kOk;
+}
+
+int peer(const Arguments& arguments, const Words& words) {
+  if (words.empty() || words[0] != "forget")
+    return report(arguments, "peer needs forget and a NAME", "troth help peer", kUsage);
+  const auto asked = parse_operation({words.begin() + 1, words.end()}, "peer");
+  if (!asked) return report(arguments, asked.error());
+  const auto name = NodeName::parse(asked->id);
+  if (!name) return report(arguments, name.error());
+  const auto done = client_for(arguments).forget_peer(
+      {*name, {arguments.by, asked->reason}, asked->confirm, asked->dry_run});
+  if (!done && done.error().code == ErrorCode::kNotFound)
+    return report(arguments, done.error().context, "troth status", kNotFound);
+  if (!done && done.error().code == ErrorCode::kIllegalState)
+    return report(arguments, done.error().context, "troth help peer", kRefused);
+  if (!done) return report(arguments, done.error());
+  if (arguments.output != Output::kTable) {
+    print_view(arguments, http::forget_peer_view(asked->id, *done));
+    return kOk;
+  }
+  for (const auto& line : done->lines) show_text(printable(line) + "\n");
   return kOk;
 }
 

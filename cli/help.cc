@@ -7,6 +7,7 @@
 
 #include "base/settings.h"
 #include "cli/commands.h"
+#include "cli/help_of_nodes.h"
 #include "cli/render.h"
 
 namespace troth::cli {
@@ -28,6 +29,7 @@ Commands
   query        one SELECT over many participants, merged by a second one
   participant  list | show NAME | locks NAME | drain NAME | resume NAME |
                orphans | lost NAME
+  peer         forget NAME: a node that never comes back
   audit        the actions of operators: when, who, why
   log          dump | verify | stats DIR   (offline, read-only)
   bench        transfer | read-only | mixed | recovery | smallbank | tpcc
@@ -124,6 +126,7 @@ On a participant that is cut off from its coordinator for good:
 troth txn resolve ID --commit|--abort --dry-run
                            the nodes to ask first, the consequences; changes
                            nothing
+                           (--all --confirm COUNT: each in doubt here)
 troth txn resolve ID --commit|--abort --reason TEXT --confirm TAIL
                      [--revision R]
                            TAIL: the last six characters of the id, typed by
@@ -164,30 +167,8 @@ troth sql --txn ID NAME "SQL" ...
   with its exit code. Leaving the shell (or losing the connection) rolls back
   what is open.
 )help"},
-    {"participant", R"help(troth participant list
-troth participant show NAME          its own status
-troth participant locks NAME [--all] [--txn ID] [--limit 100] [--after CURSOR]
-                                     transactions that hold rows and that
-                                     wait for them; --all: also rows that no
-                                     transaction waits for
-troth participant drain NAME [--reason TEXT]
-                                     nothing new touches it; what runs goes on.
-                                     Until resumed
-troth participant resume NAME
-troth participant orphans            branches in doubt that the coordinator does
-                                     not work on; exits 6 if there are any
-
-At the coordinator, of a participant that will never come back:
-troth participant lost NAME --dry-run
-                           the committed transactions that wait for it, and
-                           the consequences; changes nothing
-troth participant lost NAME --reason TEXT --confirm NAME
-                           they wait no longer, stay committed, and are shown as
-                           heuristic_hazard. While it is connected: only the
-                           transactions that it holds no trace of
-troth participant lost NAME --forget --reason TEXT --confirm NAME
-                           its missing writes were repaired: stop showing them
-)help"},
+    {"participant", kHelpOfParticipant},
+    {"peer", kHelpOfPeer},
     {"demo", R"help(troth demo [--quick] [--keep]
 
   Starts a coordinator and three agents in a temporary directory, moves money,
@@ -350,8 +331,8 @@ int help(const Arguments& arguments, const Words& words) {
 
 const std::vector<std::string>& command_names() {
   static const std::vector<std::string> names = {
-      "submit", "outcome", "status", "doctor", "txn",    "participant", "sql",  "shell",  "query",
-      "bench",  "demo",    "audit",  "log",    "config", "completion",  "help", "version"};
+      "submit", "outcome", "status", "doctor", "txn",    "participant", "sql",  "shell",   "query",
+      "bench",  "demo",    "audit",  "log",    "config", "completion",  "help", "version", "peer"};
   return names;
 }
 
@@ -369,6 +350,7 @@ int run(const Arguments& arguments) {
   if (command == "query") return query(arguments, rest);
   if (command == "shell") return shell(arguments, rest);
   if (command == "participant") return participant(arguments, rest);
+  if (command == "peer") return peer(arguments, rest);
   if (command == "audit") return audit(arguments, rest);
   if (command == "log") return log(arguments, rest);
   if (command == "bench") return bench(arguments, rest);

@@ -20,8 +20,8 @@ WallTime wall_now() {
 }
 
 std::string health(const LinkStatus& link) {
-  std::string out = link.connected ? "up" : "DOWN";
-  if (!link.connected && link.since)
+  std::string out = link.connected ? "up" : link.retired ? "retired" : "DOWN";
+  if (!link.connected && !link.retired && link.since)
     out += fmt::format(" {}", age_text(std::max(Duration{0}, wall_now() - *link.since)));
   return link.draining ? out + " (drained)" : out;
 }

@@ -22,10 +22,11 @@ bool within(Duration value, Duration low, Duration high) {
 }  // namespace
 
 std::optional<Refusal> Admission::refuse_unknown(const NodeName& participant) const {
-  if (core_.options.find(participant) != nullptr) return std::nullopt;
+  const auto forgotten = [&](const NodeName& name) { return core_.forgotten.count(name) != 0; };
+  if (core_.options.find(participant) != nullptr && !forgotten(participant)) return std::nullopt;
   std::string known;
   for (const auto& [name, address] : core_.options.participants)
-    known += (known.empty() ? "" : ", ") + name.text();
+    if (!forgotten(name)) known += (known.empty() ? "" : ", ") + name.text();
   return refusal(ErrorCode::kNotFound,
                  fmt::format("no participant is called {}; configured are: {}", participant, known),
                  AbortCode::kUnknownParticipant);

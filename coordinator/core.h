@@ -2,6 +2,7 @@
 // What every part of the coordinator's engine uses: who this node is, its log, the ways out, and
 // what is counted. No transaction is known here.
 
+#include <set>
 #include <string>
 
 #include "coordinator/call_spans.h"
@@ -54,6 +55,9 @@ struct Core {
   Meters meters;
   CallSpans spans;
   Links links;
+  /// Participants that the settings no longer name, and those that an operator has forgotten. Their
+  /// names stay in `options`.
+  std::set<NodeName> unnamed, forgotten;
 };
 
 }  // namespace troth::coordinator

@@ -30,7 +30,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
       applied_(core_),
       submissions_(
           core_, {admission_, tables_.live, transactions_, tables_.keys, conversations_, applied_}),
-      searches_(core_, tables_.outcomes),
+      searches_(core_, tables_.outcomes, desk_.book()),
       inquiries_(core_, {tables_.live, conversations_, tables_.outcomes, tables_.keys, searches_,
                          desk_.book()}),
       retention_(core_, {tables_, conversations_, inquiries_, desk_.book()}),
@@ -92,7 +92,11 @@ void Engine::measured_recovery(Duration took) {
 void Engine::reload(const Reload& settings) {
   core_.options.prepare_timeout = settings.prepare_timeout;
   core_.options.max_in_flight = settings.max_in_flight;
+  for (const auto& [name, address] : core_.options.participants)
+    if (settings.participants.count(name) == 0) core_.unnamed.insert(name);
   for (const auto& [name, address] : settings.participants) {
+    core_.unnamed.erase(name);
+    core_.forgotten.erase(name);
     core_.options.participants[name] = address;
     core_.peers.configure(name, address, Role::kParticipant);
   }

@@ -253,6 +253,27 @@ TransactionDetail LostParticipants::show(const Gtid& gtid, Now now) const {
   return detail;
 }
 
+std::string LostParticipants::what_is_owed(const NodeName& participant) const {
+  std::size_t live = 0;
+  for (const auto& [gtid, txn] : table_) {
+    const auto* global = txn.global();
+    const auto touches = [&](const Member& member) { return member.name == participant; };
+    const bool named = global == nullptr ? txn.one_phase().setup().participant == participant
+                                         : std::any_of(global->setup().members.begin(),
+                                                       global->setup().members.end(), touches);
+    if (named) ++live;
+  }
+  if (live > 0)
+    return fmt::format(
+        "{} of {} not ended: troth participant lost {} --dry-run, or start it again", counted(live),
+        live == 1 ? fmt::format("{} has", participant) : fmt::format("{} have", participant),
+        participant);
+  if (const auto owed = unconfirmed_by(participant).size(); owed > 0)
+    return fmt::format("{} never confirmed {}: troth participant lost {} --forget first",
+                       participant, counted(owed), participant);
+  return "";
+}
+
 void LostParticipants::add_alarms(std::vector<std::string>& alarms) const {
   std::map<NodeName, std::pair<std::size_t, const HeuristicRecord*>> lost;
   for (const auto& [key, record] : desk_.book().unconfirmed()) {

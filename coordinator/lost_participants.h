@@ -41,6 +41,8 @@ class LostParticipants {
   std::vector<Gtid> unconfirmed() const;
   TransactionSummary summary_of(const Gtid& gtid, Now now) const;
   TransactionDetail show(const Gtid& gtid, Now now) const;
+  /// What is not ended with it, for people; "" = nothing.
+  std::string what_is_owed(const NodeName& participant) const;
   void add_alarms(std::vector<std::string>& alarms) const;
 
  private:

@@ -97,6 +97,7 @@ int main(int argc, char** argv) {
       "; nothing undecided before now is presumed",
       [](const SettingValues&) { return Status(); },
       participants_of,
+      {"participant"},
       [&](const SettingValues& values,
           const daemon::Surroundings& around) -> Result<std::unique_ptr<RunningNode>> {
         auto options = read(values);
@@ -117,7 +118,9 @@ int main(int argc, char** argv) {
         // First: a new one is answered from its first greeting.
         node->reload(
             {participants, values.duration("prepare-timeout"), values.count("max-in-flight")});
-        if (const auto moved = links.set_addresses(participants); !moved)
+        if (const auto moved =
+                links.set_addresses(participants, daemon::origins_of(values, {"participant"}));
+            !moved)
           logger.error("the participants stay where they were", {{"why", moved.error().context}});
       }};
   return daemon::main(program, argc, argv);

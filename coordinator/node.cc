@@ -10,6 +10,7 @@
 #include "coordinator/recover.h"
 #include "engine/fatal_report.h"
 #include "engine/file_guard.h"
+#include "os/descriptors.h"
 #include "os/failpoint.h"
 #include "os/kept_files.h"
 #include "os/node_key.h"
@@ -264,6 +265,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     status->counters.emplace_back("log_bytes", stats.bytes);
     status->counters.emplace_back("log_segments", stats.segments);
     status->counters.emplace_back("message_bytes", status->bytes_sent());
+    status->counters.emplace_back("descriptors_short", count_descriptors().short_of() ? 1 : 0);
     return status;
   }
   Result<TransactionPage> list_transactions(const ListRequest& request) override {
@@ -293,6 +295,11 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Result<LostReply> declare_lost(const LostRequest& request) override {
     return wait<LostReply>([request](Engine& e, auto done, Now now) {
       e.operators().declare_lost(request, std::move(done), now);
+    });
+  }
+  Result<ForgetPeerReply> forget_peer(const ForgetPeerRequest& request) override {
+    return wait<ForgetPeerReply>([request](Engine& e, auto done, Now now) {
+      e.operators().forget_peer(request, std::move(done), now);
     });
   }
   Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
@@ -326,6 +333,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       if (auto link = transport_->link(shown.peer)) {
         link->draining = shown.draining;
         link->role = shown.role;
+        link->retired = shown.retired;
         // Who is refused goes away again; why it was is more than that nobody is there now.
         if (!link->connected && !shown.refusal.empty())
           link->last_error = fmt::format("refused: {}", shown.refusal);

@@ -30,6 +30,19 @@ void OperatorCalls::drain_participant(const NodeName& name, bool drain, const Op
   parts_.desk.when_durable(core_.log.appended(), [done = std::move(done)] { done({}); });
 }
 
+void OperatorCalls::forget_peer(const ForgetPeerRequest& request, PeerForgetting::Done done,
+                                Now now) {
+  const auto& name = request.peer;
+  const bool shown = core_.options.find(name) != nullptr && core_.forgotten.count(name) == 0;
+  const PeerAtHand peer{shown || core_.peers.knows(name), shown && core_.unnamed.count(name) == 0,
+                        core_.links.is_connected(name), parts_.lost.what_is_owed(name)};
+  if (!PeerForgetting(parts_.desk, core_.peers, core_.reports)
+           .forget(request, peer, std::move(done), now))
+    return;
+  core_.forgotten.insert(name);
+  core_.gate.forget(name);
+}
+
 Result<std::int64_t> OperatorCalls::retry(const std::string& id, const Operator& by, Now now) {
   std::vector<Gtid> gtids;
   if (id.empty()) {

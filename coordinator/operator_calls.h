@@ -6,6 +6,7 @@
 
 #include "coordinator/status_views.h"
 #include "coordinator/transactions.h"
+#include "engine/peer_forgetting.h"
 
 namespace troth::coordinator {
 
@@ -21,7 +22,7 @@ class OperatorCalls {
     const StatusViews& views;
     OperatorDesk& desk;
   };
-  OperatorCalls(const Core& core, Parts parts) : core_(core), parts_(parts) {}
+  OperatorCalls(Core& core, Parts parts) : core_(core), parts_(parts) {}
 
   // what is seen
   NodeStatus status(Now now) const { return parts_.views.status(now); }
@@ -42,13 +43,14 @@ class OperatorCalls {
   void declare_lost(const LostRequest& request, LostParticipants::LostDone done, Now now) {
     parts_.lost.declare(request, std::move(done), now);
   }
+  void forget_peer(const ForgetPeerRequest& request, PeerForgetting::Done done, Now now);
   using DrainDone = std::function<void(Status)>;
   /// Lasts until it is resumed, over restarts too.
   void drain_participant(const NodeName& name, bool drain, const Operator& by, DrainDone done,
                          Now now);
 
  private:
-  const Core& core_;
+  Core& core_;
   const Parts parts_;
 };
 

@@ -74,7 +74,7 @@ HelloReply PeerTraffic::on_hello(const Hello& hello, Now now) {
     return reply;
   }
   // The link may sit out a pause after its last failure.
-  if (!hello.address.empty()) core_.gate.heard_from(hello.name, hello.address);
+  if (!hello.address.empty()) core_.gate.heard_from(hello.name, hello.address, judgement.proved);
   parts_.transactions.on_reachable(hello.name, now);
   parts_.lost.tell_what_was_given_up(hello.name);
   return reply;

@@ -65,12 +65,12 @@ void Rounds::copy_forward(Now now) {
   append(EpochRecord{core_.options.epoch});
   append(core_.peers.lives().record());
   if (core_.own.adopted().lineage > 0) append(core_.own.adopted());
+  parts_.desk.book().copy_forward();
   for (const auto& peer : core_.peers.records()) append(peer);
   for (const auto& [witness, claim] : core_.standing.quarantine().claims()) append(claim);
   parts_.transactions.copy_forward();
   parts_.inquiries.copy_forward();
   parts_.tables.keys.copy_forward(now, append);
-  parts_.desk.book().copy_forward();
   append(HorizonRecord{core_.own.next()});
   core_.reports.count("checkpoints");
 }

@@ -17,6 +17,8 @@ void Searches::start(const Gtid& gtid, bool wait, Done done, Now now) {
   for (const auto& [name, address] : core_.options.participants) asked.insert(name);
   for (const auto& peer : core_.peers.records())
     if (peer.role == Role::kParticipant && !peer.position.log_id.is_nil()) asked.insert(peer.name);
+  for (const auto& name : core_.forgotten) asked.erase(name);
+  search.forgotten = !book_.forgotten_peers().empty();
   search.unanswered.assign(asked.begin(), asked.end());
   ask(gtid, search, now);
 }

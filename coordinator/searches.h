@@ -10,6 +10,7 @@
 
 #include "coordinator/core.h"
 #include "coordinator/known_outcomes.h"
+#include "recovery/operator_book.h"
 
 namespace troth::coordinator {
 
@@ -19,7 +20,8 @@ class Searches {
  public:
   using Done = KnownOutcomes::Done;
 
-  Searches(Core& core, KnownOutcomes& outcomes) : core_(core), outcomes_(outcomes) {}
+  Searches(Core& core, KnownOutcomes& outcomes, const recovery::OperatorBook& book)
+      : core_(core), outcomes_(outcomes), book_(book) {}
 
   /// `wait`: for a definite outcome; otherwise IN_DOUBT is an answer too.
   void start(const Gtid& gtid, bool wait, Done done, Now now);
@@ -34,14 +36,16 @@ class Searches {
     std::vector<Done> impatient;  // IN_DOUBT at the first repeat
     std::uint32_t attempts = 0;
     MonotonicTime next_ask;
-    bool forgotten = false;  // at one of them: that nobody else knows it proves nothing
-    AbortReason reason;      // of the participant that executed and aborted it
+    bool forgotten =
+        false;           // at one of them, or one of them: that no other knows it proves nothing
+    AbortReason reason;  // of the participant that executed and aborted it
   };
 
   void ask(const Gtid& gtid, Search& search, Now now);
 
   Core& core_;
   KnownOutcomes& outcomes_;
+  const recovery::OperatorBook& book_;
   std::map<Gtid, Search> searches_;
   std::multimap<MonotonicTime, Gtid> timers_;  // never taken back
 };

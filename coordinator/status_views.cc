@@ -49,12 +49,15 @@ NodeStatus StatusViews::status(Now now) const {
 
 void StatusViews::add_links(NodeStatus& status) const {
   for (const auto& [name, address] : core_.options.participants) {
+    if (core_.forgotten.count(name) != 0) continue;
     const auto* link = core_.links.find(name);
     LinkStatus shown = link == nullptr ? LinkStatus{} : *link;
     shown.peer = name;
     if (shown.address.empty()) shown.address = address;
     shown.draining = parts_.desk.book().is_drained(name);
     shown.role = Role::kParticipant;
+    shown.retired = !shown.connected && core_.unnamed.count(name) != 0 &&
+                    parts_.lost.what_is_owed(name).empty();
     shown.refusal = parts_.peers.refusal_of(name);
     if (shown.refusal.empty() && !shown.last_error.starts_with("cannot reach"))
       shown.refusal = parts_.peers.objection_to(name);

@@ -57,6 +57,7 @@ class Daemon {
     thrift::PeerLinksOptions options{policy()};
     options.self = self_;
     options.addresses = program_.peers(values_);
+    options.origins = origins_of(values_, program_.peer_settings);
     links_ = std::make_unique<thrift::PeerLinks>(options, relay_, clock_, logger_);
     TROTH_ASSIGN_OR_RETURN(node_, program_.start(values_, {data_dir, identity_, files, clock_,
                                                            logger_, *links_, spans_.get()}));
@@ -206,6 +207,16 @@ Result<int> run(const Program& program, int argc, char** argv) {
 }
 
 }  // namespace
+
+std::map<NodeName, std::string> origins_of(const SettingValues& values,
+                                           const std::vector<const char*>& peer_settings) {
+  std::map<NodeName, std::string> out;
+  for (const char* setting : peer_settings)
+    for (const auto& value : values.all(setting))
+      if (const auto pair = parse_assignment(value.text))
+        out[NodeName::from_trusted(pair->first)] = value.origin;
+  return out;
+}
 
 int main(const Program& program, int argc, char** argv) {
   block_signals();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "engine/running_node.h"
 #include "os/clock.h"
@@ -43,6 +44,8 @@ struct Program {
   std::function<Status(const SettingValues&)> check;
   /// The peers that the settings name, by address.
   std::function<std::map<NodeName, std::string>(const SettingValues&)> peers;
+  /// The settings that name peers, NAME=HOST:PORT each.
+  std::vector<const char*> peer_settings;
   std::function<Result<std::unique_ptr<RunningNode>>(const SettingValues&, const Surroundings&)>
       start;
   /// Beyond what both daemons reload. May be empty.
@@ -53,6 +56,10 @@ struct Program {
       std::function<Result<std::string>(const SettingValues&, const std::string&, FileSystem&)>;
   std::map<std::string, Command> commands = {};
 };
+
+/// Where the settings name each peer: "c1.conf:7".
+std::map<NodeName, std::string> origins_of(const SettingValues& values,
+                                           const std::vector<const char*>& peer_settings);
 
 /// The program from its arguments to its exit code.
 int main(const Program& program, int argc, char** argv);

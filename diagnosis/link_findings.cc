@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "diagnosis/node_findings.h"
 #include "diagnosis/sentences.h"
@@ -42,14 +43,25 @@ std::string setting_of(const LinkStatus& link) {
   return link.role == Role::kParticipant ? "participant" : "coordinator";
 }
 
-std::string how_it_is_read(const NodeStatus& status) {
-  return status.role == Role::kCoordinator ? " and send it SIGHUP" : " and start it again";
+std::string how_it_is_read(const NodeStatus& status, const LinkStatus& link) {
+  const bool reloads =
+      status.role == Role::kCoordinator && !link.configured_in.starts_with("flag ");
+  return reloads ? " and send it SIGHUP" : " and start it again";
 }
 
-std::string next_for_address(const NodeStatus& status, const LinkStatus& link) {
-  const auto line = fmt::format("correct {} = {}=HOST:PORT in the settings of {}", setting_of(link),
-                                link.peer, status.name);
-  return line + how_it_is_read(status);
+/// "c1.conf:7 (the settings of c1)"
+std::string where_it_is_set(const NodeStatus& status, const std::vector<std::string>& origins) {
+  std::string out;
+  for (const auto& origin : origins)
+    if (!origin.empty()) out += (out.empty() ? "" : " and ") + origin;
+  return out.empty() ? fmt::format("the settings of {}", status.name)
+                     : fmt::format("{} (the settings of {})", out, status.name);
+}
+
+std::string next_for_address(const NodeStatus& status, const LinkStatus& link,
+                             const std::string& address = "HOST:PORT") {
+  return fmt::format("correct {} = {}={} in {}{}", setting_of(link), link.peer, address,
+                     where_it_is_set(status, {link.configured_in}), how_it_is_read(status, link));
 }
 
 std::string next_for(const NodeStatus& status, const LinkStatus& link, RuleId rule) {
@@ -89,6 +101,11 @@ std::string next_for(const NodeStatus& status, const LinkStatus& link, RuleId ru
       return fmt::format("install a release that is at most one apart from that of {}",
                          status.name);
     case RuleId::kParticipantDown:
+      if (!link.configured_in.empty())
+        return fmt::format(
+            "start it again, or correct {} if it is not at {}; if it refuses: troth doctor "
+            "--data-dir DIR of {}",
+            link.configured_in, link.address, link.peer);
       return fmt::format("start it again; if it refuses: troth doctor --data-dir DIR of {}",
                          link.peer);
     default:
@@ -112,6 +129,14 @@ std::string cause_of(const NodeStatus& status, const LinkStatus& link, RuleId ru
 }
 
 void find_down(const NodeStatus& status, const LinkStatus& link, std::vector<Finding>& out) {
+  if (link.retired) {
+    out.push_back({RuleId::kPeerRetired, peer_text(link),
+                   fmt::format("retired: the settings of {} name it no more; troth peer forget {} "
+                               "ends that it is shown",
+                               status.name, link.peer),
+                   ""});
+    return;
+  }
   const auto rule = rule_of(status, link);
   Finding finding{rule, peer_text(link), cause_of(status, link, rule), next_for(status, link, rule),
                   link.peer.text()};
@@ -122,13 +147,18 @@ void find_down(const NodeStatus& status, const LinkStatus& link, std::vector<Fin
                                   std::min(link.peer, other->peer),
                                   std::max(link.peer, other->peer), status.name);
       finding.about = finding.cause;
-      finding.next =
-          fmt::format("exchange the addresses of {} = {} and {} in the settings of {}{}",
-                      setting_of(link), std::min(link.peer, other->peer),
-                      std::max(link.peer, other->peer), status.name, how_it_is_read(status));
+      const auto& [first, second] =
+          std::minmax(link, *other, [](const auto& a, const auto& b) { return a.peer < b.peer; });
+      finding.next = fmt::format(
+          "exchange the addresses of {} = {} and {} in {}{}", setting_of(link), first.peer,
+          second.peer, where_it_is_set(status, {first.configured_in, second.configured_in}),
+          how_it_is_read(status, first));
     }
   if (rule == RuleId::kPeerLostMemory && link.role != Role::kParticipant)
     finding.page_instead = "lost-coordinator";
+  if (rule == RuleId::kPeerStopped &&
+      link.last_error.find("the database refuses") != std::string::npos)
+    finding.page_instead = "held";
   out.push_back(std::move(finding));
 }
 
@@ -185,6 +215,9 @@ void find_links(const NodeFacts& facts, const Others& others, std::vector<Findin
       find_down(facts.status, link, out);
       continue;
     }
+    if (!link.last_error.empty())
+      out.push_back({RuleId::kAddressMoved, peer_text(link), link.last_error,
+                     next_for_address(facts.status, link, link.address), link.peer.text()});
     if (facts.status.role == Role::kCoordinator) find_connected(link, out);
     const auto seen = others.find(link.peer);
     if (seen != others.end()) find_seen(facts, link, seen->second, out);

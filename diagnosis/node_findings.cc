@@ -54,8 +54,8 @@ std::string next_for_alarm(const NodeFacts& facts, RuleId rule, const std::strin
     case RuleId::kPeerLostMemory:
       return fmt::format(
           "put the newest log of {} back, if there is one; if not, follow the page: it begins anew "
-          "under a new name",
-          first_word(alarm));
+          "under a new name, and troth peer forget {} ends this",
+          first_word(alarm), first_word(alarm));
     case RuleId::kPeerDisputes:
       return "find out which of the two logs was put back; correct the address or the settings if "
              "it is another cluster's";
@@ -156,6 +156,10 @@ void find_state(const NodeFacts& facts, std::vector<Finding>& out) {
     out.push_back({RuleId::kLogFull, who,
                    "no room is left for its log: new work is refused (LOG_FULL)",
                    "make room on its disk; never delete segments"});
+  if (counter(status, "descriptors_short") > 0)
+    out.push_back({RuleId::kDescriptorsShort, who,
+                   "more than nine tenths of its file descriptors are in use",
+                   "close connections, or raise LimitNOFILE= of its unit and start it again"});
   find_cluster(facts, out);
   find_clock(facts, out);
 }

@@ -32,6 +32,7 @@ enum class RuleId : std::uint8_t {
   kLogFull,
   kKeysFull,
   kStatementStuck,
+  kDescriptorsShort,
   kDefaultCluster,
   kClockOff,
   kVersionsDiffer,
@@ -56,6 +57,7 @@ enum class RuleId : std::uint8_t {
   kPeerDisputes,
   kPeerStopped,
   kAddressWrong,
+  kAddressMoved,
   kPeerNotNamed,
   kPeerNotProven,
   kVersionsApart,
@@ -65,6 +67,7 @@ enum class RuleId : std::uint8_t {
   kMemberDown,
   kPeerSlow,
   kPeerDrained,
+  kPeerRetired,
   kNotReachedFromHere,
   kAnswersNot,
 };

@@ -39,9 +39,11 @@ class Messenger {
   /// What was sent should leave now, together.
   void flush() { transport_.flush(); }
   /// A peer introduced itself from there.
-  void heard_from(const NodeName& peer, const std::string& address) {
-    transport_.heard_from(peer, address);
+  void heard_from(const NodeName& peer, const std::string& address, bool proved) {
+    transport_.heard_from(peer, address, proved);
   }
+  /// Its link is not tried any more.
+  void forget(const NodeName& peer) { transport_.forget(peer); }
   /// For the headers of later batches; nothing happens if it is no news.
   void publish(const protocol::LinkState& state) {
     if (state.position == published_.position && state.ended_below == published_.ended_below &&

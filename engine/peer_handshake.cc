@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "base/log_key.h"
+
 namespace troth {
 
 using namespace protocol;
@@ -176,6 +178,10 @@ PeerHandshake::Judgement PeerHandshake::on_hello(const Hello& hello, Lsn own_dur
     reply.position = {self_.log_id, self_.epoch, own_durable};
     reply.seen_of_sender = table_.position_of(hello.name);
   }
+  if (judgement.refusal.empty()) {
+    judgement.refusal = late_.judge(hello, table_.position_of(hello.name));
+    if (!judgement.refusal.empty()) reply.verdict = HelloVerdict::kNotReady;
+  }
   if (judgement.refusal.empty())
     judgement.refusal = compare(hello.name, hello.position, reply.verdict);
   if (judgement.refusal.empty()) {
@@ -196,6 +202,8 @@ PeerHandshake::Judgement PeerHandshake::on_hello(const Hello& hello, Lsn own_dur
 void PeerHandshake::welcome(Judgement& judgement, const Hello& hello) {
   if (!table_.configured(hello.name) && !table_.met(hello.name)) return host(hello);
   const auto role = table_.configured(hello.name) ? table_.role_of(hello.name) : hello.role;
+  judgement.proved = made_from_key(hello.position.log_id) &&
+                     table_.position_of(hello.name).log_id == hello.position.log_id;
   const auto news =
       table_.learn(hello.name, role, {hello.name, role, hello.position, hello.address});
   judgement.restarted = news.restarted;
@@ -372,6 +380,7 @@ void PeerHandshake::forget(const NodeName& peer) {
   guests_.erase(peer);
   std::erase(guests_in_order_, peer);
   doubted_.erase(peer);
+  late_.forget(peer);
   objections_.erase(peer);
   refusals_.erase({peer, Greeting::kTheirs});
   refusals_.erase({peer, Greeting::kOurs});

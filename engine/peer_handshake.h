@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "engine/authority.h"
+#include "engine/late_greetings.h"
 #include "protocol/message.h"
 #include "protocol/record.h"
 #include "recovery/lives.h"
@@ -64,6 +65,9 @@ class PeerHandshake {
     /// an answer that was only late says it once.
     std::string peer_lost_memory;
     bool agrees = false;  ///< welcome: nothing that it says contradicts what was seen of it
+    /// It was met before with the log that it has proved now (access/log_proofs.h): its word about
+    /// its address counts.
+    bool proved = false;
   };
 
   protocol::Hello make_hello(const NodeName& peer, const std::string& own_address,
@@ -138,6 +142,7 @@ class PeerHandshake {
   std::set<CoordinatorTag> disputed_;
   std::map<std::pair<NodeName, Greeting>, std::string> refusals_;  // the last of each, bounded
   std::map<NodeName, std::string> objections_;                     // of peers that have a link
+  LateGreetings late_;
   std::set<NodeName> doubted_;  // met peers whose last answer contradicts what was seen
 };
 

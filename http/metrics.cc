@@ -4,7 +4,6 @@
 #include <prometheus/text_serializer.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <map>
@@ -13,6 +12,7 @@
 
 #include "base/assert.h"
 #include "diagnosis/diagnosis.h"
+#include "os/descriptors.h"
 
 namespace troth::http {
 
@@ -93,6 +93,7 @@ constexpr MetricInfo kAll[] = {
     {"process_start_time_seconds", gauge, "Start of the process, seconds since 1970"},
     {"process_resident_memory_bytes", gauge, "Resident memory"},
     {"process_open_fds", gauge, "Open file descriptors"},
+    {"process_max_fds", gauge, "How many file descriptors it may open"},
 };
 
 }  // namespace table
@@ -233,6 +234,7 @@ Measurements from_status(const NodeStatus& status) {
   }
   add_findings(status, out);
   for (const auto& link : status.links) {
+    if (link.retired) continue;  // nobody expects it
     // A participant also has links to the other members of three-phase transactions.
     const bool member = !coordinator && link.role == Role::kParticipant;
     const Labels peer{{coordinator ? "participant"
@@ -265,11 +267,9 @@ Measurements measure_process() {
   if (statm >> pages >> pages)
     out.add("process_resident_memory_bytes", {},
             pages * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)));
-  std::error_code missing;
-  const std::filesystem::directory_iterator fds("/proc/self/fd", missing);
-  if (!missing)
-    out.add("process_open_fds", {},
-            static_cast<std::uint64_t>(std::distance(begin(fds), end(fds))));
+  const auto descriptors = count_descriptors();
+  out.add("process_open_fds", {}, std::uint64_t{descriptors.open});
+  out.add("process_max_fds", {}, std::uint64_t{descriptors.limit});
   if (const auto started = start_time()) out.add("process_start_time_seconds", {}, *started);
   return out;
 }

@@ -49,6 +49,8 @@ ordered_json to_json(const LinkStatus& link) {
           {"connected", link.connected},
           {"since_unix_ms", link.since ? link.since->unix_ms : 0},
           {"draining", link.draining},
+          {"retired", link.retired},
+          {"configured_in", link.configured_in},
           {"rtt_us", rtt_us(link)},
           {"queued", link.queued},
           {"sent", link.messages_sent},
@@ -270,6 +272,11 @@ ordered_json lost_view(const std::string& participant, const LostReply& reply) {
                                                   {"applied", reply.applied},
                                                   {"transactions", reply.transactions},
                                                   {"lines", reply.lines}});
+}
+
+ordered_json forget_peer_view(const std::string& peer, const ForgetPeerReply& reply) {
+  return with_schema("troth.peer.forget/1",
+                     {{"peer", peer}, {"applied", reply.applied}, {"lines", reply.lines}});
 }
 
 ordered_json drain_view(const std::string& participant, bool draining) {

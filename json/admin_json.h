@@ -42,6 +42,7 @@ nlohmann::ordered_json submit_view(const SubmitReply& reply);
 nlohmann::ordered_json outcome_view(const TransactionOutcome& outcome);
 /// troth.txn.retry/1, troth.participant.lost/1 and troth.participant.drain/1.
 nlohmann::ordered_json retry_view(std::int64_t retried);
+nlohmann::ordered_json forget_peer_view(const std::string& peer, const ForgetPeerReply& reply);
 nlohmann::ordered_json lost_view(const std::string& participant, const LostReply& reply);
 nlohmann::ordered_json drain_view(const std::string& participant, bool draining);
 

@@ -32,7 +32,7 @@ for shell, name in (("bash", "troth.bash"), ("zsh", "_troth"), ("fish", "troth.f
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(run("troth", "completion", shell))
 
-topics = ("submit", "outcome", "status", "doctor", "txn", "participant", "audit", "log", "config", "states", "formats", "exit-codes", "examples")
+topics = ("submit", "outcome", "status", "doctor", "txn", "participant", "peer", "audit", "log", "config", "states", "formats", "exit-codes", "examples")
 page("troth", 1, "one transaction, several databases, everywhere or nowhere", "troth COMMAND [WORDS] [FLAGS]", ("description", run("troth", "help")),
      *((topic, run("troth", "help", topic)) for topic in topics), ("see also", "troth-coordinator(8), troth-participant(8), troth.conf(5)"))
 for role, title in (("coordinator", "makes one transaction atomic across many databases"), ("participant", "agent beside one SQLite database")):

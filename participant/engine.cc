@@ -246,6 +246,19 @@ void Engine::look_at_locks(const LockQuery& query, LocksDone done) {
   locks_.look(query, std::move(done));
 }
 
+void Engine::forget_peer(const ForgetPeerRequest& request, PeerForgetting::Done done, Now now) {
+  const auto& name = request.peer;
+  const PeerAtHand peer{
+      core_.peers.knows(name) || links_.all().count(name) != 0,
+      core_.options.coordinators.count(name) != 0 || core_.options.peers.count(name) != 0,
+      links_.is_connected(name), what_is_owed(name, table_, by_hand_.book())};
+  if (!PeerForgetting(by_hand_.desk(), core_.peers, core_.reports)
+           .forget(request, peer, std::move(done), now))
+    return;
+  links_.forget(name);
+  core_.transport.forget(name);
+}
+
 Result<std::int64_t> Engine::retry(const std::string& id, const Operator& by, Now now) {
   std::string problem;
   const BranchEntry* only = id.empty() ? nullptr : table_.find(id, problem);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "engine/checkpointer.h"
+#include "engine/peer_forgetting.h"
 #include "participant/coordinator_messages.h"
 #include "participant/core.h"
 #include "participant/greetings.h"
@@ -91,6 +92,7 @@ class Engine {
   void forget(const ForgetRequest& request, ResolveDone done, Now now) {
     by_hand_.forget(request, std::move(done), now);
   }
+  void forget_peer(const ForgetPeerRequest& request, PeerForgetting::Done done, Now now);
   using LocksDone = LockViews::LocksDone;
   /// Called back when the worker has looked.
   void look_at_locks(const LockQuery& query, LocksDone done);

@@ -181,6 +181,7 @@ int main(int argc, char** argv) {
       "",
       check,
       peers_of,
+      {"peer", "coordinator"},
       start,
       {},
       {{"repair", repair}, {"detach", detach}}};

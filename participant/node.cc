@@ -8,6 +8,7 @@
 
 #include "engine/fatal_report.h"
 #include "engine/file_guard.h"
+#include "os/descriptors.h"
 #include "os/failpoint.h"
 #include "os/kept_files.h"
 #include "os/node_key.h"
@@ -166,6 +167,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     for (auto& shown : status->links)
       if (auto link = transport_->link(shown.peer)) {
         link->role = shown.role;
+        link->retired = shown.retired;
         // Who is refused goes away again; why it was is more than that nobody is there now.
         if (!link->connected && !shown.refusal.empty())
           link->last_error = fmt::format("refused: {}", shown.refusal);
@@ -177,6 +179,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     status->counters.emplace_back("log_bytes", stats.bytes);
     status->counters.emplace_back("log_segments", stats.segments);
     status->counters.emplace_back("message_bytes", status->bytes_sent());
+    status->counters.emplace_back("descriptors_short", count_descriptors().short_of() ? 1 : 0);
     return status;
   }
   Result<TransactionPage> list_transactions(const ListRequest& request) override {
@@ -200,13 +203,18 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
         [id, by](Engine& engine, Now now) { return engine.retry(id, by, now); });
   }
   Result<ResolveReply> resolve(const ResolveRequest& request) override {
-    return await([request](Engine& engine, Engine::ResolveDone done, Now now) {
+    return await<ResolveReply>([request](Engine& engine, Engine::ResolveDone done, Now now) {
       engine.resolve(request, std::move(done), now);
     });
   }
   Result<ResolveReply> forget(const ForgetRequest& request) override {
-    return await([request](Engine& engine, Engine::ResolveDone done, Now now) {
+    return await<ResolveReply>([request](Engine& engine, Engine::ResolveDone done, Now now) {
       engine.forget(request, std::move(done), now);
+    });
+  }
+  Result<ForgetPeerReply> forget_peer(const ForgetPeerRequest& request) override {
+    return await<ForgetPeerReply>([request](Engine& engine, PeerForgetting::Done done, Now now) {
+      engine.forget_peer(request, std::move(done), now);
     });
   }
   Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
@@ -302,13 +310,13 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
   /// For what is answered only when it is durable.
-  Result<ResolveReply> await(std::function<void(Engine&, Engine::ResolveDone, Now)> fn) {
-    auto promise = std::make_shared<std::promise<Result<ResolveReply>>>();
+  template <class T>
+  Result<T> await(std::function<void(Engine&, std::function<void(Result<T>)>, Now)> fn) {
+    auto promise = std::make_shared<std::promise<Result<T>>>();
     auto future = promise->get_future();
     const bool posted = loop_->post([promise, fn = std::move(fn)](Engine& engine, Now now) {
       fn(
-          engine, [promise](Result<ResolveReply> reply) { promise->set_value(std::move(reply)); },
-          now);
+          engine, [promise](Result<T> reply) { promise->set_value(std::move(reply)); }, now);
     });
     if (!posted) return fail(ErrorCode::kBusy, "the agent's inbox is full");
     if (future.wait_for(kCallLimit) != std::future_status::ready)

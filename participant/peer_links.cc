@@ -38,4 +38,29 @@ void PeerLinks::address(const BranchEntry& entry, Outgoing& out) {
   if (auto* elect = std::get_if<Elect>(&out.message)) elect->coordinator_seen = seen();
 }
 
+std::string what_is_owed(const NodeName& peer, const BranchTable& table,
+                         const recovery::OperatorBook& by_hand) {
+  std::size_t open = 0, uncompared = 0;
+  for (const auto& [gtid, entry] : table) {
+    if (entry.branch.is_over()) continue;
+    const auto& members = entry.branch.prepared_record().members;
+    const auto is_peer = [&](const Member& member) { return member.name == peer; };
+    if (entry.branch.coordinator() == peer || std::any_of(members.begin(), members.end(), is_peer))
+      ++open;
+  }
+  if (open > 0)
+    return fmt::format(
+        "{} here may still be decided by {}: troth txn list --in-doubt, then troth txn resolve",
+        open == 1 ? "1 branch" : fmt::format("{} branches", open), peer);
+  for (const auto& [gtid, record] : by_hand.heuristics())
+    if (record.coordinator == peer && record.truth == Outcome::kPending) ++uncompared;
+  if (uncompared > 0)
+    return fmt::format(
+        "{} by hand {} not compared with what {} decided: troth txn list --in-doubt, then troth "
+        "txn forget",
+        uncompared == 1 ? "1 decision" : fmt::format("{} decisions", uncompared),
+        uncompared == 1 ? "is" : "are", peer);
+  return "";
+}
+
 }  // namespace troth::participant

@@ -3,13 +3,15 @@
 // branch has to ask that member.
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "engine/engine_loop.h"
 #include "engine/peer_handshake.h"
-#include "participant/branch_entry.h"
+#include "participant/branch_table.h"
 #include "protocol/effects.h"
 #include "protocol/transport.h"
+#include "recovery/operator_book.h"
 
 namespace troth::participant {
 
@@ -19,7 +21,15 @@ class PeerLinks {
   PeerLinks(const PeerHandshake& peers, protocol::Transport& transport)
       : peers_(peers), transport_(transport) {}
 
-  void changed(const LinkStatus& status) { links_[status.peer] = status; }
+  void changed(const LinkStatus& status) {
+    if (status.connected) forgotten_.erase(status.peer);
+    if (forgotten_.count(status.peer) == 0) links_[status.peer] = status;
+  }
+  /// An operator has forgotten it: it is shown again once it is connected.
+  void forget(const NodeName& peer) {
+    links_.erase(peer);
+    forgotten_.insert(peer);
+  }
   bool is_connected(const NodeName& peer) const;
   /// For people: since when the link has been as it is.
   std::string since_when(const NodeName& peer, Now now) const;
@@ -36,6 +46,11 @@ class PeerLinks {
   const PeerHandshake& peers_;
   protocol::Transport& transport_;
   std::map<NodeName, LinkStatus> links_;
+  std::set<NodeName> forgotten_;
 };
+
+/// What waits here for the peer, for people; "" = nothing.
+std::string what_is_owed(const NodeName& peer, const BranchTable& table,
+                         const recovery::OperatorBook& by_hand);
 
 }  // namespace troth::participant

@@ -97,6 +97,9 @@ void StatusViews::show_links(NodeStatus& status) const {
     status.links.push_back(link);
     auto& shown = status.links.back();
     shown.role = role_of(name);
+    shown.retired = !link.connected && shown.role == Role::kCoordinator &&
+                    !options_.coordinators.empty() && options_.coordinators.count(name) == 0 &&
+                    what_is_owed(name, table_, by_hand_.book()).empty();
     shown.refusal = peers_.refusal_of(name);
     if (shown.refusal.empty() && !link.last_error.starts_with("cannot reach"))
       shown.refusal = peers_.objection_to(name);

@@ -11,7 +11,7 @@ namespace troth::protocol {
 
 namespace {
 
-constexpr std::array<std::pair<Action, std::string_view>, 27> kActions = {{
+constexpr std::array<std::pair<Action, std::string_view>, 28> kActions = {{
     {Action::kSubmit, "submit"},
     {Action::kBegin, "begin"},
     {Action::kBeginDetached, "begin_detached"},
@@ -32,6 +32,7 @@ constexpr std::array<std::pair<Action, std::string_view>, 27> kActions = {{
     {Action::kResolve, "resolve"},
     {Action::kForget, "forget"},
     {Action::kDeclareLost, "declare_lost"},
+    {Action::kForgetPeer, "forget_peer"},
     {Action::kGreet, "greet"},
     {Action::kAnswerGreeting, "answer_greeting"},
     {Action::kSendBatch, "send_batch"},

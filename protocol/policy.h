@@ -38,6 +38,7 @@ enum class Action : std::uint8_t {
   kResolve,      ///< a decision by hand; its dry run too
   kForget,       ///< likewise
   kDeclareLost,  ///< node; likewise
+  kForgetPeer,   ///< node; likewise
   // Peers. node: the name that the message claims for its sender
   kGreet,
   kAnswerGreeting,   ///< node: the peer that was dialled

@@ -130,6 +130,12 @@ class AdminPort {
   virtual Result<LostReply> declare_lost(const LostRequest&) {
     return fail(ErrorCode::kUnsupported, "nobody waits here for participants: ask a coordinator");
   }
+  /// A peer that the settings do not name and that will never come back is not shown any more.
+  /// Refused while something is owed by it or to it. Answered when it is durable. Errors as of
+  /// resolve.
+  virtual Result<ForgetPeerReply> forget_peer(const ForgetPeerRequest&) {
+    return fail(ErrorCode::kUnsupported, "this node forgets no peers");
+  }
   /// A participant: the holders and waiters of the locks of its database.
   virtual Result<LockPage> locks(const LockQuery&) {
     return fail(ErrorCode::kUnsupported, "a coordinator holds no locks: ask its participants");

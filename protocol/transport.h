@@ -45,10 +45,14 @@ class Transport {
   /// unless configuration says otherwise.
   virtual void learn_address(const NodeName& peer, const std::string& address) = 0;
   /// Like learn_address(), when the peer has just greeted: a link that is down tries at once. While
-  /// it fails, its status says that the peer reaches this node.
-  virtual void heard_from(const NodeName& peer, const std::string& address) {
+  /// it fails, its status says that the peer reaches this node. `proved`: the peer has proved that its
+  /// log is the one that is known under its name; then it is also reached at `address` where the
+  /// configured address does not lead to it.
+  virtual void heard_from(const NodeName& peer, const std::string& address, bool /*proved*/) {
     learn_address(peer, address);
   }
+  /// The peer will not come back: its link is not tried any more until an address is learnt.
+  virtual void forget(const NodeName& /*peer*/) {}
   /// How the link stands right now; nothing if there is none. For screens only.
   virtual std::optional<LinkStatus> link(const NodeName& /*peer*/) const { return std::nullopt; }
 };

@@ -32,6 +32,7 @@ void take(OperatorTables& tables, const AuditEntry& entry) {
   if (entry.action == "peer_forget") {
     tables.drained.erase(entry.subject);
     tables.witnessed.erase(entry.subject);
+    tables.forgotten_peers[entry.subject] = entry;
   }
 }
 
@@ -142,6 +143,7 @@ void OperatorBook::copy_forward() {
   // Behind the trail, which may have forgotten them: they still hold.
   for (const auto& [participant, entry] : tables_.drained) append(AuditRecord{entry});
   for (const auto& [peer, entry] : tables_.witnessed) append(AuditRecord{entry});
+  for (const auto& [peer, entry] : tables_.forgotten_peers) append(AuditRecord{entry});
   for (const auto& gtid : tables_.forgotten) append(ForgetRecord{gtid});
   for (const auto& [gtid, record] : tables_.heuristics) append(record);
   for (const auto& [key, record] : tables_.unconfirmed) append(record);

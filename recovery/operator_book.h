@@ -21,6 +21,8 @@ struct OperatorTables {
   std::map<std::string, AuditEntry> drained;  ///< by participant: what drained it
   /// By peer: its log was older than what this node had seen of it, or another.
   std::map<std::string, AuditEntry> witnessed;
+  /// By peer: what forgot it last. What only that peer knew stays unknown.
+  std::map<std::string, AuditEntry> forgotten_peers;
 };
 
 /// A coordinator's log keeps its HEURISTIC records here. One whose truth is known settles what this
@@ -45,6 +47,9 @@ class OperatorBook {
     return tables_.drained.count(participant.text()) != 0;
   }
   const std::map<std::string, AuditEntry>& witnessed() const { return tables_.witnessed; }
+  const std::map<std::string, AuditEntry>& forgotten_peers() const {
+    return tables_.forgotten_peers;
+  }
   const std::map<std::pair<Gtid, NodeName>, protocol::HeuristicRecord>& unconfirmed() const {
     return tables_.unconfirmed;
   }
@@ -65,7 +70,7 @@ class OperatorBook {
   /// transaction stays shown, whatever a crash leaves of the log. It must be unconfirmed.
   Lsn forget_unconfirmed(const Gtid& gtid, const NodeName& participant);
   Lsn note(AuditEntry entry);
-  /// For a checkpoint.
+  /// For a checkpoint, before the PEER records: it forgets a peer that came back later once more.
   void copy_forward();
 
  private:

@@ -4,6 +4,7 @@
 #   INCIDENT name COMMAND ... FOUND cause|risk|next yes|no ALERT expected NAME fired yes|no
 # for each, and at the end INCIDENTS n ANSWERED n FALSE_ALARMS n; exits non-zero if one is not explained.
 #   TROTH_BIN=DIR   programs of a test build (default build-tests/bin)    --transcripts   also writes them into docs/runbooks/
+#   --screens=DIR   also writes what doctor and status show on a terminal of 80 columns; a line that is wider is an error
 #   TROTH_PROMTOOL=FILE   judges the alert rules; by default Debian's package prometheus is fetched (nothing is installed)
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -88,6 +88,8 @@ class Client {
   /// A coordinator stops waiting for a participant that will never come back, or stops showing what
   /// it owed.
   Result<LostReply> declare_lost(const LostRequest& request);
+  /// kIllegalState "refused: ...": it is connected, configured, or something is owed.
+  Result<ForgetPeerReply> forget_peer(const ForgetPeerRequest& request);
   /// Newest first.
   Result<std::vector<AuditEntry>> audit(std::size_t limit);
   /// Of a participant; kUnsupported from a coordinator.

@@ -32,7 +32,9 @@ struct LinkStatus {
   std::uint64_t messages_sent = 0, batches_sent = 0, messages_dropped = 0, queued = 0;
   std::optional<Duration> rtt;   ///< of the last call, if it is known
   std::optional<Role> role;      ///< of the peer, once it is known
+  std::string configured_in;     ///< where the settings name it, "c1.conf:7"; "" = nowhere
   bool draining = false;         ///< no new transaction touches it; a coordinator's view
+  bool retired = false;          ///< the settings name it no more, and it is owed nothing
   std::uint64_t bytes_sent = 0;  ///< by the calls that were answered; does not travel
 };
 

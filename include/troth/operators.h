@@ -50,6 +50,19 @@ struct LostReply {
   std::vector<std::string> lines;  ///< each action that was, or would be, done
 };
 
+/// "That peer will never come back, and nothing is owed by it or to it": it is neither shown nor
+/// expected any more, and its name is free for a new log.
+struct ForgetPeerRequest {
+  NodeName peer;
+  Operator by;
+  std::string confirm;  ///< the peer's name, typed; not with dry_run
+  bool dry_run = false;
+};
+struct ForgetPeerReply {
+  bool applied = false;            ///< false: this was a dry run
+  std::vector<std::string> lines;  ///< what was, or would be, done and what follows from it
+};
+
 struct ResolveReply {
   Gtid gtid;
   bool applied = false;            ///< false: this was a dry run
@@ -61,8 +74,8 @@ struct ResolveReply {
 struct AuditEntry {
   WallTime when;
   std::string action;   ///< retry, resolve_commit, resolve_abort, forget, drain, resume, lost,
-                        ///< lost_forget, truth
-  std::string result;   ///< ok, refused, confirmed or mixed
+                        ///< lost_forget, peer_forget, truth, amnesia
+  std::string result;   ///< ok, refused, confirmed, mixed, witnessed or disproved
   std::string subject;  ///< a gtid or a participant's name; "" = everything
   Operator by;
 };

@@ -116,6 +116,7 @@ void ask_admin(Client& client) {
   refused(client.resolve({gtid_of(1).text(), Decision::kAbort, by, "r", "c", false}));
   refused(client.forget({gtid_of(1).text(), by, "c", false}));
   refused(client.declare_lost({name("db1"), false, by, "db1", false}));
+  refused(client.forget_peer({name("db1"), by, "db1", false}));
 }
 
 void ask_http(Daemon& daemon) {

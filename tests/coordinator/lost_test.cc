@@ -334,3 +334,85 @@ TEST_CASE("who comes back after all is told, and ends the hazard by confirming")
   CHECK(world.in_doubt().empty());
   CHECK((*world.ask(gtid))->outcome == Outcome::kCommitted);
 }
+
+namespace {
+
+/// The settings name p1 and p3 only, from now on.
+void unname_p2(LostWorld& world) {
+  world.engine->reload({{{kP1, "127.0.0.1:1"}, {kP3, "127.0.0.1:1"}}, std::chrono::seconds(2), 10});
+  world.options.participants.erase(kP2);  // after a restart, too
+}
+
+Result<ForgetPeerReply> forget_p2(LostWorld& world, bool dry_run = false) {
+  std::optional<Result<ForgetPeerReply>> told;
+  world.engine->operators().forget_peer(
+      {kP2, {"ann", "disk burnt"}, "p2", dry_run},
+      [&](Result<ForgetPeerReply> reply) { told = std::move(reply); }, world.now());
+  world.engine->end_of_round(world.now());
+  if (!told) world.sync();
+  REQUIRE(told);
+  return *told;
+}
+
+const LinkStatus* shown(const NodeStatus& status, const NodeName& peer) {
+  for (const auto& link : status.links)
+    if (link.peer == peer) return &link;
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("a participant that the settings name no more: retired once it owes nothing, forgotten") {
+  LostWorld world(small_log());
+  const auto gtid = world.committing();
+  CHECK(says(forget_p2(world).error().context, "take it out of them first"));
+  unname_p2(world);
+  CHECK(says(forget_p2(world).error().context, "1 transaction of p2 has not ended"));
+  CHECK_FALSE(shown(world.engine->operators().status(world.now()), kP2)->retired);
+  world.deliver("p1", Ack{gtid});
+  REQUIRE(world.lose(kP2));
+  CHECK(says(forget_p2(world).error().context, "p2 never confirmed 1 transaction"));
+  REQUIRE(world.lose(kP2, true));
+  world.sync();
+  CHECK(shown(world.engine->operators().status(world.now()), kP2)->retired);
+  CHECK_FALSE(forget_p2(world, true)->applied);
+  REQUIRE(forget_p2(world)->applied);
+  CHECK(shown(world.engine->operators().status(world.now()), kP2) == nullptr);
+  CHECK(world.greet("p2") == HelloVerdict::kUnknownSender);
+  const auto refused = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+  CHECK(world.answers[refused]->refusal->code == AbortCode::kUnknownParticipant);
+  world.checkpoint_and_restart();
+  CHECK(world.greet("p2") == HelloVerdict::kUnknownSender);
+}
+
+TEST_CASE("what a forgotten participant may have executed is unknown, not aborted") {
+  for (const bool forgotten : {false, true}) {
+    CAPTURE(forgotten);
+    LostWorld world;
+    for (const char* name : {"p1", "p2", "p3"}) world.greet(name);
+    world.sync();
+    world.connect("p2", true);
+    world.submit(CoordinatorWorld::request({"p2"}));
+    const auto gtid = world.last_gtid();
+    world.connect("p2", false);
+    if (forgotten) {
+      world.restart();  // it is not known any more which participant was asked
+      unname_p2(world);
+      world.restart();
+      REQUIRE(forget_p2(world)->applied);
+    }
+    world.restart();
+    std::optional<Result<TransactionOutcome>> said;
+    world.engine->inquiries().get_outcome(
+        gtid, true, [&](Result<TransactionOutcome> result) { said = result; }, world.now());
+    OnePhaseResult nothing;
+    nothing.gtid = gtid;
+    nothing.outcome = Outcome::kAborted;
+    nothing.reason.code = AbortCode::kTombstone;
+    for (const char* name : {"p1", "p2", "p3"})
+      if (!forgotten || name != std::string("p2")) world.deliver(name, nothing, {1});
+    REQUIRE(said);
+    REQUIRE(said->has_value());
+    CHECK((*said)->outcome == (forgotten ? Outcome::kInDoubt : Outcome::kAborted));
+  }
+}

@@ -138,6 +138,7 @@ const std::vector<Row>& rows() {
        "raise max-retained-keys"},
       {RuleId::kStatementStuck,
        alarm("statement 1 ignores its limit: SQLite has not returned for 900 ms"), "wait, or kill"},
+      {RuleId::kDescriptorsShort, counted("descriptors_short", 1), "raise LimitNOFILE="},
       {RuleId::kDefaultCluster, counted("default_cluster", 1), "init --cluster ID"},
       {RuleId::kClockOff, [](Scene& s) { s.facts.status.counters[0].second -= 3'600'000; },
        "1h 0m behind"},
@@ -200,6 +201,23 @@ const std::vector<Row>& rows() {
          s.facts.status.links[0].last_error = "refused: the address of c1 leads to c2";
        }),
        "correct coordinator = c1=HOST:PORT in the settings of p1 and start it again"},
+      {RuleId::kAddressWrong,
+       [](Scene& s) {
+         down("WRONG_RECEIVER: this is p3, not p2")(s);
+         s.facts.status.links[1].configured_in = "/etc/troth/c1.conf:8";
+       },
+       "correct participant = p2=HOST:PORT in /etc/troth/c1.conf:8 (the settings of c1)"},
+      {RuleId::kAddressWrong,
+       [](Scene& s) {
+         down("WRONG_RECEIVER: this is p3, not p2")(s);
+         s.facts.status.links[1].configured_in = "flag --participant";
+       },
+       "in flag --participant (the settings of c1) and start it again"},
+      {RuleId::kAddressMoved, link([](LinkStatus& l) {
+         l.address = "10.0.0.3:7431";
+         l.last_error = "it is at 10.0.0.3:7431, and the settings name 10.0.0.2:7431";
+       }),
+       "correct participant = p2=10.0.0.3:7431 in the settings of c1 and send it SIGHUP"},
       {RuleId::kPeerNotNamed, down("UNKNOWN_SENDER: no coordinator named c1 is configured at p2"),
        "name c1 in the settings of p2"},
       {RuleId::kPeerNotProven, down("NOT_PROVEN: c1 does not prove that the log is its own"),
@@ -218,6 +236,11 @@ const std::vector<Row>& rows() {
       {RuleId::kPeerSlow, link([](LinkStatus& l) { l.rtt = 400ms; }), "took 400 ms"},
       {RuleId::kPeerDrained, link([](LinkStatus& l) { l.draining = true; }),
        "troth participant resume p2"},
+      {RuleId::kPeerRetired, link([](LinkStatus& l) {
+         l.connected = false;
+         l.retired = true;
+       }),
+       "troth peer forget p2"},
       {RuleId::kNotReachedFromHere, asked(fail(ErrorCode::kUnavailable, "Connection refused")),
        "run doctor where"},
       {RuleId::kAnswersNot, asked(fail(ErrorCode::kTimeout, "no answer in time")),

@@ -94,6 +94,23 @@ TEST_CASE("continuity: whose log ends before what the other has seen of it") {
   }
 }
 
+TEST_CASE("a greeting that was overtaken is late; said twice in a row it is lost memory") {
+  auto table = coordinator();
+  table.adopt({name("p1"), Role::kParticipant, {log_id(9), {5}, {50}}, ""});
+  const auto greet = [&](std::uint64_t durable) {
+    HelloReply reply;
+    const auto judgement = table.on_hello(hello_from_p1({5}, {durable}), {100}, reply);
+    CHECK(judgement.refusal.empty() == (reply.verdict == HelloVerdict::kWelcome));
+    return reply.verdict;
+  };
+  CHECK(greet(49) == HelloVerdict::kNotReady);
+  CHECK(greet(51) == HelloVerdict::kWelcome);
+  CHECK(greet(50) == HelloVerdict::kNotReady);
+  CHECK(greet(50) == HelloVerdict::kSenderLostMemory);
+  CHECK(greet(50) == HelloVerdict::kSenderLostMemory);
+  CHECK(greet(51) == HelloVerdict::kWelcome);
+}
+
 TEST_CASE("a claim is no evidence unless its peer is configured and its log was met") {
   HelloReply reply;
   const NodePosition more{log_id(1), {9}, {999}};

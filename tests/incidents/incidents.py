@@ -9,6 +9,7 @@ import sys
 
 from stage import BIN, ROOT, Daemon, Stage, troth, until
 import more
+from screens import Screens
 
 
 def lose_the_coordinator(stage):
@@ -59,15 +60,23 @@ def disk_full(stage):
     c.coordinator.init()
     stage.start()
     file = os.open(os.path.join(disk, "core.4711"), os.O_WRONLY | os.O_CREAT)  # somebody else fills the disk
-    try:
-        while os.write(file, b"x" * 4096) > 0:
-            pass
-    except OSError:
-        pass
-    os.close(file)
     numbers = iter(range(10**6))
-    until("work is refused", lambda: c.transfer(f"t{next(numbers)}", "--comment", "c" * 4000).returncode == 5, 90)
-    return (*troth("doctor", "-e", c.coordinator.address), "no room is left for its log", "none: decisions still fit", "make room on its disk")
+
+    def refused():
+        """A checkpoint may free a segment in between: then the disk is filled again."""
+        try:
+            while os.write(file, b"x" * 4096) > 0:
+                pass
+        except OSError:
+            pass
+        if c.transfer(f"t{next(numbers)}", "--comment", "c" * 4000).returncode != 5:
+            return None
+        found = troth("doctor", "-e", c.coordinator.address)
+        stage.record()
+        return found if 'rule="log-full"' in stage.after["c1"] else None
+    found = until("work is refused", refused, 90)
+    os.close(file)
+    return (*found, "no room is left for its log", "none: decisions still fit", "make room on its disk")
 
 
 def log_corrupt(stage):
@@ -265,6 +274,7 @@ def judge(name, stage, found, transcripts):
 
 def main(words):
     transcripts = "--transcripts" in words
+    Screens.directory = next((w.split("=", 1)[1] for w in words if w.startswith("--screens=")), None)
     names = [w for w in words if not w.startswith("--")] or list(INCIDENTS)
     asked = answered = false_alarms = 0
     for name in names:
@@ -276,7 +286,9 @@ def main(words):
         stage = Stage()
         asked += 1
         try:
-            answered += judge(name, stage, INCIDENTS[name](stage), transcripts)
+            found = INCIDENTS[name](stage)
+            fits = Screens.keep(name, stage.cluster.dir)
+            answered += judge(name, stage, found, transcripts) and fits
             false_alarms += len(stage.false_alarms)
             for alarm in stage.false_alarms:
                 print(f"{name}: false alarm in the healthy twin: {alarm}", file=sys.stderr)

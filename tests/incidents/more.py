@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -103,6 +104,138 @@ def quarantined(stage):
     return (*doctor_until("in quarantine", p2), "c1 has seen this log reach LSN", "possible: its log may have lost its end", "dismiss or confirm")
 
 
+def coordinator_replaced(stage):
+    """c2 took over; the settings of p1 name only c2. c1 is no FAIL, and can be forgotten."""
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    old, p1 = c.coordinator, c.participants["p1"]
+    old.terminate()
+    new = c.coordinator = Daemon(c, "c2", old.program, old.arguments)
+    new.init()
+    new.start()
+    flags = p1.arguments()
+    p1.terminate()
+    p1.arguments = lambda: [*flags, "--coordinator", f"c2={new.address}"]
+    p1.start()
+    until("c2 works", lambda: c.transfer("t2").returncode == 0)
+    found = doctor_until("retired", p1)
+    p2 = c.participants["p2"]
+    also = p2.arguments()
+    p2.terminate()  # it names no coordinator: each that it met is expected
+    p2.arguments = lambda: [*also, "--coordinator", f"c2={new.address}"]
+    p2.start()
+    until("it is retired at p2 too", lambda: "retired" in troth("doctor", "-e", p2.address)[1])
+    stage.record()
+    if "FAIL" in found[1]:
+        raise AssertionError("a retired coordinator is a FAIL: " + found[1])
+    for daemon in c.participants.values():
+        gone = c.cli_at(daemon, "peer", "forget", "c1", "--reason", "c2 took over", "--confirm", "c1")
+        if gone.returncode != 0 or "c1" in [link["peer"] for link in c.status(daemon)["links"]]:
+            raise AssertionError(f"c1 is still shown: {gone.stderr}")
+    p1.terminate()
+    p1.start()
+    until("c2 is linked", lambda: linked(c, p1, "c2"))
+    if "c1" in [link["peer"] for link in c.status(p1)["links"]]:
+        raise AssertionError("a restart brought c1 back")
+    return (*found, "coordinator c1: retired: the settings of p1 name it no more", "OK", "troth peer forget c1")
+
+
+def many_in_doubt(stage):
+    """The coordinator will never come back: what is in doubt at one participant is decided at once, each with its own checks."""
+    stage.build(coordinator_flags=("--prepare-timeout", "20s", "--resend-interval", "50ms"))
+    c = stage.start(p2="participant.prepare.executed=sleep:10000")
+    running = []
+    for i in range(3):
+        sql = f"INSERT INTO did VALUES('t{i}')"
+        running.append(subprocess.Popen([os.path.join(BIN, "troth"), "-e", c.coordinator.address, "submit", "--on", "p1", sql, "--on", "p2", sql],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+    p1 = c.participants["p1"]
+    until("three are in doubt", lambda: c.status(p1)["in_doubt"] == 3)
+    c.coordinator.kill()
+    for process in running:
+        process.wait(60)
+    until("the link is down", lambda: not linked(c, p1, "c1"))
+    found = doctor_until("blocked by c1", p1)
+    stage.record()
+    resolve = ("txn", "resolve", "--all", "--abort")
+    dry = c.cli_at(p1, *resolve, "--dry-run")
+    if "3 of 3 would be decided, 0 refused" not in dry.stdout or c.status(p1)["in_doubt"] != 3:
+        raise AssertionError(dry.stdout + dry.stderr)
+    wrong = c.cli_at(p1, *resolve, "--reason", "its log is gone", "--operator", "ann", "--confirm", "2")
+    if wrong.returncode != 2 or "--confirm 3" not in wrong.stderr:
+        raise AssertionError(wrong.stdout + wrong.stderr)
+    done = c.cli_at(p1, *resolve, "--reason", "its log is gone", "--operator", "ann", "--confirm", "3")
+    if done.returncode != 0 or "3 of 3 decided, 0 refused" not in done.stdout:
+        raise AssertionError(done.stdout + done.stderr)
+    if c.cli_at(p1, "audit").stdout.count("resolve_abort") < 3:
+        raise AssertionError("nobody wrote down who decided")
+    return (*found, "3 in doubt or not confirmed for up to", "none: the decision is logged", "repair c1.*then troth txn retry")
+
+
+def descriptors_short(stage):
+    stage.build()
+    c = stage.start()
+    pid = c.coordinator.process.pid
+
+    def found():
+        """Connections of earlier commands end in between."""
+        limit = len(os.listdir(f"/proc/{pid}/fd")) + 2
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (limit, limit))
+        said = troth("doctor", "-e", c.coordinator.address)
+        return said if "file descriptors" in said[1] else None
+    said = until("doctor names the descriptors", found)
+    stage.record()
+    return (*said, "more than nine tenths of its file descriptors", "none: new connections wait", "raise LimitNOFILE=")
+
+
+def participant_removed(stage):
+    """p2 was taken out of the settings: retired, and forgotten by a command."""
+    stage.build()
+    c = stage.cluster
+    settings = os.path.join(c.dir, "c1.conf")
+
+    def write(*names):
+        pathlib.Path(settings).write_text("".join(f"participant = {n}={c.participants[n].address}\n" for n in names))
+    c.participants["p1"].start()
+    c.participants["p2"].start()
+    write("p1", "p2")
+    c.coordinator.arguments = lambda: ["--config", settings, *COORDINATOR, "--http", "127.0.0.1:0"]
+    c.coordinator.start()
+    stage.twin()
+    c.transfer("t1")
+    c.settle()
+    p2 = c.participants["p2"]
+    p2.terminate()
+    p2.start(failpoints="participant.commit.received=kill")
+    until("it is linked", lambda: linked(c, c.coordinator, "p2"))
+    c.transfer("t2")  # decided, and p2 owes its acknowledgement
+    p2.wait()
+    until("the link is down", lambda: not linked(c, c.coordinator, "p2"))
+    forget = ("peer", "forget", "p2", "--reason", "its disk burnt", "--confirm", "p2")
+    early = c.cli(*forget)
+    if early.returncode != 5 or "take it out of them first" not in early.stderr:
+        raise AssertionError(f"a configured peer was forgotten: {early.stderr}")
+    write("p1")
+    c.coordinator.process.send_signal(signal.SIGHUP)
+    until("it is named no more", lambda: "1 transaction of p2" in c.cli(*forget).stderr)  # owed
+    for words in (["--reason", "its disk burnt", "--confirm", "p2"], ["--forget", "--reason", "repeated by hand", "--confirm", "p2"]):
+        if c.cli("participant", "lost", "p2", *words).returncode != 0:
+            raise AssertionError("p2 cannot be declared lost")
+    found = doctor_until("retired", c.coordinator)
+    stage.record()
+    if "FAIL" in found[1] or c.cli("status", "--check").returncode != 0:
+        raise AssertionError("a retired participant is a FAIL: " + found[1])
+    if "Nothing is owed" not in c.cli("peer", "forget", "p2", "--dry-run").stdout or "p2" not in c.cli("status").stdout:
+        raise AssertionError("the dry run does not say so, or has done it")
+    if c.cli(*forget).returncode != 0:
+        raise AssertionError("p2 is not forgotten")
+    if "p2" in c.cli("status").stdout or "peer_forget" not in c.cli("audit").stdout:
+        raise AssertionError("p2 is still shown, or nobody wrote down who forgot it")
+    return (*found, "participant p2: retired: the settings of c1 name it no more", "OK", "troth peer forget p2")
+
+
 def in_doubt_after_a_restart(stage):
     """A daemon that restarts every two minutes still trips an in-doubt alert: ages go on."""
     stage.build()
@@ -125,13 +258,62 @@ def addresses_exchanged(stage):
     c = stage.start()
     p1, p2 = c.participants.values()
     c.coordinator.terminate()
-    p1.address, p2.address = p2.address, p1.address
-    wrong = c.coordinator.arguments()
-    p1.address, p2.address = p2.address, p1.address
-    c.coordinator.arguments = lambda: wrong
+    settings = os.path.join(c.dir, "c1.conf")
+    pathlib.Path(settings).write_text(f"participant = p1={p2.address}\nparticipant = p2={p1.address}\n")
+    c.coordinator.arguments = lambda: ["--config", settings, *COORDINATOR, "--http", "127.0.0.1:0"]
     c.coordinator.start()
     return (*doctor_until("are exchanged", c.coordinator), "the addresses of p1 and p2 are exchanged in the settings of c1", "none: transactions that touch it abort",
-            "exchange the addresses of participant = p1 and p2 in the settings of c1 and send it SIGHUP")
+            r"exchange the addresses of participant = p1 and p2 in .*c1\.conf:1 and .*c1\.conf:2 \(the settings of c1\) and send it SIGHUP")
+
+
+def participant_moved(stage):
+    """Let the agent call: it starts at another address, and the coordinator reaches it there once it has proved its log."""
+    stage.build()
+    c = stage.start()
+    c.transfer("t1")
+    c.settle()
+    p2 = c.participants["p2"]
+    flags, settings = p2.arguments(), c.coordinator.arguments()
+    c.coordinator.arguments = lambda: settings  # they go on naming the old address
+    p2.terminate()
+    p2.address = None
+    p2.arguments = lambda: [*flags, "--coordinator", f"c1={c.coordinator.address}"]
+    p2.start()
+    until("it is reached at its new address", lambda: linked(c, c.coordinator, "p2"))
+    if c.transfer("t2").returncode != 0:
+        raise AssertionError("nothing commits at its new address")
+    c.coordinator.terminate()
+    c.coordinator.start()
+    until("it is reached there after a restart of the coordinator, too", lambda: linked(c, c.coordinator, "p2"))
+    if c.transfer("t3").returncode != 0:
+        raise AssertionError("nothing commits after a restart")
+    return (*doctor_until("the settings name", c.coordinator), f"participant p2: it is at {p2.address}, and the settings name", "none: it is reached where it is",
+            f"correct participant = p2={p2.address} in flag --participant")
+
+
+def moved_to_nowhere(stage):
+    """By SIGHUP to a port where nobody listens: never "up" at the new address."""
+    stage.build()
+    c = stage.cluster
+    settings = os.path.join(c.dir, "c1.conf")
+    for daemon in c.participants.values():
+        daemon.start()
+    lines = [f"participant = {n}={d.address}\n" for n, d in c.participants.items()]
+    pathlib.Path(settings).write_text("".join(lines))
+    c.coordinator.arguments = lambda: ["--config", settings, *COORDINATOR, "--http", "127.0.0.1:0"]
+    c.coordinator.start()
+    stage.twin()
+    pathlib.Path(settings).write_text(lines[0] + "participant = p2=127.0.0.1:1\n")
+    c.coordinator.process.send_signal(signal.SIGHUP)
+
+    def moved():
+        shown = [link for link in c.status()["links"] if link["address"] == "127.0.0.1:1"]
+        if any(link["connected"] for link in shown):
+            raise AssertionError("it is shown as up where nobody listens")
+        return shown
+    until("it shows the new address", moved)
+    return (*doctor_until("cannot reach it at 127.0.0.1:1", c.coordinator), "c1 cannot reach it at 127.0.0.1:1: Connection refused",
+            "none: transactions that touch it abort", r"or correct .*c1\.conf:2 if it is not at 127\.0\.0\.1:1")
 
 
 def coordinator_not_named(stage):
@@ -336,10 +518,10 @@ def nobody_answers(stage):
     return (*troth("doctor", "-e", c.coordinator.address), "Connection refused", "none: while it is down, what it promised is in its log", "start it again with the same data directory")
 
 
-INCIDENTS = (lost_memory_after_a_restart, made_anew, quarantined, in_doubt_after_a_restart, addresses_exchanged, coordinator_not_named, wrong_cluster, participant_silent, participant_drained, member_down, decided_by_hand, lost_and_not_repaired,
+INCIDENTS = (lost_memory_after_a_restart, made_anew, quarantined, coordinator_replaced, participant_removed, many_in_doubt, descriptors_short, in_doubt_after_a_restart, addresses_exchanged, participant_moved, moved_to_nowhere, coordinator_not_named, wrong_cluster, participant_silent, participant_drained, member_down, decided_by_hand, lost_and_not_repaired,
              database_replaced, wal_deleted, segment_deleted, keys_deleted, pair_mixed_up, copied_directory, newest_segment_missing, keys_full, nobody_answers)
 ALERTS = {"lost-memory-after-a-restart": "TrothAmnesia", "made-anew": "TrothAmnesia", "in-doubt-after-a-restart": "TrothBranchInDoubt", "quarantined": "TrothDataAtRisk",
-          "addresses-exchanged": "TrothParticipantDown", "coordinator-not-named": "TrothParticipantDown",
+          "addresses-exchanged": "TrothParticipantDown", "moved-to-nowhere": "TrothParticipantDown", "many-in-doubt": "TrothBranchInDoubt", "descriptors-short": "TrothDescriptorsShort", "coordinator-not-named": "TrothParticipantDown",
           "wrong-cluster": "TrothParticipantDown", "participant-silent": "TrothParticipantDown", "member-down": "TrothCoordinatorDown",
           "decided-by-hand": "TrothDataAtRisk", "lost-and-not-repaired": "TrothDataAtRisk", "pair-mixed-up": "TrothParticipantDown",
           "database-replaced": "TrothDataAtRisk", "wal-deleted": "TrothDataAtRisk", "segment-deleted": "TrothDataAtRisk", "keys-deleted": "TrothDataAtRisk",

@@ -12,6 +12,7 @@ ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / "integration"))
 from alerts import firing, scrape  # noqa: E402
 from harness import BIN, Cluster, Daemon  # noqa: E402,F401
+from screens import Screens  # noqa: E402
 
 HTTP = ("--http", "127.0.0.1:0")
 COORDINATOR = ("--prepare-timeout", "2s", "--resend-interval", "50ms")
@@ -29,6 +30,8 @@ def until(what, test, limit=20):
 
 def troth(*words):
     reply = subprocess.run([os.path.join(BIN, "troth"), *words], capture_output=True, text=True, timeout=60)
+    if "FAIL" in reply.stdout or "WARN" in reply.stdout or "retired" in reply.stdout:
+        Screens.look(words)
     return "troth " + " ".join(words), reply.stdout + reply.stderr
 
 

@@ -277,9 +277,38 @@ TEST_CASE("a peer that greets and cannot be reached back is shown as such") {
   };
   CHECK(wait_for("cannot reach db1 at 127.0.0.1:1"));
   CHECK(sender.status().last_error.find("reaches") == std::string::npos);
-  sender.links->heard_from(name("db1"), "127.0.0.1:2");
+  sender.links->heard_from(name("db1"), "127.0.0.1:2", false);
   CHECK(wait_for(
       "db1 reaches c1 and says that it is at 127.0.0.1:2, but c1 cannot reach it at 127.0.0.1:1"));
+}
+
+TEST_CASE(
+    "a peer that has proved its log is reached where it says it is; then the settings follow") {
+  Receiver receiver;
+  Sender sender("127.0.0.1:1");
+  REQUIRE(sender.links->start());
+  REQUIRE(sender.wait_connected(false));
+  sender.links->heard_from(name("db1"), receiver.address(), false);
+  CHECK_FALSE(sender.status().connected);
+  sender.links->heard_from(name("db1"), receiver.address(), true);
+  REQUIRE(sender.wait_connected(true));
+  CHECK(sender.status().address == receiver.address());
+  CHECK(sender.status().last_error.find("the settings name 127.0.0.1:1") != std::string::npos);
+  REQUIRE(sender.links->set_addresses({{name("db1"), receiver.address()}}));
+  CHECK(sender.status().connected);
+  CHECK(sender.status().last_error.empty());
+}
+
+TEST_CASE("a peer that the settings move is never shown as up where it does not answer") {
+  Receiver receiver;
+  Sender sender(receiver.address());
+  REQUIRE(sender.links->start());
+  REQUIRE(sender.wait_connected(true));
+  REQUIRE(sender.links->set_addresses({{name("db1"), "127.0.0.1:1"}}));
+  REQUIRE(sender.wait_connected(false));
+  CHECK(sender.status().address == "127.0.0.1:1");
+  REQUIRE(sender.links->set_addresses({{name("db1"), receiver.address()}}));
+  CHECK(sender.wait_connected(true));
 }
 
 TEST_CASE("a link speaks what the greeting agreed on, and 0.1.0 does not name it") {

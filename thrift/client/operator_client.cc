@@ -20,6 +20,7 @@ TROTH_METHOD(kRetryTransactions, Admin, retryTransactions, RetryTransactionsResp
 TROTH_METHOD(kResolveTransaction, Admin, resolveTransaction, ResolveTransactionResponse);
 TROTH_METHOD(kForgetTransaction, Admin, forgetTransaction, ResolveTransactionResponse);
 TROTH_METHOD(kDeclareLost, Admin, declareLost, DeclareLostResponse);
+TROTH_METHOD(kForgetPeer, Admin, forgetPeer, ForgetPeerResponse);
 TROTH_METHOD(kListAudit, Admin, listAudit, ListAuditResponse);
 TROTH_METHOD(kListLocks, Admin, listLocks, ListLocksResponse);
 TROTH_METHOD(kDrainParticipant, Admin, drainParticipant, DrainParticipantResponse);
@@ -80,6 +81,12 @@ Result<ResolveReply> Client::forget(const ForgetRequest& request) {
 Result<LostReply> Client::declare_lost(const LostRequest& request) {
   auto wire = to_wire(request);
   TROTH_ASSIGN_OR_RETURN(auto response, impl_->ask(kDeclareLost, std::move(wire)));
+  return from_wire(std::move(response));
+}
+
+Result<ForgetPeerReply> Client::forget_peer(const ForgetPeerRequest& request) {
+  auto wire = to_wire(request);
+  TROTH_ASSIGN_OR_RETURN(auto response, impl_->ask(kForgetPeer, std::move(wire)));
   return from_wire(std::move(response));
 }
 

@@ -23,6 +23,8 @@ v1::LinkStatus link_to_wire(const LinkStatus& link) {
   out.__set_rtt_us(
       link.rtt ? std::chrono::duration_cast<std::chrono::microseconds>(*link.rtt).count() : -1);
   out.__set_draining(link.draining);
+  if (link.retired) out.__set_retired(true);
+  if (!link.configured_in.empty()) out.__set_configured_in(link.configured_in);
   if (link.role) out.__set_role(to_wire(*link.role));
   return out;
 }
@@ -40,6 +42,8 @@ Result<LinkStatus> link_from_wire(v1::LinkStatus&& w, const Where& where) {
   out.queued = count_from_wire(w.queued);
   if (w.__isset.rtt_us && w.rtt_us >= 0) out.rtt = from_ms(w.rtt_us) / 1000;
   out.draining = w.draining;
+  out.retired = w.retired;
+  out.configured_in = std::move(w.configured_in);
   if (w.__isset.role) {
     TROTH_ASSIGN_OR_RETURN(out.role, from_wire(w.role, Where(where, "role")));
   }

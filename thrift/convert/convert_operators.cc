@@ -57,6 +57,22 @@ v1::DeclareLostResponse to_wire(const LostReply& reply) {
   return out;
 }
 
+v1::ForgetPeerRequest to_wire(const ForgetPeerRequest& request) {
+  v1::ForgetPeerRequest out;
+  out.__set_peer(request.peer.text());
+  out.__set_by(to_wire(request.by));
+  out.__set_confirm(request.confirm);
+  out.__set_dry_run(request.dry_run);
+  return out;
+}
+
+v1::ForgetPeerResponse to_wire(const ForgetPeerReply& reply) {
+  v1::ForgetPeerResponse out;
+  out.__set_applied(reply.applied);
+  out.__set_lines(reply.lines);
+  return out;
+}
+
 v1::AuditEntry to_wire(const AuditEntry& entry) {
   v1::AuditEntry out;
   out.__set_when_unix_ms(entry.when.unix_ms);
@@ -119,6 +135,19 @@ Result<LostRequest> from_wire(v1::DeclareLostRequest&& w, const Where& where) {
 
 LostReply from_wire(v1::DeclareLostResponse&& w) {
   return {w.applied, w.transactions, std::move(w.lines)};
+}
+
+Result<ForgetPeerRequest> from_wire(v1::ForgetPeerRequest&& w, const Where& where) {
+  ForgetPeerRequest out;
+  TROTH_ASSIGN_OR_RETURN(out.peer, name_from_wire(w.__isset.peer, w.peer, where, "peer"));
+  out.by = from_wire(std::move(w.by));
+  out.confirm = std::move(w.confirm);
+  out.dry_run = w.dry_run;
+  return out;
+}
+
+ForgetPeerReply from_wire(v1::ForgetPeerResponse&& w) {
+  return {w.applied, std::move(w.lines)};
 }
 
 AuditEntry from_wire(v1::AuditEntry&& w) {

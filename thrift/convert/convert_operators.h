@@ -14,6 +14,8 @@ v1::ForgetTransactionRequest to_wire(const ForgetRequest& request);
 v1::ResolveTransactionResponse to_wire(const ResolveReply& reply);
 v1::DeclareLostRequest to_wire(const LostRequest& request);
 v1::DeclareLostResponse to_wire(const LostReply& reply);
+v1::ForgetPeerRequest to_wire(const ForgetPeerRequest& request);
+v1::ForgetPeerResponse to_wire(const ForgetPeerReply& reply);
 v1::AuditEntry to_wire(const AuditEntry& entry);
 
 Operator from_wire(v1::Operator&& by);
@@ -22,6 +24,8 @@ Result<ForgetRequest> from_wire(v1::ForgetTransactionRequest&& w, const Where& w
 Result<ResolveReply> from_wire(v1::ResolveTransactionResponse&& w, const Where& where);
 Result<LostRequest> from_wire(v1::DeclareLostRequest&& w, const Where& where);
 LostReply from_wire(v1::DeclareLostResponse&& w);
+Result<ForgetPeerRequest> from_wire(v1::ForgetPeerRequest&& w, const Where& where);
+ForgetPeerReply from_wire(v1::ForgetPeerResponse&& w);
 AuditEntry from_wire(v1::AuditEntry&& w);
 
 }  // namespace troth::thrift

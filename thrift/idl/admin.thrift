@@ -46,6 +46,10 @@ struct LinkStatus {
   11: optional bool draining
   /** Role of the peer, once it is known. */
   12: optional common.Role role
+  /** The settings name it no more, and nothing is owed by it or to it. */
+  13: optional bool retired
+  /** Where the settings of the node name the peer: a file and a line, or a flag. */
+  14: optional string configured_in
 }
 
 /** How long one phase took, over all transactions since the start. */
@@ -324,9 +328,9 @@ struct ResolveTransactionResponse {
 struct AuditEntry {
   /** When, by the wall clock of the node. */
   1: optional i64 when_unix_ms
-  /** retry, resolve_commit, resolve_abort, forget, drain, resume, lost, lost_forget, or truth. */
+  /** retry, resolve_commit, resolve_abort, forget, drain, resume, lost, lost_forget, peer_forget, truth or amnesia. */
   2: optional string action
-  /** ok, refused, confirmed or mixed. */
+  /** ok, refused, confirmed, mixed, witnessed or disproved. */
   3: optional string result
   /** A gtid or the name of a participant; empty: everything. */
   4: optional string subject
@@ -418,6 +422,28 @@ struct DeclareLostResponse {
   3: optional list<string> lines
 }
 
+/** Request of forgetPeer. */
+struct ForgetPeerRequest {
+  /** Who calls. */
+  1: optional common.CallContext context
+  /** Name of the peer that will never come back. */
+  2: optional string peer
+  /** Who asks, and why. */
+  3: optional Operator by
+  /** The peer's name, typed by a person; not needed for a dry run. */
+  4: optional string confirm
+  /** Say what would be done; do nothing. */
+  5: optional bool dry_run
+}
+
+/** Answer of forgetPeer. */
+struct ForgetPeerResponse {
+  /** False: this was a dry run. */
+  1: optional bool applied
+  /** What was or would be done, and what follows from it. */
+  2: optional list<string> lines
+}
+
 /** For operators; offered by coordinators and participants alike. */
 service Admin {
   /** State of the daemon, its links and counters. */
@@ -476,6 +502,12 @@ service Admin {
 
   /** Coordinators only: stops waiting for a participant that will never return to confirm its commits. No decision changes. FailedPrecondition while the participant is connected. */
   DeclareLostResponse declareLost(1: DeclareLostRequest request) throws (
+    1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
+    3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
+    5: common.InDoubt in_doubt, 6: common.Internal internal)
+
+  /** A peer that the settings do not name is neither shown nor expected any more. FailedPrecondition while it is connected, configured, or something is owed. */
+  ForgetPeerResponse forgetPeer(1: ForgetPeerRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)

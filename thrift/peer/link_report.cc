@@ -12,17 +12,38 @@ void LinkReport::delivered(const Delivery& delivery) {
   if (delivery.took) status_.rtt = delivery.took;
 }
 
-void LinkReport::greeted(Duration took) {
+void LinkReport::greeted(Duration took, const std::string& address) {
   status_.rtt = took;  // an idle link has nothing better until its first batch
+  status_.address = address;
+  if (address == given_) proved_.clear();  // it is where it is looked for first
+}
+
+void LinkReport::set_address(const std::string& address) {
+  given_ = address;
+  if (status_.connected) {
+    status_.last_error = moved();
+  } else {
+    status_.address = given_;
+  }
+}
+
+std::string LinkReport::moved() const {
+  if (status_.address == given_) return "";
+  return fmt::format("it is at {}, and the settings name {}", status_.address, given_);
 }
 
 bool LinkReport::change(bool connected, const std::string& error, WallTime now) {
-  if (status_.connected == connected && status_.last_error == error) return false;
+  if (status_.connected == connected && (connected || status_.last_error == error)) return false;
   if (status_.connected != connected) status_.since = now;
   status_.connected = connected;
-  if (connected) greeted_from_.clear();
-  if (!connected) status_.rtt.reset();
-  status_.last_error = error;
+  if (connected) {
+    greeted_from_.clear();
+    status_.last_error = moved();
+  } else {
+    status_.rtt.reset();
+    status_.last_error = error;
+    status_.address = given_;
+  }
   return true;
 }
 

@@ -21,23 +21,31 @@ struct Delivery {
 /// Owns the counters and the state. The thread that changes the state announces it.
 class LinkReport {
  public:
-  LinkReport(const NodeName& peer, std::string address) {
+  LinkReport(const NodeName& peer, std::string address) : given_(std::move(address)) {
     status_.peer = peer;
-    status_.address = std::move(address);
+    status_.address = given_;
   }
 
   const LinkStatus& status() const { return status_; }
-  const std::string& address() const { return status_.address; }
+  /// Where the peer is to be looked for first.
+  const std::string& given() const { return given_; }
+  /// Where it has proved to be; "" = nowhere else.
+  const std::string& proved() const { return proved_; }
   bool connected() const { return status_.connected; }
 
-  void set_address(const std::string& address) { status_.address = address; }
+  /// As long as a link stands, its own address is shown.
+  void set_address(const std::string& address);
+  /// Where the settings name it: "c1.conf:7".
+  void set_origin(const std::string& origin) { status_.configured_in = origin; }
   /// The peer has said hello over a connection of its own, and that it is at `said`.
-  void heard_from(const std::string& said) {
+  void heard_from(const std::string& said, bool proved) {
     if (!status_.connected) greeted_from_ = said;
+    if (proved) proved_ = said;
   }
   void dropped(std::size_t messages) { status_.messages_dropped += messages; }
   void delivered(const Delivery& delivery);
-  void greeted(Duration took);
+  /// By the peer, at `address`.
+  void greeted(Duration took, const std::string& address);
   /// False: that is what it says already.
   bool change(bool connected, const std::string& error, WallTime now);
   /// Why `self` cannot connect to `address`. A peer that is dead and one whose address is wrong
@@ -46,7 +54,10 @@ class LinkReport {
                           const std::string& why) const;
 
  private:
+  std::string moved() const;
+
   LinkStatus status_;
+  std::string given_, proved_;
   std::string greeted_from_;  // what the peer said of its address since the link was last up
 };
 

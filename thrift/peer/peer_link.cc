@@ -111,16 +111,25 @@ bool PeerLink::send_here() {
   return send_batch();
 }
 
-void PeerLink::heard_from(const std::string& said) {
+void PeerLink::heard_from(const std::string& said, bool proved) {
   const MutexLock lock(mutex_);
-  report_.heard_from(said);
+  report_.heard_from(said, proved);
+}
+
+void PeerLink::set_origin(const std::string& origin) {
+  const MutexLock lock(mutex_);
+  report_.set_origin(origin);
 }
 
 void PeerLink::set_address(const std::string& address) {
   const MutexLock lock(mutex_);
   // The same again while the link is down: the peer has just been heard of, so try at once.
-  if (report_.address() == address && report_.connected()) return;
+  if (report_.given() == address && report_.connected()) return;
   report_.set_address(address);
+  if (report_.connected() && report_.status().address != address && stream_) {
+    stream_->cut();
+    waker_.wake();
+  }
   address_changed_ = true;
   wake_.notify_all();
 }
@@ -241,12 +250,18 @@ bool PeerLink::finish_call(bool waited) {
 }
 
 bool PeerLink::connect() {
-  std::string address;
+  std::string given, proved;
   {
     const MutexLock lock(mutex_);
-    address = report_.address();
+    given = report_.given();
+    proved = report_.proved();
     address_changed_ = false;
   }
+  if (dial(given)) return true;
+  return !proved.empty() && proved != given && !stopping() && dial(proved);
+}
+
+bool PeerLink::dial(const std::string& address) {
   const auto endpoint = parse_endpoint(address);
   if (!endpoint) {
     disconnect(address.empty() ? "no address known" : endpoint.error().context);
@@ -270,7 +285,7 @@ bool PeerLink::connect() {
   pauses_.connected();
   {
     const MutexLock lock(mutex_);
-    report_.greeted(*took);
+    report_.greeted(*took, address);
   }
   report(true, "");
   return true;

@@ -53,9 +53,11 @@ class PeerLink {
   void send(protocol::Message&& message);
   void send(const protocol::PrepareView& prepare);
   void flush();
+  /// A link that leads elsewhere is cut.
   void set_address(const std::string& address);
+  void set_origin(const std::string& origin);
   /// The peer has just said hello over a connection of its own, and that it is at `said`.
-  void heard_from(const std::string& said);
+  void heard_from(const std::string& said, bool proved);
   LinkStatus status() const;
 
  private:
@@ -63,6 +65,7 @@ class PeerLink {
   void queue(Content&& content);
   void run();
   bool connect();
+  bool dial(const std::string& address);
   void adopt(std::unique_ptr<Connection> connection);
   void disconnect(const std::string& why);
   bool nothing_queued() const;

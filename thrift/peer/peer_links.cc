@@ -18,6 +18,7 @@ class PeerLinks::Impl {
     route_thrift_output(logger_);
     const MutexLock lock(mutex_);
     for (const auto& [peer, address] : configured_) add(peer, address);
+    set_origins(options_.origins);
   }
 
   Status start() {
@@ -53,23 +54,26 @@ class PeerLinks::Impl {
     for (auto& [peer, link] : links_) link->flush();
   }
 
-  void learn_address(const NodeName& peer, const std::string& address, bool greeted) {
+  enum class Heard : std::uint8_t { kOf, kFrom, kProved };
+
+  void learn_address(const NodeName& peer, const std::string& address, Heard heard) {
     if (!parse_endpoint(address) || peer == options_.self) return;
     const MutexLock lock(mutex_);
     if (stopped_) return;
     const auto configured = configured_.find(peer);
     const bool fixed = configured != configured_.end() && !configured->second.empty();
     if (const auto it = links_.find(peer); it != links_.end()) {
-      if (greeted) it->second->heard_from(address);
+      if (heard != Heard::kOf) it->second->heard_from(address, heard == Heard::kProved);
       it->second->set_address(fixed ? configured->second : address);
       return;
     }
     auto& link = add(peer, address);
-    if (greeted) link.heard_from(address);
+    if (heard != Heard::kOf) link.heard_from(address, heard == Heard::kProved);
     if (started_) link.start();
   }
 
-  Status set_addresses(const std::map<NodeName, std::string>& addresses) {
+  Status set_addresses(const std::map<NodeName, std::string>& addresses,
+                       const std::map<NodeName, std::string>& origins) {
     TROTH_TRY(check(addresses));
     const MutexLock lock(mutex_);
     if (stopped_) return {};
@@ -82,7 +86,14 @@ class PeerLinks::Impl {
         link.start();
       }
     }
+    set_origins(origins);
     return {};
+  }
+
+  void forget(const NodeName& peer) {
+    const MutexLock lock(mutex_);
+    configured_.erase(peer);
+    if (const auto it = links_.find(peer); it != links_.end()) it->second->set_address("");
   }
 
   void publish(const protocol::LinkState& state) { published_.set(state); }
@@ -111,6 +122,11 @@ class PeerLinks::Impl {
     return {};
   }
 
+  void set_origins(const std::map<NodeName, std::string>& origins) TROTH_REQUIRES(mutex_) {
+    for (const auto& [peer, origin] : origins)
+      if (const auto it = links_.find(peer); it != links_.end()) it->second->set_origin(origin);
+  }
+
   PeerLink& add(const NodeName& peer, const std::string& address) TROTH_REQUIRES(mutex_) {
     auto link =
         std::make_unique<PeerLink>(peer, address, options_, published_, handler_, clock_, logger_);
@@ -125,7 +141,7 @@ class PeerLinks::Impl {
   mutable Mutex mutex_;
   bool started_ TROTH_GUARDED_BY(mutex_) = false;
   bool stopped_ TROTH_GUARDED_BY(mutex_) = false;
-  std::map<NodeName, std::string> configured_ TROTH_GUARDED_BY(mutex_);           // only grows
+  std::map<NodeName, std::string> configured_ TROTH_GUARDED_BY(mutex_);
   std::map<NodeName, std::unique_ptr<PeerLink>> links_ TROTH_GUARDED_BY(mutex_);  // only grows
 };
 
@@ -145,8 +161,9 @@ void PeerLinks::stop() {
   impl_->stop();
 }
 
-Status PeerLinks::set_addresses(const std::map<NodeName, std::string>& addresses) {
-  return impl_->set_addresses(addresses);
+Status PeerLinks::set_addresses(const std::map<NodeName, std::string>& addresses,
+                                const std::map<NodeName, std::string>& origins) {
+  return impl_->set_addresses(addresses, origins);
 }
 
 void PeerLinks::send(const NodeName& peer, protocol::Message&& message) {
@@ -166,11 +183,15 @@ void PeerLinks::publish(const protocol::LinkState& state) {
 }
 
 void PeerLinks::learn_address(const NodeName& peer, const std::string& address) {
-  impl_->learn_address(peer, address, false);
+  impl_->learn_address(peer, address, Impl::Heard::kOf);
 }
 
-void PeerLinks::heard_from(const NodeName& peer, const std::string& address) {
-  impl_->learn_address(peer, address, true);
+void PeerLinks::heard_from(const NodeName& peer, const std::string& address, bool proved) {
+  impl_->learn_address(peer, address, proved ? Impl::Heard::kProved : Impl::Heard::kFrom);
+}
+
+void PeerLinks::forget(const NodeName& peer) {
+  impl_->forget(peer);
 }
 
 std::vector<LinkStatus> PeerLinks::links() const {

@@ -23,7 +23,8 @@ struct PeerLinksOptions {
   const protocol::Policy& policy;  ///< asked before the answer to a greeting is believed
   NodeName self = {};
   std::map<NodeName, std::string> addresses =
-      {};  ///< configured peers, host:port; never overridden
+      {};  ///< configured peers, host:port; each is tried there first
+  std::map<NodeName, std::string> origins = {};  ///< where the settings name them: "c1.conf:7"
   Duration connect_timeout = std::chrono::seconds(1);
   Duration call_timeout = std::chrono::seconds(5);
   Duration backoff_min = std::chrono::milliseconds(50);  ///< after the quick first retry
@@ -50,15 +51,17 @@ class PeerLinks final : public protocol::Transport {
   void stop();
 
   /// Peers that were added or moved; the others stay as they are. kInvalidArgument names an address
-  /// that is not host:port: then nothing has changed.
-  Status set_addresses(const std::map<NodeName, std::string>& addresses);
+  /// that is not host:port: then nothing has changed. `origins` as in the options.
+  Status set_addresses(const std::map<NodeName, std::string>& addresses,
+                       const std::map<NodeName, std::string>& origins = {});
 
   void send(const NodeName& peer, protocol::Message&& message) override;
   void send_prepare(const NodeName& peer, const protocol::PrepareView& prepare) override;
   void flush() override;
   void publish(const protocol::LinkState& state) override;
   void learn_address(const NodeName& peer, const std::string& address) override;
-  void heard_from(const NodeName& peer, const std::string& address) override;
+  void heard_from(const NodeName& peer, const std::string& address, bool proved) override;
+  void forget(const NodeName& peer) override;
   std::optional<LinkStatus> link(const NodeName& peer) const override;
 
   /// How every link stands, by name.

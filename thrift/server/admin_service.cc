@@ -109,4 +109,11 @@ void AdminService::declareLost(v1::DeclareLostResponse& out,
   });
 }
 
+void AdminService::forgetPeer(v1::ForgetPeerResponse& out, const v1::ForgetPeerRequest& request) {
+  guarded(logger_, "forgetPeer", [&] {
+    out = to_wire(value_or_throw(port_.forget_peer(
+        by_, value_or_throw(from_wire(v1::ForgetPeerRequest(request), Where())))));
+  });
+}
+
 }  // namespace troth::thrift

@@ -27,6 +27,7 @@ class AdminService final : public v1::AdminIf {
                          const v1::ForgetTransactionRequest& request) override;
   void listAudit(v1::ListAuditResponse& out, const v1::ListAuditRequest& request) override;
   void declareLost(v1::DeclareLostResponse& out, const v1::DeclareLostRequest& request) override;
+  void forgetPeer(v1::ForgetPeerResponse& out, const v1::ForgetPeerRequest& request) override;
   void listLocks(v1::ListLocksResponse& out, const v1::ListLocksRequest& request) override;
   void drainParticipant(v1::DrainParticipantResponse& out,
                         const v1::DrainParticipantRequest& request) override;

@@ -29,6 +29,7 @@ constexpr std::size_t kReadAhead = std::size_t{256} << 10;
 constexpr std::size_t kLargestFrame = std::size_t{64} << 10;
 constexpr std::size_t kKeptCapacity = std::size_t{64} << 10;
 constexpr auto kPauseWithoutDescriptors = std::chrono::milliseconds(50);
+constexpr auto kPauseBetweenComplaints = std::chrono::seconds(10);
 constexpr auto kLongestSweep = std::chrono::seconds(1);
 
 FrameHandler::Clock::duration clock_duration(Duration d) {
@@ -195,7 +196,11 @@ void FrameLoop::accept_all() {
     if (fd < 0) {
       if (errno == EINTR || errno == ECONNABORTED) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-      logger_.warn("cannot accept connections", {{"why", std::strerror(errno)}});
+      if (now_ >= complain_again_) {
+        logger_.warn("cannot accept connections; it is tried again until it works",
+                     {{"why", std::strerror(errno)}});
+        complain_again_ = now_ + kPauseBetweenComplaints;
+      }
       listen_for_more(false);
       listen_again_ = now_ + kPauseWithoutDescriptors;
       return;

@@ -129,6 +129,7 @@ class FrameLoop {
   int listener_ = -1;
   int epoll_ = -1;
   bool listening_ = false;
+  Clock::time_point complain_again_;  ///< not more often that no connection can be accepted
   Clock::time_point now_;
   Clock::time_point next_sweep_;
   Clock::time_point wakes_at_;  ///< at the latest, as long as it waits
