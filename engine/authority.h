@@ -12,7 +12,8 @@ enum class PeerStanding : std::uint8_t {
   kCoordinator,  ///< the gtid carries the tag of the sender's log
   kMember,       ///< the branch's own record names the sender
   /// No record of the branch is here, and the sender is a peer that configuration or the gtid's
-  /// coordinator has named: it may be a member that asks for what has not arrived here.
+  /// coordinator has named: it may be a member that asks for what has not arrived here. It ends
+  /// nothing by that (participant/members.h).
   kPeer,
   kStranger
 };

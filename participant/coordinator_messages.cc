@@ -149,6 +149,16 @@ void CoordinatorMessages::on_one_phase(const NodeName& from, CommitOnePhase&& me
                        &statements);
 }
 
+// A member that the branch's record names may hand a decision on. Where no record names members,
+// only the coordinator may end what executes here, or what will come. COMMIT of what is not here
+// decides nothing: it is told to people.
+bool CoordinatorMessages::may_decide(const NodeName& from, const BranchEntry* found,
+                                     const Decide& message) const {
+  if (parts_.peers.owns(from, message.gtid)) return true;
+  if (found == nullptr) return message.decision == Decision::kCommit;
+  return found->branch.is_over() || !found->branch.prepared_record().members.empty();
+}
+
 void CoordinatorMessages::on_decide(const NodeName& from, Decide&& message, Now now) {
   auto* found = parts_.table.find(message.gtid);
   if (message.decision == Decision::kCommit) {
@@ -158,6 +168,7 @@ void CoordinatorMessages::on_decide(const NodeName& from, Decide&& message, Now 
   }
   if (found != nullptr && !parts_.members.genuine(*found, from)) return;
   if (parts_.by_hand.compare_with_truth(from, message, now)) return;
+  if (!may_decide(from, found, message)) return reports_.count("unauthorized");
   if (message.ack_at == AnswerAt::kApplied) parts_.flush.await_file();
   if (found != nullptr) {
     Branch::Event event;

@@ -48,6 +48,8 @@ class CoordinatorMessages {
   void on_prepare(const NodeName& from, protocol::Prepare&& message, Now now);
   void on_execute(const NodeName& from, protocol::Execute&& message, Now now);
   void on_one_phase(const NodeName& from, protocol::CommitOnePhase&& message, Now now);
+  bool may_decide(const NodeName& from, const BranchEntry* found,
+                  const protocol::Decide& message) const;
   void on_decide(const NodeName& from, protocol::Decide&& message, Now now);
   void on_inquiry_reply(const NodeName& from, const protocol::InquiryReply& reply, Now now);
   void on_inquire_one_phase(const NodeName& from, const protocol::InquireOnePhase& message,

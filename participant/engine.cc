@@ -56,7 +56,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       promises_(core_.options, core_.log, core_.transport, core_.standing, core_.reports),
       flush_(core_.options, core_.log, core_.worker),
       keys_(core_.options, core_.log, core_.reports, {table_, flush_, promises_}),
-      links_(core_.peers, transport),
+      links_(core_.peers, transport, core_.reports),
       horizon_(core_.log),
       presumption_(horizon_, core_.peers.lives()),
       branches_(core_.options, core_.log, core_.worker, core_.reports,
@@ -88,6 +88,7 @@ void Engine::adopt(recovery::ParticipantTables tables, MonotonicTime now) {
   horizon_.adopt(std::move(tables.ended));
   for (const auto& [name, peer] : tables.peers) {
     core_.peers.adopt(peer);
+    members_.heard(name, now);
     const bool met = !peer.position.log_id.is_nil();  // others are only named: nobody calls them
     if (met && !peer.address.empty()) core_.transport.learn_address(name, peer.address);
   }
@@ -156,6 +157,7 @@ void Engine::on_batch(Batch batch, Now now) {
         "refused a batch", {{"peer", batch.header.sender}, {"reason", judgement.refusal}});
   }
   const BatchHeader header = std::move(batch.header);
+  members_.heard(header.sender, now.monotonic);
   // First: what the messages ask for may be among what is forgotten.
   if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&
       header.ended_below->epoch() <= header.position.epoch)

@@ -22,6 +22,7 @@ HelloReply Greetings::on_hello(const Hello& hello, Now now) {
     reply.detail = core_.standing.reason();
     return reply;
   }
+  parts_.members.heard(hello.name, now.monotonic);
   on_reachable(hello.name, now);
   return reply;
 }
@@ -32,6 +33,7 @@ bool Greetings::on_reply(const NodeName& peer, const HelloReply& reply, Now now)
   if (!judgement.refusal.empty() && !judgement.repeated)
     core_.reports.log().warn("link refused", {{"peer", peer}, {"reason", judgement.refusal}});
   if (core_.standing.stopped() || !judgement.refusal.empty()) return false;
+  parts_.members.heard(peer, now.monotonic);
   on_reachable(peer, now);
   return true;
 }

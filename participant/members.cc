@@ -72,20 +72,22 @@ void Members::on_asked(const NodeName& from, const Question& asked, Now now) {
   const auto& [gtid, named, coordinator_seen, ballot] = asked;
   reports_.count("asked_by_members");
   auto* found = parts_.table.find(gtid);
-  if (found != nullptr) return parts_.branches.step(*found, Branch::MemberAsked{from, ballot}, now);
+  if (found != nullptr) {
+    const auto& branch = found->branch;
+    const bool names_members = branch.is_over() || !branch.prepared_record().members.empty();
+    if (!names_members && !may_speak_for(from, gtid, now)) return withhold(from, asked);
+    return parts_.branches.step(*found, Branch::MemberAsked{from, ballot}, now);
+  }
   if (may_say_ended(asked))
     return parts_.promises.send(from, MemberAnswer{gtid, MemberAnswer::Knows::kEnded});
   if (parts_.horizon.ended(gtid)) return;  // it is forgotten here: nothing can be said
   // Silence in a ballot: the others wait for a member that knows.
-  if (!parts_.presumption.may_promise(gtid, named)) {
-    reports_.count("promises_withheld");
-    if (!ballot) parts_.promises.send(from, MemberAnswer{gtid, MemberAnswer::Knows::kNoOpinion});
-    return;
-  }
+  if (!parts_.presumption.may_promise(gtid, named)) return withhold(from, asked);
   // In two-phase commit it may have voted READ_ONLY before it restarted and forgotten that: a
   // promise could contradict a commit. In three-phase commit nobody votes READ_ONLY.
   if (!ballot && named < options_.epoch)
     return parts_.promises.send(from, MemberAnswer{gtid, MemberAnswer::Knows::kNoOpinion});
+  if (!may_speak_for(from, gtid, now)) return withhold(from, asked);
   auto& entry =
       parts_.table.start(gtid,
                          Branch::tombstone(parts_.table.settings(), gtid,
@@ -94,6 +96,34 @@ void Members::on_asked(const NodeName& from, const Question& asked, Now now) {
                                             options_.name, -1}),
                          now);
   parts_.branches.step(entry, Branch::MemberAsked{from, ballot}, now);
+}
+
+// No record here says that `from` is a member. Its word counts beside the coordinator's silence
+// alone: a coordinator that is alive asks for the vote itself, or ends what it has begun.
+bool Members::may_speak_for(const NodeName& from, const Gtid& gtid, Now now) {
+  if (parts_.peers.owns(from, gtid)) return true;
+  if (gtid.decider() != Decider::kCoordinator) return false;  // such a branch has no other member
+  const auto judged = silence_.judge(
+      gtid.tag(), [&](const NodeName& name) { return parts_.links.to_peer(name); }, now.monotonic);
+  if (judged.verdict == CoordinatorSilence::Verdict::kReach) parts_.links.reach(judged.name);
+  if (judged.verdict == CoordinatorSilence::Verdict::kAsk) {
+    // A message that is ignored because it comes late: that it is taken shows that a node is there.
+    parts_.promises.send(judged.name, Released{Gtid(gtid.tag(), gtid.epoch(), 0, gtid.decider())});
+  }
+  return judged.verdict == CoordinatorSilence::Verdict::kSilent &&
+         silence_.take_promise(gtid.tag());
+}
+
+void Members::withhold(const NodeName& from, const Question& asked) {
+  reports_.count("promises_withheld");
+  if (!asked.ballot)
+    parts_.promises.send(from, MemberAnswer{asked.gtid, MemberAnswer::Knows::kNoOpinion});
+}
+
+void Members::heard(const NodeName& from, MonotonicTime now) {
+  const auto* known = parts_.peers.find(from);
+  if (known != nullptr && known->role == Role::kCoordinator && !known->position.log_id.is_nil())
+    silence_.heard(CoordinatorTag::of(known->position.log_id), from, now);
 }
 
 void Members::on_answer(BranchEntry& entry, const NodeName& from, MemberAnswer::Knows knows,

@@ -7,6 +7,7 @@
 
 #include "engine/peer_handshake.h"
 #include "participant/branches.h"
+#include "participant/coordinator_silence.h"
 #include "participant/hand_decisions.h"
 #include "participant/horizon.h"
 #include "participant/presumption.h"
@@ -30,7 +31,14 @@ class Members {
     const PeerHandshake& peers;
   };
   Members(const EngineOptions& options, protocol::DurableLog& log, Reports& reports, Parts parts)
-      : options_(options), log_(log), reports_(reports), parts_(parts) {}
+      : options_(options),
+        log_(log),
+        reports_(reports),
+        parts_(parts),
+        silence_(options.suspicion.timeout) {}
+
+  /// A greeting or a batch of `from` came; at the start, that the log knows it.
+  void heard(const NodeName& from, MonotonicTime now);
 
   /// False: it is none of the messages that members exchange.
   bool on_message(const NodeName& from, const protocol::Message& message, Now now);
@@ -59,6 +67,8 @@ class Members {
     bool ballot;
   };
   void on_asked(const NodeName& from, const Question& asked, Now now);
+  bool may_speak_for(const NodeName& from, const Gtid& gtid, Now now);
+  void withhold(const NodeName& from, const Question& asked);
   bool may_say_ended(const Question& asked) const;
   void on_answer(BranchEntry& entry, const NodeName& from, protocol::MemberAnswer::Knows knows,
                  Now now);
@@ -68,6 +78,7 @@ class Members {
   protocol::DurableLog& log_;
   Reports& reports_;
   const Parts parts_;
+  CoordinatorSilence silence_;
 };
 
 }  // namespace troth::participant

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace troth::participant {
 
@@ -11,6 +12,17 @@ using namespace protocol;
 bool PeerLinks::is_connected(const NodeName& peer) const {
   const auto link = links_.find(peer);
   return link != links_.end() && link->second.connected;
+}
+
+void PeerLinks::reach(const NodeName& coordinator) {
+  const auto* known = peers_.find(coordinator);
+  if (known != nullptr && !known->address.empty()) open(coordinator, known->address);
+}
+
+CoordinatorSilence::Link PeerLinks::to_peer(const NodeName& name) const {
+  const auto now = transport_.link(name);
+  return {links_.count(name) != 0 || now.has_value(), is_connected(name),
+          now ? now->batches_sent : 0};
 }
 
 std::string PeerLinks::since_when(const NodeName& peer, Now now) const {
@@ -25,7 +37,22 @@ void PeerLinks::find_member(const BranchEntry& entry, const NodeName& name) {
   auto address = peers_.address_of(name);
   for (const auto& member : entry.branch.prepared_record().members)
     if (member.name == name && address.empty()) address = member.address;
-  if (!address.empty() && peers_.may_link(name)) transport_.learn_address(name, address);
+  if (!address.empty() && peers_.may_link(name)) open(name, address);
+}
+
+void PeerLinks::open(const NodeName& peer, const std::string& address) {
+  if (!to_peer(peer).exists && to_named_.count(peer) == 0) {
+    if (to_named_.size() >= kMostToNamed) {
+      reports_.count("links_refused");
+      if (std::exchange(warned_, true)) return;
+      return reports_.log().warn(
+          "no link is made to more nodes that this one has never met: name them with the setting "
+          "peer",
+          {{"peer", peer}, {"address", address}, {"limit", kMostToNamed}});
+    }
+    to_named_.insert(peer);
+  }
+  transport_.learn_address(peer, address);
 }
 
 void PeerLinks::address(const BranchEntry& entry, Outgoing& out) {

@@ -8,7 +8,9 @@
 
 #include "engine/engine_loop.h"
 #include "engine/peer_handshake.h"
+#include "engine/reports.h"
 #include "participant/branch_table.h"
+#include "participant/coordinator_silence.h"
 #include "protocol/effects.h"
 #include "protocol/transport.h"
 #include "recovery/operator_book.h"
@@ -18,8 +20,12 @@ namespace troth::participant {
 /// Owns the last known status of each link. Owned by the engine and touched by its thread alone.
 class PeerLinks {
  public:
-  PeerLinks(const PeerHandshake& peers, protocol::Transport& transport)
-      : peers_(peers), transport_(transport) {}
+  /// Links to nodes that a branch or a greeting has named, and that this node has never met: each
+  /// takes a thread and two descriptors for as long as the process lives.
+  static constexpr std::size_t kMostToNamed = 128;
+
+  PeerLinks(const PeerHandshake& peers, protocol::Transport& transport, Reports& reports)
+      : peers_(peers), transport_(transport), reports_(reports) {}
 
   void changed(const LinkStatus& status) {
     if (status.connected) forgotten_.erase(status.peer);
@@ -31,6 +37,10 @@ class PeerLinks {
     forgotten_.insert(peer);
   }
   bool is_connected(const NodeName& peer) const;
+  /// Opens a link to a coordinator that has greeted, where it says that it is.
+  void reach(const NodeName& coordinator);
+  /// How the link stands; one to a peer of the settings, or that was met, always exists.
+  CoordinatorSilence::Link to_peer(const NodeName& name) const;
   /// For people: since when the link has been as it is.
   std::string since_when(const NodeName& peer, Now now) const;
   const std::map<NodeName, LinkStatus>& all() const { return links_; }
@@ -43,10 +53,15 @@ class PeerLinks {
   void address(const BranchEntry& entry, protocol::Outgoing& out);
 
  private:
+  void open(const NodeName& peer, const std::string& address);
+
   const PeerHandshake& peers_;
   protocol::Transport& transport_;
+  Reports& reports_;
   std::map<NodeName, LinkStatus> links_;
   std::set<NodeName> forgotten_;
+  std::set<NodeName> to_named_;
+  bool warned_ = false;  // that there are too many
 };
 
 /// What waits here for the peer, for people; "" = nothing.

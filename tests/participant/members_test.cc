@@ -1,6 +1,7 @@
 // The participant's engine among other members: cooperative termination of two-phase commit, and
 // the quorum of three-phase commit. Every record and every message counts.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include "tests/participant/engine_world.h"
 
@@ -46,6 +47,14 @@ struct MembersWorld : EngineWorld {
     engine->on_batch(batch, now());
     engine->end_of_round(now());
   }
+  /// No link to it can be made here.
+  void c1_falls_silent() { clock = clock + participant::CoordinatorSilence::kWithoutLink; }
+  void link_to_c1(bool connected) {
+    LinkStatus status;
+    status.peer = c1;
+    status.connected = connected;
+    engine->on_link(status, now());
+  }
   Prepare prepare_of(const Gtid& gtid, CommitProtocol protocol) const {
     auto message = prepare(gtid);
     message.protocol = protocol;
@@ -86,7 +95,9 @@ constexpr auto kThree = CommitProtocol::kThreePhase;
 TEST_CASE("2PC: a member that has not voted forces REFUSED before it answers ABORT") {
   MembersWorld world;
   const auto gtid = world.two_phase(1);
-  SUBCASE("it never heard of it") {}
+  SUBCASE("it never heard of it") {
+    world.c1_falls_silent();
+  }
   SUBCASE("it executes it") {
     world.deliver(world.prepare_of(gtid, kTwo));
     world.transport.take();
@@ -100,6 +111,81 @@ TEST_CASE("2PC: a member that has not voted forces REFUSED before it answers ABO
   world.hello();
   world.deliver(world.prepare_of(gtid, kTwo));
   CHECK(world.transport.last<VoteMessage>().vote == Vote::kAbort);  // for ever
+}
+
+TEST_CASE(
+    "whoever is no member ends nothing that has not arrived: neither by its word nor by asking") {
+  MembersWorld world;
+  world.deliver(EngineWorld::abort(world.two_phase(50)));  // c1 is no guest, and is linked
+  world.link_to_c1(true);
+  const auto gtid = world.two_phase(1);
+  const auto one_phase = world.one_phase(2);
+  world.from_p2(EngineWorld::abort(gtid));
+  world.from_p2(AskMember{gtid, {1}});
+  CHECK(world.transport.last<MemberAnswer>().knows == MemberAnswer::Knows::kNoOpinion);
+  CHECK(world.transport.names().find("RELEASED c1") != std::string::npos);  // is it there?
+  world.from_p2(Elect{gtid, {5, kP2}, {1}});
+  world.from_p2(PreDecide{gtid, {5, kP2}, Decision::kAbort, {1}});
+  world.from_p2(AskMember{one_phase, {1}});
+  world.from_p2(Elect{Gtid({77}, {1}, 1, Decider::kCoordinator), {5, kP2}, {1}});  // nobody's
+  CHECK(world.counter("promises_withheld") == 5);
+  CHECK(world.counter("unauthorized") == 1);
+  CHECK(world.log.count(RecordType::kRefused) == 0);
+  SUBCASE("c1 is alive: its transactions execute") {
+    world.clock = world.clock + std::chrono::seconds(2);
+    world.deliver(InquiryReply{gtid, InquiryReply::Answer::kUndecided});
+    world.from_p2(AskMember{gtid, {1}});
+    CHECK(world.log.count(RecordType::kRefused) == 0);
+    world.deliver(world.prepare_of(gtid, kTwo));
+    CHECK(world.worker.names() == "execute");
+    world.deliver(world.commit_one_phase(one_phase));
+    CHECK(world.worker.names() == "execute");
+  }
+  SUBCASE("c1 does not answer: its members may end it") {
+    world.clock = world.clock + std::chrono::seconds(1);
+    world.from_p2(AskMember{gtid, {1}});
+    CHECK(world.log.count(RecordType::kRefused) == 1);
+    world.from_p2(AskMember{one_phase, {1}});
+    CHECK(world.log.count(RecordType::kRefused) == 1);
+  }
+}
+
+TEST_CASE("links are made to so many nodes that were never met, and to no more") {
+  MembersWorld world;
+  for (std::uint64_t i = 1; i <= 4; ++i) {
+    const auto gtid = world.two_phase(i);
+    auto message = world.prepare(gtid);
+    message.members = {{world.options.name, world.options.log_id, {1}, "127.0.0.1:7430"}};
+    for (int j = 0; j < 62; ++j)
+      message.members.push_back(
+          {NodeName::from_trusted(fmt::format("n{}x{}", i, j)), {}, {}, "127.0.0.1:1"});
+    world.deliver(std::move(message));
+    world.executed(gtid, Vote::kCommit);
+    world.sync();
+  }
+  for (int i = 0; i < 4; ++i) world.pass(std::chrono::milliseconds(130));
+  std::size_t links = 0;
+  for (const auto& [peer, address] : world.transport.addresses)
+    links += address == "127.0.0.1:1" ? 1U : 0U;
+  CHECK(links == participant::PeerLinks::kMostToNamed);
+  CHECK(world.counter("links_refused") >= 4 * 62 - links);
+}
+
+TEST_CASE("whoever is no member does not end a conversation that its coordinator holds open") {
+  MembersWorld world;
+  const auto gtid = world.two_phase(1);
+  Execute piece;
+  piece.gtid = gtid;
+  piece.priority = {1, gtid};
+  piece.time_left = std::chrono::seconds(10);
+  piece.statements = {{"UPDATE t SET v = 1", {}, {}}};
+  world.deliver(std::move(piece));
+  world.link_to_c1(true);
+  const auto before = world.state(gtid);
+  world.from_p2(EngineWorld::abort(gtid));
+  world.from_p2(AskMember{gtid, {1}});
+  CHECK(world.state(gtid) == before);
+  CHECK(world.log.count(RecordType::kRefused) == 0);
 }
 
 TEST_CASE("2PC: whoever voted yes decides nothing, and says so") {
@@ -291,6 +377,7 @@ TEST_CASE("an adopted copy takes no part in what names it before, nor where it h
     CHECK(world.transport.sent.empty());
     CHECK(world.log.count(RecordType::kRefused) == 0);
     CHECK(world.counter("promises_withheld") == 3);
+    world.c1_falls_silent();
     world.from_p2(Elect{gtid, {5, kP2}, {65'538}});  // named since
     world.sync();
     CHECK(world.log.count(RecordType::kRefused) == 1);
