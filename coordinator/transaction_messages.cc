@@ -10,21 +10,25 @@ namespace troth::coordinator {
 using namespace protocol;
 using Kind = TimelineEvent::Kind;
 
+namespace {
+
 // A configured node that has no branch of a transaction could otherwise end it.
-bool Transactions::may_speak_of(const Transaction& txn, const NodeName& from) const {
+bool may_speak_of(Core& core, const Transaction& txn, const NodeName& from) {
   if (txn.is_member(from)) return true;
-  core_.reports.count("unauthorized");
-  core_.reports.log().debug("refused the word of a node that is no member",
-                            {{"txn", txn.gtid()}, {"peer", from}});
+  core.reports.count("unauthorized");
+  core.reports.log().debug("refused the word of a node that is no member",
+                           {{"txn", txn.gtid()}, {"peer", from}});
   return false;
 }
+
+}  // namespace
 
 bool Transactions::take(const NodeName& from, Message& message, Now now) {
   auto* found = tables_.live.find(gtid_of(message));
   if (found == nullptr || found->global() == nullptr) return false;
   Transaction& txn = *found;
   // Whoever asks only wants to know; a reader of a transaction that a restart brought back may.
-  if (!std::holds_alternative<Inquire>(message) && !may_speak_of(txn, from)) return true;
+  if (!std::holds_alternative<Inquire>(message) && !may_speak_of(core_, txn, from)) return true;
   const NodeName* const known = core_.options.find(from);
   if (auto* vote = std::get_if<VoteMessage>(&message)) {
     txn.note({Kind::kVote, to_string(vote->vote), known, {}, {}}, now);
@@ -61,7 +65,7 @@ bool Transactions::take(const NodeName& from, const OnePhaseResult& result, Now 
         result.outcome == Outcome::kAborted ? std::string(to_string(result.reason.code)) : "", now);
   auto* txn = tables_.live.find(result.gtid);
   if (txn == nullptr || txn->global() != nullptr) return false;
-  if (!may_speak_of(*txn, from)) return true;
+  if (!may_speak_of(core_, *txn, from)) return true;
   if (result.key_conflict) {
     refuse_key(*txn, from, now);
   } else {
@@ -96,7 +100,7 @@ void Transactions::refuse_key(Transaction& txn, const NodeName& participant, Now
 bool Transactions::take(const NodeName& from, const Wound& wound, Now now) {
   auto* txn = tables_.live.find(wound.gtid);
   if (txn == nullptr || txn->global() == nullptr) return false;
-  if (!may_speak_of(*txn, from)) return true;
+  if (!may_speak_of(core_, *txn, from)) return true;
   if (!txn->global()->undecided()) {
     core_.reports.count("wounds_refused");
     step(*txn, GlobalCommit::Event(GlobalCommit::Inquired{from}), now);

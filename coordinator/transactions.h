@@ -69,7 +69,6 @@ class Transactions {
   void copy_forward();
 
  private:
-  bool may_speak_of(const Transaction& txn, const NodeName& from) const;
   void step(Transaction& txn, protocol::GlobalCommit::Event&& event, Now now);
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
   void carry_out(Transaction& txn, protocol::EffectsOf<TransactionOutcome>&& effects, Now now);

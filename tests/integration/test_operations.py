@@ -142,7 +142,7 @@ class Operations(Case):
                 time.sleep(0.05)
 
         doctor_says("the addresses of p1 and p2 are exchanged in the settings of c1")
-        self.assertIn("exchange the addresses of participant = p1 and p2 in the settings of c1 and send it SIGHUP", cluster.cli("doctor").stdout)
+        self.assertIn("exchange the addresses of participant = p1 and p2 in flag --participant", cluster.cli("doctor").stdout)
         cluster.coordinator.terminate()
         cluster.coordinator.arguments = right
         # p2 moves, and greets: the coordinator knows the old address alone.

@@ -276,7 +276,7 @@ TEST_CASE("admin calls") {
   status.alarms = {"look"};
   status.phases = {{"queue", 12ns, {{3, 4}}}, {"prepare", 0ns, {}}};
   status.links = {
-      {name("db1"), "h:1", true, WallTime{5}, "", "", 1, 2, 3, 4, {}, Role::kParticipant}};
+      {name("db1"), "h:1", true, WallTime{5}, "", "", 1, 2, 3, 4, {}, Role::kParticipant, {}}};
   auto client = world.client();
   const auto got = client.status();
   REQUIRE_MESSAGE(got, (got ? "" : got.error().context));
