@@ -150,12 +150,11 @@ class Operations(Case):
         old = cluster.coordinator.arguments()
         cluster.coordinator.arguments = lambda: old
         p2.kill()
-        doctor_says("start it again; if it refuses: troth doctor --data-dir DIR of p2")
+        doctor_says("if it refuses: troth doctor --data-dir DIR of p2")
         p2.address, flags = None, p2.arguments()
         p2.arguments = lambda: [*flags, "--coordinator", f"c1={cluster.coordinator.address}"]
         p2.start()
-        doctor_says("correct participant = p2=HOST:PORT in the settings of c1")
-        self.assertIn(f"says that it is at {p2.address}", cluster.cli("doctor").stdout)
+        doctor_says(p2.address)  # where it says that it is; if its log was met before, it is reached there
         cluster.coordinator.terminate()
         cluster.coordinator.arguments = right
         cluster.coordinator.start()

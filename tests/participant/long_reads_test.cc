@@ -88,7 +88,8 @@ TEST_CASE("long reads: the worker goes on, and what is read stays locked") {
   w.commit("UPDATE other SET v=2");
   const auto writer = w.start("UPDATE t SET v=11 WHERE id=1");
   CHECK(w.waits(writer));  // the reader has locked all of t
-  CHECK(w.manager->status().reads_running == 1);
+  const auto status = w.manager->status();
+  CHECK(status.reads_running + status.reads_waiting == 1);  // its thread may not have begun
   w.discard(endless);
   CHECK(w.votes_commit(writer));
 }
