@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "bench/bench_beside.h"
 #include "os/interrupts.h"
 #include "troth/client.h"
 

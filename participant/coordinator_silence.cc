@@ -21,7 +21,10 @@ CoordinatorSilence::Judgement CoordinatorSilence::judge(
     MonotonicTime now) {
   const auto found = states_.find(tag);
   if (found == states_.end()) return {};
-  auto& [name, heard, asked, promises] = found->second;
+  auto& state = found->second;
+  const NodeName& name = state.name;
+  const MonotonicTime heard = state.heard;
+  auto& asked = state.asked;
   const auto link = link_to(name);
   const auto silent_after = [&](MonotonicTime since, Duration limit) {
     return Judgement{now - since >= limit ? Verdict::kSilent : Verdict::kAwaited, name};

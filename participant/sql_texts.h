@@ -44,7 +44,7 @@ class SqlTexts {
   static bool is_small(const std::vector<std::string>& list) {
     constexpr std::size_t kBytes = 4096;
     std::size_t bytes = 0;
-    for (const auto& text : list) bytes += sizeof text + text.size();
+    for (const auto& text : list) bytes += sizeof(std::string) + text.size();
     return bytes <= kBytes;
   }
   static List joined(const std::vector<std::string>& before,

@@ -35,7 +35,8 @@ Conversation::Effects Conversation::execute(const NodeName& participant,
   const auto* branch = find(participant);
   if (branch == nullptr) branch = &branches_.emplace_back(Touched{participant, 0, {}});
   last_use_ = now;
-  auto& running = running_.emplace();
+  running_ = Running{};
+  auto& running = *running_;
   running.participant = participant;
   running.message.gtid = setup_.gtid;
   running.message.number = branch->executed + 1;

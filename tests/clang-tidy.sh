@@ -13,7 +13,7 @@ if [ $# -eq 0 ]; then
   mapfile -t files < <(git diff --name-only --diff-filter=d "$base" -- '*.cc' ':!tests/fuzz' ':!bench/peers')
 fi
 [ ${#files[@]} -gt 0 ] || { echo "CLANG-TIDY ok: no C++ file has changed"; exit 0; }
-flags="-std=c++20 -Wthread-safety -I. -Iinclude -isystem build-tests/thrift/gen -DTROTH_FAILPOINTS=1 -DTROTH_VERSION=\"\" \
+flags="-std=c++20 -Wthread-safety -I. -Iinclude -isystem build-tests/thrift/gen -DTROTH_FAILPOINTS=1 -DSQLITE_ENABLE_PREUPDATE_HOOK=1 -DSAMPLE_EXTENSION=\"\" -DTROTH_VERSION=\"\" \
 $(pkg-config --cflags thrift sqlite3 libisal fmt spdlog cpp-httplib prometheus-cpp-core libedit)"
 export flags
 status=0

@@ -6,12 +6,13 @@ namespace troth::participant::sqlite {
 
 std::uint64_t LongReads::start(ExecuteRequest& request, bool file_is_current) {
   ReaderPool::Read read{next_, request.gtid, std::move(request.statements), request.deadline};
-  if (file_is_current ? pool_.start(std::move(read)) : for_file_.size() < bound_) {
-    if (!file_is_current) for_file_.push_back(std::move(read));
-    return next_++;
+  const bool taken = file_is_current ? pool_.start(read) : for_file_.size() < bound_;
+  if (!taken) {
+    request.statements = std::move(read.statements);
+    return 0;
   }
-  request.statements = std::move(read.statements);
-  return 0;
+  if (!file_is_current) for_file_.push_back(std::move(read));
+  return next_++;
 }
 
 void LongReads::file_committed() {
@@ -26,7 +27,7 @@ std::vector<ReaderPool::Report> LongReads::take_reports() {
 }
 
 void LongReads::fill_pool() {
-  while (!for_room_.empty() && pool_.start(std::move(for_room_.front()))) for_room_.pop_front();
+  while (!for_room_.empty() && pool_.start(for_room_.front())) for_room_.pop_front();
 }
 
 void LongReads::cancel(std::uint64_t number) {

@@ -20,7 +20,7 @@ ReaderPool::ReaderPool(const Options& options, Connect connect, const Clock& clo
   for (auto& reader : readers_) reader->thread = std::jthread([this, &reader] { work(*reader); });
 }
 
-bool ReaderPool::start(Read&& read) {
+bool ReaderPool::start(Read& read) {
   {
     const MutexLock lock(mutex_);
     if (queue_.size() >= options_.queue) return false;

@@ -54,8 +54,8 @@ class ReaderPool {
   bool exists() const { return options_.readers > 0; }
   /// Before the first read.
   void on_ready(std::function<void()> ready) { ready_ = std::move(ready); }
-  /// False: the queue is full, and `read` is as it was.
-  bool start(Read&& read);
+  /// Takes `read`. False: the queue is full, and `read` is as it was.
+  bool start(Read& read);
   /// Nothing more is reported of it.
   void cancel(std::uint64_t number);
   std::vector<Report> take_reports();

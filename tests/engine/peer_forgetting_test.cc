@@ -21,7 +21,7 @@ LogId log_id(std::uint8_t n) {
   id.bytes[0] = n;
   return id;
 }
-constexpr PeerAtHand kGone{true, false, false, {}};
+const PeerAtHand kGone{true, false, false, {}};
 
 struct World {
   tests::RecordingLog log;

@@ -438,7 +438,7 @@ TEST_CASE("what its coordinator ended and this node forgot is called ended to wh
     world.sync();
     world.deliver(EngineWorld::commit(gtid));
     world.sync();
-    world.worker_says(Flushed{world.log.durable()});
+    world.worker_says(participant::Flushed{world.log.durable()});
     ended({gtid});
     world.transport.take();
     ask(AskMember{gtid, {1}, {90}});
