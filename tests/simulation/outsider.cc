@@ -27,9 +27,10 @@ void Outsider::know(const Gtid& gtid, const NodeName& coordinator, std::vector<N
   constexpr std::size_t kKept = 6;  // older ones have ended
   if (std::any_of(known_.begin(), known_.end(), [&](const auto& k) { return k.gtid == gtid; }))
     return;
-  for (const auto* node : nodes_)
-    if (node->name() == coordinator)
-      known_.push_back({gtid, coordinator, node->incarnation(), std::move(members)});
+  const auto node = std::find_if(nodes_.begin(), nodes_.end(),
+                                 [&](const auto* n) { return n->name() == coordinator; });
+  if (node == nodes_.end()) return;
+  known_.push_back({gtid, coordinator, (*node)->incarnation(), std::move(members)});
   if (known_.size() > kKept) known_.pop_front();
 }
 
