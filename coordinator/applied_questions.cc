@@ -24,12 +24,14 @@ void AppliedQuestions::ask(const TransactionOutcome& known, const NodeName& part
   question.known = known;
   question.waiting.emplace_back(deadline, std::move(done));
   ++waiting_;
+  wake_by(deadline);
   if (question.attempts == 0) send(known.gtid, question, now);
 }
 
 void AppliedQuestions::send(const Gtid& gtid, Question& question, Now now) {
   core_.gate.send(question.participant, InquireOnePhase{gtid});
   question.next_ask = now.monotonic + backoff(core_.options.resend, ++question.attempts, gtid);
+  wake_by(question.next_ask);
 }
 
 // A participant that has forgotten the transaction says with `applied` that none of its work is
@@ -54,19 +56,9 @@ void AppliedQuestions::end_all() {
     for (auto& [deadline, done] : question.waiting) tell(question.known, false, done);
 }
 
-std::optional<MonotonicTime> AppliedQuestions::next_wake() const {
-  std::optional<MonotonicTime> wake;
-  const auto consider = [&](MonotonicTime at) {
-    if (!wake || at < *wake) wake = at;
-  };
-  for (const auto& [gtid, question] : questions_) {
-    consider(question.next_ask);
-    for (const auto& [deadline, done] : question.waiting) consider(deadline);
-  }
-  return wake;
-}
-
 void AppliedQuestions::tick(Now now) {
+  if (!wake_ || now.monotonic < *wake_) return;
+  wake_.reset();
   std::vector<std::pair<TransactionOutcome, SubmitDone>> late;
   for (auto at = questions_.begin(); at != questions_.end();) {
     auto& question = at->second;
@@ -78,7 +70,9 @@ void AppliedQuestions::tick(Now now) {
       at = questions_.erase(at);
       continue;
     }
+    for (const auto& [deadline, done] : question.waiting) wake_by(deadline);
     if (question.next_ask <= now.monotonic) send(at->first, question, now);
+    wake_by(question.next_ask);
     ++at;
   }
   waiting_ -= late.size();

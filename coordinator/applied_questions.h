@@ -27,7 +27,8 @@ class AppliedQuestions {
   void on_result(const NodeName& from, const protocol::OnePhaseResult& result);
   /// Nobody is asked any more.
   void end_all();
-  std::optional<MonotonicTime> next_wake() const;
+  /// May be earlier than needed, never later.
+  std::optional<MonotonicTime> next_wake() const { return wake_; }
   void tick(Now now);
 
  private:
@@ -41,10 +42,14 @@ class AppliedQuestions {
   };
   static void tell(const TransactionOutcome& known, bool applied, protocol::SubmitDone& done);
   void send(const Gtid& gtid, Question& question, Now now);
+  void wake_by(MonotonicTime at) {
+    if (!wake_ || at < *wake_) wake_ = at;
+  }
 
   Core& core_;
   std::map<Gtid, Question> questions_;
   std::size_t waiting_ = 0;
+  std::optional<MonotonicTime> wake_;
 };
 
 }  // namespace troth::coordinator

@@ -5,8 +5,8 @@
 //
 // The parts, from the bottom up: Core (log, ways out, counters); Tables (what is known:
 // TransactionTable, KnownOutcomes, IdempotencyKeys, EndedEverywhere, Ages); Transactions (steps),
-// Admission, Conversations (interactive), AppliedQuestions, Submissions, Searches, Inquiries, Retention (what
-// participants may forget), LostParticipants; StatusViews reads. On top are PeerTraffic (what peers
+// Admission, Conversations (interactive), AppliedQuestions, Submissions, Searches, Inquiries,
+// Retention (what participants may forget), LostParticipants; StatusViews reads. On top are PeerTraffic (what peers
 // bring), OperatorCalls, and Rounds (timers, durability, checkpoints).
 
 #include <functional>

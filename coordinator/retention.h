@@ -9,7 +9,8 @@
 namespace troth::coordinator {
 
 /// Invariant: nothing that may still be asked for, and that the claim speaks for, is below the
-/// watermark and not listed, and the end of whatever is below it is durable here. Owned by the engine and touched by its thread alone.
+/// watermark and not listed, and the end of whatever is below it is durable here. Owned by the
+/// engine and touched by its thread alone.
 class Retention {
  public:
   struct Parts {

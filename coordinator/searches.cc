@@ -49,7 +49,7 @@ void Searches::on_result(const NodeName& from, const OnePhaseResult& result, Now
   const auto search = searches_.find(result.gtid);
   if (search == searches_.end() || (result.outcome == Outcome::kPending && !result.forgotten))
     return;
-  // From nobody else: who was not asked knows nothing of it.
+  // Only the answer of a participant that was asked counts, and only once.
   if (std::erase(search->second.unanswered, from) == 0) return;
   search->second.forgotten |= result.forgotten;
   // Only the participant that was sent it can have executed it, or refused it for a reason.
@@ -60,7 +60,7 @@ void Searches::on_result(const NodeName& from, const OnePhaseResult& result, Now
   const bool committed = result.outcome == Outcome::kCommitted;
   const bool definite = committed || executed;
   if (!definite && !search->second.unanswered.empty()) return;
-  // What this node knew once, and nobody holds a trace of, may have committed and only read.
+  // A transaction that this node once knew, and of which no trace is left, may have only read.
   const bool forgotten = !definite && outcomes_.is_forgotten(result.gtid);
   const bool unknown = !definite && (forgotten || search->second.forgotten);
   TransactionOutcome outcome;

@@ -15,7 +15,8 @@
 namespace troth::coordinator {
 
 /// Invariant: "aborted" is said only when every participant has answered and none has forgotten it,
-/// or when the one that executed it says so; "committed" as soon as one says so. Owned by the engine and touched by its thread alone.
+/// or when the one that executed it says so; "committed" as soon as one says so. Owned by the engine
+/// and touched by its thread alone.
 class Searches {
  public:
   using Done = KnownOutcomes::Done;
@@ -36,8 +37,8 @@ class Searches {
     std::vector<Done> impatient;  // IN_DOUBT at the first repeat
     std::uint32_t attempts = 0;
     MonotonicTime next_ask;
-    bool forgotten =
-        false;           // at one of them, or one of them: that no other knows it proves nothing
+    /// A participant has forgotten it, or is itself forgotten: denials of the others prove nothing.
+    bool forgotten = false;
     AbortReason reason;  // of the participant that executed and aborted it
   };
 

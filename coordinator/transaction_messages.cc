@@ -27,7 +27,7 @@ bool Transactions::take(const NodeName& from, Message& message, Now now) {
   auto* found = tables_.live.find(gtid_of(message));
   if (found == nullptr || found->global() == nullptr) return false;
   Transaction& txn = *found;
-  // Whoever asks only wants to know; a reader of a transaction that a restart brought back may.
+  // A question changes nothing. After a restart the members that only read are unknown, and may ask.
   if (!std::holds_alternative<Inquire>(message) && !may_speak_of(core_, txn, from)) return true;
   const NodeName* const known = core_.options.find(from);
   if (auto* vote = std::get_if<VoteMessage>(&message)) {

@@ -146,13 +146,8 @@ Result<OpenedDatabase> Database::read_marker() {
   auto& db = *connection_;
   TROTH_ASSIGN_OR_RETURN(auto marker, sqlite::read_marker(db, options_.path));
   if (marker.is_new) return marker;
-  TROTH_TRY(check_wal_belongs(db, options_.path));
-  TROTH_ASSIGN_OR_RETURN(notes_checkpoints_, notes_checkpoints(db));
-  if (notes_checkpoints_) {
-    TROTH_ASSIGN_OR_RETURN(const auto lsn,
-                           db.integer("SELECT checkpointed FROM troth_applied WHERE id=1"));
-    checkpointed_ = {static_cast<std::uint64_t>(lsn)};
-  }
+  TROTH_ASSIGN_OR_RETURN(checkpointed_, noted_checkpoint(db));
+  if (checkpointed_) TROTH_TRY(check_wal_belongs(options_.path, *checkpointed_));
   marker_ = marker.applied;
   return marker;
 }
@@ -168,7 +163,7 @@ Status Database::create_marker(const LogId& log_id, const NodeName& participant)
                   "checkpointed INTEGER NOT NULL);"
                   "INSERT INTO troth_applied VALUES(1,{},'{}','{}',0,0,0,0); COMMIT",
                   kMarkerFormat, log_id, participant)));
-  notes_checkpoints_ = true;
+  checkpointed_ = Lsn{};
   return db.execute("PRAGMA synchronous=NORMAL");
 }
 
@@ -192,12 +187,12 @@ Status Database::commit(Lsn marker) {
     TROTH_ASSIGN_OR_RETURN(
         set_marker_,
         connection_->prepare(
-            notes_checkpoints_ ? "UPDATE main.troth_applied SET lsn=?1, checkpointed=?2 WHERE id=1"
-                               : "UPDATE main.troth_applied SET lsn=?1 WHERE id=1",
+            checkpointed_ ? "UPDATE main.troth_applied SET lsn=?1, checkpointed=?2 WHERE id=1"
+                          : "UPDATE main.troth_applied SET lsn=?1 WHERE id=1",
             true));
   }
   set_marker_.bind(1, static_cast<std::int64_t>(marker.value));
-  if (notes_checkpoints_) set_marker_.bind(2, static_cast<std::int64_t>(checkpointed_.value));
+  if (checkpointed_) set_marker_.bind(2, static_cast<std::int64_t>(checkpointed_->value));
   const int rc = set_marker_.step();
   set_marker_.reset();
   if (rc != SQLITE_DONE) return fail(error_of(connection_->get(), "cannot write the marker row"));
@@ -286,7 +281,7 @@ Status Database::checkpoint() {
   sqlite3_busy_handler(connection_->get(), nullptr, nullptr);
   claim_->own_write_ended();
   bound_.checkpointed(rc == SQLITE_OK, patience);
-  if (rc == SQLITE_OK) checkpointed_ = marker_;
+  if (rc == SQLITE_OK && checkpointed_) checkpointed_ = marker_;
   if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
     return fail(error_of(connection_->get(), "checkpoint failed"));
   return {};

@@ -3,6 +3,7 @@
 // row, checkpoints.
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -80,9 +81,9 @@ class Database {
   SqliteOptions options_;
   const Clock& clock_;
   WalBound bound_;
-  Lsn marker_;                      // of the last commit
-  bool notes_checkpoints_ = false;  // marker.h
-  Lsn checkpointed_;                // the marker that the file holds without its -wal, at least
+  Lsn marker_;  // of the last commit
+  /// What the file holds without its -wal, at least; nullopt: its marker notes nothing (marker.h).
+  std::optional<Lsn> checkpointed_;
   std::unique_ptr<FileSystem> files_;
   std::optional<KeptFiles> kept_;
   std::unique_ptr<FileClaim> claim_;  // given back when the connection is closed

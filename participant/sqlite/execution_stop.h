@@ -1,7 +1,7 @@
 #pragma once
 // Ends the statements of clients when the agent stops or their branch is discarded, and only those.
-// Owns the decision to stop and the knowledge of what is being executed. Invariant: sqlite3_interrupt() is called only while
-// a Window is open, so that an apply or a COMMIT is never interrupted. Thread-safe.
+// Owns the decision to stop and which branch executes. Invariant: sqlite3_interrupt() is called only
+// while a Window is open, so that an apply or a COMMIT is never interrupted. Thread-safe.
 
 #include <sqlite3.h>
 

@@ -57,7 +57,7 @@ Status one_name(int descriptor, const std::string& path) {
   if (::fstat(descriptor, &st) != 0) return {};
   if (!S_ISREG(st.st_mode))
     return fail(ErrorCode::kInvalidArgument,
-                fmt::format("{} is no file; name the database file itself", path));
+                fmt::format("{} is not a regular file; name the database file itself", path));
   if (st.st_nlink == 1) return {};
   return fail(ErrorCode::kUnsupported,
               fmt::format("database {} has {} names (hard links): a program that opens it under "

@@ -30,8 +30,10 @@ struct OpenInode {
 class FileClaim {
  public:
   /// flock on the inode. kFenced: another agent holds the file. kUnsupported: the file has more than
-  /// one name, or does not begin as an SQLite file does (it is encrypted). What is in the kernel's page cache and not on the disk is dropped: a checkpoint whose
-  /// force failed leaves pages that no later one would write (they are still in the -wal).
+  /// one name, or does not begin as an SQLite file does (it is encrypted). kInvalidArgument: it is
+  /// not a regular file. What is in the kernel's page cache and not on the disk is dropped: a
+  /// checkpoint whose force failed leaves pages that no later one would write (they are still in
+  /// the -wal).
   static Result<std::unique_ptr<FileClaim>> take(FileSystem& files, const std::string& path);
   /// Gives the lock back; the descriptor stays open, see file_claim.cc.
   ~FileClaim();

@@ -4,8 +4,6 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
-#include <optional>
-
 #include "os/file.h"
 #include "participant/sqlite/file_claim.h"
 
@@ -66,19 +64,17 @@ std::optional<Lsn> marker_without_wal(const std::string& path) {
 
 }  // namespace
 
-Result<bool> notes_checkpoints(Connection& connection) {
+Result<std::optional<Lsn>> noted_checkpoint(Connection& connection) {
   TROTH_ASSIGN_OR_RETURN(const auto columns,
                          connection.integer("SELECT count(*) FROM pragma_table_info("
                                             "'troth_applied') WHERE name='checkpointed'"));
-  return columns == 1;
-}
-
-Status check_wal_belongs(Connection& connection, const std::string& path) {
-  TROTH_ASSIGN_OR_RETURN(const bool noted, notes_checkpoints(connection));
-  if (!noted) return {};
+  if (columns == 0) return std::optional<Lsn>{};
   TROTH_ASSIGN_OR_RETURN(const auto number,
                          connection.integer("SELECT checkpointed FROM troth_applied WHERE id=1"));
-  const Lsn checkpointed{static_cast<std::uint64_t>(number)};
+  return std::optional<Lsn>{Lsn{static_cast<std::uint64_t>(number)}};
+}
+
+Status check_wal_belongs(const std::string& path, Lsn checkpointed) {
   const auto held = marker_without_wal(path);
   if (!held || *held >= checkpointed) return {};
   return fail(
@@ -100,7 +96,9 @@ Result<OpenedDatabase> look_at_database(const std::string& path) {
       Connection::open(path, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr));
   auto marker = read_marker(*connection, path);
   if (!marker) return fail(marker.error(), fmt::format("database {}", path));
-  if (!marker->is_new) TROTH_TRY(check_wal_belongs(*connection, path));
+  if (marker->is_new) return marker;
+  TROTH_ASSIGN_OR_RETURN(const auto checkpointed, noted_checkpoint(*connection));
+  if (checkpointed) TROTH_TRY(check_wal_belongs(path, *checkpointed));
   return marker;
 }
 

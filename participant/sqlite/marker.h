@@ -1,6 +1,7 @@
 #pragma once
 // The marker row of an agent's database: whose file it is, and how much of the log it holds.
 
+#include <optional>
 #include <string>
 
 #include "participant/sqlite/connection.h"
@@ -13,11 +14,12 @@ inline constexpr int kMarkerFormat = 1;
 /// `path` is for the sentences. kCorruption or kUnsupported says what is wrong with the row.
 Result<OpenedDatabase> read_marker(Connection& connection, const std::string& path);
 
-/// Does its marker note what the file held at the last checkpoint? Since 0.2.
-Result<bool> notes_checkpoints(Connection& connection);
-/// Refuses (kLostMemory) a file that is older than its -wal: a backup was copied over it, and SQLite
-/// would mix the pages of both. Files whose marker was made before 0.2 are not looked at.
-Status check_wal_belongs(Connection& connection, const std::string& path);
+/// What the file held without its -wal at the last checkpoint, at least, as its marker notes it.
+/// nullopt: the marker was made before 0.2 and notes nothing.
+Result<std::optional<Lsn>> noted_checkpoint(Connection& connection);
+/// Refuses (kLostMemory) a file that is older than `checkpointed`: a backup was copied over it, and
+/// SQLite would mix its pages with those of the -wal.
+Status check_wal_belongs(const std::string& path, Lsn checkpointed);
 
 /// For doctor, while no agent runs: the checks of the file that a start makes, and its marker.
 /// Changes nothing in the file; SQLite may create its -wal and -shm files, owned as the file is.

@@ -6,21 +6,16 @@
 #include <optional>
 
 #include "recovery/participant_replay.h"
+#include "tests/engine/names.h"
 #include "tests/support/recording_log.h"
 
 using namespace troth;
 using namespace troth::protocol;
+using tests::log_id;
+using tests::name;
 
 namespace {
 
-NodeName name(const std::string& text) {
-  return NodeName::from_trusted(text);
-}
-LogId log_id(std::uint8_t n) {
-  LogId id;
-  id.bytes[0] = n;
-  return id;
-}
 const PeerAtHand kGone{true, false, false, {}};
 
 struct World {

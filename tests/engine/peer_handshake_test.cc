@@ -3,19 +3,15 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/engine/names.h"
+
 using namespace troth;
 using namespace troth::protocol;
+using tests::log_id;
+using tests::name;
 
 namespace {
 
-NodeName name(const std::string& text) {
-  return NodeName::from_trusted(text);
-}
-LogId log_id(std::uint8_t n) {
-  LogId id;
-  id.bytes[0] = n;
-  return id;
-}
 Gtid gtid_of(std::uint8_t log) {
   return {CoordinatorTag::of(log_id(log)), {1}, 1, Decider::kCoordinator};
 }

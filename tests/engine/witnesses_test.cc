@@ -4,21 +4,15 @@
 #include <doctest/doctest.h>
 
 #include "protocol/record.h"
+#include "tests/engine/names.h"
 #include "tests/support/recording_log.h"
 
 using namespace troth;
 using namespace troth::protocol;
+using tests::log_id;
+using tests::name;
 
 namespace {
-
-NodeName name(const std::string& text) {
-  return NodeName::from_trusted(text);
-}
-LogId log_id(std::uint8_t n) {
-  LogId id;
-  id.bytes[0] = n;
-  return id;
-}
 
 constexpr Now kNow{{}, {1000}};
 
