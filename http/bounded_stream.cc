@@ -49,15 +49,16 @@ bool BoundedStream::await_request(Duration patience) {
                   Clock::now() + std::chrono::duration_cast<Clock::duration>(patience));
 }
 
-void BoundedStream::begin_request() {
+void BoundedStream::begin_request(Duration head_time) {
+  head_time_ = head_time;
   began_ = Clock::now();
   head_bytes_ = bytes_ = matched_ = 0;
   in_head_ = true;
 }
 
 BoundedStream::Clock::time_point BoundedStream::until() const {
-  return began_ + std::chrono::duration_cast<Clock::duration>(in_head_ ? limits_.head_time
-                                                                       : limits_.request_time);
+  return began_ +
+         std::chrono::duration_cast<Clock::duration>(in_head_ ? head_time_ : limits_.request_time);
 }
 
 bool BoundedStream::is_readable() const {

@@ -32,8 +32,9 @@ class BoundedStream final : public httplib::Stream {
   bool await_request(Duration patience);
   /// A limit was passed, or the peer is gone: nothing more can be told from this connection.
   bool failed() const { return failed_; }
-  /// The limits count from now.
-  void begin_request();
+  /// The limits count from now. `head_time`: the limit of this request's head.
+  void begin_request(Duration head_time);
+  void begin_request() { begin_request(limits_.head_time); }
 
   bool is_readable() const override;
   bool is_writable() const override;
@@ -55,6 +56,7 @@ class BoundedStream final : public httplib::Stream {
   std::array<char, 4096> buffer_;
   std::size_t begin_ = 0, end_ = 0;  // of what the buffer holds
   Clock::time_point began_;
+  Duration head_time_ = limits_.head_time;
   std::size_t head_bytes_ = 0, bytes_ = 0;
   std::size_t matched_ = 0;  // of the empty line that ends the head
   bool in_head_ = true;

@@ -9,6 +9,8 @@
 #include <map>
 #include <optional>
 #include <sstream>
+#include <string_view>
+#include <utility>
 
 #include "base/assert.h"
 #include "diagnosis/diagnosis.h"
@@ -89,7 +91,10 @@ constexpr MetricInfo kAll[] = {
     {"log_appended_bytes_total", counter, "Payload bytes appended since start"},
     {"log_records_total", counter, "Records appended since start"},
     {"log_segments", gauge, "Segment files in the log directory"},
-    {"log_lines_dropped_total", counter, "Lines for stderr dropped because nobody read them"},
+    {"log_lines_dropped_total", counter,
+     "Log lines left out: nobody read them, or too many of one kind"},
+    {"http_connections_refused_total", counter,
+     "HTTP connections turned away with 503 because too many waited"},
     {"process_start_time_seconds", gauge, "Start of the process, seconds since 1970"},
     {"process_resident_memory_bytes", gauge, "Resident memory"},
     {"process_open_fds", gauge, "Open file descriptors"},
@@ -214,6 +219,13 @@ void add_findings(const NodeStatus& status, Measurements& out) {
   }
 }
 
+/// Counters of what peers were refused, and the label of each.
+constexpr std::pair<std::string_view, const char*> kRefusals[] = {{"stale_refused", "stale"},
+                                                                  {"hello_refused", "hello"},
+                                                                  {"unauthorized", "unauthorized"},
+                                                                  {"promises_withheld", "promise"},
+                                                                  {"links_refused", "link"}};
+
 /// What both roles show of the status screen.
 Measurements from_status(const NodeStatus& status) {
   const bool coordinator = status.role == Role::kCoordinator;
@@ -226,9 +238,8 @@ Measurements from_status(const NodeStatus& status) {
   out.add("draining", {}, status.state == "draining" ? 1.0 : 0.0);
   out.add("alarms", {}, std::uint64_t{status.alarms.size()});
   for (const auto& [name, value] : status.counters) {
-    if (name == "stale_refused" || name == "hello_refused")
-      out.add("peer_refused_total", {{"reason", name == "stale_refused" ? "stale" : "hello"}},
-              value);
+    for (const auto& [counter, reason] : kRefusals)
+      if (name == counter) out.add("peer_refused_total", {{"reason", reason}}, value);
     if (name == "amnesia_alarms") out.add("amnesia_alarms_total", {}, value);
     if (name == "alarms_not_kept") out.add("alarms_not_kept_total", {}, value);
   }

@@ -11,6 +11,7 @@
 
 #include "http/allowed_hosts.h"
 #include "http/bounded_stream.h"
+#include "http/connection_queue.h"
 #include "http/gate.h"
 #include "http/views.h"
 
@@ -20,15 +21,25 @@ namespace {
 
 // Each connection has a thread while it lasts: some that say nothing must not keep others out.
 constexpr std::size_t kThreads = 32;
+constexpr std::size_t kMostWaiting = 96;  // for a thread; Server::kMostConnections counts both
+static_assert(kThreads + kMostWaiting == Server::kMostConnections);
 constexpr int kRequestsPerConnection = 100;
 constexpr auto kIdle = std::chrono::seconds(2);  // between two requests
-constexpr auto kStopCheck = std::chrono::milliseconds(200);
+// While others wait for a thread: from getting one to the first byte, and to the end of the head.
+constexpr auto kCrowdedIdle = std::chrono::milliseconds(50);
+constexpr auto kCrowdedHead = std::chrono::milliseconds(250);
 constexpr std::size_t kMaxBody = 1 << 20;
 constexpr auto kBodyTime = std::chrono::seconds(10);  // for all of it, however slowly it drips
 
 /// cpp-httplib's server on connections with limits.
 class BoundedServer final : public httplib::Server {
  public:
+  BoundedServer() {
+    new_task_queue = [crowd = crowd_] {
+      return new ConnectionQueue(kThreads, kMostWaiting, crowd);
+    };
+  }
+  std::uint64_t turned_away() const { return crowd_->turned_away; }
   void set_hosts(AllowedHosts hosts) { hosts_ = std::move(hosts); }
   bool is_for_us(const httplib::Request& request) const {
     return hosts_.allows(request.get_header_value("Host"));
@@ -36,16 +47,18 @@ class BoundedServer final : public httplib::Server {
 
  private:
   bool process_and_close_socket(socket_t socket) override {
+    if (ConnectionQueue::turns_away()) return turn_away(socket);
     BoundedStream stream(socket, {});
     bool goes_on = true;
     for (int left = kRequestsPerConnection; goes_on && left > 0; --left) {
       goes_on = await_request(stream);
       if (!goes_on) break;
-      stream.begin_request();
+      stream.begin_request(crowded() ? kCrowdedHead : RequestLimits().head_time);
       bool closed = false, foreign = false;
       // What a foreign request has left unread must not be taken for the next one.
       const std::function<void(httplib::Request&)> look = [&](httplib::Request& request) {
         foreign = !is_for_us(request);
+        request.ranges.clear();  // httplib would build the body once for each range
       };
       goes_on = process_request(stream, left == 1, closed, look) && !closed && !foreign &&
                 !stream.failed();
@@ -55,11 +68,22 @@ class BoundedServer final : public httplib::Server {
     return goes_on;
   }
   bool await_request(BoundedStream& stream) const {
-    for (Duration waited{0}; waited < kIdle && is_running(); waited += kStopCheck)
-      if (stream.await_request(kStopCheck)) return true;
+    for (Duration waited{0}; waited < (crowded() ? kCrowdedIdle : Duration(kIdle)) && is_running();
+         waited += kCrowdedIdle)
+      if (stream.await_request(kCrowdedIdle)) return true;
+    return false;
+  }
+  bool crowded() const { return crowd_->waiting > 0; }
+  static bool turn_away(socket_t socket) {
+    constexpr std::string_view kBusy =
+        "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    static_cast<void>(::send(socket, kBusy.data(), kBusy.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+    ::shutdown(socket, SHUT_RDWR);
+    ::close(socket);
     return false;
   }
 
+  const std::shared_ptr<Crowd> crowd_ = std::make_shared<Crowd>();
   AllowedHosts hosts_{""};
 };
 
@@ -71,12 +95,12 @@ class ServerImpl final : public Server {
 
   Status open(const ServerOptions& options) {
     TROTH_TRY(set_token_file(options.token_file));
-    server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
     // Not httplib's default, SO_REUSEPORT: a second daemon would quietly share the port.
     server_.set_socket_options([](socket_t socket) {
       const int yes = 1;
       ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     });
+    views_.set_turned_away([this] { return server_.turned_away(); });
     server_.set_payload_max_length(kMaxBody);
     server_.set_hosts(AllowedHosts(options.allowed_hosts));
     server_.set_pre_routing_handler(

@@ -150,8 +150,9 @@ Reply Views::ready() {
 }
 
 Reply Views::metrics(const Principal& by) {
-  const auto scraped = port_->scrape(by);
+  auto scraped = port_->scrape(by);
   if (!scraped) return problem(scraped.error());
+  scraped->measured.add("http_connections_refused_total", {}, turned_away_());
   return {200,
           "text/plain; version=0.0.4; charset=utf-8",
           prometheus_text(scraped->status, scraped->measured, measure_process()),

@@ -2,6 +2,8 @@
 // What each path of the HTTP port answers. No socket here: a path and its query or body in, a reply
 // out. Who may post at all is judged before (http/gate.h).
 
+#include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,6 +24,8 @@ class Views {
   void serve(protocol::AdminPort& port, protocol::CoordinatorPort* coordinator);
   /// From now on /readyz answers 503 with this reason. The views go on.
   void not_ready(std::string reason);
+  /// For the metrics: how many connections the port has turned away. Before serve().
+  void set_turned_away(std::function<std::uint64_t()> count) { turned_away_ = std::move(count); }
   /// Before the port is destroyed.
   void stop_serving();
 
@@ -36,6 +40,7 @@ class Views {
             const protocol::Principal& by) TROTH_REQUIRES_SHARED(mutex_);
 
   const protocol::Policy& policy_;
+  std::function<std::uint64_t()> turned_away_ = [] { return std::uint64_t{0}; };
 
   // Shared while the port is asked: stop_serving() waits for answers.
   SharedMutex mutex_;

@@ -7,7 +7,9 @@
 #include <algorithm>
 #include <mutex>
 
+#include "os/log_pace.h"
 #include "os/log_stream.h"
+#include "os/mutex.h"
 #include "os/terminal_text.h"
 
 namespace troth {
@@ -63,6 +65,12 @@ std::string quoted(std::string_view value) {
   return out + "\"";
 }
 
+/// What others sent may be megabytes.
+std::string_view clipped(std::string_view value) {
+  constexpr std::size_t kMost = 16384;
+  return value.substr(0, kMost);
+}
+
 std::string logfmt_value(std::string_view value) {
   auto in_quotes = quoted(value);
   const bool escapes = in_quotes.size() != value.size() + 2;
@@ -100,11 +108,36 @@ class StreamSink final : public spdlog::sinks::base_sink<std::mutex> {
   LogStream stream_;
 };
 
+/// LogPace for many threads. Errors and debug lines are not paced: an alarm is said once, and
+/// whoever switches debug on wants all of it.
+class Pace {
+ public:
+  std::optional<std::uint64_t> pass(LogLevel level, std::string_view text,
+                                    std::initializer_list<LogField> fields) {
+    if (level == LogLevel::kError || level == LogLevel::kDebug) return 0;
+    const auto peer = std::find_if(fields.begin(), fields.end(), [](const LogField& field) {
+      return field.key == "peer" || field.key == "from";
+    });
+    const MutexLock lock(mutex_);
+    return pace_.pass(text, peer == fields.end() ? std::string_view() : peer->value,
+                      LogPace::Clock::now());
+  }
+  std::uint64_t left_out() const {
+    const MutexLock lock(mutex_);
+    return pace_.left_out();
+  }
+
+ private:
+  mutable Mutex mutex_;
+  LogPace pace_ TROTH_GUARDED_BY(mutex_);
+};
+
 struct Logger::Sink {
   LogFormat format;
   std::string node;
   std::shared_ptr<StreamSink> stream;
   std::shared_ptr<spdlog::logger> out;
+  std::shared_ptr<Pace> pace = std::make_shared<Pace>();
 };
 
 Result<LogLevel> parse_log_level(std::string_view text) {
@@ -137,7 +170,7 @@ Logger Logger::to_stderr(LogLevel level, LogFormat format, std::string node) {
 }
 
 std::uint64_t Logger::dropped() const {
-  return sink_ == nullptr ? 0 : sink_->stream->dropped();
+  return sink_ == nullptr ? 0 : sink_->stream->dropped() + sink_->pace->left_out();
 }
 
 void Logger::set_level(LogLevel level) const {
@@ -151,17 +184,21 @@ bool Logger::enabled(LogLevel level) const {
 void Logger::write(LogLevel level, std::string_view msg,
                    std::initializer_list<LogField> fields) const {
   if (!enabled(level)) return;
+  const auto left_out = sink_->pace->pass(level, msg, fields);
+  if (!left_out) return;
   std::string line;
   if (sink_->format == LogFormat::kJson) {
     line = fmt::format("\"level\":\"{}\",\"node\":{},\"msg\":{}", name_of(level),
                        quoted(sink_->node), quoted(msg));
     for (const auto& field : fields)
-      line += fmt::format(",{}:{}", quoted(field.key), quoted(field.value));
+      line += fmt::format(",{}:{}", quoted(field.key), quoted(clipped(field.value)));
+    if (*left_out > 0) line += fmt::format(",\"left_out\":\"{}\"", *left_out);
   } else {
     line = fmt::format("level={} node={} msg={}", name_of(level), logfmt_value(sink_->node),
                        logfmt_value(msg));
     for (const auto& field : fields)
-      line += fmt::format(" {}={}", field.key, logfmt_value(field.value));
+      line += fmt::format(" {}={}", field.key, logfmt_value(clipped(field.value)));
+    if (*left_out > 0) line += fmt::format(" left_out={}", *left_out);
   }
   sink_->out->log(to_spdlog(level), spdlog::string_view_t(line));
 }

@@ -37,7 +37,8 @@ class Logger {
   static Logger to_stderr(LogLevel level, LogFormat format, std::string node);
 
   bool enabled(LogLevel level) const;
-  /// Lines that found no room because nobody read the others.
+  /// Lines that were not written: nobody read the others, or too many of one kind came
+  /// (os/log_pace.h).
   std::uint64_t dropped() const;
   /// Of this logger and all its copies.
   void set_level(LogLevel level) const;

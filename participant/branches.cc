@@ -35,7 +35,7 @@ void Branches::step(BranchEntry& entry, Branch::Event&& event, Now now,
   count_transition(entry, before);
   if (entry.branch.state() != before && entry.steps_taken < entry.steps.size())
     entry.steps[entry.steps_taken++] = {now.monotonic, entry.branch.state()};
-  for (auto& out : effects.now) parts_.links.address(entry, out);
+  for (auto& out : effects.now) parts_.links.address(entry, out, now.monotonic);
   carry_out(entry, std::move(effects), now, statements);
   if (entry.quorum) tell_quorum(parts_.table, entry, now);
 }

@@ -69,7 +69,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       messages_(core_.options, core_.log, core_.reports,
                 {table_, flush_, branches_, keys_, promises_, by_hand_, members_, wounds_, horizon_,
                  presumption_, core_.peers, core_.standing}),
-      greetings_(core_, {branches_, by_hand_, members_, messages_}),
+      greetings_(core_, {branches_, by_hand_, links_, members_, messages_}),
       locks_(core_.options, table_, core_.worker),
       views_(core_.options, core_.log, table_, links_, core_.peers, by_hand_, locks_,
              core_.standing, core_.reports),

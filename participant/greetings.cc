@@ -49,8 +49,10 @@ void Greetings::judge(const PeerHandshake::Judgement& judgement, const NodeName&
       parts_.branches.end_local_all(core_.standing.failure());
     }
   }
-  if (!judgement.reach_at.empty())
+  if (!judgement.reach_at.empty()) {
+    parts_.links.greeted(peer);
     core_.transport.heard_from(peer, judgement.reach_at, judgement.proved);
+  }
   if (judgement.restarted && !core_.standing.stopped())
     parts_.messages.drop_open_branches(peer, now);
 }

@@ -15,6 +15,7 @@ class Greetings {
   struct Parts {
     Branches& branches;
     HandDecisions& by_hand;
+    PeerLinks& links;
     Members& members;
     CoordinatorMessages& messages;
   };

@@ -105,7 +105,8 @@ bool Members::may_speak_for(const NodeName& from, const Gtid& gtid, Now now) {
   if (gtid.decider() != Decider::kCoordinator) return false;  // such a branch has no other member
   const auto judged = silence_.judge(
       gtid.tag(), [&](const NodeName& name) { return parts_.links.to_peer(name); }, now.monotonic);
-  if (judged.verdict == CoordinatorSilence::Verdict::kReach) parts_.links.reach(judged.name);
+  if (judged.verdict == CoordinatorSilence::Verdict::kReach)
+    parts_.links.reach(judged.name, now.monotonic);
   if (judged.verdict == CoordinatorSilence::Verdict::kAsk) {
     // A message that is ignored because it comes late: that it is taken shows that a node is there.
     parts_.promises.send(judged.name, Released{Gtid(gtid.tag(), gtid.epoch(), 0, gtid.decider())});
@@ -222,7 +223,7 @@ void Members::step(BranchEntry& entry, const QuorumBallot::Event& event, Now now
                          {"ballot", text_of(entry.quorum->ballot())}});
   }
   if (effects.alarm) reports_.alarm(*effects.alarm, gtid);
-  for (auto& out : effects.promises) parts_.links.address(entry, out);
+  for (auto& out : effects.promises) parts_.links.address(entry, out, now.monotonic);
   Promises::Held held;
   held.gtid = gtid;
   if (effects.append) {

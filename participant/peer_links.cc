@@ -14,9 +14,9 @@ bool PeerLinks::is_connected(const NodeName& peer) const {
   return link != links_.end() && link->second.connected;
 }
 
-void PeerLinks::reach(const NodeName& coordinator) {
+void PeerLinks::reach(const NodeName& coordinator, MonotonicTime now) {
   const auto* known = peers_.find(coordinator);
-  if (known != nullptr && !known->address.empty()) open(coordinator, known->address);
+  if (known != nullptr && !known->address.empty()) open(coordinator, known->address, now);
 }
 
 CoordinatorSilence::Link PeerLinks::to_peer(const NodeName& name) const {
@@ -32,31 +32,37 @@ std::string PeerLinks::since_when(const NodeName& peer, Now now) const {
                      whole_ms(std::max(Duration{0}, now.wall - *link->second.since)) / 1000);
 }
 
-void PeerLinks::find_member(const BranchEntry& entry, const NodeName& name) {
+void PeerLinks::find_member(const BranchEntry& entry, const NodeName& name, MonotonicTime now) {
+  named_.used(name, now);
   if (name == entry.branch.coordinator() || is_connected(name)) return;
   auto address = peers_.address_of(name);
   for (const auto& member : entry.branch.prepared_record().members)
     if (member.name == name && address.empty()) address = member.address;
-  if (!address.empty() && peers_.may_link(name)) open(name, address);
+  if (!address.empty() && peers_.may_link(name)) open(name, address, now);
 }
 
-void PeerLinks::open(const NodeName& peer, const std::string& address) {
-  if (!to_peer(peer).exists && to_named_.count(peer) == 0) {
-    if (to_named_.size() >= kMostToNamed) {
+void PeerLinks::open(const NodeName& peer, const std::string& address, MonotonicTime now) {
+  if (!to_peer(peer).exists && !named_.has(peer)) {
+    const auto place =
+        named_.take(peer, now, [&](const NodeName& name) { return is_connected(name); });
+    if (place.leaves) {
+      links_.erase(*place.leaves);
+      transport_.end_link(*place.leaves);
+    }
+    if (!place.granted) {
       reports_.count("links_refused");
       if (std::exchange(warned_, true)) return;
       return reports_.log().warn(
           "no link is made to more nodes that this one has never met: name them with the setting "
           "peer",
-          {{"peer", peer}, {"address", address}, {"limit", kMostToNamed}});
+          {{"peer", peer}, {"address", address}, {"limit", NamedLinks::kMost}});
     }
-    to_named_.insert(peer);
   }
   transport_.learn_address(peer, address);
 }
 
-void PeerLinks::address(const BranchEntry& entry, Outgoing& out) {
-  find_member(entry, out.to);
+void PeerLinks::address(const BranchEntry& entry, Outgoing& out, MonotonicTime now) {
+  find_member(entry, out.to, now);
   // A log that was put back may have lost an acknowledgement: what was prepared before this start
   // asks for more than "it is ended".
   if (entry.recovered) return;

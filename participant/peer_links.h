@@ -11,6 +11,7 @@
 #include "engine/reports.h"
 #include "participant/branch_table.h"
 #include "participant/coordinator_silence.h"
+#include "participant/named_links.h"
 #include "protocol/effects.h"
 #include "protocol/transport.h"
 #include "recovery/operator_book.h"
@@ -20,10 +21,6 @@ namespace troth::participant {
 /// Owns the last known status of each link. Owned by the engine and touched by its thread alone.
 class PeerLinks {
  public:
-  /// Links to nodes that a branch or a greeting has named, and that this node has never met: each
-  /// takes a thread and two descriptors for as long as the process lives.
-  static constexpr std::size_t kMostToNamed = 128;
-
   PeerLinks(const PeerHandshake& peers, protocol::Transport& transport, Reports& reports)
       : peers_(peers), transport_(transport), reports_(reports) {}
 
@@ -34,11 +31,14 @@ class PeerLinks {
   /// An operator has forgotten it: it is shown again once it is connected.
   void forget(const NodeName& peer) {
     links_.erase(peer);
+    named_.leave(peer);
     forgotten_.insert(peer);
   }
   bool is_connected(const NodeName& peer) const;
+  /// Its link is kept while it works: what it asks for is answered there.
+  void greeted(const NodeName& peer) { named_.keep(peer); }
   /// Opens a link to a coordinator that has greeted, where it says that it is.
-  void reach(const NodeName& coordinator);
+  void reach(const NodeName& coordinator, MonotonicTime now);
   /// How the link stands; one to a peer of the settings, or that was met, always exists.
   CoordinatorSilence::Link to_peer(const NodeName& name) const;
   /// For people: since when the link has been as it is.
@@ -47,20 +47,20 @@ class PeerLinks {
 
   /// Opens a link to a member of the branch's transaction, unless there is one: its PREPARED record
   /// says where it is.
-  void find_member(const BranchEntry& entry, const NodeName& name);
+  void find_member(const BranchEntry& entry, const NodeName& name, MonotonicTime now);
   /// Before a message about the branch leaves: its receiver is found, and a question says how far
   /// this node has seen the coordinator's log, if it has been up since it voted.
-  void address(const BranchEntry& entry, protocol::Outgoing& out);
+  void address(const BranchEntry& entry, protocol::Outgoing& out, MonotonicTime now);
 
  private:
-  void open(const NodeName& peer, const std::string& address);
+  void open(const NodeName& peer, const std::string& address, MonotonicTime now);
 
   const PeerHandshake& peers_;
   protocol::Transport& transport_;
   Reports& reports_;
   std::map<NodeName, LinkStatus> links_;
   std::set<NodeName> forgotten_;
-  std::set<NodeName> to_named_;
+  NamedLinks named_;
   bool warned_ = false;  // that there are too many
 };
 

@@ -53,6 +53,9 @@ class Transport {
   }
   /// The peer will not come back: its link is not tried any more until an address is learnt.
   virtual void forget(const NodeName& /*peer*/) {}
+  /// The link is not needed any more, and may be made again later. Nothing happens to one that
+  /// configuration names.
+  virtual void end_link(const NodeName& /*peer*/) {}
   /// How the link stands right now; nothing if there is none. For screens only.
   virtual std::optional<LinkStatus> link(const NodeName& /*peer*/) const { return std::nullopt; }
 };

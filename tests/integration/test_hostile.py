@@ -3,6 +3,7 @@ import os
 import socket
 import struct
 import tempfile
+import time
 import unittest
 import urllib.request
 
@@ -139,6 +140,24 @@ class Hostile(Case):
             self.assertEqual(reply.status, 200)
         self.assertEqual(cluster.transfer("after", amount=0, names=("p1",)).returncode, 0)
         self.audit(cluster, committed=["after"])
+
+    def test_the_http_port_answers_in_a_crowd_and_sends_a_page_once(self):
+        cluster = self.cluster(1, coordinator_flags=("--http", "127.0.0.1:0")).start()
+        coordinator = cluster.coordinator
+        with socket.create_connection(host_port(coordinator.http), timeout=20) as sock:
+            ranges = ",".join(["0-"] * 400)
+            sock.sendall(f"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nRange: bytes={ranges}\r\n\r\n".encode())
+            answer = b"".join(iter(lambda: sock.recv(65536), b""))
+        self.assertTrue(answer.startswith(b"HTTP/1.1 200"), answer[:60])
+        self.assertEqual(answer.count(b"troth_build_info{"), 1)
+        for _ in range(300):
+            self.addCleanup(socket.create_connection(host_port(coordinator.http), timeout=20).close)
+        began = time.monotonic()
+        with urllib.request.urlopen(f"http://{coordinator.http}/metrics", timeout=20) as reply:
+            text = reply.read().decode()
+        self.assertLess(time.monotonic() - began, 5)
+        self.assertIn("\ntroth_http_connections_refused_total ", text)
+        self.assertLess(files_of(coordinator), 250)
 
     def test_half_frames_and_slow_senders_hold_up_nobody(self):
         cluster = self.cluster().start()

@@ -167,7 +167,7 @@ TEST_CASE("links are made to so many nodes that were never met, and to no more")
   std::size_t links = 0;
   for (const auto& [peer, address] : world.transport.addresses)
     links += address == "127.0.0.1:1" ? 1U : 0U;
-  CHECK(links == participant::PeerLinks::kMostToNamed);
+  CHECK(links == participant::NamedLinks::kMost);
   CHECK(world.counter("links_refused") >= 4 * 62 - links);
 }
 

@@ -4,14 +4,17 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <troth_idl/Peer.h>
 #include <unistd.h>
 
 #include <cstring>
 #include <limits>
+#include <thread>
 
 #include "fakes.h"
 #include "thrift/server/server.h"
 #include "thrift/wire/dial.h"
+#include "thrift/wire/wire.h"
 #include "troth/client.h"
 
 namespace attack_test {
@@ -111,6 +114,13 @@ TEST_CASE("attacks close their own connection only") {
       {"method name of 2,000,000,000", framed(be32(0x80010001) + be32(2'000'000'000) + "x")},
       {"unknown field type", framed(batch + std::string("\x6f\x00\x09", 3) + "zzzz")},
       {"a reply instead of a call", framed(be32(0x80010002) + be32(1) + "x" + be32(1) + '\0')},
+      {"more lists of one-byte structs than memory is for",
+       framed(call_to("Coordinator:submitBatch") + std::string("\x0f\x00\x01\x0c", 4) +
+              be32(200'000) + std::string(200'000, '\0') + std::string("\x0f\x00\x02\x0c", 4) +
+              be32(200'000) + std::string(200'000, '\0') + std::string("\x0f\x00\x03\x0c", 4) +
+              be32(200'000) + std::string(200'000, '\0') + std::string(2, '\0'))},
+      {"5,000 messages of one byte", framed(batch + list_of_structs + be32(5'000) +
+                                            std::string(5'000, '\0') + std::string(2, '\0'))},
       {"list of 250,000 structs that is cut", framed(batch + list_of_structs + be32(250'000))},
   };
   for (const auto& row : rows) {
@@ -146,6 +156,131 @@ TEST_CASE("running out of memory while reading closes that connection only") {
   CHECK(world.answers());
 }
 #endif
+
+namespace {
+
+/// What a protocol of the server's limits says to one message that is `body`.
+std::string judgement_of(const std::string& body, std::uint32_t outer = 1u << 19) {
+  const auto reader = std::make_shared<FrameReader>();
+  const auto protocol = make_protocol(reader, {});
+  const std::string message = be32(0x80010001) + be32(1) + "m" + be32(1) + body;
+  reader->open_frame(message);
+  std::string name;
+  apache::thrift::protocol::TMessageType type{};
+  std::int32_t seqid = 0;
+  protocol->readMessageBegin(name, type, seqid);
+  protocol->limit_outer_items(outer);
+  try {
+    v1::Peer_deliver_args args;
+    args.read(protocol.get());
+    return "read";
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a list is refused before there is memory for its elements") {
+  const auto messages = [](std::uint32_t said, std::uint32_t there) {
+    return std::string("\x0c\x00\x01\x0f\x00\x03\x0c", 7) + be32(said) + std::string(there, '\0') +
+           std::string(2, '\0');
+  };
+  CHECK(judgement_of(messages(1000, 1000)) == "read");
+  CHECK(judgement_of(messages(1000, 900)).find("longer than the frame") != std::string::npos);
+  CHECK(judgement_of(messages(1000, 1000), 999).find("more than 999 elements") !=
+        std::string::npos);
+  // One message whose PREPARE-like lists lie within each other: the sum counts.
+  std::string statements;
+  const std::uint32_t kEach = 100'000;
+  for (int i = 0; i < 6; ++i)
+    statements += std::string("\x0f\x00\x02\x0c", 4) + be32(kEach) + std::string(kEach, '\0') +
+                  std::string(1, '\0');
+  const std::string nested = std::string("\x0c\x00\x01\x0f\x00\x03\x0c", 7) + be32(1) +
+                             std::string("\x0c\x00\x01\x0f\x00\x05\x0c", 7) + be32(6) + statements +
+                             std::string(4, '\0');
+  CHECK(judgement_of(nested).find("more than 524288 elements") != std::string::npos);
+}
+
+TEST_CASE(
+    "a request above the limit of a frame is answered by name, though it is still being sent") {
+  World world;
+  const int fd = raw_connect(world.server->port());
+  const std::uint32_t bytes = 20'000'000;
+  send_all(fd, be32(bytes) + call_to("Coordinator:submit"));
+  std::jthread sender([&] {
+    const std::string piece(1 << 20, 'x');
+    for (std::size_t sent = 0; sent < bytes; sent += piece.size())
+      if (::send(fd, piece.data(), piece.size(), MSG_NOSIGNAL) <= 0) return;
+  });
+  const auto answer = read_until_closed(fd);
+  sender.join();
+  ::close(fd);
+  CHECK(answer.find("the request has 20000000 bytes and the limit is 16384000") !=
+        std::string::npos);
+  CHECK(world.answers());
+}
+
+TEST_CASE("our own client refuses such a request without sending it") {
+  World world;
+  ClientOptions options;
+  options.endpoints = {"127.0.0.1:" + std::to_string(world.server->port())};
+  SubmitRequest request;
+  request.branches = {{name("db1"), {{"SELECT ?1", {std::string(15'900'000, 'x')}, {}}}}};
+  request.branches.push_back({name("db2"), {{"SELECT ?1", {std::string(900'000, 'x')}, {}}}});
+  const auto refused = Client(options).submit(request);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::kInvalidArgument);
+  CHECK(refused.error().context.find("the limit is 16384000") != std::string::npos);
+}
+
+TEST_CASE("silent connections that have a thread make room, too") {
+  ServerOptions options;
+  options.max_connections = 24;
+  World world(options);
+  const std::string method = "Admin:getStatus";
+  const std::string call = framed(be32(0x80010001) + be32(15) + method + be32(1) +
+                                  std::string("\x0c\x00\x01\x00\x00", 5));
+  std::vector<int> fds;
+  for (int i = 0; i < 24; ++i) {
+    fds.push_back(raw_connect(world.server->port()));
+    send_all(fds.back(), call);
+    pollfd answered{fds.back(), POLLIN, 0};
+    REQUIRE(::poll(&answered, 1, 10'000) == 1);
+  }
+  std::vector<int> newcomers;  // at the same time
+  for (int i = 0; i < 3; ++i) newcomers.push_back(raw_connect(world.server->port()));
+  for (const int fd : newcomers) send_all(fd, call);
+  for (const int fd : newcomers) {
+    pollfd answered{fd, POLLIN, 0};
+    REQUIRE(::poll(&answered, 1, 10'000) == 1);
+    char byte = 0;
+    CHECK(::recv(fd, &byte, 1, 0) == 1);
+    ::close(fd);
+  }
+  for (int i = 0; i < 4; ++i) CHECK(world.answers());
+  static_cast<void>(read_until_closed(fds.front()));  // the one that has been silent for longest
+  for (const int fd : fds) ::close(fd);
+}
+
+TEST_CASE("unfinished frames of connections with a thread share the budget") {
+  ServerOptions options;
+  options.frames_in_progress_bytes = std::size_t{8} << 20;
+  World world(options);
+  const std::string call = framed(be32(0x80010001) + be32(15) + "Admin:getStatus" + be32(1) +
+                                  std::string("\x0c\x00\x01\x00\x00", 5));
+  std::vector<int> fds;
+  for (int i = 0; i < 3; ++i) {
+    fds.push_back(raw_connect(world.server->port()));
+    send_all(fds.back(), call);
+    pollfd answered{fds.back(), POLLIN, 0};
+    REQUIRE(::poll(&answered, 1, 10'000) == 1);
+    send_all(fds.back(), be32(6 << 20) + "half");
+  }
+  static_cast<void>(read_until_closed(fds.front()));  // it was slow, and the others wait
+  CHECK(world.answers());
+  for (const int fd : fds) ::close(fd);
+}
 
 TEST_CASE("deep nesting is cut") {
   World world;

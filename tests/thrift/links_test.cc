@@ -264,6 +264,23 @@ TEST_CASE("a configured address is not overridden; a stranger's address is learn
   CHECK(sender.links->links().size() == 2);
 }
 
+TEST_CASE("a link that is not needed any more ends, and can be made again") {
+  Receiver receiver, other;
+  Sender sender(receiver.address());
+  REQUIRE(sender.links->start());
+  REQUIRE(sender.wait_connected(true));
+  sender.links->end_link(name("db1"));  // configuration names it
+  CHECK(sender.links->links().size() == 1);
+  for (int i = 0; i < 3; ++i) {
+    sender.links->learn_address(name("db7"), other.address());
+    REQUIRE(sender.links->link(name("db7")));
+    sender.links->end_link(name("db7"));
+    CHECK_FALSE(sender.links->link(name("db7")));
+  }
+  sender.links->end_link(name("db7"));  // there is none
+  CHECK(send_until_received(sender, receiver, 1));
+}
+
 TEST_CASE("a peer that greets and cannot be reached back is shown as such") {
   Sender sender("127.0.0.1:1");
   REQUIRE(sender.links->start());

@@ -3,6 +3,11 @@
 //
 // An unknown outcome is not an error like others. IN_DOUBT, a timeout and a lost connection all
 // mean: ask getOutcome. Give every transaction an idempotency_key and submitting it again is safe.
+//
+// Limits: a frame has at most 16,384,000 bytes, its lists together at most 524,288 elements. The
+// statements and parameters of a branch have at most 14,000,000 bytes, the rows that come back 1 MiB.
+// A longer frame is answered with a TApplicationException (PROTOCOL_ERROR) that names the limit, and
+// the connection is closed.
 namespace cpp troth.v1
 namespace java io.troth.v1
 namespace js troth.v1

@@ -16,7 +16,7 @@ void write_messages(v1::DeliverRequest& wire, const CallLoad& batch) {
   wire.__isset.messages = true;
   for (const auto* portion : {&batch.urgent, &batch.bulk}) {
     wire.packed += portion->packed;
-    for (const auto& message : portion->plain) wire.messages.push_back(to_wire(message));
+    for (const auto& message : portion->plain) wire.messages.push_back(thrift::to_wire(message));
   }
   wire.__isset.packed = !wire.packed.empty();
 }

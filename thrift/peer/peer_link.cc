@@ -40,10 +40,18 @@ void PeerLink::start() {
   sender_ = std::jthread([this] { run(); });
 }
 
+void PeerLink::begin_to_stop() {
+  const MutexLock lock(mutex_);
+  stop_ = Stop::kUnheard;
+  if (stream_) stream_->cut();
+  wake_.notify_all();
+  waker_.wake();
+}
+
 void PeerLink::stop() {
   {
     const MutexLock lock(mutex_);
-    stopping_ = true;
+    if (stop_ == Stop::kNo) stop_ = Stop::kHeard;
     if (stream_) stream_->cut();
     wake_.notify_all();
     waker_.wake();
@@ -53,7 +61,7 @@ void PeerLink::stop() {
 
 bool PeerLink::stopping() const {
   const MutexLock lock(mutex_);
-  return stopping_;
+  return stop_ != Stop::kNo;
 }
 
 template <class Content>
@@ -163,12 +171,13 @@ void PeerLink::run() {
     work();
   }
   disconnect("stopped");
+  over_ = true;
 }
 
 /// Until there is something to do for the sender. Meanwhile who flushes may use the connection.
 void PeerLink::rest() {
   MutexLock lock(mutex_);
-  if (stopping_ || !outbox_.empty()) return;
+  if (stop_ != Stop::kNo || !outbox_.empty()) return;
   const bool idle = calls_->under_way() == 0;
   sleep_ = idle ? Sleep::kDeeply : Sleep::kLightly;
   const Duration limit =
@@ -295,7 +304,7 @@ void PeerLink::adopt(std::unique_ptr<Connection> connection) {
   calls_ = std::make_unique<PeerCalls>(peer_, options_, clock_, std::move(connection));
   const MutexLock lock(mutex_);
   stream_ = calls_->stream();
-  if (stopping_) stream_->cut();
+  if (stop_ != Stop::kNo) stream_->cut();
 }
 
 void PeerLink::disconnect(const std::string& why) {
@@ -312,7 +321,7 @@ void PeerLink::report(bool connected, const std::string& error) {
   LinkStatus now;
   {
     const MutexLock lock(mutex_);
-    if (!report_.change(connected, error, clock_.wall_now())) return;
+    if (!report_.change(connected, error, clock_.wall_now()) || stop_ == Stop::kUnheard) return;
     now = report_.status();
     now.queued = outbox_.size();
   }
@@ -327,7 +336,7 @@ void PeerLink::pause(Duration time) {
   const MutexLock lock(mutex_);
   const auto until =
       Condition::Clock::now() + std::chrono::duration_cast<Condition::Clock::duration>(time);
-  while (!stopping_ && (!address_changed_ || calls_) && wake_.wait_until(mutex_, until)) {
+  while (stop_ == Stop::kNo && (!address_changed_ || calls_) && wake_.wait_until(mutex_, until)) {
   }
 }
 

@@ -6,6 +6,7 @@
 // The parts: Outbox (what waits), PeerCalls (one connection and the calls under way), LinkPauses
 // (when to try again), LinkReport (what operators see).
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <thread>
@@ -49,6 +50,10 @@ class PeerLink {
 
   void start();
   void stop();
+  /// As stop(), without waiting for the sender, and nobody hears that the link is down.
+  void begin_to_stop();
+  /// The sender has ended: stop() does not wait.
+  bool is_over() const { return over_; }
   /// The sender starts at flush(), or when there is enough for a good batch.
   void send(protocol::Message&& message);
   void send(const protocol::PrepareView& prepare);
@@ -94,7 +99,8 @@ class PeerLink {
   Condition wake_;
   Outbox outbox_ TROTH_GUARDED_BY(mutex_);
   LinkReport report_ TROTH_GUARDED_BY(mutex_);
-  bool stopping_ TROTH_GUARDED_BY(mutex_) = false;
+  enum class Stop { kNo, kHeard, kUnheard };  // whether the handler is told that the link is down
+  Stop stop_ TROTH_GUARDED_BY(mutex_) = Stop::kNo;
   bool address_changed_ TROTH_GUARDED_BY(mutex_) = false;
   /// Who uses the connection.
   enum class Holder { kSender, kNobody, kFlusher };
@@ -107,6 +113,7 @@ class PeerLink {
   std::unique_ptr<PeerCalls> calls_;  // the holder's; made and destroyed by the sender
   LinkPauses pauses_;                 // the holder's
 
+  std::atomic<bool> over_ = false;
   LoopWaker waker_;  // wakes the sender
   std::jthread sender_;
 };

@@ -36,6 +36,7 @@ class PeerLinks::Impl {
       const MutexLock lock(mutex_);
       stopped_ = true;
       for (auto& [peer, link] : links_) all.push_back(link.get());
+      for (auto& link : ending_) all.push_back(link.get());
     }
     // Without the lock: a sender that is being joined may still ask for it.
     for (auto* link : all) link->stop();
@@ -96,6 +97,15 @@ class PeerLinks::Impl {
     if (const auto it = links_.find(peer); it != links_.end()) it->second->set_address("");
   }
 
+  void end_link(const NodeName& peer) {
+    const MutexLock lock(mutex_);
+    const auto it = links_.find(peer);
+    if (it == links_.end() || configured_.count(peer) != 0 || stopped_) return;
+    it->second->begin_to_stop();
+    ending_.push_back(std::move(it->second));
+    links_.erase(it);
+  }
+
   void publish(const protocol::LinkState& state) { published_.set(state); }
 
   std::vector<LinkStatus> links() const {
@@ -128,6 +138,7 @@ class PeerLinks::Impl {
   }
 
   PeerLink& add(const NodeName& peer, const std::string& address) TROTH_REQUIRES(mutex_) {
+    std::erase_if(ending_, [](const auto& ended) { return ended->is_over(); });
     auto link =
         std::make_unique<PeerLink>(peer, address, options_, published_, handler_, clock_, logger_);
     return *(links_[peer] = std::move(link));
@@ -142,7 +153,9 @@ class PeerLinks::Impl {
   bool started_ TROTH_GUARDED_BY(mutex_) = false;
   bool stopped_ TROTH_GUARDED_BY(mutex_) = false;
   std::map<NodeName, std::string> configured_ TROTH_GUARDED_BY(mutex_);
-  std::map<NodeName, std::unique_ptr<PeerLink>> links_ TROTH_GUARDED_BY(mutex_);  // only grows
+  std::map<NodeName, std::unique_ptr<PeerLink>> links_ TROTH_GUARDED_BY(mutex_);
+  /// Their threads end without anybody waiting for them.
+  std::vector<std::unique_ptr<PeerLink>> ending_ TROTH_GUARDED_BY(mutex_);
 };
 
 PeerLinks::PeerLinks(PeerLinksOptions options, protocol::PeerHandler& handler, const Clock& clock,
@@ -192,6 +205,10 @@ void PeerLinks::heard_from(const NodeName& peer, const std::string& address, boo
 
 void PeerLinks::forget(const NodeName& peer) {
   impl_->forget(peer);
+}
+
+void PeerLinks::end_link(const NodeName& peer) {
+  impl_->end_link(peer);
 }
 
 std::vector<LinkStatus> PeerLinks::links() const {

@@ -62,6 +62,7 @@ class PeerLinks final : public protocol::Transport {
   void learn_address(const NodeName& peer, const std::string& address) override;
   void heard_from(const NodeName& peer, const std::string& address, bool proved) override;
   void forget(const NodeName& peer) override;
+  void end_link(const NodeName& peer) override;
   std::optional<LinkStatus> link(const NodeName& peer) const override;
 
   /// How every link stands, by name.

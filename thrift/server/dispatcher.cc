@@ -63,6 +63,10 @@ bool Dispatcher::dispatch(WireProtocol& in, WireProtocol& out) {
   const auto colon = name.find(':');
   if (colon == std::string::npos && default_) return default_->call(in, out, name, seqid);
   auto* const service = colon == std::string::npos ? nullptr : find(name.substr(0, colon));
+  // A message between peers is kilobytes in memory even if it is empty; senders put at most 256 in
+  // a batch.
+  constexpr std::uint32_t kMostPeerMessages = 4096;
+  if (name.starts_with("Peer:")) in.limit_outer_items(kMostPeerMessages);
   if (service != nullptr) return service->call(in, out, name.substr(colon + 1), seqid);
   answer_unknown(in, out, name, seqid);
   return true;

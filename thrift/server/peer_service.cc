@@ -28,16 +28,18 @@ void PeerService::deliver(v1::DeliverResponse& out, const v1::DeliverRequest& re
     // The request is a local of the generated processor and nobody else reads it: taken, not
     // copied. One bad message must not cost the others of its batch.
     std::int32_t rejected = 0;
+    std::string why;  // of the first
     const auto take = [&](Result<protocol::Message> message) {
       if (message) return batch.messages.push_back(std::move(*message));
-      ++rejected;
-      logger_.warn("dropped a message of a peer",
-                   {{"peer", batch.header.sender}, {"why", message.error().context}});
+      if (++rejected == 1) why = message.error().context;
     };
     batch.packed = std::move(const_cast<v1::DeliverRequest&>(request).packed);
     auto& messages = const_cast<v1::DeliverRequest&>(request).messages;
     for (std::size_t i = 0; i < messages.size(); ++i)
       take(from_wire(std::move(messages[i]), Where(root, "messages", i)));
+    if (rejected > 0)
+      logger_.warn("dropped messages of a peer",
+                   {{"peer", batch.header.sender}, {"messages", rejected}, {"why", why}});
     std::size_t refused = 0;
     const auto sender = batch.header.sender;
     const auto taken = peer_.deliver_quietly(by_, std::move(batch), refused);

@@ -22,9 +22,9 @@ namespace troth::thrift {
 namespace {
 
 /// At most `wanted` connections, fewer if the process may not open so many files: what is left over
-/// is for logs, databases and links.
+/// is for the HTTP port, the log, the database, and links, which have two each.
 int affordable_connections(int wanted) {
-  constexpr rlim_t kForOthers = 200;
+  constexpr rlim_t kForOthers = 512;
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return wanted;
   if (files.rlim_cur < files.rlim_max) {
@@ -61,6 +61,9 @@ class PortServer final : public Server, public FrameHandler {
     threads_->serve(std::move(stream), std::move(unread));
   }
   std::size_t elsewhere() const override { return threads_->size(); }
+  bool close_idlest(std::optional<Clock::time_point> before) override {
+    return threads_->cut_idlest(before);
+  }
   void on_round() override { submits_->answer_ready(*loop_); }
   void after_round() override { submits_->settle(); }
   std::optional<Clock::time_point> next_wake() const override { return submits_->next_wake(); }
@@ -109,12 +112,14 @@ PortServer::PortServer(const ServerOptions& options, Services services, ServerIn
       stop_.get_token(), logger_});
   const auto waker = std::make_shared<LoopWaker>();
   threads_ = std::make_unique<BlockingConnections>(
-      BlockingOptions{limits_of(options), options.idle_timeout, options.send_timeout},
+      BlockingOptions{limits_of(options), options.idle_timeout, options.send_timeout,
+                      options.frames_in_progress_bytes},
       [this](const protocol::Principal& by) { return make_dispatcher(by); },
       [this] {
         if (peer_) peer_->settle();
       },
-      [waker] { waker->wake(); });  // there is room for another one
+      [waker] { waker->wake(); },  // there is room for another one
+      logger_);
   submits_ = std::make_unique<SubmitCalls>(*access_, limits_of(options), waker, logger_);
   loop_ = std::make_unique<FrameLoop>(
       FrameLoopOptions{options.host, options.port,

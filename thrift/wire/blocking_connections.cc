@@ -3,23 +3,37 @@
 #include <system_error>
 #include <vector>
 
+#include "thrift/wire/oversized.h"
+
 namespace troth::thrift {
 
 namespace at = apache::thrift;
 
 BlockingConnections::BlockingConnections(BlockingOptions options, MakeProcessor make_processor,
                                          std::function<void()> on_answered,
-                                         std::function<void()> on_closed)
+                                         std::function<void()> on_closed, Logger logger)
     : options_(options),
       make_processor_(std::move(make_processor)),
       on_answered_(std::move(on_answered)),
-      on_closed_(std::move(on_closed)) {}
+      on_closed_(std::move(on_closed)),
+      logger_(std::move(logger)),
+      frames_(options.frames_in_progress_bytes, options.slow_frame) {}
+
+void BlockingConnections::Served::on_frame_begins(std::uint32_t bytes) {
+  constexpr auto kPatience = std::chrono::seconds(30);
+  busy = true;  // it is not silent
+  place = owner.frames_.take(bytes, stream, kPatience);
+}
+
+void BlockingConnections::Served::on_frame_whole() {
+  place = {};
+}
 
 void BlockingConnections::serve(std::unique_ptr<Stream> stream, std::string unread) {
   reap();
   const MutexLock lock(mutex_);
   if (stopped_) return;
-  auto& served = served_.emplace_back();
+  auto& served = served_.emplace_back(*this);
   served.stream = std::move(stream);
   ++size_;
   try {
@@ -35,22 +49,53 @@ void BlockingConnections::run(Served& served, std::string unread) {
   {
     const auto processor = make_processor_(served.stream->principal());
     served.stream->set_timeouts(options_.idle_timeout, options_.send_timeout);
-    const auto protocol = make_protocol(
-        std::make_shared<HardenedTransport>(
-            buffered(std::make_shared<StreamTransport>(served.stream, std::move(unread))),
-            options_.limits),
-        options_.limits);
-    bool goes_on = true;
-    while (goes_on) {
-      goes_on = processor->process(protocol, protocol, nullptr);
-      on_answered_();
+    const auto in = buffered(std::make_shared<StreamTransport>(served.stream, std::move(unread)));
+    const auto transport = std::make_shared<HardenedTransport>(in, options_.limits, &served);
+    const auto protocol = make_protocol(transport, options_.limits);
+    while (serve_call(served, *processor, *transport, *in, protocol)) {
     }
-    served.stream->cut();  // the peer sees the end now; reap() frees the descriptor
+    served.place = {};
+    served.stream->cut();
   }
   --size_;
   on_closed_();
   const MutexLock lock(mutex_);
   served.over = true;
+  served.stream.reset();  // a client that still writes learns that nobody reads
+}
+
+bool BlockingConnections::serve_call(Served& served, at::TProcessor& processor,
+                                     HardenedTransport& transport, at::transport::TTransport& in,
+                                     const std::shared_ptr<WireProtocol>& protocol) {
+  const bool goes_on = processor.process(protocol, protocol, nullptr);
+  on_answered_();
+  served.active = Clock::now();
+  served.busy = false;
+  const auto bytes = transport.oversized();
+  if (bytes == 0) return goes_on;
+  constexpr auto kNextBytes = std::chrono::seconds(2);
+  served.stream->set_timeouts(kNextBytes, kNextBytes);
+  const auto limit = static_cast<std::uint32_t>(options_.limits.frame_bytes);
+  if (refuse_oversized(in, *protocol, bytes, limit))
+    logger_.warn("refused a request that is too large", {{"bytes", bytes}, {"limit", limit}});
+  return false;
+}
+
+bool BlockingConnections::cut_idlest(std::optional<Clock::time_point> before) {
+  const MutexLock lock(mutex_);
+  Served* idlest = nullptr;
+  constexpr std::size_t kMostClosing = 16;  // their descriptors are not free yet
+  std::size_t closing = 0;
+  for (const auto& served : served_) closing += served.cut && !served.over ? 1U : 0U;
+  if (closing >= kMostClosing) return false;
+  for (auto& served : served_)
+    if (!served.over && !served.cut && !served.busy &&
+        (idlest == nullptr || served.active.load() < idlest->active.load()))
+      idlest = &served;
+  if (idlest == nullptr || (before && idlest->active.load() >= *before)) return false;
+  idlest->cut = true;
+  idlest->stream->cut();
+  return true;
 }
 
 void BlockingConnections::reap() {
@@ -70,7 +115,7 @@ void BlockingConnections::stop() {
     const MutexLock lock(mutex_);
     stopped_ = true;  // nothing is added any more, and what is in the list stays
     for (auto& served : served_) {
-      served.stream->stop_reading();  // the answer still goes out
+      if (served.stream) served.stream->stop_reading();  // the answer still goes out
       threads.push_back(&served.thread);
     }
   }

@@ -14,6 +14,13 @@ namespace at = apache::thrift;
 
 namespace {
 
+/// Of answers: rows are many small values, and whoever asked for them waits for them.
+WireLimits answer_limits() {
+  WireLimits limits;
+  limits.message_items = 1u << 22;
+  return limits;
+}
+
 /// Whether the bytes begin with a frame that is complete.
 bool is_whole(std::span<const std::uint8_t> bytes) {
   std::uint32_t length = 0;
@@ -33,8 +40,18 @@ Connection::Connection(std::unique_ptr<Stream> stream, Endpoint endpoint)
     : stream_(std::move(stream)),
       endpoint_(std::move(endpoint)),
       buffer_(buffered(std::make_shared<StreamTransport>(stream_))),
-      transport_(std::make_shared<HardenedTransport>(buffer_, WireLimits{})),
-      protocol_(make_protocol(transport_, WireLimits{})) {}
+      transport_(std::make_shared<HardenedTransport>(buffer_, answer_limits())),
+      protocol_(make_protocol(transport_, answer_limits())) {}
+
+Status Connection::check_size(const std::string& method) const {
+  constexpr std::uint32_t kLengthBytes = 4;
+  const auto limit = static_cast<std::uint32_t>(answer_limits().frame_bytes);
+  if (bytes_sent_ <= limit + kLengthBytes) return {};
+  return fail(
+      ErrorCode::kInvalidArgument,
+      fmt::format("{} was not sent: the request has {} bytes and the limit is {}; divide it",
+                  method, bytes_sent_ - kLengthBytes, limit));
+}
 
 void Connection::set_timeout(Duration timeout) {
   if (timeout == timeout_) return;
@@ -64,7 +81,8 @@ Result<bool> Connection::read_head(const std::string& method, std::int32_t seqid
   if (unknown)
     return fail(ErrorCode::kUnsupported, fmt::format("{} is older than this program: it has no {}",
                                                      endpoint_.text(), method));
-  return fail(ErrorCode::kInternal,
+  const bool ours = refused.getType() == at::TApplicationException::PROTOCOL_ERROR;
+  return fail(ours ? ErrorCode::kInvalidArgument : ErrorCode::kInternal,
               fmt::format("{} refused {}: {}", endpoint_.text(), method, refused.what()));
 }
 

@@ -59,6 +59,8 @@ class Connection {
   Connection(std::unique_ptr<Stream> stream, Endpoint endpoint);
   static std::int32_t next(std::int32_t seqid) { return (seqid + 1) & 0x7fffffff; }
   void set_timeout(Duration timeout);
+  /// kInvalidArgument: the server would refuse what was written.
+  Status check_size(const std::string& method) const;
   /// Reads the head of the answer; true = a result struct follows.
   Result<bool> read_head(const std::string& method, std::int32_t seqid);
   Error broken(const std::exception& e);
@@ -94,6 +96,11 @@ Status Connection::send_call(std::string_view service, const std::string& method
     args.write(protocol_.get());
     protocol_->writeMessageEnd();
     bytes_sent_ = transport_->writeEnd();
+    if (auto fits = check_size(method); !fits) {
+      transport_->discard_written();
+      broken_ = true;  // the call has a number, and no answer to it will come
+      return fits;
+    }
     transport_->flush();
     return {};
   } catch (const std::exception& e) {

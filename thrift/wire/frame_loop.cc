@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -187,7 +188,9 @@ void FrameLoop::listen_for_more(bool on) {
 
 void FrameLoop::accept_all() {
   for (;;) {
-    if (connections_.size() + handler_.elsewhere() >= options_.max_connections && !make_room()) {
+    const bool full = connections_.size() + handler_.elsewhere() >= options_.max_connections;
+    if (full && !somebody_waits()) return;
+    if (full && !make_room()) {
       listen_for_more(false);  // everybody is at work: the next ones wait in the kernel
       listen_again_ = now_ + kPauseWithoutDescriptors;
       return;
@@ -201,6 +204,8 @@ void FrameLoop::accept_all() {
                      {{"why", std::strerror(errno)}});
         complain_again_ = now_ + kPauseBetweenComplaints;
       }
+      if (!somebody_waits()) return;   // the kernel looks for a descriptor first
+      static_cast<void>(make_room());  // its descriptor is free at once, or soon
       listen_for_more(false);
       listen_again_ = now_ + kPauseWithoutDescriptors;
       return;
@@ -269,20 +274,40 @@ void FrameLoop::note_progress(std::uint64_t id, Connection& connection) {
   in_progress_.set(id, unfinished ? connection.in.size() : 0);
 }
 
-// A new connection arrives and the table is full: closes the connection that has been silent for
-// longest, those that never sent a whole frame first. False: every connection has a call under way.
+// The next one waits to be accepted, and there is no place or descriptor for it: closes the idle
+// connection that is worth least. First those that had time to send a frame and sent none, and the
+// eldest of the others that sent none yet if they are many; then the one that has been silent for
+// longest, wherever it is served. False: every connection has a call under way, or is new.
 bool FrameLoop::make_room() {
-  auto victim = connections_.end();
+  constexpr auto kTimeForFrame = std::chrono::seconds(1);
+  const std::size_t many = std::max<std::size_t>(options_.max_connections / 8, 1);
+  auto stranger = connections_.end(), silent = connections_.end();
+  std::size_t strangers = 0;
   for (auto at = connections_.begin(); at != connections_.end(); ++at) {
     const auto& candidate = at->second;
     if (candidate.busy || !candidate.out.empty()) continue;
-    const auto rank = [](const Connection& c) { return std::pair(c.known, c.active); };
-    if (victim == connections_.end() || rank(candidate) < rank(victim->second)) victim = at;
+    if (candidate.known) {
+      if (silent == connections_.end() || candidate.active < silent->second.active) silent = at;
+      continue;
+    }
+    ++strangers;
+    if (stranger == connections_.end() || candidate.began < stranger->second.began) stranger = at;
   }
-  if (victim == connections_.end()) return false;
+  const bool strangers_first =
+      strangers > many || (strangers > 0 && now_ - stranger->second.began >= kTimeForFrame);
+  const auto victim = strangers_first ? stranger : silent;
+  const bool here = victim != connections_.end();
+  const auto before = here ? std::optional(victim->second.active) : std::nullopt;
+  const bool cut_elsewhere = !strangers_first && handler_.close_idlest(before);
+  if (!cut_elsewhere && !here) return false;
   warn_rarely("idle connection closed to make room: all places are taken");
-  close(victim);
+  if (!cut_elsewhere) close(victim);
   return true;
+}
+
+bool FrameLoop::somebody_waits() const {
+  pollfd state{listener_, POLLIN, 0};
+  return ::poll(&state, 1, 0) == 1;
 }
 
 void FrameLoop::warn_rarely(const char* what) {
@@ -290,7 +315,10 @@ void FrameLoop::warn_rarely(const char* what) {
   ++gave_way_;
   if (warned_ != Clock::time_point{} && now_ - warned_ < kPause) return;
   warned_ = now_;
-  logger_.warn(what, {{"connections", connections_.size()}, {"since_start", gave_way_}});
+  logger_.warn("connections have to wait or to give way",
+               {{"why", what},
+                {"connections", connections_.size() + handler_.elsewhere()},
+                {"since_start", gave_way_}});
 }
 
 void FrameLoop::give_away(Connections::iterator at) {

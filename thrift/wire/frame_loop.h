@@ -59,6 +59,8 @@ class FrameHandler {
   virtual void hand_over(std::unique_ptr<Stream> stream, std::string unread) = 0;
   /// Connections that count against the limit and are not the loop's.
   virtual std::size_t elsewhere() const = 0;
+  /// Closes the connection elsewhere that has been silent for longest, and since before `before`.
+  virtual bool close_idlest(std::optional<Clock::time_point> before) = 0;
   /// After every wake-up: answers what is ready.
   virtual void on_round() = 0;
   /// After on_round(), when the loop's state is free: may take its time, and other threads may run
@@ -115,6 +117,7 @@ class FrameLoop {
   void close(Connections::iterator at);
   void close_silent();
   bool make_room();
+  bool somebody_waits() const;
   void warn_rarely(const char* what);
   void note_progress(std::uint64_t id, Connection& connection);
   void want(std::uint64_t id, Connection& connection, std::uint32_t events);
