@@ -16,7 +16,7 @@ Object about(const std::string& id) {
 }
 
 void sign(Operator& by, const protocol::Principal& principal) {
-  if (principal.role != protocol::PrincipalRole::kAnyone) by.name = text_of(principal);
+  if (principal.has_identity()) by.name = text_of(principal);
 }
 
 }  // namespace

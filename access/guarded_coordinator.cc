@@ -46,7 +46,7 @@ std::optional<Error> GuardedCoordinator::refuse(const Principal& by, Action acti
   if (!policy_.may(by, action, object)) return protocol::not_permitted(by, action, object);
   // It lives and dies with its connection, so nobody else needs it. Its id is in every list.
   const bool uses = action == Action::kExecute || action == Action::kCommit ||
-                    (action == Action::kRollback && by.role != PrincipalRole::kOperator);
+                    (action == Action::kRollback && !by.role.has(PrincipalRole::kOperator));
   if (uses && owner && !owner->detached && !by.is_same_party(owner->who))
     return Error{ErrorCode::kNotPermitted,
                  fmt::format("{} belongs to the connection that began it: use that one, or begin a "

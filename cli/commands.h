@@ -35,6 +35,7 @@ int bench(const Arguments& arguments, const Words& words);
 int bench_application(const Arguments& arguments, const BenchOptions& options);
 int demo(const Arguments& arguments, const Words& words);
 int config(const Arguments& arguments, const Words& words);
+int cert(const Arguments& arguments, const Words& words);
 int completion(const Arguments& arguments, const Words& words);
 int help(const Arguments& arguments, const Words& words);
 int version(const Arguments& arguments);

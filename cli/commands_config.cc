@@ -106,10 +106,11 @@ constexpr Verbs kVerbs[] = {{"txn", "list show watch retry resolve forget begin 
                             {"peer", "forget"},
                             {"log", "dump verify stats"},
                             {"config", "show check example"},
+                            {"cert", "init node client renew revoke show"},
                             {"completion", "bash zsh fish"},
                             {"help",
                              "submit outcome status doctor txn participant peer sql shell query "
-                             "audit log bench demo config "
+                             "audit log bench demo config cert "
                              "completion examples exit-codes states formats"}};
 
 std::string script_for(const std::string& shell) {

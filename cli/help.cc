@@ -7,6 +7,7 @@
 
 #include "base/settings.h"
 #include "cli/commands.h"
+#include "cli/help_of_cert.h"
 #include "cli/help_of_nodes.h"
 #include "cli/render.h"
 
@@ -36,6 +37,7 @@ Commands
                (throughput, latency, cost)
   demo         a throw-away cluster: transfers, a crash, an audit
   config       show [--origin] | check | example   (settings of the daemons)
+  cert         init | node | client | renew | revoke | show   (TLS identities)
   completion   bash | zsh | fish
   help         this, or a topic: a command, examples, exit-codes, states,
                formats
@@ -186,6 +188,7 @@ troth config example [--role ...]      a commented file with every setting
   The settings as the daemon would see them: environment over file over default.
   --origin says where each value came from.
 )help"},
+    {"cert", kHelpOfCert},
     {"completion", R"help(source <(troth completion bash)
 troth completion zsh > "${fpath[1]}/_troth"
 troth completion fish > ~/.config/fish/completions/troth.fish
@@ -331,8 +334,9 @@ int help(const Arguments& arguments, const Words& words) {
 
 const std::vector<std::string>& command_names() {
   static const std::vector<std::string> names = {
-      "submit", "outcome", "status", "doctor", "txn",    "participant", "sql",  "shell",   "query",
-      "bench",  "demo",    "audit",  "log",    "config", "completion",  "help", "version", "peer"};
+      "submit",     "outcome", "status",  "doctor", "txn",   "participant", "sql",
+      "shell",      "query",   "bench",   "demo",   "audit", "log",         "config",
+      "completion", "help",    "version", "peer",   "cert"};
   return names;
 }
 
@@ -356,6 +360,7 @@ int run(const Arguments& arguments) {
   if (command == "bench") return bench(arguments, rest);
   if (command == "demo") return demo(arguments, rest);
   if (command == "config") return config(arguments, rest);
+  if (command == "cert") return cert(arguments, rest);
   if (command == "completion") return completion(arguments, rest);
   if (command == "help") return help(arguments, rest);
   if (command == "version") return version(arguments);

@@ -11,7 +11,7 @@ endif()
 
 # Everything that is installed. An install before it is built says what to build.
 add_custom_target(troth_installable)
-set(libraries troth_words troth_os troth_protocol troth_access troth_wal troth_recovery troth_engine troth_thrift_gen troth_rpc troth_participant_core troth_participant_engine
+set(libraries troth_words troth_os troth_protocol troth_tls troth_access troth_wal troth_recovery troth_engine troth_thrift_gen troth_rpc troth_participant_core troth_participant_engine
   troth_participant troth_participant_sqlite)
 add_dependencies(troth_installable troth troth-coordinator troth-participant ${libraries})
 foreach(part server:troth-coordinator participant:troth-participant cli:troth dev:troth_participant)

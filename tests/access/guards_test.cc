@@ -16,8 +16,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-const Principal kApp{"prod", PrincipalRole::kClient, "shop"};
-const Principal kOther{"prod", PrincipalRole::kClient, "billing"};
+const Principal kApp{"prod", PrincipalRole::kApp, "shop"};
+const Principal kOther{"prod", PrincipalRole::kApp, "billing"};
 const Principal kAnna{"prod", PrincipalRole::kOperator, "anna"};
 const Principal kNode{"prod", PrincipalRole::kParticipant, "stock"};
 const Principal kCore{"prod", PrincipalRole::kCoordinator, "c1"};
@@ -31,7 +31,7 @@ class TablePolicy final : public Policy {
       case Action::kSubmit:  // granted per participant
         return by.name == "shop" ? object.node != "payroll" : object.node == "payroll";
       case Action::kBegin:
-        return by.role == PrincipalRole::kClient;
+        return by.role == PrincipalRole::kApp;
       case Action::kExecute:
       case Action::kCommit:
         return object.owner != nullptr && *object.owner == by;

@@ -52,7 +52,7 @@ TEST_CASE("one connection gets half of the places, and gets them back") {
 
 TEST_CASE("an identity is one party over all its connections") {
   Table table;
-  Principal app{"prod", PrincipalRole::kClient, "shop", {}, 1};
+  Principal app{"prod", PrincipalRole::kApp, "shop", {}, 1};
   CHECK(table.begin_all(app) == 4);
   app.connection = 2;
   CHECK(table.begin_all(app) == 0);
