@@ -86,8 +86,10 @@ Result<HostPort> parse_host_port(std::string_view text) {
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
     good = error == std::errc{} && end == digits.data() + digits.size() && port <= 65535;
     out.host = std::string(text.substr(0, colon));
-    if (out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']')
-      out.host = out.host.substr(1, out.host.size() - 2);
+    const bool bracketed = out.host.size() > 2 && out.host.front() == '[' && out.host.back() == ']';
+    if (bracketed) out.host = out.host.substr(1, out.host.size() - 2);
+    // "127.0.0.1:1:2" would name a host that nobody can look up.
+    good = good && (bracketed || out.host.find(':') == std::string::npos);
   }
   if (!good)
     return fail(ErrorCode::kInvalidArgument, fmt::format("address \"{}\" must be HOST:PORT", text));

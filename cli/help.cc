@@ -68,7 +68,7 @@ troth submit FILE.json | -
   --on NAME "SQL"     a statement for a participant; repeat for more (same
                       NAME = same branch)
   --param V           next parameter ?1, ?2, ... of that statement: 5, 1.5,
-                      text (01234 is text), or typed int:5 real:1.5 text:5
+                      text (01234 and 1.10 are), or typed int:5 real:1.5 text:5
                       blob:00ff null
   --expect "rows = 1" row count that must hold ("rows >= 1" too), else the
                       transaction aborts

@@ -17,7 +17,11 @@ using namespace protocol;
 std::string text_of(const Value& value) {
   if (std::holds_alternative<std::monostate>(value)) return "NULL";
   if (const auto* integer = std::get_if<std::int64_t>(&value)) return std::to_string(*integer);
-  if (const auto* real = std::get_if<double>(&value)) return fmt::format("{}", *real);
+  if (const auto* real = std::get_if<double>(&value)) {
+    // As SQLite prints it: 5.0 stays a real when it is read in again.
+    const auto text = fmt::format("{}", *real);
+    return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
+  }
   if (const auto* text = std::get_if<std::string>(&value)) return *text;
   return "x'" + http::hex(std::get<Blob>(value).bytes) + "'";
 }

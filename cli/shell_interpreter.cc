@@ -122,8 +122,12 @@ void ShellInterpreter::finish() {
   if (!pending_.empty() && !over_ && !stopped)
     fail_with("the last statement has no semicolon", ";");
   if (transaction_ != Transaction::kOpen) return;
-  port_.remark("the open transaction is rolled back");
   port_.abandon();
+  if (stop_at_error_ && !over_ && worst_ == kOk)
+    fail_with("the script ends inside a transaction, which is rolled back", "commit; at its end",
+              kFailed);
+  else
+    port_.remark("the open transaction is rolled back");
   transaction_ = Transaction::kNone;
 }
 

@@ -96,6 +96,7 @@ int main(int argc, char** argv) {
       "",
       "; nothing undecided before now is presumed",
       [](const SettingValues&) { return Status(); },
+      {},
       participants_of,
       {"participant"},
       [&](const SettingValues& values,

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/version.h"
+#include "http/gate.h"
 #include "http/server.h"
 #include "os/daemon.h"
 #include "os/failpoint.h"
@@ -170,6 +171,10 @@ Status adopt(const Program& program, FileSystem& files, const DaemonStart& start
 Status check_config(const Program& program, FileSystem& files, const DaemonStart& start) {
   TROTH_TRY(recovery::check_directory(files, start.data_dir, word_for(program.role)));
   TROTH_TRY(check_files(start.values));
+  if (const auto token = start.values.text("http-token-file"); !token.empty()) {
+    TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto good, http::read_token(token));
+  }
+  if (program.try_out) TROTH_TRY(program.try_out(start.values));
   std::cout << "the settings are good\n";
   return {};
 }

@@ -42,6 +42,8 @@ struct Program {
   std::string adopt_note;  ///< printed behind the sentence of adopt
   /// Judges the settings beyond their table. For --check-config and before every start.
   std::function<Status(const SettingValues&)> check;
+  /// For --check-config alone: uses what the settings name as a start would, and changes nothing.
+  std::function<Status(const SettingValues&)> try_out;
   /// The peers that the settings name, by address.
   std::function<std::map<NodeName, std::string>(const SettingValues&)> peers;
   /// The settings that name peers, NAME=HOST:PORT each.

@@ -71,6 +71,13 @@ Looks look(std::string_view text) {
   return text.empty() ? Looks::kReal : Looks::kText;
 }
 
+/// 1.10 is a version or an amount as often as a number: who means the number writes real:1.10.
+bool keeps_its_look(const std::string& text, double real) {
+  const auto shortest = fmt::format("{}", real);
+  const bool has_exponent = text.find_first_of("eE") != std::string::npos;
+  return has_exponent || text == shortest || text == shortest + ".0";
+}
+
 /// A value as typed, without a type before it.
 Result<Value> bare_value(const std::string& text) {
   const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 32) : c; };
@@ -94,7 +101,8 @@ Result<Value> bare_value(const std::string& text) {
                       "real:{0} rounds it",
                       text));
     case Looks::kReal:
-      if (whole_number(text, real) && std::isfinite(real)) return Value(real);
+      if (whole_number(text, real) && std::isfinite(real))
+        return keeps_its_look(text, real) ? Value(real) : Value(text);
       return fail(
           ErrorCode::kInvalidArgument,
           fmt::format("{0} is too large for a 64-bit real; text:{0} keeps its digits", text));

@@ -217,7 +217,7 @@ const SettingTable& participant_settings() {
       kTxn,
       kHow,
       {"database", SettingKind::kText, "", "the SQLite file; must exist"},
-      {"foreign-keys", SettingKind::kText, "",
+      {"foreign-keys", SettingKind::kSwitch, "",
        "on or off; stored with the participant, empty = as stored, on at first"},
       {"extension", SettingKind::kText, "",
        "run-time extension of SQLite, or several separated by commas, loaded at the start"},
@@ -319,6 +319,9 @@ Status check_setting(const Setting& setting, const std::string& text) {
       return {};
     case SettingKind::kAddress:
       return text.empty() ? Status{} : without_value(parse_host_port(text));
+    case SettingKind::kSwitch:
+      if (text.empty() || text == "on" || text == "off") return {};
+      return fail(ErrorCode::kInvalidArgument, fmt::format("\"{}\" is neither on nor off", text));
     case SettingKind::kPeers: {
       TROTH_ASSIGN_OR_RETURN(const auto pair, parse_assignment(text));
       return without_value(NodeName::parse(pair.first));

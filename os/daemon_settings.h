@@ -17,6 +17,7 @@ namespace troth {
 enum class SettingKind {
   kText,
   kAddress,  ///< HOST:PORT
+  kSwitch,   ///< on or off; empty = neither was said
   kPeers,    ///< NAME=HOST:PORT, repeatable
   kDuration,
   kSize,

@@ -12,6 +12,7 @@
 #include "participant/pair_check.h"
 #include "participant/recover.h"
 #include "participant/repair.h"
+#include "participant/sqlite/connection.h"
 #include "participant/sqlite/detach.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 #include "participant/stored_settings.h"
@@ -103,6 +104,15 @@ Status check(const SettingValues& values) {
   return fail(ErrorCode::kInvalidArgument, "--database is missing; see --help");
 }
 
+Status try_extensions(const SettingValues& values) {
+  participant::sqlite::Traits traits;
+  traits.extensions = database_of(values).extensions;
+  TROTH_ASSIGN_OR_RETURN(const auto scratch,
+                         participant::sqlite::Connection::open(
+                             ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
+  return scratch->set_traits(traits);
+}
+
 Result<std::unique_ptr<RunningNode>> start(const SettingValues& values,
                                            const daemon::Surroundings& around) {
   auto options = read(values);
@@ -180,6 +190,7 @@ int main(int argc, char** argv) {
       "and adds the table troth_applied.\n",
       "",
       check,
+      try_extensions,
       peers_of,
       {"peer", "coordinator"},
       start,

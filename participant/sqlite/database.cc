@@ -113,7 +113,7 @@ Status Database::configure() {
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   // NORMAL is enough: what is not in the file after a power cut is in the agent's own log
   // (participant.md 5.6).
-  TROTH_TRY(db.execute("PRAGMA synchronous=NORMAL"));
+  TROTH_TRY(told_if_locked(db.execute("PRAGMA synchronous=NORMAL")));
   TROTH_TRY(
       db.execute(options_.foreign_keys ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
   TROTH_TRY(db.execute("PRAGMA wal_autocheckpoint=0"));
@@ -128,14 +128,22 @@ Status Database::configure() {
 Status Database::enter_wal_mode() {
   auto& db = *connection_;
   TROTH_ASSIGN_OR_RETURN(const auto before, db.text("PRAGMA journal_mode"));
-  TROTH_ASSIGN_OR_RETURN(const auto mode, db.text("PRAGMA journal_mode=WAL"));
-  was_converted_ = mode != before;
-  if (mode != "wal")
+  const auto until = clock_.now() + options_.busy_wait;
+  auto switched = db.text("PRAGMA journal_mode=WAL");
+  // SQLite asks no busy handler here while another program writes.
+  while (!switched && switched.error().code == ErrorCode::kBusy && clock_.now() < until) {
+    constexpr int kPauseMs = 20;
+    sqlite3_sleep(kPauseMs);
+    switched = db.text("PRAGMA journal_mode=WAL");
+  }
+  if (!switched) return told_if_locked(fail(switched.error()));
+  was_converted_ = *switched != before;
+  if (*switched != "wal")
     return fail(
         ErrorCode::kUnsupported,
         fmt::format(
             "database {} cannot use WAL mode (it stays in {}); close other programs that use it",
-            options_.path, mode));
+            options_.path, *switched));
   // Once readers have let it grow, it shrinks when it is started anew.
   TROTH_TRY(db.execute(fmt::format("PRAGMA journal_size_limit={}", options_.checkpoint_wal_bytes)));
   claim_->own_write_ended();
@@ -171,15 +179,17 @@ void Database::end_busy_wait() {
   sqlite3_busy_timeout(connection_->get(), 0);
 }
 
+Status Database::told_if_locked(Status done) const {
+  if (done || done.error().code != ErrorCode::kBusy) return done;
+  return fail(ErrorCode::kBusy,
+              fmt::format("another agent or program has kept it locked for more than {}; end that "
+                          "program, or wait for it, then start again",
+                          duration_text(options_.busy_wait)));
+}
+
 Status Database::begin() {
-  if (const auto begun = connection_->execute("BEGIN IMMEDIATE"); !begun) {
-    if (begun.error().code != ErrorCode::kBusy) return fail(begun.error());
-    return fail(ErrorCode::kBusy,
-                fmt::format("database {} is locked by another agent or program for more than {}; "
-                            "end that program, or wait for it, then start again",
-                            options_.path, duration_text(options_.busy_wait)));
-  }
-  return {};
+  const auto begun = told_if_locked(connection_->execute("BEGIN IMMEDIATE"));
+  return begun ? begun : fail(begun.error(), fmt::format("database {}", options_.path));
 }
 
 Status Database::commit(Lsn marker) {

@@ -69,6 +69,8 @@ class Database {
  private:
   Database(SqliteOptions options, const Clock& clock);
   Status configure();
+  /// `done`, or for kBusy an error that says what to end.
+  Status told_if_locked(Status done) const;
   static Status prepare_for_clients(Connection& db, const SqliteOptions& options);
   Result<sqlite3_file*> wal_file();
   std::uint64_t size_of(int which) const;

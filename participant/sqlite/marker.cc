@@ -19,6 +19,15 @@ Result<OpenedDatabase> read_marker(Connection& connection, const std::string& pa
     return opened;
   }
   TROTH_ASSIGN_OR_RETURN(
+      const auto columns,
+      connection.integer("SELECT count(*) FROM pragma_table_info('troth_applied') WHERE name IN "
+                         "('format', 'log_id', 'participant', 'lsn')"));
+  if (columns != 4)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("the table troth_applied of {} is the application's own; rename it, "
+                            "because troth keeps its marker under this name",
+                            path));
+  TROTH_ASSIGN_OR_RETURN(
       auto row,
       connection.prepare("SELECT format, log_id, participant, lsn FROM troth_applied WHERE id=1"));
   if (row.step() != SQLITE_ROW)

@@ -42,7 +42,7 @@ AbortReason StatementLimits::too_late(const char* done) const {
   if (deadline_ && clock_.now() >= *deadline_)
     return {AbortCode::kStatementInterrupted,
             fmt::format("the deadline of the transaction passed while the statement {}; name a "
-                        "later deadline or make the statement smaller",
+                        "later deadline (--deadline) or make the statement smaller",
                         done),
             {},
             -1};

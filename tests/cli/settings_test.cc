@@ -37,7 +37,8 @@ TEST_CASE("sizes carry their unit") {
 TEST_CASE("addresses") {
   CHECK(parse_host_port("127.0.0.1:7420")->port == 7420);
   CHECK(parse_host_port("[::1]:0")->host == "::1");
-  for (const char* text : {"", "host", ":1", "host:", "host:x", "host:65536", "host:-1"})
+  for (const char* text :
+       {"", "host", ":1", "host:", "host:x", "host:65536", "host:-1", "127.0.0.1:1:2", "::1:0"})
     CHECK_MESSAGE(!parse_host_port(text), text);
   CHECK(parse_assignment("orders=127.0.0.1:7430")->first == "orders");
   for (const char* text : {"127.0.0.1:7430", "=127.0.0.1:7430", "orders=nowhere"})

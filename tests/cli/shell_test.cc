@@ -111,7 +111,13 @@ TEST_CASE("a statement ends at a semicolon that is not in a text, a comment or a
 }
 
 TEST_CASE("leaving rolls back what is open; dot commands") {
-  CHECK(heard({"begin", "p1: A;"}, true).said == Texts{"begin", "p1: A", "abandon"});
+  const auto person = heard({"begin", "p1: A;"}, false);
+  CHECK(person.said == Texts{"begin", "p1: A", "abandon"});
+  CHECK(person.code == kOk);
+  const auto cut_off = heard({"begin", "p1: A;"}, true);
+  CHECK(cut_off.said == Texts{"begin", "p1: A", "abandon", "error"});
+  CHECK(cut_off.code == kFailed);
+  CHECK(heard({"begin", "p1: A;", "exit"}, true).code == kOk);
   CHECK(heard({"begin", "begin"}, true).said == Texts{"begin", "error", "abandon"});
   CHECK(heard({".on p1", ".tables", ".schema t", ".mode csv", ".headers off"}, true).said ==
         Texts{"tables p1", "schema p1 t", "mode csv", "headers off"});

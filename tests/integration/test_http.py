@@ -276,6 +276,10 @@ class Http(Case):
 
             with self.subTest(program=daemon.program):
                 words = ["--data-dir", daemon.data, *own]
+                open_token = os.path.join(cluster.dir, "open-token")
+                with open(open_token, "w") as file:
+                    file.write("0123456789abcdef0123\n")
+                os.chmod(open_token, 0o644)
                 good = check(*words)
                 self.assertEqual((good.returncode, good.stdout), (0, "the settings are good\n"), good.stderr)
                 for wrong, name, variables in (
@@ -284,12 +288,19 @@ class Http(Case):
                     ([*words, "--trace-file", "/nonexistent/spans"], "trace-file /nonexistent/spans", {}),
                     ([*words, "--http-token-file", "/nonexistent"], "http-token-file /nonexistent", {}),
                     ([*words, "--advertise", "0.0.0.0:7000"], "advertise 0.0.0.0:7000 is no address", {}),
+                    ([*words, "--http", "127.0.0.1:1:2"], 'address "127.0.0.1:1:2" must be HOST:PORT', {}),
+                    ([*words, "--http-token-file", open_token], "is open to every user of this machine", {}),
                 ):
                     bad = check(*wrong, **variables)
                     self.assertEqual(bad.returncode, 64, bad.stderr)
                     self.assertIn(name, bad.stderr)
         p1 = cluster.participants["p1"]
         database = cluster.database("p1")
+        for wrong, sentence in (("--foreign-keys=true", '"true" is neither on nor off'), ("--extension=/nonexistent.so", "cannot load the extension /nonexistent.so")):
+            command = [os.path.join(BIN, p1.program), "--data-dir", p1.data, "--database", database, wrong, "--check-config"]
+            bad = subprocess.run(command, capture_output=True, text=True, timeout=20)
+            self.assertEqual(bad.returncode, 64, bad.stderr)
+            self.assertIn(sentence, bad.stderr)
         path = os.path.join(BIN, p1.program)
         reply = subprocess.run([path, "--data-dir", p1.data, "--database", "/nonexistent.db", "--check-config"], capture_output=True, text=True, timeout=20)
         self.assertEqual(reply.returncode, 64)

@@ -340,6 +340,23 @@ TEST_CASE("the -wal stays small under constant load, and readers cost only disk"
          std::filesystem::file_size(w.options.path + "-wal") == 0));
 }
 
+// Whoever waits looks at the clock: then the other program commits.
+class EndsWhenAsked final : public Clock {
+ public:
+  explicit EndsWhenAsked(const sqlite::Connection& other) : other_(other) {}
+  MonotonicTime now() const override {
+    if (other_.in_transaction() && ++looks_ > kLooks)
+      sqlite3_exec(other_.get(), "COMMIT", nullptr, nullptr, nullptr);
+    return SystemClock().now();
+  }
+  WallTime wall_now() const override { return SystemClock().wall_now(); }
+
+ private:
+  static constexpr int kLooks = 3;
+  const sqlite::Connection& other_;
+  mutable int looks_ = 0;
+};
+
 TEST_CASE("open() names why it refuses") {
   SqliteWorld w(kAccounts);
   SUBCASE("another agent") {
@@ -376,6 +393,19 @@ TEST_CASE("open() names why it refuses") {
     tries.set_value();
     CHECK(again->open().has_value());
   }
+  SUBCASE("a rollback-journal file that somebody writes is waited for") {
+    SqliteOptions options;
+    options.path = w.dir.path() + "/written.db";
+    const auto other = std::move(*sqlite::Connection::open(
+        options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr));
+    REQUIRE(other->execute("CREATE TABLE t(x)"));
+    const EndsWhenAsked clock(*other);
+    const auto manager = make_sqlite_resource_manager(options, clock, {});
+    CHECK(manager->open().has_value());
+    REQUIRE(other->execute("BEGIN IMMEDIATE; INSERT INTO t VALUES(1)"));
+    CHECK(manager->adopt(LogId{}, NodeName::from_trusted("p1")).has_value());
+    CHECK_FALSE(other->in_transaction());
+  }
   SUBCASE("a rollback-journal file somebody reads") {
     SqliteOptions options;
     options.path = w.dir.path() + "/plain.db";
@@ -390,6 +420,7 @@ TEST_CASE("open() names why it refuses") {
     REQUIRE_FALSE(adopted.has_value());
     CHECK(adopted.error().code == ErrorCode::kBusy);
     CHECK(adopted.error().context.find(options.path) != std::string::npos);
+    CHECK(adopted.error().context.find("end that program") != std::string::npos);
     sqlite3_close(db);
     CHECK(manager->adopt(LogId{}, NodeName::from_trusted("p1")).has_value());
   }

@@ -440,11 +440,30 @@ TEST_CASE("nothing is durable in a file that was replaced, or whose -wal was del
   }
 }
 
-TEST_CASE("a missing file, or one that is no database, is refused") {
+TEST_CASE("a missing file is refused") {
   tests::TempDir dir;
   SystemClock clock;
   SqliteOptions options;
   options.path = dir.path() + "/none.db";
   CHECK(make_sqlite_resource_manager(options, clock, {})->open().error().code ==
         ErrorCode::kNotFound);
+}
+
+TEST_CASE("a file with a table troth_applied of its application is refused and stays as it was") {
+  tests::TempDir dir;
+  SystemClock clock;
+  SqliteOptions options;
+  options.path = dir.path() + "/own.db";
+  {
+    const auto stock =
+        sqlite::Connection::open(options.path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+    REQUIRE(stock);
+    REQUIRE((*stock)->execute("CREATE TABLE troth_applied(id INTEGER PRIMARY KEY, coupon TEXT)"));
+  }
+  const auto refused = make_sqlite_resource_manager(options, clock, {})->open();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::kInvalidArgument);
+  CHECK(refused.error().context.find("rename it") != std::string::npos);
+  const auto stock = sqlite::Connection::open(options.path, SQLITE_OPEN_READWRITE, nullptr);
+  CHECK((*stock)->text("PRAGMA journal_mode").value() == "delete");
 }
