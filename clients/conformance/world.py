@@ -1,0 +1,188 @@
+"""What the conformance cases need around a client: daemons of their own, and a proxy that does harm at the right moment.
+
+A coordinator c1 and participants p1, p2 on ports of the kernel. Clients of every language are given these endpoints by name:
+  proxy    the coordinator, through the proxy that `fault` arms
+  direct   the coordinator
+  dead     a port where nobody listens
+  silent   takes connections and never answers
+"""
+import os
+import pathlib
+import signal
+import socket
+import struct
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/integration"))
+from harness import Cluster  # noqa: E402
+
+SCHEMA = ("CREATE TABLE t(id INTEGER PRIMARY KEY, v);"
+          "CREATE TABLE acc(id INTEGER PRIMARY KEY, n INTEGER NOT NULL CHECK(n >= 0));")
+RESET = ("DELETE FROM t", "DELETE FROM acc", "INSERT INTO acc VALUES (1, 100), (2, 100)")
+
+
+def frame(sock):
+    """The body of the next frame, or None at the end."""
+    body = b""
+    length = None
+    while length is None or len(body) < length:
+        data = sock.recv(65536)
+        if not data:
+            return None
+        body += data
+        if length is None and len(body) >= 4:
+            length, = struct.unpack_from(">I", body)
+            body = body[4:]
+    return body
+
+
+def method(body):
+    length, = struct.unpack_from(">I", body, 4)
+    return body[8:8 + length].decode().rpartition(":")[2]
+
+
+class Fault:
+    """Harm to the next calls of one method.
+
+      lose_request   closes the connection; the server never sees the call
+      lose_answer    the server works on the call; its answer is thrown away and the connection closed
+      cut_answer     half of the answer, then the end
+      stall          the server works on the call; its answer is kept back and the connection stays open
+      renumber       the answer carries another sequence number
+      garble         the answer's body is noise
+      huge           the answer announces two gigabytes
+    """
+
+    def __init__(self, kind, name, times):
+        self.kind, self.name, self.times = kind, name, times
+
+
+class Proxy:
+    """Passes frames on. One connection to the server for each connection to it."""
+
+    def __init__(self, target):
+        self.target, self.faults, self.lock, self.calls = target, [], threading.Lock(), []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def arm(self, kind, name, times):
+        with self.lock:
+            self.faults.append(Fault(kind, name, times))
+
+    def disarm(self):
+        with self.lock:
+            self.faults, self.calls = [], []
+
+    def fault_of(self, name):
+        with self.lock:
+            self.calls.append(name)
+            for fault in self.faults:
+                if fault.times > 0 and fault.name == name:
+                    fault.times -= 1
+                    return fault.kind
+        return None
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        server = None
+        try:
+            host, port = self.target().rsplit(":", 1)
+            server = socket.create_connection((host, int(port)))
+            while (body := frame(client)) is not None:
+                kind = self.fault_of(method(body))
+                if kind == "lose_request":
+                    return
+                server.sendall(struct.pack(">I", len(body)) + body)
+                answer = frame(server)
+                if answer is None or not self.answer(client, kind, answer):
+                    return
+        except OSError:
+            pass
+        finally:
+            for end in (client, server):
+                if end is not None:
+                    end.close()
+
+    @staticmethod
+    def answer(client, kind, body):
+        """False: the connection ends here."""
+        head = struct.pack(">I", len(body))
+        if kind == "lose_answer":
+            return False
+        if kind == "cut_answer":
+            client.sendall(head + body[:len(body) // 2])
+            return False
+        if kind == "stall":
+            client.recv(1)  # until the client gives up
+            return False
+        if kind == "huge":
+            client.sendall(struct.pack(">I", 0x7FFFFFFF))
+            return True
+        if kind == "garble":
+            body = bytes(b ^ 0x55 for b in body)
+        if kind == "renumber":
+            at = 8 + struct.unpack_from(">I", body, 4)[0]
+            number, = struct.unpack_from(">i", body, at)
+            body = body[:at] + struct.pack(">i", number ^ 0x1000) + body[at + 4:]
+        client.sendall(head + body)
+        return True
+
+
+class World:
+    def __init__(self):
+        schema, Cluster.SCHEMA = Cluster.SCHEMA, SCHEMA
+        try:
+            self.cluster = Cluster(2, coordinator_flags=("--prepare-timeout", "2s", "--resend-interval", "50ms"))
+        finally:
+            Cluster.SCHEMA = schema
+        self.cluster.start()
+        self.proxy = Proxy(lambda: self.cluster.coordinator.address)
+        self.silent = socket.create_server(("127.0.0.1", 0))
+        with socket.create_server(("127.0.0.1", 0)) as closed:
+            dead = closed.getsockname()[1]
+        self.names = {"proxy": self.proxy.address, "dead": f"127.0.0.1:{dead}", "silent": "127.0.0.1:%d" % self.silent.getsockname()[1]}
+
+    def endpoint(self, name):
+        return self.cluster.coordinator.address if name == "direct" else self.names[name]
+
+    def daemon(self, name):
+        return self.cluster.coordinator if name == "c1" else self.cluster.participants[name]
+
+    def act(self, verb, name, failpoints=""):
+        daemon = self.daemon(name)
+        if verb == "kill":
+            daemon.kill()
+        elif verb == "start":
+            daemon.start(failpoints)
+        elif verb == "wait_exit":
+            daemon.wait()
+        elif verb == "stop":
+            daemon.process.send_signal(signal.SIGSTOP)
+        elif verb == "continue":
+            daemon.process.send_signal(signal.SIGCONT)
+        else:
+            raise ValueError(verb)
+
+    def heal(self):
+        """Every daemon runs, nothing is armed."""
+        self.proxy.disarm()
+        for daemon in self.cluster.daemons():
+            if daemon.process is not None and daemon.process.poll() is not None:
+                daemon.wait()
+            if daemon.process is None:
+                daemon.start()
+            os.kill(daemon.process.pid, signal.SIGCONT)
+
+    def close(self):
+        self.cluster.close()
+        self.proxy.listener.close()
+        self.silent.close()

@@ -1,0 +1,321 @@
+"""Runs clients/conformance/cases against real daemons with the package in PYTHONPATH.
+
+  conformance.py [--fast] [--only TEXT]        TROTH_BIN names the programs
+"""
+import argparse
+import json
+import pathlib
+import sys
+import threading
+import time
+import traceback
+
+CASES = pathlib.Path(__file__).resolve().parents[2] / "conformance"
+sys.path.insert(0, str(CASES))
+sys.path[:] = [p for p in sys.path if pathlib.Path(p or ".").resolve() != CASES.parents[0] / "python"]  # the sources lack the generated code
+import troth  # noqa: E402
+from world import RESET, World  # noqa: E402
+
+ERRORS = {troth.Aborted: "aborted", troth.InDoubt: "in_doubt", troth.InvalidRequest: "invalid", troth.NotFound: "not_found",
+          troth.Unreachable: "unreachable", troth.Unavailable: "unavailable", troth.Refused: "refused", troth.UsageError: "usage"}
+CONTROL = ("kill", "start", "wait_exit", "stop", "continue")
+
+
+def value_in(value):
+    """The Python value of one in a case."""
+    if not isinstance(value, dict):
+        return value
+    (kind, what), = value.items()
+    if kind == "int":
+        return int(what)
+    if kind == "real":
+        return float(what)
+    if kind == "blob":
+        return bytes.fromhex(what)
+    if kind == "text_bytes":
+        return troth.TextBytes(bytes.fromhex(what))
+    if kind == "repeat":
+        return what[0] * what[1]
+    if kind == "repeat_blob":
+        return bytes.fromhex(what[0]) * what[1]
+    raise ValueError(kind)
+
+
+def params_in(params):
+    if isinstance(params, dict):
+        return {name: value_in(v) for name, v in params.items()}
+    return tuple(value_in(v) for v in params)
+
+
+def same(got, wanted):
+    """Equal, of one type, and floats to the bit."""
+    return type(got) is type(wanted) and got == wanted
+
+
+class Runner:
+    """One case."""
+
+    def __init__(self, world):
+        self.world, self.saved, self.transactions, self.in_doubt, self.background = world, {}, {}, None, {}
+        self.clients = []
+        self.client = self.make_client({"endpoints": ["proxy"], "timeout": 20})
+
+    def make_client(self, options):
+        client = troth.connect([self.world.endpoint(e) for e in options["endpoints"]], timeout=options["timeout"])
+        self.clients.append(client)
+        return client
+
+    def close(self):
+        for thread, _ in self.background.values():
+            thread.join(60)
+        for transaction in self.transactions.values():
+            transaction.rollback()
+        for client in self.clients:
+            client.close()
+
+    def words(self, words):
+        on, sql = words[:2]
+        params = params_in(words[2]) if len(words) > 2 else ()
+        return on, sql, params, words[3] if len(words) > 3 else None
+
+    def request(self, statements):
+        request = troth.Request()
+        for words in statements:
+            request.on(*self.words(words), snapshot=words[4:] == ["snapshot"])
+        return request
+
+    @staticmethod
+    def options(step, *names):
+        return {name: value_in(step[name]) for name in names if name in step}
+
+    def named(self, given):
+        return {name: self.saved[v[1:]] if isinstance(v, str) and v.startswith("$") else v for name, v in given.items()}
+
+    # The verbs. Each returns what the client gave back, or raises what it raised.
+
+    def submit(self, step):
+        return self.client.submit(self.request(step["submit"]), **self.options(step, "key", "deadline", "wait", "protocol"))
+
+    def batch(self, step):
+        keys = step.get("keys") or [None] * len(step["batch"])
+        return self.client.submit_batch([(self.request(s), {"key": k}) for s, k in zip(step["batch"], keys)])
+
+    def begin(self, step):
+        transaction = self.client.transaction(**self.options(step, "deadline", "idle_timeout"))
+        transaction.begin()
+        self.transactions[step["begin"]] = transaction
+
+    def execute(self, step):
+        on, sql, params, expect = self.words(step["execute"])
+        return self.transactions[step["in"]][on].execute(sql, params, expect)
+
+    def commit(self, step):
+        return self.transactions[step["commit"]].commit()
+
+    def rollback(self, step):
+        return self.transactions[step["rollback"]].rollback()
+
+    def run(self, step):
+        runs = []
+
+        def work(t):
+            runs.append(t)
+            for words in step["run"]:
+                on, sql, params, expect = self.words(words)
+                t[on].execute(sql, params, expect)
+            return True
+        try:
+            return {"value": self.client.run(work), "runs": len(runs)}
+        except troth.TrothError as fault:
+            fault.runs = len(runs)
+            raise
+
+    def outcome(self, step):
+        return self.client.outcome(**self.named(step["outcome"]))
+
+    def await_(self, step):
+        return self.client.await_outcome(**self.named(step["await"]))
+
+    def await_in_doubt(self, step):
+        return self.in_doubt.await_outcome(step["await_in_doubt"])
+
+    def wait_for_waiter(self, step):
+        until = time.monotonic() + 10
+        name = step["wait_for_waiter"]
+        while not json.loads(self.world.cluster.cli("participant", "locks", name, "-o", "json").stdout or "{}").get("waiting"):
+            if time.monotonic() > until:
+                raise AssertionError("nobody waits")
+            time.sleep(0.005)
+
+    # Steps.
+
+    def perform(self, step):
+        for verb in ("submit", "batch", "begin", "execute", "run", "outcome", "await_in_doubt", "wait_for_waiter", "commit", "rollback"):
+            if verb in step and not (verb in ("commit", "rollback") and "execute" in step):
+                return getattr(self, verb)(step)
+        if "await" in step:
+            return self.await_(step)
+        raise ValueError(f"no verb in {step}")
+
+    def attempt(self, step, out):
+        began = time.monotonic()
+        try:
+            out.append(self.perform(step))
+        except troth.TrothError as fault:
+            out.append(fault)
+            if isinstance(fault, troth.InDoubt):
+                self.in_doubt = fault
+        except BaseException as fault:
+            fault.trace = traceback.format_exc()
+            out.append(fault)
+        out.append(time.monotonic() - began)
+
+    def step(self, step):
+        for verb in CONTROL:
+            if verb in step:
+                return self.world.act(verb, step[verb], *([step["failpoints"]] if "failpoints" in step else []))
+        if "client" in step:
+            self.client = self.make_client(step["client"])
+        elif "fault" in step:
+            self.world.proxy.arm(step["fault"], step["method"], step["times"])
+        elif "disarm" in step:
+            self.world.proxy.disarm()
+        elif "calls" in step:
+            for name, count in step["calls"].items():
+                self.must(self.world.proxy.calls.count(name) == count, f"{self.world.proxy.calls} has not {count} {name}")
+        elif "background" in step:
+            out = []
+            thread = threading.Thread(target=self.attempt, args=(step, out), daemon=True)
+            self.background[step["background"]] = thread, out
+            thread.start()
+        elif "join" in step:
+            thread, out = self.background.pop(step["join"])
+            thread.join(60)
+            self.must(len(out) == 2, "it does not end")
+            self.check(step, *out)
+        else:
+            out = []
+            self.attempt(step, out)
+            self.check(step, *out)
+
+    # What must come back.
+
+    @staticmethod
+    def must(truth, sentence):
+        if not truth:
+            raise AssertionError(sentence)
+
+    def check(self, step, got, seconds):
+        self.must(seconds <= step.get("within", 60), f"took {seconds:.2f} s")
+        self.must(seconds >= step.get("at_least", 0), f"took only {seconds:.2f} s")
+        if "save" in step:
+            self.saved[step["save"]] = got.gtid
+        want = step.get("want", {})
+        if isinstance(want, list):
+            self.must(isinstance(got, list) and len(got) == len(want), f"{got!r} for {want}")
+            for one, wanted in zip(got, want):
+                self.compare(one, wanted)
+        else:
+            self.compare(got, want)
+
+    def compare(self, got, want):
+        if isinstance(got, BaseException) and "error" not in want and "error_is_one_of" not in want:
+            raise AssertionError(f"{type(got).__name__}: {got}{getattr(got, 'trace', '')}")
+        for field, wanted in want.items():
+            if isinstance(wanted, str) and wanted.startswith("$"):
+                wanted = self.saved[wanted[1:]]
+            check = getattr(self, "want_" + field, None)
+            if check:
+                check(got, wanted)
+            else:
+                have = got[field] if isinstance(got, dict) else getattr(got, field, "nothing")
+                self.must(have == wanted, f"{field} is {have!r}, not {wanted!r}: {got!r}")
+
+    def want_error(self, got, wanted):
+        self.must(ERRORS.get(type(got)) == wanted, f"{got!r} is not {wanted}")
+
+    def want_error_is_one_of(self, got, wanted):
+        self.must(ERRORS.get(type(got)) in wanted, f"{got!r} is none of {wanted}")
+
+    def want_has(self, got, wanted):
+        self.must(wanted in str(got), f"{str(got)!r} lacks {wanted!r}")
+
+    def want_has_gtid(self, got, wanted):
+        self.must(bool(got.gtid) == wanted, f"gtid {got.gtid!r}")
+
+    def want_runs_at_least(self, got, wanted):
+        self.must(got["runs"] >= wanted, f"ran {got['runs']} times")
+
+    @staticmethod
+    def result(got, last=False):
+        if isinstance(got, troth.Result):
+            return got
+        results = next(iter(got.results.values()))
+        return results[-1 if last else 0]
+
+    def want_changes(self, got, wanted):
+        changes = self.result(got).changes
+        self.must(changes == wanted, f"{changes} changes, not {wanted}")
+
+    def want_columns(self, got, wanted):
+        self.must(self.result(got).columns == wanted, f"columns {self.result(got).columns}")
+
+    def want_row_count(self, got, wanted):
+        self.must(len(self.result(got).rows) == wanted, f"{len(self.result(got).rows)} rows")
+
+    def want_last_rows(self, got, wanted):
+        self.want_rows(self.result(got, last=True), wanted)
+
+    def want_rows(self, got, wanted):
+        rows = [tuple(row) for row in self.result(got).rows]
+        wanted = [tuple(value_in(v) for v in row) for row in wanted]
+        good = len(rows) == len(wanted) and all(len(a) == len(b) and all(map(same, a, b)) for a, b in zip(rows, wanted))
+        self.must(good, f"rows {rows}, not {wanted}")
+
+
+def run_case(world, case):
+    """None, or a sentence."""
+    reset = troth.Request()
+    for name in ("p1", "p2"):
+        for sql in RESET:
+            reset.on(name, sql)
+    with troth.connect(world.endpoint("direct"), timeout=30) as client:
+        client.submit(reset, deadline=20)
+    runner = Runner(world)
+    try:
+        for number, step in enumerate(case["steps"], 1):
+            try:
+                runner.step(step)
+            except Exception as fault:
+                trace = "" if isinstance(fault, AssertionError) else traceback.format_exc()
+                return f"step {number} {json.dumps(step)[:300]}\n      {fault}\n{trace}"
+        return None
+    finally:
+        world.heal()
+        runner.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fast", action="store_true", help="without restarts and large values")
+    parser.add_argument("--only", default="", help="cases whose name has this text")
+    parser.add_argument("-v", action="store_true", help="name each case")
+    options = parser.parse_args()
+    cases = sum((json.loads(path.read_text()) for path in sorted((CASES / "cases").glob("*.json"))), [])
+    cases = [c for c in cases if options.only in c["name"] and not (options.fast and c.get("slow"))]
+    world, failed = World(), 0
+    try:
+        for case in cases:
+            began = time.monotonic()
+            problem = run_case(world, case)
+            failed += problem is not None
+            if problem or options.v:
+                print(f"{'FAILED' if problem else 'ok'}  {case['name']}  ({time.monotonic() - began:.2f} s)" + (f"\n    {problem}" if problem else ""))
+    finally:
+        world.close()
+    print(f"CLIENT python cases {len(cases)} failed {failed}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
