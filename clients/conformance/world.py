@@ -8,6 +8,7 @@ A coordinator c1 and participants p1, p2 on ports of the kernel. Clients of ever
 """
 import os
 import pathlib
+import re
 import signal
 import socket
 import struct
@@ -62,7 +63,7 @@ class Proxy:
     """Passes frames on. One connection to the server for each connection to it."""
 
     def __init__(self, target):
-        self.target, self.faults, self.lock, self.calls = target, [], threading.Lock(), []
+        self.target, self.faults, self.lock, self.calls, self.begun = target, [], threading.Lock(), [], []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -73,7 +74,7 @@ class Proxy:
 
     def disarm(self):
         with self.lock:
-            self.faults, self.calls = [], []
+            self.faults, self.calls, self.begun = [], [], []
 
     def fault_of(self, name):
         with self.lock:
@@ -83,6 +84,12 @@ class Proxy:
                     fault.times -= 1
                     return fault.kind
         return None
+
+    def retry_named(self):
+        """True if a request to begin names a transaction that an earlier answer has begun: the new one inherits its age."""
+        with self.lock:
+            gtids = [re.findall(rb"[0-9A-Z]{26}", answer)[:1] for _, answer in self.begun]
+            return any(gtid and gtid[0] in request for at, gtid in enumerate(gtids) for request, _ in self.begun[at + 1:])
 
     def accept(self):
         while True:
@@ -103,6 +110,9 @@ class Proxy:
                     return
                 server.sendall(struct.pack(">I", len(body)) + body)
                 answer = frame(server)
+                if method(body) == "beginTransaction" and answer is not None:
+                    with self.lock:
+                        self.begun.append((body, answer))
                 if answer is None or not self.answer(client, kind, answer):
                     return
         except OSError:

@@ -178,6 +178,8 @@ class Runner:
             self.client = self.make_client(step["client"])
         elif "fault" in step:
             self.world.proxy.arm(step["fault"], step["method"], step["times"])
+        elif "retry_named" in step:
+            self.must(self.world.proxy.retry_named(), "no beginTransaction names the transaction that it repeats")
         elif "disarm" in step:
             self.world.proxy.disarm()
         elif "calls" in step:
@@ -273,7 +275,7 @@ class Runner:
         self.must(good, f"rows {rows}, not {wanted}")
 
 
-def run_case(world, case):
+def run_case(world, case, kind=Runner):
     """None, or a sentence."""
     reset = troth.Request()
     for name in ("p1", "p2"):
@@ -281,7 +283,7 @@ def run_case(world, case):
             reset.on(name, sql)
     with troth.connect(world.endpoint("direct"), timeout=30) as client:
         client.submit(reset, deadline=20)
-    runner = Runner(world)
+    runner = kind(world)
     try:
         for number, step in enumerate(case["steps"], 1):
             try:

@@ -41,6 +41,9 @@ class Samples(support.Case):
         self.assertEqual(self.run_block(self.blocks[1]), "aborted: CONSTRAINT p1 False\n")
         self.assertEqual(self.cents(), [900, 1100])
 
+    def test_asyncio(self):
+        self.assertEqual(self.run_block(self.blocks[3]), "alice has 1000\n")
+
     def test_crash_and_recover(self):
         self.run_block(self.blocks[0])
         self.world.act("kill", "c1")
