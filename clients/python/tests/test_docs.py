@@ -44,6 +44,10 @@ class Samples(support.Case):
     def test_asyncio(self):
         self.assertEqual(self.run_block(self.blocks[3]), "alice has 1000\n")
 
+    def test_dbapi(self):
+        self.run_block(self.blocks[4])
+        self.assertEqual(self.cents(), [990, 1010])
+
     def test_crash_and_recover(self):
         self.run_block(self.blocks[0])
         self.world.act("kill", "c1")

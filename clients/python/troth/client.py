@@ -153,6 +153,7 @@ class Client:
     def _core(self):
         if self._pid != os.getpid():  # a child: the locks and the sockets here are the parent's
             self._inner.pool.inherited()
+            self._lock = threading.Lock()
             self._inner, self._pid = BlockingCore(pool=Pool(self._pool_size), **self._made), os.getpid()
         return self._inner
 
@@ -215,6 +216,12 @@ class Client:
                 time.sleep(retry.after(fault))
 
     # The rest.
+
+    def extension(self, kind):
+        """The one object of a class that belongs to this client, in this process. For libraries on top, instead of global state."""
+        core = self._core()
+        with self._lock:
+            return core.extensions.setdefault(kind, kind())
 
     def server_info(self, timeout=None):
         """Version, name, role and features of a coordinator."""

@@ -49,6 +49,7 @@ class Core:
     def __init__(self, endpoints, pool, timeout, connect_timeout, context, adapters):
         self.endpoints, self.pool = Endpoints(endpoints), pool
         self.timeout, self.connect_timeout, self.context, self.adapters = timeout, connect_timeout, context, adapters
+        self.extensions = {}
 
     def deadline(self, timeout):
         if timeout is not None and not timeout > 0:
