@@ -25,7 +25,7 @@ class Samples(support.Case):
         self.names = {}
 
     def run_block(self, block):
-        for name, real in (("127.0.0.1:7420", self.world.endpoint("proxy")), ('"north"', '"p1"'), ('"south"', '"p2"')):
+        for name, real in (("127.0.0.1:7420", self.world.endpoint("proxy")), ('/north"', '/p1"'), ('"north"', '"p1"'), ('"south"', '"p2"')):
             block = block.replace(name, real)
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
