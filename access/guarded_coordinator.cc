@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "protocol/reads_only.h"
+
 namespace troth::access {
 
 using protocol::Action;
@@ -16,6 +18,10 @@ constexpr std::size_t kMostOwners = 65'536;
 
 Refusal refusal_of(Error error) {
   return {std::move(error), AbortCode::kNone, Duration{0}};
+}
+/// It costs a look at each statement, and only limited principals are asked.
+protocol::Reach reach_of(const protocol::Principal& by, const std::vector<Statement>& statements) {
+  return by.grants ? protocol::reach_of(statements) : protocol::Reach::kRead;
 }
 SubmitReply refused(Error error) {
   SubmitReply out;
@@ -32,7 +38,11 @@ GuardedCoordinator::GuardedCoordinator(const protocol::Policy& policy,
 std::optional<Error> GuardedCoordinator::refuse(const Principal& by,
                                                 const SubmitRequest& request) const {
   for (const auto& branch : request.branches) {
-    const Object object{{}, branch.participant.text(), request.idempotency_key};
+    const Object object{{},
+                        branch.participant.text(),
+                        request.idempotency_key,
+                        nullptr,
+                        reach_of(by, branch.statements)};
     if (!policy_.may(by, Action::kSubmit, object))
       return protocol::not_permitted(by, Action::kSubmit, object);
   }
@@ -40,9 +50,10 @@ std::optional<Error> GuardedCoordinator::refuse(const Principal& by,
 }
 
 std::optional<Error> GuardedCoordinator::refuse(const Principal& by, Action action,
-                                                const Gtid& gtid, std::string_view node) const {
+                                                const Gtid& gtid, std::string_view node,
+                                                protocol::Reach reach) const {
   const auto owner = owners_->find(gtid);
-  const Object object{gtid, node, {}, owner ? &owner->who : nullptr};
+  const Object object{gtid, node, {}, owner ? &owner->who : nullptr, reach};
   if (!policy_.may(by, action, object)) return protocol::not_permitted(by, action, object);
   // It lives and dies with its connection, so nobody else needs it. Its id is in every list.
   const bool uses = action == Action::kExecute || action == Action::kCommit ||
@@ -137,7 +148,8 @@ void GuardedCoordinator::begin(const Principal& by, BeginRequest request, BeginD
 
 void GuardedCoordinator::execute(const Principal& by, const Gtid& gtid, BranchRequest request,
                                  ExecuteDone done) {
-  if (auto error = refuse(by, Action::kExecute, gtid, request.participant.text())) {
+  if (auto error = refuse(by, Action::kExecute, gtid, request.participant.text(),
+                          reach_of(by, request.statements))) {
     ExecuteReply reply;
     reply.refusal = refusal_of(std::move(*error));
     return done(std::move(reply));

@@ -48,7 +48,8 @@ class GuardedCoordinator {
   /// One for each branch; nothing if all are permitted.
   std::optional<Error> refuse(const Principal& by, const SubmitRequest& request) const;
   std::optional<Error> refuse(const Principal& by, protocol::Action action, const Gtid& gtid,
-                              std::string_view node = {}) const;
+                              std::string_view node = {},
+                              protocol::Reach reach = protocol::Reach::kRead) const;
 
   const protocol::Policy& policy_;
   protocol::CoordinatorPort& port_;

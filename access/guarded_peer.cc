@@ -13,6 +13,11 @@ using protocol::Object;
 
 namespace {
 
+protocol::PrincipalRole role_of(Role role) {
+  return role == Role::kCoordinator ? protocol::PrincipalRole::kCoordinator
+                                    : protocol::PrincipalRole::kParticipant;
+}
+
 /// A peer that names a log made from a key must prove that it has the key: names, ids and epochs
 /// are public.
 Status check_proof(const protocol::Principal& by, const NodeName& name, const LogId& log_id) {
@@ -25,7 +30,8 @@ Status check_proof(const protocol::Principal& by, const NodeName& name, const Lo
 }  // namespace
 
 protocol::HelloReply GuardedPeer::hello(const Principal& by, const protocol::Hello& hello) {
-  const Object object{{}, hello.name.text()};
+  Object object{{}, hello.name.text()};
+  object.role = role_of(hello.role);
   protocol::HelloReply refusal;
   refusal.name = hello.receiver;  // an answer without a name would be malformed
   if (!policy_.may(by, Action::kGreet, object)) {
@@ -87,7 +93,12 @@ Status GuardedPeer::deliver(const Principal& by, protocol::Batch batch, std::siz
 
 Status GuardedPeer::welcomed(const Principal& by, const NodeName& peer,
                              const protocol::HelloReply& reply) {
-  const Object object{{}, peer.text()};
+  Object object{{}, peer.text()};
+  // A refusal may come without a role; its sentence is worth reading.
+  const bool coordinator = reply.verdict == protocol::HelloVerdict::kWelcome
+                               ? reply.role == Role::kCoordinator
+                               : by.role.has(protocol::PrincipalRole::kCoordinator);
+  object.role = role_of(coordinator ? Role::kCoordinator : Role::kParticipant);
   if (!policy_.may(by, Action::kAnswerGreeting, object))
     return fail(protocol::not_permitted(by, Action::kAnswerGreeting, object));
   TROTH_TRY(check_proof(by, peer, reply.position.log_id));

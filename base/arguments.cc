@@ -69,6 +69,8 @@ Result<Arguments> parse_arguments(const std::vector<std::string>& argv,
       out.help = true;
     } else if (word == "--no-color") {
       out.color = false;
+    } else if (word == "--tls-dir") {
+      TROTH_ASSIGN_OR_RETURN(out.tls_dir, value());
     } else if (word == "--operator") {
       TROTH_ASSIGN_OR_RETURN(out.by, value());
     } else if (word != "--no-input") {  // accepted for scripts; nothing here asks

@@ -35,8 +35,9 @@ struct Arguments {
   Duration timeout{std::chrono::seconds(15)};
   bool headers = true;
   bool quiet = false;
-  bool color = true;  ///< false with --no-color, NO_COLOR or TERM=dumb; a pipe has none anyway
-  std::string by;     ///< who asks, for the audit trail
+  bool color = true;    ///< false with --no-color, NO_COLOR or TERM=dumb; a pipe has none anyway
+  std::string by;       ///< who asks, for the audit trail
+  std::string tls_dir;  ///< of the caller's certificate; "" = as TROTH_TLS_DIR says
   bool help = false;
   std::vector<std::string> words;  ///< command, subcommand and everything of theirs, in order
 };

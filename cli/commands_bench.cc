@@ -171,6 +171,7 @@ Result<BenchReport> measure(const Arguments& arguments, const BenchOptions& opti
   std::unique_ptr<LocalCluster> cluster;
   BenchNodes nodes;
   if (options.local) {
+    ::unsetenv("TROTH_TLS_DIR");  // its own daemons speak plain TCP on loopback
     TROTH_ASSIGN_OR_RETURN(cluster, LocalCluster::start(options));
     nodes = cluster->nodes();
   } else {

@@ -89,7 +89,7 @@ compdef _troth troth
 )sh";
 
 constexpr const char* kFlags =
-    "--endpoint --output --timeout --no-headers --no-color --quiet --operator --help";
+    "--endpoint --output --timeout --no-headers --no-color --quiet --operator --tls-dir --help";
 
 std::string replaced(std::string text, const std::string& what, const std::string& with) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
@@ -127,7 +127,8 @@ std::string script_for(const std::string& shell) {
     out +=
         "complete -c troth -s o -l output -x -a 'table json jsonl plain csv'\n"
         "complete -c troth -s e -l endpoint -x\ncomplete -c troth -l timeout -x\n"
-        "complete -c troth -l operator -x\ncomplete -c troth -l no-headers\n"
+        "complete -c troth -l operator -x\ncomplete -c troth -l tls-dir -r\ncomplete -c troth -l "
+        "no-headers\n"
         "complete -c troth -l no-color\ncomplete -c troth -s q -l quiet\n"
         "complete -c troth -s h -l help\n";
     return out;

@@ -326,6 +326,7 @@ int demo(const Arguments& arguments, const Words& words) {
                     "troth demo [--quick] [--keep]", kUsage);
     }
   }
+  ::unsetenv("TROTH_TLS_DIR");  // its daemons speak plain TCP on loopback
   Demo demo(arguments, quick, keep);
   const auto done = demo.run();
   if (!done) {

@@ -49,7 +49,8 @@ Global flags (anywhere)
   -o, --output FORMAT        table, json, jsonl, plain, csv (troth help formats)
       --timeout 15s          longest wait for an answer
       --operator NAME        your name in the audit trail (TROTH_OPERATOR;
-                             default: USER)
+                             default: USER; a certificate's name goes before it)
+      --tls-dir DIR          your certificate (TROTH_TLS_DIR; troth help cert)
       --no-headers  --no-color  -q
 
 Start here:  troth help examples
@@ -367,7 +368,7 @@ int run(const Arguments& arguments) {
   const bool flag = command.front() == '-';
   const auto near =
       flag ? did_you_mean(command, {"--endpoint", "--output", "--timeout", "--no-headers",
-                                    "--quiet", "--no-color", "--operator", "--help"})
+                                    "--quiet", "--no-color", "--operator", "--tls-dir", "--help"})
            : did_you_mean(command, command_names());
   return report(arguments, fmt::format("unknown {} \"{}\"", flag ? "flag" : "command", command),
                 near.empty() ? "troth help" : fmt::format("troth {}", near), kUsage);

@@ -28,6 +28,8 @@ int main(int argc, char** argv) {
         {argv + 1, argv + argc}, [](const char* name) { return std::getenv(name); });
     if (!arguments) return troth::cli::report({}, arguments.error());
     if (arguments->by.empty()) arguments->by = login_name();
+    // The client library looks there, for every client that a command makes.
+    if (!arguments->tls_dir.empty()) ::setenv("TROTH_TLS_DIR", arguments->tls_dir.c_str(), 1);
     return troth::cli::run(*arguments);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "error: %s\n", error.what());

@@ -81,6 +81,15 @@ std::string verdict(const Arguments& arguments, const NodeStatus& status,
                            age_text(status.oldest_in_doubt));
 }
 
+std::string network_line(const NodeSecurity& security) {
+  if (security.transport.empty()) return "";  // an older node
+  if (security.transport == "loopback")
+    return "NETWORK  plain TCP, which only this machine reaches\n";
+  std::string out = "NETWORK  " + security.transport;
+  if (!security.certificate.empty()) out += "   " + security.certificate;
+  return out + "\n";
+}
+
 }  // namespace
 
 std::string rtt_text(const LinkStatus& link) {
@@ -102,6 +111,7 @@ std::string describe(const Arguments& arguments, const NodeStatus& status,
   out += fmt::format("LOG  durable through LSN {}   {} records, {} fsyncs, {} segment{}\n",
                      status.position.durable, counter("records"), counter("fsyncs"),
                      counter("log_segments"), counter("log_segments") == 1 ? "" : "s");
+  out += network_line(status.security);
   out += coordinator ? fmt::format("TRANSACTIONS  {} committed   {} aborted   {} live\n\n",
                                    counter("committed"), counter("aborted"), counter("live"))
                      : fmt::format(

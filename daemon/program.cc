@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/version.h"
+#include "daemon/security.h"
 #include "http/gate.h"
 #include "http/server.h"
 #include "os/daemon.h"
@@ -20,11 +21,6 @@ namespace troth::daemon {
 
 namespace {
 
-// Connections prove no identity yet.
-const protocol::Policy& policy() {
-  return protocol::everybody_may();
-}
-
 const char* word_for(Role role) {
   return role == Role::kCoordinator ? "coordinator" : "participant";
 }
@@ -34,11 +30,12 @@ const char* word_for(Role role) {
 class Daemon {
  public:
   Daemon(const Program& program, const SettingValues& values, const wal::Identity& identity,
-         NodeName self)
+         NodeName self, Security security)
       : program_(program),
         values_(values),
         identity_(identity),
         self_(std::move(self)),
+        security_(std::move(security)),
         logger_(Logger::to_stderr(*parse_log_level(values.text("log-level")),
                                   *parse_log_format(values.text("log-format")), self_.text())) {}
 
@@ -49,13 +46,15 @@ class Daemon {
     }
     if (values_.has("http") && !values_.text("http").empty()) {
       const auto at = *parse_host_port(values_.text("http"));
-      TROTH_ASSIGN_OR_RETURN(http_,
-                             http::Server::start({at.host, at.port, values_.text("http-token-file"),
-                                                  values_.text("http-allowed-hosts"), policy()},
-                                                 logger_));
+      TROTH_ASSIGN_OR_RETURN(
+          http_,
+          http::Server::start({at.host, at.port, values_.text("http-token-file"),
+                               values_.text("http-allowed-hosts"), protocol::everybody_may()},
+                              logger_));
       http_host_ = at.host;
     }
-    thrift::PeerLinksOptions options{policy()};
+    thrift::PeerLinksOptions options{security_.policy()};
+    options.credentials = security_.credentials();
     options.self = self_;
     options.addresses = program_.peers(values_);
     options.origins = origins_of(values_, program_.peer_settings);
@@ -63,6 +62,7 @@ class Daemon {
     TROTH_ASSIGN_OR_RETURN(node_, program_.start(values_, {data_dir, identity_, files, clock_,
                                                            logger_, *links_, spans_.get()}));
     node_->on_fatal([this](const Error& error) { stop_.fail_with(error); });
+    admin_.emplace(node_->admin(), security_);
     relay_.set(node_->peer_handler());
     return open_port();
   }
@@ -101,17 +101,18 @@ class Daemon {
     thrift::ServerOptions options;
     options.host = listen.host;
     options.port = listen.port;
+    options.credentials = security_.credentials();
     TROTH_ASSIGN_OR_RETURN(
         server_,
         thrift::Server::start(
-            options, {policy(), node_->clients(), &node_->admin(), &node_->peer_handler()},
+            options, {security_.policy(), node_->clients(), &*admin_, &node_->peer_handler()},
             {version(), "", self_, program_.role, {"two_phase", "three_phase", "one_phase"}},
             logger_));
     address_ = fmt::format("{}:{}", listen.host, server_->port());
     const auto advertised = values_.text("advertise");
     node_->set_own_address(advertised.empty() ? address_ : advertised);
     TROTH_TRY(links_->start());
-    if (http_) http_->serve(node_->admin(), node_->clients());
+    if (http_) http_->serve(*admin_, node_->clients());
     return {};
   }
 
@@ -135,6 +136,7 @@ class Daemon {
   const SettingValues& values_;
   const wal::Identity& identity_;
   const NodeName self_;
+  const Security security_;
   const SystemClock clock_;
   const Logger logger_;
   StopSignal stop_;
@@ -144,6 +146,7 @@ class Daemon {
   thrift::PeerRelay relay_;
   std::unique_ptr<thrift::PeerLinks> links_;
   std::unique_ptr<RunningNode> node_;
+  std::optional<SecuredAdmin> admin_;
   std::unique_ptr<thrift::Server> server_;
   std::string address_;
 };
@@ -201,12 +204,18 @@ Result<int> run(const Program& program, int argc, char** argv) {
     return zero(settle_claim(start.command, start.values, *files));
   TROTH_ASSIGN_OR_RETURN(const auto identity, wal::read_identity(*files, start.data_dir));
   TROTH_TRY(program.check(start.values));
+  TROTH_TRY(Security::check(start.values));
   TROTH_TRY(check_name(start.values, identity.node));
-  if (start.check_config) return zero(check_config(program, *files, start));
+  if (start.check_config) {
+    if (auto security = Security::open(start.values, identity, program.role); !security)
+      return fail(security.error());
+    return zero(check_config(program, *files, start));
+  }
   if (const auto command = program.commands.find(start.command); command != program.commands.end())
     return zero(run_command(command->second, *files, start));
   TROTH_ASSIGN_OR_RETURN(auto self, NodeName::parse(identity.node));
-  Daemon daemon(program, start.values, identity, std::move(self));
+  TROTH_ASSIGN_OR_RETURN(auto security, Security::open(start.values, identity, program.role));
+  Daemon daemon(program, start.values, identity, std::move(self), std::move(security));
   TROTH_TRY(daemon.start(start.data_dir, *files));
   return zero(daemon.run(Reloader(argc, argv, start.values, daemon.logger())));
 }

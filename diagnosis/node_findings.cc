@@ -95,6 +95,35 @@ void find_cluster(const NodeFacts& facts, std::vector<Finding>& out) {
                  "give the nodes of the next cluster an id: init --cluster ID"});
 }
 
+// Off loopback a port without TLS is refused, unless the settings say that it is meant.
+void find_insecure(const NodeFacts& facts, std::vector<Finding>& out) {
+  if (facts.status.security.transport.find("insecure") == std::string::npos) return;
+  out.push_back({RuleId::kInsecure, described(facts.status),
+                 "other machines reach it without TLS: insecure = true",
+                 "give it a certificate (troth help cert), set tls-dir, and take insecure away"});
+}
+
+void find_certificate(const NodeFacts& facts, std::vector<Finding>& out) {
+  constexpr Duration kDay = std::chrono::hours(24);
+  constexpr Duration kSoon = 30 * kDay;
+  constexpr Duration kVerySoon = 7 * kDay;
+  const auto& security = facts.status.security;
+  const auto clock = static_cast<std::int64_t>(counter(facts.status, "wall_clock_unix_ms"));
+  const auto now = facts.now.value_or(WallTime{clock});
+  if (!security.certificate_until || now.unix_ms == 0) return;
+  const Duration left = *security.certificate_until - now;
+  if (left > kSoon) return;
+  const bool urgent = left <= kVerySoon;
+  out.push_back(
+      {urgent ? RuleId::kCertificateUrgent : RuleId::kCertificateEnds, described(facts.status),
+       fmt::format(
+           "its {} {}", security.certificate,
+           left <= Duration{0} ? "has expired" : fmt::format("expires in {}", age_text(left))),
+       fmt::format("troth cert renew {}, and bring the files to its tls-dir: it takes them "
+                   "over by itself",
+                   facts.status.name)});
+}
+
 void find_clock(const NodeFacts& facts, std::vector<Finding>& out) {
   constexpr Duration kMuch = std::chrono::seconds(10);
   const auto theirs = static_cast<std::int64_t>(counter(facts.status, "wall_clock_unix_ms"));
@@ -161,6 +190,8 @@ void find_state(const NodeFacts& facts, std::vector<Finding>& out) {
                    "more than nine tenths of its file descriptors are in use",
                    "close connections, or raise LimitNOFILE= of its unit and start it again"});
   find_cluster(facts, out);
+  find_insecure(facts, out);
+  find_certificate(facts, out);
   find_clock(facts, out);
 }
 

@@ -34,6 +34,9 @@ enum class RuleId : std::uint8_t {
   kStatementStuck,
   kDescriptorsShort,
   kDefaultCluster,
+  kInsecure,
+  kCertificateUrgent,
+  kCertificateEnds,
   kClockOff,
   kVersionsDiffer,
   // its transactions

@@ -34,6 +34,8 @@ constexpr MetricInfo kAll[] = {
     {"alarms_not_kept_total", counter, "Alarms raised when the list of alarms was full"},
     {"amnesia_alarms_total", counter, "A peer or this node was caught having forgotten its log"},
     {"findings", gauge, "What troth doctor finds at this node, by rule; page: its runbook"},
+    {"insecure", gauge, "1: other machines reach a port of it without TLS"},
+    {"certificate_not_after_seconds", gauge, "When the node's certificate expires, since 1970"},
     {"peer_lost_memory", gauge,
      "1: the log of that peer is older than what was seen of it, or another"},
     {"peer_refused_total", counter, "Peers or messages refused, by reason"},
@@ -244,6 +246,10 @@ Measurements from_status(const NodeStatus& status) {
     if (name == "alarms_not_kept") out.add("alarms_not_kept_total", {}, value);
   }
   add_findings(status, out);
+  const bool insecure = status.security.transport.find("insecure") != std::string::npos;
+  out.add("insecure", {}, insecure ? 1.0 : 0.0);
+  if (const auto until = status.security.certificate_until)
+    out.add("certificate_not_after_seconds", {}, static_cast<double>(until->unix_ms) / 1000);
   for (const auto& link : status.links) {
     if (link.retired) continue;  // nobody expects it
     // A participant also has links to the other members of three-phase transactions.

@@ -69,6 +69,11 @@ ordered_json to_json(const NodeStatus& status) {
                    {"durable_lsn", status.position.durable.value},
                    {"in_doubt", status.in_doubt},
                    {"oldest_in_doubt_ms", whole_ms(status.oldest_in_doubt)}};
+  const auto& security = status.security;
+  out["security"] = {{"transport", security.transport},
+                     {"certificate", security.certificate},
+                     {"certificate_until_unix_ms",
+                      security.certificate_until ? security.certificate_until->unix_ms : 0}};
   auto links = ordered_json::array();
   for (const auto& link : status.links) links.push_back(to_json(link));
   out["links"] = std::move(links);

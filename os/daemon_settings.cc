@@ -44,6 +44,11 @@ const Setting kHttpTokenFile{"http-token-file",
 const Setting kHttpAllowedHosts{
     "http-allowed-hosts", SettingKind::kText, "",
     "names by which the HTTP port may be called, beside addresses, localhost and this machine's"};
+const Setting kTlsDir{"tls-dir", SettingKind::kText, "",
+                      "directory with this node's certificate (troth cert): its port and its links "
+                      "speak TLS; empty = plain TCP"};
+const Setting kInsecure{"insecure", SettingKind::kFlag, "false",
+                        "true: plain TCP also where other machines reach it"};
 const Setting kGrace{
     "grace", SettingKind::kDuration, "10s", "time given to live work on SIGTERM", 0, kHour};
 const Setting kSegmentBytes{"segment-bytes",         SettingKind::kSize, "64MiB",
@@ -180,6 +185,8 @@ const SettingTable& coordinator_settings() {
       kHttp,
       kHttpTokenFile,
       kHttpAllowedHosts,
+      kTlsDir,
+      kInsecure,
       {"participant", SettingKind::kPeers, "",
        "NAME=HOST:PORT, repeatable; one that is taken away stays until a restart", 0, 0, true},
       {"prepare-timeout", SettingKind::kDuration, "2s",
@@ -226,6 +233,8 @@ const SettingTable& participant_settings() {
       kHttp,
       kHttpTokenFile,
       kHttpAllowedHosts,
+      kTlsDir,
+      kInsecure,
       {"coordinator", SettingKind::kPeers, "",
        "NAME=HOST:PORT, repeatable; with one named, no other coordinator may come. None: any "
        "coordinator of the cluster"},
@@ -334,6 +343,10 @@ Status check_setting(const Setting& setting, const std::string& text) {
       if (text == "two_phase" || text == "three_phase") return {};
       return fail(ErrorCode::kInvalidArgument,
                   fmt::format("\"{}\" is neither two_phase nor three_phase", text));
+    case SettingKind::kFlag:
+      if (text == "true" || text == "false") return {};
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("\"{}\" is neither true nor false", text));
     case SettingKind::kLogLevel:
       return without_value(parse_log_level(text));
     case SettingKind::kLogFormat:

@@ -24,7 +24,8 @@ enum class SettingKind {
   kCount,
   kLogLevel,
   kLogFormat,
-  kProtocol
+  kProtocol,
+  kFlag  ///< true or false
 };
 
 struct Setting {

@@ -16,10 +16,10 @@ namespace troth::protocol {
 
 enum class Action : std::uint8_t {
   // Applications
-  kSubmit,          ///< once per branch: node, key
+  kSubmit,          ///< once per branch: node, key, reach
   kBegin,           ///< an interactive transaction that ends with its connection
   kBeginDetached,   ///< one that outlives its connection
-  kExecute,         ///< gtid, node, owner
+  kExecute,         ///< gtid, node, owner, reach
   kCommit,          ///< gtid, owner
   kRollback,        ///< gtid, owner
   kReadOutcome,     ///< gtid or key; owner while the transaction is open
@@ -40,8 +40,8 @@ enum class Action : std::uint8_t {
   kDeclareLost,  ///< node; likewise
   kForgetPeer,   ///< node; likewise
   // Peers. node: the name that the message claims for its sender
-  kGreet,
-  kAnswerGreeting,   ///< node: the peer that was dialled
+  kGreet,            ///< role too
+  kAnswerGreeting,   ///< node: the peer that was dialled; role
   kSendBatch,        ///< the header: position and ended_below
   kDirectBranch,     ///< PREPARE, EXECUTE, ONE_PHASE, RELEASE, INQUIRE_ONE_PHASE, INQUIRY_REPLY
   kDecide,           ///< by the coordinator or a member that knows the decision
@@ -54,10 +54,12 @@ const std::vector<Action>& all_actions();
 
 /// What an action is about, as far as it is known when the question is asked.
 struct Object {
-  Gtid gtid;                         ///< nil: none, or only a part of it was given
-  std::string_view node = {};        ///< a participant or a peer
-  std::string_view key = {};         ///< the idempotency key
-  const Principal* owner = nullptr;  ///< who began the transaction; null: not known here
+  Gtid gtid;                                    ///< nil: none, or only a part of it was given
+  std::string_view node = {};                   ///< a participant or a peer
+  std::string_view key = {};                    ///< the idempotency key
+  const Principal* owner = nullptr;             ///< who began the transaction; null: not known here
+  Reach reach = Reach::kRead;                   ///< of a branch: the most that its statements do
+  PrincipalRole role = PrincipalRole::kAnyone;  ///< of a greeting: what the node claims to be
 };
 
 /// Thread-safe; must not block. One per daemon, chosen where the daemon is put together.

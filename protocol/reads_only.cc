@@ -26,20 +26,39 @@ std::string_view without_lead(std::string_view sql) {
   return sql;
 }
 
-bool only_reads(const Statement& statement) {
+std::string first_word(const Statement& statement) {
   const auto sql = without_lead(statement.sql);
   const auto end = std::find_if(sql.begin(), sql.end(), [](char c) {
     return std::isalpha(static_cast<unsigned char>(c)) == 0;
   });
   std::string word(sql.begin(), end);
   for (char& c : word) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return word;
+}
+
+bool only_reads(const Statement& statement) {
+  const auto word = first_word(statement);
   return word == "SELECT" || word == "VALUES";
+}
+
+Reach reach_of(const Statement& statement) {
+  if (only_reads(statement)) return Reach::kRead;
+  const auto word = first_word(statement);
+  const bool rows = word == "INSERT" || word == "UPDATE" || word == "DELETE" || word == "REPLACE" ||
+                    word == "WITH";
+  return rows ? Reach::kWrite : Reach::kDdl;
 }
 
 }  // namespace
 
 bool read_only(const std::vector<Statement>& statements) {
   return std::all_of(statements.begin(), statements.end(), only_reads);
+}
+
+Reach reach_of(const std::vector<Statement>& statements) {
+  auto most = Reach::kRead;
+  for (const auto& statement : statements) most = std::max(most, reach_of(statement));
+  return most;
 }
 
 }  // namespace troth::protocol

@@ -25,12 +25,15 @@ struct ClientOptions {
   Duration call_timeout = std::chrono::seconds(15);  ///< for calls that have no wait of their own
   Duration interactive_timeout = std::chrono::seconds(65);  ///< for one statement, with its waits
   std::string client_name;                                  ///< shown in logs of the server
+  /// Directory with ca.crt, tls.crt and tls.key, as `troth cert` makes it; read again when its files
+  /// change. "": the variable TROTH_TLS_DIR, and without it plain TCP.
+  std::string tls_dir = {};
   std::string target = "coordinator";  ///< what error sentences call the other side
 };
 
 /// One connection, opened at the first call and re-opened when it broke. Not thread-safe: one
 /// Client per thread. Errors of every call: kUnavailable "cannot reach the coordinator at
-/// 127.0.0.1:7420: Connection refused" (nothing was sent), kTimeout (sent, no answer: unknown),
+/// 127.0.0.1:7420: Connection refused", or a sentence about a refused certificate (nothing was sent), kTimeout (sent, no answer: unknown),
 /// kInvalidArgument (the server names the field), kNotFound, kBusy, kIllegalState, kInternal.
 class Client {
  public:

@@ -56,6 +56,14 @@ struct PhaseLatency {
   std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets_ns;
 };
 
+/// How a node is protected on the network.
+struct NodeSecurity {
+  /// "tls", "loopback" (plain TCP that only this machine reaches) or "insecure"; "": an older node
+  std::string transport;
+  std::string certificate;  ///< its name, number and dates; "" = none
+  std::optional<WallTime> certificate_until;
+};
+
 struct NodeStatus {
   NodeName name;
   Role role = Role::kCoordinator;
@@ -71,6 +79,7 @@ struct NodeStatus {
   Duration oldest_in_doubt{0};
   std::vector<std::string> alarms;   ///< sentences; not empty = a human is needed
   std::vector<PhaseLatency> phases;  ///< a coordinator's
+  NodeSecurity security;
 
   /// To all peers.
   std::uint64_t bytes_sent() const {

@@ -149,7 +149,7 @@ v1::DeliverResponse deliver(thrift::Connection& connection, v1::DeliverRequest& 
 
 /// Greets, and sends one message of every kind.
 std::int32_t ask_peer(const Daemon& daemon) {
-  auto connection = thrift::Connection::open({"127.0.0.1", daemon.server->port()}, 5s);
+  auto connection = thrift::Connection::open({"127.0.0.1", daemon.server->port()}, 5s, nullptr);
   REQUIRE(connection);
   const auto gtid = gtid_of(1);
   const std::vector<Message> all = {

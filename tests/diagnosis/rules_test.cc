@@ -107,6 +107,14 @@ Change in_doubt(Duration age, const char* waits_for) {
   };
 }
 
+Change certificate_left(int days) {
+  return [days](Scene& scene) {
+    const auto now = static_cast<std::int64_t>(scene.facts.status.counters[0].second);
+    scene.facts.status.security = {"tls", "certificate troth://shop/coordinator/c1",
+                                   WallTime{now + days * 86'400'000LL + 1000}};
+  };
+}
+
 NodeFacts older_participant() {
   auto facts = sound(Role::kParticipant);
   facts.status.version = "0.1.0";
@@ -140,6 +148,11 @@ const std::vector<Row>& rows() {
        alarm("statement 1 ignores its limit: SQLite has not returned for 900 ms"), "wait, or kill"},
       {RuleId::kDescriptorsShort, counted("descriptors_short", 1), "raise LimitNOFILE="},
       {RuleId::kDefaultCluster, counted("default_cluster", 1), "init --cluster ID"},
+      {RuleId::kInsecure, [](Scene& s) { s.facts.status.security.transport = "insecure"; },
+       "without TLS"},
+      {RuleId::kCertificateUrgent, certificate_left(6), "expires in 6d"},
+      {RuleId::kCertificateUrgent, certificate_left(-1), "has expired"},
+      {RuleId::kCertificateEnds, certificate_left(29), "troth cert renew"},
       {RuleId::kClockOff, [](Scene& s) { s.facts.status.counters[0].second -= 3'600'000; },
        "1h 0m behind"},
       {RuleId::kVersionsDiffer, asked(older_participant()), "runs v0.1.0"},

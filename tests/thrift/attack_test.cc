@@ -41,7 +41,7 @@ std::string call_to(const std::string& method) {
 }
 
 int raw_connect(std::uint16_t port) {
-  const auto stream = dial({"127.0.0.1", port}, 2s);
+  const auto stream = dial({"127.0.0.1", port}, 2s, nullptr);
   REQUIRE(stream);
   (*stream)->set_blocking(true);
   return ::dup((*stream)->fd());  // an attacker's bytes go past everything of ours

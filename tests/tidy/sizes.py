@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 METHODS, MEMBERS, LINES = 40, 20, 70
-FOLDERS = ["include", "access", "base", "os", "protocol", "wal", "recovery", "history", "engine", "coordinator", "participant", "thrift", "diagnosis", "json", "http", "daemon", "bench", "cli"]
+FOLDERS = ["include", "access", "tls", "base", "os", "protocol", "wal", "recovery", "history", "engine", "coordinator", "participant", "thrift", "diagnosis", "json", "http", "daemon", "bench", "cli"]
 
 root = pathlib.Path(sys.argv[1])
 files = [str(p.relative_to(root)) for folder in FOLDERS for p in sorted((root / folder).rglob("*"))

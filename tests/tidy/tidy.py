@@ -17,14 +17,15 @@ MAY_INCLUDE = {
     "history": {"base", "os", "protocol", "history"},
     "coordinator": {"base", "os", "protocol", "wal", "recovery", "engine", "history", "coordinator"},
     "participant": {"base", "os", "protocol", "wal", "recovery", "engine", "participant"},
+    "tls": {"base", "os", "protocol", "tls"},
     "access": {"base", "os", "protocol", "access"},
-    "thrift": {"base", "os", "protocol", "access", "thrift"},
+    "thrift": {"base", "os", "protocol", "access", "tls", "thrift"},
     "diagnosis": {"base", "os", "protocol", "diagnosis"},
     "json": {"base", "protocol", "diagnosis", "json"},
-    "http": {"base", "os", "protocol", "access", "diagnosis", "json", "http"},
-    "daemon": {"base", "os", "protocol", "wal", "recovery", "engine", "thrift", "http", "daemon"},
+    "http": {"base", "os", "protocol", "access", "tls", "diagnosis", "json", "http"},
+    "daemon": {"base", "os", "protocol", "wal", "recovery", "engine", "access", "tls", "thrift", "http", "daemon"},
     "bench": {"base", "os", "protocol", "json", "bench"},
-    "cli": {"base", "os", "protocol", "wal", "recovery", "thrift", "diagnosis", "json", "bench", "cli"},
+    "cli": {"base", "os", "protocol", "tls", "wal", "recovery", "thrift", "diagnosis", "json", "bench", "cli"},
 }
 IMPURE = re.compile(r"<(thread|mutex|atomic|condition_variable|future|random|fstream|filesystem|unistd\.h|sys/.*)>|::now\(|sqlite3|spdlog")
 

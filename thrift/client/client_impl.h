@@ -3,12 +3,14 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <memory>
 #include <optional>
 
 #include "thrift/convert/convert_coordinator.h"
 #include "thrift/convert/convert_error.h"
 #include "thrift/wire/connection.h"
+#include "tls/credentials.h"
 #include "troth/client.h"
 
 namespace troth {
@@ -46,6 +48,7 @@ class Client::Impl {
   Status connect() {
     if (connection_ && connection_->usable()) return {};
     connection_.reset();
+    TROTH_TRY(look_at_credentials());
     Error last{ErrorCode::kInvalidArgument, "no endpoint given"};
     for (const auto& text : pinned_ ? std::vector{*pinned_} : options_.endpoints) {
       const auto endpoint = parse_endpoint(text);
@@ -53,7 +56,7 @@ class Client::Impl {
         last = endpoint.error();
         continue;
       }
-      auto connection = Connection::open(*endpoint, options_.connect_timeout);
+      auto connection = Connection::open(*endpoint, options_.connect_timeout, credentials_.get());
       if (connection) {
         connection_ = std::move(*connection);
         connected_to_ = text;
@@ -103,6 +106,21 @@ class Client::Impl {
     return std::move(called.response);
   }
 
+  /// kInvalidArgument, kNotFound: what is wrong with the directory.
+  Status look_at_credentials() {
+    if (credentials_) {
+      const auto changed = credentials_->reload_if_changed();
+      return changed ? *changed : Status{};
+    }
+    const char* const variable = std::getenv("TROTH_TLS_DIR");
+    const std::string dir = !options_.tls_dir.empty() ? options_.tls_dir
+                            : variable == nullptr     ? ""
+                                                      : variable;
+    if (dir.empty()) return {};
+    TROTH_ASSIGN_OR_RETURN(credentials_, tls::CredentialStore::open(dir));
+    return {};
+  }
+
   v1::CallContext context() const {
     v1::CallContext out;
     if (!options_.client_name.empty()) out.__set_client_name(options_.client_name);
@@ -119,6 +137,7 @@ class Client::Impl {
   Duration patience(const SubmitRequest& request) const;
 
   ClientOptions options_;
+  std::shared_ptr<tls::CredentialStore> credentials_;  // null = plain TCP
   std::unique_ptr<Connection> connection_;
   std::string connected_to_;  // one of the endpoints
   /// The only endpoint to talk to: it may have got a request whose answer was lost, and only that

@@ -100,6 +100,15 @@ Result<BranchDetail> branch_from_wire(v1::BranchDetail&& w, const Where& where) 
   return out;
 }
 
+v1::NodeSecurity security_to_wire(const NodeSecurity& security) {
+  v1::NodeSecurity out;
+  out.__set_transport(security.transport);
+  if (!security.certificate.empty()) out.__set_certificate(security.certificate);
+  if (security.certificate_until)
+    out.__set_certificate_until_unix_ms(security.certificate_until->unix_ms);
+  return out;
+}
+
 }  // namespace
 
 v1::NodeStatus to_wire(const NodeStatus& status) {
@@ -122,6 +131,7 @@ v1::NodeStatus to_wire(const NodeStatus& status) {
   out.__set_alarms(status.alarms);
   out.__isset.phases = !status.phases.empty();
   for (const auto& phase : status.phases) out.phases.push_back(phase_to_wire(phase));
+  if (!status.security.transport.empty()) out.__set_security(security_to_wire(status.security));
   return out;
 }
 
@@ -141,6 +151,10 @@ Result<NodeStatus> from_wire(v1::NodeStatus&& w, const Where& where) {
   out.oldest_in_doubt = from_ms(w.oldest_in_doubt_ms);
   out.alarms = std::move(w.alarms);
   for (auto& phase : w.phases) out.phases.push_back(phase_from_wire(std::move(phase)));
+  out.security.transport = std::move(w.security.transport);
+  out.security.certificate = std::move(w.security.certificate);
+  if (w.security.__isset.certificate_until_unix_ms)
+    out.security.certificate_until = WallTime{w.security.certificate_until_unix_ms};
   return out;
 }
 

@@ -62,6 +62,16 @@ struct PhaseLatency {
   3: optional map<i64, i64> buckets_ns
 }
 
+/** How a daemon is protected on the network. */
+struct NodeSecurity {
+  /** tls, loopback or insecure. */
+  1: optional string transport
+  /** Name, number and dates of the certificate of the node. */
+  2: optional string certificate
+  /** The end of its validity. */
+  3: optional i64 certificate_until_unix_ms
+}
+
 /** State of a daemon. */
 struct NodeStatus {
   /** Logical name. */
@@ -92,6 +102,8 @@ struct NodeStatus {
   13: optional list<string> counter_order
   /** Coordinators only: how long the phases of transactions took. */
   14: optional list<PhaseLatency> phases
+  /** How it is protected on the network. */
+  15: optional NodeSecurity security
 }
 
 /** One line of a list. */

@@ -276,7 +276,7 @@ bool PeerLink::dial(const std::string& address) {
     disconnect(address.empty() ? "no address known" : endpoint.error().context);
     return false;
   }
-  auto connection = Connection::open(*endpoint, options_.connect_timeout);
+  auto connection = Connection::open(*endpoint, options_.connect_timeout, options_.credentials.get());
   if (!connection) {
     MutexLock lock(mutex_);
     const auto why =

@@ -15,6 +15,7 @@
 #include "os/logging.h"
 #include "protocol/policy.h"
 #include "protocol/transport.h"
+#include "tls/credentials.h"
 #include "troth/result.h"
 
 namespace troth::thrift {
@@ -22,6 +23,7 @@ namespace troth::thrift {
 struct PeerLinksOptions {
   const protocol::Policy& policy;  ///< asked before the answer to a greeting is believed
   NodeName self = {};
+  std::shared_ptr<tls::CredentialStore> credentials = nullptr;  ///< null = plain TCP
   std::map<NodeName, std::string> addresses =
       {};  ///< configured peers, host:port; each is tried there first
   std::map<NodeName, std::string> origins = {};  ///< where the settings name them: "c1.conf:7"

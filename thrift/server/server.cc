@@ -126,7 +126,7 @@ PortServer::PortServer(const ServerOptions& options, Services services, ServerIn
                        static_cast<std::size_t>(affordable_connections(options.max_connections)),
                        options.idle_timeout, options.send_timeout, options.first_frame_timeout,
                        options.frame_timeout, static_cast<std::size_t>(options.max_frame_bytes),
-                       options.frames_in_progress_bytes},
+                       options.frames_in_progress_bytes, options.credentials, options.handshakes},
       *this, waker, logger_);
 }
 

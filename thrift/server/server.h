@@ -13,6 +13,8 @@
 #include "protocol/policy.h"
 #include "protocol/ports.h"
 #include "protocol/transport.h"
+#include "thrift/wire/handshakes.h"
+#include "tls/credentials.h"
 #include "troth/result.h"
 #include "troth/server_info.h"
 #include "troth/time.h"
@@ -34,7 +36,9 @@ struct ServerOptions {
   Duration first_frame_timeout = std::chrono::seconds(10);  ///< from connecting to a whole frame
   Duration frame_timeout = std::chrono::seconds(60);        ///< from its first byte to its last
   std::size_t frames_in_progress_bytes = std::size_t{64} << 20;  ///< of all frames not whole yet
-  Duration default_deadline = std::chrono::seconds(10);          ///< for a submit that names none
+  std::shared_ptr<const tls::CredentialStore> credentials = nullptr;  ///< null = plain TCP
+  HandshakeLimits handshakes = {};
+  Duration default_deadline = std::chrono::seconds(10);  ///< for a submit that names none
   Duration max_wait = std::chrono::minutes(5);  ///< the longest any call waits, whatever it asks
   Duration answer_grace = std::chrono::seconds(2);  ///< waited for the engine beyond a deadline
 };

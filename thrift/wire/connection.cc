@@ -31,8 +31,9 @@ bool is_whole(std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint, Duration timeout) {
-  TROTH_ASSIGN_OR_RETURN(auto stream, dial(endpoint, timeout));
+Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint, Duration timeout,
+                                                     const tls::CredentialStore* credentials) {
+  TROTH_ASSIGN_OR_RETURN(auto stream, dial(endpoint, timeout, credentials));
   return std::unique_ptr<Connection>(new Connection(std::move(stream), endpoint));
 }
 
@@ -93,8 +94,15 @@ Error Connection::broken(const std::exception& e) {
                       (transport->getType() == at::transport::TTransportException::TIMED_OUT);
   const bool closed = transport != nullptr &&
                       (transport->getType() == at::transport::TTransportException::END_OF_FILE);
-  const std::string why =
-      waited ? "no answer in time" : (closed ? "the connection was closed" : e.what());
+  // What a TLS port answers to plain bytes is no frame.
+  const bool garbled = transport != nullptr && !stream_->principal().has_identity() &&
+                       transport->getType() == at::transport::TTransportException::CORRUPTED_DATA;
+  const std::string why = waited   ? "no answer in time"
+                          : closed ? "the connection was closed"
+                          : garbled
+                              ? "it answers in another protocol; does it speak TLS? Then name "
+                                "a tls-dir"
+                              : e.what();
   return {ErrorCode::kTimeout, fmt::format("no answer from {}: {}", endpoint_.text(), why)};
 }
 

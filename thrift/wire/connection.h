@@ -20,7 +20,9 @@ namespace troth::thrift {
 
 class Connection {
  public:
-  static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint, Duration timeout);
+  /// `credentials`: null = plain TCP.
+  static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint, Duration timeout,
+                                                  const tls::CredentialStore* credentials);
   ~Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

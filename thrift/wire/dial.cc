@@ -14,6 +14,8 @@
 #include <memory>
 #include <system_error>
 
+#include "thrift/wire/tls_stream.h"
+
 namespace troth::thrift {
 
 namespace {
@@ -92,7 +94,8 @@ void tune_socket(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kDeadPeerMs);
 }
 
-Result<std::unique_ptr<Stream>> dial(const Endpoint& endpoint, Duration timeout) {
+Result<std::unique_ptr<Stream>> dial(const Endpoint& endpoint, Duration timeout,
+                                     const tls::CredentialStore* credentials) {
   const auto deadline =
       SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(timeout);
   addrinfo hints{};
@@ -115,7 +118,8 @@ Result<std::unique_ptr<Stream>> dial(const Endpoint& endpoint, Duration timeout)
     error = connect_until(fd, *address, deadline);
     if (error == 0) {
       tune_socket(fd);
-      return make_plain_stream(fd);
+      if (credentials == nullptr) return make_plain_stream(fd);
+      return shake_hands(fd, credentials->current(), endpoint.host, deadline - SteadyClock::now());
     }
     ::close(fd);
   }

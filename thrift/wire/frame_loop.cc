@@ -77,7 +77,8 @@ FrameLoop::FrameLoop(FrameLoopOptions options, FrameHandler& handler,
       handler_(handler),
       waker_(std::move(waker)),
       logger_(std::move(logger)),
-      in_progress_(options_.frames_in_progress_bytes) {}
+      in_progress_(options_.frames_in_progress_bytes),
+      handshakes_(options_.credentials, options_.handshakes, logger_) {}
 
 FrameLoop::~FrameLoop() {
   stop();
@@ -211,14 +212,15 @@ void FrameLoop::accept_all() {
       return;
     }
     tune_socket(fd);
-    Connection connection;
-    connection.stream = make_plain_stream(fd);
-    connection.active = connection.began = now_;
     const auto id = ++last_id_;
+    Connection connection;
+    connection.stream = handshakes_.welcome(id, fd, now_);
+    connection.active = connection.began = now_;
     epoll_event event{EPOLLIN, {.u64 = id}};
-    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) continue;
     connection.interest = EPOLLIN;
-    connections_.emplace(id, std::move(connection));
+    const auto at = connections_.emplace(id, std::move(connection)).first;
+    if (::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event) != 0) close(at);
+    end_late_handshakes();
   }
 }
 
@@ -229,8 +231,12 @@ void FrameLoop::read(std::uint64_t id) {
   if (connection.ended) return close(at);  // reset: nobody reads the answer
   std::array<std::uint8_t, kReadBytes> buffer;
   const auto came = connection.stream->read(buffer);
+  handshakes_.seen(id, *connection.stream);
   if (came.kind == IoResult::Kind::kWouldBlock) return;
-  if (came.kind == IoResult::Kind::kFailed) return close(at);
+  if (came.kind == IoResult::Kind::kFailed) {
+    handshakes_.refused(*connection.stream);
+    return close(at);
+  }
   connection.active = now_;
   if (came.kind == IoResult::Kind::kEnded) connection.ended = true;
   connection.in.append(reinterpret_cast<const char*>(buffer.data()), came.bytes);
@@ -312,13 +318,13 @@ bool FrameLoop::somebody_waits() const {
 
 void FrameLoop::warn_rarely(const char* what) {
   constexpr auto kPause = std::chrono::seconds(10);
-  ++gave_way_;
-  if (warned_ != Clock::time_point{} && now_ - warned_ < kPause) return;
-  warned_ = now_;
+  ++gave_way_.count;
+  if (gave_way_.warned != Clock::time_point{} && now_ - gave_way_.warned < kPause) return;
+  gave_way_.warned = now_;
   logger_.warn("connections have to wait or to give way",
                {{"why", what},
                 {"connections", connections_.size() + handler_.elsewhere()},
-                {"since_start", gave_way_}});
+                {"since_start", gave_way_.count}});
 }
 
 void FrameLoop::give_away(Connections::iterator at) {
@@ -378,7 +384,15 @@ void FrameLoop::want(std::uint64_t id, Connection& connection, std::uint32_t eve
 
 void FrameLoop::close(Connections::iterator at) {
   in_progress_.set(at->first, 0);
+  handshakes_.gone(at->first);
   connections_.erase(at);
+}
+
+void FrameLoop::end_late_handshakes() {
+  while (const auto late = handshakes_.gives_way(now_)) {
+    warn_rarely("connection closed: no end of its TLS handshake in time, or too many at once");
+    drop(*late);
+  }
 }
 
 void FrameLoop::drop(std::uint64_t id) {
@@ -403,6 +417,7 @@ void FrameLoop::close_silent() {
     if (gone) close(at);
     at = next;
   }
+  end_late_handshakes();
 }
 
 }  // namespace troth::thrift

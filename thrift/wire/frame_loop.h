@@ -20,6 +20,7 @@
 
 #include "os/logging.h"
 #include "thrift/wire/frames_in_progress.h"
+#include "thrift/wire/handshakes.h"
 #include "thrift/wire/loop_waker.h"
 #include "thrift/wire/stream.h"
 #include "troth/result.h"
@@ -38,6 +39,8 @@ struct FrameLoopOptions {
   Duration frame_timeout{0};                 ///< from the first byte of a frame to its last one
   std::size_t max_frame_bytes = 0;           ///< of one frame
   std::size_t frames_in_progress_bytes = 0;  ///< of all that are not whole
+  std::shared_ptr<const tls::CredentialStore> credentials = nullptr;  ///< null = plain TCP
+  HandshakeLimits handshakes = {};
 };
 
 /// What becomes of a frame.
@@ -116,6 +119,7 @@ class FrameLoop {
   void settle(Connections::iterator at);
   void close(Connections::iterator at);
   void close_silent();
+  void end_late_handshakes();
   bool make_room();
   bool somebody_waits() const;
   void warn_rarely(const char* what);
@@ -141,8 +145,11 @@ class FrameLoop {
   std::uint64_t last_id_ = 1;                      ///< 0 and 1 are the listener and the waker
   Connections connections_;
   FramesInProgress in_progress_;
-  Clock::time_point warned_;    ///< that a connection had to give way
-  std::uint64_t gave_way_ = 0;  ///< so many had to
+  Handshakes handshakes_;
+  struct GaveWay {
+    Clock::time_point warned;  ///< that a connection had to
+    std::uint64_t count = 0;
+  } gave_way_;
   std::jthread thread_;
 };
 

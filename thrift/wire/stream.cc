@@ -84,13 +84,15 @@ class PlainStream final : public Stream {
   const int fd_;
 };
 
-[[noreturn]] void throw_failure(const IoResult& result, const char* what) {
+[[noreturn]] void throw_failure(const Stream& stream, const IoResult& result, const char* what) {
   if (result.kind == IoResult::Kind::kWouldBlock)
     throw att::TTransportException(att::TTransportException::TIMED_OUT,
                                    std::string(what) + " timed out");
   throw att::TTransportException(
       att::TTransportException::NOT_OPEN,
-      std::string(what) + ": " + std::generic_category().message(result.error));
+      std::string(what) + ": " +
+          (stream.trouble().empty() ? std::generic_category().message(result.error)
+                                    : stream.trouble()));
 }
 
 }  // namespace
@@ -118,14 +120,14 @@ std::uint32_t StreamTransport::read(std::uint8_t* buffer, std::uint32_t length) 
   const auto result = stream_->read({buffer, length});
   if (result.kind == IoResult::Kind::kDone) return static_cast<std::uint32_t>(result.bytes);
   if (result.kind == IoResult::Kind::kEnded) return 0;
-  throw_failure(result, "reading");
+  throw_failure(*stream_, result, "reading");
 }
 
 void StreamTransport::write(const std::uint8_t* buffer, std::uint32_t length) {
   std::string_view left(reinterpret_cast<const char*>(buffer), length);
   while (!left.empty()) {
     const auto result = stream_->write(left);
-    if (result.kind != IoResult::Kind::kDone) throw_failure(result, "writing");
+    if (result.kind != IoResult::Kind::kDone) throw_failure(*stream_, result, "writing");
     left.remove_prefix(result.bytes);
   }
 }

@@ -34,9 +34,13 @@ class Stream {
  public:
   virtual ~Stream() = default;
 
-  /// Who is at the other end, as far as the connection has proved it. Does not change; lives as
-  /// long as the stream.
+  /// Who is at the other end, as far as the connection has proved it. Does not change once the
+  /// stream is ready; lives as long as it.
   virtual const protocol::Principal& principal() const = 0;
+  /// Who is at the other end is settled; before, nothing can be read.
+  virtual bool is_ready() const { return true; }
+  /// Why it failed, as a sentence; "" = the errno of the last result says all.
+  virtual std::string trouble() const { return {}; }
 
   virtual IoResult read(std::span<std::uint8_t> buffer) = 0;
   virtual IoResult write(std::string_view bytes) = 0;
