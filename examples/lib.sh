@@ -40,7 +40,8 @@ inside() { local n=$1; shift; if [ "$net" = yes ]; then ip netns exec "$tag-$n" 
 
 start() {  # NAME [FAILPOINTS]
   local n=$1 flags listen=${address[$1]:-127.0.0.1:0} run=()
-  if [ "$net" = yes ]; then listen=$subnet.${number[$n]}:7420; run=(ip netns exec "$tag-$n"); fi
+  local insecure=false  # the namespaces are this script's own: nobody else is in that network
+  if [ "$net" = yes ]; then listen=$subnet.${number[$n]}:7420; run=(ip netns exec "$tag-$n"); insecure=true; fi
   if [ "$n" = c1 ]; then
     flags=(troth-coordinator --participant "p1=${address[p1]}" --participant "p2=${address[p2]}" --resend-interval 100ms --prepare-timeout 5s)
   else
@@ -48,7 +49,7 @@ start() {  # NAME [FAILPOINTS]
   fi
   [ -d "$work/$n.log" ] || "$TROTH_BIN/${flags[0]}" init --data-dir "$work/$n.log" --name "$n" >/dev/null
   : >"$work/$n.out"
-  TROTH_FAILPOINTS=${2:-} "${run[@]}" "$TROTH_BIN/${flags[0]}" --data-dir "$work/$n.log" --listen "$listen" --suspicion-timeout 300ms "${flags[@]:1}" \
+  TROTH_FAILPOINTS=${2:-} "${run[@]}" "$TROTH_BIN/${flags[0]}" --data-dir "$work/$n.log" --listen "$listen" --insecure "$insecure" --suspicion-timeout 300ms "${flags[@]:1}" \
     >"$work/$n.out" 2>>"$work/$n.err" & pid[$n]=$!
   disown
   for _ in $(seq 1500); do

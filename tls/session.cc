@@ -150,7 +150,7 @@ Outcome Session::run(Call call) {
   return {Outcome::Kind::kFailed};
 }
 
-std::string Session::explain() const {
+std::string Session::explain() {
   const int error = errno;
   const auto code = ERR_peek_error();
   if (code == 0)
@@ -161,6 +161,8 @@ std::string Session::explain() const {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_HTTP_REQUEST:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
+      heard_no_tls_ = true;
+      [[fallthrough]];
     case SSL_R_UNSUPPORTED_PROTOCOL:
       return "the other side speaks no TLS, or one before 1.2";
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:

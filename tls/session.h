@@ -63,6 +63,8 @@ class Session {
 
   /// Why the session failed: a sentence.
   const std::string& trouble() const { return trouble_; }
+  /// The session failed because what came is no TLS: OpenSSL answers nothing to that.
+  bool heard_no_tls() const { return heard_no_tls_; }
 
  private:
   static int on_certificate(int good, X509_STORE_CTX* store);
@@ -72,7 +74,7 @@ class Session {
   Outcome run(Call call);
   Outcome finish_handshake();
   void establish();
-  std::string explain() const;
+  std::string explain();
   std::string explain_alert(int alert) const;
 
   const std::shared_ptr<const Credentials> credentials_;
@@ -82,6 +84,7 @@ class Session {
   bool established_ = false;
   bool accepted_ = false;  // the server's ticket has come
   bool broken_ = false;
+  bool heard_no_tls_ = false;
   protocol::Principal principal_;
   std::unique_ptr<CertificateFacts> peer_;
   std::string trouble_;

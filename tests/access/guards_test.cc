@@ -84,7 +84,7 @@ TEST_CASE("a submit is asked for once per branch, and a refused one costs none o
   REQUIRE(reply.refusal);
   CHECK(reply.refusal->error.code == ErrorCode::kNotPermitted);
   CHECK(reply.refusal->error.context ==
-        "troth://prod/client/shop has no permission for submit of payroll");
+        "troth://prod/app/shop has no permission for submit of payroll");
   CHECK(port.count() == 0);
 
   const auto gathered = std::make_shared<Gathered>();

@@ -61,9 +61,6 @@ struct Daemon {
   std::unique_ptr<Server> server;
 };
 
-std::string why(const Status& status) {
-  return status ? "" : status.error().context;
-}
 template <class T>
 std::string why(const Result<T>& result) {
   return result ? "" : result.error().context;
@@ -190,7 +187,7 @@ TEST_CASE("links greet and deliver over TLS") {
   REQUIRE(engine.wait_until(
       [&] { return !engine.link_states.empty() && engine.link_states.back().connected; }));
   for (std::uint64_t n = 1; n <= 200; ++n) {
-    links.send(name("db1"), protocol::Decide{gtid_of(n), Decision::kCommit});
+    links.send(name("db1"), protocol::Decide{gtid_of(n), Decision::kCommit, {}, {}});
     if (n % 7 == 0) links.flush();
   }
   links.flush();

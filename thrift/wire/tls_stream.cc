@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <limits>
@@ -67,6 +68,7 @@ class TlsStream final : public Stream {
       : fd_(fd), session_(std::move(own), fd, side, host) {}
   ~TlsStream() override {
     session_.say_goodbye();
+    if (!session_.is_established()) leave_alert();
     ::close(fd_);
   }
 
@@ -132,6 +134,21 @@ class TlsStream final : public Stream {
   tls::Session& session() { return session_; }
 
  private:
+  /// Closing with bytes unread would reset the connection, and the peer would never read the alert
+  /// that says why.
+  void leave_alert() const {
+    constexpr int kMostReads = 16;
+    // Of TLS 1.2: fatal, protocol_version. A plain client of ours knows by it that this port speaks
+    // TLS.
+    constexpr std::string_view kNoTls("\x15\x03\x03\x00\x02\x02\x46", 7);
+    if (session_.heard_no_tls())
+      static_cast<void>(::send(fd_, kNoTls.data(), kNoTls.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+    std::array<char, 4096> ignored;
+    ::shutdown(fd_, SHUT_WR);
+    for (int i = 0; i < kMostReads; ++i)
+      if (::recv(fd_, ignored.data(), ignored.size(), MSG_DONTWAIT) <= 0) return;
+  }
+
   const int fd_;
   mutable tls::Session session_;
   bool blocking_ = false;
