@@ -48,6 +48,10 @@ class Samples(support.Case):
         self.run_block(self.blocks[4])
         self.assertEqual(self.cents(), [990, 1010])
 
+    def test_sqlalchemy(self):
+        self.run_block(self.blocks[5])
+        self.assertEqual(self.cents(), [990, 1010])
+
     def test_crash_and_recover(self):
         self.run_block(self.blocks[0])
         self.world.act("kill", "c1")

@@ -165,6 +165,9 @@ class Pool:
         self.close_all(self.idle)
         self.idle = {}
 
+    def __del__(self):
+        self.close_all(self.idle)
+
     @staticmethod
     def close_all(idle):
         for links in idle.values():
