@@ -15,6 +15,7 @@ from troth.errors import Aborted, Unavailable
 from troth.interactive import Interactive
 from troth.links import Lost, NotSent
 from troth.requests import Request, statement
+from troth.tls import Refused, Tls
 
 
 class Link:
@@ -29,6 +30,15 @@ class Link:
     def close(self):
         with contextlib.suppress(RuntimeError):  # the loop may be closed already
             self.writer.transport.abort()
+
+    async def accepted(self, tls, deadline):
+        """As in troth/links.py."""
+        try:
+            tls.judge(self.writer.get_extra_info("ssl_object").getpeercert())
+            await self.exchange(wire.HELLO, deadline)
+        except (Lost, NotSent, wire.BadAnswer, Refused) as fault:
+            self.close()
+            raise NotSent(f"{self.endpoint.name}: TLS: {fault}") from fault
 
     async def exchange(self, frame, deadline):
         try:
@@ -50,8 +60,8 @@ class Link:
 class Pool:
     """Idle connections, at most `size` for each coordinator. No lock: only the tasks of one loop use it."""
 
-    def __init__(self, size):
-        self.size, self.idle, self.closed = size, {}, False
+    def __init__(self, size, tls=None):
+        self.size, self.tls, self.idle, self.closed = size, tls, {}, False
 
     async def take(self, endpoint, deadline):
         waiting = self.idle.get(endpoint.name, [])
@@ -63,12 +73,15 @@ class Pool:
         try:
             async with asyncio.timeout(deadline.left()):
                 # Several addresses: the next one is tried after 250 ms (RFC 8305).
-                made = await asyncio.open_connection(endpoint.host, endpoint.port, limit=2**20, happy_eyeballs_delay=0.25)
+                secure = {"ssl": self.tls.context(), "server_hostname": endpoint.host} if self.tls is not None else {}
+                made = Link(endpoint, *await asyncio.open_connection(endpoint.host, endpoint.port, limit=2**20, happy_eyeballs_delay=0.25, **secure))
+                if self.tls is not None:
+                    await made.accepted(self.tls, deadline)
         except TimeoutError as fault:
             raise NotSent(f"{endpoint.name}: no answer in time") from fault
         except OSError as fault:
             raise NotSent(f"{endpoint.name}: {fault}") from fault
-        return Link(endpoint, *made)
+        return made
 
     def give_back(self, link):
         waiting = self.idle.setdefault(link.endpoint.name, [])
@@ -144,8 +157,8 @@ class Transaction:
 class AsyncClient:
     """As troth.Client. InDoubt.await_outcome() returns an awaitable."""
 
-    def __init__(self, endpoints="127.0.0.1:7420", timeout=15.0, connect_timeout=2.0, context=None, adapters=None, pool_size=8):
-        self._core = Core(endpoints, Pool(pool_size), timeout, connect_timeout, context or Context(client_name="python"), adapters)
+    def __init__(self, endpoints="127.0.0.1:7420", timeout=15.0, connect_timeout=2.0, context=None, adapters=None, pool_size=8, tls_dir=None):
+        self._core = Core(endpoints, Pool(pool_size, Tls(tls_dir) if tls_dir else None), timeout, connect_timeout, context or Context(client_name="python"), adapters)
 
     async def submit(self, request, timeout=None, **options):
         return await self._core.submit(wire_request(request, options, self._core.adapters), self._core.deadline(timeout))

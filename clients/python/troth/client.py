@@ -12,6 +12,7 @@ from troth.errors import Aborted, Unavailable, UsageError
 from troth.interactive import Interactive
 from troth.links import Pool
 from troth.requests import Request, statement
+from troth.tls import Tls
 
 AUTO = object()
 
@@ -142,19 +143,25 @@ class Client:
     timeout    seconds for a call as a whole: resolve, connect, send, receive, and sending again
     context    Context: what is sent with every request, for example a traceparent
     adapters   {type: function} for parameters
+    tls_dir    directory with the files that `troth cert client` makes; None: plain TCP
     """
 
-    def __init__(self, endpoints="127.0.0.1:7420", timeout=15.0, connect_timeout=2.0, context=None, adapters=None, pool_size=8):
+    def __init__(self, endpoints="127.0.0.1:7420", timeout=15.0, connect_timeout=2.0, context=None, adapters=None, pool_size=8,
+                 tls_dir=None):
         self._made = dict(endpoints=endpoints, timeout=timeout, connect_timeout=connect_timeout, context=context or Context(client_name="python"),
                           adapters=adapters)
-        self._pool_size, self._lock = pool_size, threading.Lock()
-        self._pid, self._inner = os.getpid(), BlockingCore(pool=Pool(pool_size), **self._made)
+        self._pool_size, self._tls_dir = pool_size, tls_dir
+        self._begin()
+
+    def _begin(self):
+        """Locks, sockets and credentials of this process."""
+        pool = Pool(self._pool_size, Tls(self._tls_dir) if self._tls_dir else None)
+        self._lock, self._pid, self._inner = threading.Lock(), os.getpid(), BlockingCore(pool=pool, **self._made)
 
     def _core(self):
         if self._pid != os.getpid():  # a child: the locks and the sockets here are the parent's
             self._inner.pool.inherited()
-            self._lock = threading.Lock()
-            self._inner, self._pid = BlockingCore(pool=Pool(self._pool_size), **self._made), os.getpid()
+            self._begin()
         return self._inner
 
     # One-shot.

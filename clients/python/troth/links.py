@@ -12,6 +12,7 @@ import threading
 import time
 
 from troth import wire
+from troth.tls import Refused
 
 
 class NotSent(Exception):
@@ -63,6 +64,20 @@ def resolve(host, port, deadline):
     return interleaved(answer)
 
 
+def secured(sock, host, tls, deadline):
+    """The socket with TLS on it."""
+    try:
+        sock.settimeout(max(deadline.left(), 0.001))
+        made = tls.context().wrap_socket(sock, server_hostname=host)
+        tls.judge(made.getpeercert())
+        return made
+    except BaseException as fault:
+        sock.close()
+        if isinstance(fault, (OSError, Refused)):
+            raise NotSent(f"{host}: TLS: {fault}") from fault
+        raise
+
+
 def dial(endpoint, deadline):
     """A connected socket. Each address gets a fair share of the time, so one that drops packets does not hide the next."""
     addresses = resolve(endpoint.host, endpoint.port, deadline)
@@ -86,9 +101,11 @@ def dial(endpoint, deadline):
 class Link:
     """One connection; one thread uses it at a time. It belongs to the process that made it: a child only closes its copy."""
 
-    def __init__(self, endpoint, deadline):
+    def __init__(self, endpoint, deadline, tls=None):
         self.endpoint, self.sequence, self.pid = endpoint, 0, os.getpid()
         self.sock = dial(endpoint, deadline)
+        if tls is not None:
+            self.sock = secured(self.sock, endpoint.host, tls, deadline)
 
     def stale(self):
         """True if the server has closed it, or something unexpected lies in it."""
@@ -98,6 +115,15 @@ class Link:
 
     def close(self):
         self.sock.close()
+
+    async def accepted(self, deadline):
+        """With TLS 1.3 a server refuses a client's certificate after the handshake. So a call that does nothing comes first: if it fails,
+        nothing was sent that matters."""
+        try:
+            await self.exchange(wire.HELLO, deadline)
+        except (Lost, NotSent, wire.BadAnswer) as fault:
+            self.close()
+            raise NotSent(f"{self.endpoint.name}: the server does not accept this certificate, or speaks no TLS: {fault}") from fault
 
     async def exchange(self, frame, deadline):
         """The body of the answer. `async` for troth/core.py; it never suspends."""
@@ -128,8 +154,8 @@ class Link:
 class Pool:
     """Idle connections, at most `size` for each coordinator. Thread-safe. A child after fork() gets a pool of its own (troth/client.py)."""
 
-    def __init__(self, size):
-        self.size = size
+    def __init__(self, size, tls=None):
+        self.size, self.tls = size, tls
         self.lock, self.idle, self.closed = threading.Lock(), {}, False
 
     async def take(self, endpoint, deadline):
@@ -139,7 +165,10 @@ class Pool:
                 waiting = self.idle.get(endpoint.name)
                 link = waiting.pop() if waiting else None
             if link is None:
-                return Link(endpoint, deadline)
+                link = Link(endpoint, deadline, self.tls)
+                if self.tls is not None:
+                    await link.accepted(deadline)
+                return link
             if not link.stale():
                 return link
             link.close()

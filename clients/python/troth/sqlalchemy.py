@@ -111,6 +111,8 @@ class Dialect(base.SQLiteDialect):
         if not hosts:
             raise exc.ArgumentError(f"{url}: not troth://host:port/participant")
         network = {name: float(options.pop(name)) for name in ("timeout", "connect_timeout") if name in options}
+        if "tls_dir" in options:
+            network["tls_dir"] = options.pop("tls_dir")
         given = {name: float(options.pop(name)) for name in ("deadline", "idle_timeout") if name in options}
         return [f"troth://{','.join(hosts)}/{url.database or ''}"], {"client": troth.Client(hosts, **network), **options, **given}
 

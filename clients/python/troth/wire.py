@@ -14,6 +14,7 @@ from troth import errors
 from troth.v1.admin import Admin
 from troth.v1.common import ttypes
 from troth.v1.coordinator import Coordinator
+from troth.v1.coordinator.ttypes import GetServerInfoRequest
 
 PROTOCOL_ERROR = "PROTOCOL_ERROR"
 MAX_FRAME = 16_384_000
@@ -49,6 +50,9 @@ def encode(service, method, request, sequence):
         raise errors.InvalidRequest("INVALID_ARGUMENT", f"the request has {len(body)} bytes, and at most {MAX_FRAME} are possible",
                                     "divide it into several transactions")
     return HEAD.pack(len(body)) + body
+
+
+HELLO = encode("Coordinator", "getServerInfo", GetServerInfoRequest(), 0x7FFFFFFF)
 
 
 def frame_length(head):

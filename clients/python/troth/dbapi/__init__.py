@@ -46,11 +46,11 @@ STRING, BINARY, NUMBER, DATETIME, ROWID = (_Type() for _ in range(5))
 def connect(url, client=None, **options):
     """A Connection. `url`: troth://host:port/participant?timeout=5. With `client` the host of the URL does not matter.
 
-    Options, also in the URL: timeout, autocommit, wait ("decided" or "applied"), deadline, idle_timeout (seconds), connect_timeout.
+    Options, also in the URL: timeout, autocommit, wait ("decided" or "applied"), deadline, idle_timeout (seconds), connect_timeout, tls_dir.
     """
     endpoints, participant, given = parse(url)
     given.update(options)
-    network = {name: given.pop(name) for name in ("timeout", "connect_timeout", "context", "adapters") if name in given}
+    network = {name: given.pop(name) for name in ("timeout", "connect_timeout", "context", "adapters", "tls_dir") if name in given}
     own = client is None
     with translated():
         return Connection(client or troth.Client(endpoints, pool_size=1, **network), participant, own, **given)
