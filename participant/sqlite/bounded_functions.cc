@@ -9,6 +9,7 @@
 
 #include "participant/sqlite/allocation_budget.h"
 #include "participant/sqlite/connection.h"
+#include "participant/sqlite/format_function.h"
 
 namespace troth::participant::sqlite {
 
@@ -187,7 +188,7 @@ Status install_bounded_functions(sqlite3* db) {
                                    reinterpret_cast<void*>(static_cast<std::intptr_t>(one.data)),
                                    one.function, nullptr, nullptr, nullptr) != SQLITE_OK)
       return fail(error_of(db, std::string("cannot install ") + one.name + "()"));
-  return {};
+  return install_format_function(db);
 }
 
 }  // namespace troth::participant::sqlite

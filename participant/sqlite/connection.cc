@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "participant/sqlite/allocation_budget.h"
+#include "participant/sqlite/value_work.h"
 
 namespace troth::participant::sqlite {
 
@@ -153,14 +154,12 @@ Result<std::string> Connection::text(const std::string& sql) {
 }
 
 void set_statement_limits(sqlite3* db) {
-  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 64 << 20);
+  sqlite3_limit(db, SQLITE_LIMIT_LENGTH, static_cast<int>(ValueWork::kLongest));
   sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 1 << 20);
   sqlite3_limit(db, SQLITE_LIMIT_EXPR_DEPTH, 1000);
   sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 500);
   sqlite3_limit(db, SQLITE_LIMIT_VDBE_OP, 250'000);
-  // LIKE and GLOB compare a text of n bytes with a pattern of m bytes in n * m steps, and nothing
-  // interrupts them.
-  sqlite3_limit(db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 1000);
+  sqlite3_limit(db, SQLITE_LIMIT_LIKE_PATTERN_LENGTH, static_cast<int>(ValueWork::kLongestPattern));
   sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
   sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
 }

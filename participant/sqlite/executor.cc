@@ -314,8 +314,19 @@ bool Executor::check_after(std::int32_t number, bool last, Ran& ran) {
 
 bool Executor::run_one(const Statement& statement, std::int32_t number, ResultRoom& room,
                        Ran& ran) {
-  auto run = run_statement(database_.connection(), limits_, lookup(statement.sql).statement,
-                           statement, number, room);
+  auto& known = lookup(statement.sql);
+  const StatementCall call{statement, known.statement, number,
+                           known.info.work.longest_value(statement.params)};
+  if (known.info.writes_virtual && call.longest_value < ValueWork::kLongest) {
+    // A module does not always notice that SQLite refused a value of its own.
+    ran.failure = {AbortCode::kBranchTooBig,
+                   "the statement writes a virtual table and has so many comparisons and function "
+                   "calls that its values would have to be short; split it",
+                   {},
+                   number};
+    return false;
+  }
+  auto run = run_statement(database_.connection(), limits_, call, room);
   if (run.failure.code != AbortCode::kNone) {
     ran.failure = std::move(run.failure);
     ran.constraint = run.constraint;

@@ -4,8 +4,10 @@
 
 namespace troth::participant::sqlite {
 
-std::uint64_t LongReads::start(ExecuteRequest& request, bool file_is_current) {
-  ReaderPool::Read read{next_, request.gtid, std::move(request.statements), request.deadline};
+std::uint64_t LongReads::start(ExecuteRequest& request, std::vector<std::int64_t> longest_values,
+                               bool file_is_current) {
+  ReaderPool::Read read{next_, request.gtid, std::move(request.statements),
+                        std::move(longest_values), request.deadline};
   const bool taken = file_is_current ? pool_.start(read) : for_file_.size() < bound_;
   if (!taken) {
     request.statements = std::move(read.statements);

@@ -25,7 +25,9 @@ class LongReads {
   void on_ready(std::function<void()> ready) { pool_.on_ready(std::move(ready)); }
   /// Takes the statements of `request`. `file_is_current`: nothing is applied and not committed;
   /// else the read begins at file_committed(). Returns its number, 0 if too many wait.
-  std::uint64_t start(ExecuteRequest& request, bool file_is_current);
+  /// `longest_values`: of each statement, see value_work.h.
+  std::uint64_t start(ExecuteRequest& request, std::vector<std::int64_t> longest_values,
+                      bool file_is_current);
   void file_committed();
   void cancel(std::uint64_t number);
   std::vector<ReaderPool::Report> take_reports();

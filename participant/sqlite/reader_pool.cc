@@ -149,7 +149,8 @@ void ReaderPool::run_at_snapshot(Reader& reader, Read& read, Report& report) {
     } else if (!prepared) {
       report.failure = {AbortCode::kSqlError, prepared.error().context, {}, number};
     } else {
-      auto ran = run_statement(db, limits, *prepared, statement, number, room);
+      auto ran = run_statement(db, limits,
+                               {statement, *prepared, number, read.longest_values.at(i)}, room);
       report.failure = std::move(ran.failure);
       report.results.push_back(std::move(ran.result));
     }

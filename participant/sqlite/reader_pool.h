@@ -30,6 +30,7 @@ class ReaderPool {
     std::uint64_t number = 0;  ///< of the caller
     Gtid gtid;
     std::vector<Statement> statements;
+    std::vector<std::int64_t> longest_values;  ///< of each statement, see value_work.h
     std::optional<MonotonicTime> deadline;
   };
   struct Report {

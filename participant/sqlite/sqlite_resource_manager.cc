@@ -222,7 +222,11 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
 // It holds its locks, or reads at a snapshot and needs none.
 void SqliteResourceManager::start_read(Branch& branch, bool file_is_current,
                                        std::vector<ResourceEvent>& events) {
-  branch.read = bench_.reads->start(branch.request, file_is_current);
+  std::vector<std::int64_t> longest_values;
+  for (const auto& statement : branch.request.statements)
+    longest_values.push_back(
+        bench_.executor->lookup(statement.sql).info.work.longest_value(statement.params));
+  branch.read = bench_.reads->start(branch.request, std::move(longest_values), file_is_current);
   if (branch.read != 0) return events.emplace_back(Granted{branch.request.gtid}), void();
   refuse_vote(branch.request.gtid,
               {AbortCode::kBusy,

@@ -331,6 +331,7 @@ StatementInfo StatementAnalyzer::analyze_alone(const std::string& sql) {
     for (const auto& definition : schema_.definitions())
       conflict_clause |= has_conflict_clause(definition.sql);
   read_bytecode(listing, roots_, schema_, conflict_clause || force_scans_, info);
+  info.work = ValueWork(listing);
   if (writes_sequence_) lock_sequences(info);
   if (header_pragma(text)) lock_schema(info);
   lock_virtual_tables(info);

@@ -12,6 +12,7 @@
 
 #include "participant/sqlite/connection.h"
 #include "participant/sqlite/schema.h"
+#include "participant/sqlite/value_work.h"
 #include "protocol/outcome.h"
 
 namespace troth::participant::sqlite {
@@ -43,6 +44,7 @@ struct StatementInfo {
   bool reads_virtual = false, writes_virtual = false;  ///< virtual tables (virtual_tables.h)
   /// It touches a row or two and computes no more than sums: microseconds, whatever it is given.
   bool quick = false;
+  ValueWork work;
 };
 
 /// `sql` behind white space, comments and semicolons.

@@ -68,7 +68,7 @@ StatementLimits::Compiling::Compiling(StatementLimits& limits, sqlite3* db, std:
       budget_(static_cast<std::int64_t>(limits.options_.memory + limits.options_.cache),
               limits.clock_, until_, AllocationBudget::AtEnd::kRefuse) {
   limits_.exceeded_ = {};
-  limits_.post_.begin(db, sql, limits.left(), limits.timeout());
+  limits_.post_.begin(db, sql, {limits.left(), limits.left(), limits.timeout()});
 }
 
 StatementLimits::Compiling::~Compiling() {
@@ -81,20 +81,27 @@ StatementLimits::Compiling::~Compiling() {
   }
 }
 
-StatementLimits::Running::Running(StatementLimits& limits, sqlite3* db, std::string_view sql)
+StatementLimits::Running::Running(StatementLimits& limits, sqlite3* db, std::string_view sql,
+                                  std::int64_t longest_value)
     : limits_(limits),
       window_(limits.stop_, db),
       db_(db),
+      longest_before_(sqlite3_limit(db, SQLITE_LIMIT_LENGTH, static_cast<int>(longest_value))),
       until_(limits.clock_.now() + limits.left()),
       budget_(static_cast<std::int64_t>(limits.options_.memory + limits.options_.cache),
               limits.clock_, until_, AllocationBudget::AtEnd::kTell) {
   limits_.exceeded_ = {};
   sqlite3_progress_handler(db_, kProgressInstructions, &Running::progress, this);
-  limits_.post_.begin(db, sql, limits.left(), limits.timeout());
+  const auto left = limits.left();
+  const auto patience =
+      limits.patient_until_ ? std::min(left, *limits.patient_until_ - limits.clock_.now()) : left;
+  limits_.post_.begin(db, sql, {patience, left, limits.timeout()});
 }
 
 StatementLimits::Running::~Running() {
-  limits_.post_.end();
+  // Without a jump in its program, the watchdog was the one that lost its patience.
+  if (limits_.post_.end() && limits_.patient_until_) limits_.lost_patience_ = true;
+  sqlite3_limit(db_, SQLITE_LIMIT_LENGTH, longest_before_);
   sqlite3_progress_handler(db_, 0, nullptr, nullptr);
   if (budget_.too_much()) {
     limits_.exceeded_ = limits_.too_much();

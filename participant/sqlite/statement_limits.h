@@ -8,6 +8,7 @@
 #include "participant/sqlite/allocation_budget.h"
 #include "participant/sqlite/execution_stop.h"
 #include "participant/sqlite/statement_watchdog.h"
+#include "participant/sqlite/value_work.h"
 #include "troth/outcome.h"
 
 namespace troth::participant::sqlite {
@@ -53,10 +54,11 @@ class StatementLimits {
     const MonotonicTime until_;
     AllocationBudget budget_;
   };
-  /// While it lives, `db` runs `sql`.
+  /// While it lives, `db` runs `sql`, and meets no text or blob of more than `longest_value` bytes.
   class Running {
    public:
-    Running(StatementLimits& limits, sqlite3* db, std::string_view sql);
+    Running(StatementLimits& limits, sqlite3* db, std::string_view sql,
+            std::int64_t longest_value = ValueWork::kLongest);
     ~Running();
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
@@ -66,6 +68,7 @@ class StatementLimits {
     StatementLimits& limits_;
     const ExecutionStop::Window window_;
     sqlite3* const db_;
+    const int longest_before_;
     const MonotonicTime until_;
     AllocationBudget budget_;
   };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <utility>
 
 namespace troth::participant::sqlite {
 
@@ -15,9 +16,10 @@ std::uint64_t size_of(const Value& value) {
 }
 
 // SQLITE_DONE, SQLITE_ROW if the rows are too many, or the error.
-int step_through(Connection& db, StatementLimits& limits, PreparedStatement& stmt,
-                 std::string_view sql, ResultRoom& room, StatementResult& result) {
-  const StatementLimits::Running running(limits, db.get(), sql);
+int step_through(Connection& db, StatementLimits& limits, const StatementCall& call,
+                 ResultRoom& room, StatementResult& result) {
+  const StatementLimits::Running running(limits, db.get(), call.statement.sql, call.longest_value);
+  auto& stmt = call.compiled;
   const int columns = sqlite3_column_count(stmt.get());
   for (int c = 0; c < columns; ++c) result.columns.emplace_back(sqlite3_column_name(stmt.get(), c));
   int rc = SQLITE_ROW;
@@ -33,14 +35,25 @@ int step_through(Connection& db, StatementLimits& limits, PreparedStatement& stm
   return rc;
 }
 
-void classify(Connection& db, const StatementLimits& limits, int rc, std::int32_t number,
+std::string too_long(std::int64_t longest) {
+  if (longest == ValueWork::kLongest)
+    return fmt::format("a text or blob is longer than {} bytes, the most in a statement", longest);
+  return fmt::format(
+      "a text or blob is longer than {} bytes, the most in a statement with as many comparisons "
+      "and "
+      "function calls on long values; split the statement",
+      longest);
+}
+
+void classify(Connection& db, const StatementLimits& limits, int rc, const StatementCall& call,
               StatementRun& run) {
+  const auto number = call.number;
   if (limits.exceeded().code != AbortCode::kNone) {
     run.failure = limits.exceeded();
     run.failure.statement = number;
     return;
   }
-  const std::string message = sqlite3_errmsg(db.get());
+  std::string message = sqlite3_errmsg(db.get());
   AbortCode code = AbortCode::kSqlError;
   if ((rc & 0xff) == SQLITE_CONSTRAINT) {
     // RESTRICT is a trigger of SQLite's own.
@@ -55,8 +68,9 @@ void classify(Connection& db, const StatementLimits& limits, int rc, std::int32_
     code = AbortCode::kStatementInterrupted;
   } else if ((rc & 0xff) == SQLITE_TOOBIG) {
     code = AbortCode::kBranchTooBig;
+    message = too_long(call.longest_value);
   }
-  run.failure = {code, message, {}, number};
+  run.failure = {code, std::move(message), {}, number};
 }
 
 void check_rows(const Expectation& expect, std::int64_t rows, std::int32_t number,
@@ -73,19 +87,20 @@ void check_rows(const Expectation& expect, std::int64_t rows, std::int32_t numbe
 
 }  // namespace
 
-StatementRun run_statement(Connection& db, StatementLimits& limits, PreparedStatement& stmt,
-                           const Statement& statement, std::int32_t number, ResultRoom& room) {
+StatementRun run_statement(Connection& db, StatementLimits& limits, const StatementCall& call,
+                           ResultRoom& room) {
+  const auto& [statement, stmt, number, longest_value] = call;
   StatementRun run;
   for (std::size_t i = 0; i < statement.params.size(); ++i)
     stmt.bind(static_cast<int>(i + 1), statement.params[i]);
-  const int rc = step_through(db, limits, stmt, statement.sql, room, run.result);
+  const int rc = step_through(db, limits, call, room, run.result);
   if (rc == SQLITE_ROW) {
     run.failure = {AbortCode::kResultTooBig,
                    fmt::format("the branch returns more than {} bytes of rows", room.limit),
                    {},
                    number};
   } else if (rc != SQLITE_DONE) {
-    classify(db, limits, rc, number, run);
+    classify(db, limits, rc, call, run);
   }
   if (rc != SQLITE_DONE) {
     stmt.reset();

@@ -23,8 +23,15 @@ struct ResultRoom {
   std::uint64_t used = 0;
 };
 
-/// Resets `stmt` at the end. `number` counts from 0, for the abort reason.
-StatementRun run_statement(Connection& db, StatementLimits& limits, PreparedStatement& stmt,
-                           const Statement& statement, std::int32_t number, ResultRoom& room);
+struct StatementCall {
+  const Statement& statement;
+  PreparedStatement& compiled;
+  std::int32_t number = 0;         ///< from 0, for the abort reason
+  std::int64_t longest_value = 0;  ///< see value_work.h
+};
+
+/// Resets the compiled statement at the end.
+StatementRun run_statement(Connection& db, StatementLimits& limits, const StatementCall& call,
+                           ResultRoom& room);
 
 }  // namespace troth::participant::sqlite

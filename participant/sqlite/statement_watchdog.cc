@@ -33,31 +33,34 @@ StatementWatchdog::~StatementWatchdog() {
   thread_.join();
 }
 
-void StatementWatchdog::Post::begin(sqlite3* db, std::string_view sql, Duration left,
-                                    Duration limit) {
+void StatementWatchdog::Post::begin(sqlite3* db, std::string_view sql, const Times& times) {
   {
     const MutexLock lock(mutex_);
     db_ = db;
     sql_ = sql;
     began_ = dog_.clock_.now();
-    until_ = began_ + left;
-    limit_ = limit;
+    patient_until_ = began_ + times.patience;
+    until_ = began_ + times.left;
+    limit_ = times.limit;
     overdue_ = Duration{0};
     reports_ = 0;
   }
   if (dog_.rests_.load()) dog_.wake();
 }
 
-void StatementWatchdog::Post::end() {
+bool StatementWatchdog::Post::end() {
   SilentStatement back;
-  bool reported = false;
+  bool reported = false, stopped = false;
   {
     const MutexLock lock(mutex_);
     db_ = nullptr;
+    stopped = brake_.pulled();
+    brake_.release();
     reported = reports_ > 0;
     if (reported) back = described(dog_.clock_.now(), SilentStatement::Stage::kCameBack);
   }
   if (reported) dog_.tell(back);
+  return stopped;
 }
 
 SilentStatement StatementWatchdog::Post::described(MonotonicTime now,
@@ -136,8 +139,10 @@ bool StatementWatchdog::look_at(Post& post, MonotonicTime now,
                                 std::vector<SilentStatement>& silent) const {
   const MutexLock lock(post.mutex_);
   if (post.db_ == nullptr) return false;
-  if (now < post.until_) return true;
+  if (now < post.patient_until_) return true;
   sqlite3_interrupt(post.db_);
+  post.brake_.pull(post.db_);
+  if (now < post.until_) return true;
   post.overdue_ += kLookEvery;
   if (post.reports_ >= 2 || post.overdue_ < (1 + post.reports_) * post.limit_) return true;
   ++post.reports_;

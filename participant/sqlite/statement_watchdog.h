@@ -1,7 +1,6 @@
 #pragma once
-// A thread that watches what other threads ask of SQLite. It interrupts a statement at its limit,
-// and reports a statement that goes on all the same: one call of a SQL function can keep SQLite
-// from checking its interrupt flag for minutes.
+// A thread that watches what other threads ask of SQLite. It interrupts a statement at its limit
+// and pulls the brake on it, and reports a statement that goes on all the same.
 
 #include <sqlite3.h>
 
@@ -14,6 +13,7 @@
 
 #include "os/clock.h"
 #include "os/mutex.h"
+#include "participant/sqlite/brake.h"
 #include "troth/resource_manager.h"
 
 namespace troth::participant::sqlite {
@@ -24,11 +24,16 @@ class StatementWatchdog {
   /// What one thread is doing. begin() and end() belong to that thread.
   class Post {
    public:
-    /// `db` runs `sql`, which must live until end(). After `left` it is interrupted, again and
-    /// again while that does not help. `limit` measures silence: see SilentStatement.
-    void begin(sqlite3* db, std::string_view sql, Duration left, Duration limit);
-    /// From now on `db` is not interrupted any more.
-    void end();
+    struct Times {
+      Duration patience;  ///< after it the statement is interrupted, again and again
+      Duration left;      ///< no less than patience; what goes on after it counts as silence
+      Duration limit;     ///< measures silence: see SilentStatement
+    };
+    /// `db` runs `sql`, which must live until end().
+    void begin(sqlite3* db, std::string_view sql, const Times& times);
+    /// From now on `db` is not interrupted any more. True: it was, and what it answers is no more
+    /// than that.
+    bool end();
 
    private:
     friend class StatementWatchdog;
@@ -40,7 +45,9 @@ class StatementWatchdog {
     Mutex mutex_;
     sqlite3* db_ TROTH_GUARDED_BY(mutex_) = nullptr;
     std::string_view sql_ TROTH_GUARDED_BY(mutex_);
-    MonotonicTime began_ TROTH_GUARDED_BY(mutex_), until_ TROTH_GUARDED_BY(mutex_);
+    MonotonicTime began_ TROTH_GUARDED_BY(mutex_),
+        patient_until_ TROTH_GUARDED_BY(mutex_), until_ TROTH_GUARDED_BY(mutex_);
+    Brake brake_ TROTH_GUARDED_BY(mutex_);
     Duration limit_ TROTH_GUARDED_BY(mutex_) = Duration{0};
     /// Counted in looks: a machine that was suspended has lost no time.
     Duration overdue_ TROTH_GUARDED_BY(mutex_) = Duration{0};

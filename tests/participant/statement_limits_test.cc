@@ -161,6 +161,44 @@ TEST_CASE("the functions of bounded time answer what SQLite's own answer") {
   }
 }
 
+TEST_CASE("printf answers what SQLite's own answers, and fails when the text is too long") {
+  auto open = [] {
+    return *sqlite::Connection::open(":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE,
+                                     nullptr);
+  };
+  const auto stock = open();
+  const auto ours = open();
+  REQUIRE(sqlite::install_bounded_functions(ours->get()).has_value());
+  std::mt19937 random(18);
+  const std::vector<std::string> pieces = {"%",  "d",  "s", "c",  "*", ".", "5", "12",
+                                           "-",  "0",  "l", "%c", "f", "q", "Q", "%%",
+                                           "%n", "%z", "!", ",",  "x", "r"};
+  const std::vector<Value> values = {
+      std::monostate{}, std::int64_t{-7},         std::int64_t{12}, 3.25,
+      std::string("t"), std::string("\xc3\xa9'"), Blob{"ab"},       std::string()};
+  for (int i = 0; i < 4000; ++i) {
+    const std::vector<Value> args = {"%" + bytes_of(random, pieces, 9), values[random() % 8],
+                                     values[random() % 8], values[random() % 8]};
+    const auto ask = [&](sqlite::Connection& db) {
+      auto stmt = *db.prepare("SELECT quote(printf(?1, ?2, ?3, ?4)), quote(format(?1, ?2))");
+      for (int n = 0; n < 4; ++n) stmt.bind(n + 1, args[static_cast<std::size_t>(n)]);
+      REQUIRE(stmt.step() == SQLITE_ROW);
+      return stmt.text(0) + " " + stmt.text(1);
+    };
+    CHECK_MESSAGE(ask(*stock) == ask(*ours), std::get<std::string>(args[0]));
+  }
+  CHECK(ours->text("SELECT quote(printf()) || quote(printf('')) || quote(printf(NULL))") ==
+        std::string("NULLNULLNULL"));
+  sqlite3_limit(ours->get(), SQLITE_LIMIT_LENGTH, 1000);
+  for (const char* call : {"printf('%.*c', 2000000000, 'x')", "printf('%2000d', 1)",
+                           "printf('%.900c%.900c', 'x', 'y')"}) {
+    const auto began = std::chrono::steady_clock::now();
+    const auto answer = ours->text(std::string("SELECT length(") + call + ")");
+    CHECK_MESSAGE(!answer.has_value(), call);
+    CHECK(std::chrono::steady_clock::now() - began < 10s);  // SQLite's own: 40 s
+  }
+}
+
 TEST_CASE("the watchdog reports a statement that ignores its limit, and that it came back") {
   std::atomic<int> silent = 0;
   std::atomic<int> hopeless = 0;
@@ -179,12 +217,12 @@ TEST_CASE("the watchdog reports a statement that ignores its limit, and that it 
     for (int i = 0; i < 500 && count == 0; ++i) std::this_thread::sleep_for(10ms);
     return count == 1;
   };
-  post.begin(db->get(), "abcde", 20ms, 60ms);
+  post.begin(db->get(), "abcde", {20ms, 20ms, 60ms});
   CHECK(wait_for(silent));
   CHECK(wait_for(hopeless));
   post.end();
   CHECK(back == 1);
-  post.begin(db->get(), "fghij", 60s, 60s);
+  post.begin(db->get(), "fghij", {60s, 60s, 60s});
   post.end();
   CHECK(back == 1);
 }
