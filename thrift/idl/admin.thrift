@@ -1,4 +1,4 @@
-// What operators ask of either daemon. Framed transport, binary protocol, service name "Admin".
+// The interface of both daemons for operators. Framed transport, binary protocol, service name "Admin".
 namespace cpp troth.v1
 namespace java io.troth.v1
 namespace js troth.v1
@@ -10,11 +10,11 @@ include "common.thrift"
 enum TransactionFilter {
   /** Never sent; absent means ALL. */
   UNKNOWN = 0,
-  /** Every transaction the node holds. */
+  /** Every transaction that the node holds. */
   ALL = 1,
-  /** Those that wait for a decision of another node. */
+  /** Transactions that wait for a decision or a confirmation of another node. */
   IN_DOUBT = 2,
-  /** Those that are not ended. */
+  /** Transactions that have not ended. */
   ACTIVE = 3,
   /** Those that ended recently. */
   RECENT = 4
@@ -46,7 +46,7 @@ struct LinkStatus {
   11: optional bool draining
   /** Role of the peer, once it is known. */
   12: optional common.Role role
-  /** The settings name it no more, and nothing is owed by it or to it. */
+  /** True: the settings no longer name the peer, and nothing is owed by it or to it. */
   13: optional bool retired
   /** Where the settings of the node name the peer: a file and a line, or a flag. */
   14: optional string configured_in
@@ -78,11 +78,11 @@ struct NodeStatus {
   1: optional string name
   /** Coordinator or participant. */
   2: optional common.Role role
-  /** ready, recovering or draining. */
+  /** ready, draining, quarantine, failed, or a sentence that begins with "not ready". */
   3: optional string state
   /** Identity and durable end of its log. */
   4: optional common.NodePosition position
-  /** End of the log including what is not durable yet. */
+  /** End of the log, with the records that are not durable yet. */
   5: optional i64 appended_lsn
   /** Time since the start of the process. */
   6: optional i64 up_ms
@@ -98,7 +98,7 @@ struct NodeStatus {
   11: optional i64 oldest_in_doubt_ms
   /** Sentences. If there is one, a person must act. */
   12: optional list<string> alarms
-  /** Names of the counters in the order the daemon shows them. */
+  /** Names of the counters, in the order in which the daemon shows them. */
   13: optional list<string> counter_order
   /** Coordinators only: how long the phases of transactions took. */
   14: optional list<PhaseLatency> phases
@@ -114,11 +114,11 @@ struct TransactionSummary {
   2: optional string state
   /** one_phase, two_phase or three_phase. */
   3: optional string protocol
-  /** Time since it began. */
+  /** Time since the transaction began. */
   4: optional i64 age_ms
   /** commit or abort; empty while undecided. */
   5: optional string decision
-  /** Nodes that it waits for. */
+  /** Nodes that the transaction waits for. */
   6: optional list<string> waiting_for
   /** How often a message was sent again. */
   7: optional i32 attempts
@@ -154,7 +154,7 @@ struct LockParty {
   3: optional string state
   /** Holder: age of its branch here. Waiter: how long it has waited. */
   4: optional i64 for_ms
-  /** Waiter: the first transaction that blocks it; absent: none any more. */
+  /** Waiter: the first transaction that blocks it; absent: no transaction does any more. */
   5: optional string behind
   /** Waiter: time until it gives up and votes no. -1: a holder. */
   6: optional i64 gives_up_ms
@@ -166,11 +166,11 @@ struct LockedResource {
   1: optional string resource
   /** Holders. If there are waiters: only holders that block a waiter. */
   2: optional list<LockParty> holders
-  /** How many there are. */
+  /** Number of all holders. */
   3: optional i64 holders_total
   /** Waiters in the order in which they are served: oldest transaction first. */
   4: optional list<LockParty> waiters
-  /** How many there are. */
+  /** Number of all waiters. */
   5: optional i64 waiters_total
 }
 
@@ -178,7 +178,7 @@ struct LockedResource {
 struct BlockedTransaction {
   /** Global transaction id of the one that waits. */
   1: optional string gtid
-  /** The table or row it waits for. */
+  /** The table or row that it waits for. */
   2: optional string resource
   /** How long it has waited. */
   3: optional i64 for_ms
@@ -206,13 +206,13 @@ struct TransactionDetail {
   7: optional bool more_locks
   /** Participants only: transactions that wait for it, longest wait first; the list is cut. */
   8: optional list<BlockedTransaction> blocked
-  /** How many there are. */
+  /** Number of all transactions that wait for it. */
   9: optional i64 blocked_total
-  /** Participants only: how many waited for it, gave up and voted no. */
+  /** Participants only: number of transactions that waited for it, gave up and voted no. */
   10: optional i64 gave_up
 }
 
-/** Who asks for an action, and why. Stored with it. */
+/** The operator who asks for an action, and the reason. The audit trail keeps both. */
 struct Operator {
   /** A person, for example user@host. */
   1: optional string name
@@ -220,7 +220,7 @@ struct Operator {
   2: optional string reason
 }
 
-/** A decision by hand. */
+/** A decision by hand, at a participant. */
 enum ManualDecision {
   /** Never sent. */
   UNKNOWN = 0,
@@ -248,9 +248,9 @@ struct ListTransactionsRequest {
   1: optional common.CallContext context
   /** Absent: ALL. */
   2: optional TransactionFilter filter
-  /** The most lines wanted; absent: 100. */
+  /** At most this many lines; absent: 100. */
   3: optional i32 limit
-  /** The cursor that came with the page before; absent: the first page. */
+  /** next_after of the page before; absent: the first page. */
   4: optional string after
 }
 
@@ -258,7 +258,7 @@ struct ListTransactionsRequest {
 struct ListTransactionsResponse {
   /** The lines. */
   1: optional list<TransactionSummary> transactions
-  /** As `after`, asks for the page that follows; absent: this is the last. */
+  /** The cursor of the next page (`after` of its request); absent: this is the last page. */
   2: optional string next_after
 }
 
@@ -282,13 +282,13 @@ struct RetryTransactionsRequest {
   1: optional common.CallContext context
   /** A gtid or a unique part of one; absent or empty: all. */
   2: optional string id
-  /** Who asks, for the audit trail. */
+  /** Who asks, and why. */
   3: optional Operator by
 }
 
 /** Answer of retryTransactions. */
 struct RetryTransactionsResponse {
-  /** How many transactions were tried again. */
+  /** Number of transactions that are tried again. */
   1: optional i64 poked
 }
 
@@ -306,7 +306,7 @@ struct ResolveTransactionRequest {
   5: optional string revision
   /** The last six characters of the gtid, typed by a person; not needed for a dry run. */
   6: optional string confirm
-  /** True: the answer says what would be done, and nothing is done. */
+  /** True: the answer says what would be done; nothing is done. */
   7: optional bool dry_run
 }
 
@@ -320,13 +320,13 @@ struct ForgetTransactionRequest {
   3: optional Operator by
   /** The last six characters of the gtid, typed by a person; not needed for a dry run. */
   4: optional string confirm
-  /** True: the answer says what would be done, and nothing is done. */
+  /** True: the answer says what would be done; nothing is done. */
   5: optional bool dry_run
 }
 
 /** Answer of resolveTransaction and forgetTransaction. */
 struct ResolveTransactionResponse {
-  /** Which transaction it is. */
+  /** Global transaction id. */
   1: optional string gtid
   /** False: this was a dry run. */
   2: optional bool applied
@@ -340,7 +340,7 @@ struct ResolveTransactionResponse {
 struct AuditEntry {
   /** When, by the wall clock of the node. */
   1: optional i64 when_unix_ms
-  /** retry, resolve_commit, resolve_abort, forget, drain, resume, lost, lost_forget, peer_forget, truth or amnesia. */
+  /** retry, resolve_commit, resolve_abort, forget, drain, resume, lost, lost_forget, peer_forget, repair_force, repair_skip, repair_restore, truth or amnesia. */
   2: optional string action
   /** ok, refused, confirmed, mixed, witnessed or disproved. */
   3: optional string result
@@ -354,7 +354,7 @@ struct AuditEntry {
 struct ListAuditRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** The most entries wanted; absent: 100. */
+  /** At most this many entries; absent: 100. */
   2: optional i32 limit
 }
 
@@ -368,13 +368,13 @@ struct ListAuditResponse {
 struct ListLocksRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** Only what this transaction holds or waits for: a gtid or a unique part of one. Absent: any. */
+  /** A gtid or a unique part of one: only what this transaction holds or waits for. Absent: all. */
   2: optional string id
-  /** True: also locks that no transaction waits for. */
+  /** True: also resources that no transaction waits for. */
   3: optional bool all
-  /** The most resources wanted; absent: 100. */
+  /** At most this many resources; absent: 100. */
   4: optional i32 limit
-  /** The cursor that came with the page before; absent: the first page. */
+  /** next_after of the page before; absent: the first page. */
   5: optional string after
 }
 
@@ -382,11 +382,11 @@ struct ListLocksRequest {
 struct ListLocksResponse {
   /** Tables and rows, in the order of the catalogue. */
   1: optional list<LockedResource> resources
-  /** As `after`, asks for the page that follows; absent: this is the last. */
+  /** The cursor of the next page (`after` of its request); absent: this is the last page. */
   2: optional string next_after
-  /** Locks held in all. */
+  /** Number of all locks that are held. */
   3: optional i64 locks
-  /** Transactions that wait for locks in all. */
+  /** Number of all transactions that wait for locks. */
   4: optional i64 waiting
 }
 
@@ -396,7 +396,7 @@ struct DrainParticipantRequest {
   1: optional common.CallContext context
   /** Name of the participant. */
   2: optional string participant
-  /** False: let transactions touch it again. */
+  /** True: no new transaction touches the participant. False: they may again. */
   3: optional bool drain
   /** Who asks, and why. */
   4: optional Operator by
@@ -420,7 +420,7 @@ struct DeclareLostRequest {
   4: optional Operator by
   /** The participant's name, typed by a person; not needed for a dry run. */
   5: optional string confirm
-  /** True: the answer says what would be done, and nothing is done. */
+  /** True: the answer says what would be done; nothing is done. */
   6: optional bool dry_run
 }
 
@@ -444,7 +444,7 @@ struct ForgetPeerRequest {
   3: optional Operator by
   /** The peer's name, typed by a person; not needed for a dry run. */
   4: optional string confirm
-  /** Say what would be done; do nothing. */
+  /** True: the answer says what would be done; nothing is done. */
   5: optional bool dry_run
 }
 
@@ -452,11 +452,11 @@ struct ForgetPeerRequest {
 struct ForgetPeerResponse {
   /** False: this was a dry run. */
   1: optional bool applied
-  /** What was or would be done, and what follows from it. */
+  /** What was done or would be done, and what follows from it. */
   2: optional list<string> lines
 }
 
-/** For operators; offered by coordinators and participants alike. */
+/** The service for operators, at coordinators and participants. */
 service Admin {
   /** State of the daemon, its links and counters. */
   GetStatusResponse getStatus(1: GetStatusRequest request) throws (
@@ -464,7 +464,7 @@ service Admin {
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Transactions the daemon holds. */
+  /** Transactions that the daemon holds. */
   ListTransactionsResponse listTransactions(1: ListTransactionsRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
@@ -476,13 +476,13 @@ service Admin {
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Tries at once what waits for its next attempt. Always safe. */
+  /** Sends at once what waits for its next attempt. Always safe. */
   RetryTransactionsResponse retryTransactions(1: RetryTransactionsRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** A decision by hand, at a participant that has lost its coordinator for good. FailedPrecondition if a reachable node knows the decision. */
+  /** Decides by hand, at a participant that has lost its coordinator for good. FailedPrecondition if a reachable node knows the decision. */
   ResolveTransactionResponse resolveTransaction(1: ResolveTransactionRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
@@ -494,13 +494,13 @@ service Admin {
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** What operators did here. */
+  /** The actions of operators at this daemon. */
   ListAuditResponse listAudit(1: ListAuditRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Participants only: who holds the locks of the database, and who waits for them. */
+  /** Participants only: which transactions hold the locks of the database, and which wait for them. */
   ListLocksResponse listLocks(1: ListLocksRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
@@ -518,7 +518,7 @@ service Admin {
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** A peer that the settings do not name is neither shown nor expected any more. FailedPrecondition while it is connected, configured, or something is owed. */
+  /** Stops showing and expecting a peer that the settings do not name. FailedPrecondition while it is connected or configured, or while anything is owed by it or to it. */
   ForgetPeerResponse forgetPeer(1: ForgetPeerRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,

@@ -1,7 +1,8 @@
 // Values that every service of troth shares.
 //
-// Conventions: every field is optional on the wire and the server names what is missing; ids are
-// strings; times are *_unix_ms, durations *_ms; treat an enum value you do not know as UNKNOWN.
+// Conventions: every field is optional on the wire, and the server names a field that is missing. Ids
+// are strings. Times end in _unix_ms, durations in _ms. Treat an enum value that you do not know as
+// UNKNOWN.
 namespace cpp troth.v1
 namespace java io.troth.v1
 namespace js troth.v1
@@ -24,15 +25,15 @@ enum Outcome {
   IN_DOUBT = 4
 }
 
-/** How the participants agree. */
+/** How the nodes agree on the decision. */
 enum CommitProtocol {
   /** Never sent; absent means the coordinator's default. */
   UNKNOWN = 0,
-  /** The only participant decides alone. */
+  /** One participant only, which decides alone. */
   ONE_PHASE = 1,
   /** Presumed abort two-phase commit. */
   TWO_PHASE = 2,
-  /** Three-phase commit: a decision survives the loss of the coordinator. */
+  /** Three-phase commit: a majority of participants and coordinator can decide without the others. */
   THREE_PHASE = 3
 }
 
@@ -40,7 +41,7 @@ enum CommitProtocol {
 enum AnswerAt {
   /** Never sent; absent means DECIDED. */
   UNKNOWN = 0,
-  /** When the decision is durable: the transaction can no longer be lost, and every later transaction sees it. Programs that read a database file themselves may see it up to flush-interval later, and a participant that is down applies it when it is back. */
+  /** When the decision is durable: the transaction can no longer be lost, and every later transaction sees it. Programs that read a database file directly may see it up to flush-interval later. A participant that is down applies it when it is back. */
   DECIDED = 1,
   /** When every participant has committed its database file. */
   APPLIED = 2
@@ -78,7 +79,7 @@ union SqlValue {
   4: string text_value
   /** BLOB. */
   5: binary blob_value
-  /** TEXT that is not UTF-8 (a database that an older program filled with Latin-1), its bytes as they are. Since 0.2. */
+  /** TEXT that is not UTF-8 (for example Latin-1 from an older program): its bytes, unchanged. Since 0.2. */
   6: binary text_bytes
 }
 
@@ -94,9 +95,9 @@ struct Expectation {
 enum ReadMode {
   /** Never sent; absent means SERIALIZABLE. */
   UNKNOWN = 0,
-  /** It locks what it reads. */
+  /** The statement locks the rows or tables that it reads. */
   SERIALIZABLE = 1,
-  /** The last commit that the database file holds, without locks: it waits for no transaction, and may miss what was committed in the last moment. All statements of its branch are such reads. */
+  /** The statement reads the last commit in the database file, without locks. It waits for no transaction, and may miss the newest commits (flush-interval). All statements of its branch must be such reads. */
   SNAPSHOT = 2
 }
 
@@ -128,9 +129,9 @@ struct AbortReason {
   1: optional string code
   /** One sentence for a person. */
   2: optional string detail
-  /** Participant that caused it; absent: the coordinator. */
+  /** The participant that caused it; absent: the coordinator. */
   3: optional string participant
-  /** Index of the statement in its branch; absent: none. */
+  /** Index of the statement in its branch, from 0; absent: none. */
   4: optional i32 statement
   /** True: the same request may succeed when it is tried again. */
   5: optional bool retryable
@@ -138,7 +139,7 @@ struct AbortReason {
 
 /** How far a node's log is known to reach. */
 struct NodePosition {
-  /** Identity of the log, 32 hex digits; absent: never met. */
+  /** Identity of the log, 32 hex digits; absent: the node was never met. */
   1: optional string log_id
   /** Start counter of the node. */
   2: optional i64 epoch
@@ -148,7 +149,7 @@ struct NodePosition {
 
 /** Travels with every request. Deadlines are relative and belong to each request. */
 struct CallContext {
-  /** Chosen by the client, repeated in the logs of the server. */
+  /** The client chooses it; the server repeats it in its logs. */
   1: optional string request_id
   /** W3C trace context. */
   2: optional string traceparent

@@ -1,5 +1,5 @@
-// What clients ask of a coordinator. Framed transport, binary protocol, service name "Coordinator"
-// (or none).
+// The interface of a coordinator for clients. Framed transport, binary protocol, service name
+// "Coordinator" (or none).
 //
 // An unknown outcome is not an error like others. IN_DOUBT, a timeout and a lost connection all
 // mean: ask getOutcome. Give every transaction an idempotency_key and submitting it again is safe.
@@ -23,7 +23,7 @@ struct Branch {
   2: optional list<common.Statement> statements
 }
 
-/** A transaction to be executed and committed at all its participants, or at none. */
+/** A transaction. It is executed and committed at all its participants, or at none. */
 struct Transaction {
   /** One per participant; at least one. */
   1: optional list<Branch> branches
@@ -37,11 +37,11 @@ struct Transaction {
   5: optional common.AnswerAt answer_at
   /** Shown to operators. */
   6: optional string comment
-  /** How often the coordinator starts it again after it lost a conflict; at most 1000. It keeps its age. */
+  /** How often the coordinator starts it again after a lost conflict; at most 1000. It keeps its age. */
   7: optional i32 retries
 }
 
-/** The results of one participant. */
+/** The results of one branch. */
 struct BranchResult {
   /** Name of the participant. */
   1: optional string participant
@@ -61,9 +61,9 @@ struct TransactionOutcome {
   4: optional list<BranchResult> results
   /** True: this repeats the first answer to the idempotency key. */
   5: optional bool replayed
-  /** How often it was started. The gtid is that of the last attempt. */
+  /** Number of attempts. The gtid is that of the last attempt. */
   6: optional i32 attempts
-  /** For COMMITTED: known to be in every database file. False after "applied" was asked for: the deadline came first. */
+  /** For COMMITTED. True: every database file holds it. False although APPLIED was requested: the deadline came first. */
   7: optional bool applied
 }
 
@@ -139,7 +139,7 @@ struct GetOutcomeRequest {
   1: optional common.CallContext context
   /** Global transaction id. */
   2: optional string gtid
-  /** The key it was submitted with. */
+  /** The idempotency key of the request. */
   3: optional string idempotency_key
 }
 
@@ -149,7 +149,7 @@ struct GetOutcomeResponse {
   1: optional TransactionOutcome outcome
 }
 
-/** Request of begin. */
+/** Request of beginTransaction. */
 struct BeginRequest {
   /** Who calls. */
   1: optional common.CallContext context
@@ -161,7 +161,7 @@ struct BeginRequest {
   4: optional common.AnswerAt answer_at
   /** Shown to operators. */
   5: optional string comment
-  /** Gtid of a transaction that lost a conflict. The new one inherits its age, so retries win in the end. */
+  /** Gtid of a transaction that lost a conflict. The new one inherits its age, so a retry wins in the end. */
   6: optional string retry_of
   /** True: the transaction stays open when this connection closes, until the idle timeout. */
   7: optional bool detached
@@ -169,7 +169,7 @@ struct BeginRequest {
   8: optional common.CommitProtocol protocol
 }
 
-/** Answer of begin. */
+/** Answer of beginTransaction. */
 struct BeginResponse {
   /** Global transaction id. */
   1: optional string gtid
@@ -183,7 +183,7 @@ struct BeginResponse {
 struct ExecuteRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** The gtid that begin returned. */
+  /** The gtid that beginTransaction returned. */
   2: optional string gtid
   /** Name of the participant. */
   3: optional string participant
@@ -203,7 +203,7 @@ struct ExecuteResponse {
 struct CommitRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** The gtid that begin returned. */
+  /** The gtid that beginTransaction returned. */
   2: optional string gtid
 }
 
@@ -217,13 +217,13 @@ struct CommitResponse {
 struct RollbackRequest {
   /** Who calls. */
   1: optional common.CallContext context
-  /** The gtid that begin returned. */
+  /** The gtid that beginTransaction returned. */
   2: optional string gtid
 }
 
 /** Answer of rollback. */
 struct RollbackResponse {
-  /** ABORTED, or the outcome it had before. */
+  /** ABORTED, or the outcome that it had before. */
   1: optional TransactionOutcome outcome
 }
 
@@ -247,42 +247,43 @@ struct GetServerInfoResponse {
   5: optional list<string> features
 }
 
-/** For clients. */
+/** The service for clients. */
 service Coordinator {
-  /** Executes and commits. Answers when the outcome is known, at the latest at the deadline. */
+  /** Executes and commits a transaction. Answers when the outcome is known, at the latest at the deadline. */
   SubmitResponse submit(1: SubmitRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Many independent transactions in one call. */
+  /** Executes and commits many independent transactions. */
   SubmitBatchResponse submitBatch(1: SubmitBatchRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Long poll for decisions. */
+  /** Waits for the outcomes of transactions (long poll). */
   AwaitOutcomesResponse awaitOutcomes(1: AwaitOutcomesRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** What became of a transaction, as known now. */
+  /** The outcome of a transaction, as known now. */
   GetOutcomeResponse getOutcome(1: GetOutcomeRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
   /**
-   * Opens an interactive transaction. It is aborted when this connection closes, and no other connection can use it,
-   * unless it is detached. One client, and all detached transactions together, can have half of max-in-flight open.
+   * Opens an interactive transaction. Unless it is detached, the coordinator aborts it when this connection closes,
+   * and no other connection can use it. One client may have half of max-in-flight open, and all detached transactions
+   * together half.
    */
   BeginResponse beginTransaction(1: BeginRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
     5: common.InDoubt in_doubt, 6: common.Internal internal)
 
-  /** Executes at one participant and answers with rows. The transaction stays open. */
+  /** Executes statements at one participant and answers with their rows. The transaction stays open. */
   ExecuteResponse execute(1: ExecuteRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,

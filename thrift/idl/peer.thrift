@@ -1,5 +1,5 @@
-// What daemons say to each other: internal, may change with every minor version. A deliver call
-// only acknowledges receipt; replies are messages of their own in the other direction.
+// Messages between daemons. Internal: they may change with every minor version. A deliver call only
+// acknowledges receipt. Answers are messages of their own in the other direction.
 namespace cpp troth.v1
 namespace java io.troth.v1
 namespace js troth.v1
@@ -11,9 +11,9 @@ include "common.thrift"
 enum Vote {
   /** Never sent. */
   UNKNOWN = 0,
-  /** Prepared; follows the decision. */
+  /** The branch is prepared and follows the decision. */
   COMMIT = 1,
-  /** Will never commit. */
+  /** The branch will never commit. */
   ABORT = 2,
   /** The branch changed nothing and needs no decision. */
   READ_ONLY = 3
@@ -45,7 +45,7 @@ enum MemberState {
   ABORTED = 5
 }
 
-/** What a member of a two-phase transaction knows, if it does not know the decision. */
+/** What a member of a two-phase transaction knows if it does not know the decision. */
 enum MemberKnows {
   /** Never sent. */
   UNKNOWN = 0,
@@ -53,9 +53,9 @@ enum MemberKnows {
   PREPARED = 1,
   /** Voted READ_ONLY; either decision suits it. */
   READ_ONLY = 2,
-  /** Restarted since; it may have voted READ_ONLY before. */
+  /** The member has restarted since; it may have voted READ_ONLY before. */
   NO_OPINION = 3,
-  /** Ended everywhere, says its coordinator: whoever is still in doubt aborts. Only to those who say coordinator_seen. */
+  /** The coordinator has said that the transaction is ended everywhere: a branch that is still in doubt aborts. Only sent to a member that sent coordinator_seen. */
   ENDED = 4
 }
 
@@ -79,15 +79,15 @@ enum HelloVerdict {
   WRONG_RECEIVER = 2,
   /** No node of that name is configured here. */
   UNKNOWN_SENDER = 3,
-  /** No protocol version in common. */
+  /** The two nodes have no protocol version in common. */
   VERSION_MISMATCH = 4,
-  /** The name is known under another log_id. */
+  /** The receiver knows the name under another log_id. */
   SENDER_LOG_REPLACED = 5,
   /** The caller's log ends before what this node has seen of it. */
   SENDER_LOST_MEMORY = 6,
-  /** A newer incarnation of the caller is known. */
+  /** The receiver has met a newer epoch of the caller. */
   STALE_EPOCH = 7,
-  /** Starting, stopping or in quarantine. */
+  /** The receiver starts, stops, has failed, or is in quarantine. */
   NOT_READY = 8,
   /** Sender and receiver belong to different clusters. */
   WRONG_CLUSTER = 9,
@@ -97,11 +97,11 @@ enum HelloVerdict {
   NOT_PROVEN = 11
 }
 
-/** Whether a batch was taken. */
+/** Whether the receiver took a batch. */
 enum DeliverStatus {
   /** Never sent. */
   UNKNOWN = 0,
-  /** In the inbox. */
+  /** The batch is in the inbox. */
   ACCEPTED = 1,
   /** The inbox is full: keep the messages and send them again later. */
   BUSY = 2
@@ -119,11 +119,11 @@ struct Priority {
 struct Member {
   /** Logical name. */
   1: optional string name
-  /** Identity of its log; absent: never met. */
+  /** Identity of its log; absent: the node was never met. */
   2: optional string log_id
   /** Epoch as last seen. */
   3: optional i64 epoch
-  /** host:port, a hint. */
+  /** host:port. A hint: settings come first. */
   4: optional string address
 }
 
@@ -143,11 +143,11 @@ struct Prepare {
   6: optional list<Member> members
   /** W3C trace context. */
   7: optional string traceparent
-  /** Interactive: how many executes the branch must have received. Replaces statements. */
+  /** Interactive: the number of EXECUTE messages that the branch must have received. Replaces statements. */
   20: optional i32 executed
 }
 
-/** Execute, decide and answer. Sent to the only participant. */
+/** Execute, decide and answer. Sent if there is one participant only. */
 struct CommitOnePhase {
   /** Global transaction id. */
   1: optional string gtid
@@ -181,7 +181,7 @@ struct Decide {
   4: optional common.AbortReason reason
 }
 
-/** All votes have arrived. A READ_ONLY voter confirms its locks and drops them. */
+/** All votes have arrived. A participant that voted READ_ONLY confirms its locks and releases them. */
 struct Release {
   /** Global transaction id. */
   1: optional string gtid
@@ -205,7 +205,7 @@ struct InquiryReply {
 struct InquireOnePhase {
   /** Global transaction id. */
   1: optional string gtid
-  /** Epoch of the receiver when the request was made; absent or 0: not known any more. */
+  /** Epoch of the receiver when the request was sent; absent or 0: not known any more. */
   2: optional i64 named_epoch
 }
 
@@ -251,7 +251,7 @@ struct OnePhaseResult {
   6: optional list<common.StatementResult> results
   /** For COMMITTED: the database file holds it. */
   7: optional bool applied
-  /** Answers an inquiry: the participant has forgotten the key's outcome; `outcome` means nothing. */
+  /** Answers an inquiry. True: the participant has forgotten the outcome of the key; `outcome` means nothing. */
   8: optional bool forgotten
 }
 
@@ -283,7 +283,7 @@ struct Elect {
   4: optional i64 coordinator_seen
 }
 
-/** The promise, or the refusal. */
+/** Answers ELECT: the promise, or the refusal. */
 struct Elected {
   /** Global transaction id. */
   1: optional string gtid
@@ -309,11 +309,11 @@ struct PreDecide {
   4: optional i64 named_epoch
 }
 
-/** The PRECOMMIT or PREABORT is durable here, or refused. */
+/** Answers PRECOMMIT or PREABORT: it is durable at the sender, or refused. */
 struct PreDecided {
   /** Global transaction id. */
   1: optional string gtid
-  /** As in the request. */
+  /** The ballot of the request. */
   2: optional Ballot ballot
   /** The highest ballot promised. Higher than ballot: refused. */
   3: optional Ballot promised
@@ -367,17 +367,17 @@ struct ExecuteResult {
   5: optional common.NodePosition executor
 }
 
-/** An older transaction waits for locks of this one: abort it if that is still possible. */
+/** An older transaction waits for locks of this one. The coordinator aborts this one if that is still possible. */
 struct Wound {
   /** Global transaction id of the younger one. */
   1: optional string gtid
   /** The older one. */
   2: optional string waiter
-  /** What it waits for, one sentence. */
+  /** What the older one waits for, one sentence. */
   3: optional string resource
 }
 
-/** One message; exactly one field is set. Kinds not known are dropped. */
+/** One message; exactly one field is set. The receiver drops kinds that it does not know. */
 union PeerMessage {
   /** Execute and prepare. */
   1: Prepare & prepare
@@ -399,15 +399,15 @@ union PeerMessage {
   9: Inquire & inquire
   /** Result of a one-phase transaction. */
   10: OnePhaseResult & one_phase_result
-  /** For operators. */
+  /** A fault that a person must see. */
   11: Alarm & alarm
   /** A member starts a ballot. */
   12: Elect & elect
-  /** Promise or refusal. */
+  /** Promises a ballot, or refuses it. */
   13: Elected & elected
   /** PRECOMMIT or PREABORT. */
   14: PreDecide & pre_decide
-  /** Accepted or refused. */
+  /** PRECOMMIT or PREABORT is accepted or refused. */
   15: PreDecided & pre_decided
   /** Asks a member what it knows. */
   16: AskMember & ask_member
@@ -423,7 +423,7 @@ union PeerMessage {
   23: Released & released
 }
 
-/** Who sends a batch and how far its log reaches. */
+/** The sender of a batch, and how far its log reaches. */
 struct BatchHeader {
   /** Logical name of the sender. */
   1: optional string sender
@@ -435,19 +435,19 @@ struct BatchHeader {
   4: optional string ended_below
   /** Version of the peer protocol that this batch is written in. */
   5: optional i32 version
-  /** Which list of unfinished gtids belongs to ended_below; 0: the empty one. */
+  /** Version of the list of unfinished gtids that belongs to ended_below; 0: the empty list. */
   6: optional i32 unfinished_version
-  /** That list, ascending, 16 bytes each: two little-endian words, the higher first. Absent: sent in an earlier batch. */
+  /** That list, ascending, 16 bytes for each gtid: two little-endian words, the higher one first. Absent: an earlier batch had it. */
   7: optional binary unfinished
-  /** ended_below says nothing of gtids of earlier epochs: the log was adopted from a copy since. */
+  /** ended_below says nothing about gtids of epochs before this one: the log was adopted from a copy since. */
   8: optional i64 ended_from
 }
 
-/** That a log is the sender's own. Its id ends with the bytes "key1" and begins with the first 12 of SHA-256(public_key). */
+/** Proof that a log is the sender's own. The id of the log begins with the first 12 bytes of SHA-256(public_key) and ends with the bytes "key1". */
 struct LogProof {
   /** Ed25519, 32 bytes. */
   1: optional binary public_key
-  /** 64 bytes; of what is in access/log_proofs.cc. */
+  /** 64 bytes. access/log_proofs.cc says which bytes are signed. */
   2: optional binary signature
 }
 
@@ -483,11 +483,11 @@ struct HelloRequest {
   7: optional string receiver
   /** Id of the cluster that both must belong to; unset: default. */
   8: optional string cluster
-  /** A coordinator's: the participants it is configured with. */
+  /** From a coordinator: the participants in its settings. */
   9: optional list<Member> participants
   /** Newest version of the peer protocol that the caller speaks; unset: the same as the oldest. */
   20: optional i32 newest_version
-  /** That position.log_id is the caller's own; after a challenge. */
+  /** Proof that position.log_id is the caller's own. Needs a challenge on the same connection. */
   21: optional LogProof proof
 }
 
@@ -527,15 +527,15 @@ struct DeliverRequest {
 struct DeliverResponse {
   /** As in the request. */
   1: optional i64 batch_id
-  /** Whether the batch was taken. */
+  /** Whether the receiver took the batch. */
   2: optional DeliverStatus status
-  /** How many messages were dropped: malformed, of an unknown kind, or without permission. */
+  /** Number of messages that the receiver dropped: malformed, of an unknown kind, or without permission. */
   3: optional i32 rejected
 }
 
-/** For daemons. */
+/** The service for other daemons. */
 service Peer {
-  /** Asks the receiver to prove its log, and for what the caller's own proof needs. Unknown to 0.1. */
+  /** Asks the receiver to prove its log, and for the nonce that the caller's own proof needs. 0.1 does not know this call. */
   ChallengeResponse challenge(1: ChallengeRequest request) throws (
     1: common.InvalidArgument invalid_argument, 2: common.NotFound not_found,
     3: common.FailedPrecondition failed_precondition, 4: common.Unavailable unavailable,
