@@ -25,7 +25,7 @@ class GuardedAdmin {
 
   Result<NodeStatus> status(const Principal& by);
   Result<TransactionPage> list_transactions(const Principal& by, const ListRequest& request);
-  /// Without the texts of its SQL for those who may not read them.
+  /// Leaves out the SQL texts if the principal may not read them.
   Result<TransactionDetail> show_transaction(const Principal& by, const std::string& id);
   Result<LockPage> locks(const Principal& by, const LockQuery& query);
   Result<std::vector<AuditEntry>> audit(const Principal& by, std::size_t limit);

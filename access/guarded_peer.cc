@@ -54,7 +54,7 @@ std::size_t GuardedPeer::leave_out(const Principal& by, protocol::Batch& batch) 
   std::size_t refused = 0;
   protocol::PackedHeads heads(batch.packed);
   std::string kept;
-  std::size_t read = 0;  // of batch.packed; what is kept of it is copied only after a refusal
+  std::size_t read = 0;  // of batch.packed; the kept part is copied only after a refusal
   while (const auto head = heads.next()) {
     if (!may(head->action(), head->gtid)) {
       if (refused++ == 0) kept = batch.packed.substr(0, read);

@@ -1,7 +1,7 @@
 #pragma once
 // What other daemons bring: greetings, batches, and answers to our own greetings, each behind its
-// question to the policy. A refused message costs none of the others of its batch. Whether what is
-// let through fits what this node's log knows is for the engine to judge.
+// question to the policy. A refused message costs none of the others of its batch. The engine
+// judges whether a permitted message fits what this node's log knows.
 
 #include "protocol/policy.h"
 #include "protocol/transport.h"
@@ -19,8 +19,8 @@ class GuardedPeer {
   /// Refused: kUnknownSender or kNotProven, with a sentence.
   protocol::HelloReply hello(const Principal& by, const protocol::Hello& hello);
   /// kNotPermitted: the whole batch was refused, because of its header, or because the connection
-  /// has not proved the log that it names. `refused` counts the
-  /// messages that were left out of one that was taken.
+  /// has not proved the log that it names. `refused` counts the messages that were dropped from a
+  /// batch that was taken.
   Status deliver_quietly(const Principal& by, protocol::Batch batch, std::size_t& refused);
   Status deliver(const Principal& by, protocol::Batch batch, std::size_t& refused);
   void settle() { handler_.settle(); }
@@ -32,7 +32,7 @@ class GuardedPeer {
   void link_changed(const LinkStatus& status) { handler_.link_changed(status); }
 
  private:
-  /// Leaves out what is refused; how many that were.
+  /// Drops the refused messages; how many that were.
   std::size_t leave_out(const Principal& by, protocol::Batch& batch) const;
   Status judge(const Principal& by, protocol::Batch& batch, std::size_t& refused) const;
 

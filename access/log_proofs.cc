@@ -17,8 +17,8 @@ using protocol::LogProof;
 namespace {
 
 // Every part but the name has a fixed length, and the name comes last: two different contents never
-// give the same text. The answer carries no name: who has another one says so in its reply to the
-// greeting, and people need to read that.
+// give the same text. The answer carries no name. A node with another name says so in its reply to
+// the greeting, where people can read it.
 std::string answer_text(std::string_view caller_nonce, std::string_view receiver_nonce) {
   return fmt::format("troth answer 1\n{}{}", caller_nonce, receiver_nonce);
 }

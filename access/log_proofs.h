@@ -23,7 +23,7 @@ class CallerProof {
   CallerProof();
 
   protocol::Challenge challenge() const { return {nonce_}; }
-  /// What the receiver has proved: its log, or nil without a proof. kNotPermitted: a wrong proof.
+  /// The log that the receiver has proved, or nil without a proof. kNotPermitted: a wrong proof.
   Result<LogId> check(const protocol::ChallengeReply& reply, const NodeName& receiver);
   /// For the greeting, after check(). Empty without a signer.
   protocol::LogProof greet(const LogSigner* signer, const NodeName& receiver) const;

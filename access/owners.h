@@ -1,7 +1,7 @@
 #pragma once
-// Who began which open interactive transaction, and how many each has. Owns a bounded table; forgets
-// a transaction when its end was answered, at the latest a minute after its deadline, when it cannot
-// be open any more.
+// The principals that began open interactive transactions, and how many each has. Owns a bounded
+// table. Forgets a transaction when its end was answered, at the latest a minute after its
+// deadline, because it cannot be open then.
 
 #include <chrono>
 #include <cstddef>
@@ -29,8 +29,8 @@ class Owners {
     bool detached = false;  ///< outlives its connection
   };
 
-  /// Why `who` may not begin another one: it, or the detached ones of everybody, take half of the
-  /// `capacity`. "" = it may.
+  /// Why `who` may not begin another one: its own transactions, or all detached ones together, take
+  /// half of the `capacity`. "" = it may.
   std::string refuse_more(const protocol::Principal& who, bool detached, std::size_t capacity,
                           Clock::time_point now);
   /// False: the table is full.

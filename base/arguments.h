@@ -36,7 +36,7 @@ struct Arguments {
   bool headers = true;
   bool quiet = false;
   bool color = true;    ///< false with --no-color, NO_COLOR or TERM=dumb; a pipe has none anyway
-  std::string by;       ///< who asks, for the audit trail
+  std::string by;       ///< name for the audit trail
   std::string tls_dir;  ///< of the caller's certificate; "" = as TROTH_TLS_DIR says
   bool help = false;
   std::vector<std::string> words;  ///< command, subcommand and everything of theirs, in order

@@ -1,7 +1,6 @@
 #pragma once
-// Broken invariants. On in every build: a process that no longer knows what it holds must stop,
-// because recovery reads the disk and memory is not to be trusted. Never for bad input or operating
-// errors.
+// Broken invariants. On in every build: a process with a broken invariant must stop, because its
+// memory cannot be trusted and recovery reads the disk. Never for bad input or operating errors.
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #pragma once
 // The one byte encoding of our records: little-endian fixed integers, unsigned LEB128 varints,
 // zigzag for signed, length-prefixed strings. Readers never trust a length: every read is checked
-// against what is left.
+// against the remaining bytes.
 
 #include <bit>
 #include <cstdint>
@@ -58,7 +58,7 @@ class ByteWriter {
     return std::move(buffer_);
   }
   void clear() { used_ = 0; }
-  /// Room for so many bytes in all: what is written up to there allocates nothing.
+  /// Reserves room for so many bytes in all: writes up to there allocate nothing.
   void reserve(std::size_t bytes) {
     if (bytes > buffer_.size()) buffer_.resize(bytes);
   }
@@ -123,8 +123,8 @@ class ByteReader {
   void text(std::string& out) {  ///< bytes(), into an empty one
     if (const auto read = bytes(); !read.empty()) out = read;
   }
-  /// A count of elements that each take at least `min_bytes_each`: fails if they cannot fit in what
-  /// is left.
+  /// A count of elements that each take at least `min_bytes_each`: fails if they cannot fit in the
+  /// remaining bytes.
   std::size_t count(std::size_t min_bytes_each);
 
   bool ok() const { return ok_; }

@@ -1,7 +1,7 @@
 #pragma once
-// What a node knows by gtid, in gtid order. Most are found many times in their short lives: a hash
-// table finds what the map keeps in order. It is one array (linear probing, at most half full):
-// who comes and goes allocates nothing there.
+// A map by gtid, in gtid order. Most elements are found many times in their short lives. So a hash
+// table finds them, and the map keeps them in order. It is one array (linear probing, at most half
+// full), so inserting and erasing allocates nothing there.
 
 #include <cstddef>
 #include <map>
@@ -51,7 +51,7 @@ class GtidMap {
   const_iterator lower_bound(const Gtid& gtid) const { return map_.lower_bound(gtid); }
   const_iterator upper_bound(const Gtid& gtid) const { return map_.upper_bound(gtid); }
 
-  /// Made in its place of `arguments`. Leaves an element that is there already as it is.
+  /// Made in its place of `arguments`. Leaves an existing element unchanged.
   template <class... Arguments>
   std::pair<iterator, bool> emplace(const Gtid& gtid, Arguments&&... arguments) {
     if (const auto known = find(gtid); known != end()) return {known, false};
@@ -73,7 +73,7 @@ class GtidMap {
  private:
   struct Place {
     Gtid gtid;
-    iterator at;  // map_.end(): nobody is here
+    iterator at;  // map_.end(): the slot is empty
   };
   std::size_t home_of(const Gtid& gtid) const {
     return std::hash<Gtid>{}(gtid) & (places_.size() - 1);

@@ -81,7 +81,7 @@ std::vector<std::pair<std::uint64_t, std::uint64_t>> LatencyHistogram::buckets()
 
 std::string LatencyHistogram::percentile_text(double unit) const {
   std::string out = "       Value     Percentile TotalCount 1/(1-Percentile)\n\n";
-  // Five lines for every halving of what is left, as HdrHistogram prints it.
+  // Five lines for every halving of the remainder, as HdrHistogram prints it.
   const auto total = static_cast<double>(count_);
   for (int line = 0; count_ > 0; ++line) {
     const double left = std::pow(0.5, line / 5) * (1.0 - 0.1 * (line % 5));

@@ -26,8 +26,8 @@ class LatencyHistogram {
   /// rounded up by less than 1/128; never above max(). 0 when empty.
   std::uint64_t quantile(double fraction) const;
 
-  /// What is not empty, by the largest value that it counts: record() of these makes a histogram
-  /// with the same quantiles.
+  /// The non-empty buckets, by the largest value that each counts: record() of these makes a
+  /// histogram with the same quantiles.
   std::vector<std::pair<std::uint64_t, std::uint64_t>> buckets() const;
 
   /// The percentile distribution as text in the format that HdrHistogram's plotters read, values

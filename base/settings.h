@@ -29,7 +29,7 @@ Result<HostPort> parse_host_port(std::string_view text);
 /// "orders=127.0.0.1:7430" -> ("orders", "127.0.0.1:7430").
 Result<std::pair<std::string, std::string>> parse_assignment(std::string_view text);
 
-/// The nearest of `known` if it is at most two edits away, else "".
+/// The nearest of `known` if it is at most two edits away, otherwise "".
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& known);
 
 }  // namespace troth

@@ -1,6 +1,6 @@
 #pragma once
-// Timers of owners, the earliest first. A heap that knows where each owner stands: setting a
-// timer that replaces another, or taking one back, allocates nothing.
+// Timers of owners, the earliest first. A heap that knows the place of each owner: replacing or
+// removing a timer allocates nothing.
 
 #include <algorithm>
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace troth {
 
-/// What an owner keeps of its timer; nobody else touches it.
+/// What an owner keeps of its timer; no other code touches it.
 struct TimerPlace {
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   std::size_t index = kNone;

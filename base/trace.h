@@ -17,8 +17,8 @@ namespace troth {
 
 struct SpanId {
   std::array<std::uint8_t, 8> bytes{};
-  /// The same words always give the same id, so that a span which a crash interrupted can be
-  /// referred to by who finds it in the log. Never all zeros.
+  /// The same words always give the same id. So the next start can refer to a span that a crash
+  /// interrupted, from its log. Never all zeros.
   static SpanId of(std::string_view words);
   std::string text() const;
   friend bool operator==(const SpanId&, const SpanId&) = default;

@@ -69,7 +69,7 @@ class Teller {
   std::map<std::string, std::uint64_t> reasons;  ///< why attempts were lost
   /// Aborts that no conflict and no crash explains: a defect of troth or of the benchmark.
   std::vector<std::string> surprises;
-  /// False: what is under way goes on, nothing is tried again.
+  /// False: running transactions go on, none is tried again.
   std::function<bool()> go_on = [] { return true; };
 
  private:
@@ -100,7 +100,8 @@ class Application {
 
 std::unique_ptr<Application> make_smallbank(const BenchOptions& options);
 std::unique_ptr<Application> make_tpcc(const BenchOptions& options);
-/// What SmallBank's database with so many customers holds beyond what was moved there: must be 0.
+/// The balance of SmallBank's database with so many customers, less the money that was moved there:
+/// must be 0.
 std::string smallbank_difference_sql(std::int64_t customers);
 
 /// Shorthands for statements.

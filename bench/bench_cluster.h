@@ -1,6 +1,6 @@
 #pragma once
-// The daemons a benchmark loads: its own in a temporary directory, or what a running coordinator
-// names. Also what can be seen of them from outside: counters, CPU time, memory.
+// The daemons that a benchmark loads: its own in a temporary directory, or those that a running
+// coordinator names. Also what can be seen of them from outside: counters, CPU time, memory.
 
 #include <sys/types.h>
 

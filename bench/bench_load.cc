@@ -69,7 +69,7 @@ bool TransactionMaker::make(SubmitRequest& request) {
   return fails;
 }
 
-/// One thread: a client, a batch of one or more, and what became of it.
+/// One thread: a client, a batch of one or more transactions, and their outcomes.
 class Load::Worker {
  public:
   Worker(Load& load, int index)

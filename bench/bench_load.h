@@ -1,5 +1,5 @@
 #pragma once
-// The load generator: clients with a connection each that submit until they are told to stop.
+// The load generator: clients with a connection each that submit until stop().
 
 #include <atomic>
 #include <condition_variable>
@@ -17,7 +17,7 @@
 
 namespace troth::cli {
 
-/// What became of the transactions that were answered inside the measured window.
+/// The outcomes of the transactions that were answered inside the measured window.
 struct LoadResult {
   /// Nanoseconds from when a transaction was to be sent until its answer (in a batch: of the whole
   /// batch), for those that ended as they were meant to.
@@ -60,11 +60,11 @@ class Load {
   ~Load();
 
   void start();
-  /// What is answered counts from now on, or no longer.
+  /// Answers count from now on, or no longer.
   void measure(bool on) { measuring_ = on; }
   /// Finished transactions since the start, measured or not.
   std::uint64_t finished() const { return finished_; }
-  /// Waits for what is under way and adds up. Called once.
+  /// Waits for the running transactions and adds up the results. Called once.
   LoadResult stop();
 
  private:

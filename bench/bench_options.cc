@@ -59,7 +59,7 @@ Error unknown_word(const std::string& word, const std::map<std::string, Number>&
                       near.empty() ? "" : fmt::format("; did you mean {}?", near))};
 }
 
-/// "5s" or "5": a benchmark's seconds are numbers to everybody.
+/// "5s" or "5": people write the seconds of a benchmark as a number.
 Result<Duration> parse_seconds(const std::string& text) {
   const bool bare = !text.empty() && std::all_of(text.begin(), text.end(),
                                                  [](char c) { return c >= '0' && c <= '9'; });

@@ -133,7 +133,7 @@ std::string load_text(const LoadResult& load, double seconds) {
                      ms(0.5), ms(0.9), ms(0.99), ms(0.999), ms(1));
 }
 
-// How many times as long as alone a transfer takes beside the long work, at the percentile.
+// Latency of a transfer beside the long work, divided by its latency alone, at the percentile.
 double times_p99(const BenchReport& report) {
   constexpr double kP99 = 0.99;
   const auto alone = static_cast<double>(report.load.latency.quantile(kP99));

@@ -1,5 +1,5 @@
 #pragma once
-// What a benchmark found, and how it is written.
+// The results of a benchmark, and their output.
 
 #include <nlohmann/json.hpp>
 #include <optional>

@@ -1,8 +1,8 @@
 // SmallBank (Alomari, Cahill, Fekete, Roehm: The cost of serializability on platforms that use
-// snapshot isolation, 2008), with the usual mix of OLTP-Bench. Customer c lives at participant
-// c mod n; amounts are whole numbers. Beside the balances every transaction that moves money writes
-// a row under its own number into every database it touches: what must be there, and what must not,
-// is then known from the outside.
+// snapshot isolation, 2008), with the usual mix of OLTP-Bench. Customer c lives at participant c
+// mod n; amounts are whole numbers. Besides changing balances, every transaction that moves money
+// writes a row with its own number into every database that it touches. So an observer knows which
+// rows must be there, and which must not.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -87,7 +87,7 @@ class SmallBank final : public Application {
   static Statement moved(std::int64_t id, std::int64_t amount) {
     return sql("INSERT INTO moved VALUES(?1, ?2)", {id, amount});
   }
-  // Every attempt has a number of its own: an earlier one must have left nothing.
+  // Every attempt has its own number: an earlier attempt must have left nothing.
   std::int64_t number() { return next_number_.fetch_add(1); }
   void note(std::int64_t id, std::set<std::size_t> places, Ended ended) {
     const MutexLock lock(mutex_);

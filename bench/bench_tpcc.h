@@ -1,10 +1,10 @@
 #pragma once
-// TPC-C (revision 5.11) over several databases: warehouse w lives at participant (w - 1) mod n, the
-// items at all of them, so that a remote order line or a remote customer makes a transaction
-// distributed. What is kept of the standard: the five transactions with their reads and writes,
-// their mix, NURand, the rollbacks, the remote shares, the consistency conditions. What is not:
-// terminals with keying and thinking times, and the full size (--customers 3000 --items 100000
-// gives it). Money is in cents, rates are in 1/10000.
+// TPC-C (revision 5.11) over several databases. Warehouse w is at participant (w - 1) mod n, the
+// items are at all of them. So a remote order line or a remote customer makes a transaction
+// distributed. Kept from the standard: the five transactions with their reads and writes, their
+// mix, NURand, the rollbacks, the remote shares, the consistency conditions. Not kept: terminals
+// with keying and thinking times, and the full size (--customers 3000 --items 100000 gives it).
+// Money is in cents, rates are in 1/10000.
 
 #include <string>
 #include <vector>

@@ -1,4 +1,4 @@
-// The tables of TPC-C and what is in them at first.
+// The tables of TPC-C and their initial rows.
 #include <fmt/format.h>
 
 #include "bench/bench_tpcc.h"
@@ -10,8 +10,8 @@ namespace {
 constexpr const char* kSyllables[] = {"BAR", "OUGHT", "ABLE",  "PRI",   "PRES",
                                       "ESE", "ANTI",  "CALLY", "ATION", "EING"};
 
-// Two tables more than the standard has, both in place of an index: reads by a whole key lock that
-// key, reads of a range lock the table. customer_name finds customers by last name and is never
+// Two tables more than the standard has, both instead of an index. A read by a whole key locks that
+// key; a read of a range locks the table. customer_name finds customers by last name and is never
 // written; delivery_queue holds the oldest order of a district that is not delivered.
 constexpr const char* kTables = R"(
 CREATE TABLE warehouse(w_id INTEGER PRIMARY KEY, w_name TEXT, w_tax INT, w_ytd INT);

@@ -23,7 +23,7 @@ inline Client client_at(const Arguments& arguments, const std::string& address) 
   return client_for(at);
 }
 
-/// All pages of what a daemon lists.
+/// All pages of a daemon's list.
 inline Result<std::vector<TransactionSummary>> every_transaction(Client& client,
                                                                  TransactionFilter filter) {
   constexpr std::size_t kPage = 1000;

@@ -1,4 +1,4 @@
-// Who holds which rows of a database, and who waits for them.
+// `troth participant locks`: the holders and waiters of a database's rows.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -80,7 +80,7 @@ void print(const Arguments& arguments, const Asked& asked, const LockPage& page)
               stderr);
 }
 
-/// Where the participant is: this daemon itself, or one that a coordinator knows.
+/// The address of the participant: this daemon itself, or one that a coordinator knows.
 Result<std::string> address_of(const std::string& name, Client& client) {
   TROTH_ASSIGN_OR_RETURN(const auto status, client.status());
   if (status.role == Role::kParticipant && status.name.text() == name) return client.connected_to();

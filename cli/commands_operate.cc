@@ -22,7 +22,7 @@ struct Operation {
   bool dry_run = false, forget = false, all = false;
 };
 
-/// `subject`: what the one word without dashes is.
+/// `subject`: the meaning of the one word without dashes.
 Result<Operation> parse_operation(const Words& words, std::string_view subject = "transaction") {
   Operation out;
   for (std::size_t i = 0; i < words.size(); ++i) {
@@ -100,7 +100,8 @@ int list_participants(const Arguments& arguments, const NodeStatus& status) {
   return kOk;
 }
 
-// What is prepared at a participant and no longer waits for anything this coordinator holds.
+// Branches that are prepared at a participant and belong to no transaction that this coordinator
+// works on.
 int orphans(const Arguments& arguments, Client& client, const NodeStatus& status) {
   TablePrinter table({"PARTICIPANT", "TRANSACTION", "STATE", "AGE", "COORDINATOR SAYS"});
   nlohmann::ordered_json rows = nlohmann::ordered_json::array();
@@ -157,7 +158,7 @@ int set_drain(const Arguments& arguments, Client& client, const std::string& nam
   return kOk;
 }
 
-// What was decided COMMIT and waits for a participant that will never come back.
+// Transactions that were decided COMMIT and wait for a participant that will never come back.
 int lost(const Arguments& arguments, const Words& words) {
   const auto asked = parse_operation(words, "participant");
   if (!asked) return report(arguments, asked.error());
@@ -178,7 +179,7 @@ int lost(const Arguments& arguments, const Words& words) {
   return kOk;
 }
 
-// One after the other, each with checks of its own: what another node knows is refused.
+// One after the other, each with its own checks: a transaction that another node knows is refused.
 int resolve_all(const Arguments& arguments, const Operation& asked) {
   auto client = client_for(arguments);
   const auto found = every_transaction(client, TransactionFilter::kInDoubt);

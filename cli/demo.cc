@@ -148,7 +148,7 @@ class Demo {
   }
 
   void next() const {
-    // What is gone cannot be tried: --quick ends here.
+    // --quick ends here: the cluster is gone, so there is nothing to try.
     std::printf(quick_ ? "\nIt is over. `troth demo` without --quick waits, so that you can try\n"
                        : "\nTry next (in another terminal):\n");
     std::printf(
@@ -261,7 +261,8 @@ class Demo {
     return {};
   }
 
-  // The client of another thread repeats what it did not hear of, under the same keys: done once.
+  // The client of another thread repeats its unanswered requests with the same keys: each is
+  // executed once.
   Status crash() {
     Status sent;
     std::jthread client([this, &sent] { sent = transfer(20); });
@@ -280,7 +281,7 @@ class Demo {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     const int expected = static_cast<int>(kNames.size()) * kAccounts * kCents;
-    // An agent puts what is committed into its file within flush-interval.
+    // An agent writes committed rows into its file within flush-interval.
     int total = 0;
     std::string lines;
     for (int i = 0; i < 50 && total != expected; ++i) {

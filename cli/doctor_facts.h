@@ -1,6 +1,6 @@
 #pragma once
-// What doctor asks daemons and reads from files before it can say anything. Collects, and judges
-// nothing: that is diagnosis/.
+// The facts that doctor asks of daemons and reads from files. This file only collects; diagnosis/
+// judges.
 
 #include <optional>
 #include <string>
@@ -11,9 +11,9 @@
 
 namespace troth::cli {
 
-/// Asks the daemon behind `client` for what a diagnosis of it needs: one call for a sound node.
+/// Asks the daemon behind `client` for the facts of its diagnosis: one call for a sound node.
 Result<diagnosis::NodeFacts> facts_of(Client& client, const std::string& address);
-/// Of a status that is known already. kQuick leaves out what a busy coordinator has long lists of.
+/// For a status that is known already. kQuick leaves out the long lists of a busy coordinator.
 enum class Depth { kQuick, kDeep };
 diagnosis::NodeFacts facts_of(Client& client, NodeStatus status, const std::string& address,
                               Depth depth);

@@ -43,7 +43,7 @@ LineInput::LineInput() : person_(isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILE
 
 LineInput::~LineInput() {
   if (!person_ || history_file_.empty()) return;
-  const auto mask = ::umask(077);  // statements may hold what is nobody else's business
+  const auto mask = ::umask(077);  // statements may hold private data
   write_history(history_file_.c_str());
   ::umask(mask);
 }

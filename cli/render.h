@@ -1,6 +1,6 @@
 #pragma once
-// How answers look, in every format. Keys are snake_case and the same in CLI and API; durations
-// carry their unit in the key.
+// Prints answers in every format. Keys are snake_case and the same in CLI and API; durations carry
+// their unit in the key.
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -26,15 +26,16 @@ std::string csv_text(const StatementResult& result, bool headers, bool on_termin
 /// The answer to one transaction, for people.
 /// `note` stands behind the outcome, "" for none.
 std::string describe(const TransactionOutcome& outcome, bool headers, std::string_view note);
-/// `findings`: what the diagnosis says of it.
+/// `findings`: its diagnosis.
 std::string describe(const Arguments& arguments, const NodeStatus& status,
                      const std::vector<diagnosis::Finding>& findings);
 std::string describe(const Arguments& arguments, const TransactionDetail& detail);
 /// Of its last call; "-": not known.
 std::string rtt_text(const LinkStatus& link);
-/// Who holds what and who waits for it, one block for each table or row.
+/// Holders and waiters, one block for each table or row.
 std::string describe_resources(const std::vector<LockedResource>& resources);
-/// What a transaction holds, and who waits for it. "" = nothing is known of either.
+/// The locks that a transaction holds, and the transactions that wait for it. "" = neither is
+/// known.
 std::string describe_locks(const TransactionDetail& detail);
 
 /// `error: ...` / `  try: ...` on stderr, or an object with -o json. Returns the exit code.

@@ -149,7 +149,7 @@ std::string describe(const Arguments& arguments, const TransactionDetail& detail
   out += timeline(detail.events);
   out += describe_locks(detail);
   out += "\n" + printable(detail.explanation) + "\n";
-  // Nobody will answer: the explanation says what to type.
+  // No node will answer: the explanation says what to type.
   if (detail.explanation.find("until an operator resolves it") != std::string::npos) return out;
   if (!summary.next_retry || summary.waiting_for.empty()) return out;
   std::string names;

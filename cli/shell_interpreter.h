@@ -1,8 +1,8 @@
 #pragma once
-// What the lines of `troth shell` mean. Owns the chosen participant, the statement that is being
-// typed and the state of the transaction. A transaction in which something failed is rolled back at
-// once; statements are then refused until COMMIT or ROLLBACK, so that the rest of it can never
-// commit by itself. One thread.
+// Interprets the lines of `troth shell`. Owns the chosen participant, the statement that is being
+// typed and the state of the transaction. If a statement fails in a transaction, the whole
+// transaction is rolled back. Statements are then refused until COMMIT or ROLLBACK, so that the
+// rest of it can never commit by itself. One thread.
 
 #include <string>
 
@@ -12,8 +12,8 @@
 
 namespace troth::cli {
 
-/// Where the lines lead (a coordinator | a test). Every int is an exit code; what it means has been
-/// printed.
+/// Carries out the lines (a coordinator or a test). Every int is an exit code; the implementation
+/// has printed the reason.
 class ShellPort {
  public:
   virtual ~ShellPort() = default;
@@ -40,7 +40,7 @@ class ShellInterpreter {
       : port_(port), stop_at_error_(stop_at_error) {}
 
   void take(const std::string& line);
-  /// The input has ended: rolls back what is open.
+  /// The input has ended: rolls back an open transaction.
   void finish();
   bool over() const { return over_; }
   /// The worst exit code so far.

@@ -12,7 +12,7 @@ namespace troth::cli {
 
 Client client_for_sql(const Arguments& arguments);
 
-/// Prints what comes back; every call returns an exit code.
+/// Prints the answers; every call returns an exit code.
 class SqlSession {
  public:
   explicit SqlSession(const Arguments& arguments);
@@ -30,7 +30,7 @@ class SqlSession {
   /// look there next.
   void set_answer_at(AnswerAt answer_at) { answer_at_ = answer_at; }
   int end(bool commit);
-  /// Rolls back what is open and prints nothing.
+  /// Rolls back an open transaction and prints nothing.
   void abandon();
   enum class Shown { kRows, kTexts };
   /// A SELECT outside of the open transaction. kTexts: the first column alone, each as a statement.

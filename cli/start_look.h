@@ -1,7 +1,8 @@
 #pragma once
-// What a daemon would find at its start, from its files and without changing them: its log, its
-// database, the room on its disk. Shares the start's own checks, so that doctor never says OK to
-// files that the daemon refuses. Not tried: whether redo still fits a schema that others changed.
+// Makes the checks of a daemon's start from its files, without changing them: its log, its
+// database, the room on its disk. It shares the start's own code, so that doctor never says OK to
+// files that the daemon refuses. It does not try whether redo still fits a schema that another
+// program changed.
 
 #include <optional>
 #include <string>
@@ -19,7 +20,8 @@ struct StartLook {
   bool runs = false;     ///< a daemon owns the directory: its database was left alone
 };
 
-/// `database` overrides what is noted beside the log. The error is what the daemon would end with.
+/// `database` overrides the note beside the log. The error is the one that the daemon would end
+/// with.
 Result<StartLook> look_at_start(FileSystem& files, const std::string& dir,
                                 const std::optional<std::string>& database);
 

@@ -84,7 +84,7 @@ class SubmitWords {
     return fail(wrong("--key is empty; leave it out for none"));
   }
 
-  /// What was said of the one request, which came from a file.
+  /// The flags about the one request, which came from a file.
   Status hand_on() {
     const auto& key = inline_.idempotency_key;
     if (!key.empty() && out_.requests.size() != 1)

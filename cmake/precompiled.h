@@ -1,6 +1,6 @@
 #pragma once
-// What almost every file includes, compiled once (cmake/TrothTarget.cmake). Files name their own
-// includes all the same.
+// What almost every file includes, compiled once (cmake/TrothTarget.cmake). Files still name their
+// own includes.
 #include <fmt/format.h>
 
 #include <algorithm>

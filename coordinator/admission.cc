@@ -111,7 +111,7 @@ std::optional<Refusal> Admission::admit(std::size_t waiting, std::size_t in_flig
   if (waiting >= core_.options.max_in_flight)
     return later(fmt::format("{} transactions are in flight", waiting), AbortCode::kBusy,
                  std::chrono::milliseconds(50));
-  // Answered, and a participant has not said what became of it or has not acknowledged it.
+  // Answered transactions whose participants have not yet told the outcome or acknowledged.
   constexpr std::size_t kMostPerSeat = 8;
   if (in_flight >= kMostPerSeat * core_.options.max_in_flight)
     return later(fmt::format("{} answered transactions wait for participants: see troth status",

@@ -21,8 +21,8 @@ class Admission {
   std::optional<Refusal> refuse_unknown(const NodeName& participant) const;
   static std::optional<Refusal> refuse_length(const NodeName& participant,
                                               const std::vector<Statement>& statements);
-  /// `waiting`: transactions whose client has no answer yet. `in_flight`: those and what is left to
-  /// do for answered ones.
+  /// `waiting`: transactions whose client has no answer yet. `in_flight`: those, and answered ones
+  /// with work left.
   std::optional<Refusal> admit(std::size_t waiting, std::size_t in_flight) const;
   /// This node says nothing any more.
   std::optional<Refusal> refuse_if_stopped() const;

@@ -1,7 +1,7 @@
 #pragma once
-// A repeated request that wants to wait until the rows are in the file: the first one with its key
-// is committed at its only participant, and only that participant knows how far its file is. It is
-// asked. Nothing is sent that could be executed.
+// Repeated requests that want to wait until the rows are in the file. The first request with the
+// key is committed at its only participant, and only that participant knows whether its file holds
+// the rows. This class asks it. It sends nothing that could be executed.
 
 #include <cstdint>
 #include <map>
@@ -21,11 +21,11 @@ class AppliedQuestions {
  public:
   explicit AppliedQuestions(Core& core) : core_(core) {}
 
-  /// `known`: what the key's first request came to.
+  /// `known`: outcome of the first request with the key.
   void ask(const TransactionOutcome& known, const NodeName& participant, MonotonicTime deadline,
            protocol::SubmitDone&& done, Now now);
   void on_result(const NodeName& from, const protocol::OnePhaseResult& result);
-  /// Nobody is asked any more.
+  /// Asks no participant any more.
   void end_all();
   /// May be earlier than needed, never later.
   std::optional<MonotonicTime> next_wake() const { return wake_; }

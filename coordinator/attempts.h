@@ -1,6 +1,6 @@
 #pragma once
-// Which attempt follows one that lost a conflict. A client may hold the gtid of any attempt of its
-// request; the outcome of the request is that of the last one.
+// The attempt that follows one that lost a conflict. A client may hold the gtid of any attempt of
+// its request. The outcome of the request is that of the last attempt.
 
 #include <unordered_map>
 
@@ -8,7 +8,7 @@
 
 namespace troth::coordinator {
 
-/// Not thread-safe. Holds what the caller does not forget: an attempt whose outcome is forgotten.
+/// Not thread-safe. The caller must forget an attempt when its outcome is forgotten.
 class Attempts {
  public:
   void follow(const Gtid& first, const Gtid& next) { next_[first] = next; }

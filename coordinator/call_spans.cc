@@ -11,7 +11,7 @@ using namespace protocol;
 std::unique_ptr<TraceContext> CallSpans::join(const Gtid& gtid, std::string& traceparent) const {
   if (traceparent.empty()) return nullptr;
   const auto above = TraceContext::parse(traceparent);
-  traceparent = above ? above->text() : "";  // it goes into logs: what is none, or long, does not
+  traceparent = above ? above->text() : "";  // it goes into logs, unless it is malformed or long
   if (options_.spans == nullptr || !above || !above->sampled) return nullptr;
   auto own = *above;
   own.parent = SpanId::of(gtid.text());

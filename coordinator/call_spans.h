@@ -1,7 +1,6 @@
 #pragma once
-// Spans of transactions whose client asked for them: a sampled traceparent, and somewhere to put
-// spans. One for each transaction, below it one for each call to a participant, and below that what
-// the participant does.
+// Spans of transactions with a sampled traceparent, if the daemon writes spans. One span for each
+// transaction, below it one for each call to a participant, and below that the participant's own.
 
 #include <memory>
 #include <string>
@@ -23,9 +22,9 @@ class CallSpans {
  public:
   explicit CallSpans(const EngineOptions& options) : options_(options) {}
 
-  /// False: nothing has to be written down for any transaction.
+  /// False: no transaction is traced.
   bool wanted() const { return options_.spans != nullptr; }
-  /// Some transaction is traced: whatever follows does nothing for the others.
+  /// A transaction is traced. For others, the functions below do nothing.
   bool any() const { return !calls_.empty(); }
 
   /// The client's context; nothing unless a span is to be written. Afterwards `traceparent` names

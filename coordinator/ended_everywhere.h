@@ -9,9 +9,9 @@
 
 namespace troth::coordinator {
 
-/// Owns the END records that are not durable yet. Were one lost that participants had acted on, the
-/// next start would ask for an ack of what nobody remembers. Owned by the engine and touched by its
-/// thread alone.
+/// Owns the END records that are not durable yet. If a record were lost after participants had
+/// acted on it, the next start would wait for acks that no participant remembers. Owned by the
+/// engine and touched by its thread alone.
 class EndedEverywhere {
  public:
   /// `gtid` ended, and `lsn` is the record of that.

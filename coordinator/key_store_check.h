@@ -1,7 +1,7 @@
 #pragma once
-// Whether keys.db belongs to the log beside it. A note in the data directory says that keys.db has
-// held keys: without it, a lost keys.db would look like one that was never needed, and repeated
-// requests would be executed again.
+// Checks whether keys.db belongs to the log beside it. A note in the data directory says that
+// keys.db has held keys. Without the note, a lost keys.db would look like one that was never
+// needed, and repeated requests would be executed again.
 
 #include <memory>
 #include <string>
@@ -14,7 +14,8 @@
 
 namespace troth::coordinator {
 
-/// A key store that is noted before anybody may rely on what it holds. Threads as of KeyStore.
+/// A key store whose note is written before any request may rely on its keys. Threads as of
+/// KeyStore.
 class NotedKeyStore final : public history::KeyStore {
  public:
   /// `store` and `files` outlive it.

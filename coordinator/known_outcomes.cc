@@ -35,7 +35,7 @@ void KnownOutcomes::remember(const TransactionOutcome& outcome, const Transactio
   recent_.add(outcome.gtid, std::move(known));
   while (recent_.size() > options_.max_recent) {
     const Gtid oldest = recent_.gtid_at(0);
-    // One above it: what is forgotten must never be taken for "no record, hence aborted".
+    // One above it: a forgotten outcome must never count as "no record, hence aborted".
     horizon_ = std::max(
         horizon_, Gtid(oldest.tag(), oldest.epoch(), oldest.sequence() + 1, Decider::kCoordinator));
     recent_.forget_oldest();

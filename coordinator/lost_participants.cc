@@ -108,7 +108,8 @@ Status LostParticipants::may_forget(const Gtid& gtid, const NodeName& participan
 
 void LostParticipants::declare(const LostRequest& request, LostDone done, Now now) {
   auto gtids = request.forget ? unconfirmed_by(request.participant) : owed_by(request.participant);
-  // A connected one confirms by itself, except what it reports to hold no trace of.
+  // A connected participant confirms by itself, except transactions of which it reports that it
+  // holds no trace.
   if (!request.forget && core_.links.is_connected(request.participant))
     std::erase_if(gtids, [&](const Gtid& gtid) {
       return !core_.reports.alarms().any(gtid, request.participant);

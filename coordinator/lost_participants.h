@@ -13,9 +13,9 @@
 
 namespace troth::coordinator {
 
-/// What is owed is kept in the operators' book. Invariant: nothing that a participant owes is
-/// forgotten before an operator says so, or the participant confirms it. Owned by the engine and
-/// touched by its thread alone.
+/// The operators' book keeps what is owed. Invariant: a debt of a participant is forgotten only if
+/// an operator says so or the participant confirms it. Owned by the engine and touched by its
+/// thread alone.
 class LostParticipants {
  public:
   using LostDone = std::function<void(Result<LostReply>)>;
@@ -25,9 +25,9 @@ class LostParticipants {
                    Transactions& transactions, OperatorDesk& desk)
       : core_(core), table_(table), outcomes_(outcomes), transactions_(transactions), desk_(desk) {}
 
-  // operators; both are answered when what was done is durable
+  // operators; both are answered when the action is durable
   void declare(const LostRequest& request, LostDone done, Now now);
-  /// `is_known`: whether any transaction of this coordinator is called so.
+  /// `is_known`: whether this coordinator has a transaction with that id.
   void forget(const ForgetRequest& request, const Status& is_known, ForgetDone done, Now now);
 
   /// The COMMIT record found in the log still names it, and END was lost or is not due yet.
@@ -41,7 +41,7 @@ class LostParticipants {
   std::vector<Gtid> unconfirmed() const;
   TransactionSummary summary_of(const Gtid& gtid, Now now) const;
   TransactionDetail show(const Gtid& gtid, Now now) const;
-  /// What is not ended with it, for people; "" = nothing.
+  /// The transactions that wait for it, for people; "" = none.
   std::string what_is_owed(const NodeName& participant) const;
   void add_alarms(std::vector<std::string>& alarms) const;
 

@@ -1,5 +1,5 @@
 #pragma once
-// What the engine measures beyond its counters, for /metrics. Owned and touched by the engine
+// Measurements of the engine beyond its counters, for /metrics. Owned and touched by the engine
 // thread alone. What every transaction adds to is found without a comparison.
 
 #include <algorithm>

@@ -26,7 +26,7 @@ void OperatorCalls::drain_participant(const NodeName& name, bool drain, const Op
   parts_.desk.audit(drain ? "drain" : "resume", name.text(), known ? "ok" : "refused", by, now);
   if (!known)
     return done(fail(ErrorCode::kNotFound, fmt::format("no participant is called {}", name)));
-  // It acts at once, and is confirmed when no crash can take it back.
+  // It acts immediately. The operator is answered when it is durable.
   parts_.desk.when_durable(core_.log.appended(), [done = std::move(done)] { done({}); });
 }
 

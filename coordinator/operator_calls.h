@@ -1,5 +1,6 @@
 #pragma once
-// What operators ask of the coordinator, and what they do: each act is written to the audit trail.
+// The questions and actions of operators at the coordinator. Each action is written to the audit
+// trail.
 
 #include <functional>
 #include <string>
@@ -10,9 +11,8 @@
 
 namespace troth::coordinator {
 
-/// Owns nothing: the operators' records are the OperatorDesk's. Invariant: nobody decides by hand
-/// here, because the coordinator's log decides. Owned by the engine and touched by its thread
-/// alone.
+/// Owns nothing: the OperatorDesk owns the operators' records. Invariant: no decision by hand here,
+/// because the coordinator's log decides. Owned by the engine and touched by its thread alone.
 class OperatorCalls {
  public:
   struct Parts {
@@ -38,7 +38,7 @@ class OperatorCalls {
   // what is done
   Result<std::int64_t> retry(const std::string& id, const Operator& by, Now now);
   Result<ResolveReply> resolve(const ResolveRequest& request, Now now);
-  /// Of what a lost participant owed; this and declare_lost() are answered when it is durable.
+  /// Forgets what a lost participant owed. This and declare_lost() are answered when it is durable.
   void forget(const ForgetRequest& request, LostParticipants::ForgetDone done, Now now);
   void declare_lost(const LostRequest& request, LostParticipants::LostDone done, Now now) {
     parts_.lost.declare(request, std::move(done), now);

@@ -1,13 +1,14 @@
 #pragma once
-// The gtids of this coordinator: new ones, and what it may say of those it holds no record of.
+// The gtids of this coordinator: makes new ones, and says what it may presume about those without a
+// record.
 
 #include "coordinator/engine_options.h"
 #include "protocol/record.h"
 
 namespace troth::coordinator {
 
-/// Invariant: no gtid is minted twice, over restarts too, because every start has a new epoch.
-/// Owned by the engine and touched by its thread alone.
+/// Invariant: no gtid is made twice, over restarts too, because every start has a new epoch. Owned
+/// by the engine and touched by its thread alone.
 class OwnGtids {
  public:
   explicit OwnGtids(const EngineOptions& options)
@@ -17,15 +18,16 @@ class OwnGtids {
   const protocol::AdoptedRecord& adopted() const { return adopted_; }
 
   Gtid mint(Decider decider) { return Gtid(tag_, options_.epoch, next_++, decider); }
-  /// Above everything that was minted.
+  /// Above every gtid that was made.
   Gtid next() const { return Gtid(tag_, options_.epoch, next_, Decider::kCoordinator); }
   bool is_own(const Gtid& gtid) const { return gtid.tag() == tag_; }
   bool minted(const Gtid& gtid) const {
     return is_own(gtid) && (gtid.epoch() < options_.epoch ||
                             (gtid.epoch() == options_.epoch && gtid.sequence() < next_));
   }
-  /// No record means "aborted" only where a commit would have left one here: not for one-phase,
-  /// whose participant decides, and not for what this log does not even know to have begun.
+  /// No record means "aborted" only if a commit would have left one here. That is not so for a
+  /// one-phase transaction, which its participant decides, nor for a gtid of an epoch that this log
+  /// does not know.
   bool may_presume(const Gtid& gtid) const {
     return minted(gtid) && gtid.decider() == Decider::kCoordinator &&
            gtid.epoch() >= adopted_.below;

@@ -42,7 +42,7 @@ class RememberedOutcomes {
   std::size_t size() const { return order_.size(); }
   /// How many of them take more than 16 bytes.
   std::size_t larger() const { return more_.size(); }
-  /// Behind all others; one that is known already changes and stays where it is.
+  /// Behind all others; a known one changes and keeps its place.
   void add(const Gtid& gtid, Entry&& entry);
   std::optional<View> find(const Gtid& gtid) const;
   /// Does nothing if it is not known.

@@ -1,6 +1,6 @@
 #pragma once
-// What participants may forget, and from when on: they are told a watermark below which everything
-// is ended everywhere, except the unfinished transactions that are listed.
+// Tells participants what they may forget: a watermark below which every transaction is ended
+// everywhere, except the listed unfinished ones.
 
 #include "coordinator/inquiries.h"
 #include "coordinator/tables.h"
@@ -8,9 +8,9 @@
 
 namespace troth::coordinator {
 
-/// Invariant: nothing that may still be asked for, and that the claim speaks for, is below the
-/// watermark and not listed, and the end of whatever is below it is durable here. Owned by the
-/// engine and touched by its thread alone.
+/// Invariant: below the watermark, a transaction that the claim covers and that a node may still
+/// ask for is listed. The end of every other one is durable here. Owned by the engine and touched
+/// by its thread alone.
 class Retention {
  public:
   struct Parts {
@@ -22,9 +22,9 @@ class Retention {
   Retention(Core& core, Parts parts)
       : core_(core), parts_(parts), unfinished_(core.options.slow_after) {}
 
-  /// Says it in the headers of later batches, with how far the log is durable. Before any promise
-  /// leaves: the batch that carries a decision must also say that the log reaches at least that
-  /// far, or a peer could not tell later that this log lost it.
+  /// Sets the watermark and the durable LSN in the headers of later batches. Call it before any
+  /// promise leaves: the batch with a decision must also say that the log reaches that far.
+  /// Otherwise a peer could not tell later that this log lost it.
   void publish();
 
  private:

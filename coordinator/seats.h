@@ -1,7 +1,7 @@
 #pragma once
 // How many clients' transactions count against max-in-flight. A transaction takes a seat when it
-// starts and gives it back when its client is answered: what is left to do for it afterwards
-// (acknowledgements, the question what became of it) must not keep other clients out.
+// starts and returns it when its client is answered. Work that remains afterwards
+// (acknowledgements, inquiries) must not keep other clients out.
 
 #include <cstddef>
 #include <utility>

@@ -33,7 +33,7 @@ class TransactionTable {
   /// nullptr: not known.
   Transaction* find(const Gtid& gtid);
   const Transaction* find(const Gtid& gtid) const;
-  /// By the beginning or the end of its text. nullptr: `problem` says why.
+  /// Finds it by the beginning or the end of its text. nullptr: `problem` says why.
   const Transaction* find(const std::string& id, std::string& problem) const;
 
   /// The gtid must be new.
@@ -45,14 +45,14 @@ class TransactionTable {
   /// It must be there.
   void erase(const Gtid& gtid);
 
-  /// A timer that rings too early asks again; most transactions end before theirs rings at all.
+  /// A timer that fires too early is set again. Most transactions end before theirs fires.
   void schedule(Transaction& txn, const Gtid& gtid, std::optional<MonotonicTime> wake);
   std::optional<MonotonicTime> next_wake() const;
   /// Takes the timer of one that is due. nullptr: none is.
   Transaction* take_due(MonotonicTime now);
 
-  /// For a transaction that begins now: the longer the queue, the longer an answer may honestly
-  /// take. Repeating what is merely waiting would make the queue longer still.
+  /// Retry pauses for a transaction that begins now. The longer the queue, the longer an answer may
+  /// take. Repeating a message that only waits would make the queue longer.
   protocol::RetryPolicy resend(const protocol::RetryPolicy& usual) const;
 
   /// Of transactions whose clients have no answer yet.

@@ -1,4 +1,5 @@
-// A coordinator never decides by hand, for its log is what decides: what it tells operators instead.
+// A coordinator never decides by hand, because its log decides. These are its answers to operators
+// who ask.
 #include <fmt/format.h>
 
 #include "coordinator/status_views.h"

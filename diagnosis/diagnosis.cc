@@ -9,7 +9,7 @@ namespace troth::diagnosis {
 
 namespace {
 
-// Nothing else was found about the node itself; what is found about its links stands beside it.
+// Nothing else was found about the node itself. Findings about its links stay beside it.
 void find_about(const NodeFacts& facts, std::vector<Finding>& out) {
   const auto before = out.size();
   find_alarms(facts, out);

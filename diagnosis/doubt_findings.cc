@@ -120,7 +120,7 @@ void find_doubts(const NodeFacts& facts, std::vector<Finding>& out) {
   out.push_back(std::move(finding));
 }
 
-// Votes that do not come: a participant or its disk is slow, or everybody wants the same rows.
+// Missing votes: a participant or its disk is slow, or many transactions want the same rows.
 void find_waits(const NodeFacts& facts, std::vector<Finding>& out) {
   constexpr Duration kSlow = std::chrono::milliseconds(700);
   constexpr std::uint64_t kManyWaiters = 5;

@@ -16,15 +16,15 @@ namespace troth::diagnosis {
 struct NodeFacts {
   NodeStatus status;
   std::string address;          ///< where it was asked; "" = it looks at itself
-  std::optional<WallTime> now;  ///< by the clock of who looks
+  std::optional<WallTime> now;  ///< by the clock of the observer
   std::vector<TransactionSummary> in_doubt;
   std::vector<TransactionSummary> active;  ///< a coordinator's
   std::string newest_abort;                ///< why it was aborted
-  /// Who waits for the oldest that is in doubt.
+  /// The transactions that wait for the oldest one in doubt.
   std::uint64_t blocked = 0, gave_up = 0;
 };
 
-/// What the other nodes answered when they were asked as well; nothing about those that were not.
+/// The answers of other nodes, if they were asked too.
 using Others = std::map<NodeName, Result<NodeFacts>>;
 
 /// The files of a node that does not run.

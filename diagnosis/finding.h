@@ -1,5 +1,6 @@
 #pragma once
-// What a person is told: which rule, about whom, since when, whom it blocks, and what to type next.
+// A finding, as a person reads it: the rule, the node or transaction that it is about, since when,
+// whom it blocks, and the next command.
 
 #include <cstdint>
 #include <optional>
@@ -13,13 +14,13 @@ namespace troth::diagnosis {
 
 struct Finding {
   RuleId rule = RuleId::kSound;
-  std::string subject;  ///< who shows it, for example "participant p2"
+  std::string subject;  ///< the node that shows it, for example "participant p2"
   std::string cause;    ///< one sentence; holds the evidence
   std::string next;     ///< what to type, or to do; "" = nothing
-  /// What it is about: a peer, a transaction, "" = the subject itself. Findings of one rule about
-  /// the same are one finding.
+  /// Its object: a peer, a transaction, "" = the subject itself. Findings of one rule about the
+  /// same are one finding.
   std::string about = {};
-  std::string blocks = {};             ///< whom it keeps waiting; "" = nobody, as far as is known
+  std::string blocks = {};             ///< whom it keeps waiting; "" = none known
   std::optional<WallTime> since = {};  ///< nothing: not known
   std::string page_instead = {};       ///< "" = the rule's
 
@@ -29,8 +30,8 @@ struct Finding {
   std::string risk() const;
 };
 
-/// One finding for one cause, the most urgent first. What a node's lost memory explains is no
-/// finding of its own: nobody reads "risk none" beside it.
+/// One finding for one cause, the most urgent first. A consequence of a node's lost memory is no
+/// finding of its own, because its "risk none" would mislead.
 std::vector<Finding> merged_and_ranked(std::vector<Finding> findings);
 
 /// The node takes no new work. nullptr = it does.

@@ -1,4 +1,4 @@
-// What a node says of its peers, and what those say when they are asked themselves.
+// Findings from a node's report about its peers, and from the peers' own answers.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -162,7 +162,7 @@ void find_down(const NodeStatus& status, const LinkStatus& link, std::vector<Fin
   out.push_back(std::move(finding));
 }
 
-/// What the participant itself said, or why it did not.
+/// The participant's own answer, or why there is none.
 void find_seen(const NodeFacts& facts, const LinkStatus& link, const Result<NodeFacts>& seen,
                std::vector<Finding>& out) {
   const auto& status = facts.status;

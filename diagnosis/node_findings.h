@@ -1,5 +1,5 @@
 #pragma once
-// What is found about one node and about its links. Parts of diagnose(); each appends to `out`.
+// Findings about one node and about its links. Parts of diagnose(); each appends to `out`.
 
 #include "base/ids.h"
 #include "diagnosis/facts.h"
@@ -9,7 +9,7 @@ namespace troth::diagnosis {
 
 /// "coordinator c1", "participant p2"
 std::string described(const NodeStatus& status);
-/// " -e HOST:PORT" of the node that was asked, "" where it looks at itself.
+/// " -e HOST:PORT" of the node that was asked, "" if it examines itself.
 std::string at(const NodeFacts& facts);
 std::uint64_t counter(const NodeStatus& status, std::string_view name);
 

@@ -1,6 +1,6 @@
 #pragma once
-// THE table of what can be wrong with a node: one row for each rule. What a rule says about the
-// data never depends on who asks, so doctor, status, the HTTP port and the alerts agree.
+// The one table of everything that can be wrong with a node: one row for each rule. A rule's risk
+// for the data is in the table only, so doctor, status, the HTTP port and the alerts agree.
 
 #include <cstdint>
 #include <span>
@@ -82,7 +82,7 @@ struct Rule {
   Level level = Level::kOk;
   DataAtRisk at_risk = DataAtRisk::kNo;
   bool refuses_work = false;  ///< the node itself takes no new work: it is not ready
-  const char* risk = "";      ///< why, and what follows; "" = nothing to add
+  const char* risk = "";      ///< the reason and the consequence; "" = nothing to add
   const char* page = "";      ///< docs/runbooks/<page>.md; "" = none
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Alarms and errors of links travel as sentences. Which rule a sentence belongs to, by the words
-// that no other sentence has; tests/diagnosis checks that the sources still say them.
+// Alarms and errors of links travel as sentences. This file finds the rule of a sentence by words
+// that no other sentence has. tests/diagnosis checks that the sources still contain them.
 
 #include <string>
 #include <string_view>
@@ -17,7 +17,7 @@ struct Sign {
 
 /// Of alarms, the first that is found counts.
 const std::vector<Sign>& alarm_signs();
-/// Of what a link that is down says.
+/// Of the last error of a link that is down.
 const std::vector<Sign>& link_signs();
 
 /// kOtherAlarm if no sign is found.

@@ -6,7 +6,7 @@
 
 namespace troth::diagnosis {
 
-/// Without the peer's name and address, which stand beside it.
+/// Without the peer's name and address, which the table shows beside it.
 std::string short_error(const NodeName& peer, const std::string& error);
 
 }  // namespace troth::diagnosis

@@ -1,4 +1,4 @@
-// The files of a node that does not run, by the checks of its own start.
+// Findings about the files of a node that does not run, from the checks of its start.
 #include <fmt/format.h>
 
 #include "diagnosis/diagnosis.h"

@@ -1,6 +1,6 @@
 #pragma once
-// What needs a person. Most alarms tell of something that cannot be undone and stay until the
-// process ends; where it can be seen that the cause has ended, the alarm ends with it.
+// Conditions that need a person. Most alarms report something that cannot be undone, and stay until
+// the process ends. If this node can see that the cause has ended, the alarm ends too.
 
 #include <algorithm>
 #include <map>
@@ -12,8 +12,8 @@
 
 namespace troth {
 
-/// Owned by an engine and touched by its thread alone. Bounded; what is beyond a bound is counted.
-/// Claims have a bound of their own, so that no number of them hides what this node knows.
+/// Owned by an engine and touched by its thread alone. Bounded; alarms beyond a bound are only
+/// counted. Claims have a bound of their own, so that no number of them hides what this node knows.
 class Alarms {
  public:
   enum class Until {
@@ -43,7 +43,7 @@ class Alarms {
     return true;
   }
 
-  /// True: there was one that this ends.
+  /// True: this ended an alarm.
   bool end(const Gtid& about, const NodeName& from = {}) {
     const auto found = all_.find(about);
     if (found == all_.end()) return false;
@@ -57,7 +57,7 @@ class Alarms {
     return ended > 0;
   }
 
-  /// Is there one that this node and transaction would end?
+  /// Is there an alarm that this node and transaction would end?
   bool any(const Gtid& about, const NodeName& from) const {
     const auto found = all_.find(about);
     return found != all_.end() &&
@@ -66,8 +66,8 @@ class Alarms {
            });
   }
 
-  /// For people: claims last, otherwise the oldest first. At most kMostTexts, the last of which
-  /// then says how many there are besides.
+  /// For people: claims last, otherwise the oldest first. At most kMostTexts; the last one then
+  /// says how many more there are.
   std::vector<std::string> texts() const {
     std::vector<const Alarm*> sorted;
     for (const auto& [gtid, alarms] : all_)
@@ -85,7 +85,7 @@ class Alarms {
                     " more alarms are not shown; the log of this node names each that was kept");
     return out;
   }
-  /// Were raised when there was no room for them.
+  /// Number of alarms that were raised when the list was full.
   std::uint64_t not_kept() const { return not_kept_; }
 
  private:

@@ -1,6 +1,7 @@
 #pragma once
-// When what lives in a log is copied to its end, and when everything before the copies may go.
-// Segments are dropped by what they hold, never by age. The owner says what to copy.
+// Decides when the live records of a log are copied to its end, and when the log before the copies
+// may go. A segment is dropped when no live record is in it, never by age. The owner says what to
+// copy.
 
 #include <algorithm>
 #include <cstdint>
@@ -22,11 +23,11 @@ class Checkpointer {
     if (first_record.value != 0) end_ = std::min(end_, first_record);
   }
 
-  /// Begun, but what came before is still kept.
+  /// A checkpoint has begun, and the log before it is still kept.
   bool open() const { return released_ < start_; }
-  /// Open, and its copies are durable.
+  /// The checkpoint is open, and its copies are durable.
   bool copied() const { return open() && log_.is_durable(end_); }
-  /// Of the newest checkpoint: what is at or below it can go once the copies are durable.
+  /// Of the newest checkpoint: records at or below it can go once the copies are durable.
   Lsn start() const { return start_; }
 
   /// Ends the open checkpoint if its copies are durable. `unneeded`: how far the owner can do
@@ -45,8 +46,8 @@ class Checkpointer {
     return grown >= every_ || (!log_.has_room() && grown > std::max(every_ / 16, copies_));
   }
 
-  /// `copy` appends what lives. `start`: every record at or below it is reflected in what the
-  /// owner copies. Nothing happens if that is no progress. True: a checkpoint was begun.
+  /// `copy` appends the live records. `start`: the copies reflect every record at or below it.
+  /// Nothing happens if that is no progress. True: a checkpoint was begun.
   template <class Copy>
   bool begin(Lsn start, Copy&& copy) {
     if (start <= start_) return false;

@@ -1,8 +1,8 @@
 #pragma once
-// The only way out for promises: votes, decisions, acknowledgements, ballots, results. Whatever
-// promises something about the log waits here until the record that proves it is durable. Nothing
-// else can send one: Messenger, which the rest of an engine has, refuses promise types at compile
-// time (tests/engine/promise_past_the_gate.cc must not compile).
+// The only class that sends promises: votes, decisions, acknowledgements, ballots, results.
+// Whatever promises something about the log waits here until the record that proves it is durable.
+// Only the gate can send one. The rest of an engine has a Messenger, which refuses promise types at
+// compile time (tests/engine/promise_past_the_gate.cc must not compile).
 
 #include <optional>
 #include <utility>
@@ -49,16 +49,16 @@ class DurabilityGate : public Messenger {
                  const Standing& standing, Reports& reports)
       : Messenger(transport, standing, reports), log_(log) {}
 
-  /// Returns what may leave at once. What waits for a record of its own always comes out of
-  /// take_due(), even if the disk was quicker than this call: its machine must be told as well, or
+  /// Returns what may leave at once. Promises with a record of their own always come out of
+  /// take_due(), even if the disk was quicker than this call: their machine must hear of it too, or
   /// it would wait for ever.
   std::optional<Due> hold(Lsn until, Held&& held) {
     if (!held.record && log_.is_durable(until)) return Due(Passed(), std::move(held));
     held_.add(until, std::move(held));
     return std::nullopt;
   }
-  /// What a majority of logs holds needs no record of this one, which may still be on its way.
-  /// Anything that waits for a record of its own is held all the same.
+  /// A majority of logs holds the decision, so it need not wait for this log. Promises with a
+  /// record of their own still wait.
   std::optional<Due> hold_decided_by_majority(Lsn until, Held&& held) {
     return hold(held.record ? until : Lsn{}, std::move(held));
   }
@@ -81,9 +81,9 @@ class DurabilityGate : public Messenger {
     send(std::move(due), [](const protocol::Message&, const auto& leave) { leave(); });
   }
 
-  /// Says once more what was durable before, here or at a majority: the outcome of a transaction
-  /// that has ended, or the COMMIT of one that some participant was not waited for. Its machine is
-  /// gone, so there is no record that it could wait for.
+  /// Sends again a promise that was durable before, here or at a majority: the outcome of a
+  /// transaction that has ended, or the COMMIT of one that does not wait for some participant. Its
+  /// machine is gone, so there is no record to wait for.
   template <class M>
   void repeat(const NodeName& to, M&& promise) {
     static_assert(protocol::is_promise_v<std::remove_cvref_t<M>>, "use send()");

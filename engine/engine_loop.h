@@ -47,8 +47,8 @@ class SteadyWallClock {
 };
 
 /// Engine needs: `std::optional<MonotonicTime> next_wake() const`, `void tick(Now)`, `void
-/// end_of_round(Now)`, `std::optional<Lsn> take_forced()` (what the end of a round has forced by
-/// itself, once), `void on_durable(Lsn, Now)` and `bool alone() const`.
+/// end_of_round(Now)`, `std::optional<Lsn> take_forced()` (returns once how far the end of a round
+/// has forced by itself), `void on_durable(Lsn, Now)` and `bool alone() const`.
 template <class Engine>
 class EngineLoop {
  public:
@@ -63,7 +63,7 @@ class EngineLoop {
   }
   /// Thread-safe. False when the inbox is full or closed: refuse at the edge.
   bool post(Task task) { return push(std::move(task), capacity_, true); }
-  /// The same for one that stands for several.
+  /// The same for a task that counts as several.
   bool post(Task task, std::size_t several) {
     return push(std::move(task), capacity_, true, several);
   }
@@ -88,7 +88,7 @@ class EngineLoop {
     if (wanted) changed_.notify_one();
   }
 
-  /// The last round left the engine nearly without work: a thread that brings some should call
+  /// The last round left the engine nearly without work, so a thread that posts a task should call
   /// help() at once. Thread-safe.
   bool calm() const { return calm_.load(std::memory_order_relaxed); }
 
@@ -105,7 +105,7 @@ class EngineLoop {
     return future.get();
   }
 
-  /// Handles what is queued, then ends the thread. Idempotent.
+  /// Handles the queued tasks, then ends the thread. Idempotent.
   void stop() {
     {
       const MutexLock lock(mutex_);
@@ -132,7 +132,7 @@ class EngineLoop {
   /// True: the thread sleeps, and the caller wakes it when it has left the lock.
   bool take_sleeper() TROTH_REQUIRES(mutex_) { return std::exchange(sleeps_, false); }
 
-  /// Is the thread needed before it will look by itself? While nobody runs.
+  /// Must the thread wake before the time that it chose? Call only while no thread runs a round.
   bool is_due_earlier() const TROTH_REQUIRES(mutex_) {
     if (!tasks_.empty() || closed_) return true;
     const auto next = engine_.next_wake();
@@ -149,7 +149,7 @@ class EngineLoop {
     }
   }
 
-  /// Until there is something to do and nobody else does it.
+  /// Waits until there is work and no other thread does it.
   void rest() TROTH_REQUIRES(mutex_) {
     while (true) {
       if (!running_ && (!tasks_.empty() || closed_)) break;
@@ -166,7 +166,7 @@ class EngineLoop {
     sleeps_ = false;
   }
 
-  /// While nobody runs. Gives the lock up meanwhile.
+  /// Call only while no thread runs a round. Releases the lock during the round.
   void round() TROTH_REQUIRES(mutex_) {
     running_ = true;
     std::deque<Task> tasks;
@@ -178,8 +178,8 @@ class EngineLoop {
     running_ = false;
   }
 
-  /// An exception ends the process, on whatever thread: after half a round the engine's memory
-  /// cannot be trusted, and a round that never ends would leave the daemon alive but deaf.
+  /// An exception on any thread ends the process. After half a round the engine's memory cannot be
+  /// trusted. A round that never ends would leave the daemon alive but deaf.
   void run_tasks(std::deque<Task>& tasks) noexcept {
     Now now = clock_.now();
     for (auto& task : tasks) task(engine_, now);
@@ -191,16 +191,16 @@ class EngineLoop {
       engine_.end_of_round(now);
     }
     calm_.store(engine_.alone(), std::memory_order_relaxed);
-    tasks.clear();  // what they hold may be large, or ask for the lock
+    tasks.clear();  // captures may be large, or may ask for the lock
   }
 
-  Engine& engine_;  // used by who set running_, or under mutex_ while nobody runs
+  Engine& engine_;  // by the thread that set running_, or under mutex_ if none did
   const SteadyWallClock clock_;
   const std::size_t capacity_;
   mutable Mutex mutex_;
   Condition changed_;
   std::deque<Task> tasks_ TROTH_GUARDED_BY(mutex_);
-  std::size_t queued_ TROTH_GUARDED_BY(mutex_) = 0;  // what tasks_ stand for
+  std::size_t queued_ TROTH_GUARDED_BY(mutex_) = 0;  // work that tasks_ count as
   bool running_ TROTH_GUARDED_BY(mutex_) = false;    // a round is under way
   bool sleeps_ TROTH_GUARDED_BY(mutex_) = false;     // the thread waits for changed_
   std::optional<MonotonicTime> sleeps_until_ TROTH_GUARDED_BY(mutex_);  // as long as it sleeps

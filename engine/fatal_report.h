@@ -1,6 +1,6 @@
 #pragma once
-// The first error after which a node must end, and who is to be told. Owns both; a node reports from
-// whatever thread notices.
+// The first error after which a node must end, and the callback that hears of it. Owns both. Any
+// thread of the node may report.
 
 #include <functional>
 #include <optional>
@@ -14,7 +14,7 @@ namespace troth {
 /// Thread-safe.
 class FatalReport {
  public:
-  /// Called once, at once if the error came before. Must not block.
+  /// Called once; immediately if the error came before. Must not block.
   void on_fatal(std::function<void(const Error&)> handler) {
     const MutexLock lock(mutex_);
     handler_ = std::move(handler);

@@ -9,7 +9,7 @@ constexpr auto kEvery = std::chrono::seconds(1);
 }
 
 void FileGuard::start(std::vector<Look> looks, std::function<void(const std::string&)> changed) {
-  // What the first look sees is what the files were: it must not be later than the first promise.
+  // The first look defines what the files are, so it must come before the first promise.
   for (const auto& look : looks) static_cast<void>(look());
   thread_ = std::jthread([this, looks = std::move(looks), changed = std::move(changed)] {
     while (wait())

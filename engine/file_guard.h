@@ -1,7 +1,7 @@
 #pragma once
-// Looks once a second whether the files that a node's promises rest on are still what they were.
-// Each force looks at its own file besides (wal::Writer, sqlite::Database); the guard finds what
-// changes while nothing is forced, and the files that are not written any more.
+// Checks once a second whether the files that a node's promises rest on are still the same. Each
+// force also checks its own file (wal::Writer, sqlite::Database). The guard finds changes while
+// nothing is forced, and changes of files that are no longer written.
 
 #include <functional>
 #include <optional>
@@ -13,10 +13,10 @@
 
 namespace troth {
 
-/// Owns one thread. Tells once and then ends: what is lost is not found again.
+/// Owns one thread. Reports once and then ends: a lost file does not come back.
 class FileGuard {
  public:
-  /// What is wrong with some of the files; nothing: they are all there.
+  /// What is wrong with the files; nothing: all are in place.
   using Look = std::function<std::optional<std::string>()>;
 
   ~FileGuard() { stop(); }

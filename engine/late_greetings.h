@@ -1,6 +1,7 @@
 #pragma once
-// Greetings that were on their way for long. A process takes nothing back of its own log: one that
-// says less than was heard since was overtaken. Said twice in a row, it is no delay.
+// Greetings that the network delayed. A process never takes back a position of its log, so a
+// greeting with a lower position than a later message was overtaken. If the peer says it twice in a
+// row, it was no delay.
 
 #include <fmt/format.h>
 
@@ -11,12 +12,11 @@
 
 namespace troth {
 
-/// Remembers whose last greeting was late. On the engine's thread; only peers that were met count,
-/// which bounds it.
+/// Remembers the peers whose last greeting was late. On the engine's thread. Bounded, because only
+/// peers that this log has met count.
 class LateGreetings {
  public:
-  /// Why the greeting is refused for this time, after `seen` was heard of the sender; "" = it is not
-  /// late.
+  /// Why this greeting is refused, after the sender has said `seen`; "" = it is not late.
   std::string judge(const protocol::Hello& hello, const NodePosition& seen) {
     const auto& said = hello.position;
     const bool less =

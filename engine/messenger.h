@@ -36,7 +36,7 @@ class Messenger {
     transport_.send_prepare(prepare.to, prepare.prepare);
   }
 
-  /// What was sent should leave now, together.
+  /// The messages that were sent should leave now, together.
   void flush() { transport_.flush(); }
   /// A peer introduced itself from there.
   void heard_from(const NodeName& peer, const std::string& address, bool proved) {

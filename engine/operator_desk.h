@@ -15,8 +15,9 @@
 
 namespace troth {
 
-/// Owns the operators' records and who waits for them. Invariant: an operator hears that something
-/// was done only when it is durable. Owned by an engine and touched by its thread alone.
+/// Owns the operators' records and the callers that wait for them. Invariant: an operator hears
+/// that something was done only when it is durable. Owned by an engine and touched by its thread
+/// alone.
 class OperatorDesk {
  public:
   OperatorDesk(protocol::DurableLog& log, Reports& reports) : reports_(reports), book_(log) {}
@@ -25,7 +26,7 @@ class OperatorDesk {
   recovery::OperatorBook& book() { return book_; }
   const recovery::OperatorBook& book() const { return book_; }
 
-  /// Returns where it stands in the log.
+  /// Returns the LSN of the record.
   Lsn audit(const std::string& action, const std::string& subject, const std::string& result,
             const Operator& by, Now now) {
     ++actions_[{action, result}];

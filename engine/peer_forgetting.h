@@ -1,7 +1,7 @@
 #pragma once
 // `troth peer forget`: a peer that the settings do not name and that will never come back is
-// neither shown nor expected any more. Refused while anything is owed by it or to it, because what
-// is known of its log is evidence until then.
+// neither shown nor expected any more. Refused while the peer owes anything or is owed anything,
+// because this node's knowledge of its log is evidence until then.
 
 #include <functional>
 #include <string>
@@ -11,7 +11,7 @@
 
 namespace troth {
 
-/// How the peer stands to this node at the moment that an operator asks.
+/// The relation of the peer to this node at the moment that an operator asks.
 struct PeerAtHand {
   bool known = false;
   bool configured = false;
@@ -26,8 +26,8 @@ class PeerForgetting {
   PeerForgetting(OperatorDesk& desk, PeerHandshake& peers, Reports& reports)
       : desk_(desk), peers_(peers), reports_(reports) {}
 
-  /// `done` is called when it is durable, or at once if it is refused or a dry run. True: the peer
-  /// is forgotten, and its link must be.
+  /// `done` is called when the record is durable; immediately if it is refused or a dry run. True:
+  /// the peer is forgotten, and its link must be.
   bool forget(const ForgetPeerRequest& request, const PeerAtHand& peer, Done done, Now now);
 
  private:

@@ -29,8 +29,8 @@ void PeerHandshake::adopt(const std::map<NodeName, ClaimRecord>& claims) {
     if (claim.standing == ClaimRecord::Standing::kDismissed) dismissed_[witness] = claim.seen;
 }
 
-// Strangers are refused where configuration says who may come: at a coordinator always (whom its log
-// has met is none), at a participant once a coordinator is configured.
+// A node refuses strangers if its settings name its peers: a coordinator always, a participant once
+// a coordinator is configured. At a coordinator, a peer that its log has met is no stranger.
 bool PeerHandshake::closed() const {
   return self_.role == Role::kCoordinator || table_.any_configured(Role::kCoordinator);
 }
@@ -73,7 +73,7 @@ std::string in_cluster(const std::string& cluster) {
 
 }  // namespace
 
-/// Why nothing else of the greeting is looked at; "" = go on.
+/// Why the rest of the greeting is not looked at; "" = go on.
 std::string PeerHandshake::misgreeted(const Hello& hello, HelloReply& reply) const {
   if (const auto theirs = in_cluster(hello.cluster); theirs != self_.cluster) {
     reply.verdict = HelloVerdict::kWrongCluster;
@@ -103,7 +103,7 @@ std::string PeerHandshake::misgreeted(const Hello& hello, HelloReply& reply) con
   return "";
 }
 
-/// What a known peer says of itself against what was seen of it; "" = it agrees.
+/// Compares what a known peer says of itself with what this log has seen of it; "" = it agrees.
 std::string PeerHandshake::compare(const NodeName& peer, const NodePosition& said,
                                    HelloVerdict& verdict) const {
   const NodePosition seen = table_.position_of(peer);
@@ -125,7 +125,7 @@ std::string PeerHandshake::compare(const NodeName& peer, const NodePosition& sai
   return "";
 }
 
-/// Whether what a peer has seen of this log can have been this log.
+/// Whether the log that the peer has seen can have been this one.
 bool PeerHandshake::agrees(const NodeName& peer, const NodePosition& seen_of_us,
                            Lsn own_durable) const {
   const bool longer = seen_of_us.durable > own_durable || seen_of_us.epoch > self_.epoch;
@@ -135,9 +135,9 @@ bool PeerHandshake::agrees(const NodeName& peer, const NodePosition& seen_of_us,
          seen_of_us.durable <= dismissed->second.durable;
 }
 
-/// Why the link is refused because of what the peer says of this log; "" = it agrees. It is
-/// evidence only from a configured peer: one whose log this log has met, or one that answered at
-/// its configured address.
+/// Why the link is refused because of the peer's claim about this log; "" = it agrees. It is
+/// evidence only from a configured peer whose log this log has met, or which answered at its
+/// configured address.
 std::string PeerHandshake::dispute(Judgement& judgement, const NodeName& peer,
                                    const NodePosition& said, const NodePosition& seen_of_us,
                                    Lsn own_durable, Greeting greeting) {

@@ -1,6 +1,6 @@
 #pragma once
-// Who a peer is and how far its log reaches, judged at every greeting (protocol.md section 2). One
-// instance per engine, on the engine's thread.
+// Judges at every greeting which node a peer is and how far its log reaches (protocol.md section
+// 2). One instance per engine, on the engine's thread.
 //
 // Three kinds of peers:
 //   configured  named by this node's settings. Its word about this node's log is evidence.
@@ -8,7 +8,7 @@
 //   guest       greeted, where no coordinator is configured. A greeting leaves nothing behind: no
 //               record, no link, no thread. A guest is accepted with the first message that it may
 //               send (engine/authority.h), and only so many are.
-// A greeting that is refused judges nothing and teaches nothing.
+// A refused greeting changes nothing that this node knows.
 
 #include <deque>
 #include <map>
@@ -37,7 +37,7 @@ struct PeerSelf {
 class PeerHandshake {
  public:
   static constexpr std::size_t kMaxGuests = 1024;
-  static constexpr std::size_t kMaxAccepted = 256;  ///< that configuration does not name
+  static constexpr std::size_t kMaxAccepted = 256;  ///< peers that the settings do not name
 
   explicit PeerHandshake(PeerSelf self);
 
@@ -46,27 +46,27 @@ class PeerHandshake {
   void adopt(const protocol::PeerRecord& record) { table_.adopt(record); }
   /// `now`: where the log ends, which holds the EPOCH record of this start.
   void adopt(recovery::Lives lives, const protocol::AdoptedRecord& adopted, Lsn now);
-  /// What an operator has dismissed counts no more.
+  /// A claim that an operator has dismissed no longer counts.
   void adopt(const std::map<NodeName, protocol::ClaimRecord>& claims);
 
   /// What the engine must do after a greeting or a batch header.
   struct Judgement {
     std::string refusal;  ///< not empty: do not use this link or batch
-    /// A configured peer has seen of this log what it does not hold, and this log has met that
-    /// peer's log, or reached it at its configured address.
+    /// A configured peer has seen records of this log that it does not hold, and this log has met
+    /// that peer's log, or reached it at its configured address.
     std::optional<protocol::ClaimRecord> lost_memory;
     std::string alarm;                            ///< for people; "" = nothing
     std::vector<protocol::PeerRecord> to_append;  ///< news that must outlive a crash
     std::string reach_at;                         ///< link to it there; "" = nothing to do
     bool restarted = false;                       ///< the peer is in a newer epoch than before
     bool repeated = false;  ///< refused for the same reason as the last time: logged already
-    /// What shows that the peer's log is older than what this log has seen of it, or another. It
-    /// answered so at its own address, twice in a row: any process can greet under its name, and
-    /// an answer that was only late says it once.
+    /// Evidence that the peer's log is older than what this log has seen of it, or is another log.
+    /// The peer answered so at its own address twice in a row. Any process can greet under its
+    /// name, and a delayed answer says it only once.
     std::string peer_lost_memory;
-    bool agrees = false;  ///< welcome: nothing that it says contradicts what was seen of it
-    /// It was met before with the log that it has proved now (access/log_proofs.h): its word about
-    /// its address counts.
+    bool agrees = false;  ///< welcome: its position contradicts nothing that this log has seen
+    /// This log has met the peer with the log that it has proved now (access/log_proofs.h), so its
+    /// word about its address counts.
     bool proved = false;
   };
 
@@ -76,20 +76,20 @@ class PeerHandshake {
   Judgement on_reply(const NodeName& peer, const protocol::HelloReply& reply, Lsn own_durable);
   Judgement on_batch(const protocol::BatchHeader& header);
 
-  /// How `from` stands to the gtid, as far as configuration and greetings tell; the branch's own
+  /// How `from` is related to the gtid, as far as settings and greetings tell; the branch's own
   /// record may say more (kMember).
   PeerStanding standing(const NodeName& from, const Gtid& gtid) const;
-  /// The log of `from` mints gtids of that tag.
+  /// The log of `from` makes gtids with that tag.
   bool owns(const NodeName& from, const Gtid& gtid) const;
-  /// The coordinator of that tag says, without being configured, that this log lost its end: no
-  /// promise is made about its transactions.
+  /// The coordinator of that tag is not configured and says that this log lost its end: this node
+  /// makes no promise about its transactions.
   bool disputed(const CoordinatorTag& tag) const { return disputed_.count(tag) != 0; }
-  /// `from` has sent what it may send. A guest becomes an accepted peer; a refusal says that there
-  /// are too many. Nothing to do for any other.
+  /// `from` has sent a message that it may send. A guest becomes an accepted peer, or is refused
+  /// because there are too many. Other peers do not change.
   Judgement accept(const NodeName& from);
   /// The members of a branch that is in the log, or will be: they may ask about it.
   void hear_members(const std::vector<protocol::Member>& members);
-  /// A link may be made to `peer`, whom a branch names as its member.
+  /// A link may be made to `peer`, which a branch names as its member.
   bool may_link(const NodeName& peer) const;
 
   // what is known
@@ -106,7 +106,7 @@ class PeerHandshake {
   std::string refusal_of(const NodeName& peer) const;
   /// Why this node does not use a link to it although the peer answers; "" = no reason.
   std::string objection_to(const NodeName& peer) const;
-  /// As if it had never been met or configured.
+  /// Forgets the peer, as if this log had never met it.
   void forget(const NodeName& peer);
   /// As a transaction that begins now would name it; `known` is what find() said.
   static protocol::Member member(const NodeName& peer, const protocol::PeerRecord* known);
@@ -135,7 +135,7 @@ class PeerHandshake {
   PeerSelf self_;
   recovery::PeerTable table_;
   recovery::Lives lives_;
-  std::map<NodeName, NodePosition> dismissed_;  ///< what of this log its peer was wrong about
+  std::map<NodeName, NodePosition> dismissed_;  ///< wrong claims about this log
   std::map<NodeName, Guest> guests_;
   std::deque<NodeName> guests_in_order_;
   std::map<CoordinatorTag, std::set<NodeName>> named_;  // by guests

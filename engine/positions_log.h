@@ -13,7 +13,7 @@
 namespace troth {
 
 /// A RecordLog in front of an engine's own: appends SEEN before a record if a position has risen
-/// since the last one. Where no record follows what a peer said, tick() writes within kLongest.
+/// since the last one. If no record follows a peer's position, tick() writes one within kLongest.
 /// Owned by an engine, on its thread; both references outlive it.
 class PositionsLog final : public protocol::RecordLog {
  public:

@@ -1,9 +1,9 @@
 #pragma once
-// A configured peer says that this node's log was longer than it is. Whether that is true only a
-// person can tell, so the node waits: it is not ready, votes and decides nothing, and names the
+// A configured peer says that this node's log was longer than it is. Only a person can tell whether
+// that is true, so the node waits: it is not ready, votes and decides nothing, and names the
 // witness. The claim is in the log, so a restart does not lift it. `dismiss` says that the witness
-// is wrong; `confirm` makes every start end with exit 70 until the log is replaced.
-// Owned by an engine, on its thread.
+// is wrong; `confirm` makes every start end with exit 70 until the log is replaced. Owned by an
+// engine, on its thread.
 
 #include <map>
 #include <optional>
@@ -22,8 +22,8 @@ class Quarantine {
   std::optional<protocol::ClaimRecord> raise(protocol::ClaimRecord claim, WallTime now);
 
   bool active() const;
-  /// How far this node may say that its log reaches: what it writes in quarantine, the claim to
-  /// begin with, must not make up for what is missing.
+  /// How far this node may say that its log reaches. Records that it writes in quarantine, first of
+  /// all the claim, must not fill up for the lost ones.
   Lsn reaches(Lsn durable) const;
   /// One sentence with what to do; "" unless active.
   std::string reason() const;

@@ -25,7 +25,7 @@ class Standing {
     failure_ = error;
     return true;
   }
-  /// Nothing is promised and nothing is said any more.
+  /// The node makes no promise and sends nothing any more.
   bool stopped() const { return failure_.has_value() || quarantine_.active(); }
   /// Why it has stopped, for people; "" = it has not.
   std::string reason() const {

@@ -1,7 +1,7 @@
 #pragma once
-// Peers whose log was older than what this node had seen of it, or another log under an old name:
-// a disk was restored, or a node was made anew. That stays an alarm over restarts, until the peer
-// comes back with a log that agrees (disproved) or an operator forgets the peer.
+// Peers whose log was older than this node had seen it, or was another log under an old name: a
+// disk was restored, or a node was made anew. The alarm survives restarts. It ends when the peer
+// comes back with a log that agrees (disproved), or when an operator forgets the peer.
 
 #include "engine/operator_desk.h"
 #include "engine/peer_handshake.h"
@@ -16,7 +16,7 @@ class Witnesses {
 
   /// After the book has been read from the log.
   void adopt();
-  /// What a greeting, or the answer to one, showed.
+  /// Takes the judgement of a greeting, or of the answer to one.
   void judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now);
   /// An operator has forgotten the peer.
   void forget(const NodeName& peer) { reports_.end_alarm({}, peer); }

@@ -1,6 +1,6 @@
 #pragma once
-// Accepted HTTP connections that wait for a thread, bounded: clients that connect and say nothing
-// must not use up descriptors, nor keep a health probe waiting.
+// Accepted HTTP connections that wait for a thread, bounded. Clients that connect and send nothing
+// must not use up descriptors, nor delay a health probe.
 
 #include <httplib.h>
 
@@ -16,24 +16,24 @@
 
 namespace troth::http {
 
-/// What the server and its queue, which cpp-httplib owns, know of each other. Thread-safe.
+/// State that the server shares with its queue, which cpp-httplib owns. Thread-safe.
 struct Crowd {
   std::atomic<std::size_t> waiting = 0;        ///< connections without a thread
   std::atomic<std::uint64_t> turned_away = 0;  ///< since the start
 };
 
-/// Invariant: at most `most_waiting` connections wait. The one that has waited for longest gives
-/// way: it runs on the thread that accepts, with turns_away() true, and must end at once.
+/// Invariant: at most `most_waiting` connections wait. If there are more, the one that has waited
+/// for longest runs on the accepting thread with turns_away() true, and must end immediately.
 class ConnectionQueue final : public httplib::TaskQueue {
  public:
   ConnectionQueue(std::size_t threads, std::size_t most_waiting, std::shared_ptr<Crowd> crowd);
   ~ConnectionQueue() override = default;
 
   void enqueue(std::function<void()> serve) override;
-  /// What waits is served first.
+  /// Serves the waiting connections first.
   void shutdown() override;
 
-  /// On the calling thread: the connection on hand is to be closed unanswered.
+  /// On the calling thread: the present connection must be closed without serving it.
   static bool turns_away();
 
  private:

@@ -1,7 +1,7 @@
 #pragma once
-// /metrics: the one table of every metric's name, type and meaning, and the Prometheus text of what
-// a daemon measured. docs/reference/metrics.md, the alert rules and the dashboard are tested
-// against the table.
+// /metrics: the one table of every metric's name, type and meaning, and the Prometheus text of a
+// daemon's measurements. Tests compare docs/reference/metrics.md, the alert rules and the dashboard
+// with the table.
 
 #include <span>
 #include <string>
@@ -19,7 +19,7 @@ struct MetricInfo {
 };
 std::span<const MetricInfo> metric_table();
 
-/// What the operating system knows of this process; absent where /proc is.
+/// Numbers of the operating system about this process; absent where /proc is.
 Measurements measure_process();
 
 /// Prometheus text, version 0.0.4. Measurements whose name is not in the table are a bug: asserted.

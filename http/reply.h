@@ -1,5 +1,5 @@
 #pragma once
-// What a request gets back, and how an error looks: a status, and an object that names it.
+// The reply to a request. An error is a status and an object that names it.
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -20,7 +20,7 @@ Reply text(int status, std::string body);
 Reply json(const nlohmann::ordered_json& body, int status = 200);
 /// troth.error/1 with the code's name and the status that belongs to it.
 Reply problem(const Error& error, const std::string& hint = {});
-/// Where HTTP has a status of its own for what is wrong.
+/// For errors with an HTTP status of their own.
 Reply problem(int status, const Error& error, const std::string& hint = {});
 
 }  // namespace troth::http

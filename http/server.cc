@@ -124,7 +124,7 @@ class ServerImpl final : public Server {
     server_.Post(
         ".*", [this](const httplib::Request& request, httplib::Response& response,
                      const httplib::ContentReader& body) { send(post(request, body), response); });
-    // httplib would read a body of any size before it says that nobody takes it.
+    // httplib would read a body of any size before it refuses it.
     const auto refused = [](const httplib::Request& request, httplib::Response& response,
                             const httplib::ContentReader& body) {
       static_cast<void>(read(request, body));

@@ -23,8 +23,8 @@ struct ServerOptions {
 
 class Server {
  public:
-  /// At the same time, served or waiting. When more come, the one that has waited for longest is
-  /// turned away with 503.
+  /// At the same time, served or waiting. If more come, the one that has waited for longest
+  /// receives 503.
   static constexpr std::size_t kMostConnections = 128;
   /// Listens and answers when it returns. kIo: the address cannot be bound. kInvalidArgument: the
   /// token file is no good.

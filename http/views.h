@@ -1,6 +1,6 @@
 #pragma once
 // What each path of the HTTP port answers. No socket here: a path and its query or body in, a reply
-// out. Who may post at all is judged before (http/gate.h).
+// out. http/gate.h has judged before whether the caller may post.
 
 #include <cstdint>
 #include <functional>

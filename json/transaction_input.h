@@ -11,8 +11,8 @@
 namespace troth::http {
 
 /// "int:5" "real:1.5" "text:x" "blob:HEX" "null". A bare word is an integer or a real if it is
-/// written as JSON writes one, else text: 01234 and +5 are texts. kInvalidArgument: it is not what
-/// its type says, a number that does not fit, or NULL in capitals.
+/// written as JSON writes one, otherwise text: 01234 and +5 are texts. kInvalidArgument: it does
+/// not match its type, is a number that does not fit, or is NULL in capitals.
 Result<Value> parse_value(const std::string& text);
 /// "rows = 1", "rows >= 1".
 Result<Expectation> parse_expectation(const std::string& text);

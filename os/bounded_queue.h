@@ -77,7 +77,7 @@ class BoundedQueue {
     return out;
   }
 
-  /// Later pushes fail; what is queued can still be taken.
+  /// Later pushes fail; queued items can still be taken.
   void close() {
     const MutexLock lock(mutex_);
     closed_ = true;

@@ -89,7 +89,7 @@ void print_ready(const std::string& name, const std::string& role,
 }
 
 int report_fatal(const std::string& program, const Error& error) {
-  // Also when nobody reads stderr: a daemon that must end must not hang at its last words.
+  // Also if no process reads stderr: a daemon that must end must not hang at its last line.
   LogStream(STDERR_FILENO, [](std::uint64_t) {
     return std::string();
   }).write(fmt::format("{}: error: {} ({})\n", program, error.context, to_string(error.code)));

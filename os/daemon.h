@@ -24,7 +24,7 @@ class StopSignal {
   void fail_with(Error error);
   /// Blocks until a signal arrives or a part of the daemon has failed.
   std::optional<Error> wait();
-  /// What has failed so far, also after wait() has returned: an orderly end may fail as well.
+  /// The first failure so far, also after wait() has returned: an orderly end may fail too.
   std::optional<Error> failure();
   /// Called on the watcher's thread at every SIGHUP. Returns when an earlier handler is not running
   /// any more.

@@ -18,8 +18,7 @@ struct DaemonStart {
   bool check_config = false;  ///< the settings are good: judge what they name and leave
 };
 
-/// Prints what --help and --version ask for. kInvalidArgument otherwise names what
-/// is wrong.
+/// Prints the answer to --help and --version. kInvalidArgument otherwise names the wrong flag.
 Result<DaemonStart> start_daemon(int argc, char** argv, const std::string& program,
                                  const std::string& help, const SettingTable& table);
 

@@ -11,7 +11,7 @@ struct Descriptors {
   bool short_of() const { return limit > 0 && open + limit / 10 >= limit; }
 };
 
-/// Counts what is open now.
+/// Counts the open descriptors.
 Descriptors count_descriptors();
 
 }  // namespace troth

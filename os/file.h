@@ -1,7 +1,7 @@
 #pragma once
-// The seam to disks. Second implementation: the simulator's disk, which tears and loses what was
-// not synced. Nothing here retries: a failed write or sync means the disk's state is unknown, and
-// the caller must stop using the file (failures.md 0.2). ENOSPC is reported as kNoSpace, every
+// The seam to disks. Second implementation: the simulator's disk, which tears and loses data that
+// was not synced. Nothing here retries: a failed write or sync means the disk's state is unknown,
+// and the caller must stop using the file (failures.md 0.2). ENOSPC is reported as kNoSpace, every
 // other failure as kIo with errno's text.
 
 #include <fmt/format.h>
@@ -34,19 +34,18 @@ class File {
   /// fdatasync: data and the size needed to read it back are on stable storage when this returns
   /// success.
   virtual Status sync() = 0;
-  /// A hint: what was written begins to travel to the device, so that a later sync() waits for
-  /// less. Waits for nothing itself, promises nothing and reports nothing; an error shows at that
-  /// sync().
+  /// A hint: the device begins to write the data, so that a later sync() waits for less. Waits for
+  /// nothing itself, promises nothing and reports nothing; an error shows at that sync().
   virtual void start_writeback() {}
-  /// After a sync(): the next reads of this range come from the device. Needed at a start, because
-  /// after a failed sync the kernel goes on showing what it never wrote, marked clean, and neither
-  /// another sync nor (on ext4) writing the same again makes that durable.
+  /// After a sync(): the next reads of this range come from the device. Needed at a start. After a
+  /// failed sync the kernel still returns data that it never wrote, from pages marked clean.
+  /// Neither another sync nor (on ext4) writing the same data again makes it durable.
   virtual Status forget_cache(std::uint64_t offset, std::uint64_t length) = 0;
   /// Some of this range is still in memory, because forget_cache() is only advice to the kernel.
   virtual Result<bool> is_cached(std::uint64_t, std::uint64_t) const { return false; }
   virtual Result<std::uint64_t> size() const = 0;
   /// Where bytes that need not be zero go on, at `offset` or beyond; the size if only zeros follow.
-  /// A file system that does not know returns `offset`: the caller then reads what is there.
+  /// A file system that does not know returns `offset`: the caller then reads from there.
   virtual Result<std::uint64_t> next_data(std::uint64_t offset) const { return offset; }
   virtual Status truncate(std::uint64_t size) = 0;
   /// Reserves `size` bytes of zeros from offset 0, so that later writes inside need no new blocks.

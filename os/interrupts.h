@@ -1,6 +1,6 @@
 #pragma once
-// Ctrl-C during a long command: asked for where it can stop, so that what it has started and made
-// is cleaned up.
+// Ctrl-C during a long command. The command asks at points where it can stop, so that it can clean
+// up its processes and files.
 
 #include <signal.h>
 

@@ -1,7 +1,7 @@
 #pragma once
-// Files that must stay what they were when this process first saw them. A promise rests on them: an
-// open descriptor goes on working after somebody has deleted or replaced its file, and what is
-// written through it is in no directory any more.
+// Files that must stay the same as when this process first saw them, because promises rest on them.
+// An open descriptor goes on working after its file was deleted or replaced. Data written through
+// it is then in no directory.
 
 #include <map>
 #include <optional>
@@ -19,7 +19,7 @@ class KeptFiles {
   KeptFiles(const FileSystem& files, std::vector<std::string> paths)
       : files_(files), paths_(std::move(paths)) {}
 
-  /// Nothing: all are what they were. Otherwise changed_under_process() of the first that is not.
+  /// Nothing: all files are the same. Otherwise changed_under_process() of the first that is not.
   std::optional<std::string> look();
 
  private:
@@ -32,8 +32,8 @@ class KeptFiles {
 std::string what_changed(const FileSystem& files, const std::string& path,
                          const FileIdentity& before);
 
-/// What an operator is told. `what`: what happened to which file. `lost`: files that may live only
-/// as long as this process, because it holds them open.
+/// The sentence for the operator. `what`: what happened to which file. `lost`: files that may live
+/// only as long as this process, because it holds them open.
 std::string changed_under_process(const FileSystem& files, const std::string& what,
                                   const std::vector<FileIdentity>& lost);
 

@@ -1,6 +1,6 @@
 #pragma once
-// Keeps whoever can cause a log line from filling the log: the same line about the same peer is
-// written so often in a while, and the same line about any peer so often.
+// Limits log lines that a peer can cause, so that no peer fills the log. There is one limit for the
+// same line about the same peer, and one for the same line about all peers.
 
 #include <chrono>
 #include <cstdint>
@@ -12,7 +12,7 @@
 
 namespace troth {
 
-/// Not thread-safe. Bounded: at most kMostPairs causes are told apart.
+/// Not thread-safe. Bounded: distinguishes at most kMostPairs causes.
 class LogPace {
  public:
   using Clock = std::chrono::steady_clock;

@@ -60,7 +60,7 @@ std::size_t LogStream::write_some(std::string_view bytes) const {
     if (written >= 0) return static_cast<std::size_t>(written);
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
-    return bytes.size();  // nobody will ever read it, or the disk is full: there is no one to tell
+    return bytes.size();  // no process will read it, or the disk is full: nothing can be reported
   }
 }
 

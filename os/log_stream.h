@@ -20,11 +20,11 @@ class LogStream {
  public:
   static constexpr std::size_t kBacklogBytes = std::size_t{1} << 20;
 
-  /// `fd` stays the caller's. Of a pipe or a terminal, this opens a description of its own that does
-  /// not block, because the flag of the one it was given is shared with other processes.
-  /// `tell_dropped` makes the line that says how many were dropped, once there is room again.
+  /// `fd` stays the caller's. For a pipe or a terminal, this opens a description of its own that
+  /// does not block, because other processes share the flag of the given one. `tell_dropped` makes
+  /// the line that says how many were dropped, once there is room again.
   LogStream(int fd, std::function<std::string(std::uint64_t)> tell_dropped);
-  /// Gives the reader at most 200 ms for what is left.
+  /// Gives the reader at most 200 ms for the remaining lines.
   ~LogStream();
   LogStream(const LogStream&) = delete;
   LogStream& operator=(const LogStream&) = delete;

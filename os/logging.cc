@@ -108,8 +108,8 @@ class StreamSink final : public spdlog::sinks::base_sink<std::mutex> {
   LogStream stream_;
 };
 
-/// LogPace for many threads. Errors and debug lines are not paced: an alarm is said once, and
-/// whoever switches debug on wants all of it.
+/// LogPace for many threads. Errors and debug lines have no limit: an alarm is logged once, and an
+/// operator who switches debug on wants every line.
 class Pace {
  public:
   std::optional<std::uint64_t> pass(LogLevel level, std::string_view text,

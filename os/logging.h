@@ -37,7 +37,7 @@ class Logger {
   static Logger to_stderr(LogLevel level, LogFormat format, std::string node);
 
   bool enabled(LogLevel level) const;
-  /// Lines that were not written: nobody read the others, or too many of one kind came
+  /// Lines that were not written: the reader was too slow, or too many of one kind came
   /// (os/log_pace.h).
   std::uint64_t dropped() const;
   /// Of this logger and all its copies.

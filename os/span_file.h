@@ -18,8 +18,8 @@ namespace troth {
 /// One line, without its end.
 std::string to_otlp_json(const Span& span, const std::string& service, const std::string& node);
 
-/// Appends on a thread of its own. What comes faster than the disk takes it, or cannot be written,
-/// is dropped and counted: a trace never holds up a transaction. Thread-safe.
+/// Appends on a thread of its own. A span that comes faster than the disk takes it, or that cannot
+/// be written, is dropped and counted: a trace never delays a transaction. Thread-safe.
 class SpanFile final : public SpanSink {
  public:
   /// `service` is the OTLP service.name, `node` its service.instance.id. kIo: it cannot be opened.

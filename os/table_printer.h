@@ -43,9 +43,9 @@ std::size_t display_width(const std::string& text);
 /// text must not drive the terminal.
 enum class Lines { kEscaped, kKept };
 std::string printable(const std::string& text, Lines lines = Lines::kEscaped);
-/// Breaks lines between words so that none is wider than `width` (0 = unlimited). What follows is
-/// indented to where the last column of its line began: behind its last gap of two or more spaces.
-/// Colours take no room.
+/// Breaks lines between words so that none is wider than `width` (0 = unlimited). Continued lines
+/// are indented to the last column of their line, which begins behind its last gap of two or more
+/// spaces. Colours take no room.
 std::string wrapped(const std::string& text, std::size_t width);
 /// Width of the terminal on stdout, or on `file`; 0 if it is not one.
 std::size_t terminal_width(std::FILE* file = stdout);

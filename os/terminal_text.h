@@ -13,7 +13,7 @@ struct CodePoint {
 };
 /// The first one of a text that is not empty.
 CodePoint first_code_point(std::string_view text);
-/// C0, DEL, C1 (U+009B starts an escape sequence) and the marks that reorder what is read.
+/// C0, DEL, C1 (U+009B starts an escape sequence) and the marks that reorder text.
 bool drives_terminal(std::uint32_t code);
 /// JSON as it was, with what drives a terminal escaped inside its strings.
 std::string printable_json(const std::string& json);

@@ -16,7 +16,7 @@
 #define TROTH_REQUIRES_SHARED(...) TROTH_THREAD_ATTRIBUTE(requires_shared_capability(__VA_ARGS__))
 /// A function that must not be called while the mutexes are held.
 #define TROTH_EXCLUDES(...) TROTH_THREAD_ATTRIBUTE(locks_excluded(__VA_ARGS__))
-/// A function that clang cannot follow. A comment beside it says why it is right.
+/// A function that clang cannot follow. A comment beside the use says why it is right.
 #define TROTH_NO_THREAD_CHECK TROTH_THREAD_ATTRIBUTE(no_thread_safety_analysis)
 
 // For lock types (os/mutex.h) only.

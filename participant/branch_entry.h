@@ -1,5 +1,5 @@
 #pragma once
-// One branch as the agent's engine keeps it: the pure machine, and what its parts note about it.
+// One branch in the agent's engine: the pure machine, and the notes of the engine's parts.
 
 #include <algorithm>
 #include <array>
@@ -29,19 +29,19 @@ struct BranchEntry {
   protocol::Branch branch;
   Boxed<protocol::QuorumBallot> quorum;  ///< from PREPARED on, of a three-phase one
   bool before_adoption = false;          ///< takes part in no ballot: Presumption::knows_promises
-  Lsn promise_lsn;            ///< its last forced record, and what its execution may have read
+  Lsn promise_lsn;            ///< its last forced record and any that its execution may have read
   Lsn committed;              ///< of its COMMITTED or ONE_PHASE record
   Priority priority;          ///< of the request, for lock queues
   bool executing = false;     ///< a job for it is with the worker
   bool live = false;          ///< counted in BranchTable::live()
   bool recovered = false;     ///< known from an earlier start
-  std::uint32_t gave_up = 0;  ///< how many waited for its locks and timed out
+  std::uint32_t gave_up = 0;  ///< waiters for its locks that timed out
   std::optional<MonotonicTime> lock_deadline;
   std::string waits_for;                  ///< for people, while it waits for locks
-  std::vector<Gtid> holders;              ///< whom it waits for, oldest gtid first
+  std::vector<Gtid> holders;              ///< holders that it waits for, oldest gtid first
   std::optional<MonotonicTime> wound_at;  ///< when the younger ones among them are wounded
   std::string key;                        ///< idempotency key of a one-phase request
-  /// Since it began. Restarts do not begin it anew: its record says when its request came.
+  /// Time since it began, over restarts: its record says when its request came.
   Duration age(Now now) const {
     const Duration here = now.monotonic - since;
     if (!recovered || priority.start_unix_ms == 0) return here;

@@ -15,8 +15,8 @@ BranchTable::BranchTable(const EngineOptions& options)
       settings_{
           options.name, {options.log_id, options.epoch, {}}, {}, options.suspicion.timeout / 3} {}
 
-// The more branches live, the longer a decision may honestly take: asking for what is merely on its
-// way would delay it further.
+// The more branches live, the longer a decision may take. An inquiry about a decision that is
+// already coming would only delay it.
 const BranchSettings& BranchTable::settings() {
   constexpr Duration kPerBranch = std::chrono::microseconds(200);
   auto& inquiry = settings_.inquiry;

@@ -1,8 +1,8 @@
 #pragma once
-// Which coordinators are silent. A member asks for a transaction that has not arrived here; nothing
-// here shows that it is one. The coordinator of that transaction could tell, so its members may end
-// it only when the coordinator says nothing. Otherwise any peer could end what a healthy
-// coordinator is about to send.
+// Which coordinators are silent. If a peer asks for a transaction that has not arrived here,
+// nothing here shows that the peer is a member. Only the coordinator could tell, so the members may
+// end the transaction only while the coordinator is silent. Otherwise any peer could end what a
+// healthy coordinator is about to send.
 
 #include <chrono>
 #include <cstdint>
@@ -15,22 +15,23 @@
 
 namespace troth::participant {
 
-/// Owns what was heard of each coordinator, and since when its answer is awaited. Invariant: a
-/// coordinator that was never heard of is not silent. Owned by the engine and touched by its thread
-/// alone.
+/// Owns when each coordinator was last heard of, and since when this node waits for its answer.
+/// Invariant: a coordinator that was never heard of is not silent. Owned by the engine and touched
+/// by its thread alone.
 class CoordinatorSilence {
  public:
   static constexpr std::size_t kMostCoordinators = 2048;
   /// Promises about transactions that never arrived, for each coordinator while it is silent. More
   /// than a coordinator has in flight.
   static constexpr std::size_t kMostPromises = 16'384;
-  /// For a coordinator to which no link can be made: it sends an empty batch every 10 s.
+  /// For a coordinator that this node cannot connect to: it sends an empty batch every 10 s.
   static constexpr Duration kWithoutLink = std::chrono::seconds(25);
 
-  /// `patience`: how long an answer is awaited.
+  /// `patience`: how long this node waits for an answer.
   explicit CoordinatorSilence(Duration patience) : patience_(patience) {}
 
-  /// A batch or a greeting of it came. The coordinator that was silent for longest makes room.
+  /// A batch or a greeting of the coordinator came. If the table is full, the longest-silent
+  /// coordinator is dropped.
   void heard(const CoordinatorTag& tag, const NodeName& name, MonotonicTime now);
 
   /// The link from here to a coordinator.

@@ -1,6 +1,6 @@
 #pragma once
-// What the agent's engine is built on: who this node is and whom it knows, its log, its worker, and
-// what is counted. No branch is known here.
+// The base of the agent's engine: this node's identity, its peers, its log, its worker, and the
+// counters. It knows no branch.
 
 #include <string>
 #include <utility>

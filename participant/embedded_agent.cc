@@ -8,7 +8,7 @@
 
 namespace troth {
 
-/// What the node holds references to lives as long as the node.
+/// The objects that the node refers to live as long as the node.
 struct Agent::Impl {
   std::unique_ptr<FileSystem> files = make_posix_file_system();
   SystemClock clock;

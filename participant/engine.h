@@ -1,12 +1,12 @@
 #pragma once
-// The agent's engine: hands what arrives to the part that it concerns, and closes each round.
-// Passive: it is called by one thread (EngineLoop, or a simulator), asks no clock and touches no
-// file or socket itself.
+// The agent's engine: passes each event to the part that handles it, and closes each round.
+// Passive: one thread calls it (EngineLoop, or a simulator). It reads no clock and touches no file
+// or socket itself.
 //
-// The parts, from the bottom up: Core (log, peers, worker, counters), BranchTable (what is known),
-// Promises (the way out), FlushSchedule (the database file), OnePhaseKeys, PeerLinks, Horizon;
+// The parts, from the bottom up: Core (log, peers, worker, counters), BranchTable, Promises (sends
+// messages), FlushSchedule (the database file), OnePhaseKeys, PeerLinks, Horizon. Above them:
 // Branches (steps), HandDecisions (operators), Members (other participants), WoundWait (locks),
-// CoordinatorMessages (requests), Greetings (who comes and goes); LockViews and StatusViews read.
+// CoordinatorMessages (requests), Greetings (peers). LockViews and StatusViews only read.
 
 #include <functional>
 #include <optional>
@@ -52,14 +52,14 @@ class Engine {
   void set_own_address(std::string address) { core_.own_address = std::move(address); }
   void drain() { core_.standing.drain(); }
   bool quarantined() const { return core_.standing.quarantine().active(); }
-  /// The time of a drain is over: what has not been executed aborts with DRAINING.
+  /// The time of a drain is over: branches that have not executed abort with DRAINING.
   void refuse_executing(Now now) { branches_.refuse_executing(now); }
-  /// The database or the log failed: nothing more is done or said. Local transactions end at once,
-  /// except those whose record may still become durable.
+  /// The database or the log failed: the engine does and sends nothing more. Local transactions end
+  /// now, except those whose record may still become durable.
   void stop_for(const Error& error, bool log_failed);
   /// No round follows: ends every local transaction that is left. kInDoubt if it has a record.
   void end_local_transactions() { branches_.end_local_all(core_.standing.failure()); }
-  /// Branches that still execute or whose record is on its way.
+  /// Branches that still execute, or whose record is not durable yet.
   std::size_t busy_branches() const;
 
   // timers
@@ -68,8 +68,8 @@ class Engine {
   void end_of_round(Now now);
   /// At most one branch is undecided, so running the engine inline delays no other branch.
   bool alone() const { return table_.live() <= flush_.unflushed() + 1; }
-  /// What the end of the round forced by itself, because nobody else needed this thread. The caller
-  /// tells on_durable(), with the time that it is then.
+  /// How far the end of the round forced by itself, because no other work needed this thread. The
+  /// caller calls on_durable(), with the time of that moment.
   std::optional<Lsn> take_forced() { return std::exchange(forced_here_, std::nullopt); }
 
   /// Set when the process must stop (lost memory, failed database). The loop's owner watches it.
@@ -85,7 +85,7 @@ class Engine {
   }
   Result<std::int64_t> retry(const std::string& id, const Operator& by, Now now);
   using ResolveDone = HandDecisions::Done;
-  /// Called back when what was done is durable.
+  /// Called back when the action is durable.
   void resolve(const ResolveRequest& request, ResolveDone done, Now now) {
     by_hand_.resolve(request, std::move(done), now);
   }
@@ -94,7 +94,7 @@ class Engine {
   }
   void forget_peer(const ForgetPeerRequest& request, PeerForgetting::Done done, Now now);
   using LocksDone = LockViews::LocksDone;
-  /// Called back when the worker has looked.
+  /// Called back when the worker has read its locks.
   void look_at_locks(const LockQuery& query, LocksDone done);
   std::vector<AuditEntry> audit_trail(std::size_t limit) const {
     return by_hand_.book().audit(limit);

@@ -24,17 +24,17 @@ class FlushSchedule {
 
   // what branches bring
   void execute(ExecuteRequest&& request);
-  /// The worker answered, or will not answer any more.
+  /// The worker has answered, or will not answer.
   void execute_ended() { --jobs_out_; }
   /// Its COMMITTED or ONE_PHASE record is appended: until the file holds it, it is unflushed.
   void committed(Lsn lsn, const Gtid& gtid) { unflushed_.emplace_back(lsn, gtid); }
   void apply(const ApplyJob& apply, Now now);
-  /// A coordinator wants to know when the file holds what was applied.
+  /// A coordinator waits until the file holds the applied work.
   void await_file() { file_awaited_ = true; }
   bool file_awaited() const { return file_awaited_; }
 
   // rounds and timers
-  /// `live`: branches that are not over.
+  /// `live`: branches that have not ended.
   void flush_if_due(std::size_t live, Now now);
   /// A checkpoint frees nothing until the file's marker has passed its start. After the last commit
   /// (or with aborts alone) no flush would ever move the marker: this one does.
@@ -52,7 +52,7 @@ class FlushSchedule {
   Lsn file_durable() const { return file_durable_; }
   /// Committed in the log, not yet in the file.
   std::size_t unflushed() const { return unflushed_.size(); }
-  /// Something was applied that no flush has carried yet.
+  /// There is applied work that no flush has committed yet.
   bool busy() const { return applies_since_flush_ > 0 || flush_out_; }
   bool flushing() const { return flush_out_; }
   bool nothing_applied() const { return applies_since_flush_ == 0; }

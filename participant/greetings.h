@@ -1,15 +1,15 @@
 #pragma once
-// How the agent and its peers get to know each other: what each says of itself in a greeting, and
-// what follows for the agent from what a peer says of its log, there or later.
+// The agent's side of greetings: what it says of itself, and the consequences of what a peer says
+// of its log, in a greeting or later.
 
 #include "participant/coordinator_messages.h"
 #include "participant/core.h"
 
 namespace troth::participant {
 
-/// Draws the consequences of PeerHandshake's judgements: records, alarms, quarantine, what a
-/// restarted coordinator has forgotten. Owns nothing but references; owned by the engine and
-/// touched by its thread alone.
+/// Acts on the judgements of PeerHandshake: records, alarms, quarantine, and the branches that a
+/// restarted coordinator has forgotten. Owns only references. Owned by the engine and touched by
+/// its thread alone.
 class Greetings {
  public:
   struct Parts {
@@ -27,7 +27,7 @@ class Greetings {
   }
   /// False: no link to it.
   bool on_reply(const NodeName& peer, const protocol::HelloReply& reply, Now now);
-  /// What follows from what `peer` has said, in whatever message.
+  /// Acts on the position of `peer` in any message.
   void judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now);
 
  private:

@@ -153,7 +153,7 @@ void HandDecisions::resolve(const ResolveRequest& request, Done done, Now now) {
 }
 
 void HandDecisions::carry_out(BranchEntry& entry, const HeuristicRecord& record, Now now) {
-  entry.quorum.reset();  // what the members promised each other goes on without this node
+  entry.quorum.reset();  // the promises between members go on without this node
   branches_.decide_by_hand(entry, record.coordinator,
                            {record.gtid,
                             record.decision,

@@ -1,6 +1,7 @@
 #pragma once
-// Decisions by hand at a participant (protocol.md section 8). They are refused if a reachable node
-// knows the decision, durable before they act, compared with the true one, shown until forgotten.
+// Decisions by hand at a participant (protocol.md section 8). A decision by hand is refused if a
+// reachable node knows the true one. It is durable before it acts, is compared with the true one,
+// and is shown until an operator forgets it.
 
 #include <cstdint>
 #include <functional>
@@ -38,18 +39,18 @@ class HandDecisions {
   void copy_forward() { desk_.book().copy_forward(); }
 
   // what operators want
-  /// Called back when what was done is durable.
+  /// Called back when the action is durable.
   void resolve(const ResolveRequest& request, Done done, Now now);
   void forget(const ForgetRequest& request, Done done, Now now);
   OperatorDesk& desk() { return desk_; }
   const OperatorDesk& desk() const { return desk_; }
 
   // the truth
-  /// True: the decision was about something that an operator decided before.
+  /// True: an operator had decided this transaction before.
   bool compare_with_truth(const NodeName& from, const protocol::Decide& message, Now now);
   /// Its coordinator cannot prove what it decided.
   void hazard(const Gtid& gtid);
-  /// A peer is there again: asks at the next tick, if there is anything to ask.
+  /// A peer is connected again: asks at the next tick, if a decision is to be compared.
   void ask_soon(Now now);
   void ask_for_truth(Now now);
   std::optional<MonotonicTime> next_wake() const { return truth_at_; }
@@ -82,7 +83,7 @@ bool is_mixed(const protocol::HeuristicRecord& record);
 std::string heuristic_state(const protocol::HeuristicRecord& record);
 /// A sentence for people.
 std::string describe_heuristic(const protocol::HeuristicRecord& record);
-/// Changes whenever a decision by hand must be thought over again.
+/// Changes whenever an operator must look again before deciding by hand.
 std::string revision_of(const EngineOptions& options, const BranchEntry& entry);
 
 }  // namespace troth::participant

@@ -16,8 +16,8 @@
 
 namespace troth::participant {
 
-/// Invariants: what was ended once stays ended, and the log's copy of a claim is never ahead.
-/// Owned by the engine and touched by its thread alone.
+/// Invariants: an ended gtid stays ended, and the log's copy of a claim is never ahead. Owned by
+/// the engine and touched by its thread alone.
 class Horizon {
  public:
   /// One-phase outcomes that a restarted coordinator has not confirmed, kept for each coordinator.
@@ -26,20 +26,20 @@ class Horizon {
   explicit Horizon(protocol::DurableLog& log) : log_(log) {}
 
   void adopt(std::map<CoordinatorTag, recovery::EndedClaims> claims);
-  /// Its coordinator said that it is ended at every participant; or it is of the one-phase gtids
-  /// that this node does not remember any more.
+  /// Its coordinator has said that it is ended at every participant, or it is a one-phase gtid that
+  /// this node no longer remembers.
   bool ended(const Gtid& gtid) const;
-  /// True: the header has news, and what is over and ended can be forgotten.
+  /// True: the header has news, so branches that are over and ended can be forgotten.
   bool advance(const protocol::BatchHeader& header);
-  /// Of the last news: nothing below it has ended newly.
+  /// Of the last news: no gtid below it has newly ended.
   const Gtid& news_from() const { return news_from_; }
   /// `kept`: how many one-phase outcomes of earlier epochs are remembered, by epoch. Forgets the
   /// oldest epochs if those are too many. True: it has.
   bool forget_unconfirmed(const CoordinatorTag& tag, const std::map<Epoch, std::size_t>& kept);
-  /// Lets the next start forget them as well. Nobody waits for the record, and losing it costs
-  /// memory only: so it is written now and then.
+  /// Lets the next start forget them too. No node waits for the record, and losing it costs only
+  /// memory, so it is written now and then.
   void note(const CoordinatorTag& tag);
-  /// For a checkpoint: all of it, since the records of what is forgotten go.
+  /// For a checkpoint: all claims, because the records of forgotten gtids are dropped.
   void copy_forward();
 
  private:

@@ -12,10 +12,10 @@ namespace troth::participant {
 class JobRunner {
  public:
   virtual ~JobRunner() = default;
-  /// Runs what is given and what is due of earlier work. An error means that database and memory
-  /// may disagree: nothing more may be run.
+  /// Runs the given jobs, and earlier work that is due. An error means that database and memory may
+  /// disagree: nothing more may be run.
   virtual Status round(std::deque<Job> jobs, std::vector<WorkerResult>& results) = 0;
-  /// Work was taken that has not begun: another round is due at once.
+  /// Some accepted work has not begun: another round is due now.
   virtual bool has_more() const = 0;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Locks as operators see them: the worker knows who holds and who waits, the branch table what
-// became of their branches.
+// Locks as operators see them: the worker knows holders and waiters, the branch table the states of
+// their branches.
 
 #include <cstdint>
 #include <functional>
@@ -25,7 +25,7 @@ class LockViews {
   /// Called back when the worker has looked.
   void look(const LockQuery& query, LocksDone done);
   void on_seen(LocksSeen seen, Now now);
-  /// Adds who waits for the branch's locks, the longest wait first.
+  /// Adds the transactions that wait for the branch's locks, longest wait first.
   void show_blocked(const BranchEntry& holder, TransactionDetail& detail, Now now) const;
 
  private:

@@ -46,8 +46,8 @@ bool Members::on_message(const NodeName& from, const Message& message, Now now) 
   return true;
 }
 
-// What an operator decided here binds this database and nobody else: the others hear that this node
-// has voted yes, or the truth if that has come. A ballot goes on without it.
+// An operator's decision here binds only this database. The other members hear that this node has
+// voted yes, or the true decision if this node has learnt it. A ballot goes on without it.
 bool Members::on_message_by_hand(const NodeName& from, const Message& message) {
   const Gtid gtid = gtid_of(message);
   const bool ballot =
@@ -84,7 +84,7 @@ void Members::on_asked(const NodeName& from, const Question& asked, Now now) {
   // Silence in a ballot: the others wait for a member that knows.
   if (!parts_.presumption.may_promise(gtid, named)) return withhold(from, asked);
   // In two-phase commit it may have voted READ_ONLY before it restarted and forgotten that: a
-  // promise could contradict a commit. In three-phase commit nobody votes READ_ONLY.
+  // promise could contradict a commit. In three-phase commit no member votes READ_ONLY.
   if (!ballot && named < options_.epoch)
     return parts_.promises.send(from, MemberAnswer{gtid, MemberAnswer::Knows::kNoOpinion});
   if (!may_speak_for(from, gtid, now)) return withhold(from, asked);
@@ -98,8 +98,8 @@ void Members::on_asked(const NodeName& from, const Question& asked, Now now) {
   parts_.branches.step(entry, Branch::MemberAsked{from, ballot}, now);
 }
 
-// No record here says that `from` is a member. Its word counts beside the coordinator's silence
-// alone: a coordinator that is alive asks for the vote itself, or ends what it has begun.
+// No record here says that `from` is a member. Its word counts only if the coordinator is silent: a
+// live coordinator asks for the vote itself, or ends the transaction.
 bool Members::may_speak_for(const NodeName& from, const Gtid& gtid, Now now) {
   if (parts_.peers.owns(from, gtid)) return true;
   if (gtid.decider() != Decider::kCoordinator) return false;  // such a branch has no other member
@@ -199,7 +199,7 @@ void Members::join(BranchEntry& entry, std::optional<QuorumPosition> position, N
         fmt::format("{} does not name {} among its members", branch.gtid(), options_.name),
         branch.gtid());
   }
-  setup.ack_at = AnswerAt::kApplied;  // what the client wanted is known to the coordinator alone
+  setup.ack_at = AnswerAt::kApplied;  // only the coordinator knows what the client wanted
   setup.suspicion = options_.suspicion;
   setup.suspicion.jitter ^= options_.log_id.bytes[0] ^ (std::uint64_t{options_.epoch.value} << 16);
   if (position) {

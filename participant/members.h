@@ -37,14 +37,14 @@ class Members {
         parts_(parts),
         silence_(options.suspicion.timeout) {}
 
-  /// A greeting or a batch of `from` came; at the start, that the log knows it.
+  /// A greeting or a batch of `from` came. At the start: the log knows `from`.
   void heard(const NodeName& from, MonotonicTime now);
 
-  /// False: it is none of the messages that members exchange.
+  /// False: it is not a message between members.
   bool on_message(const NodeName& from, const protocol::Message& message, Now now);
-  /// A node that took the name of a member, or lost the log it voted with, has no say.
+  /// A node that took a member's name, or that lost the log with which it voted, does not count.
   bool genuine(const BranchEntry& entry, const NodeName& from);
-  /// This node was told to do something that it must have promised, and has no trace of it.
+  /// A peer asks for something that this node must have promised, and this node has no trace of it.
   void amnesia(const NodeName& from, const Gtid& gtid, std::string_view told);
 
   /// Starts the ballot of a branch that has just become PREPARED, if it is a three-phase one.
@@ -54,8 +54,8 @@ class Members {
   /// The forced record that this step of a branch or its ballot appended is durable.
   void on_durable(const Gtid& gtid, protocol::RecordType record, Now now);
   void tick(BranchEntry& entry, Now now);
-  /// Repeats open questions to members at once, and asks the peer if it is a coordinator that owes
-  /// a decision.
+  /// Repeats open questions to members now, and asks the peer if it is a coordinator that owes a
+  /// decision.
   void on_reachable(const NodeName& peer, Now now);
 
  private:

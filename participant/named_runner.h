@@ -1,9 +1,9 @@
 #pragma once
 // Drives a database of the contract *prepare by name* with the jobs of the engine, which knows only
-// the contract *deferred apply*: an execution is answered when the branch is prepared under its
-// name, an apply waits for the flush, and the flush commits by name. The engine asks for a flush
-// only when its log is durable through what it applied, so no name is committed before the record
-// that decides it is safe.
+// the contract *deferred apply*. An execution is answered when the branch is prepared under its
+// name. An apply waits for the flush, and the flush commits by name. The engine asks for a flush
+// only when its log is durable through the applied records. So no name is committed before the
+// record that decides it is durable.
 
 #include <map>
 #include <optional>
@@ -17,8 +17,8 @@
 
 namespace troth::participant {
 
-/// Owns what is between the engine's jobs and the manager's events. Invariant: a yes is reported
-/// only of a name that is prepared. One thread calls it, except take().
+/// Owns the state between the engine's jobs and the manager's events. Invariant: reports a yes only
+/// for a prepared name. One thread calls it, except take().
 class NamedRunner final : public JobRunner, public NamedEvents {
  public:
   /// `ring` is called on any thread when a round() is due for an event that has come; must not

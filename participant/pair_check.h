@@ -1,6 +1,6 @@
 #pragma once
-// Do a participant's log and its database file belong together? A start refuses a pair that does
-// not, and `troth doctor --data-dir` asks the same question.
+// Checks whether a participant's log and its database file belong together. A start refuses a pair
+// that does not. `troth doctor --data-dir` makes the same check.
 
 #include <string>
 
@@ -11,18 +11,18 @@
 
 namespace troth::participant {
 
-/// Neither may be older than the other remembers (participant.md 8.2). `in_file` of the tables is
-/// what `database` says. kLostMemory or kFenced says which of the two was replaced.
+/// Neither may be older than the other one says (participant.md 8.2). `in_file` of the tables comes
+/// from `database`. kLostMemory or kFenced says which of the two was replaced.
 Status check_pair(const OpenedDatabase& database, const recovery::LogOwner& owner,
                   const recovery::LogExtent& extent, const recovery::ParticipantTables& tables);
-/// The half of it that holds for a database which keeps no position in the log: each names the
-/// other, or the database is new and the log holds no work for one.
+/// The part of the check for a database that keeps no position in the log: each names the other, or
+/// the database is new and the log holds no work.
 Status check_owner(bool is_new, const NodeName& participant, const LogId& log_id,
                    const recovery::LogOwner& owner, const recovery::LogExtent& extent,
                    const recovery::ParticipantTables& tables);
 
-/// Notes beside the log which database file it belongs to, durably, unless it says so already. For
-/// doctor, which is given the log's directory alone. By the owner of the directory.
+/// Writes a durable note beside the log that names its database file, unless the note is there. For
+/// doctor, which is given only the log's directory. Only the owner of the directory may call it.
 Status note_database(FileSystem& files, const std::string& data_dir, const std::string& path);
 /// kNotFound before the first start.
 Result<std::string> noted_database(FileSystem& files, const std::string& data_dir);

@@ -63,8 +63,8 @@ void PeerLinks::open(const NodeName& peer, const std::string& address, Monotonic
 
 void PeerLinks::address(const BranchEntry& entry, Outgoing& out, MonotonicTime now) {
   find_member(entry, out.to, now);
-  // A log that was put back may have lost an acknowledgement: what was prepared before this start
-  // asks for more than "it is ended".
+  // A log that was put back may have lost an acknowledgement. So for a branch that was prepared
+  // before this start, "it is ended" is not enough.
   if (entry.recovered) return;
   const auto seen = [&] { return peers_.position_of(entry.branch.coordinator()).durable; };
   if (auto* ask = std::get_if<AskMember>(&out.message)) ask->coordinator_seen = seen();

@@ -1,6 +1,6 @@
 #pragma once
-// The peers that this node reaches, or may have to reach. It links to another member only when a
-// branch has to ask that member.
+// The peers that this node connects to, or may have to connect to. It links to another member only
+// when a branch has to ask that member.
 
 #include <map>
 #include <set>
@@ -28,28 +28,29 @@ class PeerLinks {
     if (status.connected) forgotten_.erase(status.peer);
     if (forgotten_.count(status.peer) == 0) links_[status.peer] = status;
   }
-  /// An operator has forgotten it: it is shown again once it is connected.
+  /// An operator has forgotten the peer: it is shown again when it connects.
   void forget(const NodeName& peer) {
     links_.erase(peer);
     named_.leave(peer);
     forgotten_.insert(peer);
   }
   bool is_connected(const NodeName& peer) const;
-  /// Its link is kept while it works: what it asks for is answered there.
+  /// Keeps its link while it is connected, because answers to its questions use it.
   void greeted(const NodeName& peer) { named_.keep(peer); }
   /// Opens a link to a coordinator that has greeted, where it says that it is.
   void reach(const NodeName& coordinator, MonotonicTime now);
-  /// How the link stands; one to a peer of the settings, or that was met, always exists.
+  /// State of the link. A peer of the settings, or one that was met, always has a link.
   CoordinatorSilence::Link to_peer(const NodeName& name) const;
-  /// For people: since when the link has been as it is.
+  /// For people: since when the link has been in this state.
   std::string since_when(const NodeName& peer, Now now) const;
   const std::map<NodeName, LinkStatus>& all() const { return links_; }
 
   /// Opens a link to a member of the branch's transaction, unless there is one: its PREPARED record
   /// says where it is.
   void find_member(const BranchEntry& entry, const NodeName& name, MonotonicTime now);
-  /// Before a message about the branch leaves: its receiver is found, and a question says how far
-  /// this node has seen the coordinator's log, if it has been up since it voted.
+  /// Before a message about the branch leaves: makes sure that its receiver has a link. If this
+  /// node has been up since it voted, an inquiry also says how far it has seen the coordinator's
+  /// log.
   void address(const BranchEntry& entry, protocol::Outgoing& out, MonotonicTime now);
 
  private:
@@ -64,7 +65,7 @@ class PeerLinks {
   bool warned_ = false;  // that there are too many
 };
 
-/// What waits here for the peer, for people; "" = nothing.
+/// The branches here that wait for the peer, for people; "" = none.
 std::string what_is_owed(const NodeName& peer, const BranchTable& table,
                          const recovery::OperatorBook& by_hand);
 

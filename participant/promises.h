@@ -1,6 +1,6 @@
 #pragma once
-// The way out of the agent's engine. A promise (vote, ack, answer) leaves when the log is durable
-// through the LSN it is held for.
+// Sends the messages of the agent's engine. A promise (vote, ack, answer) leaves when the log is
+// durable through the LSN that it waits for.
 
 #include <optional>
 #include <utility>
@@ -15,7 +15,7 @@ namespace troth::participant {
 class Promises {
  public:
   using Held = DurabilityGate::Held;
-  /// What hangs on promises that have left.
+  /// What must follow after promises have left.
   struct Kept {
     Gtid gtid;
     Boxed<TransactionOutcome> answer;            ///< of an embedded transaction
@@ -26,27 +26,27 @@ class Promises {
            const Standing& standing, Reports& reports)
       : options_(options), log_(log), gate_(log, transport, standing, reports) {}
 
-  /// For messages that promise nothing; no other compiles.
+  /// For messages that promise nothing; others do not compile.
   template <class M>
   void send(const NodeName& to, M&& message) {
     gate_.send(to, std::forward<M>(message));
   }
   void send(protocol::OutgoingNow&& out) { gate_.send(std::move(out)); }
-  /// Says once more what was durable before; its branch is gone.
+  /// Sends again a promise that was durable before; its branch is gone.
   template <class M>
   void repeat(const NodeName& to, M&& promise) {
     gate_.repeat(to, std::forward<M>(promise));
   }
-  /// Returns an answer whose time has come already. What waits for a record of its own always comes
-  /// out of take_durable().
+  /// Returns an answer that may leave now. Promises with a record of their own always come out of
+  /// take_durable().
   Boxed<TransactionOutcome> hold(Lsn until, Held&& held);
   /// One message that depends on no record of its own.
   void hold(Lsn until, const Gtid& gtid, const NodeName& to, protocol::Message&& message);
-  /// Sends the next promises whose time has come. Nothing: there are none.
+  /// Sends the next promises that are durable. Nothing: there are none.
   std::optional<Kept> take_durable(Lsn durable);
-  /// Says in the headers of later batches how far the log is durable. Before any promise leaves:
-  /// the batch that carries it must also say that the log reaches at least that far, or a peer
-  /// could not tell later that this log lost it.
+  /// Sets the durable LSN in the headers of later batches. Call it before any promise leaves: the
+  /// batch with the promise must also say that the log reaches that far. Otherwise a peer could not
+  /// tell later that this log lost it.
   void publish();
 
  private:

@@ -33,7 +33,7 @@ Result<OpenedDatabase> open_database(DeferredApply& manager, const NodeName& nam
                           name, opened.error().context));
 }
 
-// What a restart cannot mend holds the participant instead of ending it.
+// If a restart cannot help, the participant is held instead of ended.
 Status hold_or_fail(const Error& error, Recovered& recovered) {
   if (!is_held_by(error)) return fail(error);
   recovered.held = error;
@@ -43,7 +43,7 @@ Status hold_or_fail(const Error& error, Recovered& recovered) {
 Status bring_up_to_date(DeferredApply& manager, const OpenedDatabase& database,
                         Recovered& recovered, const Logger& logger) {
   if (database.is_new) return manager.adopt(recovered.owner.log_id, recovered.owner.name);
-  // The log is durable: it was just read. What is replayed stays in memory until the file's commit.
+  // The log is durable: it was just read. Replayed rows stay in memory until the file's commit.
   constexpr std::size_t kPerCommit = 2000;
   std::size_t replayed = 0;
   for (const auto& entry : recovered.tables.redo) {
@@ -59,9 +59,9 @@ Status bring_up_to_date(DeferredApply& manager, const OpenedDatabase& database,
   return manager.make_durable();
 }
 
-// A name is committed only when the record that decides it is durable, so one that the log still
-// calls prepared and the database no longer holds was told to abort: that record need not have
-// become durable. Its coordinator says so again.
+// A name is committed only after the record that decides it is durable. So a name that is prepared
+// in the log and missing in the database was aborted; an abort's record need not be durable. Its
+// coordinator says so again.
 Status settle_names(PrepareByName& manager, const std::vector<Gtid>& in_doubt,
                     const recovery::ParticipantTables& tables, const Logger& logger) {
   std::set<Gtid> left(in_doubt.begin(), in_doubt.end());

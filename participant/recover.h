@@ -1,7 +1,7 @@
 #pragma once
-// A participant's start, up to the point where it may speak: own the log, read it, see
-// that log and database belong together, begin a new epoch, redo what the file misses, retake the
-// locks of what is in doubt. Daemons and the simulator start the same way.
+// A participant's start, until it may send anything: own the log, read it, check that log and
+// database belong together, begin a new epoch, redo the commits that the file lacks, take the locks
+// of branches in doubt again. Daemons and the simulator start the same way.
 
 #include <optional>
 
@@ -20,21 +20,21 @@ struct Recovered {
   Epoch epoch;  ///< of this start, durable
   recovery::ParticipantTables tables;
   std::vector<std::string> files;  ///< of the database
-  /// The database refuses what the log says (held.h): `manager` is not up to date, and nothing may be
-  /// served.
+  /// The database refuses work of the log (held.h): `manager` is not up to date, and the node must
+  /// not serve.
   std::optional<Error> held;
 };
 
-/// Opens `manager` too; it is up to date and holds the locks of every in-doubt branch afterwards.
-/// `was_noted`: an earlier start noted its database beside the log (pair_check.h), so that one which
-/// is missing now was lost. Errors: kFenced (75), kCorruption and kLostMemory (70), kIo (74),
+/// Opens `manager` too. Afterwards it is up to date and holds the locks of every branch in doubt.
+/// `was_noted`: an earlier start noted its database beside the log (pair_check.h), so a database
+/// that is missing now was lost. Errors: kFenced (75), kCorruption and kLostMemory (70), kIo (74),
 /// kNotFound.
 Result<Recovered> recover(recovery::LogAtStart& log, DeferredApply& manager, bool was_noted,
                           const Clock& clock, const Logger& logger);
 
-/// The same with a database that keeps prepared transactions by itself: what it holds in doubt and
-/// this log has decided is ended, what this log never voted for is aborted, and the rest keeps its
-/// locks there. `events` is told what comes of later calls.
+/// The same with a database that keeps prepared transactions itself. If this log has decided one,
+/// it is ended. If this log never voted for one, it is aborted. The others keep their locks in the
+/// database. `events` receives the results of later calls.
 Result<Recovered> recover(recovery::LogAtStart& log, PrepareByName& manager, NamedEvents& events,
                           const Clock& clock, const Logger& logger);
 

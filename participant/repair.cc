@@ -133,7 +133,7 @@ Result<std::string> repair(FileSystem& files, const RepairRequest& request, cons
   if (auto done = carry_out(*file, request, *refused); !done)
     return fail(done.error(), fmt::format("cannot {} {}", request.how, request.txn));
   TROTH_TRY(audit(*node.writer, request, clock));
-  // All before it was applied above; what follows it is for the next start.
+  // All before it was applied above; the records behind it are for the next start.
   TROTH_TRY(file->commit(in_doubt(*refused) ? applied : refused->committed));
   TROTH_TRY(node.writer->close_clean());
   return shown + fmt::format("done: {} {}. Run repair again, then start the participant\n",

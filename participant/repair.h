@@ -1,8 +1,8 @@
 #pragma once
-// `troth-participant repair`: the way out for a participant whose database refuses what its log
-// says. Shows what is refused, in the order of the log, and takes an operator's word about it. What
-// is done is audited in the log before the file changes. The participant must be stopped: the
-// command owns directory and database meanwhile.
+// `troth-participant repair`, for a participant whose database refuses work of its log. Shows the
+// first refused transaction, in the order of the log, and settles it as an operator says. The
+// action is in the log's audit trail before the file changes. The participant must be stopped: the
+// command owns its directory and database.
 
 #include <string>
 
@@ -23,8 +23,8 @@ struct RepairRequest {
   Operator by;
 };
 
-/// What to print. kInvalidArgument if `txn` is not what is refused first, or `how` does not fit it;
-/// otherwise errors as of a start.
+/// Returns the text to print. kInvalidArgument if `txn` is not the first refused transaction, or if
+/// `how` does not fit it. Otherwise errors as of a start.
 Result<std::string> repair(FileSystem& files, const RepairRequest& request, const Clock& clock);
 
 }  // namespace troth::participant

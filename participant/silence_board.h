@@ -1,5 +1,5 @@
 #pragma once
-// What the node shows while a statement ignores its limit: not ready, and an alarm. Owned by the
+// The state of the node while a statement ignores its limit: not ready, and an alarm. Owned by the
 // node; written by the watchdog's thread and the statement's own, read by screens. Thread-safe.
 
 #include <optional>

@@ -40,7 +40,7 @@ class SqlTexts {
         list.begin(), list.end(), statements.begin(), statements.end(),
         [](const auto& text, const auto& statement) { return text == statement.sql; });
   }
-  /// What is kept for the next branch stays for ever.
+  /// Texts that are kept for the next branch stay for ever.
   static bool is_small(const std::vector<std::string>& list) {
     constexpr std::size_t kBytes = 4096;
     std::size_t bytes = 0;

@@ -29,10 +29,10 @@ class Worker final : public WorkerPort {
   bool executes(const Gtid& gtid) override { return manager_->executes(gtid); }
   void flush() override;
   bool run_here(std::vector<WorkerResult>& results) override;
-  /// From any thread, for good: what executes is ended, what is queued is refused with DRAINING.
+  /// From any thread, for good: ends running executions and refuses queued ones with DRAINING.
   /// Applies and flushes go on.
   void stop_executing() { manager_->stop_executing(); }
-  /// Runs what is queued, closes the database, joins. Idempotent.
+  /// Runs the queued jobs, closes the database, joins. Idempotent.
   void stop();
 
  private:

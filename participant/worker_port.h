@@ -61,16 +61,16 @@ class WorkerPort {
  public:
   virtual ~WorkerPort() = default;
   virtual void post(Job job) = 0;
-  /// A DiscardJob for it follows: what it executes may end now.
+  /// A DiscardJob for the branch follows, so its execution may end now.
   virtual void cancel(const Gtid& /*gtid*/) {}
-  /// Its statements run at this moment, so it does not wait for locks.
+  /// The branch's statements run at this moment, so it does not wait for locks.
   virtual bool executes(const Gtid& /*gtid*/) { return false; }
-  /// The engine's round is over: what it posted should start now, together. An implementation may
+  /// The engine's round is over: its posted jobs should start now, together. An implementation may
   /// start earlier, never later.
   virtual void flush() {}
-  /// Instead of flush(), for an engine that has nothing else to do: runs on this very thread what
-  /// was posted, if it is expected to be quick and nothing else is being run, and adds what came of
-  /// it. False: nothing was done, use flush().
+  /// Instead of flush(), for an idle engine: runs the posted jobs on this thread and appends their
+  /// results. Only if the jobs are expected to be quick and no other job runs. False: nothing was
+  /// done, use flush().
   virtual bool run_here(std::vector<WorkerResult>& /*results*/) { return false; }
 };
 

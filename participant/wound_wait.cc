@@ -21,7 +21,7 @@ void WoundWait::on_waiting(const Waiting& waiting, Now now) {
     entry->waits_for += fmt::format(", held by {}", waiting.holders.front());
   if (!entry->lock_deadline) {
     entry->lock_deadline = now.monotonic + options_.lock_timeout;
-    // The answer must say what it waited for, so the wait ends before the branch's own deadline.
+    // The answer must name the lock, so the wait ends before the branch's own deadline.
     if (const auto ends = entry->branch.deadline())
       entry->lock_deadline = std::min(*entry->lock_deadline,
                                       now.monotonic + participants_share(*ends - now.monotonic));
@@ -58,8 +58,8 @@ void WoundWait::give_up(BranchEntry& entry, Now now) {
   branches_.step(entry, Branch::ExecutionEnded{Vote::kAbort, std::move(reason), {}, {}}, now);
 }
 
-// Nobody younger can get ahead of it while it waits (lock_table.h), so the list it was given stays
-// complete; those that are gone meanwhile are skipped.
+// No younger transaction can overtake it while it waits (lock_table.h), so the list that it was
+// given stays complete; those that are gone meanwhile are skipped.
 void WoundWait::wound_if_due(BranchEntry& entry, Now now) {
   if (!entry.wound_at || *entry.wound_at > now.monotonic) return;
   entry.wound_at.reset();
@@ -101,11 +101,11 @@ void WoundWait::wound(BranchEntry& holder, const BranchEntry& waiter, Now now) {
     case Branch::State::kCommitted:
     case Branch::State::kAborted:
     case Branch::State::kForgotten:
-      return;  // its locks are on their way out
+      return;  // its locks will be free soon
   }
 }
 
-// Of those in its way, the ones that hold something: others waited as it did.
+// Of the transactions in its way, those that hold a lock: the others wait like itself.
 void WoundWait::blame(const BranchEntry& waiter) {
   for (const auto& gtid : waiter.holders) {
     auto* holder = table_.find(gtid);

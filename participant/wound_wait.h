@@ -1,8 +1,9 @@
 #pragma once
-// Waiting for locks, and wound-wait (Rosenkrantz, Stearns & Lewis 1978): an older transaction never
-// waits for a younger one for long, so every lasting wait leads from a younger to an older one and
-// no circle of them can last, however many databases it crosses. A prepared holder is wounded
-// through its coordinator, which refuses when it has decided: then the locks are on their way out.
+// Waiting for locks, and wound-wait (Rosenkrantz, Stearns & Lewis 1978). An older transaction never
+// waits for a younger one for long. So every lasting wait leads from a younger to an older
+// transaction, and no cycle of waits lasts, over any number of databases. A prepared holder is
+// wounded through its coordinator. The coordinator refuses if it has decided: the locks will be
+// free soon then.
 
 #include "participant/branches.h"
 

@@ -170,7 +170,7 @@ void Branch::on_one_phase(OnePhase& event, BranchEffects& out, MonotonicTime now
 
 void Branch::on_executed(ExecutionEnded& event, BranchEffects& out, MonotonicTime now) {
   if (interactive() && state_ == State::kExecuting) return on_executed_piece(event, out, now);
-  if (state_ != State::kExecuting) {  // it was aborted while the result was on its way
+  if (state_ != State::kExecuting) {  // aborted before the result arrived
     if (event.vote != Vote::kAbort) out.job = BranchJob::kDiscard;
     return;
   }
@@ -258,7 +258,7 @@ void Branch::on_decide_commit(AnswerAt ack_at, BranchEffects& out) {
       return;
     case State::kCommitting:
       answers_.owe_ack();
-      return;  // the ack is on its way behind the record
+      return;  // the ack waits for the record
     case State::kCommitted:
       answers_.owe_ack();
       if (!answers_.too_early()) answers_.done(view(), out);

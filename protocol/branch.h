@@ -52,8 +52,8 @@
 
 namespace troth::protocol {
 
-/// Owns the state and what the node knows of the branch (its PREPARED record to be). Its parts own
-/// what it says (BranchAnswers), whom it asks (BranchInquiries) and what it executed so far
+/// Owns the state and the node's knowledge of the branch (its future PREPARED record). Its parts
+/// own its answers (BranchAnswers), its inquiries (BranchInquiries) and its executed pieces
 /// (BranchPieces).
 class Branch {
  public:
@@ -81,7 +81,8 @@ class Branch {
     Member coordinator;
     Lsn coordinator_durable;
   };
-  /// It must end before it has voted: an older transaction waits, or its coordinator restarted.
+  /// The branch must end before it has voted: an older transaction waits, or its coordinator
+  /// restarted.
   struct Dropped {
     AbortReason reason;
   };
@@ -108,7 +109,7 @@ class Branch {
   struct OnePhaseInquired {
     NodeName from;
   };
-  /// Another member is in doubt and asks; in a ballot only the decision is worth an answer.
+  /// Another member is in doubt and asks. In a ballot only a decision is answered.
   struct MemberAsked {
     NodeName from;
     bool ballot = false;
@@ -128,8 +129,8 @@ class Branch {
 
   /// First event must be PrepareArrived, ExecuteArrived or OnePhase.
   Branch(const BranchSettings& settings, Gtid gtid, Kind kind);
-  /// An application that embeds the agent: executes, decides and is answered here. Step it with
-  /// ExecutionEnded when done.
+  /// A transaction of an application that embeds the agent: it is executed, decided and answered
+  /// here. Step it with ExecutionEnded when done.
   static Branch local(const BranchSettings& settings, Gtid gtid,
                       std::optional<MonotonicTime> deadline);
   /// ABORT or inquiry for a gtid never seen. `durable`: the log holds it.
@@ -149,17 +150,18 @@ class Branch {
   Kind kind() const { return answers_.kind(); }
   const Gtid& gtid() const { return prepared_.gtid; }
   const NodeName& coordinator() const { return prepared_.coordinator.name; }
-  /// What is known of it, or would be if it prepared now. In PREPARING and PREPARED: its record,
-  /// also for a checkpoint.
+  /// The PREPARED record as far as it is known. In PREPARING and PREPARED it is complete, also for
+  /// a checkpoint.
   const PreparedRecord& prepared_record() const { return prepared_; }
   const BranchInquiries& inquiries() const { return inquiries_; }
   const AbortReason& reason() const { return answers_.reason(); }
   /// Executed piece by piece, and has not begun to prepare.
   bool interactive() const { return pieces_.under_way(); }
   bool in_doubt() const { return state_ == State::kPrepared; }
-  /// Nothing is owed by or to it; kept only to answer duplicates until ended_below passes.
+  /// The branch owes nothing and is owed nothing. It is kept only to answer duplicates until
+  /// ended_below passes.
   bool is_over() const;
-  /// A member of three-phase commit that only reads has a record, and nothing to apply.
+  /// A member of three-phase commit that only read has a record, and nothing to apply.
   bool has_work() const {
     return prepared_.protocol != CommitProtocol::kThreePhase || !prepared_.redo.empty();
   }

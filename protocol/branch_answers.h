@@ -1,6 +1,6 @@
 #pragma once
-// What a branch says of itself: its vote, its acknowledgement, the outcome of what is decided here,
-// and the results of what it executed.
+// The answers of a branch: its vote, its acknowledgement, the outcome if it is decided here, and
+// the results of its statements.
 
 #include <utility>
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace troth::protocol {
 
-/// Owns what there is to say. Every message it makes is a promise, which waits for the record of
-/// the branch's last step. Invariant: an ack leaves only if one is owed. Pure; a part of one Branch.
+/// Owns the answers. Every message that it makes is a promise, which waits for the record of the
+/// branch's last step. Invariant: an ack leaves only if one is owed. Pure; a part of one Branch.
 class BranchAnswers {
  public:
   explicit BranchAnswers(BranchKind kind) : kind_(kind) {}
@@ -23,7 +23,7 @@ class BranchAnswers {
   /// The client asked for an answer when the file holds the work, and the file does not yet.
   bool too_early() const { return at_ == AnswerAt::kApplied && !applied_; }
 
-  /// Kept until the branch is over, so that a duplicate gets the same answer.
+  /// Kept until the branch has ended, so that a duplicate gets the same answer.
   void keep(std::vector<StatementResult>&& results) { results_ = std::move(results); }
   void drop_results() { results_.clear(); }
   void aborted(AbortReason&& reason) { reason_ = std::move(reason); }

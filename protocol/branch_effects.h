@@ -1,5 +1,5 @@
 #pragma once
-// What a branch is told at its beginning, and what a step of it asks for.
+// The settings of a branch, and the effects of its steps.
 
 #include <chrono>
 #include <cstdint>
@@ -10,8 +10,7 @@
 
 namespace troth::protocol {
 
-/// What the resource manager is to do about the branch. kFinish: what an interactive branch needs
-/// before its vote.
+/// The job for the resource manager. kFinish: the work before the vote of an interactive branch.
 enum class BranchJob : std::uint8_t { kNone, kExecute, kFinish, kApply, kDiscard };
 
 struct BranchEffects : EffectsOf<TransactionOutcome> {
@@ -25,16 +24,16 @@ struct BranchSettings {
   NodeName self;
   NodePosition position;  ///< this node's log_id and epoch (durable is ignored)
   RetryPolicy inquiry;    ///< first: silence after which a prepared branch asks
-  /// The same in three-phase commit, where the answer "not decided yet" also shows that nobody need
-  /// be suspected: well below the timeout of suspicion.
+  /// The same in three-phase commit. There the answer "not decided yet" also prevents a suspicion,
+  /// so it is well below the suspicion timeout.
   Duration heartbeat{std::chrono::milliseconds(200)};
 };
 
-/// Who asks whom of a branch: with two-phase and three-phase commit its coordinator decides it, the
-/// others are decided here, for the coordinator or for the application around this node.
+/// Which node decides a branch. In two-phase and three-phase commit it is the coordinator. Other
+/// branches are decided here, for the coordinator or for the application that embeds this node.
 enum class BranchKind : std::uint8_t { kTwoPhase, kOnePhase, kLocal };
 
-/// What the parts of a branch need to know of it while they take a step.
+/// The facts about a branch that its parts need during a step.
 struct BranchView {
   const BranchSettings& by;
   const PreparedRecord& about;  ///< as far as it is known

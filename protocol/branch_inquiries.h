@@ -1,5 +1,5 @@
 #pragma once
-// How a branch that may not decide by itself asks for its decision: its coordinator first, and the
+// The inquiries of a branch that may not decide by itself. It asks its coordinator first, and the
 // other members when the coordinator is silent (docs/protocol.md section 6).
 
 #include "base/boxed.h"
@@ -8,17 +8,17 @@
 
 namespace troth::protocol {
 
-/// Owns who was asked, and how often. Invariant: the members are asked only after two questions to
-/// the coordinator in a row that brought nothing, and never in three-phase commit, which has its
-/// ballots for that. Pure; a part of one Branch.
+/// Owns which nodes were asked, and how often. Invariant: asks the members only after two
+/// unanswered questions to the coordinator in a row, and never in three-phase commit, which has
+/// ballots instead. Pure; a part of one Branch.
 class BranchInquiries {
  public:
   /// One question.
   void ask(const BranchView& branch, BranchEffects& out);
   /// When the next one is due.
   MonotonicTime next(const BranchView& branch, MonotonicTime now) const;
-  /// The same for a branch between two executions: its ABORT may have been lost, and after some
-  /// silence it is told when nobody knows it any more.
+  /// The same for a branch between two executions. Its ABORT may have been lost. After some silence
+  /// it asks, and learns that its coordinator no longer knows it.
   MonotonicTime next_while_open(const BranchView& branch, MonotonicTime now) const {
     return now + backoff(branch.by.inquiry, attempts_ + 1, branch.about.gtid);
   }
@@ -36,11 +36,11 @@ class BranchInquiries {
 
   /// Questions to the coordinator since it was last heard of.
   std::uint32_t attempts() const { return attempts_; }
-  /// It answers, and cannot prove that its log is whole: as good as silent.
+  /// The coordinator answers, and cannot prove that its log is whole: it counts as silent.
   bool continuity_not_proven() const { return continuity_not_proven_; }
-  /// Who was asked because the coordinator is silent; none while it is not.
+  /// The members that were asked because the coordinator is silent; empty while it is not.
   const Boxed<CooperativeTermination>& asked() const { return asked_; }
-  /// Every other member has: nobody acquires locks for it any more.
+  /// Every other member has voted, so no member acquires locks for the transaction any more.
   bool all_have_voted() const { return asked_ && asked_->all_have_voted(); }
 
  private:

@@ -1,5 +1,5 @@
-// A branch that executes piece by piece before it prepares. It exists in memory only: a restart
-// loses it, and whatever of it comes afterwards must be refused, never begun anew.
+// A branch that executes piece by piece before it prepares. It exists in memory only. A restart
+// loses it, and later messages about it must be refused, never begun again.
 #include <algorithm>
 
 #include "protocol/branch.h"

@@ -41,7 +41,7 @@ void Branch::on_member_asked(const MemberAsked& event, BranchEffects& out) {
 
 void Branch::on_member_answered(const MemberAnswered& event, BranchEffects& out) {
   inquiries_.on_member_answer(event.from, event.knows);
-  // All have voted, so nobody acquires locks any more: a reader may let go of its own.
+  // All have voted, so no member acquires locks any more: a reader may release its own.
   if (state_ == State::kReadOnly && inquiries_.all_have_voted()) on_release(out);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The executions of an interactive branch, one for each EXECUTE. They exist in memory only: a
-// restart loses them, and whatever comes afterwards must be refused, never begun anew.
+// The executions of an interactive branch, one for each EXECUTE. They exist in memory only. A
+// restart loses them, and later messages about them must be refused, never begun again.
 
 #include <fmt/format.h>
 

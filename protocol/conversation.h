@@ -1,6 +1,6 @@
 #pragma once
 // An interactive transaction at its coordinator, until its commit is asked for. Pure: no clock, no
-// network. Nothing of it is in any log: whatever goes wrong before the commit is an abort.
+// network. No log holds any of it: every failure before the commit is an abort.
 
 #include <cstdint>
 #include <optional>
@@ -36,7 +36,7 @@ class Conversation {
   };
   struct Effects {
     std::optional<OutgoingNow> send;
-    std::optional<std::vector<StatementResult>> results;  ///< what was under way has been executed
+    std::optional<std::vector<StatementResult>> results;  ///< of the EXECUTE under way
     std::optional<Aborted> aborted;
   };
 
@@ -46,7 +46,7 @@ class Conversation {
   Effects execute(const NodeName& participant, std::vector<Statement>&& statements,
                   MonotonicTime now);
   Effects on_result(const NodeName& from, const ExecuteResult& result, MonotonicTime now);
-  /// It has lost what it executed in an earlier epoch.
+  /// The participant has lost its executions of an earlier epoch.
   Effects on_restarted(const NodeName& participant, Epoch epoch) const;
   Effects tick(MonotonicTime now);
 

@@ -1,8 +1,8 @@
 #pragma once
-// What a machine asks for in one step. Two groups, told apart by type: what may happen *now*, and
-// what may happen only *once the machine's last forced record is durable* (etcd-io/raft's rule,
-// taken over). A vote, an ack, a decision or a client's answer cannot be put into the first group:
-// it does not compile.
+// The effects that a machine asks for in one step. Two groups, distinguished by type: effects that
+// may happen *now*, and effects that must wait *until the machine's last forced record is durable*
+// (the rule of etcd-io/raft). A vote, an ack, a decision or a client's answer does not compile in
+// the first group.
 
 #include <optional>
 #include <string>
@@ -16,8 +16,8 @@
 namespace troth::protocol {
 
 struct Outgoing {
-  /// `content`: a Message, or what it holds, which is then made in its place, or which of its
-  /// kinds.
+  /// `content`: a Message, or the alternative that it holds (constructed in place), or the tag of
+  /// an alternative.
   template <class Content>
   Outgoing(const NodeName& receiver, Content&& content)
       : to(receiver), message(std::forward<Content>(content)) {}
@@ -25,7 +25,7 @@ struct Outgoing {
   Message message;
 };
 
-/// One that promises nothing. Cannot be made of a promise, nor of a message of any type.
+/// A message that promises nothing. A promise, or a message of unknown type, does not compile.
 struct OutgoingNow : Outgoing {
   template <class M>
   OutgoingNow(const NodeName& receiver, M&& promises_nothing)
@@ -37,7 +37,7 @@ struct OutgoingNow : Outgoing {
   }
 };
 
-/// A PREPARE that need not be made before it is written down; see PrepareView.
+/// A PREPARE that is sent without building a Message; see PrepareView.
 struct PrepareTo {
   const NodeName& to;
   PrepareView prepare;
@@ -50,7 +50,7 @@ struct EffectsOf {
       append;  ///< at most one record a step; force_of() tells whether it is forced
   std::vector<Outgoing> promises;  ///< released when the machine's last forced record is durable
   std::optional<ClientAnswer> answer;  ///< likewise
-  std::optional<std::string> alarm;  ///< a contradiction that a human must see; nothing was changed
+  std::optional<std::string> alarm;    ///< a contradiction that a person must see; nothing changed
 
   template <class M>
   void send(const NodeName& to, M&& message) {

@@ -1,6 +1,6 @@
 #pragma once
-// What waits until a log is durable, in the order of the log. Almost everything comes in that order
-// already and goes at the front.
+// Items that wait until a log is durable, in the order of the log. Almost all of them are added in
+// that order and leave from the front.
 
 #include <deque>
 #include <utility>

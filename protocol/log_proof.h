@@ -1,6 +1,6 @@
 #pragma once
-// How a node proves, at the beginning of a connection, that it speaks for the log it names: a
-// signature over random bytes of the other side (access/log_proofs.h).
+// The proof, at the beginning of a connection, that a node owns the log that it names: a signature
+// over random bytes of the other side (access/log_proofs.h).
 
 #include <cstddef>
 #include <string>

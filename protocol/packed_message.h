@@ -1,7 +1,7 @@
 #pragma once
-// The four messages that every transaction sends, in our own byte encoding: of the cost of a
-// transfer a third was the conversion between wire structs and ours. Others are rare and stay
-// plain Thrift.
+// The four messages that every transaction sends, in our own byte encoding. Converting them to and
+// from Thrift structs was a third of the cost of a transfer. Other messages are rare and stay plain
+// Thrift.
 
 #include <optional>
 #include <string_view>
@@ -21,7 +21,7 @@ bool is_packable(const std::vector<Statement>& statements);
 /// Appends one packable message.
 void pack(ByteWriter& out, const Message& message);
 void pack(ByteWriter& out, const PrepareView& prepare);
-/// kCorruption says what does not fit; `message` is nothing to go by then.
+/// kCorruption says what does not fit; `message` is then undefined.
 Status unpack(std::string_view packed, Message& message);
 
 /// Packed messages in a row, each behind its length.
@@ -29,15 +29,15 @@ class PackedMessages {
  public:
   /// `packed` outlives this.
   explicit PackedMessages(std::string_view packed) : in_(packed) {}
-  /// The next one into `message`, or what is wrong with it: that costs none of the others, unless
-  /// its length is wrong. Nothing at the end.
+  /// The next message into `message`, or an error. An error loses only that message, unless its
+  /// length is wrong. Nothing at the end.
   std::optional<Status> next(Message& message);
 
  private:
   ByteReader in_;
 };
 
-/// What a packed message is about; the rest of it is not read.
+/// Kind and gtid of a packed message; the rest of it is not read.
 struct PackedHead {
   enum class Kind : std::uint8_t { kPrepare = 1, kVote = 2, kDecide = 3, kAck = 4 };
   Kind kind = Kind::kAck;
@@ -51,8 +51,8 @@ class PackedHeads {
  public:
   /// `packed` outlives this.
   explicit PackedHeads(std::string_view packed) : packed_(packed), in_(packed) {}
-  /// Nothing at the end, and from the first message whose length is wrong. A head that does not fit
-  /// passes as kAck of the nil gtid: PackedMessages says what is wrong with it.
+  /// Nothing at the end, and from the first message whose length is wrong. A malformed head is
+  /// returned as kAck of the nil gtid; PackedMessages then reports the error.
   std::optional<PackedHead> next();
 
  private:
@@ -60,8 +60,8 @@ class PackedHeads {
   ByteReader in_;
 };
 
-/// Hands every message of a batch to `handle`, the packed ones first, as they were sent; what
-/// cannot be read goes to `damaged` as an Error.
+/// Passes every message of a batch to `handle`, the packed ones first, in the order in which they
+/// were sent. A message that cannot be read goes to `damaged` as an Error.
 template <class Handle, class Damaged>
 void take_messages(Batch&& batch, Handle&& handle, Damaged&& damaged) {
   PackedMessages packed(batch.packed);

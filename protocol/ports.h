@@ -1,7 +1,7 @@
 #pragma once
-// The ports of a daemon: the calls that its faces (Thrift services, HTTP) make into its engine. A
-// call of a client posts a request to the engine and returns. The answer comes through a callback
-// on an engine thread, which must not block. A call of an operator (AdminPort) waits for it.
+// The ports of a daemon: the calls that Thrift services and the HTTP port make into its engine. A
+// client's call posts a request to the engine and returns. The answer comes through a callback on
+// an engine thread, which must not block. An operator's call (AdminPort) waits for its answer.
 // Thread-safe.
 
 #include <concepts>
@@ -52,8 +52,8 @@ class SubmitDone {
   std::uint64_t slot_ = 0;
 };
 
-/// Interactive transactions: what a statement writes is seen by the later ones of the same
-/// transaction and by nobody else before the commit.
+/// Interactive transactions: later statements of the same transaction see what a statement wrote.
+/// No other transaction sees it before the commit.
 class InteractivePort {
  public:
   virtual ~InteractivePort() = default;
@@ -69,7 +69,7 @@ class InteractivePort {
   virtual std::size_t capacity() const { return std::numeric_limits<std::size_t>::max(); }
 };
 
-/// What the Coordinator service needs from the coordinator's engine.
+/// The calls of the Coordinator service into the coordinator's engine.
 class CoordinatorPort : public InteractivePort {
  public:
   using OutcomeDone = std::function<void(Result<TransactionOutcome>)>;
@@ -96,12 +96,12 @@ class CoordinatorPort : public InteractivePort {
                               OutcomeDone done) {
     get_outcome_by_key(key, std::move(done));
   }
-  /// Called back at the first definite outcome (or at once if there is one), not before. Bounded by
-  /// the caller's own wait.
+  /// Calls back at the first definite outcome, immediately if there is one. The caller's own wait
+  /// bounds it.
   virtual void await_outcome(const Gtid& gtid, OutcomeDone done) = 0;
 };
 
-/// What the Admin service needs from either daemon.
+/// The calls of the Admin service into the engine of either daemon.
 class AdminPort {
  public:
   virtual ~AdminPort() = default;
@@ -125,14 +125,14 @@ class AdminPort {
   /// A coordinator: no new transaction touches the participant while it drains. Lasts until
   /// resumed, over restarts too; answered when it is durable.
   virtual Status drain_participant(const NodeName& name, bool drain, const Operator& by) = 0;
-  /// A coordinator: stops waiting for a participant that will never come back, or stops showing
-  /// what it owed. Answered when it is durable. Errors as of resolve.
+  /// A coordinator: stops waiting for a participant that will never come back, or stops showing the
+  /// transactions that it owed. Answered when it is durable. Errors as of resolve().
   virtual Result<LostReply> declare_lost(const LostRequest&) {
     return fail(ErrorCode::kUnsupported, "nobody waits here for participants: ask a coordinator");
   }
-  /// A peer that the settings do not name and that will never come back is not shown any more.
-  /// Refused while something is owed by it or to it. Answered when it is durable. Errors as of
-  /// resolve.
+  /// Stops showing a peer that the settings do not name and that will never come back. Refused
+  /// while it owes anything or is owed anything. Answered when it is durable. Errors as of
+  /// resolve().
   virtual Result<ForgetPeerReply> forget_peer(const ForgetPeerRequest&) {
     return fail(ErrorCode::kUnsupported, "this node forgets no peers");
   }
@@ -140,7 +140,7 @@ class AdminPort {
   virtual Result<LockPage> locks(const LockQuery&) {
     return fail(ErrorCode::kUnsupported, "a coordinator holds no locks: ask its participants");
   }
-  /// Everything for /metrics. A node that measures nothing says so.
+  /// Everything for /metrics.
   virtual Result<Measurements> measure() { return Measurements{}; }
 };
 

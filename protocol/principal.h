@@ -1,7 +1,7 @@
 #pragma once
-// Who asks: the identity that a connection has proved with its certificate. It travels with every
-// request and every peer message to the one question Policy::may() (protocol/policy.h). Over plain
-// TCP everybody is Principal::anyone().
+// The caller: the identity that a connection has proved with its certificate. It goes with every
+// request and every peer message to Policy::may() (protocol/policy.h). Over plain TCP every caller
+// is Principal::anyone().
 //
 // In a certificate the identity is a URI: troth://CLUSTER/ROLE[+ROLE...]/NAME, with ?on=GRANTS
 // behind it where it is limited to some participants ("stock:read,ledger:write,audit").
@@ -65,7 +65,7 @@ Result<Roles> parse_roles(std::string_view text);
 /// What a principal may do at one participant; each includes the ones before.
 enum class Reach : std::uint8_t { kRead, kWrite, kDdl };
 std::string_view to_string(Reach reach);
-/// By participant. What is not named is not granted.
+/// By participant. A participant that is not named is not granted.
 using Grants = std::map<std::string, Reach, std::less<>>;
 /// "stock:read,ledger:write,audit": without a word behind it everything, which is ddl.
 Result<Grants> parse_grants(std::string_view text);
@@ -80,7 +80,7 @@ struct Principal {
       0;  ///< among those of this process; tells apart who has proved nothing
   std::shared_ptr<const Grants> grants = nullptr;  ///< null: at every participant
 
-  /// Someone who has proved nothing. Lives as long as the program.
+  /// A caller that has proved nothing. Lives as long as the program.
   static const Principal& anyone();
   bool has_identity() const { return !role.empty(); }
   /// Over one connection or several; without an identity each connection is another party.

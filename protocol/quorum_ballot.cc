@@ -256,8 +256,8 @@ void QuorumBallot::give_way(const Ballot& promised, MonotonicTime now) {
   follow(now);
 }
 
-// Suspicion is staggered: the lower the rank, the earlier it takes over. Every ballot that had to
-// give way doubles the pause, so that two candidates do not chase each other for ever.
+// Suspicion is staggered: the lower the rank, the earlier it takes over. Every ballot that lost to
+// a higher one doubles the pause, so that two candidates do not overtake each other for ever.
 void QuorumBallot::follow(MonotonicTime now) {
   role_ = Role::kFollowing;
   const auto unit = setup_.suspicion.timeout;

@@ -1,8 +1,8 @@
 #pragma once
 // Three-phase commit that survives partitions: E3PC (Keidar & Dolev, JCSS 1998; protocol.md 5). One
 // object per member and transaction, the same at the coordinator (member 0) and at every
-// participant. It begins where the votes end: everybody here has voted yes. Pure: step(event, now)
-// -> effects.
+// participant. It begins after the votes: every member has voted yes. Pure: step(event, now) ->
+// effects.
 //
 //                      coordinator: all voted yes            nobody heard of for rank x timeout
 //                                 |                                        |
@@ -24,9 +24,9 @@
 //  DECIDED     answers every ballot message with the decision
 // Always: last_attempt <= last_elected; state W exactly while last_attempt is none.
 //
-// What is durable before what: ELECTED(b) before a promise for b leaves, and before ballot b is
-// even asked for (a ballot is never used twice); PRECOMMITTED/PREABORTED(b) before it is counted,
-// here or elsewhere. COMMIT POINT: a majority of members hold PRECOMMITTED for one ballot, durably.
+// Order of durability: ELECTED(b) before a promise for b leaves, and before this member asks for
+// ballot b (a ballot is never used twice). PRECOMMITTED/PREABORTED(b) before any member counts it.
+// COMMIT POINT: a majority of members hold PRECOMMITTED for one ballot, durably.
 
 #include <deque>
 #include <map>
@@ -41,7 +41,7 @@
 
 namespace troth::protocol {
 
-/// What a member must never forget.
+/// The durable state of a member.
 struct QuorumPosition {
   Ballot last_elected;
   Ballot last_attempt;
@@ -51,12 +51,12 @@ struct QuorumPosition {
   void promise(const Ballot& ballot);
 };
 
-using BallotEffects = EffectsOf<Decision>;  ///< answer: what the quorum just decided
+using BallotEffects = EffectsOf<Decision>;  ///< answer: the decision of the quorum
 
 /// Pace of termination.
 struct SuspicionPolicy {
   Duration timeout{std::chrono::seconds(1)};  ///< silence after which the first member takes over
-  RetryPolicy resend;                         ///< of questions nobody answered
+  RetryPolicy resend;                         ///< of unanswered questions
   std::uint64_t jitter = 0;  ///< differs between nodes: spreads those of equal rank
 };
 
@@ -104,11 +104,11 @@ class QuorumBallot {
   /// Appended and not yet reported durable: while there are any, RecordDurable is for this machine.
   bool waits_for_log() const { return !pending_.empty(); }
   std::size_t quorum() const { return quorum_of(setup_.members.size()); }
-  /// Who has not answered the ballot this member leads.
+  /// The members that have not answered the ballot that this member leads.
   std::vector<NodeName> silent() const;
   std::uint32_t attempts() const { return tries_; }
   std::size_t rank() const;
-  /// What its log says of its position, once more: for a checkpoint.
+  /// Its durable state as a record, for a checkpoint.
   std::vector<Record> records() const;
 
  private:

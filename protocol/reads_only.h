@@ -1,6 +1,6 @@
 #pragma once
-// Which statements certainly write nothing, and which only rows. What is not recognised counts as
-// more.
+// Which statements certainly write nothing, and which write only rows. A statement that is not
+// recognised counts as more.
 
 #include <string_view>
 #include <vector>

@@ -1,6 +1,6 @@
 #pragma once
-// The seam between engines and their log, in three parts, so that a log which is kept by several
-// machines can take the place of the local one:
+// The interface between engines and their log, in three parts. So a log that several machines keep
+// can replace the local one:
 //   DurableLog    append -> ticket, is_durable(ticket): all that most parts of an engine use
 //   LocalHints    hints that only a log on this machine can give; other logs keep the defaults
 //   recovery::LogAtStart    fencing and replay, before an engine serves
@@ -30,10 +30,10 @@ class DurableLog {
   }
   /// The ticket of the last record appended.
   virtual Lsn appended() const = 0;
-  /// Every record up to this one survives whatever this log survives.
+  /// Every record up to this one is durable.
   virtual Lsn durable() const = 0;
   bool is_durable(Lsn ticket) const { return ticket <= durable(); }
-  /// Records at or below `ticket` are no longer needed by this engine.
+  /// The engine no longer needs the records at or below `ticket`.
   virtual void release_below(Lsn ticket) = 0;
   /// About how many bytes of records were appended after `ticket`. For checkpoints: a number of
   /// LSNs means nothing.
@@ -48,17 +48,17 @@ class LocalHints {
   /// The engine's round is over: its records may go to the disk now, together. An
   /// implementation may start earlier; without this call a forced record may wait.
   virtual void flush() {}
-  /// Instead of flush(), for an engine that has nothing else to do: forces the urgent records on
-  /// this thread. Only here does an engine wait for a disk. Returns the durable LSN, for which no
-  /// event follows. Nothing: use flush().
+  /// Instead of flush(), for an idle engine: forces the urgent records on this thread. Only here
+  /// does an engine wait for a disk. Returns the durable LSN, for which no event follows. Nothing:
+  /// use flush().
   virtual std::optional<Lsn> force_here() { return std::nullopt; }
-  /// Forcing takes about as long as a hop to another thread and back.
+  /// Forcing takes about as long as a switch to another thread and back.
   virtual bool forces_quickly() const { return false; }
   /// False when the log is nearly full: refuse new work, decisions still fit in the reserve.
   virtual bool has_room() const { return true; }
 };
 
-/// What an engine as a whole is given.
+/// Both interfaces together, as an engine receives them.
 class RecordLog : public DurableLog, public LocalHints {};
 
 }  // namespace troth::protocol

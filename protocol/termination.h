@@ -1,10 +1,11 @@
 #pragma once
-// How a transaction ends when its coordinator does not answer (protocol.md 5 and 6). Two tables of
-// rules, as data, and the small machine that asks the members of a two-phase transaction. Pure.
+// Ends a transaction whose coordinator does not answer (protocol.md 5 and 6). Two tables of rules,
+// as data, and the small machine that asks the members of a two-phase transaction. Pure.
 //
-// Two-phase commit: any member that knows the decision hands it on; any that has not voted makes it
-// an abort by promising never to. All prepared = blocked: only the coordinator knows.
-// Three-phase commit: a majority decides by the newest attempt among its members.
+// Two-phase commit: a member that knows the decision passes it on. A member that has not voted
+// promises never to vote, which aborts the transaction. If all are prepared, they are blocked: only
+// the coordinator knows. Three-phase commit: a majority decides by the newest attempt among its
+// members.
 
 #include <array>
 #include <map>
@@ -22,13 +23,13 @@ constexpr std::size_t quorum_of(std::size_t members) {
   return members / 2 + 1;
 }
 
-/// What a member says of itself when it is asked.
+/// A member's report about itself, as answer to a question.
 struct MemberReport {
   MemberState state = MemberState::kWaiting;
   Ballot last_attempt;
 };
 
-/// What all the reports together amount to.
+/// Summary of all reports.
 struct Poll {
   bool any_aborted = false;
   bool any_committed = false;
@@ -63,23 +64,23 @@ inline constexpr std::array<TerminationRule, 5> kQuorumRules = {{
 }};
 TerminationStep termination_step(std::span<const MemberReport> reports, std::size_t members);
 
-/// Asks the other members of a two-phase transaction, and keeps what they said. The branch that
-/// owns it decides when to ask; a member that knows the decision answers with Decide, which the
-/// branch takes as if it came from the coordinator.
+/// Asks the other members of a two-phase transaction, and keeps their answers. The branch that owns
+/// it decides when to ask. A member that knows the decision answers with Decide, which the branch
+/// handles like one from the coordinator.
 class CooperativeTermination {
  public:
   CooperativeTermination(Gtid gtid, NodeName self, std::vector<Member> members);
 
-  /// One question to every other member. What they said before is kept: a promise holds for ever.
+  /// One question to every other member. Earlier answers are kept: a promise holds for ever.
   template <class Effects>
   void ask(Effects& out) const {
     for (const auto& member : others_) out.send(member.name, AskMember{gtid_, member.epoch});
   }
   void on_answer(const NodeName& from, MemberAnswer::Knows knows);
 
-  /// Every other member has voted: nobody acquires locks for it any more.
+  /// Every other member has voted, so no member acquires locks for the transaction any more.
   bool all_have_voted() const;
-  /// Every other member has answered, and none knows: only the coordinator can end it.
+  /// Every other member has answered, and none knows the decision: only the coordinator can end it.
   bool all_asked_in_vain() const { return answers_.size() == others_.size(); }
   std::vector<NodeName> silent() const;
 

@@ -1,6 +1,6 @@
 #pragma once
-// The seam between engines and the network (Thrift | simulator). An engine hands messages down and
-// is handed batches; it never sees a socket. main.cc joins the two.
+// The interface between engines and the network (Thrift or simulator). An engine sends messages and
+// receives batches; it never sees a socket. main.cc connects the two.
 
 #include <cstdint>
 #include <functional>
@@ -29,8 +29,8 @@ struct LinkState {
 class Transport {
  public:
   virtual ~Transport() = default;
-  /// Queues `message` for `peer`. A full or missing link drops it (and counts): the machines
-  /// re-send what they need.
+  /// Queues `message` for `peer`. A full or missing link drops the message and counts it: the
+  /// machines send again what they still need.
   virtual void send(const NodeName& peer, Message&& message) = 0;
   /// Sends PREPARE straight from the transaction's fields, without building a Message.
   virtual void send_prepare(const NodeName& peer, const PrepareView& prepare) {
@@ -41,26 +41,26 @@ class Transport {
   virtual void flush() {}
   /// Called whenever the durable LSN or ended_below moved; used by every later batch.
   virtual void publish(const LinkState& state) = 0;
-  /// A peer can be reached at `address`, from its greeting, a log or another node: reach it there
-  /// unless configuration says otherwise.
+  /// `address` of a peer, from its greeting, a log or another node: the link uses it unless the
+  /// settings name another one.
   virtual void learn_address(const NodeName& peer, const std::string& address) = 0;
-  /// Like learn_address(), when the peer has just greeted: a link that is down tries at once. While
-  /// it fails, its status says that the peer reaches this node. `proved`: the peer has proved that its
-  /// log is the one that is known under its name; then it is also reached at `address` where the
-  /// configured address does not lead to it.
+  /// Like learn_address(), after the peer has greeted: a link that is down tries now. While that
+  /// fails, its status says that the peer reaches this node. `proved`: the peer has proved that its
+  /// log is the one known under its name. Then the link also uses `address` if the configured
+  /// address does not lead to the peer.
   virtual void heard_from(const NodeName& peer, const std::string& address, bool /*proved*/) {
     learn_address(peer, address);
   }
-  /// The peer will not come back: its link is not tried any more until an address is learnt.
+  /// The peer will not come back: its link stops trying until an address is learnt.
   virtual void forget(const NodeName& /*peer*/) {}
-  /// The link is not needed any more, and may be made again later. Nothing happens to one that
-  /// configuration names.
+  /// The link is not needed any more, and may be made again later. The link to a peer that the
+  /// settings name stays.
   virtual void end_link(const NodeName& /*peer*/) {}
-  /// How the link stands right now; nothing if there is none. For screens only.
+  /// State of the link now; nothing if there is none. For screens only.
   virtual std::optional<LinkStatus> link(const NodeName& /*peer*/) const { return std::nullopt; }
 };
 
-/// Upwards: the calls of the network. Implemented by the engine loops; thread-safe.
+/// Upwards: the calls that the network makes. The engine loops implement it; thread-safe.
 class PeerHandler {
  public:
   virtual ~PeerHandler() = default;
@@ -74,7 +74,7 @@ class PeerHandler {
   virtual Status deliver_quietly(Batch batch) { return deliver(std::move(batch)); }
   /// Handles the batches of deliver_quietly(), perhaps on this thread. Waits for no other node.
   virtual void settle() {}
-  /// The Hello to open a connection to `peer` with. Thread-safe.
+  /// The Hello that opens a connection to `peer`. Thread-safe.
   virtual Hello make_hello(const NodeName& peer) = 0;
   /// The peer's answer to the Hello. False: do not use this link (the engine refused and said why,
   /// or is stopping).

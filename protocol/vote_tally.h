@@ -1,5 +1,5 @@
 #pragma once
-// Who has voted what in one transaction. Duplicate = benign; a changed vote = contradiction,
+// The votes of one transaction, by participant. Duplicate = benign; a changed vote = contradiction,
 // reported, never counted.
 
 #include <cstddef>

@@ -1,7 +1,6 @@
 #pragma once
-// Recovery as data (protocol.md section 7): what the coordinator knows of a gtid x what a
-// participant says of its branch
-// -> what to do. Total: a test enumerates every pair.
+// Recovery as data (protocol.md section 7): (the coordinator's knowledge of a gtid) x (a
+// participant's report of its branch) -> what to do. Total: a test enumerates every pair.
 
 #include <cstdint>
 #include <string_view>

@@ -11,7 +11,7 @@ namespace troth {
 /// The id for init; "" = default. kInvalidArgument unless it is a name like those of nodes.
 Result<std::string> cluster_of(const SettingValues& values);
 
-/// `dismiss` or `confirm`; says on stdout what it did.
+/// `dismiss` or `confirm`; prints what it did.
 Status settle_claim(const std::string& command, const SettingValues& values, FileSystem& files);
 
 }  // namespace troth

@@ -1,6 +1,6 @@
 #pragma once
-// What a peer said against this log, and an operator's word about it (engine/quarantine.h). For the
-// start of a daemon, and for the commands `dismiss` and `confirm` of one that is stopped.
+// The claims of peers against this log, and an operator's answers (engine/quarantine.h). For the
+// start of a daemon, and for the commands `dismiss` and `confirm` of a stopped one.
 
 #include <map>
 #include <string>
@@ -15,7 +15,7 @@ namespace troth::recovery {
 /// kLostMemory if an operator has confirmed a claim: this log must not be served any more.
 Status check_claims(const std::map<NodeName, protocol::ClaimRecord>& claims);
 
-/// Writes down what an operator says to the claim of `witness`. kNotFound if it has made none,
+/// Logs an operator's answer to the claim of `witness`. kNotFound if it has made none,
 /// kInvalidArgument without a reason.
 Status settle_claim(FileSystem& files, const std::string& dir, wal::Options options,
                     const NodeName& witness, protocol::ClaimRecord::Standing standing,

@@ -5,8 +5,8 @@
 
 namespace troth::recovery {
 
-// What a claim says of ended gtids stays true, however late it arrives: so all claims of an epoch
-// are added up, in any order.
+// A claim about ended gtids stays true, however late it arrives. So all claims of an epoch are
+// merged, in any order.
 bool EndedClaims::add(EndedClaim claim) {
   const auto [at, is_new] = claims_.try_emplace(claim.made_in, claim);
   if (is_new) {

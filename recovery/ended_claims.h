@@ -1,7 +1,7 @@
 #pragma once
-// What a coordinator has said of its ended transactions, as a participant keeps it. A claim is a
-// watermark: every gtid below it is ended, except the unfinished ones beside it. For whom it
-// speaks:
+// A coordinator's claims about its ended transactions, as a participant keeps them. A claim is a
+// watermark: every gtid below it is ended, except the listed unfinished ones. Which gtids it
+// covers:
 //   the coordinator decides    gtids of all its epochs, as far back as its log proves its decisions
 //                              (Claim::from: an adopted copy proves nothing older)
 //   one-phase                  gtids of the claim's own epoch. The participant decides those; a
@@ -23,8 +23,8 @@ struct EndedClaim {
   std::vector<Gtid> unfinished;  ///< ascending
 };
 
-/// The claims of one coordinator, one for each epoch. Invariant: what was ended once stays ended.
-/// Not thread-safe.
+/// The claims of one coordinator, one for each epoch. Invariant: an ended gtid stays ended. Not
+/// thread-safe.
 class EndedClaims {
  public:
   static constexpr std::size_t kMostEpochs = 256;
@@ -35,8 +35,8 @@ class EndedClaims {
   /// The newest one; zero epoch: there is none.
   const EndedClaim& newest() const;
   const std::map<Epoch, EndedClaim>& all() const { return claims_; }
-  /// One-phase outcomes of earlier epochs may be gone from this node: whatever it does not find, it
-  /// has forgotten.
+  /// One-phase outcomes of earlier epochs may be gone from this node: an outcome that it does not
+  /// find is forgotten, not "aborted".
   Epoch forgotten_before() const { return forgotten_before_; }
   void forget_one_phase_before(Epoch epoch);
 

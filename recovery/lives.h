@@ -1,7 +1,7 @@
 #pragma once
-// The starts of this log's node, and where in the log each began: whether what a peer has seen of
-// this log can have been this log. The length alone does not tell. A log that was put back to an
-// earlier state grows with every start, and after enough of them it is longer than what was seen.
+// The starts of this log's node, and where in the log each began. They tell whether a peer has seen
+// this log or another one. The length alone does not: a log that was put back to an earlier state
+// grows with every start, and after enough starts it is longer than its peers saw it.
 
 #include <map>
 
@@ -17,7 +17,8 @@ class Lives {
   /// From the log: an EPOCH record ends at `at`. A later copy of it changes nothing.
   void begin(Epoch epoch, Lsn at);
   void adopt(const protocol::LivesRecord& record);
-  /// An operator adopted a copy: lives before `below` may have gone on elsewhere, and are not judged.
+  /// An operator adopted a copy: epochs before `below` may have gone on in the original, so they
+  /// are not judged.
   void adopt(const protocol::AdoptedRecord& adopted) { not_below_ = adopted.below; }
 
   /// This log never was in that epoch, or the epoch had ended before the log reached `durable`.

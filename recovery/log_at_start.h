@@ -1,6 +1,6 @@
 #pragma once
-// A log before its engine serves: who owns it, what it holds, and the first records of a new life.
-// The second half of the seam of protocol/record_log.h.
+// A log before its engine serves: its owner, its records, and the first records of a new epoch. The
+// third part of the interface in protocol/record_log.h.
 
 #include <cstdint>
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace troth::recovery {
 
-/// Whose log it is.
+/// The owner of a log.
 struct LogOwner {
   NodeName name;
   LogId log_id;
@@ -30,24 +30,26 @@ struct LogExtent {
 class LogAtStart {
  public:
   virtual ~LogAtStart() = default;
-  /// From here on nobody else appends to this log, not even a process that thinks it still owns it.
-  /// kFenced: another one does, or this is a copy. kInvalidArgument: it belongs to the other role.
+  /// From here on no other process appends to this log, not even one that still believes that it
+  /// owns it. kFenced: another process owns the log, or it is a copy. kInvalidArgument: it belongs
+  /// to the other role.
   virtual Result<LogOwner> fence() = 0;
   /// Every durable record, oldest first. kCorruption: a promised record is missing or damaged.
   virtual Result<LogExtent> replay(const wal::RecordVisitor& visitor) = 0;
   /// Appends, and returns when the record is durable.
   virtual Status force(const protocol::Record& record) = 0;
-  /// By how much the epoch grows at this start. A random step keeps two lives that began with the
-  /// same records, a copy and its original, in different epochs.
+  /// By how much the epoch grows at this start. A random step keeps a copy and its original, which
+  /// begin with the same records, in different epochs.
   virtual std::uint32_t epoch_step() const { return 1; }
 };
 
-/// An adopted copy does not know how often the original started after it was copied. Its first epoch
-/// is beyond all of them, so that what names an earlier one is told apart (AdoptedRecord::below).
+/// An adopted copy does not know how often the original started after the copy was made. Its first
+/// epoch is beyond all of those. So a message that names an earlier epoch is recognised
+/// (AdoptedRecord::below).
 inline constexpr std::uint32_t kAdoptionGap = 1 << 22;
 
-/// Forces EPOCH (previous + step, after an adopt + kAdoptionGap + step) and, after an adopt, ADOPTED, before
-/// anything is sent. `adopted` is what the log already says, and is brought up to date.
+/// Forces EPOCH (previous + step, after an adopt + kAdoptionGap + step) and, after an adopt,
+/// ADOPTED, before anything is sent. `adopted` comes from the log, and is brought up to date.
 Result<Epoch> begin_epoch(LogAtStart& log, const LogOwner& owner, Epoch previous,
                           protocol::AdoptedRecord& adopted, WallTime now);
 

@@ -20,7 +20,7 @@ void keep(std::deque<AuditEntry>& audit, AuditEntry entry) {
   if (audit.size() > kKeptEntries) audit.pop_front();
 }
 
-// The trail is also what remembers who is drained, and who was caught without its memory.
+// The trail also remembers which participants are drained, and which peers have lost memory.
 void take(OperatorTables& tables, const AuditEntry& entry) {
   if (entry.action == "amnesia" && entry.result == "witnessed")
     tables.witnessed[entry.subject] = entry;
@@ -36,7 +36,7 @@ void take(OperatorTables& tables, const AuditEntry& entry) {
   }
 }
 
-// A checkpoint copies what is still there; the copy must not double it.
+// A checkpoint copies the remaining entries; the copy must not double it.
 bool is_copy(const std::deque<AuditEntry>& audit, const AuditEntry& entry) {
   for (const auto& known : audit)
     if (known.when.unix_ms == entry.when.unix_ms && known.action == entry.action &&
@@ -73,7 +73,7 @@ bool replay(OperatorTables& tables, const Record& record) {
     tables.heuristics.erase(forget->gtid);
     tables.forgotten.insert(forget->gtid);
   } else if (const auto* audit = std::get_if<AuditRecord>(&record)) {
-    // What came after the first one counts, also where a crash has cut off a checkpoint.
+    // The entries after the first one count, even if a crash has cut off a checkpoint.
     if (is_copy(tables.audit, audit->entry)) return true;
     take(tables, audit->entry);
     keep(tables.audit, audit->entry);

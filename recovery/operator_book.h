@@ -1,6 +1,6 @@
 #pragma once
-// What operators did on this node: decisions taken by hand until they are forgotten, and the audit
-// trail. Kept in the node's own log; owned by an engine and touched by its thread alone.
+// The actions of operators on this node: decisions by hand, until an operator forgets them, and the
+// audit trail. Kept in the node's own log. Owned by an engine and touched by its thread alone.
 
 #include <deque>
 #include <map>
@@ -21,17 +21,17 @@ struct OperatorTables {
   std::map<std::string, AuditEntry> drained;  ///< by participant: what drained it
   /// By peer: its log was older than what this node had seen of it, or another.
   std::map<std::string, AuditEntry> witnessed;
-  /// By peer: what forgot it last. What only that peer knew stays unknown.
+  /// By peer: the entry that forgot it last. Outcomes that only that peer knew stay unknown.
   std::map<std::string, AuditEntry> forgotten_peers;
 };
 
-/// A coordinator's log keeps its HEURISTIC records here. One whose truth is known settles what this
-/// participant owed, and nobody else's.
+/// A coordinator's log keeps its HEURISTIC records here. A record with a known truth settles the
+/// debt of this participant alone.
 void replay_unconfirmed(OperatorTables& tables, const protocol::HeuristicRecord& record);
-/// The peer that an operator forgot with this record; "" = none, or it is the copy of one that was
-/// read before. Asked before replay().
+/// The peer that an operator forgot with this record; "" = none, or a copy of an earlier record.
+/// Call it before replay().
 NodeName forgotten_peer(const OperatorTables& tables, const protocol::Record& record);
-/// True if the record was one of operators.
+/// True if it was a record of operators.
 bool replay(OperatorTables& tables, const protocol::Record& record);
 
 class OperatorBook {

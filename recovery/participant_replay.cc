@@ -20,8 +20,8 @@ void remember(ParticipantTables& tables, const Gtid& gtid, Outcome outcome,
   tables.remembered.insert_or_assign(tables.remembered.end(), gtid, std::move(record));
 }
 
-// A checkpoint copies undecided branches forward, and its copies may be cut off anywhere: what the
-// branch promised before stays.
+// A checkpoint copies undecided branches forward, and a crash may cut off its copies anywhere: the
+// branch's earlier promises stay.
 void replay_prepared(ParticipantTables& tables, PreparedRecord record, Lsn lsn) {
   // How far the coordinator's log had come when this was promised is evidence that outlives it.
   const auto coordinator = tables.peers.find(record.coordinator.name);

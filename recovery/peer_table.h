@@ -1,7 +1,7 @@
 #pragma once
-// What this node durably knows of its peers: whom configuration names, and the most that was ever
-// seen of each log. The greeting itself is engine/peer_handshake.h. Pure; owned by the engine
-// thread.
+// This node's durable knowledge of its peers: the names from the settings, and the furthest
+// position that it has seen of each log. engine/peer_handshake.h judges greetings. Pure; owned by
+// the engine thread.
 
 #include <map>
 #include <string>
@@ -18,15 +18,15 @@ void see(std::map<NodeName, protocol::PeerRecord>& peers, const protocol::SeenRe
 
 class PeerTable {
  public:
-  /// Configuration names this peer; its address wins over what is learnt.
+  /// The settings name this peer; the address there wins over a learnt one.
   void configure(const NodeName& peer, const std::string& address, Role role);
   /// From the log, at start.
   void adopt(const protocol::PeerRecord& record);
 
-  /// Nothing is known of it any more, as if it had never been met or configured.
+  /// Forgets the peer, as if this node had never met it.
   void forget(const NodeName& peer);
 
-  /// What a peer says of itself, and what changed with it.
+  /// Takes a peer's word about itself. Returns what changed.
   struct News {
     bool durable = false;    ///< the record must outlive a crash: another log, epoch or address
     bool restarted = false;  ///< the peer is in a newer epoch than before
@@ -35,11 +35,10 @@ class PeerTable {
   /// The same without an address, of a peer that is known.
   News learn_position(protocol::PeerRecord& known, const NodePosition& position);
   static constexpr std::size_t kMaxNamed = 4096;
-  /// Whom an accepted coordinator names as its participant. False: known already, or the table is
-  /// full.
+  /// A participant that an accepted coordinator names. False: known already, or the table is full.
   bool add_named(const NodeName& peer, const std::string& address);
 
-  /// What is known of a peer; nullptr if nothing is. Valid until anything is learnt.
+  /// The entry of a peer; nullptr if it is unknown. Valid until the table changes.
   const protocol::PeerRecord* find(const NodeName& peer) const;
   protocol::PeerRecord* find(const NodeName& peer);
   /// Position as last seen; nil log_id if never met.
@@ -51,7 +50,7 @@ class PeerTable {
   bool configured(const NodeName& peer) const { return configured_.count(peer) != 0; }
   const std::map<NodeName, Role>& all_configured() const { return configured_; }
   bool any_configured(Role role) const;
-  /// Peers that were met and that configuration does not name.
+  /// Peers that were met and that the settings do not name.
   std::size_t met_unconfigured() const;
   bool met(const NodeName& peer) const { return !position_of(peer).log_id.is_nil(); }
   /// Everything known, for a checkpoint.

@@ -27,7 +27,7 @@ Result<wal::Identity> init_log(FileSystem& files, const std::string& dir, const 
 /// Reads the identity alone.
 Status check_directory(FileSystem& files, const std::string& dir, const std::string& role);
 
-/// What fence() and replay() would say, for who only looks at the files.
+/// The results of fence() and replay(), for a caller that only reads the files.
 Result<LogOwner> owner_of(const wal::Identity& identity);
 LogExtent extent_of(const wal::ScanReport& scan);
 
@@ -56,7 +56,7 @@ class WalAtStart final : public LogAtStart {
   OpenedNode node_;
 };
 
-/// fence() and replay() for who only reads, or begins no epoch. Errors as theirs.
+/// fence() and replay() for a caller that only reads, or begins no epoch. Errors as theirs.
 Result<OpenedNode> open_node(FileSystem& files, const std::string& dir, const std::string& role,
                              wal::Options options, const wal::RecordVisitor& visitor);
 

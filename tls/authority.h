@@ -24,7 +24,7 @@
 
 namespace troth::tls {
 
-/// How long what is issued counts.
+/// The time for which an issued certificate is valid.
 struct Term {
   std::int64_t from_ms = 0;  ///< since 1970; 0 = now
   int days = 365;
@@ -63,8 +63,8 @@ class Authority {
 
   /// A second CA: it signs from now on, both count. kIllegalState: two count already.
   Status start_rotation(const Term& term);
-  /// The older CA counts no more. kIllegalState: there is none, or it signed a certificate that is
-  /// in use (`force`: withdrawn all the same).
+  /// Ends the older CA. kIllegalState: there is none, or it signed a certificate that is in use
+  /// (`force`: withdraws that certificate too).
   Status end_rotation(bool force);
 
   /// CAs first, then by name, then the newest first.

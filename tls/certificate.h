@@ -1,6 +1,6 @@
 #pragma once
-// What a certificate says: whom it names, from when until when, for which hosts, and its number.
-// The numbers of withdrawn certificates come from signed revocation lists.
+// The facts of a certificate: the holder, the time from when and until when it is valid, its hosts,
+// and its number. The numbers of withdrawn certificates come from signed revocation lists.
 
 #include <openssl/x509.h>
 

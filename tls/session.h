@@ -1,10 +1,10 @@
 #pragma once
-// One TLS connection over a socket: the handshake, who is at the other end, and bytes. Nothing here
-// waits: a call that cannot go on says what it waits for.
+// One TLS connection over a socket: the handshake, the principal at the other end, and bytes. No
+// call waits: a call that cannot go on returns what it needs.
 //
-// A client knows only after the handshake whether the server accepts its certificate. The server's
-// ticket, which nobody ever uses to resume, tells it so: a connection that is_established() was
-// accepted by both sides, and nothing has been sent over one that was refused.
+// A client learns only after the handshake whether the server accepts its certificate. The server's
+// ticket, which is never used to resume, says so. So both sides have accepted a connection that
+// is_established(), and nothing was sent over a refused one.
 
 #include <cstdint>
 #include <memory>

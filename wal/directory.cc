@@ -37,7 +37,8 @@ std::string encode(const Identity& identity) {
   return out.take();
 }
 
-// Written beside and renamed over: a crash leaves the old identity or the new one.
+// The new file is written beside the old one and renamed over it, so a crash leaves one of the two,
+// whole.
 Status write_identity(FileSystem& files, const std::string& dir, const Identity& identity) {
   const auto temporary = identity_path(dir) + ".new";
   TROTH_ASSIGN_OR_RETURN(const bool stale, files.exists(temporary));

@@ -1,6 +1,6 @@
 #pragma once
-// A data directory: who it belongs to, and that it is the original and not a copy (protocol.md
-// section 2, "Copied logs").
+// A data directory: its owner, and whether it is the original or a copy (protocol.md section 2,
+// "Copies").
 
 #include <memory>
 #include <string>
@@ -21,8 +21,8 @@ struct Identity {
   std::string key_seed;       ///< os/node_key.h, secret; "": the log was made by 0.1
 };
 
-/// Makes `dir` (one level) if needed and an empty log in it, everything durable. kAlreadyExists if
-/// it holds a log, kInvalidArgument if it holds anything else.
+/// Makes `dir` (one level) if needed, and an empty log in it. All of it is durable on return.
+/// kAlreadyExists if `dir` holds a log, kInvalidArgument if it holds anything else.
 Result<Identity> init(FileSystem& files, const std::string& dir, const std::string& role,
                       const std::string& node, const LogId& log_id, const std::string& cluster = "",
                       const std::string& key_seed = "");
@@ -31,7 +31,7 @@ Result<Identity> init(FileSystem& files, const std::string& dir, const std::stri
 /// there now. Nothing of the earlier lineage may be presumed.
 Result<Identity> adopt(FileSystem& files, const std::string& dir);
 
-/// kNotFound with the way out if there is no log; kCorruption if the identity file is damaged.
+/// kNotFound, with the next step, if there is no log; kCorruption if the identity file is damaged.
 Result<Identity> read_identity(FileSystem& files, const std::string& dir);
 
 /// kFenced if the directory or its newest segment is a copy: another inode or birth time than the

@@ -26,7 +26,7 @@ std::optional<std::string> DirectoryWatch::look() {
       what = path + " was deleted or moved away";
     if (!what.empty()) wrong.emplace(at, std::move(what));
   }
-  // A checkpoint may have released what was looked for.
+  // A checkpoint may have released the segment meanwhile.
   wrong.erase(wrong.begin(), wrong.lower_bound(needed_().first));
   if (!wrong.empty()) {
     const auto& [at, what] = *wrong.begin();

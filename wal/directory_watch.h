@@ -1,6 +1,7 @@
 #pragma once
-// Whether the directory of a log still holds what the log relies on, while a writer works in it:
-// the writer only writes through descriptors, and would not notice that an older segment is gone.
+// Checks whether the directory of a log still holds the files that the log relies on, while a
+// writer works in it. The writer writes through descriptors, so it would not notice that an older
+// segment is gone.
 
 #include <cstdint>
 #include <functional>
@@ -17,14 +18,14 @@ struct SegmentRange {
   std::uint64_t first = 0, newest = 0;
 };
 
-/// Single-threaded; looks, and changes nothing.
+/// Single-threaded. Changes nothing.
 class DirectoryWatch {
  public:
-  /// `needed` is thread-safe. Of a segment that goes, it takes leave before the file is removed;
-  /// one that comes is there before it is named. `files` outlives it.
+  /// `needed` is thread-safe. It stops naming a segment before the file is removed, and names a new
+  /// segment after its file exists. `files` outlives this object.
   DirectoryWatch(const FileSystem& files, std::string dir, std::function<SegmentRange()> needed);
 
-  /// Nothing: all is there. Otherwise changed_under_process() of what is not.
+  /// Nothing: all files are in place. Otherwise the sentence of changed_under_process().
   std::optional<std::string> look();
 
  private:

@@ -50,7 +50,7 @@ struct BatchHeader {
   std::uint32_t chain = 0;   ///< CRC of the batch before, or of the segment header
   std::uint32_t flags = 0;
   Lsn base;     ///< LSN before the batch's first record
-  Lsn durable;  ///< what the writer knew to be durable when it wrote this
+  Lsn durable;  ///< durable end that the writer knew when it wrote this
   std::uint32_t crc = 0;
 };
 
@@ -64,7 +64,7 @@ std::string encode_segment_header(SegmentHeader& header);  ///< fills header.crc
 Result<SegmentHeader> decode_segment_header(std::string_view bytes);
 /// Header and records, padded to kBatchAlignment; fills header.crc.
 std::string encode_batch(BatchHeader& header, std::uint32_t seed, std::string_view records);
-/// The same into `out`, in place of what it held.
+/// The same, into `out`. Replaces its content.
 void encode_batch(BatchHeader& header, std::uint32_t seed, std::string_view records,
                   std::string& out);
 /// How long the batch at the start of `bytes` says it is, records and header; 0 if none starts

@@ -46,7 +46,7 @@ Lsn Log::append(std::uint8_t tag, std::string_view payload, Urgency urgency) {
 void Log::wake() {
   {
     const MutexLock lock(mutex_);
-    // What can wait wakes nobody who waits for company already.
+    // A record that can wait does not wake an appender that already waits for more records.
     const bool known = waits_ == Waits::kShort || (waits_ == Waits::kLong && !due_.soon);
     if (!due_.now && (pending_.count == 0 || known)) return;
   }
@@ -135,7 +135,7 @@ void Log::wait_for_company() {
   while (!due_.now && !due_.soon && !stopping_ && wake_.wait_until(mutex_, long_enough)) {
   }
   waits_ = Waits::kShort;
-  // Who forced without this thread took what waited with it: what has come since waits anew.
+  // A force on another thread took the pending records. Newer records wait again.
   while (due_.soon && !due_.now && !stopping_) {
     const auto until = due_.until;
     if (!wake_.wait_until(mutex_, until) && until == due_.until) break;
@@ -176,7 +176,7 @@ bool Log::write_group(const Pending& group, Lsn release) {
   return true;
 }
 
-/// By who set writing_.
+/// Called by the thread that set writing_.
 bool Log::write(const Pending& group, Lsn release) {
   writer_->append_all(group.records, group.count);
   const auto began = std::chrono::steady_clock::now();

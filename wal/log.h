@@ -1,7 +1,7 @@
 #pragma once
 // The log as engines use it: one appender thread around wal::Writer. Group commit without a timer:
-// whatever was appended while the previous fsync ran shares the next one. An engine with nothing
-// else to do forces on its own thread.
+// records that were appended while the previous fsync ran share the next one. An idle engine forces
+// on its own thread.
 
 #include <atomic>
 #include <chrono>
@@ -24,8 +24,9 @@ enum class Urgency { kNone, kSoon, kNow };
 /// Called on the appender thread; must not block.
 struct LogCallbacks {
   std::function<void(Lsn)> on_durable;
-  /// The log is dead: nothing after the last on_durable was promised. The process must end with
-  /// exit 74. After kFenced it must not end: it holds the only copy of what it wrote.
+  /// The log is dead. Nothing after the last on_durable was promised. The process must end with
+  /// exit 74. After kFenced it must not end, because it holds the only copy of the records that it
+  /// wrote.
   std::function<void(const Error&)> on_failure;
 };
 
@@ -52,9 +53,9 @@ class Log {
   /// appends several records in a row.
   Lsn append_quietly(std::uint8_t tag, std::string_view payload, Urgency urgency);
   void wake();
-  /// Instead of wake(), on the thread that appends: forces here and now what cannot wait, without
-  /// the appender and its two hops. Returns the durable LSN; on_durable is not called for it.
-  /// Nothing if there is nothing to force, or only the appender may: then wake() it.
+  /// Instead of wake(), on the thread that appends: forces the urgent records here, without the
+  /// appender and its two thread switches. Returns the durable LSN; on_durable is not called for
+  /// it. Nothing if there is nothing to force, or only the appender may: then wake() it.
   std::optional<Lsn> force_here();
   /// On average over the last few, writing and forcing takes less than 250 us. Thread-safe.
   bool forces_quickly() const { return quick_.load(std::memory_order_relaxed); }
@@ -80,7 +81,7 @@ class Log {
     std::uint32_t count = 0;
   };
   void run();
-  /// Has the appender anything to do? `released`: what it has released already.
+  /// Has the appender anything to do? `released`: how far it has released already.
   bool is_due(Lsn released) const TROTH_REQUIRES(mutex_) {
     return !writing_ && (stopping_ || pending_.count > 0 || release_ > released);
   }
@@ -90,7 +91,7 @@ class Log {
   bool write(const Pending& group, Lsn release);
   static void reuse(Pending& group);
 
-  std::unique_ptr<Writer> writer_;  // after start(): of who set writing_
+  std::unique_ptr<Writer> writer_;  // after start(): by the thread that set writing_
   LogCallbacks callbacks_;
   std::atomic<std::uint64_t> appended_{0};
   std::atomic<std::uint64_t> durable_{0};
@@ -107,7 +108,7 @@ class Log {
   };
   Due due_ TROTH_GUARDED_BY(mutex_);
   bool writing_ TROTH_GUARDED_BY(mutex_) = false;
-  /// How long the appender waits for company for what is pending.
+  /// How long the appender waits for more records to share the fsync.
   enum class Waits { kNot, kLong, kShort };
   Waits waits_ TROTH_GUARDED_BY(mutex_) = Waits::kNot;
   bool stopping_ TROTH_GUARDED_BY(mutex_) = false;
@@ -115,7 +116,7 @@ class Log {
   Lsn release_ TROTH_GUARDED_BY(mutex_);
   LogStats stats_ TROTH_GUARDED_BY(mutex_);
   Pending here_;       // of force_here(); its memory is used again
-  Duration usual_{0};  // of who set writing_: what a force took lately
+  Duration usual_{0};  // by the thread that set writing_: recent time of a force
   std::jthread appender_;
 };
 

@@ -4,8 +4,8 @@
 // birth time), so that an older copy under the same name is no original. Closed segments need
 // neither: the newest one continues their checksums.
 //
-// The file has two slots of 4 KiB that are written in turn, in place: a note takes no new space on
-// a full disk, and a torn one leaves the one before.
+// The file has two slots of 4 KiB, written in turn and in place. So a note needs no new space on a
+// full disk, and a torn note leaves the one before.
 
 #include <memory>
 #include <optional>

@@ -34,8 +34,8 @@ Result<std::vector<std::uint64_t>> list_segments(FileSystem& files, const std::s
   return sequences;
 }
 
-// What is noted is there. At most one segment more may be, which a crash left before it was noted:
-// returns the sequence that may hold no record, 0 = none.
+// Every noted segment is there. At most one segment more may be, which a crash left before it was
+// noted: returns the sequence that may hold no record, 0 = none.
 Result<std::uint64_t> check_noted(FileSystem& files, const std::string& dir,
                                   const Identity& identity,
                                   const std::vector<std::uint64_t>& sequences) {

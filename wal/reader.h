@@ -2,9 +2,9 @@
 // Reading a log directory from end to end, and telling a torn tail from corruption.
 //
 // Every batch carries the durable LSN its writer knew. Damage below the highest durable LSN found
-// anywhere is corruption: something acknowledged is gone, and nobody may guess. Damage above it is
-// the tail a crash tore: nothing there was ever promised. A closed segment (one with a successor)
-// may have no damage at all.
+// anywhere is corruption: an acknowledged record is gone, and the reader must not guess. Damage
+// above it is the tail a crash tore: nothing there was ever promised. A closed segment (one with a
+// successor) may have no damage at all.
 
 #include <string>
 #include <vector>

@@ -17,8 +17,8 @@ class SegmentWindow {
   SegmentWindow(const File& file, std::uint64_t size) : file_(file), size_(size) {}
 
   std::uint64_t size() const { return size_; }
-  /// What is at `offset`: at least `wanted` bytes, fewer only at the end of the file. Valid until
-  /// the next call.
+  /// The bytes at `offset`: at least `wanted`, fewer only at the end of the file. Valid until the
+  /// next call.
   Result<std::string_view> at(std::uint64_t offset, std::size_t wanted);
   /// How many bytes from `offset` on reach to the last one that is not zero; 0 = all are.
   Result<std::uint64_t> dirty_bytes_from(std::uint64_t offset);

@@ -12,9 +12,9 @@
 
 namespace troth {
 
-/// Position of a record in one node's log: later records have higher ones, and nothing else may be
-/// concluded from the number. A record with LSN x is durable exactly when the log's durable LSN is
-/// >= x. Zero means "no record".
+/// Position of a record in one node's log. Later records have higher positions; the number has no
+/// other meaning. A record with LSN x is durable exactly when the log's durable LSN is >= x. Zero
+/// means "no record".
 struct Lsn {
   std::uint64_t value = 0;
   friend auto operator<=>(const Lsn&, const Lsn&) = default;
@@ -43,8 +43,9 @@ struct CoordinatorTag {
   static CoordinatorTag of(const LogId& log_id);
 };
 
-/// Who decides a transaction: fixed when its gtid is minted and readable from the gtid for ever
-/// after, so that a coordinator that has forgotten it knows whether it may presume abort.
+/// The node that decides a transaction. It is fixed when the gtid is made, and readable from the
+/// gtid for ever. So a coordinator that has forgotten the transaction knows whether it may presume
+/// abort.
 enum class Decider : std::uint8_t {
   kCoordinator = 0,  ///< two or more participants: the coordinator's log decides; no record = abort
   kParticipant =

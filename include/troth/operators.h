@@ -50,8 +50,8 @@ struct LostReply {
   std::vector<std::string> lines;  ///< each action that was, or would be, done
 };
 
-/// "That peer will never come back, and nothing is owed by it or to it": it is neither shown nor
-/// expected any more, and its name is free for a new log.
+/// "That peer will never come back, and owes nothing and is owed nothing": the node no longer shows
+/// or expects it, and its name is free for a new log.
 struct ForgetPeerRequest {
   NodeName peer;
   Operator by;

@@ -76,8 +76,8 @@ AbortCode parse_abort_code(std::string_view text);
 const std::vector<AbortCode>& all_abort_codes();
 /// May the same request succeed when simply tried again?
 bool is_retryable(AbortCode code);
-/// Does the coordinator try again by itself when the client asked for retries? Only what the
-/// conflict of two transactions caused, not what tells the client to slow down.
+/// Does the coordinator try again by itself when the client asked for retries? Only conflicts of
+/// two transactions, not refusals that tell the client to slow down.
 bool retried_automatically(AbortCode code);
 
 /// Why a transaction was aborted, in the words of the node that caused it.

@@ -23,7 +23,7 @@ namespace troth {
 struct PreparedByName {
   Gtid gtid;
 };
-/// What the branch wrote is durable and visible, its locks are free, and the name is gone.
+/// The writes of the branch are durable and visible, its locks are free, and the name is gone.
 struct CommittedByName {
   Gtid gtid;
 };

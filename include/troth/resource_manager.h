@@ -1,8 +1,8 @@
 #pragma once
 // The seam between the agent and a database (SQLite | PostgreSQL | MariaDB | the application's
-// own). There are two contracts. *Deferred apply*, in this file, is for databases that keep no
-// prepared transaction: the agent's log keeps what the branch does, and applies it after the
-// decision. *Prepare by name* (prepare_by_name.h) is for those that can.
+// own). There are two contracts. *Deferred apply*, in this file, is for databases that cannot keep
+// a prepared transaction: the agent's log keeps the work of the branch, and the agent applies it
+// after the decision. *Prepare by name* (prepare_by_name.h) is for databases that can.
 //
 // A resource manager of deferred apply is single-threaded: the agent's worker thread calls it, one
 // call at a time, and gets the answers as events. It owns the lock table of its database. It never
@@ -36,7 +36,7 @@ struct ExecuteRequest {
   /// kReadOnly). The next request of the same branch continues it; a request without this flag (and
   /// without statements) finishes it.
   bool open = false;
-  /// The whole transaction: nobody else decides about it. Only then may it change the schema.
+  /// The whole transaction: no other node decides about it. Only then may it change the schema.
   bool alone = false;
   /// Its vote is recorded even if it has only read (three-phase commit): give the redo of a
   /// kReadOnly vote as well, which then holds nothing but locks.
@@ -66,9 +66,9 @@ struct Waiting {
   std::string resource;       ///< for people: "row 17 of accounts"
 };
 
-/// A branch that was reported as Waiting has its locks and goes on, but its Executed may be long in
-/// coming: it runs on a thread of its own, or waits for a moment when nothing is applied. From here
-/// on only the limits of its statements count. Harmless for one that never waited.
+/// A branch that was reported as Waiting has its locks and goes on, but its Executed may come late:
+/// it runs on a thread of its own, or waits for a moment when nothing is applied. From here on only
+/// the limits of its statements count. Harmless for a branch that never waited.
 struct Granted {
   Gtid gtid;
 };
@@ -81,8 +81,8 @@ struct OpenedDatabase {
   LogId log_id;          ///< of the log whose work the file holds
   NodeName participant;  ///< whose file it is
   Lsn applied;           ///< every COMMITTED record with LSN <= applied is in the file
-  /// What the promises of the database rest on. The agent looks whether these are deleted or replaced
-  /// while it runs; flush() and make_durable() return kFenced if they notice.
+  /// The files that the promises of the database rest on. The agent looks whether these are deleted
+  /// or replaced while it runs; flush() and make_durable() return kFenced if they notice.
   std::vector<std::string> files = {};
 };
 
@@ -99,7 +99,7 @@ struct ResourceStatus {
   bool more_to_do = false;          ///< make_durable() has left something and is wanted again soon
 };
 
-/// A statement that was interrupted at its limit and goes on all the same.
+/// A statement that was interrupted at its limit and still runs.
 struct SilentStatement {
   enum class Stage {
     kSilent,    ///< for one limit longer
@@ -181,8 +181,8 @@ class DeferredApply : public ResourceManager {
   virtual void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) = 0;
 
   /// Commits the database transaction with marker = the highest LSN applied, or `settled` if that
-  /// is higher: the caller knows that no commit at or below it is missing (a log of aborts alone
-  /// must be freed as well). Precondition: the agent's log is durable through it
+  /// is higher. The caller knows that no commit at or below `settled` is missing, so that a log of
+  /// aborts alone can be freed too. Precondition: the agent's log is durable through it
   /// (participant.md 8.1). Returns the marker. Any error is an unknown outcome: the agent stops,
   /// the restart reads the file.
   virtual Result<Lsn> flush(Lsn settled) = 0;

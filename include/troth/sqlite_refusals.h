@@ -1,6 +1,6 @@
 #pragma once
-// What only a SQLite database refuses, as codes beside those of troth/outcome.h. A database of
-// another kind has a header of its own, and numbers of its own in the same range.
+// Refusals of SQLite databases only, as codes in addition to those of troth/outcome.h. A database
+// of another kind has its own header, and its own numbers in the same range.
 
 #include "troth/outcome.h"
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a client asks one participant to do, and what comes back. Plain values: troth interprets no
-// SQL here.
+// The statements of a client for one participant, and their results. Plain values: troth interprets
+// no SQL here.
 
 #include <cstdint>
 #include <optional>

@@ -10,7 +10,7 @@ bool writes(LockMode mode) {
   return mode == LockMode::kIX || mode == LockMode::kSIX || mode == LockMode::kX;
 }
 
-// Looks from both sides at once, so that the shorter list decides how long it takes.
+// Searches both lists in step, so that the shorter one bounds the time.
 Grant* own_grant(const LockHead& head, const LockHolders::Owned& own) {
   if (own.empty()) return nullptr;
   const Gtid* owner = own.front().owner;

@@ -1,7 +1,7 @@
 #pragma once
-// Who holds what in one database, and how. A row has one or two holders; a table has one for every
-// branch that is in flight, and a branch may hold a hundred thousand rows: each lock is in the list
-// of its resource and in that of its owner, and nothing looks through the longer one of the two.
+// The locks that are held in one database. A row has one or two holders. A table has one for every
+// branch in flight, and a branch may hold a hundred thousand rows. So each lock is in the list of
+// its resource and in the list of its owner, and no search goes through the longer of the two.
 
 #include <array>
 #include <cstdint>
@@ -64,24 +64,24 @@ class LockHolders {
   LockHolders(const LockHolders&) = delete;  // its parts point at each other
   LockHolders& operator=(const LockHolders&) = delete;
 
-  /// nullptr: nobody holds it.
+  /// nullptr: no owner holds it.
   LockHead* find(const Resource& resource);
   const LockHead* find(const Resource& resource) const;
-  /// What `owner` holds, in the order it was taken; nullptr: nothing.
+  /// The locks of `owner`, in the order in which it took them; nullptr: none.
   Owned* owned_by(const Gtid& owner);
   const Owned* owned_by(const Gtid& owner) const;
   /// All held resources.
   const std::unordered_map<Resource, LockHead, ResourceHash>& all() const { return heads_; }
-  /// Does anybody but the owner of `own` (may be nullptr) hold it in a mode that is not compatible?
+  /// Does an owner other than that of `own` (may be nullptr) hold it in an incompatible mode?
   static bool blocks(const LockHead& head, const Owned* own, LockMode mode);
-  /// Who does, appended to `out`.
+  /// Appends those owners to `out`.
   static void name_blockers(const LockHead& head, const Gtid& owner, LockMode mode,
                             std::vector<Gtid>& out);
 
-  /// Starts to hold it, or holds it in the weakest mode that includes both. `head` is what find()
-  /// said, `own` what owned_by() said; the owner's list is returned.
+  /// Takes the lock, or raises it to the weakest mode that includes both. `head` is the result of
+  /// find(), `own` that of owned_by(). Returns the owner's list.
   Owned& add(const Gtid& owner, Owned* own, const LockRequest& request, LockHead* head);
-  /// Ends everything that `owner` holds; told in `freed` if that is wanted.
+  /// Releases all locks of `owner` and appends them to `freed`, if it is given.
   void release(const Gtid& owner, std::vector<LockRequest>* freed);
 
   std::vector<LockRequest> held(const Gtid& owner) const;
@@ -99,8 +99,7 @@ class LockHolders {
   Heads heads_;
   Owners owned_;
   std::size_t size_ = 0;
-  // Of locks that have ended, for the next ones: nothing is allocated while their number is the
-  // same.
+  // Nodes of released locks, for the next ones: a constant number of locks allocates nothing.
   std::vector<Heads::node_type> spare_heads_;
   std::vector<Owners::node_type> spare_owners_;
   Owned spare_grants_;

@@ -64,7 +64,7 @@ LockTable::Acquired LockTable::try_acquire(const Gtid& owner, const Priority& pr
     return out;
   }
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    // Of two requests for what nobody held the second finds what the first has made.
+    // If two requests name the same free resource, the second finds the entry of the first.
     auto* head = heads_[i] != nullptr ? heads_[i] : holders_.find(requests[i].resource);
     own = &holders_.add(owner, own, requests[i], head);
   }
@@ -131,8 +131,8 @@ bool LockTable::grantable(const Turn& turn, const std::vector<LockRequest>& requ
   return true;
 }
 
-// Only those that waited for what was freed: a long queue on one hot row must not slow everybody
-// else's releases.
+// Only the waiters of freed resources: a long queue on one hot row must not slow the releases of
+// others.
 std::vector<Gtid> LockTable::grant_waiters(const std::vector<LockRequest>& freed) {
   if (waiting_on_.empty()) return {};
   std::set<Turn> candidates;

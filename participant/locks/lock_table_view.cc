@@ -52,7 +52,7 @@ LockTable::View LockTable::view_of(const Resource& resource, bool all) const {
   return out;
 }
 
-// Itself, who waits for it, and who is in its way.
+// The transaction itself, its waiters, and the transactions in its way.
 LockTable::View LockTable::view_for(const Gtid& owner, const Resource& resource) const {
   View out;
   out.resource = resource;

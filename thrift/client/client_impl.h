@@ -32,7 +32,7 @@ struct Method {
   constexpr Method<v1::Service##_##method##_pargs, v1::Service##_##method##_presult, v1::Response> \
       constant = {#Service, #method}
 
-/// An answer, or what kept it away.
+/// An answer, or the reason why there is none.
 template <class Response>
 struct Called {
   Response response;
@@ -95,7 +95,7 @@ class Client::Impl {
     return out;
   }
 
-  /// For calls whose loss is a plain error. Fills in who calls.
+  /// For calls whose loss is a plain error. Fills in the context.
   template <class M, class Request>
   Result<typename M::Success> ask(const M& method, Request request,
                                   std::optional<Duration> timeout = {}) {
@@ -127,7 +127,7 @@ class Client::Impl {
     return out;
   }
 
-  /// What a declared error of submit means: a refusal, or kTimeout: nobody knows.
+  /// Translates a declared error of submit: a refusal, or kTimeout for an unknown outcome.
   Result<SubmitReply> refused(const DeclaredError& declared) const;
   Error unknown(const Error& cause) const;
   Result<SubmitReply> submit(const SubmitRequest& request);

@@ -1,6 +1,6 @@
 #pragma once
-// Conversion of what the members of a transaction say to each other (termination, three-phase).
-// Internal to convert_peer.
+// Conversion of the messages between members of a transaction (termination, three-phase). Internal
+// to convert_peer.
 
 #include <troth_idl/peer_types.h>
 

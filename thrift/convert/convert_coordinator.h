@@ -12,7 +12,7 @@ namespace troth::thrift {
 /// client_name and traceparent travel in the CallContext.
 v1::CallContext context_to_wire(const SubmitRequest& request);
 v1::Transaction to_wire(const SubmitRequest& request);
-/// What a client is answered is moved: rows may be large.
+/// Answers to clients are moved, because rows may be large.
 void to_wire(TransactionOutcome&& outcome, v1::TransactionOutcome& out);
 v1::TransactionOutcome to_wire(TransactionOutcome outcome);
 v1::Refusal to_wire(const Refusal& refusal);

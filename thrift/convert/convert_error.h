@@ -20,7 +20,7 @@ ErrorCode parse_error_code(std::string_view text);
 /// Throws for something that was never started: never InDoubt nor Internal.
 [[noreturn]] void throw_refusal(const Refusal& refusal);
 
-/// What a declared exception of an answer says. Filled from the set member of any result struct.
+/// The content of a declared exception. Filled from the set member of any result struct.
 struct DeclaredError {
   enum class Kind {
     kInvalidArgument,

@@ -1,5 +1,5 @@
 #pragma once
-// Conversion of who holds and who waits for locks.
+// Conversion of the holders and waiters of locks.
 
 #include <troth_idl/admin_types.h>
 

@@ -8,7 +8,7 @@ void LinkReport::delivered(const Delivery& delivery) {
   ++status_.batches_sent;
   status_.bytes_sent += delivery.bytes;
   status_.messages_sent += delivery.messages;
-  // Of one that nobody waited for, nobody knows when it came.
+  // If no thread waited for the answer, the time of its arrival is unknown.
   if (delivery.took) status_.rtt = delivery.took;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// How one link stands, as operators see it. Internal to PeerLink, which guards it: not thread-safe.
+// The state of one link, as operators see it. Internal to PeerLink, which guards it: not
+// thread-safe.
 
 #include <cstdint>
 #include <optional>
@@ -27,9 +28,9 @@ class LinkReport {
   }
 
   const LinkStatus& status() const { return status_; }
-  /// Where the peer is to be looked for first.
+  /// The address to try first.
   const std::string& given() const { return given_; }
-  /// Where it has proved to be; "" = nowhere else.
+  /// The address at which the peer has proved itself; "" = no other one.
   const std::string& proved() const { return proved_; }
   bool connected() const { return status_.connected; }
 
@@ -37,7 +38,7 @@ class LinkReport {
   void set_address(const std::string& address);
   /// Where the settings name it: "c1.conf:7".
   void set_origin(const std::string& origin) { status_.configured_in = origin; }
-  /// The peer has said hello over a connection of its own, and that it is at `said`.
+  /// The peer has greeted over a connection of its own, and says that it is at `said`.
   void heard_from(const std::string& said, bool proved) {
     if (!status_.connected) greeted_from_ = said;
     if (proved) proved_ = said;
@@ -46,10 +47,10 @@ class LinkReport {
   void delivered(const Delivery& delivery);
   /// By the peer, at `address`.
   void greeted(Duration took, const std::string& address);
-  /// False: that is what it says already.
+  /// False: the report says so already.
   bool change(bool connected, const std::string& error, WallTime now);
-  /// Why `self` cannot connect to `address`. A peer that is dead and one whose address is wrong
-  /// need different people.
+  /// Why `self` cannot connect to `address`. A dead peer and a wrong address need different
+  /// actions.
   std::string unreachable(const NodeName& self, const std::string& address,
                           const std::string& why) const;
 

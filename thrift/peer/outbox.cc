@@ -52,7 +52,7 @@ void Lane::clear() {
 }
 
 bool Lane::take(Portion& out, Room& room) {
-  // These first: they are few, and nothing else would ever let them through.
+  // These go first: they are few, and otherwise they might wait for ever.
   while (!plain_.empty() && claim(room, approximate_bytes(plain_.front()))) {
     out.plain.push_back(std::move(plain_.front()));
     plain_.pop_front();

@@ -1,7 +1,7 @@
 #pragma once
-// What waits to be sent to one peer: a bound, and two lanes, of which decisions and other short
-// answers go first. Messages that every transaction sends wait as the bytes they travel as, so
-// thousands of them cost little more than those. Internal to PeerLink.
+// The messages that wait to be sent to one peer: bounded, in two lanes. Decisions and other short
+// answers go first. Messages that every transaction sends wait in their wire encoding, so thousands
+// of them take little more memory than their bytes. Internal to PeerLink.
 
 #include <deque>
 #include <string>
@@ -13,7 +13,7 @@
 
 namespace troth::thrift {
 
-/// What a call carries of one lane; kept until it is known to have arrived.
+/// The messages of one lane in a call; kept until the peer has confirmed them.
 struct Portion {
   std::string packed;  ///< each message behind its length
   std::size_t packed_count = 0;
@@ -33,7 +33,7 @@ class Lane {
   void push_packed(std::string_view message);
   void clear();
 
-  /// How much more a call may carry, and whether it carries anything yet.
+  /// How much more a call may carry, and whether it is still empty.
   struct Room {
     std::size_t messages;
     std::size_t bytes;
@@ -53,7 +53,7 @@ class Lane {
   std::deque<protocol::Message> plain_;
 };
 
-/// What goes into one call.
+/// The messages of one call.
 struct CallLoad {
   Portion urgent, bulk;
   std::size_t size() const { return urgent.size() + bulk.size(); }
@@ -74,7 +74,7 @@ class Outbox {
   bool push(const protocol::PrepareView& prepare);
   /// Nothing: an empty batch.
   CallLoad take(std::size_t max_messages, std::size_t max_bytes);
-  /// What a peer was too busy for, in the order in which it was taken.
+  /// Puts back the messages that a busy peer did not take, in the order in which they were taken.
   void put_back(std::vector<CallLoad> batches);
   void clear();
 

@@ -1,6 +1,6 @@
 #pragma once
-// One connection to a peer, from its greeting to its first failure: what it was told there, and the
-// calls whose answers have not been read. Internal to PeerLink.
+// One connection to a peer, from its greeting to its first failure: the facts that the greeting
+// gave, and the calls whose answers have not been read. Internal to PeerLink.
 
 #include <troth_idl/Peer.h>
 
@@ -31,7 +31,7 @@ class PeerCalls {
         clock_(clock),
         connection_(std::move(connection)) {}
 
-  /// Says hello, before any other call, and proves whose log speaks. Returns how long that took.
+  /// Greets, before any other call, and proves its own log. Returns how long that took.
   Result<Duration> greet(access::GuardedPeer& handler);
 
   /// Sends a call. False: broken() says why it could not.
@@ -50,10 +50,10 @@ class PeerCalls {
   /// Why the connection is to be closed.
   const std::optional<std::string>& broken() const { return broken_; }
   void fail_for(std::string why) { broken_ = std::move(why); }
-  /// The peer was, for some batch: nothing more is sent until the rejected ones are taken back.
+  /// The peer was busy for a batch: nothing more is sent until the rejected ones are taken back.
   bool busy() const { return !rejected_.empty(); }
   std::vector<CallLoad> take_rejected() { return std::exchange(rejected_, {}); }
-  /// Messages of which nobody knows whether they arrive.
+  /// Messages that may or may not arrive.
   std::size_t undelivered() const;
 
   const std::shared_ptr<Stream>& stream() const { return connection_->stream(); }

@@ -131,7 +131,8 @@ void PeerLink::set_origin(const std::string& origin) {
 
 void PeerLink::set_address(const std::string& address) {
   const MutexLock lock(mutex_);
-  // The same again while the link is down: the peer has just been heard of, so try at once.
+  // The same address again, while the link is down: the peer was just heard of, so the link tries
+  // now.
   if (report_.given() == address && report_.connected()) return;
   report_.set_address(address);
   if (report_.connected() && report_.status().address != address && stream_) {
@@ -224,7 +225,8 @@ void PeerLink::work() {
 }
 
 void PeerLink::see_to_trouble() {
-  // All answers first: those who were rejected go back together, in the order they were sent.
+  // All answers first, so that the rejected calls go back together, in the order in which they were
+  // sent.
   while (calls_->busy() && !calls_->broken() && calls_->under_way() > 0 && !stopping())
     finish_call(true);
   if (stopping()) return;
@@ -248,7 +250,7 @@ bool PeerLink::send_batch() {
   return calls_->send(std::move(batch), published_.get());
 }
 
-/// Reads the oldest answer. False: the sender has to see to what is wrong.
+/// Reads the oldest answer. False: the sender must handle the failure.
 bool PeerLink::finish_call(bool waited) {
   const auto delivery = calls_->finish(waited);
   if (!delivery) return false;

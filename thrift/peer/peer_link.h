@@ -1,10 +1,10 @@
 #pragma once
-// One link to one peer: a bounded outbox and the thread that empties it. While that thread has
-// nothing to do, who flushes sends by itself, and reads the answers to earlier calls that have
-// come; the thread is for whatever might have to wait. Internal to PeerLinks.
+// One link to one peer: a bounded outbox and the thread that empties it. While that thread is idle,
+// the thread that flushes sends by itself and reads the answers that have come. The link's thread
+// does everything that may have to wait. Internal to PeerLinks.
 //
-// The parts: Outbox (what waits), PeerCalls (one connection and the calls under way), LinkPauses
-// (when to try again), LinkReport (what operators see).
+// The parts: Outbox (waiting messages), PeerCalls (one connection and its running calls),
+// LinkPauses (time of the next try), LinkReport (state for operators).
 
 #include <atomic>
 #include <memory>
@@ -22,7 +22,7 @@
 
 namespace troth::thrift {
 
-/// Where links find what the engine published last. Thread-safe.
+/// The newest LinkState that the engine has published. Thread-safe.
 class PublishedState {
  public:
   void set(const protocol::LinkState& state) {
@@ -39,8 +39,8 @@ class PublishedState {
   protocol::LinkState state_ TROTH_GUARDED_BY(mutex_);
 };
 
-/// Owns the thread and decides who may use the connection: the sender, or who flushes while it
-/// sleeps, never both.
+/// Owns the thread and decides which thread may use the connection: the sender, or a thread that
+/// flushes while the sender sleeps, never both.
 class PeerLink {
  public:
   PeerLink(NodeName peer, std::string address, const PeerLinksOptions& options,
@@ -50,7 +50,7 @@ class PeerLink {
 
   void start();
   void stop();
-  /// As stop(), without waiting for the sender, and nobody hears that the link is down.
+  /// Like stop(), without waiting for the sender, and without reporting that the link is down.
   void begin_to_stop();
   /// The sender has ended: stop() does not wait.
   bool is_over() const { return over_; }
@@ -61,7 +61,7 @@ class PeerLink {
   /// A link that leads elsewhere is cut.
   void set_address(const std::string& address);
   void set_origin(const std::string& origin);
-  /// The peer has just said hello over a connection of its own, and that it is at `said`.
+  /// The peer has just greeted over a connection of its own, and says that it is at `said`.
   void heard_from(const std::string& said, bool proved);
   LinkStatus status() const;
 
@@ -102,7 +102,7 @@ class PeerLink {
   enum class Stop { kNo, kHeard, kUnheard };  // whether the handler is told that the link is down
   Stop stop_ TROTH_GUARDED_BY(mutex_) = Stop::kNo;
   bool address_changed_ TROTH_GUARDED_BY(mutex_) = false;
-  /// Who uses the connection.
+  /// Which thread uses the connection.
   enum class Holder { kSender, kNobody, kFlusher };
   Holder holder_ TROTH_GUARDED_BY(mutex_) = Holder::kSender;
   /// Lightly: it looks around soon by itself.

@@ -154,7 +154,7 @@ class PeerLinks::Impl {
   bool stopped_ TROTH_GUARDED_BY(mutex_) = false;
   std::map<NodeName, std::string> configured_ TROTH_GUARDED_BY(mutex_);
   std::map<NodeName, std::unique_ptr<PeerLink>> links_ TROTH_GUARDED_BY(mutex_);
-  /// Their threads end without anybody waiting for them.
+  /// Their threads end, and no thread waits for them.
   std::vector<std::unique_ptr<PeerLink>> ending_ TROTH_GUARDED_BY(mutex_);
 };
 

@@ -1,9 +1,10 @@
 #pragma once
-// Links to peers: one sender thread and one connection per peer. What is queued while calls are in
-// flight goes out in the next one, so batches grow under load; a little goes out at once, behind up
-// to three calls that are not answered yet. A failed call means "unknown": its messages are dropped
-// and the connection closed, because the machines re-send what they still need. Where a peer was
-// busy for one call and not for a later one, messages change their order, as they may anyway.
+// Links to peers: one sender thread and one connection per peer. Messages that are queued while
+// calls are in flight go out in the next call, so batches grow under load. A few messages go out
+// immediately, behind up to three unanswered calls. A failed call means "unknown": the link drops
+// its messages and closes the connection, because the machines send again what they still need. If
+// a peer is busy for one call and not for a later one, messages change their order. The protocol
+// allows that.
 
 #include <cstddef>
 #include <map>
@@ -46,8 +47,8 @@ class PeerLinks final : public protocol::Transport {
             Logger logger);
   ~PeerLinks() override;  ///< stops
 
-  /// Starts a sender for every known peer: each connects at once and says hello. Publish a
-  /// LinkState first. kInvalidArgument names an address that is not host:port.
+  /// Starts a sender for every known peer: each connects and greets. Publish a LinkState first.
+  /// kInvalidArgument names an address that is not host:port.
   Status start();
   /// Cuts calls in flight and joins every sender; queued messages are lost. Idempotent.
   void stop();
@@ -67,7 +68,7 @@ class PeerLinks final : public protocol::Transport {
   void end_link(const NodeName& peer) override;
   std::optional<LinkStatus> link(const NodeName& peer) const override;
 
-  /// How every link stands, by name.
+  /// The state of every link, by name.
   std::vector<LinkStatus> links() const;
 
  private:

@@ -46,8 +46,8 @@ Duration CoordinatorService::bounded_ms(std::int32_t ms) const {
 
 void CoordinatorService::parse(const v1::Transaction& transaction, const v1::CallContext& context,
                                const Where& where, SubmitRequest& out) {
-  // The generated interface hands out a const reference to a local of the generated processor that
-  // nobody else reads: it is taken, not copied.
+  // The generated interface passes a const reference to a local of the generated processor. No
+  // other code reads it, so it is moved, not copied.
   const auto taken =
       from_wire(std::move(const_cast<v1::Transaction&>(transaction)), context, where, out);
   if (!taken) throw_error(taken.error());
@@ -140,7 +140,7 @@ void CoordinatorService::submitBatch(v1::SubmitBatchResponse& out,
       parse(request.transactions[i], request.context, Where(root, "transactions", i), parsed[i]);
       parsed[i].arrived = arrived;
     }
-    // What is left of them would wait here as long as the outcomes do.
+    // Otherwise their remains would wait here as long as the outcomes.
     std::vector<v1::Transaction>().swap(
         const_cast<std::vector<v1::Transaction>&>(request.transactions));
     std::vector<PendingKey> keys;  // of none if none has one

@@ -1,6 +1,7 @@
 #pragma once
 // The Coordinator service: requests to the engine, and bounded waits for its answers. One for each
-// connection that a thread serves; what a client began on it and did not finish ends with it.
+// connection that a thread serves. Transactions that a client began on it and did not finish end
+// with it.
 
 #include <troth_idl/Coordinator.h>
 
@@ -37,15 +38,15 @@ struct CoordinatorAccess {
 class CoordinatorService final : public v1::CoordinatorIf {
  public:
   CoordinatorService(const CoordinatorAccess& access, protocol::Principal by);
-  /// Rolls back what the client began and did not finish, unless detached.
+  /// Rolls back the client's unfinished transactions, except detached ones.
   ~CoordinatorService() override;
 
   void submit(v1::SubmitResponse& out, const v1::SubmitRequest& request) override;
-  // The two halves of submit(), for a caller that does not wait on a thread: what is to be
-  // submitted, and what to answer. Both throw declared exceptions.
+  // The two halves of submit(), for a caller that does not wait on a thread: the request, and its
+  // answer. Both throw declared exceptions.
   static SubmitRequest parse_submit(const v1::SubmitRequest& request);
   static v1::SubmitResponse answer_of(SubmitReply&& reply);
-  /// What is said when patience() has passed without an outcome. `gtid` may be nil.
+  /// The answer when patience() has passed without an outcome. `gtid` may be nil.
   [[noreturn]] static void throw_pending(const Gtid& gtid);
   static Duration patience(const WaitLimits& limits, const SubmitRequest& request);
   static access::GuardedCoordinator& port_of(

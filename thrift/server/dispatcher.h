@@ -1,7 +1,7 @@
 #pragma once
 // Routes calls to services by multiplexed name ("Peer:deliver"), as Thrift's TMultiplexedProcessor
-// does, but keeps the concrete protocol, so that the generated templates stay fast, and survives
-// anything a request may make the decoder throw: that connection is closed, nothing else.
+// does. It keeps the concrete protocol type, so that the generated templates stay fast. If a
+// request makes the decoder throw, only that connection is closed.
 
 #include <thrift/TProcessor.h>
 

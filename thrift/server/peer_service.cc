@@ -25,8 +25,8 @@ void PeerService::deliver(v1::DeliverResponse& out, const v1::DeliverRequest& re
     protocol::Batch batch;
     batch.header =
         value_or_throw(from_wire(v1::BatchHeader(request.header), Where(root, "header")));
-    // The request is a local of the generated processor and nobody else reads it: taken, not
-    // copied. One bad message must not cost the others of its batch.
+    // The request is a local of the generated processor, and no other code reads it: it is moved,
+    // not copied. One bad message must not cost the others of its batch.
     std::int32_t rejected = 0;
     std::string why;  // of the first
     const auto take = [&](Result<protocol::Message> message) {

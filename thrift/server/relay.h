@@ -1,6 +1,6 @@
 #pragma once
-// Links and engine know each other: the relay lets the links be made first and the engine's handler
-// be put in when it is ready.
+// Links and engine refer to each other. The relay lets the program make the links first and set the
+// engine's handler when it is ready.
 
 #include "protocol/transport.h"
 

@@ -1,9 +1,9 @@
 #pragma once
 // The one network port of a daemon: framed, strict binary Thrift, hardened against garbage
-// (docs/rpc.md 1.6). One event loop serves every client that submits one transaction at a
-// time; a connection that asks for anything else gets a thread of its own (few do: peers,
-// operators, conversations, batches).
-// Services by multiplexed name: "Coordinator" (also without a name), "Admin", "Peer".
+// (docs/rpc.md 1.6). One event loop serves every client that submits one transaction at a time. A
+// connection with any other call gets a thread of its own. There are few: peers, operators,
+// conversations, batches. Services by multiplexed name: "Coordinator" (also without a name),
+// "Admin", "Peer".
 
 #include <cstdint>
 #include <memory>
@@ -43,7 +43,7 @@ struct ServerOptions {
   Duration answer_grace = std::chrono::seconds(2);  ///< waited for the engine beyond a deadline
 };
 
-/// What is served. Null = that service is not offered. Not owned; must outlive the server.
+/// The services. Null = that service is not offered. Not owned; must outlive the server.
 struct Services {
   const protocol::Policy& policy;  ///< asked before every call of the others
   protocol::CoordinatorPort* coordinator = nullptr;

@@ -1,6 +1,6 @@
 #pragma once
-// The wall around every handler: whatever escapes becomes a declared exception, with no internals
-// of the process in its text.
+// Runs every handler: any exception that escapes becomes a declared exception, without internals of
+// the process in its text.
 
 #include <new>
 

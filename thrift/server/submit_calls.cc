@@ -101,7 +101,7 @@ std::string_view SubmitCalls::success(std::int32_t seqid, const v1::SubmitRespon
   });
 }
 
-/// Writes what `fill` returns, or what it throws, as generated code would.
+/// Writes the result of `fill`, or the exception that it throws, as generated code would.
 template <class Result, class Fill>
 std::string_view SubmitCalls::encode(const char* method, std::int32_t seqid, Fill fill) {
   Result result;

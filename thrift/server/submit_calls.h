@@ -1,6 +1,6 @@
 #pragma once
-// What the event loop answers itself: single submits, which wait for an outcome without a thread,
-// and questions about the server. Every other call is for a thread. Internal to the server.
+// The calls that the event loop answers itself: single submits, which wait for an outcome without a
+// thread, and questions about the server. Every other call needs a thread. Internal to the server.
 
 #include <thrift/transport/TBufferTransports.h>
 #include <troth_idl/Coordinator.h>
@@ -27,12 +27,12 @@ class SubmitCalls {
 
   FrameVerdict on_frame(std::uint64_t connection, const protocol::Principal& by,
                         std::string_view frame);
-  /// Lets the engine have what has been submitted since.
+  /// Passes the requests since the last call to the engine.
   void settle();
-  /// Answers what has come back from the engine and what has waited too long.
+  /// Answers the calls whose reply has come from the engine, and those that have waited too long.
   void answer_ready(FrameLoop& loop);
   std::optional<FrameHandler::Clock::time_point> next_wake() const;
-  /// Answers all that wait: nobody knows.
+  /// Answers all waiting calls with "not known".
   void give_up(FrameLoop& loop);
 
  private:
