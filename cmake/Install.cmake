@@ -1,4 +1,4 @@
-# What `cmake --install` and the packages contain, by component: server, participant, cli, dev.
+# What `cmake --install` and the packages contain, by component: server, participant, cli, dev, python (clients/python).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 # Debian's places outside of /usr, when that is where the rest goes.
@@ -13,7 +13,7 @@ endif()
 add_custom_target(troth_installable)
 set(libraries troth_words troth_os troth_protocol troth_tls troth_access troth_wal troth_recovery troth_engine troth_thrift_gen troth_rpc troth_participant_core troth_participant_engine
   troth_participant troth_participant_sqlite)
-add_dependencies(troth_installable troth troth-coordinator troth-participant ${libraries})
+add_dependencies(troth_installable troth troth-coordinator troth-participant troth_python ${libraries})
 foreach(part server:troth-coordinator participant:troth-participant cli:troth dev:troth_participant)
   string(REPLACE ":" ";" pair ${part})
   list(GET pair 0 component)

@@ -10,7 +10,7 @@ case ${1:-} in
   "") ;;
   *) sed -n '2,4s/^# //p' "$0" >&2; exit 64 ;;
 esac
-bash tests/install-packages.sh python3 python3-thrift thrift-compiler python3-sqlalchemy sqlite3
+bash tests/install-packages.sh python3 python3-thrift thrift-compiler python3-sqlalchemy python3-setuptools python3-wheel sqlite3
 if [ -z "${TROTH_BIN:-}" ]; then
   bash tests/install-packages.sh
   cmake --preset tests >/dev/null

@@ -6,13 +6,13 @@ cd "$(dirname "$0")/.."
 system=no
 [ "${1:-}" = --system ] && system=yes
 bash tests/install-packages.sh
-bash tests/install-packages.sh lintian dpkg-dev fakeroot man-db
+bash tests/install-packages.sh lintian dpkg-dev fakeroot man-db python3-thrift
 build=$(realpath -m "${TROTH_PACKAGES_BUILD:-build-packages}")
 nice bash packaging/build.sh "$build" -DCMAKE_INSTALL_PREFIX=/usr ${TROTH_CMAKE_FLAGS:-}
 rm -f "$build"/*.deb
 (cd "$build" && fakeroot cpack -G DEB >/dev/null)
 ls "$build"/*.deb
-[ "$(ls "$build"/*.deb | wc -l)" -eq 4 ] || { echo "expected 4 packages" >&2; exit 1; }
+[ "$(ls "$build"/*.deb | wc -l)" -eq 5 ] || { echo "expected 5 packages" >&2; exit 1; }
 lintian --fail-on error,warning --suppress-tags-from-file packaging/lintian.suppressed "$build"/*.deb
 echo "PACKAGES lintian ok"
 if command -v systemd-analyze >/dev/null; then
@@ -45,6 +45,14 @@ one_transaction() {  # ROOT SCRATCH: with the programs below ROOT
   "$root/usr/sbin/troth-coordinator" --config "$dir/coordinator.conf" --listen 127.0.0.1:0 "${peers[@]}" >"$dir/c1.out" 2>/dev/null & pids+=($!)
   TROTH_ENDPOINT=$(wait_ready "$dir/c1.out") "$root/usr/bin/troth" submit --wait applied --on north "UPDATE a SET v = v - 7" --on south "UPDATE a SET v = v + 7"
   [ "$(sqlite3 "$dir/north.db" "SELECT v FROM a") $(sqlite3 "$dir/south.db" "SELECT v FROM a")" = "93 107" ] || { echo "wrong sums" >&2; return 1; }
+  PYTHONPATH=$root/usr/lib/python3/dist-packages /usr/bin/python3 -B - "$(wait_ready "$dir/c1.out")" <<'EOF'
+import sys
+import troth
+with troth.connect(sys.argv[1]).transaction(wait="applied") as t:
+    t["north"].execute("UPDATE a SET v = v - ?", (3,), expect=1)
+    t["south"].execute("UPDATE a SET v = v + ?", (3,), expect=1)
+EOF
+  [ "$(sqlite3 "$dir/north.db" "SELECT v FROM a") $(sqlite3 "$dir/south.db" "SELECT v FROM a")" = "90 110" ] || { echo "wrong sums after Python" >&2; return 1; }
   for pid in "${pids[@]}"; do kill "$pid"; done
   for pid in "${pids[@]}"; do wait "$pid"; done
   pids=()
@@ -52,7 +60,7 @@ one_transaction() {  # ROOT SCRATCH: with the programs below ROOT
 mkdir "$work/root"
 for deb in "$build"/*.deb; do dpkg-deb -x "$deb" "$work/root"; done
 one_transaction "$work/root" "$work/unpacked"
-echo "PACKAGES unpacked: one transaction committed"
+echo "PACKAGES unpacked: one transaction committed, and one from Python"
 for page in "$work"/root/usr/share/man/man*/*; do zcat -f "$page" | man --warnings -l - >/dev/null; done
 echo "PACKAGES man pages render"
 install_all() { DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends --allow-downgrades --reinstall "$@" >/dev/null; }
@@ -80,7 +88,7 @@ if [ $system = yes ]; then
   [ "$(dpkg-query -W -f='${Version}' troth-server)" != 0.0.1-1 ] || { echo "not upgraded" >&2; exit 1; }
   grep -q "^# of this site" /etc/troth/coordinator.conf || { echo "the upgrade lost the site's settings" >&2; exit 1; }
   one_transaction "" "$work/upgraded"
-  dpkg -P troth-server troth-participant troth-cli libtroth-dev >/dev/null 2>&1
+  dpkg -P troth-server troth-participant troth-cli libtroth-dev python3-troth >/dev/null 2>&1
   [ ! -e /usr/sbin/troth-coordinator ] && [ ! -e /etc/troth/coordinator.conf ] || { echo "purge left files" >&2; exit 1; }
   [ -e /var/lib/troth/a-promise ] || { echo "purge removed what was promised to others" >&2; exit 1; }
   rm /var/lib/troth/a-promise
