@@ -86,6 +86,7 @@ class RolePolicy final : public protocol::Policy {
       case Action::kAnswerGreeting:
         return by.role.has(object.role) && is_named(by, object);
       case Action::kDirectBranch:
+      case Action::kRecall:
         return by.role.has(Role::kCoordinator) && is_named(by, object);
       case Action::kAnswerForBranch:
         return by.role.has(Role::kParticipant) && is_named(by, object);

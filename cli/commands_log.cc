@@ -67,6 +67,9 @@ struct FactsOf {
   }
   Facts operator()(const AbortRecord& r) const { return Facts{r.gtid, reason_text(r.reason)}; }
   Facts operator()(const EndRecord& r) const { return Facts{r.gtid, ""}; }
+  Facts operator()(const RowsRecord& r) const {
+    return Facts{r.gtid, fmt::format("{} bytes of rows that its answer held", r.rows.size())};
+  }
   Facts operator()(const KeyRecord& r) const {
     return Facts{r.gtid, fmt::format("key {} {}", r.idempotency_key, to_string(r.outcome))};
   }

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdio>
 #include <thread>
+#include <utility>
 
 #include "base/settings.h"
 #include "cli/client.h"
@@ -28,6 +29,21 @@ std::string joined(const std::vector<NodeName>& names) {
   return out.empty() ? "-" : out;
 }
 
+void print_ended(const Arguments& arguments, const TransactionPage& page) {
+  TablePrinter table(
+      {"TRANSACTION", "STATE", "ENDED", "PARTICIPANTS", "TRIES", "KEY", "REASON", "COMMENT"});
+  for (const auto& summary : page.transactions)
+    table.add({summary.gtid.text(), summary.state, age_text(summary.age) + " ago",
+               joined(summary.participants), std::to_string(summary.attempts),
+               summary.idempotency_key.empty() ? "-" : summary.idempotency_key,
+               summary.reason_code.empty() ? "-" : summary.reason_code, summary.comment});
+  print_list(arguments, http::transactions_view(page), "transactions", "troth.txn/1", table,
+             "no transactions");
+  if (!page.next.empty() && !arguments.quiet)
+    show_text(fmt::format("there are more: troth txn list --ended ... --after {}\n", page.next),
+              stderr);
+}
+
 void print_transactions(const Arguments& arguments, const TransactionPage& page) {
   TablePrinter table(
       {"TRANSACTION", "STATE", "AGE", "DECISION", "BLOCKED BY", "TRIES", "NEXT RETRY", "COMMENT"});
@@ -47,6 +63,7 @@ struct Listing {
   std::string participant, state;
   Duration older_than{0};
 
+  bool ended() const { return request.filter == TransactionFilter::kEnded; }
   bool narrowed() const {
     return !participant.empty() || !state.empty() || older_than > Duration{0};
   }
@@ -57,6 +74,11 @@ struct Listing {
            (state.empty() || summary.state == state) && summary.age >= older_than;
   }
 };
+
+WallTime ago(Duration age) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch() - age;
+  return {std::chrono::duration_cast<std::chrono::milliseconds>(now).count()};
+}
 
 Status set_limit(Listing& out, const std::string& text) {
   const auto [end, error] =
@@ -107,6 +129,13 @@ Result<Listing> parse_listing(const Words& words) {
       out.request.filter = TransactionFilter::kActive;
     } else if (word == "--recent") {
       out.request.filter = TransactionFilter::kRecent;
+    } else if (word == "--ended") {
+      out.request.filter = TransactionFilter::kEnded;
+    } else if (word == "--since" && has_value) {
+      TROTH_ASSIGN_OR_RETURN(const auto age, parse_duration(words[++i]));
+      out.request.since = ago(age);
+    } else if (word == "--key" && has_value) {
+      out.request.key = words[++i];
     } else if (word == "--after" && has_value) {
       out.request.after = words[++i];
     } else if (word == "--participant" && has_value) {
@@ -122,6 +151,10 @@ Result<Listing> parse_listing(const Words& words) {
       return fail(ErrorCode::kInvalidArgument, fmt::format("unknown word {}", word));
     }
   }
+  const bool of_ended = out.request.since.unix_ms != 0 || !out.request.key.empty();
+  if (of_ended && !out.ended())
+    return fail(ErrorCode::kInvalidArgument, "--since and --key need --ended");
+  if (out.ended()) out.request.participant = std::exchange(out.participant, "");
   return out;
 }
 
@@ -146,7 +179,11 @@ int list(const Arguments& arguments, const Words& words) {
   auto client = client_for(arguments);
   const auto found = find(*asked, client);
   if (!found) return report(arguments, found.error());
-  print_transactions(arguments, *found);
+  if (asked->ended()) {
+    print_ended(arguments, *found);
+  } else {
+    print_transactions(arguments, *found);
+  }
   return kOk;
 }
 

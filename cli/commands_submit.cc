@@ -158,6 +158,8 @@ int outcome(const Arguments& arguments, const Words& words) {
                   .c_str());
     if (answer->outcome == Outcome::kAborted && !arguments.quiet)
       std::fprintf(stderr, "reason: %s\n", sentence(*answer).c_str());
+    if (answer->outcome == Outcome::kInDoubt && !arguments.quiet)
+      std::fprintf(stderr, "reason: %s\n", answer->reason.detail.c_str());
   }
   return answer->outcome == Outcome::kPending || answer->outcome == Outcome::kInDoubt ? kUnreachable
                                                                                       : kOk;

@@ -93,9 +93,12 @@ JSON: one object, an array, or one object a line:
      {"on": "ledger", "statements": [
         "INSERT INTO entries VALUES ('order-17', 7, 42, 0)"]}]}
 )help"},
-    {"outcome",
-     "troth outcome TXN | --key KEY\n\n  COMMITTED, ABORTED, PENDING or IN_DOUBT. Never a "
-     "guess.\n"},
+    {"outcome", R"help(troth outcome TXN | --key KEY
+
+  COMMITTED; ABORTED with the first reason; PENDING or IN_DOUBT: not known yet;
+  FORGOTTEN: it ended before the time that is named, and no node remembers it.
+  Never a guess.
+)help"},
     {"status", R"help(troth status [--check] [-e HOST:PORT]
 
   One screen about a coordinator or a participant: health, links, transactions
@@ -114,6 +117,10 @@ troth doctor --data-dir DIR [--database FILE]
     {"txn", R"help(troth txn list [--in-doubt|--active|--recent] [--limit 100] [--after CURSOR]
                [--participant P] [--state S] [--older-than 1m]
                            P: transactions that wait for P
+troth txn list --ended [--since 1h] [--key KEY] [--participant P]
+               [--limit 100] [--after CURSOR]
+                           what has ended, newest first, from the history on
+                           disk; P: transactions that P took part in
 troth txn show ID          ID may be any unique start or end of 6 or more
                            characters
 troth txn watch ID         one line for each change until it ends (or --timeout)

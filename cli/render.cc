@@ -71,9 +71,9 @@ std::string csv_text(const StatementResult& result, bool headers, bool on_termin
 }
 
 std::string describe(const TransactionOutcome& outcome, bool headers, std::string_view note) {
-  std::string out =
-      fmt::format("{}  {}{}\n", outcome.gtid.is_nil() ? "-" : outcome.gtid.text(),
-                  to_string(outcome.outcome), note.empty() ? "" : fmt::format("  ({})", note));
+  std::string out = fmt::format("{}  {}{}\n", outcome.gtid.is_nil() ? "-" : outcome.gtid.text(),
+                                outcome.forgotten_since ? "FORGOTTEN" : to_string(outcome.outcome),
+                                note.empty() ? "" : fmt::format("  ({})", note));
   for (const auto& branch : outcome.results) {
     for (const auto& result : branch.results) {
       if (result.columns.empty()) continue;

@@ -119,6 +119,7 @@ void Conversations::commit(const Gtid& gtid, SubmitDone done, Now now) {
     reply.outcome.gtid = gtid;
     reply.outcome.outcome = Outcome::kCommitted;
     parts_.outcomes.remember(reply.outcome, nullptr, now.monotonic);
+    parts_.history.note(reply.outcome, {}, open.request.comment, open.since, now);
     return done(std::move(reply));
   }
   const auto& told = open.machine.setup();
@@ -168,6 +169,9 @@ TransactionOutcome Conversations::abort(Gtid gtid, AbortReason reason, Now now) 
     core_.spans.end_transaction(*open.trace, "troth.v1.Coordinator/beginTransaction", outcome,
                                 now.monotonic - open.since, now);
   parts_.outcomes.remember(outcome, nullptr, now.monotonic);
+  std::vector<NodeName> touched;
+  for (const auto& branch : open.machine.branches()) touched.push_back(branch.participant);
+  parts_.history.note(outcome, std::move(touched), open.request.comment, open.since, now);
   if (open.machine.runs_at() != nullptr) {
     ExecuteReply reply;
     reply.ended = outcome;

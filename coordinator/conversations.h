@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "coordinator/admission.h"
+#include "coordinator/ended_book.h"
 #include "coordinator/transactions.h"
 #include "protocol/conversation.h"
 
@@ -30,6 +31,7 @@ class Conversations {
     const TransactionTable& table;
     Transactions& transactions;
     KnownOutcomes& outcomes;
+    EndedBook& history;
     Ages& ages;
   };
   Conversations(Core& core, Parts parts) : core_(core), parts_(parts) {}

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "coordinator/call_spans.h"
 #include "coordinator/links.h"
@@ -42,6 +43,16 @@ struct Core {
   /// What is sent now to its participant would not arrive.
   bool cut_off(const protocol::OnePhaseCommit& machine) const {
     return !links.is_connected(machine.setup().participant);
+  }
+
+  /// The configured participants, and those that this log has met under earlier settings.
+  std::vector<NodeName> participants_ever_met() const {
+    std::set<NodeName> out;
+    for (const auto& [name, address] : options.participants) out.insert(name);
+    for (const auto& peer : peers.records())
+      if (peer.role == Role::kParticipant && !peer.position.log_id.is_nil()) out.insert(peer.name);
+    for (const auto& name : forgotten) out.erase(name);
+    return {out.begin(), out.end()};
   }
 
   EngineOptions options;

@@ -6,41 +6,29 @@ namespace troth::coordinator {
 
 using namespace protocol;
 
-namespace {
-
-// The record of its last attempt says so; that of the attempt itself was never written, or is gone.
-TransactionOutcome lost_a_conflict(const Gtid& attempt) {
-  TransactionOutcome outcome;
-  outcome.gtid = attempt;
-  outcome.outcome = Outcome::kAborted;
-  outcome.reason = {AbortCode::kDeadlock, "it lost a conflict and was tried again", {}, -1};
-  return outcome;
-}
-
-}  // namespace
-
 Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logger logger)
     : core_(std::move(options), log, transport, std::move(logger)),
       tables_(core_.options),
       desk_(core_.log, core_.reports),
       transactions_(core_, tables_, core_.peers),
       admission_(core_, desk_.book()),
-      conversations_(core_,
-                     {admission_, tables_.live, transactions_, tables_.outcomes, tables_.ages}),
+      conversations_(core_, {admission_, tables_.live, transactions_, tables_.outcomes,
+                             tables_.history, tables_.ages}),
       applied_(core_),
       submissions_(
           core_, {admission_, tables_.live, transactions_, tables_.keys, conversations_, applied_}),
-      searches_(core_, tables_.outcomes, desk_.book()),
-      inquiries_(core_, {tables_.live, conversations_, tables_.outcomes, tables_.keys, searches_,
-                         desk_.book()}),
+      searches_(core_, tables_.outcomes, tables_.history, desk_.book()),
+      recalls_(core_),
+      inquiries_(core_, {tables_.live, conversations_, tables_.outcomes, tables_.keys,
+                         tables_.history, searches_, recalls_, desk_.book()}),
       retention_(core_, {tables_, conversations_, inquiries_, desk_.book()}),
       lost_(core_, tables_.live, tables_.outcomes, transactions_, desk_),
       views_(core_, {tables_.live, conversations_, tables_.outcomes, desk_, lost_, core_.peers,
-                     tables_.keys}),
-      peers_(core_, {tables_, transactions_, conversations_, applied_, searches_, inquiries_, lost_,
-                     desk_}),
-      rounds_(core_, {tables_, transactions_, conversations_, applied_, searches_, inquiries_,
-                      retention_, desk_, on_fatal}),
+                     tables_.keys, tables_.history}),
+      peers_(core_, {tables_, transactions_, conversations_, applied_, searches_, recalls_,
+                     inquiries_, lost_, desk_}),
+      rounds_(core_, {tables_, transactions_, conversations_, applied_, searches_, recalls_,
+                      inquiries_, retention_, desk_, on_fatal}),
       operators_(core_, {tables_.live, transactions_, lost_, views_, desk_}) {
   for (const auto& [name, address] : core_.options.participants)
     core_.peers.configure(name, address, Role::kParticipant);
@@ -56,6 +44,7 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   views_.started(now.monotonic);
   core_.own.adopt(tables.adopted);
   tables_.outcomes.adopt(tables.horizon);
+  tables_.history.adopt(tables, now);
   rounds_.adopt(tables.first_record);
   peers_.adopt(tables, now);
   desk_.adopt(std::move(tables.operators));
@@ -73,12 +62,13 @@ void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
       tables_.outcomes.remember(lost_a_conflict(earlier), nullptr, now.monotonic);
     tables_.outcomes.follow(earlier, last);
   }
-  for (const auto& [gtid, record] : tables.unended) transactions_.adopt(record, now);
+  for (const auto& [gtid, record] : tables.unended)
+    transactions_.adopt(record, tables.rows[gtid], now);
   for (const auto& [gtid, undecided] : tables.undecided) {
     if (gtid.epoch() < tables.adopted.below) {
       inquiries_.adopt(undecided);
     } else {
-      transactions_.adopt(undecided, now);
+      transactions_.adopt(undecided, tables.rows[gtid], now);
     }
   }
   lost_.give_up_again(now);

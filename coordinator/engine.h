@@ -77,6 +77,7 @@ class Engine {
   AppliedQuestions applied_;
   Submissions submissions_;
   Searches searches_;
+  Recalls recalls_;
   Inquiries inquiries_;
   Retention retention_;
   LostParticipants lost_;

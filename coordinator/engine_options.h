@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/trace.h"
 #include "history/key_store.h"
+#include "history/outcome_store.h"
 #include "protocol/global_commit.h"
 #include "protocol/retry.h"
 #include "troth/requests.h"
@@ -30,11 +31,14 @@ struct EngineOptions {
   CommitProtocol protocol = CommitProtocol::kTwoPhase;
   protocol::SuspicionPolicy suspicion;  ///< three-phase
   Duration key_retention{std::chrono::hours(24)};
+  WallTime log_born;  ///< when the log was made or adopted; 0 = not known
   std::size_t max_in_flight = 10000;
   std::size_t max_recent = 200000;  ///< outcomes of ended transactions kept in memory
   std::uint64_t checkpoint_bytes = std::uint64_t{128} << 20;
   std::uint64_t slow_after = 4096;         ///< newer gtids; see UnfinishedList
   history::KeyStore* key_store = nullptr;  ///< outlives the engine; nullptr: keys stay in memory
+  /// Outlives the engine; nullptr: only the newest outcomes are kept, in memory.
+  history::OutcomeStore* outcome_store = nullptr;
   std::size_t max_retained_keys = 10'000'000;
   SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the engine
 

@@ -4,6 +4,8 @@
 #include <chrono>
 #include <utility>
 
+#include "protocol/result_rows.h"
+
 namespace troth::coordinator {
 
 using namespace protocol;
@@ -21,7 +23,9 @@ void IdempotencyKeys::keep(KeyRecord&& record, Lsn appended) {
   if (store_ != nullptr) {
     store_->add(record);
     // The mark that covers it comes later, so it is beyond everything marked so far.
-    unstored_.push_back({{appended.value + 1}, record.idempotency_key, record.gtid});
+    unstored_.push_back(
+        {{appended.value + 1}, record.idempotency_key, record.gtid, record.rows.size()});
+    unstored_rows_ += record.rows.size();
   }
   finished_[record.idempotency_key] = std::move(record);
 }
@@ -33,8 +37,10 @@ const IdempotencyKeys::InFlight* IdempotencyKeys::in_flight(const std::string& k
 
 void IdempotencyKeys::finish(const std::string& key, const TransactionOutcome& outcome,
                              Lsn appended, WallTime now) {
-  keep({key, in_flight_[key].body_digest, outcome.gtid, outcome.outcome, outcome.reason, now},
-       appended);
+  KeyRecord record{key, in_flight_[key].body_digest, outcome.gtid, outcome.outcome, outcome.reason,
+                   now};
+  if (outcome.outcome == Outcome::kCommitted) record.rows = encode_rows(outcome.results);
+  keep(std::move(record), appended);
 }
 
 const KeyRecord* IdempotencyKeys::find(const std::string& key, Now now) {
@@ -59,8 +65,9 @@ std::optional<Error> IdempotencyKeys::failure() const {
 }
 
 bool IdempotencyKeys::full() const {
-  constexpr std::size_t kMostUnstored = 200'000;
-  return size() >= options_.max_retained_keys || unstored_.size() >= kMostUnstored;
+  constexpr std::size_t kMostUnstored = 200'000, kMostRows = std::size_t{16} << 20;
+  return size() >= options_.max_retained_keys || unstored_.size() >= kMostUnstored ||
+         unstored_rows_ >= kMostRows;
 }
 
 std::size_t IdempotencyKeys::size() const {
@@ -81,6 +88,7 @@ void IdempotencyKeys::forget_stored() {
   if (unstored_.empty()) return;
   const Lsn durable = store_->durable();
   for (; !unstored_.empty() && unstored_.front().until <= durable; unstored_.pop_front()) {
+    unstored_rows_ -= unstored_.front().rows;
     const auto found = finished_.find(unstored_.front().key);
     if (found != finished_.end() && found->second.gtid == unstored_.front().gtid)
       finished_.erase(found);

@@ -77,6 +77,7 @@ class IdempotencyKeys {
     Lsn until;  // it is stored when the store's durable() has got there
     std::string key;
     Gtid gtid;
+    std::size_t rows = 0;  // bytes of them
   };
 
   void keep(protocol::KeyRecord&& record, Lsn appended);
@@ -86,6 +87,7 @@ class IdempotencyKeys {
   const EngineOptions& options_;
   history::KeyStore* const store_;  // nullptr: there is none
   std::unordered_map<std::string, protocol::KeyRecord> finished_;
+  std::size_t unstored_rows_ = 0;            // bytes of rows of those
   std::deque<Unstored> unstored_;            // of finished_, in the order in which they came
   std::optional<protocol::KeyRecord> read_;  // what find() returned from the store
   std::optional<Error> failure_;

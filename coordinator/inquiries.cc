@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "protocol/result_rows.h"
 #include "recovery/action_table.h"
 
 namespace troth::coordinator {
@@ -10,6 +11,27 @@ using namespace protocol;
 using recovery::Action;
 using recovery::CoordinatorKnows;
 using recovery::ParticipantSays;
+
+namespace {
+
+TransactionOutcome forgotten(const Gtid& gtid, WallTime since) {
+  TransactionOutcome out;
+  out.gtid = gtid;
+  out.reason.detail = "it ended too long ago: this coordinator holds no record of it any more";
+  out.forgotten_since = since;
+  return out;
+}
+
+// Another coordinator decides it, and a message of it may still be under way.
+TransactionOutcome elsewhere(const Gtid& gtid) {
+  TransactionOutcome out;
+  out.gtid = gtid;
+  out.reason.detail =
+      "another coordinator began it, and no participant of this one knows it: ask that one";
+  return out;
+}
+
+}  // namespace
 
 void Inquiries::adopt(const recovery::UndecidedQuorum& undecided) {
   const Gtid& gtid = undecided.record.commit.gtid;
@@ -118,6 +140,7 @@ void Inquiries::on_unknown_decision(const NodeName& from, const Decide& decide, 
   outcome.outcome = commit ? Outcome::kCommitted : Outcome::kAborted;
   outcome.reason = decide.reason;
   parts_.outcomes.remember(outcome, nullptr, now.monotonic);
+  parts_.history.note_found(outcome, now);
 }
 
 // A member of a three-phase transaction speaks of one that is not live here. A coordinator without
@@ -151,8 +174,7 @@ bool Inquiries::on_unknown_member(const NodeName& from, const Message& message, 
 void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
   if (core_.standing.stopped()) return done(fail(ErrorCode::kUnavailable, core_.standing.reason()));
   if (!core_.own.is_own(gtid))
-    return done(
-        fail(ErrorCode::kNotFound, fmt::format("{} was not minted by this coordinator", gtid)));
+    return parts_.recalls.start({gtid, {}}, elsewhere(gtid), std::move(done), now);
   if (const auto next = parts_.outcomes.next_attempt(gtid); !next.is_nil())
     return get_outcome(next, wait, std::move(done), now);
   if (auto known = parts_.outcomes.outcome_of(gtid)) return done(std::move(*known));
@@ -171,14 +193,21 @@ void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
   }
   if (parts_.conversations.has(gtid)) return done(outcome);
   if (!core_.own.minted(gtid))
-    return done(fail(ErrorCode::kNotFound, fmt::format("{} does not exist yet", gtid)));
+    return parts_.recalls.start(
+        {gtid, {}}, fail(ErrorCode::kNotFound, fmt::format("{} does not exist yet", gtid)),
+        std::move(done), now);
+  const auto ended = parts_.history.find(gtid);
+  if (!ended) return done(fail(ended.error(), "the history of ended transactions"));
+  if (*ended && !(*ended)->next.is_nil())
+    return get_outcome((*ended)->next, wait, std::move(done), now);
+  if (*ended) return done(outcome_of(**ended));
+  if (parts_.book.was_committed(gtid)) return done(ended_long_ago(gtid));
   // Its participant may know it, however long ago this node forgot it.
-  if (!parts_.book.was_committed(gtid) && gtid.decider() == Decider::kParticipant)
+  if (gtid.decider() == Decider::kParticipant)
     return parts_.searches.start(gtid, wait, std::move(done), now);
-  if (!parts_.book.was_committed(gtid) && parts_.outcomes.is_forgotten(gtid))
-    return done(
-        fail(ErrorCode::kNotFound,
-             fmt::format("{} ended too long ago: its outcome is no longer remembered here", gtid)));
+  if (parts_.outcomes.is_forgotten(gtid))
+    return parts_.recalls.start({gtid, {}}, forgotten(gtid, parts_.history.forgotten_since()),
+                                std::move(done), now);
   done(ended_long_ago(gtid));
 }
 
@@ -204,6 +233,23 @@ TransactionOutcome Inquiries::ended_long_ago(const Gtid& gtid) const {
   return outcome;
 }
 
+// No participant knows it either. Keys are remembered for a time, so that is a proof only for a log
+// that is younger.
+Result<TransactionOutcome> Inquiries::unknown_key(Now now) const {
+  const auto kept =
+      std::chrono::duration_cast<std::chrono::milliseconds>(core_.options.key_retention).count();
+  const WallTime since{now.wall.unix_ms - kept};
+  if (core_.options.log_born >= since && core_.own.adopted().lineage == 0)
+    return fail(ErrorCode::kNotFound,
+                "no transaction with that idempotency key ever came to this coordinator");
+  TransactionOutcome out;
+  out.reason.detail =
+      "no request with that idempotency key came since; older keys are no longer remembered "
+      "(key-retention)";
+  out.forgotten_since = since;
+  return out;
+}
+
 void Inquiries::get_outcome_by_key(const std::string& key, Done done, Now now,
                                    const std::string* digest) {
   const auto other = [&](const std::string& body) { return digest != nullptr && *digest != body; };
@@ -216,14 +262,17 @@ void Inquiries::get_outcome_by_key(const std::string& key, Done done, Now now,
   const auto* known = parts_.keys.find(key, now);
   if (known == nullptr && parts_.keys.failure())
     return done(fail(*parts_.keys.failure(), "the key store failed"));
-  if (known == nullptr)
+  if (known == nullptr && digest != nullptr)  // only what is known here and now is wanted
     return done(
         fail(ErrorCode::kNotFound, "no transaction with that idempotency key is known here"));
+  if (known == nullptr)
+    return parts_.recalls.start({{}, key}, unknown_key(now), std::move(done), now);
   if (other(known->body_digest)) return done(conflict);
   TransactionOutcome outcome;
   outcome.gtid = known->gtid;
   outcome.outcome = known->outcome;
   outcome.reason = known->reason;
+  outcome.results = decode_rows(known->rows);
   outcome.replayed = true;
   done(outcome);
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "coordinator/conversations.h"
+#include "coordinator/recalls.h"
 #include "coordinator/searches.h"
 #include "engine/operator_desk.h"
 
@@ -23,7 +24,9 @@ class Inquiries {
     const Conversations& conversations;
     KnownOutcomes& outcomes;
     IdempotencyKeys& keys;
+    EndedBook& history;
     Searches& searches;
+    Recalls& recalls;
     const recovery::OperatorBook& book;
   };
   Inquiries(Core& core, Parts parts) : core_(core), parts_(parts) {}
@@ -51,6 +54,7 @@ class Inquiries {
   void cannot_prove(const NodeName& from, const Gtid& gtid);
   void presume_abort(const NodeName& to, const Gtid& gtid);
   bool is_presumable(const Gtid& gtid) const;
+  Result<TransactionOutcome> unknown_key(Now now) const;
   TransactionOutcome ended_long_ago(const Gtid& gtid) const;
 
   Core& core_;

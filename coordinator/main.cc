@@ -5,6 +5,7 @@
 #include "coordinator/node.h"
 #include "daemon/program.h"
 #include "history/sqlite_key_store.h"
+#include "history/sqlite_outcome_store.h"
 #include "os/random.h"
 #include "troth/client.h"
 
@@ -86,7 +87,8 @@ void ask_who_waits(TransactionDetail& detail, const NodeStatus& seen) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::unique_ptr<history::KeyStore> keys;  // outlives the node
+  std::unique_ptr<history::KeyStore> keys;  // these outlive the node
+  std::unique_ptr<history::OutcomeStore> outcomes;
   coordinator::Node* node = nullptr;
   const daemon::Program program{
       "troth-coordinator",
@@ -108,6 +110,12 @@ int main(int argc, char** argv) {
         TROTH_ASSIGN_OR_RETURN(keys, history::SqliteKeyStore::open(around.data_dir + "/keys.db",
                                                                    around.identity.log_id, {}));
         options.engine.key_store = keys.get();
+        history::SqliteOutcomeStore::Options history;
+        history.budget = values.size("history-bytes");
+        TROTH_ASSIGN_OR_RETURN(outcomes,
+                               history::SqliteOutcomeStore::open(around.data_dir + "/outcomes.db",
+                                                                 around.identity.log_id, history));
+        options.engine.outcome_store = outcomes.get();
         TROTH_ASSIGN_OR_RETURN(
             auto started, coordinator::Node::start(std::move(options), around.links, around.files,
                                                    around.clock, around.logger));

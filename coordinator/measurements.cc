@@ -32,6 +32,11 @@ void StatusViews::measure(Measurements& out, Now now) const {
   for (const auto& [action, n] : core_.meters.recovered)
     out.add("recovery_transactions_total", {{"action", action}}, n);
   out.add("retained_keys", {}, std::uint64_t{parts_.keys.size()});
+  out.add("retained_keys_limit", {}, std::uint64_t{core_.options.max_retained_keys});
+  const auto history = parts_.history.use();
+  out.add("history_bytes", {}, history.bytes);
+  out.add("history_transactions", {}, history.transactions);
+  out.add("history_dropped_total", {}, history.dropped);
   out.add("recovery_duration_seconds", {}, core_.meters.recovery_seconds);
   for (const auto& [key, n] : parts_.desk.actions())
     out.add("operator_actions_total", {{"action", key.first}, {"result", key.second}}, n);

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <future>
 
+#include "coordinator/ended_views.h"
 #include "coordinator/key_store_check.h"
 #include "coordinator/recover.h"
 #include "engine/fatal_report.h"
@@ -25,6 +26,28 @@ using namespace protocol;
 
 namespace {
 
+// What was forgotten when this start began, if the store cannot say.
+history::Forgotten everything_before(const LogId& log_id, Epoch epoch, WallTime now) {
+  constexpr std::uint64_t kLastSequence = (std::uint64_t{1} << 47) - 1;
+  const Epoch before{epoch.value - 1};
+  return {Gtid(CoordinatorTag::of(log_id), before, kLastSequence, Decider::kParticipant), now};
+}
+
+// An outcome store that does not fit the log, because one of them was put back, or that is new: it
+// knows nothing for certain of what was before.
+void fit_outcome_store(history::OutcomeStore* store, const recovery::LogExtent& log,
+                       const history::Forgotten& before, const Logger& logger) {
+  if (store == nullptr) return;
+  const Lsn stored = store->durable();
+  const bool is_new = stored.value == 0 && store->use().transactions == 0;
+  if (is_new && before.last.epoch().value == 0) return;
+  if (!is_new && stored >= log.first && stored <= log.end) return;
+  if (!is_new)
+    logger.warn("outcomes.db does not fit the log: the history begins anew",
+                {{"outcomes", stored}, {"first", log.first}, {"end", log.end}});
+  store->start_over(before);
+}
+
 class NodeImpl final : public Node, PeerHandler, AdminPort {
  public:
   NodeImpl(NodeOptions options, const Clock& clock, Logger logger)
@@ -39,7 +62,9 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     const auto began = clock_.now();
     recovery::WalAtStart start(files, options_.data_dir, "coordinator", {options_.segment_bytes},
                                random_epoch_step());
-    auto recovered = recover(start, clock_, logger_);
+    auto* const history = options_.engine.outcome_store;
+    auto recovered =
+        recover(start, clock_, logger_, history == nullptr ? Lsn{UINT64_MAX} : history->durable());
     if (!recovered) return fail(recovered.error());
     auto& [owner, extent, epoch, tables] = *recovered;
     node_ = start.take();
@@ -49,12 +74,15 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       options_.engine.key_store = &*keys_;
       TROTH_TRY(keys_->check(extent, logger_));
     }
+    fit_outcome_store(history, extent, everything_before(owner.log_id, epoch, clock_.wall_now()),
+                      logger_);
     wal_ = std::make_unique<wal::Log>(std::move(node_.writer));
     auto engine = options_.engine;
     engine.name = owner.name;
     engine.log_id = owner.log_id;
     engine.cluster = node_.identity.cluster;
     engine.epoch = epoch;
+    engine.log_born = {node_.identity.directory.birth_ns / 1'000'000};
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
     log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
     engine_ = std::make_unique<Engine>(engine, *log_, transport, logger_);
@@ -269,6 +297,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return status;
   }
   Result<TransactionPage> list_transactions(const ListRequest& request) override {
+    if (request.filter == TransactionFilter::kEnded)
+      return list_ended(options_.engine.outcome_store, request, clock_.wall_now());
     return ask<TransactionPage>(
         [request](Engine& e, Now now) { return e.operators().list(request, now); });
   }

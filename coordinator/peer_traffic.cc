@@ -63,9 +63,8 @@ HelloReply PeerTraffic::on_hello(const Hello& hello, Now now) {
   judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
     core_.reports.count("hello_refused");
-    if (!judgement.repeated)
-      core_.reports.log().warn("refused a greeting",
-                               {{"peer", hello.name}, {"reason", judgement.refusal}});
+    core_.reports.refused("refused a greeting", hello.name, to_string(reply.verdict),
+                          judgement.refusal, now.monotonic);
     return reply;
   }
   if (core_.standing.stopped()) {
@@ -116,8 +115,8 @@ void PeerTraffic::on_batch(Batch batch, Now now) {
       },
       [&](const Error& why) {
         core_.reports.count("messages_damaged");
-        core_.reports.log().warn("dropped a message of a peer",
-                                 {{"peer", sender}, {"why", why.context}});
+        core_.reports.refused("dropped a message of a peer", sender, "damaged", why.context,
+                              now.monotonic);
       });
 }
 
@@ -137,6 +136,8 @@ void PeerTraffic::handle(const NodeName& from, Message&& message, Now now) {
       parts_.searches.on_result(from, *result, now);
     return;
   }
+  if (const auto* recalled = std::get_if<Recalled>(&message))
+    return parts_.recalls.on_recalled(from, *recalled);
   if (const auto* wound = std::get_if<Wound>(&message)) {
     if (!parts_.transactions.take(from, *wound, now))
       parts_.inquiries.on_unknown(from, Inquire{wound->gtid}, now);

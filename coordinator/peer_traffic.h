@@ -22,6 +22,7 @@ class PeerTraffic {
     Conversations& conversations;
     AppliedQuestions& applied;
     Searches& searches;
+    Recalls& recalls;
     Inquiries& inquiries;
     LostParticipants& lost;
     OperatorDesk& desk;

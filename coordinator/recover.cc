@@ -5,8 +5,10 @@
 
 namespace troth::coordinator {
 
-Result<Recovered> recover(recovery::LogAtStart& log, const Clock& clock, const Logger& logger) {
+Result<Recovered> recover(recovery::LogAtStart& log, const Clock& clock, const Logger& logger,
+                          Lsn outcomes_stored) {
   Recovered out;
+  out.tables.outcomes_stored = outcomes_stored;
   TROTH_ASSIGN_OR_RETURN(out.owner, log.fence());
   TROTH_ASSIGN_OR_RETURN(out.extent, log.replay([&](const wal::RecordView& view) {
     return recovery::replay(out.tables, view);

@@ -16,7 +16,9 @@ struct Recovered {
   recovery::CoordinatorTables tables;
 };
 
-/// Errors as of recovery::LogAtStart.
-Result<Recovered> recover(recovery::LogAtStart& log, const Clock& clock, const Logger& logger);
+/// Errors as of recovery::LogAtStart. `outcomes_stored`: up to where the outcome store holds what
+/// the log tells; the default: there is none.
+Result<Recovered> recover(recovery::LogAtStart& log, const Clock& clock, const Logger& logger,
+                          Lsn outcomes_stored = {UINT64_MAX});
 
 }  // namespace troth::coordinator

@@ -15,9 +15,9 @@ bool Rounds::may_force_here() const {
 std::optional<MonotonicTime> Rounds::next_wake() const {
   std::optional<MonotonicTime> wake;
   if (core_.standing.stopped()) return wake;
-  for (const auto& at :
-       {parts_.tables.live.next_wake(), parts_.conversations.next_wake(),
-        parts_.searches.next_wake(), parts_.applied.next_wake(), core_.log.next_wake()})
+  for (const auto& at : {parts_.tables.live.next_wake(), parts_.conversations.next_wake(),
+                         parts_.searches.next_wake(), parts_.recalls.next_wake(),
+                         parts_.applied.next_wake(), core_.log.next_wake()})
     if (at && (!wake || *at < *wake)) wake = at;
   return wake;
 }
@@ -26,6 +26,7 @@ void Rounds::tick(Now now) {
   if (core_.standing.stopped()) return;
   parts_.conversations.tick(now);
   parts_.searches.tick(now);
+  parts_.recalls.tick(now);
   parts_.applied.tick(now);
   parts_.transactions.tick(now);
   core_.log.tick(now.monotonic);
@@ -42,9 +43,13 @@ void Rounds::on_durable(Lsn durable, Now now) {
 void Rounds::end(Now now) {
   if (!core_.standing.stopped()) {
     parts_.tables.keys.mark(told_, checkpointer_.open());
+    auto& history = parts_.tables.history;
+    history.mark(told_, checkpointer_.open());
+    if (const auto news = history.take_news(); !news.empty()) core_.reports.alarm(news, {});
     if (const auto failure = parts_.tables.keys.failure(); failure && parts_.on_fatal)
       parts_.on_fatal(*failure);
-    checkpointer_.release(parts_.tables.keys.stored(core_.log.durable()));
+    checkpointer_.release(
+        history.stored(parts_.tables.keys.stored(core_.log.durable()), core_.log.has_room()));
     // Not further than told_: an abort whose record is on its way to the disk has not reached the
     // keys yet.
     if (checkpointer_.due()) checkpointer_.begin(told_, [&] { copy_forward(now); });

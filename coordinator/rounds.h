@@ -22,6 +22,7 @@ class Rounds {
     Conversations& conversations;
     AppliedQuestions& applied;
     Searches& searches;
+    Recalls& recalls;
     Inquiries& inquiries;
     Retention& retention;
     OperatorDesk& desk;

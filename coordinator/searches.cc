@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <set>
 #include <utility>
 
 namespace troth::coordinator {
@@ -13,13 +12,8 @@ void Searches::start(const Gtid& gtid, bool wait, Done done, Now now) {
   auto& search = searches_[gtid];
   (wait ? search.waiting : search.impatient).push_back(std::move(done));
   if (search.attempts > 0) return;  // being asked already
-  std::set<NodeName> asked;
-  for (const auto& [name, address] : core_.options.participants) asked.insert(name);
-  for (const auto& peer : core_.peers.records())
-    if (peer.role == Role::kParticipant && !peer.position.log_id.is_nil()) asked.insert(peer.name);
-  for (const auto& name : core_.forgotten) asked.erase(name);
+  search.unanswered = core_.participants_ever_met();
   search.forgotten = !book_.forgotten_peers().empty();
-  search.unanswered.assign(asked.begin(), asked.end());
   ask(gtid, search, now);
 }
 
@@ -81,17 +75,15 @@ void Searches::on_result(const NodeName& from, const OnePhaseResult& result, Now
                       {},
                       -1};
   }
+  if (unknown) outcome.forgotten_since = history_.forgotten_since();
   const auto finished = std::move(search->second);
   searches_.erase(search);
-  if (!unknown) outcomes_.remember(outcome, nullptr, now.monotonic);
-  const auto tell = [&](const Done& done) {
-    if (!forgotten) return done(outcome);
-    done(fail(
-        ErrorCode::kNotFound,
-        fmt::format("{} ended too long ago: its outcome is no longer remembered", outcome.gtid)));
-  };
-  for (const auto& done : finished.waiting) tell(done);
-  for (const auto& done : finished.impatient) tell(done);
+  if (!unknown) {
+    outcomes_.remember(outcome, nullptr, now.monotonic);
+    history_.note_found(outcome, now);
+  }
+  for (const auto& done : finished.waiting) done(outcome);
+  for (const auto& done : finished.impatient) done(outcome);
 }
 
 std::optional<MonotonicTime> Searches::next_wake() const {

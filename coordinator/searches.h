@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "coordinator/core.h"
+#include "coordinator/ended_book.h"
 #include "coordinator/known_outcomes.h"
 #include "recovery/operator_book.h"
 
@@ -21,8 +22,9 @@ class Searches {
  public:
   using Done = KnownOutcomes::Done;
 
-  Searches(Core& core, KnownOutcomes& outcomes, const recovery::OperatorBook& book)
-      : core_(core), outcomes_(outcomes), book_(book) {}
+  Searches(Core& core, KnownOutcomes& outcomes, EndedBook& history,
+           const recovery::OperatorBook& book)
+      : core_(core), outcomes_(outcomes), history_(history), book_(book) {}
 
   /// `wait`: for a definite outcome; otherwise IN_DOUBT is an answer too.
   void start(const Gtid& gtid, bool wait, Done done, Now now);
@@ -46,6 +48,7 @@ class Searches {
 
   Core& core_;
   KnownOutcomes& outcomes_;
+  EndedBook& history_;
   const recovery::OperatorBook& book_;
   std::map<Gtid, Search> searches_;
   std::multimap<MonotonicTime, Gtid> timers_;  // never taken back

@@ -20,6 +20,7 @@ class StatusViews {
     const LostParticipants& lost;
     const PeerHandshake& peers;
     const IdempotencyKeys& keys;
+    const EndedBook& history;
   };
   StatusViews(const Core& core, Parts parts) : core_(core), parts_(parts) {}
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "protocol/request_digest.h"
+#include "protocol/result_rows.h"
 
 namespace troth::coordinator {
 
@@ -89,7 +90,7 @@ bool Submissions::answered_by_key(const SubmitRequest& request, const std::strin
                                   SubmitDone& done, Now now) {
   if (const auto* flying = parts_.keys.in_flight(request.idempotency_key)) {
     if (flying->body_digest != digest) return refuse_other_body(done);
-    return join(*flying, done);
+    return join(request.idempotency_key, *flying, done, now);
   }
   const auto* known = parts_.keys.find(request.idempotency_key, now);
   if (known == nullptr) return false;
@@ -98,6 +99,7 @@ bool Submissions::answered_by_key(const SubmitRequest& request, const std::strin
   reply.outcome.gtid = known->gtid;
   reply.outcome.outcome = known->outcome;
   reply.outcome.reason = known->reason;
+  reply.outcome.results = decode_rows(known->rows);
   reply.outcome.replayed = true;
   core_.reports.count("replayed");
   // Only its participant knows when its file holds it.
@@ -113,7 +115,8 @@ bool Submissions::answered_by_key(const SubmitRequest& request, const std::strin
   return true;
 }
 
-bool Submissions::join(const IdempotencyKeys::InFlight& flying, SubmitDone& done) {
+bool Submissions::join(const std::string& key, const IdempotencyKeys::InFlight& flying,
+                       SubmitDone& done, Now now) {
   auto& txn = *parts_.table.find(flying.gtid);
   if (!txn.answered) {
     txn.clients.push_back(std::move(done));
@@ -131,6 +134,9 @@ bool Submissions::join(const IdempotencyKeys::InFlight& flying, SubmitDone& done
     reply.outcome.reason = {
         AbortCode::kTimeout, "it may have committed; its participants are being asked", {}, -1};
   if (reply.outcome.replayed) core_.reports.count("replayed");
+  if (reply.outcome.replayed)
+    if (const auto* known = parts_.keys.find(key, now); known != nullptr)
+      reply.outcome.results = decode_rows(known->rows);
   done(std::move(reply));
   return true;
 }

@@ -31,7 +31,8 @@ class Submissions {
  private:
   bool answered_by_key(const SubmitRequest& request, const std::string& digest,
                        protocol::SubmitDone& done, Now now);
-  bool join(const IdempotencyKeys::InFlight& flying, protocol::SubmitDone& done);
+  bool join(const std::string& key, const IdempotencyKeys::InFlight& flying,
+            protocol::SubmitDone& done, Now now);
   std::optional<Refusal> refuse_key();
   void refuse(Refusal&& refusal, const protocol::SubmitDone& done);
 

@@ -2,6 +2,7 @@
 // What the coordinator's engine knows of transactions, by gtid or key.
 
 #include "coordinator/ages.h"
+#include "coordinator/ended_book.h"
 #include "coordinator/ended_everywhere.h"
 #include "coordinator/idempotency_keys.h"
 #include "coordinator/known_outcomes.h"
@@ -12,11 +13,13 @@ namespace troth::coordinator {
 /// Owned by the engine, outlives the parts that change it and is touched by the engine's thread
 /// alone.
 struct Tables {
-  explicit Tables(const EngineOptions& options) : outcomes(options), keys(options) {}
+  explicit Tables(const EngineOptions& options)
+      : outcomes(options), keys(options), history(options) {}
 
   TransactionTable live;
   KnownOutcomes outcomes;
   IdempotencyKeys keys;
+  EndedBook history;
   EndedEverywhere ended;
   Ages ages;
 };

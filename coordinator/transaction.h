@@ -86,6 +86,7 @@ struct Transaction {
   std::uint32_t attempt = 1;
   std::unique_ptr<Attempt> again;       ///< what to start anew if it loses a conflict
   Boxed<Priority> age;                  ///< of an interactive one, for its client's next try
+  Boxed<std::string> rows;              ///< of a keyed one: what its repetitions get, if not ""
   std::unique_ptr<TraceContext> trace;  ///< its client's, if a span is to be written
 };
 

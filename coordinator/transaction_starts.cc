@@ -15,17 +15,19 @@ Member Transactions::member(const NodeName& name) const {
   return PeerHandshake::member(name, peers_.find(name));
 }
 
-void Transactions::adopt(const CommitRecord& unended, Now now) {
+void Transactions::adopt(const CommitRecord& unended, const std::string& rows, Now now) {
   auto& txn =
       tables_.live.adopt(GlobalCommit::recovered(unended, core_.options.resend, now.monotonic));
   txn.since = now.monotonic;
   txn.known_since = unended.decided;
   txn.answered = true;
+  if (!rows.empty()) txn.rows = rows;
   tables_.outcomes.keep_comment(unended.gtid, unended.comment);
   txn.note({TimelineEvent::Kind::kState, "found in the log: COMMIT without END", {}, {}, {}}, now);
 }
 
-void Transactions::adopt(const recovery::UndecidedQuorum& undecided, Now now) {
+void Transactions::adopt(const recovery::UndecidedQuorum& undecided, const std::string& rows,
+                         Now now) {
   const auto& record = undecided.record.commit;
   auto& txn = tables_.live.adopt(GlobalCommit::recovered(undecided.record, undecided.position,
                                                          core_.options.name, core_.options.resend,
@@ -33,6 +35,7 @@ void Transactions::adopt(const recovery::UndecidedQuorum& undecided, Now now) {
   txn.since = now.monotonic;
   txn.known_since = record.decided;
   txn.owns_key = !record.idempotency_key.empty();
+  if (!rows.empty()) txn.rows = rows;
   if (txn.owns_key) tables_.keys.start(txn.key(), record.gtid, record.body_digest);
   txn.note({TimelineEvent::Kind::kState,
             "found in the log: PRECOMMITTED without a decision; the members are asked",
@@ -79,7 +82,12 @@ void Transactions::start(Attempt&& attempt, std::vector<SubmitDone>&& clients, N
   const Gtid gtid = setup.gtid;
   auto& txn = tables_.live.start<GlobalCommit>(std::move(setup), gtid);
   txn.seat = tables_.live.seats().take();
-  if (!attempt.earlier.empty()) tables_.outcomes.follow(attempt.earlier.back(), gtid);
+  if (!attempt.earlier.empty()) {
+    const Gtid& before = attempt.earlier.back();
+    if (const auto lost = tables_.outcomes.outcome_of(before))
+      tables_.history.note_attempt(*lost, gtid, now);
+    tables_.outcomes.follow(before, gtid);
+  }
   if (attempt.number == 1) ++core_.meters.begun_of(txn.protocol());
   txn.since = now.monotonic;
   txn.owns_key = !request.idempotency_key.empty();

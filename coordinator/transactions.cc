@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "os/failpoint.h"
+#include "protocol/result_rows.h"
 
 // Flushes first, so that the fail point hits after the messages were sent.
 #ifdef TROTH_FAILPOINTS
@@ -57,6 +58,7 @@ void Transactions::step(Transaction& txn, GlobalCommit::Event&& event, Now now) 
   tables_.live.schedule(txn, gtid, machine.next_wake());
   if (!effects.prepares.empty()) send_prepares(txn, effects.prepares, now);
   const bool ended = machine.state() == GlobalCommit::State::kEnded;
+  if (effects.append && effects.results != nullptr) keep_rows(txn, effects);
   carry_out(txn, std::move(effects), now);
   if (ended) finish(gtid, now);
   start_again(now);
@@ -89,6 +91,15 @@ void Transactions::carry_out(Transaction& txn, EffectsOf<TransactionOutcome>&& e
                  ? core_.gate.hold_decided_by_majority(txn.promise_lsn, std::move(held))
                  : core_.gate.hold(txn.promise_lsn, std::move(held));
   if (due) release(std::move(*due), now);
+}
+
+// Before its COMMIT or PRECOMMITTED, with which they become durable.
+void Transactions::keep_rows(Transaction& txn, const CommitEffects& effects) {
+  if (txn.key().empty() || txn.rows) return;
+  auto rows = encode_rows(effects.answer ? effects.answer->results : *effects.results);
+  if (rows.empty()) return;
+  core_.append(RowsRecord{txn.gtid(), rows});
+  txn.rows = std::move(rows);
 }
 
 // Nothing: the record is not forced.
@@ -173,6 +184,7 @@ void Transactions::send_prepares(const Transaction& txn, const std::vector<Prepa
 
 // It is known before anybody is told. The last one who is told gets the results themselves.
 void Transactions::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now now) {
+  auto* txn = tables_.live.find(gtid);
   core_.reports.count(outcome.outcome == Outcome::kCommitted ? "committed"
                       : outcome.outcome == Outcome::kAborted ? "aborted"
                                                              : "answered_in_doubt");
@@ -183,10 +195,10 @@ void Transactions::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now no
   if (core_.spans.any() && outcome.outcome == Outcome::kAborted)
     core_.spans.end_all(gtid, std::string(to_string(outcome.reason.code)), now);
   std::vector<SubmitDone> clients;
-  auto* txn = tables_.live.find(gtid);
   if (txn != nullptr && !lost_a_conflict(*txn, outcome, now))
     clients = take_clients(*txn, outcome, now);
   const bool definite = outcome.outcome != Outcome::kInDoubt;
+  if (definite && txn != nullptr && !goes_on(gtid)) tables_.history.note(*txn, outcome, now);
   if (definite) tables_.outcomes.remember(outcome, tables_.live.find(outcome.gtid), now.monotonic);
   for (std::size_t i = 0; i + 1 < clients.size(); ++i)
     clients[i](SubmitReply{std::nullopt, outcome});
@@ -207,6 +219,8 @@ std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, Transaction
         now.monotonic - txn.since, now);
   txn.answered = true;
   txn.seat.leave();
+  if (txn.rows && outcome.outcome == Outcome::kCommitted && outcome.results.empty())
+    outcome.results = decode_rows(*txn.rows);  // found in the log
   const auto& key = txn.key();
   const bool frees_key = outcome.outcome == Outcome::kAborted && is_retryable(outcome.reason.code);
   if (!key.empty() && outcome.outcome != Outcome::kInDoubt && !frees_key)
@@ -336,12 +350,17 @@ std::size_t Transactions::unanswered() const {
 
 void Transactions::copy_forward() {
   for (const auto& [gtid, txn] : tables_.live)
-    if (const auto* commit = txn.global()) append_live(*commit);
+    if (txn.global() != nullptr) append_live(txn);
 }
 
 // What a log must hold of a live transaction.
-void Transactions::append_live(const GlobalCommit& machine) {
+void Transactions::append_live(const Transaction& txn) {
+  const auto& machine = *txn.global();
+  const auto append_rows = [&] {
+    if (txn.rows) core_.append(RowsRecord{machine.gtid(), *txn.rows});
+  };
   if (machine.state() == GlobalCommit::State::kPrecommitting) {
+    append_rows();
     core_.append(machine.setup().precommitted_record());
     for (const auto& record : machine.quorum()->records()) core_.append(record);
     return;
@@ -349,6 +368,7 @@ void Transactions::append_live(const GlobalCommit& machine) {
   if (machine.state() != GlobalCommit::State::kCommitting &&
       machine.state() != GlobalCommit::State::kDeciding)
     return;
+  append_rows();
   core_.append(unended_record(machine));
 }
 

@@ -25,8 +25,9 @@ class Transactions {
       : core_(core), tables_(tables), peers_(peers) {}
 
   // starts
-  void adopt(const protocol::CommitRecord& unended, Now now);
-  void adopt(const recovery::UndecidedQuorum& undecided, Now now);
+  /// `rows`: of its answer.
+  void adopt(const protocol::CommitRecord& unended, const std::string& rows, Now now);
+  void adopt(const recovery::UndecidedQuorum& undecided, const std::string& rows, Now now);
   /// An attempt of a request to several participants.
   void start(Attempt&& attempt, std::vector<protocol::SubmitDone>&& clients, Now now);
   void start_one_phase(SubmitRequest&& request, std::string&& digest, protocol::SubmitDone&& done,
@@ -72,6 +73,7 @@ class Transactions {
   void step(Transaction& txn, protocol::GlobalCommit::Event&& event, Now now);
   void step(Transaction& txn, const protocol::OnePhaseCommit::Event& event, Now now);
   void carry_out(Transaction& txn, protocol::EffectsOf<TransactionOutcome>&& effects, Now now);
+  void keep_rows(Transaction& txn, const protocol::CommitEffects& effects);
   std::optional<protocol::RecordType> append(Transaction& txn, const protocol::Record& record,
                                              Now now);
   void release(DurabilityGate::Due&& due, Now now);
@@ -91,7 +93,7 @@ class Transactions {
   void choose_protocol(protocol::GlobalCommit::Setup& setup,
                        std::optional<CommitProtocol> asked) const;
   void refuse_key(Transaction& txn, const NodeName& participant, Now now);
-  void append_live(const protocol::GlobalCommit& machine);
+  void append_live(const Transaction& txn);
 
   Core& core_;
   Tables& tables_;

@@ -21,6 +21,8 @@ struct Needs {
   PeerStanding operator()(const MemberAnswer&) const { return PeerStanding::kMember; }
   PeerStanding operator()(const Elected&) const { return PeerStanding::kMember; }
   PeerStanding operator()(const PreDecided&) const { return PeerStanding::kMember; }
+  // Answered with what is known, by key or about another coordinator's transaction. Nothing follows.
+  PeerStanding operator()(const Recall&) const { return PeerStanding::kStranger; }
   PeerStanding operator()(const Decide&) const { return PeerStanding::kPeer; }
   PeerStanding operator()(const AskMember&) const { return PeerStanding::kPeer; }
   PeerStanding operator()(const Elect&) const { return PeerStanding::kPeer; }
@@ -33,6 +35,7 @@ struct Needs {
   PeerStanding operator()(const ExecuteResult&) const { return PeerStanding::kCoordinator; }
   PeerStanding operator()(const Wound&) const { return PeerStanding::kCoordinator; }
   PeerStanding operator()(const OnePhaseResult&) const { return PeerStanding::kCoordinator; }
+  PeerStanding operator()(const Recalled&) const { return PeerStanding::kCoordinator; }
   PeerStanding operator()(const Alarm&) const { return PeerStanding::kCoordinator; }
 };
 
@@ -45,8 +48,8 @@ bool participant_takes(const Message& message, PeerStanding standing) {
 bool coordinator_takes_from_former(const Message& message) {
   return std::holds_alternative<Ack>(message) || std::holds_alternative<Inquire>(message) ||
          std::holds_alternative<OnePhaseResult>(message) ||
-         std::holds_alternative<Decide>(message) || std::holds_alternative<Alarm>(message) ||
-         ballot_message_of(message).has_value();
+         std::holds_alternative<Recalled>(message) || std::holds_alternative<Decide>(message) ||
+         std::holds_alternative<Alarm>(message) || ballot_message_of(message).has_value();
 }
 
 std::string_view to_string(PeerStanding standing) {

@@ -7,6 +7,7 @@
 
 #include "base/counters.h"
 #include "engine/alarms.h"
+#include "engine/log_limit.h"
 #include "os/logging.h"
 
 namespace troth {
@@ -31,6 +32,13 @@ class Reports {
     if (alarms_.end(about, from)) logger_.info("the cause of an alarm has ended", {{"txn", about}});
   }
 
+  /// A peer sent what was refused or dropped. `kind`: one of few; `detail`: about this one.
+  void refused(const char* msg, const NodeName& peer, std::string_view kind,
+               const std::string& detail, MonotonicTime now) {
+    if (const auto times = refusals_.note(peer, kind, now))
+      logger_.warn(msg, {{"peer", peer}, {"kind", kind}, {"reason", detail}, {"times", *times}});
+  }
+
   Logger& log() { return logger_; }
   const Counters& counters() const { return counters_; }
   const Alarms& alarms() const { return alarms_; }
@@ -38,6 +46,7 @@ class Reports {
  private:
   Counters counters_;
   Alarms alarms_;
+  LogLimit refusals_;
   Logger logger_;
 };
 

@@ -44,8 +44,14 @@ class SqliteHandle {
   };
   /// Compiled once.
   Result<Use> use(const std::string& sql);
+  /// Tables come and go, and each has statements of its own. No Use may be in use.
+  void keep_few_statements() {
+    constexpr std::size_t kFew = 256;
+    if (statements_.size() > kFew) drop_statements();
+  }
   /// Before a table goes that its statements name.
   void drop_statements();
+  const std::string& path() const { return path_; }
   std::int64_t last_row() const { return sqlite3_last_insert_rowid(db_); }
   Error error(std::string_view what) const;
 

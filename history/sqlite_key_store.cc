@@ -3,17 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
+
+#include "history/sqlite_meta.h"
 
 namespace troth::history {
 
 using namespace protocol;
 
 namespace {
-
-constexpr std::size_t kMostAtOnce = 4096;  // keys in one transaction
-constexpr Duration kPauseWithoutSpace = std::chrono::seconds(1);
 
 std::string table_of(std::int64_t group) {
   return fmt::format("keys_{}", group);
@@ -24,27 +22,6 @@ Result<KeyRecord> decoded(const std::string& payload) {
   return std::get<KeyRecord>(std::move(record));
 }
 
-Status done(SqliteHandle& handle, SqliteHandle::Use& use, std::string_view what) {
-  if (use.step() == SQLITE_DONE) return {};
-  return tl::unexpected(handle.error(what));
-}
-
-Status set(SqliteHandle& handle, std::string_view name, std::int64_t value) {
-  TROTH_ASSIGN_OR_RETURN(auto use, handle.use("INSERT OR REPLACE INTO meta VALUES (?1, ?2)"));
-  use.bind(1, name).bind(2, value);
-  return done(handle, use, "noting");
-}
-
-/// 0: not there.
-Result<std::int64_t> get(SqliteHandle& handle, std::string_view name) {
-  TROTH_ASSIGN_OR_RETURN(auto use, handle.use("SELECT value FROM meta WHERE name = ?1"));
-  use.bind(1, name);
-  const int code = use.step();
-  if (code == SQLITE_ROW) return use.integer(0);
-  if (code == SQLITE_DONE) return 0;
-  return tl::unexpected(handle.error("reading"));
-}
-
 }  // namespace
 
 Result<std::unique_ptr<SqliteKeyStore>> SqliteKeyStore::open(const std::string& path,
@@ -53,37 +30,31 @@ Result<std::unique_ptr<SqliteKeyStore>> SqliteKeyStore::open(const std::string& 
   TROTH_ASSIGN_OR_RETURN(auto reader, SqliteHandle::open(path));
   std::unique_ptr<SqliteKeyStore> out(
       new SqliteKeyStore(options, std::move(writer), std::move(reader)));
-  TROTH_TRY(out->load(log_id));
-  out->thread_ = std::thread([store = out.get()] { store->run(); });
+  TROTH_ASSIGN_OR_RETURN(const auto stored, out->load(log_id));
+  auto* const store = out.get();
+  out->background_.start(
+      {[store](const auto& batch, Lsn mark) { return store->store(batch, mark); },
+       [store] { return store->tidy(); },
+       [store] { static_cast<void>(store->writer_->run("ROLLBACK")); }},
+      stored);
   return out;
 }
 
 SqliteKeyStore::~SqliteKeyStore() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  background_.finish();
 }
 
-Status SqliteKeyStore::load(const LogId& log_id) {
+Result<Lsn> SqliteKeyStore::load(const LogId& log_id) {
   TROTH_TRY(
       writer_->run("BEGIN IMMEDIATE;"
                    "CREATE TABLE IF NOT EXISTS meta(name PRIMARY KEY, value);"
                    "CREATE TABLE IF NOT EXISTS groups(number INTEGER PRIMARY KEY,"
                    " keys INTEGER, newest_ms INTEGER, filter BLOB)"));
-  std::int64_t tag = 0;
-  std::copy_n(log_id.bytes.data(), sizeof tag, reinterpret_cast<std::uint8_t*>(&tag));
-  TROTH_ASSIGN_OR_RETURN(const auto owner, get(*writer_, "log"));
-  if (owner != 0 && owner != tag)
-    return fail(ErrorCode::kFenced, "the key store belongs to another log; move it away");
-  TROTH_TRY(set(*writer_, "log", tag));
-  TROTH_ASSIGN_OR_RETURN(const auto durable, get(*writer_, "durable"));
-  TROTH_ASSIGN_OR_RETURN(const auto open_group, get(*writer_, "open_group"));
-  durable_ = marked_ = Lsn{static_cast<std::uint64_t>(durable)};
-  unused_ = durable == 0;
-  used_ = !unused_;
+  SqliteMeta meta(*writer_);
+  TROTH_TRY(meta.belong_to(log_id));
+  TROTH_ASSIGN_OR_RETURN(const auto durable, meta.get("durable"));
+  TROTH_ASSIGN_OR_RETURN(const auto open_group, meta.get("open_group"));
+  used_ = durable != 0;
   {
     TROTH_ASSIGN_OR_RETURN(
         auto use,
@@ -106,7 +77,8 @@ Status SqliteKeyStore::load(const LogId& log_id) {
                                " record BLOB)",
                                table_of(open_group))));
   TROTH_TRY(load_group(open));
-  return writer_->run("COMMIT");
+  TROTH_TRY(writer_->run("COMMIT"));
+  return Lsn{static_cast<std::uint64_t>(durable)};
 }
 
 Status SqliteKeyStore::load_group(Group& group) {
@@ -128,36 +100,13 @@ Status SqliteKeyStore::load_group(Group& group) {
 }
 
 void SqliteKeyStore::add(const KeyRecord& record) {
-  Entry entry{
-      encode(Record(record)), fingerprint_of(record.idempotency_key), record.decided.unix_ms, {}};
-  std::lock_guard lock(mutex_);
-  if (failure_) return;
-  queue_.push_back(std::move(entry));
-  if (queue_.size() == 1 || queue_.size() == kMostAtOnce) wake_.notify_all();
-}
-
-void SqliteKeyStore::mark(Lsn lsn, bool soon) {
-  std::lock_guard lock(mutex_);
-  marked_ = std::max(marked_, lsn);
-  if (!queue_.empty()) queue_.back().mark = marked_;
-  if (!soon || soon_ || durable_ >= marked_) return;
-  soon_ = true;
-  wake_.notify_all();
+  static_cast<void>(background_.add(
+      {encode(Record(record)), fingerprint_of(record.idempotency_key), record.decided.unix_ms}));
 }
 
 bool SqliteKeyStore::used() const {
   const std::lock_guard lock(mutex_);
   return used_;
-}
-
-Lsn SqliteKeyStore::durable() const {
-  std::lock_guard lock(mutex_);
-  return durable_;
-}
-
-void SqliteKeyStore::restart_at(Lsn end) {
-  std::lock_guard lock(mutex_);
-  durable_ = marked_ = end;
 }
 
 void SqliteKeyStore::forget_before(WallTime decided) {
@@ -166,59 +115,16 @@ void SqliteKeyStore::forget_before(WallTime decided) {
 }
 
 std::size_t SqliteKeyStore::size() const {
+  const auto queued = background_.queued();
   std::lock_guard lock(mutex_);
-  return size_ + queue_.size();
-}
-
-std::optional<Error> SqliteKeyStore::failure() const {
-  std::lock_guard lock(mutex_);
-  return failure_;
+  return size_ + queued;
 }
 
 // ---- the thread that writes
 
-void SqliteKeyStore::run() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [&] { return stopping_ || soon_ || !queue_.empty(); });
-    wake_.wait_for(lock, options_.gather,
-                   [&] { return stopping_ || soon_ || queue_.size() >= kMostAtOnce; });
-    if (stopping_ && queue_.empty()) return;
-    std::vector<Entry> batch;
-    Lsn mark = durable_;
-    while (!queue_.empty() && batch.size() < kMostAtOnce) {
-      batch.push_back(std::move(queue_.front()));
-      queue_.pop_front();
-      mark = std::max(mark, batch.back().mark);
-    }
-    if (queue_.empty()) {  // a key that was added after this mark has its records above it
-      mark = std::max(mark, marked_);
-      soon_ = false;
-    }
-    if (batch.empty() && unused_) {
-      durable_ = mark;  // the file says "nothing is stored", which remains true
-      continue;
-    }
-    unused_ = false;
-    lock.unlock();
-    auto status = store(batch, mark);
-    const bool stored = status.has_value();
-    if (stored && groups_.back()->keys >= options_.group_keys) status = close_group();
-    if (status) status = drop_old_groups();
-    if (!status) static_cast<void>(writer_->run("ROLLBACK"));
-    lock.lock();
-    if (status) continue;
-    if (status.error().code != ErrorCode::kNoSpace) {
-      failure_ = status.error();
-      return;
-    }
-    // The log keeps what is not stored, so this can wait for space, and a stop need not.
-    if (!stored)
-      queue_.insert(queue_.begin(), std::make_move_iterator(batch.begin()),
-                    std::make_move_iterator(batch.end()));
-    wake_.wait_for(lock, kPauseWithoutSpace, [&] { return stopping_; });
-    if (stopping_) return;
-  }
+Status SqliteKeyStore::tidy() {
+  if (groups_.back()->keys >= options_.group_keys) TROTH_TRY(close_group());
+  return drop_old_groups();
 }
 
 Status SqliteKeyStore::store(const std::vector<Entry>& batch, Lsn mark) {
@@ -231,10 +137,10 @@ Status SqliteKeyStore::store(const std::vector<Entry>& batch, Lsn mark) {
                                                               table_of(open.number))));
     use.bind(1, static_cast<std::int64_t>(entry.fingerprint))
         .bind(2, std::string_view(entry.record));
-    TROTH_TRY(done(*writer_, use, "storing a key"));
+    if (use.step() != SQLITE_DONE) return tl::unexpected(writer_->error("storing a key"));
     rows.push_back(writer_->last_row());
   }
-  TROTH_TRY(set(*writer_, "durable", static_cast<std::int64_t>(mark.value)));
+  TROTH_TRY(SqliteMeta(*writer_).set("durable", static_cast<std::int64_t>(mark.value)));
   TROTH_TRY(writer_->run("COMMIT"));
   std::lock_guard lock(mutex_);
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -244,7 +150,6 @@ Status SqliteKeyStore::store(const std::vector<Entry>& batch, Lsn mark) {
   }
   open.keys += batch.size();
   size_ += batch.size();
-  durable_ = mark;
   used_ = true;
   return {};
 }
@@ -261,9 +166,9 @@ Status SqliteKeyStore::close_group() {
     TROTH_ASSIGN_OR_RETURN(auto use, writer_->use("INSERT INTO groups VALUES (?1, ?2, ?3, ?4)"));
     use.bind(1, open.number).bind(2, static_cast<std::int64_t>(open.keys));
     use.bind(3, open.newest_ms).bind(4, open.filter.bytes());
-    TROTH_TRY(done(*writer_, use, "closing a group"));
+    if (use.step() != SQLITE_DONE) return tl::unexpected(writer_->error("closing a group"));
   }
-  TROTH_TRY(set(*writer_, "open_group", next->number));
+  TROTH_TRY(SqliteMeta(*writer_).set("open_group", next->number));
   TROTH_TRY(writer_->run("COMMIT"));
   std::lock_guard lock(mutex_);
   open.full = true;
@@ -334,6 +239,7 @@ Result<std::optional<KeyRecord>> SqliteKeyStore::read(const Place& place, std::u
 
 Result<std::optional<KeyRecord>> SqliteKeyStore::find(const std::string& key) {
   const auto fingerprint = fingerprint_of(key);
+  reader_->keep_few_statements();
   for (const auto& place : places_of(fingerprint)) {
     auto found = read(place, fingerprint, key);
     if (!found && !has_group(place.group)) continue;  // it went meanwhile: too old

@@ -3,14 +3,12 @@
 // group that is full gets an index, built at once, and a filter. So storing a key writes some
 // hundred bytes in sequence, and a key that is new costs no access to the disk.
 
-#include <condition_variable>
-#include <deque>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <unordered_map>
 #include <vector>
 
+#include "history/background_writer.h"
 #include "history/key_filter.h"
 #include "history/key_store.h"
 #include "history/sqlite_handle.h"
@@ -33,14 +31,14 @@ class SqliteKeyStore final : public KeyStore {
   ~SqliteKeyStore() override;
 
   void add(const protocol::KeyRecord& record) override;
-  void mark(Lsn lsn, bool soon) override;
-  Lsn durable() const override;
+  void mark(Lsn lsn, bool soon) override { background_.mark(lsn, soon); }
+  Lsn durable() const override { return background_.durable(); }
   bool used() const override;
-  void restart_at(Lsn end) override;
+  void restart_at(Lsn end) override { background_.restart_at(end); }
   Result<std::optional<protocol::KeyRecord>> find(const std::string& key) override;
   void forget_before(WallTime decided) override;
   std::size_t size() const override;
-  std::optional<Error> failure() const override;
+  std::optional<Error> failure() const override { return background_.failure(); }
 
  private:
   struct Group {
@@ -56,7 +54,6 @@ class SqliteKeyStore final : public KeyStore {
     std::string record;
     std::uint64_t fingerprint = 0;
     std::int64_t decided_ms = 0;
-    Lsn mark;  // after it; 0: none
   };
   /// Where a key may be.
   struct Place {
@@ -67,11 +64,14 @@ class SqliteKeyStore final : public KeyStore {
 
   SqliteKeyStore(Options options, std::unique_ptr<SqliteHandle> writer,
                  std::unique_ptr<SqliteHandle> reader)
-      : options_(options), writer_(std::move(writer)), reader_(std::move(reader)) {}
-  Status load(const LogId& log_id);
+      : options_(options),
+        writer_(std::move(writer)),
+        reader_(std::move(reader)),
+        background_(options.gather) {}
+  Result<Lsn> load(const LogId& log_id);
   Status load_group(Group& group);
-  void run();
   Status store(const std::vector<Entry>& batch, Lsn mark);
+  Status tidy();
   Status close_group();
   Status drop_old_groups();
   std::vector<Place> places_of(std::uint64_t fingerprint) const;
@@ -80,22 +80,16 @@ class SqliteKeyStore final : public KeyStore {
   bool has_group(std::int64_t number) const;
 
   const Options options_;
-  const std::unique_ptr<SqliteHandle> writer_;  // of thread_, after load()
+  const std::unique_ptr<SqliteHandle> writer_;  // of the background thread, after load()
   const std::unique_ptr<SqliteHandle> reader_;  // of the engine's thread
 
-  mutable std::mutex mutex_;  // guards what follows
-  std::condition_variable wake_;
-  std::deque<Entry> queue_;
+  mutable std::mutex mutex_;                    // guards what follows
   std::vector<std::unique_ptr<Group>> groups_;  // oldest first; the last one is open
-  Lsn marked_, durable_;
   WallTime forget_before_;
-  bool soon_ = false, stopping_ = false;
-  bool used_ = false;   // the file says that something was stored
-  bool unused_ = true;  // nothing was ever stored, and the file says so
+  bool used_ = false;  // the file says that something was stored
   std::size_t size_ = 0;
-  std::optional<Error> failure_;
 
-  std::thread thread_;
+  BackgroundWriter<Entry> background_;
 };
 
 }  // namespace troth::history

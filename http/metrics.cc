@@ -57,6 +57,11 @@ constexpr MetricInfo kAll[] = {
     {"recovery_duration_seconds", gauge, "How long the last start took to read its log"},
     {"recovery_transactions_total", counter, "Unfinished transactions found at start, by action"},
     {"retained_keys", gauge, "Idempotency keys that are remembered"},
+    {"retained_keys_limit", gauge, "How many may be: the setting max-retained-keys"},
+    {"history_bytes", gauge, "Size of the history of ended transactions on disk"},
+    {"history_transactions", gauge, "Ended transactions that it holds"},
+    {"history_dropped_total", counter,
+     "Ended transactions that it could not take, and that are forgotten"},
     {"participant_up", gauge, "1 while the link to the participant stands"},
     {"participant_rtt_seconds", gauge, "Duration of the last call to the participant"},
     {"participant_messages_sent_total", counter, "Messages the participant took"},
@@ -226,6 +231,7 @@ constexpr std::pair<std::string_view, const char*> kRefusals[] = {{"stale_refuse
                                                                   {"hello_refused", "hello"},
                                                                   {"unauthorized", "unauthorized"},
                                                                   {"promises_withheld", "promise"},
+                                                                  {"messages_damaged", "damaged"},
                                                                   {"links_refused", "link"}};
 
 /// What both roles show of the status screen.

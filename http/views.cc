@@ -54,8 +54,18 @@ Result<TransactionFilter> parse_filter(const std::string& text) {
   if (text == "in_doubt") return TransactionFilter::kInDoubt;
   if (text == "active") return TransactionFilter::kActive;
   if (text == "recent") return TransactionFilter::kRecent;
+  if (text == "ended") return TransactionFilter::kEnded;
   return fail(ErrorCode::kInvalidArgument,
-              fmt::format("filter \"{}\" is not all, in_doubt, active or recent", text));
+              fmt::format("filter \"{}\" is not all, in_doubt, active, recent or ended", text));
+}
+
+// Milliseconds since 1970; "" = 0.
+Result<WallTime> parse_since(const std::string& text) {
+  WallTime out;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out.unix_ms);
+  if (text.empty() || (error == std::errc{} && end == text.data() + text.size())) return out;
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("since_unix_ms \"{}\" is not a number", text));
 }
 
 Result<std::size_t> parse_limit(const std::string& text) {
@@ -197,7 +207,11 @@ Reply Views::api(const std::string& view, const std::map<std::string, std::strin
     if (!filter) return problem(filter.error());
     const auto limit = parse_limit(value_of(query, "limit"));
     if (!limit) return problem(limit.error());
-    const auto list = port.list_transactions(by, {*filter, *limit, value_of(query, "after")});
+    const auto since = parse_since(value_of(query, "since_unix_ms"));
+    if (!since) return problem(since.error());
+    const auto list =
+        port.list_transactions(by, {*filter, *limit, value_of(query, "after"), *since,
+                                    value_of(query, "key"), value_of(query, "participant")});
     return list ? json(transactions_view(*list)) : problem(list.error());
   }
   if (view.starts_with(kOne) && view.size() > kOne.size()) {

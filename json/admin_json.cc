@@ -85,11 +85,18 @@ ordered_json to_json(const NodeStatus& status) {
 }
 
 ordered_json to_json(const TransactionSummary& summary) {
-  return {{"txn_id", summary.gtid.text()}, {"state", summary.state},
-          {"protocol", summary.protocol},  {"age_ms", whole_ms(summary.age)},
-          {"decision", summary.decision},  {"waiting_for", names(summary.waiting_for)},
-          {"attempts", summary.attempts},  {"next_retry_ms", ms_or_none(summary.next_retry)},
-          {"comment", summary.comment}};
+  ordered_json out{
+      {"txn_id", summary.gtid.text()}, {"state", summary.state},
+      {"protocol", summary.protocol},  {"age_ms", whole_ms(summary.age)},
+      {"decision", summary.decision},  {"waiting_for", names(summary.waiting_for)},
+      {"attempts", summary.attempts},  {"next_retry_ms", ms_or_none(summary.next_retry)},
+      {"comment", summary.comment}};
+  if (summary.ended_unix_ms == 0) return out;
+  out["participants"] = names(summary.participants);
+  out["key"] = summary.idempotency_key;
+  out["ended_unix_ms"] = summary.ended_unix_ms;
+  out["reason_code"] = summary.reason_code;
+  return out;
 }
 
 ordered_json to_json(const TransactionDetail& detail) {
@@ -213,7 +220,9 @@ ordered_json to_json(const Value& value) {
 ordered_json to_json(const TransactionOutcome& outcome) {
   ordered_json out;
   out["txn_id"] = outcome.gtid.is_nil() ? "" : outcome.gtid.text();
-  out["outcome"] = std::string(to_string(outcome.outcome));
+  out["outcome"] = outcome.forgotten_since ? "FORGOTTEN" : std::string(to_string(outcome.outcome));
+  if (outcome.forgotten_since && outcome.forgotten_since->unix_ms != 0)
+    out["forgotten_since_unix_ms"] = outcome.forgotten_since->unix_ms;
   if (outcome.reason.code != AbortCode::kNone || !outcome.reason.detail.empty()) {
     out["reason"] = {{"code", std::string(to_string(outcome.reason.code))},
                      {"detail", outcome.reason.detail},

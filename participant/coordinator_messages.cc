@@ -10,6 +10,57 @@ namespace troth::participant {
 
 using namespace protocol;
 
+namespace {
+
+std::string on_a_copy(const NodeName& self) {
+  return fmt::format("{} runs on an adopted copy of its log, which may lack it", self);
+}
+
+// As far as this participant knows.
+Recalled recalled(const BranchEntry& entry) {
+  using State = Branch::State;
+  const auto& branch = entry.branch;
+  Recalled out;
+  out.first_gtid = branch.gtid();
+  const auto state = branch.state();
+  // That a one-phase request never came here says nothing about its only participant.
+  const bool never_came = branch.gtid().decider() == Decider::kParticipant &&
+                          branch.reason().code == AbortCode::kTombstone;
+  if (state == State::kAborted && never_came) {
+    out.knows = Recalled::Knows::kNothing;
+  } else if (state == State::kAborted) {
+    out.knows = Recalled::Knows::kOutcome;
+    out.outcome = Outcome::kAborted;
+    out.reason = branch.reason();
+  } else if (state == State::kCommitting || state == State::kCommitted) {
+    out.knows = Recalled::Knows::kOutcome;
+    out.outcome = Outcome::kCommitted;
+  } else {
+    out.knows =
+        state == State::kForgotten ? Recalled::Knows::kForgotten : Recalled::Knows::kUndecided;
+  }
+  return out;
+}
+
+// Of one that a person decided here, which is not what it came to. Nothing: nobody did.
+std::optional<Recalled> recalled_by_hand(const recovery::OperatorBook& book, const Gtid& gtid) {
+  const auto* decided = book.find(gtid);
+  if (decided == nullptr && !book.was_forgotten(gtid)) return std::nullopt;
+  Recalled out;
+  out.first_gtid = gtid;
+  if (decided == nullptr) {
+    out.knows = Recalled::Knows::kForgotten;
+  } else if (decided->truth == Outcome::kCommitted || decided->truth == Outcome::kAborted) {
+    out.knows = Recalled::Knows::kOutcome;
+    out.outcome = decided->truth;
+  } else {
+    out.knows = Recalled::Knows::kUndecided;
+  }
+  return out;
+}
+
+}  // namespace
+
 void CoordinatorMessages::handle(const NodeName& from, Message&& message, Now now) {
   if (auto* prepare = std::get_if<Prepare>(&message))
     return on_prepare(from, std::move(*prepare), now);
@@ -20,6 +71,7 @@ void CoordinatorMessages::handle(const NodeName& from, Message&& message, Now no
     return on_one_phase(from, std::move(*one_phase), now);
   if (const auto* inquire = std::get_if<InquireOnePhase>(&message))
     return on_inquire_one_phase(from, *inquire, now);
+  if (const auto* recall = std::get_if<Recall>(&message)) return on_recall(from, *recall);
   if (const auto* reply = std::get_if<InquiryReply>(&message))
     return on_inquiry_reply(from, *reply, now);
   if (parts_.members.on_message(from, message, now)) return;
@@ -231,11 +283,34 @@ void CoordinatorMessages::not_remembered(const NodeName& from, const Gtid& gtid)
   result.applied = ended && parts_.presumption.adopted().lineage == 0;
   result.reason = {
       AbortCode::kNone,
-      ended
-          ? fmt::format("{} does not remember it: it ended too long ago", options_.name)
-          : fmt::format("{} runs on an adopted copy of its log, which may lack it", options_.name),
+      ended ? fmt::format("{} does not remember it: it ended too long ago", options_.name)
+            : on_a_copy(options_.name),
       options_.name, -1};
   parts_.promises.hold({}, gtid, from, Message(std::move(result)));
+}
+
+// Nothing follows from the question for the transaction: it may be another coordinator's.
+void CoordinatorMessages::on_recall(const NodeName& from, const Recall& message) {
+  Lsn until;
+  Recalled answer;
+  if (auto known = parts_.keys.find(message.idempotency_key, until); known) {
+    answer = std::move(*known);
+  } else if (auto by_hand = recalled_by_hand(parts_.by_hand.book(), message.gtid); by_hand) {
+    answer = std::move(*by_hand);
+  } else if (const auto* found = parts_.table.find(message.gtid); found != nullptr) {
+    answer = recalled(*found);
+    until = found->promise_lsn;
+  } else if (!message.gtid.is_nil() && parts_.horizon.ended(message.gtid)) {
+    answer.knows = Recalled::Knows::kForgotten;
+    answer.first_gtid = message.gtid;
+  } else if (parts_.presumption.adopted().lineage > 0) {  // its log may lack anything older
+    answer.knows = Recalled::Knows::kForgotten;
+    answer.first_gtid = message.gtid;
+    answer.reason.detail = on_a_copy(options_.name);
+  }
+  answer.gtid = message.gtid;
+  answer.idempotency_key = message.idempotency_key;
+  parts_.promises.hold(until, message.gtid, from, Message(std::move(answer)));
 }
 
 // An open branch lives as long as the process that opened it at its coordinator.

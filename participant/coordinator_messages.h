@@ -52,6 +52,7 @@ class CoordinatorMessages {
                   const protocol::Decide& message) const;
   void on_decide(const NodeName& from, protocol::Decide&& message, Now now);
   void on_inquiry_reply(const NodeName& from, const protocol::InquiryReply& reply, Now now);
+  void on_recall(const NodeName& from, const protocol::Recall& message);
   void on_inquire_one_phase(const NodeName& from, const protocol::InquireOnePhase& message,
                             Now now);
   void not_remembered(const NodeName& from, const Gtid& gtid);

@@ -30,20 +30,19 @@ PeerStanding standing_of(const PeerHandshake& peers, const BranchTable& table, c
 // What follows for the sender from a message that counts. Nothing: the message does not.
 std::optional<PeerHandshake::Judgement> hear(PeerHandshake& peers, const BranchTable& table,
                                              Reports& reports, const NodeName& from,
-                                             const Message& message) {
+                                             const Message& message, MonotonicTime now) {
   const auto standing = standing_of(peers, table, from, gtid_of(message));
   if (!participant_takes(message, standing)) {
     reports.count("unauthorized");
-    reports.log().warn("refused a message", {{"peer", from},
-                                             {"message", name_of(message)},
-                                             {"txn", gtid_of(message)},
-                                             {"sender_is", to_string(standing)}});
+    reports.refused("refused a message", from, name_of(message),
+                    fmt::format("the sender is {} of {}", to_string(standing), gtid_of(message)),
+                    now);
     return std::nullopt;
   }
   auto accepted = peers.accept(from);
   if (accepted.refusal.empty()) return accepted;
   reports.count("unauthorized");
-  reports.log().warn("refused a peer", {{"peer", from}, {"reason", accepted.refusal}});
+  reports.refused("refused a peer", from, "too many", accepted.refusal, now);
   return std::nullopt;
 }
 
@@ -166,15 +165,16 @@ void Engine::on_batch(Batch batch, Now now) {
       std::move(batch),
       [&](Message&& message) {
         core_.log.heard();
-        const auto heard = hear(core_.peers, table_, core_.reports, header.sender, message);
+        const auto heard =
+            hear(core_.peers, table_, core_.reports, header.sender, message, now.monotonic);
         if (!heard) return;
         greetings_.judge(*heard, header.sender, now);
         messages_.handle(header.sender, std::move(message), now);
       },
       [&](const Error& why) {
         core_.reports.count("messages_damaged");
-        core_.reports.log().warn("dropped a message of a peer",
-                                 {{"peer", header.sender}, {"why", why.context}});
+        core_.reports.refused("dropped a message of a peer", header.sender, "damaged", why.context,
+                              now.monotonic);
       });
 }
 

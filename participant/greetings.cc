@@ -12,9 +12,8 @@ HelloReply Greetings::on_hello(const Hello& hello, Now now) {
   judge(judgement, hello.name, now);
   if (reply.verdict != HelloVerdict::kWelcome) {
     core_.reports.count("hello_refused");
-    if (!judgement.repeated)
-      core_.reports.log().warn("refused a greeting",
-                               {{"peer", hello.name}, {"reason", judgement.refusal}});
+    core_.reports.refused("refused a greeting", hello.name, to_string(reply.verdict),
+                          judgement.refusal, now.monotonic);
     return reply;
   }
   if (core_.standing.stopped()) {

@@ -17,6 +17,20 @@ void OnePhaseKeys::adopt(const Gtid& gtid, const RememberedRecord& remembered) {
   key.reason = remembered.reason;
 }
 
+std::optional<Recalled> OnePhaseKeys::find(const std::string& key, Lsn& durable_at) const {
+  const auto known = keys_.find(key);
+  if (known == keys_.end()) return std::nullopt;
+  const bool pending = known->second.outcome == Outcome::kPending;
+  durable_at = known->second.durable_at;
+  return Recalled{{},
+                  key,
+                  pending ? Recalled::Knows::kUndecided : Recalled::Knows::kOutcome,
+                  known->second.gtid,
+                  known->second.digest,
+                  known->second.outcome,
+                  known->second.reason};
+}
+
 bool OnePhaseKeys::answers(const NodeName& from, const CommitOnePhase& message, Now now) {
   if (message.idempotency_key.empty()) return false;
   const auto known = keys_.find(message.idempotency_key);

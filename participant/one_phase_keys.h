@@ -32,6 +32,8 @@ class OnePhaseKeys {
       : options_(options), log_(log), reports_(reports), parts_(parts) {}
 
   void adopt(const Gtid& gtid, const protocol::RememberedRecord& remembered);
+  /// What became of the request with the key; nullopt: none is known.
+  std::optional<protocol::Recalled> find(const std::string& key, Lsn& durable_at) const;
   /// True: an earlier request has the same key, and this one is answered by it, now or later.
   bool answers(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
   /// True: the gtid was answered by the key of an earlier request, and is again.

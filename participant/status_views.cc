@@ -147,6 +147,9 @@ Result<TransactionPage> StatusViews::list(const ListRequest& request, Now now) c
     after = *parsed;
   }
   const auto filter = request.filter;
+  if (filter == TransactionFilter::kEnded)
+    return fail(ErrorCode::kUnsupported,
+                "a participant keeps no history of ended transactions: ask a coordinator");
   TransactionPage page;
   auto& out = page.transactions;
   for (const auto& [gtid, entry] : table_) {

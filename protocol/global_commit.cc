@@ -254,6 +254,7 @@ void GlobalCommit::decide_commit(CommitEffects& out) {
     return end(out);
   }
   out.append.emplace(unended_record(*this));
+  out.results = &results_;
   // That it is durable = THE COMMIT POINT; from here on nothing may abort it.
   if (setup_.answer_at == AnswerAt::kDecided) out.answer = outcome(Outcome::kCommitted);
   out.promises.reserve(unacked_.size());

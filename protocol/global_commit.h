@@ -63,6 +63,9 @@ namespace troth::protocol {
 
 struct CommitEffects : EffectsOf<TransactionOutcome> {
   std::vector<PrepareTo> prepares;  ///< may leave now, before all others
+  /// What the branches returned, with the record that decides or may decide a commit, unless the
+  /// answer holds it. Good until the machine's next step.
+  const std::vector<BranchResult>* results = nullptr;
 };
 
 class GlobalCommit {

@@ -53,6 +53,7 @@ PrecommittedRecord GlobalCommit::Setup::precommitted_record() const {
 // From here on neither a timeout nor a cancel can abort it: a ballot with a majority decides.
 void GlobalCommit::precommit(CommitEffects& out, MonotonicTime now) {
   state_ = State::kPrecommitting;
+  out.results = &results_;
   quorum_.emplace(quorum_setup(setup_), now);
   doubt_at_ = std::max(setup_.deadline, now + 2 * setup_.quorum->suspicion.timeout);
   step_quorum(QuorumBallot::Lead{setup_.precommitted_record()}, out, now);

@@ -25,6 +25,8 @@ std::string_view name_of(const Message& message) {
           [](const Ack&) { return std::string_view("ACK"); },
           [](const Inquire&) { return std::string_view("INQUIRE"); },
           [](const OnePhaseResult&) { return std::string_view("ONE_PHASE_RESULT"); },
+          [](const Recall&) { return std::string_view("RECALL"); },
+          [](const Recalled&) { return std::string_view("RECALLED"); },
           [](const Alarm&) { return std::string_view("ALARM"); },
           [](const Elect&) { return std::string_view("ELECT"); },
           [](const Elected&) { return std::string_view("ELECTED"); },

@@ -111,6 +111,13 @@ struct InquireOnePhase {
   Epoch named_epoch{};  ///< of the receiver when the request was made; zero: not known any more
 };
 
+/// What became of a transaction that the asking coordinator does not know? By gtid, which may be
+/// another coordinator's, or by idempotency key (gtid nil). Promises nothing and changes nothing.
+struct Recall {
+  Gtid gtid;
+  std::string idempotency_key;
+};
+
 // ---- among the members of a transaction (protocol.md 5 and 6)
 // -----------------------------------------------------------------------------------
 
@@ -229,6 +236,21 @@ struct OnePhaseResult {
   bool forgotten = false;
   std::vector<StatementResult> results;
 };
+/// The answer to RECALL.
+struct Recalled {
+  Gtid gtid;  ///< of the question, and so is the key
+  std::string idempotency_key;
+  enum class Knows : std::uint8_t {
+    kNothing = 1,
+    kForgotten = 2,  ///< it ended too long ago
+    kUndecided = 3,
+    kOutcome = 4
+  } knows = Knows::kNothing;
+  Gtid first_gtid;  ///< of the transaction, unless kNothing
+  std::string body_digest;
+  Outcome outcome = Outcome::kPending;  ///< for kOutcome: kCommitted or kAborted
+  AbortReason reason;
+};
 /// This node holds no trace of a gtid it is told to COMMIT, and none below ended_below: amnesia.
 /// Shown to operators.
 struct Alarm {
@@ -236,10 +258,10 @@ struct Alarm {
   std::string what;
 };
 
-using Message =
-    std::variant<Prepare, CommitOnePhase, Decide, Release, InquiryReply, InquireOnePhase,
-                 VoteMessage, Ack, Inquire, OnePhaseResult, Alarm, Elect, Elected, PreDecide,
-                 PreDecided, AskMember, MemberAnswer, Wound, Execute, ExecuteResult, Released>;
+using Message = std::variant<Prepare, CommitOnePhase, Decide, Release, InquiryReply,
+                             InquireOnePhase, VoteMessage, Ack, Inquire, OnePhaseResult, Alarm,
+                             Elect, Elected, PreDecide, PreDecided, AskMember, MemberAnswer, Wound,
+                             Execute, ExecuteResult, Released, Recall, Recalled>;
 /// What a machine of three-phase commit takes.
 using BallotMessage = std::variant<Elect, Elected, PreDecide, PreDecided>;
 std::optional<BallotMessage> ballot_message_of(const Message& message);
@@ -257,6 +279,8 @@ template <>
 inline constexpr bool is_promise_v<Ack> = true;
 template <>
 inline constexpr bool is_promise_v<OnePhaseResult> = true;
+template <>
+inline constexpr bool is_promise_v<Recalled> = true;
 // A ballot whose ELECTED record is lost would be used twice, so even the question waits for it.
 template <>
 inline constexpr bool is_promise_v<Elect> = true;

@@ -23,28 +23,6 @@ Enum get_enum(ByteReader& in, Enum low, Enum high) {
   return static_cast<Enum>(value);
 }
 
-void put(ByteWriter& out, const StatementResult& result) {
-  out.varint(result.columns.size());
-  for (const auto& column : result.columns) out.bytes(column);
-  out.varint(result.rows.size());
-  for (const auto& row : result.rows) {
-    out.varint(row.size());
-    for (const auto& value : row) encode(out, value);
-  }
-  out.signed_varint(result.changes);
-}
-void get(ByteReader& in, StatementResult& result) {
-  const auto columns = in.count(1);
-  for (std::size_t i = 0; i < columns && in.ok(); ++i) result.columns.emplace_back(in.bytes());
-  const auto rows = in.count(1);
-  for (std::size_t i = 0; i < rows && in.ok(); ++i) {
-    auto& row = result.rows.emplace_back();
-    const auto values = in.count(1);
-    for (std::size_t v = 0; v < values && in.ok(); ++v) row.push_back(decode_value(in));
-  }
-  result.changes = in.signed_varint();
-}
-
 void body(ByteWriter& out, const PrepareView& m) {
   put(out, m.protocol);
   out.signed_varint(m.priority.start_unix_ms);
@@ -83,7 +61,7 @@ void body(ByteWriter& out, const VoteMessage& m) {
   put(out, m.vote);
   encode(out, m.reason);
   out.varint(m.results.size());
-  for (const auto& result : m.results) put(out, result);
+  for (const auto& result : m.results) encode(out, result);
   out.log_id(m.voter.log_id);
   out.u32(m.voter.epoch.value);
   out.u64(m.voter.durable.value);
@@ -94,7 +72,7 @@ void get(ByteReader& in, VoteMessage& m) {
   constexpr std::size_t kUsual = 16;
   const auto results = in.count(3);
   m.results.reserve(std::min(results, kUsual));
-  for (std::size_t i = 0; i < results && in.ok(); ++i) get(in, m.results.emplace_back());
+  for (std::size_t i = 0; i < results && in.ok(); ++i) decode(in, m.results.emplace_back());
   m.voter.log_id = in.log_id();
   m.voter.epoch = {in.u32()};
   m.voter.durable = {in.u64()};

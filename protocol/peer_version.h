@@ -4,6 +4,7 @@
 //
 //   3  0.1.0
 //   4  ended_below may pass unfinished gtids, which a list beside it names
+//   5  RECALL and RECALLED
 //
 // A new version is needed when a peer of the old one would misread what is sent: a byte more in a
 // packed message, a new message. A new optional field of a Thrift struct that old peers may ignore
@@ -26,9 +27,11 @@ struct PeerVersions {
 
 /// 0.1.0 knows no range: it demands that `oldest` is 3. So 3 stays the oldest as long as a cluster
 /// may hold a node of 0.1.
-inline constexpr PeerVersions kPeerVersions{3, 4};
+inline constexpr PeerVersions kPeerVersions{3, 5};
 /// A peer of an older version takes everything below ended_below for ended.
 inline constexpr std::uint32_t kKnowsUnfinished = 4;
+/// A peer of an older version would drop RECALL and complain.
+inline constexpr std::uint32_t kKnowsRecall = 5;
 
 /// The newest that both speak; nothing if there is none.
 constexpr std::optional<std::uint32_t> agreed_version(const PeerVersions& one,

@@ -11,7 +11,7 @@ namespace troth::protocol {
 
 namespace {
 
-constexpr std::array<std::pair<Action, std::string_view>, 28> kActions = {{
+constexpr std::array<std::pair<Action, std::string_view>, 29> kActions = {{
     {Action::kSubmit, "submit"},
     {Action::kBegin, "begin"},
     {Action::kBeginDetached, "begin_detached"},
@@ -40,6 +40,7 @@ constexpr std::array<std::pair<Action, std::string_view>, 28> kActions = {{
     {Action::kDecide, "decide"},
     {Action::kAnswerForBranch, "answer_for_branch"},
     {Action::kBallot, "ballot"},
+    {Action::kRecall, "recall"},
 }};
 
 constexpr bool in_order() {
@@ -92,6 +93,8 @@ Action action_of(const Message& message) {
                                [](const Release&) { return kDirect; },
                                [](const InquireOnePhase&) { return kDirect; },
                                [](const InquiryReply&) { return kDirect; },
+                               [](const Recall&) { return Action::kRecall; },
+                               [](const Recalled&) { return kAnswer; },
                                [](const Decide&) { return Action::kDecide; },
                                [](const VoteMessage&) { return kAnswer; },
                                [](const Ack&) { return kAnswer; },

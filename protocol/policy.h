@@ -45,8 +45,9 @@ enum class Action : std::uint8_t {
   kSendBatch,        ///< the header: position and ended_below
   kDirectBranch,     ///< PREPARE, EXECUTE, ONE_PHASE, RELEASE, INQUIRE_ONE_PHASE, INQUIRY_REPLY
   kDecide,           ///< by the coordinator or a member that knows the decision
-  kAnswerForBranch,  ///< VOTE, ACK, RELEASED, results, INQUIRE, WOUND, ALARM
+  kAnswerForBranch,  ///< VOTE, ACK, RELEASED, results, INQUIRE, WOUND, ALARM, RECALLED
   kBallot,           ///< ELECT ... PREDECIDED, ASK_MEMBER, MEMBER_ANSWER
+  kRecall,           ///< RECALL, about any coordinator's transaction: gtid, or nil for one by key
 };
 /// "submit", "resolve", ... for logs, refusals and policies.
 std::string_view to_string(Action action);

@@ -9,7 +9,7 @@ namespace troth::protocol {
 namespace {
 
 constexpr std::uint8_t kFormat = 1;
-constexpr std::uint8_t kTracedFormat = 2;  // the same, and a traceparent at the end
+constexpr std::uint8_t kTailFormat = 2;  // the same, and a traceparent or rows at the end
 constexpr std::uint8_t kRetriedFormat =
     3;  // a traceparent, which may be empty, and earlier attempts
 
@@ -95,6 +95,10 @@ void body(ByteWriter& out, const KeyRecord& r) {
   out.u8(static_cast<std::uint8_t>(r.outcome));
   encode(out, r.reason);
   out.signed_varint(r.decided.unix_ms);
+}
+void body(ByteWriter& out, const RowsRecord& r) {
+  out.gtid(r.gtid);
+  out.bytes(r.rows);
 }
 void body(ByteWriter& out, const HorizonRecord& r) {
   out.gtid(r.forgotten_below);
@@ -250,6 +254,10 @@ AbortRecord get_abort(ByteReader& in) {
   r.decided = {in.signed_varint()};
   return r;
 }
+RowsRecord get_rows(ByteReader& in) {
+  const Gtid gtid = in.gtid();
+  return {gtid, std::string(in.bytes())};
+}
 KeyRecord get_key(ByteReader& in) {
   KeyRecord r;
   r.idempotency_key = std::string(in.bytes());
@@ -377,18 +385,46 @@ AuditRecord get_audit(ByteReader& in) {
 
 /// What COMMIT and PRECOMMITTED have behind the fields of kFormat. Calls nothing for other records.
 template <class AnyRecord, class Visit>
-void with_tail(AnyRecord& record, const Visit& visit) {
+void with_commit_tail(AnyRecord& record, const Visit& visit) {
   if (auto* commit = std::get_if<CommitRecord>(&record))
     visit(commit->traceparent, commit->earlier);
   if (auto* precommitted = std::get_if<PrecommittedRecord>(&record))
     visit(precommitted->commit.traceparent, precommitted->commit.earlier);
 }
 
+std::uint8_t newest_format(RecordType kind) {
+  if (kind == RecordType::kCommit || kind == RecordType::kPrecommitted) return kRetriedFormat;
+  return kind == RecordType::kKey ? kTailFormat : kFormat;
+}
+
+std::uint8_t format_of(const Record& record) {
+  std::uint8_t format = kFormat;
+  with_commit_tail(record, [&](const std::string& traceparent, const std::vector<Gtid>& earlier) {
+    format = !earlier.empty() ? kRetriedFormat : !traceparent.empty() ? kTailFormat : kFormat;
+  });
+  const auto* key = std::get_if<KeyRecord>(&record);
+  return key != nullptr && !key->rows.empty() ? kTailFormat : format;
+}
+
+void put_tail(ByteWriter& out, std::uint8_t format, const Record& record) {
+  if (const auto* key = std::get_if<KeyRecord>(&record)) out.bytes(key->rows);
+  with_commit_tail(record, [&](const std::string& traceparent, const std::vector<Gtid>& earlier) {
+    out.bytes(traceparent);
+    if (format != kRetriedFormat) return;
+    out.varint(earlier.size());
+    for (const auto& gtid : earlier) out.gtid(gtid);
+  });
+}
+
+// Who has nothing in its tail would be of a format below.
 void get_tail(ByteReader& in, std::uint8_t format, Record& record) {
-  with_tail(record, [&](std::string& traceparent, std::vector<Gtid>& earlier) {
+  if (auto* key = std::get_if<KeyRecord>(&record)) {
+    key->rows = std::string(in.bytes());
+    if (key->rows.empty()) in.fail_here();
+  }
+  with_commit_tail(record, [&](std::string& traceparent, std::vector<Gtid>& earlier) {
     traceparent = std::string(in.bytes());
-    // It would have been of a format below.
-    if (format == kTracedFormat) return traceparent.empty() ? in.fail_here() : void();
+    if (format == kTailFormat) return traceparent.empty() ? in.fail_here() : void();
     const auto count = in.varint();
     if (count == 0) in.fail_here();
     for (std::uint64_t i = 0; i < count && in.ok(); ++i) earlier.push_back(in.gtid());
@@ -422,6 +458,8 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
       return Record(EndRecord{in.gtid()});
     case RecordType::kKey:
       return Record(get_key(in));
+    case RecordType::kRows:
+      return Record(get_rows(in));
     case RecordType::kHorizon:
       return Record(HorizonRecord{in.gtid()});
     case RecordType::kEndedBelow:
@@ -466,20 +504,11 @@ Result<Record> decode_body(RecordType type, ByteReader& in) {
 }  // namespace
 
 void encode(const Record& record, ByteWriter& out) {
-  std::uint8_t format = kFormat;
-  with_tail(record, [&](const std::string& traceparent, const std::vector<Gtid>& earlier) {
-    format = !earlier.empty() ? kRetriedFormat : !traceparent.empty() ? kTracedFormat : kFormat;
-  });
+  const auto format = format_of(record);
   out.clear();
   out.u8(format);
   std::visit([&](const auto& r) { body(out, r); }, record);
-  if (format == kFormat) return;
-  with_tail(record, [&](const std::string& traceparent, const std::vector<Gtid>& earlier) {
-    out.bytes(traceparent);
-    if (format != kRetriedFormat) return;
-    out.varint(earlier.size());
-    for (const auto& gtid : earlier) out.gtid(gtid);
-  });
+  if (format != kFormat) put_tail(out, format, record);
 }
 
 void encode(const PreparedRecord& record, ByteWriter& out) {
@@ -498,8 +527,7 @@ Result<Record> decode(std::uint8_t type, std::string_view payload) {
   ByteReader in(payload);
   const std::uint8_t format = in.u8();
   const auto kind = static_cast<RecordType>(type);
-  const bool has_tail = kind == RecordType::kCommit || kind == RecordType::kPrecommitted;
-  const std::uint8_t newest = has_tail ? kRetriedFormat : kFormat;
+  const std::uint8_t newest = newest_format(kind);
   if (in.ok() && (format < kFormat || format > newest))
     return fail(ErrorCode::kUnsupported,
                 fmt::format("{} record has format {}, this version reads up to {}", to_string(kind),

@@ -1,9 +1,10 @@
 #pragma once
 // What the logs hold, and the force table (protocol.md section 3). The numbers and layouts are the
 // on-disk format: add new ones, never change old ones. Payloads use base/codec.h and start with a
-// format byte: 1, or 2 where a COMMIT or PRECOMMITTED record carries a traceparent behind the
-// fields of format 1, or 3 where it also names earlier attempts. Who has none pays nothing, and its
-// log can be read by versions that know format 1 only; the others refuse it, and guess nothing.
+// format byte: 1, or 2 where a COMMIT or PRECOMMITTED record carries a traceparent, or a KEY record
+// rows, behind the fields of format 1, or 3 where a COMMIT or PRECOMMITTED record also names earlier
+// attempts. Who has none pays nothing, and its log can be read by versions that know format 1 only;
+// the others refuse it, and guess nothing.
 
 #include <cstdint>
 #include <string>
@@ -28,7 +29,8 @@ enum class RecordType : std::uint8_t {
   kCommit = 16,
   kAbort = 17,
   kEnd = 18,
-  kKey = 19,  ///< an idempotency key carried forward when its COMMIT record's segment is dropped
+  kKey = 19,   ///< an idempotency key carried forward when its COMMIT record's segment is dropped
+  kRows = 21,  ///< what a keyed COMMIT behind it returned; durable with it
   kHorizon = 20,  ///< outcomes of gtids below it are no longer remembered; durable before their
                   ///< segments go. Participants wrote it until 0.1
   // participant
@@ -115,6 +117,11 @@ struct KeyRecord {
   Outcome outcome = Outcome::kCommitted;
   AbortReason reason;
   WallTime decided;
+  std::string rows{};  ///< of its answer (result_rows.h); format 2 if there are any
+};
+struct RowsRecord {
+  Gtid gtid;
+  std::string rows;
 };
 
 struct HorizonRecord {
@@ -210,7 +217,7 @@ using Record =
                  KeyRecord, HorizonRecord, PreparedRecord, CommittedRecord, AbortedRecord,
                  RefusedRecord, OnePhaseRecord, RememberedRecord, PrecommittedRecord,
                  PreabortedRecord, ElectedRecord, DecidedRecord, HeuristicRecord, ForgetRecord,
-                 AuditRecord, ClaimRecord, SeenRecord, LivesRecord, EndedBelowRecord>;
+                 AuditRecord, ClaimRecord, SeenRecord, LivesRecord, EndedBelowRecord, RowsRecord>;
 
 RecordType type_of(const Record& record);
 std::string encode(const Record& record);

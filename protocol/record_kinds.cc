@@ -21,6 +21,8 @@ std::string_view to_string(RecordType type) {
       return "END";
     case RecordType::kKey:
       return "KEY";
+    case RecordType::kRows:
+      return "ROWS";
     case RecordType::kHorizon:
       return "HORIZON";
     case RecordType::kPrepared:
@@ -70,6 +72,7 @@ RecordType type_of(const Record& record) {
                         [](const AbortRecord&) { return RecordType::kAbort; },
                         [](const EndRecord&) { return RecordType::kEnd; },
                         [](const KeyRecord&) { return RecordType::kKey; },
+                        [](const RowsRecord&) { return RecordType::kRows; },
                         [](const HorizonRecord&) { return RecordType::kHorizon; },
                         [](const EndedBelowRecord&) { return RecordType::kEndedBelow; },
                         [](const PreparedRecord&) { return RecordType::kPrepared; },
@@ -110,6 +113,7 @@ Force force_of(const Record& record) {
             return Force::kNo;
           },  // losing it costs one more round of COMMIT and acks
           [](const KeyRecord&) { return Force::kNo; },  // durable before its segment goes (HORIZON)
+          [](const RowsRecord&) { return Force::kNo; },  // shares the force of the COMMIT behind it
           [](const HorizonRecord&) { return Force::kYes; },  // before segments are removed
           [](const EndedBelowRecord&) {
             return Force::kNo;

@@ -75,6 +75,28 @@ void decode(ByteReader& in, Statement& statement) {
     statement.expect = Expectation{static_cast<RowCount>(expect - 1), in.signed_varint()};
 }
 
+void encode(ByteWriter& out, const StatementResult& result) {
+  out.varint(result.columns.size());
+  for (const auto& column : result.columns) out.bytes(column);
+  out.varint(result.rows.size());
+  for (const auto& row : result.rows) {
+    out.varint(row.size());
+    for (const auto& value : row) encode(out, value);
+  }
+  out.signed_varint(result.changes);
+}
+void decode(ByteReader& in, StatementResult& result) {
+  const auto columns = in.count(1);
+  for (std::size_t i = 0; i < columns && in.ok(); ++i) result.columns.emplace_back(in.bytes());
+  const auto rows = in.count(1);
+  for (std::size_t i = 0; i < rows && in.ok(); ++i) {
+    auto& row = result.rows.emplace_back();
+    const auto values = in.count(1);
+    for (std::size_t v = 0; v < values && in.ok(); ++v) row.push_back(decode_value(in));
+  }
+  result.changes = in.signed_varint();
+}
+
 std::string body_digest(std::string_view encoded_body) {
   constexpr Wide kPrime = (static_cast<Wide>(1) << 88) + 0x13b;
   Wide hash = (static_cast<Wide>(0x6c62272e07bb0142ull) << 64) | 0x62b821756295c58dull;

@@ -16,6 +16,10 @@ void encode(ByteWriter& out, const Statement& statement);
 /// Into an empty one.
 void decode(ByteReader& in, Statement& statement);
 
+void encode(ByteWriter& out, const StatementResult& result);
+/// Into an empty one.
+void decode(ByteReader& in, StatementResult& result);
+
 /// 128-bit FNV-1a digest (32 hex digits) of a request body, to tell "same key, same body" from
 /// "same key, other body". Not cryptographic: a client that forges collisions only fools itself.
 std::string body_digest(std::string_view encoded_body);

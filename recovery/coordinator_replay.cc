@@ -10,11 +10,40 @@ using namespace protocol;
 
 namespace {
 
+std::string rows_of(const CoordinatorTables& tables, const Gtid& gtid) {
+  const auto found = tables.rows.find(gtid);
+  return found == tables.rows.end() ? "" : found->second;
+}
+
 void remember_key(CoordinatorTables& tables, const std::string& key, const std::string& digest,
                   const Gtid& gtid, Outcome outcome, const AbortReason& reason, WallTime decided) {
   if (outcome == Outcome::kAborted && is_retryable(reason.code)) return;  // leaves its key free
   if (!key.empty())
-    tables.keys[key] = {KeyRecord{key, digest, gtid, outcome, reason, decided}, tables.at};
+    tables.keys[key] = {
+        KeyRecord{key, digest, gtid, outcome, reason, decided, rows_of(tables, gtid)}, tables.at};
+}
+
+// What the log says of an outcome that nothing else may hold yet.
+template <class R>
+void note_unstored(CoordinatorTables& tables, const R& record, Outcome outcome,
+                   const AbortReason& reason) {
+  if (tables.at <= tables.outcomes_stored) return;
+  auto& out = tables.unstored[record.gtid];
+  out.outcome = outcome;
+  out.reason = reason;
+  if constexpr (requires { record.members; }) {
+    out.participants.clear();
+    for (const auto& member : record.members) out.participants.push_back(member.name);
+  }
+  if constexpr (requires { record.idempotency_key; }) {
+    out.idempotency_key = record.idempotency_key;
+    out.body_digest = record.body_digest;
+  }
+  if constexpr (requires { record.decided; }) out.decided = record.decided;
+  if constexpr (requires { record.comment; }) out.comment = record.comment;
+  if (tables.unstored.size() <= tables.max_outcomes) return;
+  tables.unstored_lost = std::max(tables.unstored_lost, tables.unstored.begin()->first);
+  tables.unstored.erase(tables.unstored.begin());
 }
 
 void open_commit(CoordinatorTables& tables, CommitRecord&& commit) {
@@ -26,9 +55,11 @@ void open_commit(CoordinatorTables& tables, CommitRecord&& commit) {
 }
 
 void end_commit(CoordinatorTables& tables, const Gtid& gtid) {
+  tables.rows.erase(gtid);
   const auto ended = tables.unended.find(gtid);
   if (ended == tables.unended.end()) return;
   const auto key = tables.keys.find(ended->second.idempotency_key);
+  note_unstored(tables, ended->second, Outcome::kCommitted, {});
   if (key != tables.keys.end() && key->second.record.gtid == gtid) {
     key->second.lsn = tables.at;
     key->second.is_open = false;
@@ -63,6 +94,8 @@ void replay_decided(CoordinatorTables& tables, const DecidedRecord& decided) {
   const bool commit = decided.decision == Decision::kCommit;
   const auto outcome = commit ? Outcome::kCommitted : Outcome::kAborted;
   remember_outcome(tables, decided.gtid, outcome, decided.reason);
+  note_unstored(tables, decided, outcome, decided.reason);
+  if (!commit) tables.rows.erase(decided.gtid);
   const auto found = tables.undecided.find(decided.gtid);
   if (found == tables.undecided.end()) return;
   auto& record = found->second.record.commit;
@@ -124,6 +157,7 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     tables.claims[claim->witness] = *claim;
   } else if (auto* commit = std::get_if<CommitRecord>(&*decoded)) {
     remember_outcome(tables, commit->gtid, Outcome::kCommitted, {});
+    note_unstored(tables, *commit, Outcome::kCommitted, {});
     tables.undecided.erase(commit->gtid);
     remember_key(tables, commit->idempotency_key, commit->body_digest, commit->gtid,
                  Outcome::kCommitted, {}, commit->decided);
@@ -131,13 +165,17 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
     open_commit(tables, std::move(*commit));
   } else if (const auto* abort = std::get_if<AbortRecord>(&*decoded)) {
     remember_outcome(tables, abort->gtid, Outcome::kAborted, abort->reason);
+    note_unstored(tables, *abort, Outcome::kAborted, abort->reason);
     remember_key(tables, abort->idempotency_key, abort->body_digest, abort->gtid, Outcome::kAborted,
                  abort->reason, abort->decided);
+  } else if (auto* rows = std::get_if<RowsRecord>(&*decoded)) {
+    tables.rows[rows->gtid] = std::move(rows->rows);
   } else if (const auto* end = std::get_if<EndRecord>(&*decoded)) {
     end_commit(tables, end->gtid);
   } else if (const auto* key = std::get_if<KeyRecord>(&*decoded)) {
     tables.keys[key->idempotency_key] = {*key, tables.at};
     remember_outcome(tables, key->gtid, key->outcome, key->reason);
+    note_unstored(tables, *key, key->outcome, key->reason);
   } else if (const auto* horizon = std::get_if<HorizonRecord>(&*decoded)) {
     tables.horizon = std::max(tables.horizon, horizon->forgotten_below);
   } else if (const auto* lost = std::get_if<HeuristicRecord>(&*decoded)) {

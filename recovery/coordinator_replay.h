@@ -20,6 +20,16 @@ struct KnownOutcome {
   AbortReason reason;
 };
 
+/// An outcome that nothing but the log may hold yet, with what the log says about it.
+struct UnstoredOutcome {
+  Outcome outcome = Outcome::kCommitted;
+  AbortReason reason;
+  std::vector<NodeName> participants;
+  std::string idempotency_key, body_digest;
+  WallTime decided;
+  std::string comment;
+};
+
 /// A three-phase transaction that was precommitted here and whose decision is not in the log.
 struct UndecidedQuorum {
   protocol::PrecommittedRecord record;  ///< the first one
@@ -38,6 +48,10 @@ struct CoordinatorTables {
   std::map<Gtid, UndecidedQuorum> undecided;       ///< three-phase
   std::map<Gtid, KnownOutcome> outcomes;           ///< everything the log still tells
   std::map<Gtid, Gtid> last_attempts;  ///< of a request that lost conflicts: by the earlier ones
+  /// Outcomes in records up to here are stored elsewhere, too. The default: nobody stores any.
+  Lsn outcomes_stored{UINT64_MAX};
+  std::map<Gtid, UnstoredOutcome> unstored;  ///< of later records; as many as of `outcomes`
+  Gtid unstored_lost;                        ///< the last one beyond that number
   struct Key {
     protocol::KeyRecord record;
     Lsn lsn;  ///< of the record that said so last: COMMIT, and then END
@@ -47,6 +61,7 @@ struct CoordinatorTables {
   std::unordered_map<std::string, Key> keys;
   std::map<NodeName, protocol::PeerRecord> peers;    ///< the most ever seen of each
   std::map<NodeName, protocol::ClaimRecord> claims;  ///< the last word about each witness
+  std::map<Gtid, std::string> rows;  ///< of keyed commits without END (protocol/result_rows.h)
   OperatorTables operators;
 };
 

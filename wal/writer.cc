@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "os/failpoint.h"
@@ -11,6 +12,7 @@ namespace troth::wal {
 
 namespace {
 constexpr std::string_view kSpareName = "spare.tmp";
+constexpr std::string_view kReserveName = "reserve.tmp";
 constexpr std::size_t kKeptCapacity = std::size_t{4} << 20;  // of a buffer that is empty
 
 // What is promised from now on rests on what the scan finds: it must be on the disk, not only in
@@ -141,31 +143,69 @@ void Writer::touch_ahead(std::uint64_t end) {
   encoded_.resize(encoded_.size() + static_cast<std::size_t>(touched_ - end));
 }
 
-Status Writer::prepare_spare(std::uint64_t bytes) {
-  const auto path = dir_ + "/" + std::string(kSpareName);
+Status Writer::allocate(std::string_view name, std::uint64_t bytes, std::uint64_t& reserved) {
+  const auto path = dir_ + "/" + std::string(name);
   TROTH_ASSIGN_OR_RETURN(const bool stale, files_.exists(path));
   if (stale) TROTH_TRY(files_.remove(path));
-  spare_bytes_ = 0;
-  auto reserved = [&]() -> Status {
+  reserved = 0;
+  auto allocated = [&]() -> Status {
     TROTH_ASSIGN_OR_RETURN(const auto file, files_.open(path, OpenMode::kCreateNew));
     TROTH_TRY(file->allocate(bytes));
     return file->sync();
   }();
-  if (reserved) {
-    spare_bytes_ = bytes;
-    space_ = Space::kAmple;
-    return {};
+  if (allocated) reserved = bytes;
+  if (allocated || allocated.error().code != ErrorCode::kNoSpace) return allocated;
+  return files_.remove(path);  // not fatal: what is decided still fits into what there is
+}
+
+Status Writer::prepare_spare(std::uint64_t bytes) {
+  TROTH_TRY(allocate(kSpareName, bytes, spare_bytes_));
+  if (spare_bytes_ > 0) TROTH_TRY(keep_reserve());
+  space_ = spare_bytes_ > 0 && reserve_bytes_ > 0 ? Space::kAmple : Space::kLow;
+  return {};
+}
+
+std::uint64_t Writer::reserve_wanted() const {
+  constexpr std::uint64_t kLeast = std::uint64_t{1} << 20;
+  return std::min(options_.segment_bytes, std::max(kLeast, options_.segment_bytes / 8));
+}
+
+// What an earlier start has left stays: on a full disk it could not be had again.
+Status Writer::keep_reserve() {
+  if (reserve_bytes_ > 0) return {};
+  const auto path = dir_ + "/" + std::string(kReserveName);
+  TROTH_ASSIGN_OR_RETURN(const bool there, files_.exists(path));
+  if (there) {
+    TROTH_ASSIGN_OR_RETURN(const auto file, files_.open(path, OpenMode::kReadWrite));
+    TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
+    if (size == reserve_wanted()) {
+      reserve_bytes_ = size;
+      return {};
+    }
   }
-  if (reserved.error().code != ErrorCode::kNoSpace) return reserved;
-  TROTH_TRY(files_.remove(path));
-  space_ = Space::kLow;  // not fatal: what is decided still fits into the current segment
+  return allocate(kReserveName, reserve_wanted(), reserve_bytes_);
+}
+
+// It becomes the next segment. No new work is accepted until there is another one.
+Status Writer::use_reserve(std::uint64_t least) {
+  const auto path = dir_ + "/" + std::string(kReserveName);
+  if (reserve_bytes_ == 0) {
+    TROTH_ASSIGN_OR_RETURN(const bool there, files_.exists(path));
+    if (there) TROTH_TRY(keep_reserve());
+  }
+  if (reserve_bytes_ < least) return {};
+  TROTH_TRY(files_.rename(path, dir_ + "/" + std::string(kSpareName)));
+  spare_bytes_ = std::exchange(reserve_bytes_, 0);
+  space_ = Space::kLow;
   return {};
 }
 
 Status Writer::rotate(std::uint64_t needed) {
-  const std::uint64_t bytes = std::max(options_.segment_bytes, kSegmentHeaderBytes + needed);
+  const std::uint64_t least = kSegmentHeaderBytes + needed;
+  const std::uint64_t bytes = std::max(options_.segment_bytes, least);
   if (spare_bytes_ < bytes) TROTH_TRY(prepare_spare(bytes));
-  if (spare_bytes_ < bytes)
+  if (spare_bytes_ == 0) TROTH_TRY(use_reserve(least));
+  if (spare_bytes_ < least)
     return fail(ErrorCode::kNoSpace,
                 fmt::format("no space left for the next log segment in {}", dir_));
   const auto spare = dir_ + "/" + std::string(kSpareName);

@@ -20,8 +20,8 @@ struct Options {
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;  ///< 4 KiB (the daemons: 64 KiB) .. 1 GiB
 };
 
-/// kLow: the next segment could not be reserved. Refuse new work; decisions still fit into the
-/// current segment.
+/// kLow: the next segment, or the reserve, could not be allocated. Refuse new work: decisions, END
+/// records and checkpoints still fit into the current segment, its spare and the reserve.
 enum class Space { kAmple, kLow };
 
 /// Single-threaded.
@@ -67,6 +67,10 @@ class Writer {
   void touch_ahead(std::uint64_t end);
   Status rotate(std::uint64_t needed);
   Status prepare_spare(std::uint64_t bytes);
+  Status allocate(std::string_view name, std::uint64_t bytes, std::uint64_t& reserved);
+  Status keep_reserve();
+  Status use_reserve(std::uint64_t least);
+  std::uint64_t reserve_wanted() const;
   Status note_newest(std::uint64_t first);
   Status still_there() const;
   Status poisoned(Status failure);
@@ -86,7 +90,9 @@ class Writer {
   std::uint64_t offset_ = 0;    // where the next batch goes
   std::uint64_t touched_ = 0;   // up to here blocks are known to have been written once
   std::uint32_t chain_ = 0;
-  std::uint64_t spare_bytes_ = 0;  // reserved in the spare file; 0 = there is none
+  std::uint64_t spare_bytes_ = 0;  // allocated in the spare file; 0 = there is none
+  std::uint64_t reserve_bytes_ =
+      0;  // likewise in the reserve, which is touched on a full disk only
   std::string pending_;
   std::uint32_t pending_count_ = 0;
   std::string encoded_;  // the last batch; its memory is used again

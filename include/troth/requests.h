@@ -43,12 +43,16 @@ struct TransactionOutcome {
   Gtid gtid;
   Outcome outcome = Outcome::kInDoubt;
   AbortReason reason;                 ///< for kAborted; for kInDoubt: why it is not known yet
-  std::vector<BranchResult> results;  ///< for kCommitted, in branch order; empty when replayed
-  bool replayed = false;              ///< the first answer of this idempotency key, repeated
-  std::uint32_t attempts = 1;         ///< how often it was started; the gtid is the last one's
+  std::vector<BranchResult> results;  ///< for kCommitted, in branch order; replayed: see below
+  /// The first answer of this idempotency key, repeated. With its rows if they take at most about
+  /// 4000 bytes, else without results.
+  bool replayed = false;
+  std::uint32_t attempts = 1;  ///< how often it was started; the gtid is the last one's
   /// For kCommitted: known to be in every database file. Asked for with AnswerAt::kApplied; false
   /// then means that the deadline came first.
   bool applied = false;
+  /// For kInDoubt: nobody will ever know. What ended before this moment is forgotten.
+  std::optional<WallTime> forgotten_since{};
 };
 
 /// Refusals before a transaction exists, e.g. kBusy with a hint when to come back.

@@ -11,6 +11,7 @@
 #include "troth/ids.h"
 #include "troth/locks.h"
 #include "troth/nodes.h"
+#include "troth/time.h"
 
 namespace troth {
 
@@ -25,6 +26,11 @@ struct TransactionSummary {
   std::int32_t attempts = 0;
   std::optional<Duration> next_retry;  ///< nothing: none planned
   std::string comment;
+  // Of one that ended, from the history:
+  std::vector<NodeName> participants{};
+  std::string idempotency_key{};
+  std::int64_t ended_unix_ms = 0;
+  std::string reason_code{};  ///< of an abort, for example TIMEOUT
 };
 struct BranchDetail {
   NodeName participant;
@@ -89,12 +95,22 @@ struct NodeStatus {
   }
 };
 
-enum class TransactionFilter : std::uint8_t { kAll = 0, kInDoubt = 1, kActive = 2, kRecent = 3 };
+enum class TransactionFilter : std::uint8_t {
+  kAll = 0,
+  kInDoubt = 1,
+  kActive = 2,
+  kRecent = 3,
+  kEnded = 4
+};
 
 struct ListRequest {
   TransactionFilter filter = TransactionFilter::kAll;
   std::size_t limit = 100;
   std::string after;  ///< `next` of the page before; "" = the first page
+  // With kEnded:
+  WallTime since{};           ///< ended then or later
+  std::string key{};          ///< idempotency key; "" = any
+  std::string participant{};  ///< one of its participants; "" = any
 };
 
 struct TransactionPage {

@@ -181,7 +181,9 @@ std::int32_t ask_peer(const Daemon& daemon) {
       Wound{gtid, gtid_of(2), "row"},
       Execute{gtid, 1, {0, gtid}, 1s, a_transaction().branches[0].statements, ""},
       ExecuteResult{gtid, 1, {}, {}, {log_id(1), Epoch{1}, Lsn{1}}},
-      Released{gtid}};
+      Released{gtid},
+      Recall{gtid, ""},
+      Recalled{gtid, "", Recalled::Knows::kNothing, {}, "", Outcome::kPending, {}}};
   REQUIRE(all.size() == std::variant_size_v<Message>);
   v1::DeliverRequest request;
   BatchHeader header;

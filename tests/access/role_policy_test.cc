@@ -39,7 +39,7 @@ const std::map<std::string, std::set<Action>> kTable = {
     {"resolver", {Action::kResolve, Action::kForget, Action::kDeclareLost, Action::kForgetPeer}},
     {"coordinator",
      {Action::kGreet, Action::kAnswerGreeting, Action::kSendBatch, Action::kDirectBranch,
-      Action::kDecide, Action::kBallot}},
+      Action::kDecide, Action::kBallot, Action::kRecall}},
     {"participant",
      {Action::kGreet, Action::kAnswerGreeting, Action::kSendBatch, Action::kDecide,
       Action::kAnswerForBranch, Action::kBallot}},

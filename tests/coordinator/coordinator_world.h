@@ -33,6 +33,7 @@ class CoordinatorWorld {
 
   recovery::CoordinatorTables tables() const {
     recovery::CoordinatorTables out;
+    if (options.outcome_store != nullptr) out.outcomes_stored = options.outcome_store->durable();
     for (const auto& entry : log.entries) {
       const auto status =
           recovery::replay(out, {entry.lsn, static_cast<std::uint8_t>(entry.type), entry.payload});

@@ -252,7 +252,7 @@ TEST_CASE(
   const Gtid foreign({77}, {1}, 1, Decider::kCoordinator);
   world.deliver("p1", Inquire{foreign});
   CHECK(world.transport.last<InquiryReply>().answer == InquiryReply::Answer::kContinuityNotProven);
-  CHECK(world.ask(foreign)->error().code == ErrorCode::kNotFound);
+  CHECK_FALSE(world.ask(foreign));  // the participants are asked
 }
 
 TEST_CASE("its files changed: it decides and says nothing more, and the process lives on") {

@@ -139,4 +139,95 @@ TEST_CASE("a store that cannot be noted is not relied on") {
   CHECK(noted.durable() == Lsn{80});
 }
 
+TEST_CASE("a repetition that is answered by the first one's COMMIT counts as committed") {
+  CoordinatorWorld world;
+  auto request = CoordinatorWorld::request({"p1"}, "k");
+  world.submit(request);
+  protocol::OnePhaseResult result;
+  result.gtid = result.first_gtid = world.last_gtid();
+  result.outcome = Outcome::kCommitted;
+  world.deliver("p1", result);
+  request.answer_at = AnswerAt::kApplied;  // its participant is asked whether the file holds it
+  const auto again = world.submit(request);
+  for (int i = 0; i < 5; ++i) world.pass(std::chrono::seconds(1));
+  REQUIRE(world.answered(again));
+  CHECK(world.outcome(again) == Outcome::kCommitted);
+  CHECK_FALSE(world.answers[again]->outcome.applied);
+  CHECK(world.counter("committed") == 2);
+  CHECK(world.counter("answered_in_doubt") == 0);
+  Measurements measured;
+  world.engine->operators().measure(measured, world.now());
+  double committed = 0;
+  for (const auto& one : measured.numbers)
+    if (one.name == "transactions_total" &&
+        one.labels == Labels{{"protocol", "1pc"}, {"outcome", "committed"}})
+      committed = one.value;
+  CHECK(committed == 2);
+}
+
+TEST_CASE("a repetition gets the rows of the first answer, also after a restart") {
+  KeyedWorld keyed;
+  auto& world = keyed.world;
+  const auto request = CoordinatorWorld::request({"p1", "p2"}, "k", "DELETE FROM t RETURNING v");
+  const auto voted = [&](const char* from, const Gtid& gtid, const std::string& value) {
+    protocol::VoteMessage vote;
+    vote.gtid = gtid;
+    vote.vote = Vote::kCommit;
+    vote.voter = {CoordinatorWorld::id_of(from), {1}, {100}};
+    vote.results.push_back({{"v"}, {{Value(value)}, {Value(std::int64_t{7})}}, 2});
+    world.deliver(from, vote);
+  };
+  const auto committed = [&](const std::string& value) {
+    world.submit(request);
+    const auto gtid = world.last_gtid();
+    voted("p1", gtid, value);
+    voted("p2", gtid, "b");
+    world.sync();
+    return gtid;
+  };
+  const auto again = [&] {
+    const auto number = world.submit(request);
+    REQUIRE(world.answered(number));
+    CHECK(world.answers[number]->outcome.replayed);
+    return world.answers[number]->outcome.results;
+  };
+  SUBCASE("small") {
+    const auto gtid = committed("a");
+    const auto first = world.answers[0]->outcome.results;
+    const auto check = [&] {
+      const auto results = again();
+      REQUIRE(results.size() == 2);
+      for (std::size_t i = 0; i < 2; ++i) {
+        CHECK(results[i].participant == first[i].participant);
+        CHECK(results[i].results == first[i].results);
+      }
+    };
+    check();  // acks are missing
+    world.restart();
+    check();
+    world.restart();
+    world.deliver("p1", protocol::Ack{gtid});
+    world.deliver("p2", protocol::Ack{gtid});
+    check();
+    keyed.store.store();
+    world.sync();
+    keyed.store.store();
+    check();
+    world.restart();
+    check();
+    std::optional<TransactionOutcome> told;
+    world.engine->inquiries().get_outcome_by_key(
+        "k", [&](Result<TransactionOutcome> result) { told = *result; }, world.now());
+    REQUIRE(told);
+    CHECK(told->results.size() == 2);
+  }
+  SUBCASE("too large") {
+    committed(std::string(5000, 'x'));
+    CHECK(world.answers[0]->outcome.results.size() == 2);
+    CHECK(again().empty());
+    world.restart();
+    CHECK(again().empty());
+  }
+}
+
 }  // namespace troth::tests

@@ -22,6 +22,7 @@ TEST_CASE("who may send what to a participant: every message, every standing") {
       {Elected{}, PeerStanding::kMember},
       {PreDecided{}, PeerStanding::kMember},
       {Decide{}, PeerStanding::kPeer},
+      {Recall{}, PeerStanding::kStranger},
       {AskMember{}, PeerStanding::kPeer},
       {Elect{}, PeerStanding::kPeer},
       {PreDecide{}, PeerStanding::kPeer},
@@ -39,7 +40,8 @@ TEST_CASE("who may send what to a participant: every message, every standing") {
 TEST_CASE("a stranger is never heard") {
   for (const Message& message :
        {Message(VoteMessage{}), Message(Ack{}), Message(Released{}), Message(Inquire{}),
-        Message(ExecuteResult{}), Message(Wound{}), Message(OnePhaseResult{}), Message(Alarm{})}) {
+        Message(ExecuteResult{}), Message(Wound{}), Message(OnePhaseResult{}), Message(Alarm{}),
+        Message(Recalled{})}) {
     CAPTURE(std::string(name_of(message)));
     CHECK_FALSE(participant_takes(message, PeerStanding::kStranger));
   }

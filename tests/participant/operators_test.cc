@@ -190,6 +190,25 @@ TEST_CASE("it acts, without an ack; the same decision later confirms it and is a
   }
 }
 
+TEST_CASE("who asks what became of it hears what was decided, not what was done by hand") {
+  EngineWorld world;
+  const Gtid gtid = world.two_phase(1);
+  const auto recalled = [&] {
+    world.transport.take();
+    world.deliver(Recall{gtid, {}});
+    return world.transport.last<Recalled>();
+  };
+  world.bring_to_prepared(gtid);
+  REQUIRE(*resolve(world, request_for(world, gtid, Decision::kAbort)).reply);
+  CHECK(recalled().knows == Recalled::Knows::kUndecided);
+  world.deliver(EngineWorld::commit(gtid));
+  world.sync();
+  CHECK(recalled().knows == Recalled::Knows::kOutcome);
+  CHECK(recalled().outcome == Outcome::kCommitted);
+  REQUIRE(*forget(world, gtid).reply);
+  CHECK(recalled().knows == Recalled::Knows::kForgotten);
+}
+
 TEST_CASE("the other decision is a mixed outcome: alarm to both sides, no ack until forgotten") {
   for (const auto decision : {Decision::kCommit, Decision::kAbort}) {
     EngineWorld world;

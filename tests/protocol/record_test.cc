@@ -42,7 +42,7 @@ std::vector<Record> one_of_each() {
                    {}},
       AbortRecord{gtid(2), reason, "key", "digest", {-1}},
       EndRecord{gtid(3)},
-      KeyRecord{"key", "digest", gtid(4), Outcome::kAborted, reason, {77}},
+      KeyRecord{"key", "digest", gtid(4), Outcome::kAborted, reason, {77}, "the rows"},
       HorizonRecord{gtid(5)},
       EndedBelowRecord{{2}, {1}, gtid(5), {gtid(3), gtid(4)}, {1}},
       PreparedRecord{gtid(6),
@@ -85,6 +85,7 @@ std::vector<Record> one_of_each() {
                   {"bob", "wrong port"}},
       SeenRecord{{{name("p1"), {7}}, {name("p2"), {1ULL << 40}}}},
       LivesRecord{{{{1}, {7}}, {{900}, {1ULL << 40}}}},
+      RowsRecord{gtid(9), "rows"},
   };
 }
 
@@ -117,7 +118,7 @@ TEST_CASE("a record that is cut, padded or of a newer format is refused, never g
   CHECK(decode(200, encode(EndRecord{gtid(1)})).error().code == ErrorCode::kUnsupported);
 }
 
-TEST_CASE("a traceparent costs those that have none nothing, and is in no other record") {
+TEST_CASE("a traceparent, or rows, cost those that have none nothing, and are in no other record") {
   for (const auto& record : one_of_each()) {
     CAPTURE(std::string(to_string(type_of(record))));
     const auto type = static_cast<std::uint8_t>(type_of(record));
@@ -125,12 +126,14 @@ TEST_CASE("a traceparent costs those that have none nothing, and is in no other 
     if (auto* commit = std::get_if<CommitRecord>(&untraced)) commit->traceparent.clear();
     if (auto* precommitted = std::get_if<PrecommittedRecord>(&untraced))
       precommitted->commit.traceparent.clear();
+    if (auto* key = std::get_if<KeyRecord>(&untraced)) key->rows.clear();
     const auto traced_payload = encode(record);
     auto payload = encode(untraced);
     CHECK(payload[0] == 1);
     if (traced_payload != payload) {
-      // Format 2 is format 1 and the traceparent behind it.
-      CHECK(traced_payload == "\x02" + payload.substr(1) + std::string("\x08") + "00-trace");
+      // Format 2 is format 1 and the traceparent or the rows behind it.
+      const auto* const tail = std::holds_alternative<KeyRecord>(record) ? "the rows" : "00-trace";
+      CHECK(traced_payload == "\x02" + payload.substr(1) + std::string("\x08") + tail);
     }
     payload[0] = 2;
     CHECK_FALSE(decode(type, payload).has_value());
@@ -192,6 +195,7 @@ TEST_CASE("the force table (protocol.md section 3)") {
       {ClaimRecord{}, Force::kYes},
       {SeenRecord{}, Force::kNo},
       {LivesRecord{}, Force::kNo},
+      {RowsRecord{}, Force::kNo},
   };
   for (const auto& row : rows) {
     CAPTURE(std::string(to_string(type_of(row.record))));

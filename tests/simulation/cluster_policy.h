@@ -60,6 +60,8 @@ class ClusterPolicy final : public protocol::Policy {
         return by.role == PrincipalRole::kCoordinator && by.name == object.node &&
                tag != tags_.end() && tag->second == object.gtid.tag();
       }
+      case Action::kRecall:
+        return by.role == PrincipalRole::kCoordinator && by.name == object.node;
       case Action::kAnswerForBranch:
         return by.role == PrincipalRole::kParticipant && by.name == object.node;
       default:  // nobody looks into a simulated daemon from outside

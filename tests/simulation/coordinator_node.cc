@@ -9,10 +9,14 @@ using std::chrono::milliseconds;
 
 Status CoordinatorNode::open() {
   recovery::WalAtStart start(disk_, "/log", "coordinator", {setup_.segment_bytes});
-  TROTH_ASSIGN_OR_RETURN(auto recovered, coordinator::recover(start, world_, Logger()));
+  TROTH_ASSIGN_OR_RETURN(auto recovered,
+                         coordinator::recover(start, world_, Logger(), outcomes_.durable()));
   world_.trace("{} has read its log: LSN {} to {}, {} to finish", setup_.name,
                recovered.extent.first, recovered.extent.end, recovered.tables.unended.size());
-  if (keys_.durable() > recovered.extent.end) keys_.restart_at({});
+  const auto& extent = recovered.extent;
+  if (keys_.durable() > extent.end) keys_.restart_at({});
+  if (outcomes_.durable() > extent.end || outcomes_.durable() < extent.first)
+    outcomes_.start_over({});
   start_log(start.take().writer);
   coordinator::EngineOptions options;
   options.name = setup_.name;
@@ -33,6 +37,10 @@ Status CoordinatorNode::open() {
     options.key_store = &keys_;
     keys_.on_work = [this] { plan_storing(); };
   }
+  if (setup_.log_id.bytes[3] % 4 != 0) {
+    options.outcome_store = &outcomes_;
+    outcomes_.on_work = [this] { plan_storing(); };
+  }
   serve(std::make_unique<coordinator::Engine>(options, *log_, *links_, Logger()),
         [&](auto& engine) { engine.adopt(std::move(recovered.tables), steady_->now()); });
   return {};
@@ -44,6 +52,7 @@ void CoordinatorNode::plan_storing() {
   later(milliseconds(world_.random.below(60)), [this] {
     storing_ = false;
     keys_.store();
+    outcomes_.store();
   });
 }
 
@@ -51,6 +60,8 @@ void CoordinatorNode::drop() {
   EngineNode::drop();
   keys_.on_work = nullptr;
   keys_.crash();
+  outcomes_.on_work = nullptr;
+  outcomes_.crash();
   storing_ = false;
 }
 

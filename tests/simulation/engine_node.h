@@ -13,6 +13,7 @@
 #include "tests/simulation/node.h"
 #include "tests/simulation/stored_file.h"
 #include "tests/support/listed_keys.h"
+#include "tests/support/listed_outcomes.h"
 
 namespace troth::simulation {
 
@@ -146,6 +147,7 @@ class CoordinatorNode final : public EngineNode<coordinator::Engine>, protocol::
   /// As good as a file: what was stored outlives processes and power cuts.
   tests::ListedKeys keys_;
   std::set<NodeName> taken_out_;
+  tests::ListedOutcomes outcomes_;
   bool storing_ = false;  // is planned
   access::GuardedCoordinator clients_;
 };

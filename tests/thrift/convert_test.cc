@@ -242,6 +242,35 @@ TEST_CASE("messages among members") {
     CHECK(message_round_trip(protocol::MemberAnswer{gtid_of(6), knows}).knows == knows);
 }
 
+TEST_CASE("what a coordinator does not know is asked for by gtid or key, and answered whole") {
+  CHECK(message_round_trip(protocol::Recall{gtid_of(1), ""}).gtid == gtid_of(1));
+  CHECK(message_round_trip(protocol::Recall{{}, "key"}).idempotency_key == "key");
+  CHECK_FALSE(from_wire(to_wire(protocol::Message(protocol::Recall{})), Where()));
+  using Knows = protocol::Recalled::Knows;
+  const protocol::Recalled known{{},
+                                 "key",
+                                 Knows::kOutcome,
+                                 gtid_of(2),
+                                 "digest",
+                                 Outcome::kAborted,
+                                 {AbortCode::kConstraint, "no", name("p2"), 1}};
+  const auto out = message_round_trip(known);
+  CHECK(out.gtid.is_nil());
+  CHECK(out.idempotency_key == "key");
+  CHECK(out.knows == Knows::kOutcome);
+  CHECK(out.first_gtid == gtid_of(2));
+  CHECK(out.body_digest == "digest");
+  CHECK(out.outcome == Outcome::kAborted);
+  CHECK(out.reason == known.reason);
+  for (const auto knows : {Knows::kNothing, Knows::kForgotten, Knows::kUndecided})
+    CHECK(
+        message_round_trip(protocol::Recalled{gtid_of(1), "", knows, {}, "", Outcome::kPending, {}})
+            .knows == knows);
+  auto guess = known;
+  guess.outcome = Outcome::kPending;
+  CHECK_FALSE(from_wire(to_wire(protocol::Message(guess)), Where()));
+}
+
 TEST_CASE("ballots that make no sense are refused, never guessed") {
   const protocol::Ballot ballot{3, name("p2")};
   CHECK_FALSE(from_wire(to_wire(protocol::Message(protocol::Elect{gtid_of(1), {}, {}})), Where()));
@@ -432,12 +461,17 @@ TEST_CASE("submissions") {
 
 TEST_CASE("outcomes and refusals") {
   SubmitReply in;
-  in.outcome = {gtid_of(3), Outcome::kCommitted, {}, {{name("db1"), some_results()}}, true};
+  in.outcome.gtid = gtid_of(3);
+  in.outcome.outcome = Outcome::kCommitted;
+  in.outcome.results = {{name("db1"), some_results()}};
+  in.outcome.replayed = true;
+  in.outcome.forgotten_since = WallTime{77};
   auto out = from_wire(through_bytes(item_of(in)), Where());
   REQUIRE(out);
   CHECK_FALSE(out->refusal);
   CHECK(out->outcome.gtid == in.outcome.gtid);
   CHECK(out->outcome.outcome == in.outcome.outcome);
+  CHECK(out->outcome.forgotten_since == in.outcome.forgotten_since);
   REQUIRE(out->outcome.results.size() == 1);
   CHECK(out->outcome.results[0].results == some_results());
   CHECK(out->outcome.replayed);

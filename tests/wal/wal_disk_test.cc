@@ -133,7 +133,7 @@ TEST_CASE("a full disk: no new segment, but what fits is written; freeing space 
   REQUIRE(machine.open().has_value());
   CHECK(machine.writer->space() == Space::kAmple);
   machine.disk.set_space(machine.disk.used());
-  // The current segment and its spare are reserved already.
+  // The current segment, its spare and the reserve are allocated already.
   int written = 0;
   const auto add = [&](std::size_t bytes) {
     machine.writer->append(1, std::to_string(++written) + ":" + std::string(bytes, 'x'));
@@ -143,6 +143,22 @@ TEST_CASE("a full disk: no new segment, but what fits is written; freeing space 
   CHECK(machine.writer->segments() == 2);
   CHECK(machine.writer->space() == Space::kLow);
   CHECK(add(1000).has_value());
+  SUBCASE("the reserve is used") {
+    for (int i = 0; i < 100 && machine.writer->segments() == 2; ++i) REQUIRE(add(1000).has_value());
+    CHECK(machine.writer->segments() == 3);
+    CHECK(machine.writer->space() == Space::kLow);
+    CHECK_FALSE(*machine.disk.exists(kDir + "/reserve.tmp"));
+  }
+  SUBCASE("a restart keeps the reserve for what is decided") {
+    machine.writer.reset();
+    machine.disk.process_dies();
+    REQUIRE(machine.open().has_value());
+    CHECK(machine.writer->space() == Space::kLow);
+    CHECK(*machine.disk.exists(kDir + "/reserve.tmp"));
+    for (int i = 0; i < 200 && machine.writer->segments() == 2; ++i) REQUIRE(add(1000).has_value());
+    CHECK(machine.writer->segments() == 3);
+    CHECK_FALSE(*machine.disk.exists(kDir + "/reserve.tmp"));
+  }
   const auto kept = written;
   SUBCASE("until space is freed") {
     REQUIRE(machine.writer->release_below(machine.writer->durable()).has_value());

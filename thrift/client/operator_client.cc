@@ -42,6 +42,9 @@ Result<TransactionPage> Client::list_transactions(const ListRequest& request) {
   wire.__set_filter(to_wire(request.filter));
   wire.__set_limit(limit_to_wire(request.limit));
   if (!request.after.empty()) wire.__set_after(request.after);
+  if (request.since.unix_ms != 0) wire.__set_since_unix_ms(request.since.unix_ms);
+  if (!request.key.empty()) wire.__set_idempotency_key(request.key);
+  if (!request.participant.empty()) wire.__set_participant(request.participant);
   TROTH_ASSIGN_OR_RETURN(auto response, impl_->ask(kListTransactions, std::move(wire)));
   TransactionPage out;
   out.next = std::move(response.next_after);

@@ -170,6 +170,12 @@ v1::TransactionSummary to_wire(const TransactionSummary& summary) {
   out.__set_attempts(summary.attempts);
   out.__set_next_retry_ms(ms_or_none(summary.next_retry));
   out.__set_comment(summary.comment);
+  if (summary.ended_unix_ms == 0) return out;
+  out.__isset.participants = true;
+  for (const auto& name : summary.participants) out.participants.push_back(name.text());
+  out.__set_idempotency_key(summary.idempotency_key);
+  out.__set_ended_unix_ms(summary.ended_unix_ms);
+  out.__set_reason_code(summary.reason_code);
   return out;
 }
 
@@ -187,6 +193,13 @@ Result<TransactionSummary> from_wire(v1::TransactionSummary&& w, const Where& wh
   out.attempts = w.attempts;
   out.next_retry = ms_if(w.__isset.next_retry_ms, w.next_retry_ms);
   out.comment = std::move(w.comment);
+  for (const auto& text : w.participants) {
+    TROTH_ASSIGN_OR_RETURN(auto name, name_from_wire(true, text, where, "participants"));
+    out.participants.push_back(std::move(name));
+  }
+  out.idempotency_key = std::move(w.idempotency_key);
+  out.ended_unix_ms = w.ended_unix_ms;
+  out.reason_code = std::move(w.reason_code);
   return out;
 }
 
@@ -236,6 +249,8 @@ v1::TransactionFilter::type to_wire(TransactionFilter filter) {
       return v1::TransactionFilter::ACTIVE;
     case TransactionFilter::kRecent:
       return v1::TransactionFilter::RECENT;
+    case TransactionFilter::kEnded:
+      return v1::TransactionFilter::ENDED;
   }
   return v1::TransactionFilter::ALL;
 }
@@ -251,6 +266,8 @@ Result<TransactionFilter> from_wire(v1::TransactionFilter::type filter, const Wh
       return TransactionFilter::kActive;
     case v1::TransactionFilter::RECENT:
       return TransactionFilter::kRecent;
+    case v1::TransactionFilter::ENDED:
+      return TransactionFilter::kEnded;
   }
   return where.invalid("", "is not a known value");
 }

@@ -71,6 +71,7 @@ void to_wire(TransactionOutcome&& outcome, v1::TransactionOutcome& out) {
   }
   out.__set_replayed(outcome.replayed);
   if (outcome.applied) out.__set_applied(true);
+  if (outcome.forgotten_since) out.__set_forgotten_since_unix_ms(outcome.forgotten_since->unix_ms);
   out.__set_attempts(static_cast<std::int32_t>(outcome.attempts));
 }
 
@@ -221,6 +222,8 @@ Result<TransactionOutcome> from_wire(v1::TransactionOutcome&& outcome, const Whe
   }
   out.replayed = outcome.replayed;
   out.applied = outcome.applied;
+  if (outcome.__isset.forgotten_since_unix_ms)
+    out.forgotten_since = WallTime{outcome.forgotten_since_unix_ms};
   if (outcome.attempts > 0) out.attempts = static_cast<std::uint32_t>(outcome.attempts);
   return out;
 }

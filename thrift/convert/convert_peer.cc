@@ -145,6 +145,21 @@ struct WriteMessage {
     if (m.forgotten) w.__set_forgotten(true);
     if (!m.results.empty()) w.__set_results(thrift::to_wire(m.results));
   }
+  void operator()(const protocol::Recall& m) {
+    auto& w = start(out.recall, m.gtid);
+    out.__isset.recall = true;
+    w.__set_idempotency_key(m.idempotency_key);
+  }
+  void operator()(const protocol::Recalled& m) {
+    auto& w = start(out.recalled, m.gtid);
+    out.__isset.recalled = true;
+    w.__set_idempotency_key(m.idempotency_key);
+    w.__set_knows(static_cast<v1::Knowledge::type>(m.knows));
+    w.__set_first_gtid(m.first_gtid.text());
+    w.__set_body_digest(m.body_digest);
+    w.__set_outcome(thrift::to_wire(m.outcome));
+    if (m.reason != AbortReason{}) w.__set_reason(thrift::to_wire(m.reason));
+  }
   void operator()(const protocol::Wound& m) {
     auto& w = start(out.wound, m.gtid);
     w.__set_waiter(m.waiter.text());
@@ -313,6 +328,34 @@ Result<Message> read(v1::OnePhaseResult&& w, const Where& where) {
   return Message(std::move(m));
 }
 
+Result<Message> read(v1::Recall&& w, const Where& where) {
+  protocol::Recall m;
+  TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
+  m.idempotency_key = std::move(w.idempotency_key);
+  if (m.gtid.is_nil() == m.idempotency_key.empty())
+    return where.invalid("gtid", "one of gtid and idempotency_key is wanted");
+  return Message(std::move(m));
+}
+
+Result<Message> read(v1::Recalled&& w, const Where& where) {
+  protocol::Recalled m;
+  TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
+  m.idempotency_key = std::move(w.idempotency_key);
+  if (w.knows < v1::Knowledge::NOTHING || w.knows > v1::Knowledge::OUTCOME)
+    return where.invalid("knows", "is not a known value");
+  m.knows = static_cast<protocol::Recalled::Knows>(w.knows);
+  TROTH_ASSIGN_OR_RETURN(m.first_gtid,
+                         gtid_from_wire(w.__isset.first_gtid, w.first_gtid, where, "first_gtid"));
+  m.body_digest = std::move(w.body_digest);
+  if (!w.__isset.outcome) return where.missing("outcome");
+  TROTH_ASSIGN_OR_RETURN(m.outcome, thrift::from_wire(w.outcome, Where(where, "outcome")));
+  const bool decided = m.outcome == Outcome::kCommitted || m.outcome == Outcome::kAborted;
+  if (decided != (m.knows == protocol::Recalled::Knows::kOutcome))
+    return where.invalid("outcome", "does not fit what is known");
+  TROTH_ASSIGN_OR_RETURN(m.reason, thrift::from_wire(std::move(w.reason), Where(where, "reason")));
+  return Message(std::move(m));
+}
+
 Result<Message> read(v1::Alarm&& w, const Where& where) {
   protocol::Alarm m;
   TROTH_ASSIGN_OR_RETURN(m.gtid, gtid_from_wire(w.__isset.gtid, w.gtid, where, "gtid"));
@@ -395,6 +438,8 @@ Result<Message> from_wire(v1::PeerMessage&& m, const Where& where) {
   if (m.execute) return read(std::move(*m.execute), Where(where, "execute"));
   if (m.execute_result) return read(std::move(*m.execute_result), Where(where, "execute_result"));
   if (m.wound) return read(std::move(*m.wound), Where(where, "wound"));
+  if (m.recall) return read(std::move(*m.recall), Where(where, "recall"));
+  if (m.recalled) return read(std::move(*m.recalled), Where(where, "recalled"));
   if (m.alarm) return read(std::move(*m.alarm), Where(where, "alarm"));
   if (m.elect) return from_wire(*m.elect, Where(where, "elect"));
   if (m.elected) return from_wire(*m.elected, Where(where, "elected"));

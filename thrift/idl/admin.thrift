@@ -16,8 +16,10 @@ enum TransactionFilter {
   IN_DOUBT = 2,
   /** Transactions that have not ended. */
   ACTIVE = 3,
-  /** Those that ended recently. */
-  RECENT = 4
+  /** Those that ended recently, from memory. */
+  RECENT = 4,
+  /** Those that ended, from the history on disk. A coordinator's. */
+  ENDED = 5
 }
 
 /** State of the link to a peer. */
@@ -126,6 +128,14 @@ struct TransactionSummary {
   8: optional i64 next_retry_ms
   /** The comment of the client. */
   9: optional string comment
+  /** ENDED: who took part. */
+  10: optional list<string> participants
+  /** ENDED: with what key it was submitted. */
+  11: optional string idempotency_key
+  /** ENDED: when its outcome was known, by the wall clock of the coordinator. */
+  12: optional i64 ended_unix_ms
+  /** ENDED: the code of an abort, for example TIMEOUT. */
+  13: optional string reason_code
 }
 
 /** One branch of a transaction. */
@@ -252,6 +262,12 @@ struct ListTransactionsRequest {
   3: optional i32 limit
   /** next_after of the page before; absent: the first page. */
   4: optional string after
+  /** ENDED: only what ended then or later, by the wall clock of the coordinator. */
+  5: optional i64 since_unix_ms
+  /** ENDED: only what was submitted with this key. */
+  6: optional string idempotency_key
+  /** ENDED: only where this participant took part. */
+  7: optional string participant
 }
 
 /** Answer of listTransactions. */

@@ -255,6 +255,46 @@ struct OnePhaseResult {
   8: optional bool forgotten
 }
 
+/** What became of a transaction that the sender does not know? By gtid or by idempotency key. */
+struct Recall {
+  /** Global transaction id; all zeros: it is asked for by key. */
+  1: optional string gtid
+  /** The key that it was submitted with. */
+  2: optional string idempotency_key
+}
+
+/** What a participant knows of a transaction that it was asked for. */
+enum Knowledge {
+  /** Never sent. */
+  UNKNOWN = 0,
+  /** It never heard of it. */
+  NOTHING = 1,
+  /** It ended too long ago to be remembered. */
+  FORGOTTEN = 2,
+  /** It is not decided, as far as the participant knows. */
+  UNDECIDED = 3,
+  /** Its outcome is known. */
+  OUTCOME = 4
+}
+
+/** The answer to Recall. */
+struct Recalled {
+  /** Of the question. */
+  1: optional string gtid
+  /** Of the question. */
+  2: optional string idempotency_key
+  /** How much the participant knows. */
+  3: optional Knowledge knows
+  /** Of the transaction. */
+  4: optional string first_gtid
+  /** Of the request that used the key. */
+  5: optional string body_digest
+  /** For OUTCOME. */
+  6: optional common.Outcome outcome
+  /** For ABORTED. */
+  7: optional common.AbortReason reason
+}
+
 /** A fault that a person must see. */
 struct Alarm {
   /** Global transaction id. */
@@ -421,6 +461,10 @@ union PeerMessage {
   22: ExecuteResult & execute_result
   /** The read locks were held. */
   23: Released & released
+  /** What became of a transaction that the sender does not know? */
+  24: Recall & recall
+  /** The answer to it. */
+  25: Recalled & recalled
 }
 
 /** The sender of a batch, and how far its log reaches. */

@@ -12,11 +12,15 @@ namespace troth::thrift {
 
 namespace {
 
-void write_messages(v1::DeliverRequest& wire, const CallLoad& batch) {
+void write_messages(v1::DeliverRequest& wire, const CallLoad& batch, std::uint32_t version) {
   wire.__isset.messages = true;
   for (const auto* portion : {&batch.urgent, &batch.bulk}) {
     wire.packed += portion->packed;
-    for (const auto& message : portion->plain) wire.messages.push_back(thrift::to_wire(message));
+    for (const auto& message : portion->plain) {
+      const bool knows =
+          version >= protocol::kKnowsRecall || !std::holds_alternative<protocol::Recall>(message);
+      if (knows) wire.messages.push_back(thrift::to_wire(message));
+    }
   }
   wire.__isset.packed = !wire.packed.empty();
 }
@@ -93,7 +97,7 @@ bool PeerCalls::send(CallLoad batch, const protocol::LinkState& state) {
   write_ended(state, header);
   wire.header = to_wire(header);
   wire.__isset.header = true;
-  write_messages(wire, batch);
+  write_messages(wire, batch, version_);
   v1::Peer_deliver_pargs args;
   args.request = &wire;
   last_sent_ = clock_.now();

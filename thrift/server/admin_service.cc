@@ -29,8 +29,12 @@ void AdminService::listTransactions(v1::ListTransactionsResponse& out,
     const auto limit =
         request.__isset.limit ? std::clamp(request.limit, 0, kMaxLimit) : kDefaultLimit;
     out.__isset.transactions = true;
-    const auto page = value_or_throw(
-        port_.list_transactions(by_, {filter, static_cast<std::size_t>(limit), request.after}));
+    const auto page = value_or_throw(port_.list_transactions(by_, {filter,
+                                                                   static_cast<std::size_t>(limit),
+                                                                   request.after,
+                                                                   {request.since_unix_ms},
+                                                                   request.idempotency_key,
+                                                                   request.participant}));
     for (const auto& summary : page.transactions) out.transactions.push_back(to_wire(summary));
     if (!page.next.empty()) out.__set_next_after(page.next);
   });

@@ -1,0 +1,84 @@
+#pragma once
+// The outcome store on SQLite: one table for each part of time, with the id as its key. Ids rise
+// with time, so storing writes in sequence, and the oldest part goes when the budget is used up.
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "history/background_writer.h"
+#include "history/outcome_store.h"
+#include "history/sqlite_handle.h"
+
+namespace troth::history {
+
+/// Memory: what is queued, and about 100 bytes for each part. Owns a thread, which alone writes; the
+/// engine's thread reads through a connection of its own, and list() opens one for each call.
+class SqliteOutcomeStore final : public OutcomeStore {
+ public:
+  struct Options {
+    std::uint64_t budget = std::uint64_t{1} << 30;  ///< bytes of the file
+    std::size_t part_rows = std::size_t{1} << 16;
+    std::size_t queue = std::size_t{1} << 15;  ///< transactions that wait to be stored
+    Duration gather{std::chrono::milliseconds(50)};
+  };
+
+  /// kFenced: the file belongs to another log.
+  static Result<std::unique_ptr<SqliteOutcomeStore>> open(const std::string& path,
+                                                          const LogId& log_id, Options options);
+  /// Stores what was added.
+  ~SqliteOutcomeStore() override;
+
+  void add(EndedTransaction&& ended) override;
+  void mark(Lsn lsn, bool soon) override { background_.mark(lsn, soon); }
+  Lsn durable() const override { return background_.durable(); }
+  void start_over(const Forgotten& below) override;
+  void forget(const Forgotten& below) override;
+  Result<std::optional<EndedTransaction>> find(const Gtid& gtid) override;
+  Forgotten forgotten() const override;
+  Result<EndedPage> list(const EndedQuery& query) override;
+  OutcomeStoreUse use() const override;
+  std::optional<Error> failure() const override { return background_.failure(); }
+
+ private:
+  struct Part {
+    std::int64_t number = 0;
+    std::uint64_t rows = 0, bytes = 0;
+    Gtid first, last;
+    std::int64_t newest_ms = 0;
+    void take(const EndedTransaction& ended, std::size_t size);
+  };
+  using Background = BackgroundWriter<EndedTransaction>;
+
+  SqliteOutcomeStore(std::string path, Options options, std::unique_ptr<SqliteHandle> writer,
+                     std::unique_ptr<SqliteHandle> reader)
+      : path_(std::move(path)),
+        options_(options),
+        writer_(std::move(writer)),
+        reader_(std::move(reader)),
+        background_(options.gather) {}
+  Result<Lsn> load(const LogId& log_id);
+  Status load_open_part(Part& part);
+  Status store(const std::vector<EndedTransaction>& batch, Lsn mark);
+  Status tidy();
+  Status close_part();
+  Status drop_oldest();
+  Result<std::uint64_t> bytes_used();
+  Status note_forgotten();
+  std::vector<Part> parts() const;
+
+  const std::string path_;
+  const Options options_;
+  const std::unique_ptr<SqliteHandle> writer_;  // of the background thread, after load()
+  const std::unique_ptr<SqliteHandle> reader_;  // of the engine's thread
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<Part> parts_;   // oldest first; the last one is open
+  Forgotten forgotten_;
+  bool start_over_ = false;
+  OutcomeStoreUse use_;
+
+  Background background_;
+};
+
+}  // namespace troth::history
