@@ -21,6 +21,12 @@ TransactionOutcome unknown_yet(const Gtid& gtid, std::string why) {
   return out;
 }
 
+// A coordinator tries a request again that lost a conflict. Participants do not know that.
+bool only_an_attempt(const Recalled& answer) {
+  return answer.knows == Recalled::Knows::kOutcome && answer.outcome == Outcome::kAborted &&
+         answer.idempotency_key.empty() && answer.gtid.decider() == Decider::kCoordinator;
+}
+
 std::string forgotten_by(const Recalled& answer) {
   return answer.reason.detail.empty()
              ? "it ended too long ago: the participants remember that it did, no more"
@@ -65,6 +71,10 @@ void Recalls::on_recalled(const NodeName& from, const Recalled& answer) {
   if (at == open_.end()) return;
   auto& open = at->second;
   std::erase(open.unanswered, from);
+  if (only_an_attempt(answer))
+    return end(at, unknown_yet(answer.first_gtid,
+                               "its participants aborted it; whether its request went on under "
+                               "another id, only the coordinator that began it knows"));
   TransactionOutcome outcome;
   outcome.gtid = answer.first_gtid;
   if (answer.knows == Knows::kOutcome) {

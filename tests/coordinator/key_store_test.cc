@@ -139,32 +139,6 @@ TEST_CASE("a store that cannot be noted is not relied on") {
   CHECK(noted.durable() == Lsn{80});
 }
 
-TEST_CASE("a repetition that is answered by the first one's COMMIT counts as committed") {
-  CoordinatorWorld world;
-  auto request = CoordinatorWorld::request({"p1"}, "k");
-  world.submit(request);
-  protocol::OnePhaseResult result;
-  result.gtid = result.first_gtid = world.last_gtid();
-  result.outcome = Outcome::kCommitted;
-  world.deliver("p1", result);
-  request.answer_at = AnswerAt::kApplied;  // its participant is asked whether the file holds it
-  const auto again = world.submit(request);
-  for (int i = 0; i < 5; ++i) world.pass(std::chrono::seconds(1));
-  REQUIRE(world.answered(again));
-  CHECK(world.outcome(again) == Outcome::kCommitted);
-  CHECK_FALSE(world.answers[again]->outcome.applied);
-  CHECK(world.counter("committed") == 2);
-  CHECK(world.counter("answered_in_doubt") == 0);
-  Measurements measured;
-  world.engine->operators().measure(measured, world.now());
-  double committed = 0;
-  for (const auto& one : measured.numbers)
-    if (one.name == "transactions_total" &&
-        one.labels == Labels{{"protocol", "1pc"}, {"outcome", "committed"}})
-      committed = one.value;
-  CHECK(committed == 2);
-}
-
 TEST_CASE("a repetition gets the rows of the first answer, also after a restart") {
   KeyedWorld keyed;
   auto& world = keyed.world;

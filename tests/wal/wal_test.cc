@@ -271,6 +271,7 @@ TEST_CASE("init never takes a log away: not a whole one, not one whose identity 
   CHECK(fs::exists(w.path + "/" + segment_name(1)));
   fs::remove(w.path + "/notes.txt");
   fs::remove(w.path + "/spare.tmp");
+  fs::remove(w.path + "/reserve.tmp");
   CHECK(again().has_value());  // an init that was interrupted
 }
 
