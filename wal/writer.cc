@@ -159,9 +159,9 @@ Status Writer::allocate(std::string_view name, std::uint64_t bytes, std::uint64_
 }
 
 Status Writer::prepare_spare(std::uint64_t bytes) {
-  TROTH_TRY(allocate(kSpareName, bytes, spare_bytes_));
-  if (spare_bytes_ > 0) TROTH_TRY(keep_reserve());
-  space_ = spare_bytes_ > 0 && reserve_bytes_ > 0 ? Space::kAmple : Space::kLow;
+  TROTH_TRY(allocate(kSpareName, bytes, kept_.spare));
+  if (kept_.spare > 0) TROTH_TRY(keep_reserve());
+  space_ = kept_.spare > 0 && kept_.reserve > 0 ? Space::kAmple : Space::kLow;
   return {};
 }
 
@@ -172,30 +172,30 @@ std::uint64_t Writer::reserve_wanted() const {
 
 // What an earlier start has left stays: on a full disk it could not be had again.
 Status Writer::keep_reserve() {
-  if (reserve_bytes_ > 0) return {};
+  if (kept_.reserve > 0) return {};
   const auto path = dir_ + "/" + std::string(kReserveName);
   TROTH_ASSIGN_OR_RETURN(const bool there, files_.exists(path));
   if (there) {
     TROTH_ASSIGN_OR_RETURN(const auto file, files_.open(path, OpenMode::kReadWrite));
     TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
     if (size == reserve_wanted()) {
-      reserve_bytes_ = size;
+      kept_.reserve = size;
       return {};
     }
   }
-  return allocate(kReserveName, reserve_wanted(), reserve_bytes_);
+  return allocate(kReserveName, reserve_wanted(), kept_.reserve);
 }
 
 // It becomes the next segment. No new work is accepted until there is another one.
 Status Writer::use_reserve(std::uint64_t least) {
   const auto path = dir_ + "/" + std::string(kReserveName);
-  if (reserve_bytes_ == 0) {
+  if (kept_.reserve == 0) {
     TROTH_ASSIGN_OR_RETURN(const bool there, files_.exists(path));
     if (there) TROTH_TRY(keep_reserve());
   }
-  if (reserve_bytes_ < least) return {};
+  if (kept_.reserve < least) return {};
   TROTH_TRY(files_.rename(path, dir_ + "/" + std::string(kSpareName)));
-  spare_bytes_ = std::exchange(reserve_bytes_, 0);
+  kept_.spare = std::exchange(kept_.reserve, 0);
   space_ = Space::kLow;
   return {};
 }
@@ -203,9 +203,9 @@ Status Writer::use_reserve(std::uint64_t least) {
 Status Writer::rotate(std::uint64_t needed) {
   const std::uint64_t least = kSegmentHeaderBytes + needed;
   const std::uint64_t bytes = std::max(options_.segment_bytes, least);
-  if (spare_bytes_ < bytes) TROTH_TRY(prepare_spare(bytes));
-  if (spare_bytes_ == 0) TROTH_TRY(use_reserve(least));
-  if (spare_bytes_ < least)
+  if (kept_.spare < bytes) TROTH_TRY(prepare_spare(bytes));
+  if (kept_.spare == 0) TROTH_TRY(use_reserve(least));
+  if (kept_.spare < least)
     return fail(ErrorCode::kNoSpace,
                 fmt::format("no space left for the next log segment in {}", dir_));
   const auto spare = dir_ + "/" + std::string(kSpareName);
@@ -222,7 +222,7 @@ Status Writer::rotate(std::uint64_t needed) {
   segments_.push_back({header.sequence, header.base});
   // Before the first record in it, too: a log without its newest segment must not look whole.
   TROTH_TRY(note_newest(note_->last().first));
-  capacity_ = spare_bytes_;
+  capacity_ = kept_.spare;
   offset_ = touched_ = kSegmentHeaderBytes;
   chain_ = header.crc;
   return prepare_spare(options_.segment_bytes);

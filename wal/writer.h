@@ -90,9 +90,10 @@ class Writer {
   std::uint64_t offset_ = 0;    // where the next batch goes
   std::uint64_t touched_ = 0;   // up to here blocks are known to have been written once
   std::uint32_t chain_ = 0;
-  std::uint64_t spare_bytes_ = 0;  // allocated in the spare file; 0 = there is none
-  std::uint64_t reserve_bytes_ =
-      0;  // likewise in the reserve, which is touched on a full disk only
+  struct {
+    std::uint64_t spare = 0;    // allocated in the spare file; 0 = there is none
+    std::uint64_t reserve = 0;  // likewise in the reserve, which is touched on a full disk only
+  } kept_;
   std::string pending_;
   std::uint32_t pending_count_ = 0;
   std::string encoded_;  // the last batch; its memory is used again
