@@ -183,6 +183,8 @@ void Branches::on_executed(Executed&& executed, Now now) {
   // too.
   entry->promise_lsn = std::max(entry->promise_lsn, last_one_phase_);
   if (executed.vote == Vote::kAbort) executed.reason.participant = options_.name;
+  // What space is left is for decisions. The step below discards the work.
+  if (executed.vote == Vote::kCommit && !log_.has_room()) refuse_for_space(*entry, now);
   Branch::Event event;
   auto& news = event.emplace<Branch::ExecutionEnded>();
   news.vote = executed.vote;
@@ -190,6 +192,13 @@ void Branches::on_executed(Executed&& executed, Now now) {
   news.redo = std::move(executed.redo);
   news.results = std::move(executed.results);
   step(*entry, std::move(event), now);
+}
+
+void Branches::refuse_for_space(BranchEntry& entry, Now now) {
+  step(entry,
+       Branch::Dropped{
+           {AbortCode::kLogFull, "no disk space is left for the log", options_.name, -1}},
+       now);
 }
 
 void Branches::on_flushed(Lsn marker, Now now) {

@@ -29,7 +29,7 @@ class Branches {
     PeerLinks& links;
     Promises& promises;
   };
-  Branches(const EngineOptions& options, protocol::DurableLog& log, WorkerPort& worker,
+  Branches(const EngineOptions& options, protocol::RecordLog& log, WorkerPort& worker,
            Reports& reports, Parts parts)
       : options_(options), log_(log), worker_(worker), reports_(reports), parts_(parts) {}
 
@@ -39,6 +39,8 @@ class Branches {
   void decide_by_hand(BranchEntry& entry, const NodeName& coordinator,
                       const protocol::Decide& decide, Now now);
   void on_executed(Executed&& executed, Now now);
+  /// It votes NO with LOG_FULL, if it has not voted yet.
+  void refuse_for_space(BranchEntry& entry, Now now);
   void on_flushed(Lsn marker, Now now);
   /// The time of a drain is over: what has not been executed aborts with DRAINING.
   void refuse_executing(Now now);
@@ -70,7 +72,7 @@ class Branches {
   void count_transition(BranchEntry& entry, protocol::Branch::State before);
 
   const EngineOptions& options_;
-  protocol::DurableLog& log_;
+  protocol::RecordLog& log_;
   WorkerPort& worker_;
   Reports& reports_;
   const Parts parts_;

@@ -166,6 +166,8 @@ void CoordinatorMessages::on_prepare(const NodeName& from, Prepare&& message, No
   prepared.message = std::move(message);
   prepared.coordinator = PeerHandshake::member(from, known);
   if (known != nullptr) prepared.coordinator_durable = known->position.durable;
+  if (found != nullptr && found->branch.interactive() && !log_.has_room())
+    parts_.branches.refuse_for_space(*found, now);
   if (found != nullptr) return parts_.branches.step(*found, std::move(event), now, &statements);
   auto& entry =
       may_vote

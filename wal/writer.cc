@@ -116,9 +116,18 @@ Result<Lsn> Writer::sync() {
   return durable_;
 }
 
+// The end of the last segment that there is space for is left to the next start, which must be able
+// to write that it began.
+std::uint64_t Writer::limit() const {
+  constexpr std::uint64_t kOfAStart = 64 << 10, kParts = 4;
+  const bool last = kept_.spare == 0 && kept_.reserve == 0;
+  if (!last || segments_.back().sequence == opened_.segments.back().sequence) return capacity_;
+  return capacity_ - std::min(kOfAStart, capacity_ / kParts);
+}
+
 Status Writer::write_batch(BatchHeader header, std::string_view records) {
   const std::uint64_t bytes = batch_bytes(records.size());
-  if (offset_ + bytes > capacity_) TROTH_TRY(rotate(bytes));
+  if (offset_ + bytes > limit()) TROTH_TRY(rotate(bytes));
   header.chain = chain_;
   encode_batch(header, batch_seed(opened_.log_id, segments_.back().sequence), records, encoded_);
   touch_ahead(offset_ + bytes);
@@ -143,11 +152,24 @@ void Writer::touch_ahead(std::uint64_t end) {
   encoded_.resize(encoded_.size() + static_cast<std::size_t>(touched_ - end));
 }
 
+// What an earlier start has left stays: on a full disk it could not be had again.
+Result<bool> Writer::is_there(const std::string& path, std::uint64_t bytes) {
+  TROTH_ASSIGN_OR_RETURN(const bool there, files_.exists(path));
+  if (!there) return false;
+  TROTH_ASSIGN_OR_RETURN(const auto file, files_.open(path, OpenMode::kReadWrite));
+  TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
+  if (size != bytes || !file->allocate(bytes)) return false;
+  TROTH_TRY(file->sync());
+  return true;
+}
+
 Status Writer::allocate(std::string_view name, std::uint64_t bytes, std::uint64_t& reserved) {
   const auto path = dir_ + "/" + std::string(name);
+  TROTH_ASSIGN_OR_RETURN(const bool kept, is_there(path, bytes));
+  reserved = kept ? bytes : 0;
+  if (kept) return {};
   TROTH_ASSIGN_OR_RETURN(const bool stale, files_.exists(path));
   if (stale) TROTH_TRY(files_.remove(path));
-  reserved = 0;
   auto allocated = [&]() -> Status {
     TROTH_ASSIGN_OR_RETURN(const auto file, files_.open(path, OpenMode::kCreateNew));
     TROTH_TRY(file->allocate(bytes));
@@ -170,19 +192,8 @@ std::uint64_t Writer::reserve_wanted() const {
   return std::min(options_.segment_bytes, std::max(kLeast, options_.segment_bytes / 8));
 }
 
-// What an earlier start has left stays: on a full disk it could not be had again.
 Status Writer::keep_reserve() {
   if (kept_.reserve > 0) return {};
-  const auto path = dir_ + "/" + std::string(kReserveName);
-  TROTH_ASSIGN_OR_RETURN(const bool there, files_.exists(path));
-  if (there) {
-    TROTH_ASSIGN_OR_RETURN(const auto file, files_.open(path, OpenMode::kReadWrite));
-    TROTH_ASSIGN_OR_RETURN(const auto size, file->size());
-    if (size == reserve_wanted()) {
-      kept_.reserve = size;
-      return {};
-    }
-  }
   return allocate(kReserveName, reserve_wanted(), kept_.reserve);
 }
 
@@ -222,7 +233,7 @@ Status Writer::rotate(std::uint64_t needed) {
   segments_.push_back({header.sequence, header.base});
   // Before the first record in it, too: a log without its newest segment must not look whole.
   TROTH_TRY(note_newest(note_->last().first));
-  capacity_ = kept_.spare;
+  capacity_ = std::exchange(kept_.spare, 0);
   offset_ = touched_ = kSegmentHeaderBytes;
   chain_ = header.crc;
   return prepare_spare(options_.segment_bytes);

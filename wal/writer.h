@@ -39,7 +39,7 @@ class Writer {
   Lsn append_all(std::string_view records, std::uint32_t count);
   /// Whether so many bytes of records go into the current segment: the next one takes longer.
   bool fits(std::size_t bytes) const {
-    return pending_.empty() && offset_ + batch_bytes(bytes) <= capacity_;
+    return pending_.empty() && offset_ + batch_bytes(bytes) <= limit();
   }
   /// Writes the pending batch and forces it. Returns the durable LSN. kFenced: the bytes are safe in
   /// a file that no start will find, because somebody deleted or replaced it.
@@ -64,9 +64,11 @@ class Writer {
   Writer(FileSystem& files, std::string dir, Options options);
   Status cut_torn_tail();
   Status write_batch(BatchHeader header, std::string_view records);
+  std::uint64_t limit() const;
   void touch_ahead(std::uint64_t end);
   Status rotate(std::uint64_t needed);
   Status prepare_spare(std::uint64_t bytes);
+  Result<bool> is_there(const std::string& path, std::uint64_t bytes);
   Status allocate(std::string_view name, std::uint64_t bytes, std::uint64_t& reserved);
   Status keep_reserve();
   Status use_reserve(std::uint64_t least);

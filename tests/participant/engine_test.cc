@@ -191,6 +191,27 @@ TEST_CASE("reasons to refuse a PREPARE") {
   }
 }
 
+TEST_CASE("what space is left is for decisions: a branch that has executed by then votes NO") {
+  EngineWorld world;
+  const auto gtid = world.two_phase(1);
+  world.deliver(world.prepare(gtid));
+  world.worker.jobs.clear();
+  const auto before = world.log.appended();
+  world.log.room = false;
+  world.executed(gtid, Vote::kCommit);
+  CHECK(world.transport.last<VoteMessage>().vote == Vote::kAbort);
+  CHECK(world.transport.last<VoteMessage>().reason.code == AbortCode::kLogFull);
+  CHECK(world.worker.names() == "discard, discard");
+  CHECK(world.log.appended() == before);
+  // One that has voted still ends.
+  world.log.room = true;
+  world.bring_to_prepared(world.two_phase(2));
+  world.log.room = false;
+  world.deliver(world.commit(world.two_phase(2)));
+  world.sync();
+  CHECK(world.transport.last<protocol::Ack>().gtid == world.two_phase(2));
+}
+
 TEST_CASE("branches that end free their place, however they end") {
   EngineWorld world(with_branches(1));
   for (std::uint64_t i = 1; i < 20; ++i) {

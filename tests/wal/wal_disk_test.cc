@@ -186,6 +186,14 @@ TEST_CASE("a full disk: no new segment, but what fits is written; freeing space 
     REQUIRE(machine.open().has_value());
     CHECK(number_of(machine.seen.back()) == promised);
     CHECK(machine.writer->space() == Space::kLow);
+    for (int start = 0; start < 5; ++start) {  // each can write that it began
+      machine.writer->append(1, "1000:began");
+      REQUIRE(machine.writer->sync().has_value());
+      machine.writer.reset();
+      machine.disk.process_dies();
+      REQUIRE(machine.open().has_value());
+      CHECK(machine.seen.back() == "1000:began");
+    }
   }
 }
 
