@@ -247,6 +247,9 @@ const SettingTable& participant_settings() {
       {"peer", SettingKind::kPeers, "",
        "NAME=HOST:PORT of another participant, repeatable; otherwise as the coordinator names it"},
       {"lock-timeout", SettingKind::kDuration, "2s", "longest wait for a lock, then vote NO"},
+      {"max-retained-keys", SettingKind::kCount, "1000000",
+       "idempotency keys of one-participant requests remembered at once, in memory; requests with "
+       "further ones are refused"},
       {"statement-timeout", SettingKind::kDuration, "5s",
        "longest run of one statement, if its transaction has no earlier deadline; then vote NO",
        10 * kMs, kHour},

@@ -193,8 +193,11 @@ void CoordinatorMessages::on_one_phase(const NodeName& from, CommitOnePhase&& me
   if (parts_.horizon.ended(gtid))
     return reports_.count("late_duplicates");  // "aborted" could be a lie
   if (parts_.keys.answers(from, message, now)) return;
-  auto& entry = admit(from, parts_.peers.position_of(from).epoch, gtid, Branch::Kind::kOnePhase,
-                      message.priority, now);
+  const auto no_room = message.idempotency_key.empty() ? std::nullopt : parts_.keys.refusal(now);
+  auto& entry = no_room ? parts_.table.start(
+                              gtid, Branch::tombstone(parts_.table.settings(), gtid, *no_room), now)
+                        : admit(from, parts_.peers.position_of(from).epoch, gtid,
+                                Branch::Kind::kOnePhase, message.priority, now);
   const bool refused = entry.branch.is_over();
   if (!message.idempotency_key.empty() && !refused)  // a refusal leaves the key free
     parts_.keys.begin(entry, message, now);

@@ -70,7 +70,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
                  presumption_, core_.peers, core_.standing}),
       greetings_(core_, {branches_, by_hand_, links_, members_, messages_}),
       locks_(core_.options, table_, core_.worker),
-      views_(core_.options, core_.log, table_, links_, core_.peers, by_hand_, locks_,
+      views_(core_.options, core_.log, table_, links_, core_.peers, by_hand_, locks_, keys_,
              core_.standing, core_.reports),
       checkpointer_(core_.log, core_.options.checkpoint_bytes) {
   for (const auto& [name, address] : core_.options.coordinators)

@@ -38,6 +38,7 @@ struct EngineOptions {
   Duration durable_interval{
       std::chrono::seconds(1)};      ///< fsync of the file's own -wal, which frees log segments
   std::size_t max_branches = 20000;  ///< live ones; more are refused with BUSY
+  std::size_t max_retained_keys = 1'000'000;  ///< of one-phase requests; then BUSY
   std::uint64_t checkpoint_bytes = std::uint64_t{128}
                                    << 20;  ///< of log, after which what lives is copied forward
   SpanSink* spans = nullptr;  ///< where spans of sampled branches go; outlives the engine

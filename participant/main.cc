@@ -77,6 +77,7 @@ participant::NodeOptions read(const SettingValues& values) {
   out.suspicion_timeout = values.duration("suspicion-timeout");
   out.lock_timeout = values.duration("lock-timeout");
   out.flush_interval = values.duration("flush-interval");
+  out.max_retained_keys = values.count("max-retained-keys");
   out.segment_bytes = values.size("segment-bytes");
   out.coordinators = named(values, "coordinator");
   out.peers = named(values, "peer");

@@ -359,6 +359,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     engine.quiet_interval =
         std::min<Duration>(options_.flush_interval, std::chrono::milliseconds(5));
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
+    engine.max_retained_keys = options_.max_retained_keys;
     engine.spans = options_.spans;
     engine.coordinators = options_.coordinators;
     engine.peers = options_.peers;

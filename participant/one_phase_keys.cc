@@ -1,5 +1,7 @@
 #include "participant/one_phase_keys.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -73,6 +75,22 @@ bool OnePhaseKeys::answers_inquiry(const NodeName& from, const Gtid& gtid) {
   // Still pending: it is answered when the first request is.
   if (key->second.outcome != Outcome::kPending) answer(from, gtid, key->second);
   return true;
+}
+
+std::optional<AbortReason> OnePhaseKeys::refusal(Now now) {
+  constexpr Duration kSweepEvery = std::chrono::seconds(60);
+  const auto most = options_.max_retained_keys;
+  if (keys_.size() >= most && next_sweep_ <= now.monotonic) {
+    next_sweep_ = now.monotonic + kSweepEvery;
+    forget_old(now);
+  }
+  if (keys_.size() < most) return std::nullopt;
+  reports_.alarm("requests with new idempotency keys are refused: max-retained-keys is reached",
+                 {});
+  return AbortReason{AbortCode::kBusy,
+                     fmt::format("{} keeps {} idempotency keys, no more fit: see max-retained-keys",
+                                 options_.name, keys_.size()),
+                     options_.name, -1};
 }
 
 void OnePhaseKeys::begin(BranchEntry& entry, const CommitOnePhase& message, Now now) {

@@ -18,7 +18,8 @@
 namespace troth::participant {
 
 /// Invariant: a key keeps its first outcome for its retention, except an abort by a passing failure,
-/// which leaves the key free. Nobody hears of an outcome before it is durable. Owned by the engine and touched by its thread alone.
+/// which leaves the key free. There are at most max_retained_keys. Nobody hears of an outcome before
+/// it is durable. Owned by the engine and touched by its thread alone.
 class OnePhaseKeys {
  public:
   /// Outlive this.
@@ -38,6 +39,10 @@ class OnePhaseKeys {
   bool answers(const NodeName& from, const protocol::CommitOnePhase& message, Now now);
   /// True: the gtid was answered by the key of an earlier request, and is again.
   bool answers_inquiry(const NodeName& from, const Gtid& gtid);
+  /// Why no further key can be remembered, without which its request could be executed twice.
+  /// Nothing: one can.
+  std::optional<AbortReason> refusal(Now now);
+  std::size_t size() const { return keys_.size(); }
   /// The entry's request is the first one with its key.
   void begin(BranchEntry& entry, const protocol::CommitOnePhase& message, Now now);
   /// To be called after each step of a branch with a key.
@@ -81,6 +86,7 @@ class OnePhaseKeys {
   Reports& reports_;
   const Parts parts_;
   std::unordered_map<std::string, Key> keys_;
+  MonotonicTime next_sweep_{};                        // while there are too many
   std::unordered_map<Gtid, std::string> redirected_;  // answered by the key of an earlier request
 };
 

@@ -254,6 +254,8 @@ void StatusViews::measure(Measurements& out, Now now) const {
   out.add("agent_live_branches", database, std::uint64_t{table_.live()});
   out.add("agent_waiting_branches", database, waiting);
   out.add("agent_remembered_branches", database, std::uint64_t{table_.size() - table_.live()});
+  out.add("retained_keys", {}, std::uint64_t{keys_.size()});
+  out.add("retained_keys_limit", {}, std::uint64_t{options_.max_retained_keys});
   out.add("agent_database_bytes", database, database_.database_bytes);
   out.add("agent_database_wal_bytes", database, database_.wal_bytes);
   out.add("agent_lock_waits_total", database, counter("lock_waits"));

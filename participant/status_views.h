@@ -7,6 +7,7 @@
 #include "engine/peer_handshake.h"
 #include "participant/hand_decisions.h"
 #include "participant/lock_views.h"
+#include "participant/one_phase_keys.h"
 
 namespace troth::participant {
 
@@ -15,8 +16,8 @@ class StatusViews {
  public:
   StatusViews(const EngineOptions& options, const protocol::RecordLog& log,
               const BranchTable& table, const PeerLinks& links, const PeerHandshake& peers,
-              const HandDecisions& by_hand, const LockViews& locks, const Standing& standing,
-              const Reports& reports)
+              const HandDecisions& by_hand, const LockViews& locks, const OnePhaseKeys& keys,
+              const Standing& standing, const Reports& reports)
       : options_(options),
         log_(log),
         table_(table),
@@ -24,6 +25,7 @@ class StatusViews {
         peers_(peers),
         by_hand_(by_hand),
         locks_(locks),
+        keys_(keys),
         standing_(standing),
         reports_(reports) {}
 
@@ -49,6 +51,7 @@ class StatusViews {
   const PeerHandshake& peers_;
   const HandDecisions& by_hand_;
   const LockViews& locks_;
+  const OnePhaseKeys& keys_;
   const Standing& standing_;
   const Reports& reports_;
   MonotonicTime started_;

@@ -61,4 +61,44 @@ TEST_CASE("a participant recalls keys and transactions, and promises nothing by 
   CHECK(ask({gtid, {}}).knows == Knows::kForgotten);
 }
 
+TEST_CASE("keys of one-phase requests have a bound, and a refusal that says so") {
+  participant::EngineOptions options;
+  options.max_retained_keys = 1;
+  EngineWorld world(options);
+  const auto request = [&](std::uint64_t number, const std::string& key) {
+    world.transport.take();
+    world.deliver(world.commit_one_phase(world.one_phase(number), key));
+  };
+  request(1, "k1");
+  world.executed(world.one_phase(1), Vote::kCommit);
+  world.sync();
+  request(2, "k2");
+  world.sync();
+  const auto refused = world.transport.last<protocol::OnePhaseResult>();
+  CHECK(refused.outcome == Outcome::kAborted);
+  CHECK(refused.reason.code == AbortCode::kBusy);
+  CHECK(refused.reason.detail.find("max-retained-keys") != std::string::npos);
+  request(3, "k1");  // the known one is answered
+  world.sync();
+  CHECK(world.transport.last<protocol::OnePhaseResult>().outcome == Outcome::kCommitted);
+  request(4, "");
+  CHECK(world.transport.sent.empty());  // it executes
+
+  Measurements seen;
+  world.engine->measure(seen, world.now());
+  const auto value = [&](const char* name) {
+    for (const auto& sample : seen.numbers)
+      if (sample.name == name) return sample.value;
+    return -1.0;
+  };
+  CHECK(value("retained_keys") == 1);
+  CHECK(value("retained_keys_limit") == 1);
+
+  world.pass(std::chrono::hours(2));  // over its retention: it makes room
+  request(5, "k2");
+  world.executed(world.one_phase(5), Vote::kCommit);
+  world.sync();
+  CHECK(world.transport.last<protocol::OnePhaseResult>().outcome == Outcome::kCommitted);
+}
+
 }  // namespace troth::tests
