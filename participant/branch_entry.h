@@ -32,6 +32,7 @@ struct BranchEntry {
   Lsn promise_lsn;            ///< its last forced record and any that its execution may have read
   Lsn committed;              ///< of its COMMITTED or ONE_PHASE record
   Priority priority;          ///< of the request, for lock queues
+  bool only_read = false;     ///< one-phase: no record will tell of it
   bool executing = false;     ///< a job for it is with the worker
   bool live = false;          ///< counted in BranchTable::live()
   bool recovered = false;     ///< known from an earlier start

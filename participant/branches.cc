@@ -179,6 +179,8 @@ void Branches::on_executed(Executed&& executed, Now now) {
   if (entry == nullptr) return;  // discarded and forgotten while this was on its way
   execution_ended(*entry);
   if (executed.vote == Vote::kCommit) TROTH_FAILPOINT("participant.prepare.executed");
+  entry->only_read =
+      executed.vote == Vote::kReadOnly && entry->branch.kind() == Branch::Kind::kOnePhase;
   // What it read may be a one-phase commit that is not durable yet: whatever it says waits for that
   // too.
   entry->promise_lsn = std::max(entry->promise_lsn, last_one_phase_);

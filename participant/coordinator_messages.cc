@@ -26,7 +26,10 @@ Recalled recalled(const BranchEntry& entry) {
   // That a one-phase request never came here says nothing about its only participant.
   const bool never_came = branch.gtid().decider() == Decider::kParticipant &&
                           branch.reason().code == AbortCode::kTombstone;
-  if (state == State::kAborted && never_came) {
+  if (entry.only_read && state == State::kCommitted) {
+    out.knows = Recalled::Knows::kForgotten;
+    out.reason.detail = "it only read, so nothing is kept of it";
+  } else if (state == State::kAborted && never_came) {
     out.knows = Recalled::Knows::kNothing;
   } else if (state == State::kAborted) {
     out.knows = Recalled::Knows::kOutcome;

@@ -61,6 +61,21 @@ TEST_CASE("a participant recalls keys and transactions, and promises nothing by 
   CHECK(ask({gtid, {}}).knows == Knows::kForgotten);
 }
 
+TEST_CASE(
+    "a transaction that only read leaves no record: nobody hears an outcome that a restart takes "
+    "back") {
+  EngineWorld world;
+  const auto gtid = world.one_phase(1);
+  world.deliver(world.commit_one_phase(gtid));
+  world.executed(gtid, Vote::kReadOnly);
+  world.sync();
+  REQUIRE(world.transport.last<protocol::OnePhaseResult>().outcome == Outcome::kCommitted);
+  world.transport.take();
+  world.deliver(protocol::Recall{gtid, {}});
+  world.sync();
+  CHECK(world.transport.last<protocol::Recalled>().knows == protocol::Recalled::Knows::kForgotten);
+}
+
 TEST_CASE("keys of one-phase requests have a bound, and a refusal that says so") {
   participant::EngineOptions options;
   options.max_retained_keys = 1;
