@@ -10,6 +10,10 @@ using namespace protocol;
 
 namespace {
 
+bool reads(const Statement& statement) {
+  return statement.sql == "read" || statement.sql.rfind("SELECT", 0) == 0;
+}
+
 /// value -> how often it is in which store's list or schema.
 using Places = std::map<std::int64_t, std::map<NodeName, int>>;
 
@@ -64,6 +68,9 @@ void WireWatcher::see(const Batch& batch, const NodeName& to) {
       see_result(batch.header.sender, batch.header.position.epoch, *result);
     } else if (std::holds_alternative<Ack>(message)) {
       acked_.emplace(gtid_of(message), batch.header.sender);
+    } else if (const auto* alone = std::get_if<CommitOnePhase>(&message)) {
+      if (std::all_of(alone->statements.begin(), alone->statements.end(), reads))
+        read_alone_.insert(alone->gtid);
     } else if (const auto* prepare = std::get_if<Prepare>(&message)) {
       ByteWriter body;
       for (const auto& statement : prepare->statements) encode(body, statement);
@@ -83,7 +90,9 @@ void WireWatcher::see_result(const NodeName& from, Epoch epoch, const OnePhaseRe
   // What only read leaves no trace: asked later, nobody has heard of it.
   const bool wrote = std::any_of(result.results.begin(), result.results.end(),
                                  [](const auto& of) { return of.changes > 0; });
-  const bool traceless = result.outcome == Outcome::kCommitted && !wrote && !result.results.empty();
+  const bool shown = !wrote && !result.results.empty();  // a repeated answer shows no rows
+  const bool traceless =
+      result.outcome == Outcome::kCommitted && (shown || read_alone_.count(result.gtid) != 0);
   if (traceless) read_alone_.insert(result.gtid);
   if (!definite || result.key_conflict || traceless) return;
   const auto& gtid = result.first_gtid.is_nil() ? result.gtid : result.first_gtid;
