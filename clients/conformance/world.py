@@ -2,6 +2,7 @@
 
 A coordinator c1 and participants p1, p2 on ports of the kernel. Clients of every language are given these endpoints by name:
   proxy    the coordinator, through the proxy that `fault` arms
+  proxy2   a second such proxy to the same coordinator
   direct   the coordinator
   dead     a port where nobody listens
   silent   takes connections and never answers
@@ -151,15 +152,17 @@ class World:
     def __init__(self):
         schema, Cluster.SCHEMA = Cluster.SCHEMA, SCHEMA
         try:
-            self.cluster = Cluster(2, coordinator_flags=("--prepare-timeout", "2s", "--resend-interval", "50ms"))
+            # Patient where a loaded machine may be slow, quick where the cases wait for it.
+            self.cluster = Cluster(2, coordinator_flags=("--prepare-timeout", "10s", "--resend-interval", "50ms"),
+                                   participant_flags=("--lock-timeout", "2s"))
         finally:
             Cluster.SCHEMA = schema
         self.cluster.start()
-        self.proxy = Proxy(lambda: self.cluster.coordinator.address)
+        self.proxy, self.proxy2 = (Proxy(lambda: self.cluster.coordinator.address) for _ in range(2))
         self.silent = socket.create_server(("127.0.0.1", 0))
         with socket.create_server(("127.0.0.1", 0)) as closed:
             dead = closed.getsockname()[1]
-        self.names = {"proxy": self.proxy.address, "dead": f"127.0.0.1:{dead}", "silent": "127.0.0.1:%d" % self.silent.getsockname()[1]}
+        self.names = {"proxy": self.proxy.address, "proxy2": self.proxy2.address, "dead": f"127.0.0.1:{dead}", "silent": "127.0.0.1:%d" % self.silent.getsockname()[1]}
 
     def endpoint(self, name):
         return self.cluster.coordinator.address if name == "direct" else self.names[name]
@@ -182,9 +185,17 @@ class World:
         else:
             raise ValueError(verb)
 
+    def arm(self, kind, method, times):
+        for proxy in (self.proxy, self.proxy2):
+            proxy.arm(kind, method, times)
+
+    def disarm(self):
+        for proxy in (self.proxy, self.proxy2):
+            proxy.disarm()
+
     def heal(self):
         """Every daemon runs, nothing is armed."""
-        self.proxy.disarm()
+        self.disarm()
         for daemon in self.cluster.daemons():
             if daemon.process is not None and daemon.process.poll() is not None:
                 daemon.wait()
@@ -195,4 +206,5 @@ class World:
     def close(self):
         self.cluster.close()
         self.proxy.listener.close()
+        self.proxy2.listener.close()
         self.silent.close()

@@ -36,12 +36,16 @@ def value_in(value):
         return troth.TextBytes(bytes.fromhex(what))
     if kind == "repeat":
         return what[0] * what[1]
+    if kind == "repeat_sql":
+        return what[0] + what[2].join([what[1]] * what[3])
     if kind == "repeat_blob":
         return bytes.fromhex(what[0]) * what[1]
     raise ValueError(kind)
 
 
 def params_in(params):
+    if isinstance(params, dict) and "repeat_param" in params:
+        return (params["repeat_param"][0],) * params["repeat_param"][1]
     if isinstance(params, dict):
         return {name: value_in(v) for name, v in params.items()}
     return tuple(value_in(v) for v in params)
@@ -57,7 +61,7 @@ class Runner:
 
     def __init__(self, world):
         self.world, self.saved, self.transactions, self.in_doubt, self.background = world, {}, {}, None, {}
-        self.clients = []
+        self.clients, self.timeout = [], None
         self.client = self.make_client({"endpoints": ["proxy"], "timeout": 20})
 
     def make_client(self, options):
@@ -74,7 +78,7 @@ class Runner:
             client.close()
 
     def words(self, words):
-        on, sql = words[:2]
+        on, sql = words[0], value_in(words[1])
         params = params_in(words[2]) if len(words) > 2 else ()
         return on, sql, params, words[3] if len(words) > 3 else None
 
@@ -94,20 +98,20 @@ class Runner:
     # The verbs. Each returns what the client gave back, or raises what it raised.
 
     def submit(self, step):
-        return self.client.submit(self.request(step["submit"]), **self.options(step, "key", "deadline", "wait", "protocol"))
+        return self.client.submit(self.request(step["submit"]), timeout=self.timeout, **self.options(step, "key", "deadline", "wait", "protocol", "comment", "retries"))
 
     def batch(self, step):
         keys = step.get("keys") or [None] * len(step["batch"])
         return self.client.submit_batch([(self.request(s), {"key": k}) for s, k in zip(step["batch"], keys)])
 
     def begin(self, step):
-        transaction = self.client.transaction(**self.options(step, "deadline", "idle_timeout"))
+        transaction = self.client.transaction(**self.options(step, "deadline", "idle_timeout", "protocol", "wait"))
         transaction.begin()
         self.transactions[step["begin"]] = transaction
 
     def execute(self, step):
         on, sql, params, expect = self.words(step["execute"])
-        return self.transactions[step["in"]][on].execute(sql, params, expect)
+        return self.transactions[step["in"]][on].execute(sql, params, expect, step.get("timeout"))
 
     def commit(self, step):
         return self.transactions[step["commit"]].commit()
@@ -147,10 +151,17 @@ class Runner:
                 raise AssertionError("nobody waits")
             time.sleep(0.005)
 
+    def wait_for_prepared(self, step):
+        until = time.monotonic() + 10
+        while self.world.cluster.status(self.world.daemon(step["wait_for_prepared"]))["in_doubt"] == 0:
+            if time.monotonic() > until:
+                raise AssertionError("nothing is prepared")
+            time.sleep(0.005)
+
     # Steps.
 
     def perform(self, step):
-        for verb in ("submit", "batch", "begin", "execute", "run", "outcome", "await_in_doubt", "wait_for_waiter", "commit", "rollback"):
+        for verb in ("submit", "batch", "begin", "execute", "run", "outcome", "await_in_doubt", "wait_for_waiter", "wait_for_prepared", "commit", "rollback"):
             if verb in step and not (verb in ("commit", "rollback") and "execute" in step):
                 return getattr(self, verb)(step)
         if "await" in step:
@@ -176,12 +187,17 @@ class Runner:
                 return self.world.act(verb, step[verb], *([step["failpoints"]] if "failpoints" in step else []))
         if "client" in step:
             self.client = self.make_client(step["client"])
+        elif "timeout" in step and len(step) == 1:
+            self.timeout = step["timeout"]
         elif "fault" in step:
-            self.world.proxy.arm(step["fault"], step["method"], step["times"])
+            self.world.arm(step["fault"], step["method"], step["times"])
         elif "retry_named" in step:
             self.must(self.world.proxy.retry_named(), "no beginTransaction names the transaction that it repeats")
         elif "disarm" in step:
-            self.world.proxy.disarm()
+            self.world.disarm()
+        elif "same_proxy" in step:
+            counts = sorted(proxy.calls.count(step["same_proxy"]) for proxy in (self.world.proxy, self.world.proxy2))
+            self.must(counts == [0, step["times"]], f"calls at the two proxies: {counts}")
         elif "calls" in step:
             for name, count in step["calls"].items():
                 self.must(self.world.proxy.calls.count(name) == count, f"{self.world.proxy.calls} has not {count} {name}")
@@ -221,7 +237,7 @@ class Runner:
             self.compare(got, want)
 
     def compare(self, got, want):
-        if isinstance(got, BaseException) and "error" not in want and "error_is_one_of" not in want:
+        if isinstance(got, BaseException) and not {"error", "error_is_one_of", "settled"} & set(want):
             raise AssertionError(f"{type(got).__name__}: {got}{getattr(got, 'trace', '')}")
         for field, wanted in want.items():
             if isinstance(wanted, str) and wanted.startswith("$"):
@@ -241,6 +257,15 @@ class Runner:
 
     def want_has(self, got, wanted):
         self.must(wanted in str(got), f"{str(got)!r} lacks {wanted!r}")
+
+    def want_settled(self, got, wanted):
+        """Committed in both databases, or aborted in both: the client was told which."""
+        if isinstance(got, BaseException):
+            self.must(ERRORS.get(type(got)) == "aborted", f"{got!r}")
+        rows = [99, 101] if not isinstance(got, BaseException) else [100, 100]
+        with troth.connect(self.world.endpoint("direct"), timeout=20) as client:
+            have = [client.execute(name, "SELECT n FROM acc WHERE id = 1").scalar() for name in ("p1", "p2")]
+        self.must(have == rows, f"the databases hold {have}, and the client was told {got!r}")
 
     def want_has_gtid(self, got, wanted):
         self.must(bool(got.gtid) == wanted, f"gtid {got.gtid!r}")
@@ -282,7 +307,7 @@ def run_case(world, case, kind=Runner):
         for sql in RESET:
             reset.on(name, sql)
     with troth.connect(world.endpoint("direct"), timeout=30) as client:
-        client.submit(reset, deadline=20)
+        client.submit(reset, deadline=20, retries=20)
     runner = kind(world)
     try:
         for number, step in enumerate(case["steps"], 1):

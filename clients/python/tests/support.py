@@ -26,7 +26,7 @@ class Case(unittest.TestCase):
         for name in ("p1", "p2"):
             for sql in RESET:
                 reset.on(name, sql)
-        self.client.submit(reset)
+        self.client.submit(reset, deadline=20, retries=20)
         self.addCleanup(self.world.heal)
 
     def value(self, participant, sql="SELECT n FROM acc WHERE id = 1"):

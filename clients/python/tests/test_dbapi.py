@@ -220,12 +220,12 @@ class Dbapi(support.Case):
         connection = dbapi.connect(f"troth://{self.world.endpoint('proxy')}/p1?timeout=0.6")
         self.addCleanup(connection.close)
         connection.execute("UPDATE acc SET n = 7 WHERE id = 1")
-        self.world.proxy.arm("lose_answer", "commit", 1)
+        self.world.arm("lose_answer", "commit", 1)
         for method in ("awaitOutcomes", "getOutcome"):
-            self.world.proxy.arm("lose_request", method, 1000)
+            self.world.arm("lose_request", method, 1000)
         with self.assertRaises(dbapi.InDoubtError) as raised:
             connection.commit()
-        self.world.proxy.disarm()
+        self.world.disarm()
         self.assertTrue(raised.exception.await_outcome(5).committed)
         self.assertEqual(self.value("p1"), 7)
 

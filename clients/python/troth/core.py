@@ -125,8 +125,11 @@ class Core:
         try:
             answer = await self.anywhere("Coordinator", "submit", self.submission(transaction), deadline)
         except LostAt as lost:
+            gtid = getattr(lost.cause, "gtid", None)
+            if key is None and gtid is not None:  # the server named it
+                return await self.settle(gtid, None, str(lost), deadline, lost.endpoint)
             if key is None:
-                raise InDoubt(str(lost), None, getattr(lost.cause, "gtid", None)) from lost
+                raise InDoubt(str(lost)) from lost
             return await self.submit_again(lost.endpoint, transaction, str(lost), deadline)
         if answer.outcome.outcome in (Wire.COMMITTED, Wire.ABORTED):
             return self.decided(answer.outcome, key)

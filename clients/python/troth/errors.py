@@ -46,6 +46,8 @@ class InDoubt(TrothError):
 
         With an AsyncClient the result is awaitable.
         """
+        if self._asker is None and (self.key or self.gtid):
+            raise UsageError(f"{self}; ask a client: client.await_outcome(id=..., key=...)")
         if self._asker is None:
             raise UsageError(f"{self}; without a key nobody can find out. Look at the data, and send a key next time")
         return self._asker(timeout)
