@@ -44,6 +44,15 @@ def method(body):
     return body[8:8 + length].decode().rpartition(":")[2]
 
 
+def declared(body, field, code):
+    """The answer to a call that carries an exception of the interface: field 4 of a result is Unavailable, field 6 Internal."""
+    def text(number, value):
+        return struct.pack(">bhI", 11, number, len(value)) + value
+    length, = struct.unpack_from(">I", body, 4)
+    fault = text(1, code) + text(2, b"said by the test") + struct.pack(">bhi", 8, 4, 50) + b"\0"
+    return struct.pack(">I", 0x80010002) + body[4:12 + length] + struct.pack(">bh", 12, field) + fault + b"\0"
+
+
 class Fault:
     """Harm to the next calls of one method.
 
@@ -53,6 +62,8 @@ class Fault:
       stall          the server works on the call; its answer is kept back and the connection stays open
       renumber       the answer carries another sequence number
       garble         the answer's body is noise
+      unavailable    the server never sees the call; the answer is Unavailable BUSY, useful again after 50 ms
+      internal       the server works on the call; its answer is replaced by a fault of the server
       huge           the answer announces two gigabytes
     """
 
@@ -109,11 +120,17 @@ class Proxy:
                 kind = self.fault_of(method(body))
                 if kind == "lose_request":
                     return
+                if kind == "unavailable":
+                    answer = declared(body, 4, b"BUSY")
+                    client.sendall(struct.pack(">I", len(answer)) + answer)
+                    continue
                 server.sendall(struct.pack(">I", len(body)) + body)
                 answer = frame(server)
                 if method(body) == "beginTransaction" and answer is not None:
                     with self.lock:
                         self.begun.append((body, answer))
+                if kind == "internal":
+                    answer, kind = declared(body, 6, b"INTERNAL"), None
                 if answer is None or not self.answer(client, kind, answer):
                     return
         except OSError:

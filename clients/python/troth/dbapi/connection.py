@@ -70,7 +70,8 @@ class Connection:
         transaction = self._transaction
         self._transaction = self._failed = self._outermost = None
         if transaction is not None:
-            transaction.rollback()
+            with translated():
+                transaction.rollback()
 
     def close(self):
         """Rolls back what is open."""
