@@ -2,6 +2,7 @@
 // What every part of the coordinator's engine uses: who this node is, its log, the ways out, and
 // what is counted. No transaction is known here.
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "coordinator/links.h"
 #include "coordinator/meters.h"
 #include "coordinator/own_gtids.h"
+#include "coordinator/vouchers.h"
 #include "engine/durability_gate.h"
 #include "engine/peer_handshake.h"
 #include "engine/positions_log.h"
@@ -27,7 +29,8 @@ struct Core {
         log(record_log, peers.table()),
         reports(std::move(logger)),
         gate(log, transport, standing, reports),
-        own(options),
+        own(options, peers.lives()),
+        vouchers(options),
         spans(options) {}
   Core(const Core&) = delete;  // parts and members refer to its members
   Core& operator=(const Core&) = delete;
@@ -55,6 +58,15 @@ struct Core {
     return {out.begin(), out.end()};
   }
 
+  /// A participant that has not vouched for this log yet, if a missing record of `gtid` proves
+  /// nothing without its word. Nothing: it does. This start's own transactions need no voucher.
+  std::optional<NodeName> voucher_missing_for(const Gtid& gtid) const {
+    if (gtid.epoch() >= options.epoch) return std::nullopt;
+    for (const auto& name : participants_ever_met())
+      if (!vouchers.has(name)) return name;
+    return std::nullopt;
+  }
+
   EngineOptions options;
   std::string own_address;  ///< host:port under which peers reach this node
   PeerHandshake peers;
@@ -63,6 +75,7 @@ struct Core {
   Standing standing;
   DurabilityGate gate;
   OwnGtids own;
+  Vouchers vouchers;
   Meters meters;
   CallSpans spans;
   Links links;

@@ -42,6 +42,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Logg
 
 void Engine::adopt(recovery::CoordinatorTables tables, Now now) {
   views_.started(now.monotonic);
+  core_.vouchers.begin(now.monotonic);
   core_.own.adopt(tables.adopted);
   tables_.outcomes.adopt(tables.horizon);
   tables_.history.adopt(tables, now);

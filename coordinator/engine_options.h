@@ -31,6 +31,8 @@ struct EngineOptions {
   CommitProtocol protocol = CommitProtocol::kTwoPhase;
   protocol::SuspicionPolicy suspicion;  ///< three-phase
   Duration key_retention{std::chrono::hours(24)};
+  /// After a start: how long participants in doubt wait for the others to greet (Vouchers).
+  Duration voucher_grace{std::chrono::seconds(3)};
   WallTime log_born;  ///< when the log was made or adopted; 0 = not known
   std::size_t max_in_flight = 10000;
   std::size_t max_recent = 200000;  ///< outcomes of ended transactions kept in memory

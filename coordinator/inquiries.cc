@@ -22,6 +22,29 @@ TransactionOutcome forgotten(const Gtid& gtid, WallTime since) {
   return out;
 }
 
+// No record of it is a proof only if this log has not lost its end.
+TransactionOutcome not_vouched(const Gtid& gtid, const NodeName& silent) {
+  TransactionOutcome out;
+  out.gtid = gtid;
+  out.reason = {AbortCode::kUnreachable,
+                fmt::format("this log holds no record of it, and {}, which may have seen more of "
+                            "this log, has not greeted since the start",
+                            silent),
+                silent, -1};
+  return out;
+}
+
+// The participants know nothing of it either, but that is no proof: they may have forgotten it.
+TransactionOutcome begun_by_a_newer_log(const Gtid& gtid) {
+  TransactionOutcome out;
+  out.gtid = gtid;
+  out.outcome = Outcome::kInDoubt;
+  out.reason.detail = fmt::format(
+      "this log never was in epoch {}: a newer log of this coordinator exists or existed",
+      gtid.epoch());
+  return out;
+}
+
 // Another coordinator decides it, and a message of it may still be under way.
 TransactionOutcome elsewhere(const Gtid& gtid) {
   TransactionOutcome out;
@@ -79,7 +102,7 @@ void Inquiries::on_unknown(const NodeName& from, const Message& message, Now now
   }
   switch (recovery::action_for(knows, says)) {
     case Action::kSendAbort:
-      return presume_abort(from, gtid);
+      return presume_abort(from, gtid, now);
     case Action::kLeaveAlone:
       if (says == ParticipantSays::kPrepared) cannot_prove(from, gtid);
       return;
@@ -99,7 +122,11 @@ void Inquiries::on_unknown(const NodeName& from, const Message& message, Now now
   }
 }
 
-void Inquiries::presume_abort(const NodeName& to, const Gtid& gtid) {
+void Inquiries::presume_abort(const NodeName& to, const Gtid& gtid, Now now) {
+  const bool recorded = parts_.outcomes.find(gtid).has_value();
+  if (!recorded && core_.voucher_missing_for(gtid) &&
+      !core_.vouchers.patience_is_over(now.monotonic))
+    return core_.gate.send(to, InquiryReply{gtid, InquiryReply::Answer::kUndecided});
   core_.reports.count("presumed_aborts");
   core_.gate.presume_abort(
       to, gtid, {AbortCode::kPresumedAbort, "the coordinator holds no record of it", {}, -1});
@@ -162,7 +189,7 @@ bool Inquiries::on_unknown_member(const NodeName& from, const Message& message, 
     core_.gate.repeat(from, Decide{gtid, commit ? Decision::kCommit : Decision::kAbort,
                                    AnswerAt::kApplied, outcome_of(gtid, *known).reason});
   } else if (is_presumable(gtid)) {
-    presume_abort(from, gtid);
+    presume_abort(from, gtid, now);
   } else if (!core_.own.may_presume(gtid)) {
     core_.gate.send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
   }
@@ -192,6 +219,8 @@ void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
     return done(outcome);
   }
   if (parts_.conversations.has(gtid)) return done(outcome);
+  if (core_.own.never_lived(gtid.epoch()))
+    return parts_.recalls.start({gtid, {}}, begun_by_a_newer_log(gtid), std::move(done), now);
   if (!core_.own.minted(gtid))
     return parts_.recalls.start(
         {gtid, {}}, fail(ErrorCode::kNotFound, fmt::format("{} does not exist yet", gtid)),
@@ -208,6 +237,8 @@ void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
   if (parts_.outcomes.is_forgotten(gtid))
     return parts_.recalls.start({gtid, {}}, forgotten(gtid, parts_.history.forgotten_since()),
                                 std::move(done), now);
+  if (const auto silent = core_.voucher_missing_for(gtid); silent && core_.own.may_presume(gtid))
+    return parts_.recalls.start({gtid, {}}, not_vouched(gtid, *silent), std::move(done), now);
   done(ended_long_ago(gtid));
 }
 

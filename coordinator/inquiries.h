@@ -52,7 +52,7 @@ class Inquiries {
   void on_unknown_decision(const NodeName& from, const protocol::Decide& decide, Now now);
   bool on_unknown_member(const NodeName& from, const protocol::Message& message, Now now);
   void cannot_prove(const NodeName& from, const Gtid& gtid);
-  void presume_abort(const NodeName& to, const Gtid& gtid);
+  void presume_abort(const NodeName& to, const Gtid& gtid, Now now);
   bool is_presumable(const Gtid& gtid) const;
   Result<TransactionOutcome> unknown_key(Now now) const;
   TransactionOutcome ended_long_ago(const Gtid& gtid) const;

@@ -45,6 +45,7 @@ void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeNam
   for (const auto& record : judgement.to_append)
     core_.log.append(RecordType::kPeer, encode(Record(record)), Force::kYes);
   Witnesses(parts_.desk, core_.reports).judge(judgement, peer, now);
+  if (judgement.agrees) core_.vouchers.add(peer);
   if (judgement.lost_memory) {
     if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
       core_.append(*claim);

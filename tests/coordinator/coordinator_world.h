@@ -162,6 +162,7 @@ class CoordinatorWorld {
   bool fatal = false;
   MonotonicTime clock{std::chrono::seconds(1000)};
   std::int64_t wall_offset_ms = 1'000'000'000;
+  std::vector<std::string> greeters{"p1", "p2", "p3"};  ///< at a start
 
  private:
   const bool links_up_;
@@ -176,7 +177,7 @@ class CoordinatorWorld {
     engine->on_fatal = [this](const Error&) { fatal = true; };
     engine->adopt(std::move(found), now());
     engine->end_of_round(now());
-    for (const char* name : {"p1", "p2", "p3"}) {
+    for (const auto& name : greeters) {
       greet(name);
       connect(name, links_up_);
     }

@@ -48,12 +48,15 @@ TEST_CASE("participants may forget up to the smallest gtid whose END is not dura
 
 TEST_CASE("no record means aborted only for what this log would have recorded") {
   const auto options = options_of();
-  OwnGtids own(options);
+  recovery::Lives lives;
+  OwnGtids own(options, lives);
   const auto first = own.mint(Decider::kCoordinator);
   CHECK(first == gtid_of(options, 1));
   CHECK(own.may_presume(first));
   CHECK_FALSE(own.minted(own.next()));
   CHECK_FALSE(own.may_presume(own.mint(Decider::kParticipant)));
+  CHECK(own.may_presume(gtid_of(options, 900, {1})));
+  lives.begin({1}, {5});
   CHECK(own.may_presume(gtid_of(options, 900, {1})));
   CHECK_FALSE(own.minted(gtid_of(options, 1, {3})));
   auto other = options;

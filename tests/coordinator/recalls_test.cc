@@ -8,6 +8,7 @@ namespace {
 
 using protocol::Recall;
 using protocol::Recalled;
+using protocol::Record;
 
 struct Asked {
   explicit Asked(coordinator::EngineOptions options = {}) : world(std::move(options)) {}
@@ -146,6 +147,78 @@ TEST_CASE("another coordinator's transaction, and one of a later life of this lo
     } else {
       CHECK(asked.said->error().code == ErrorCode::kNotFound);
     }
+  }
+}
+
+TEST_CASE("no record of an earlier start proves nothing before every participant has greeted") {
+  Asked asked;
+  auto& world = asked.world;
+  world.greeters = {"p1", "p2"};
+  world.restart();
+  const Gtid gtid = world.minted(5);
+  asked.by_gtid(gtid);
+  asked.answer("p1", Recalled::Knows::kNothing);
+  asked.answer("p2", Recalled::Knows::kNothing);
+  world.pass(std::chrono::seconds(2));
+  REQUIRE(*asked.said);
+  CHECK((*asked.said)->outcome == Outcome::kInDoubt);
+  CHECK((*asked.said)->reason.detail.find("p3") != std::string::npos);
+  world.transport.take();
+
+  SUBCASE("a participant in doubt waits, but not for ever") {
+    world.restart();
+    world.deliver("p1", protocol::Inquire{gtid});
+    CHECK(world.transport.last<protocol::InquiryReply>().answer ==
+          protocol::InquiryReply::Answer::kUndecided);
+    world.pass(std::chrono::seconds(4));
+    world.deliver("p1", protocol::Inquire{gtid});
+    CHECK(world.transport.last<protocol::Decide>().decision == Decision::kAbort);
+  }
+  SUBCASE("all have greeted") {
+    world.greet("p3");
+    asked.by_gtid(gtid);
+    CHECK((*asked.said)->outcome == Outcome::kAborted);
+    world.deliver("p1", protocol::Inquire{gtid});
+    CHECK(world.transport.last<protocol::Decide>().decision == Decision::kAbort);
+  }
+  SUBCASE("what this start has begun is not in question") {
+    const auto flying = world.submit(CoordinatorWorld::request({"p1", "p2"}));
+    const auto begun = world.last_gtid();
+    world.vote("p1", begun, Vote::kAbort);
+    CHECK(world.outcome(flying) == Outcome::kAborted);
+    asked.by_gtid(begun);
+    CHECK((*asked.said)->outcome == Outcome::kAborted);
+  }
+}
+
+TEST_CASE(
+    "an epoch in which this log never was: a newer log began it, and no record proves nothing") {
+  Asked asked;
+  auto& world = asked.world;
+  const auto began = [&](std::uint32_t epoch) {
+    const Record record(protocol::EpochRecord{{epoch}});
+    world.log.append(type_of(record), encode(record), protocol::Force::kYes);
+    world.log.sync();
+  };
+  began(1);
+  began(20);
+  world.options.epoch = {39};
+  world.restart();  // in epoch 40
+  const auto tag = world.minted(1).tag();
+  const Gtid put_back(tag, {30}, 1, Decider::kCoordinator);
+  asked.by_gtid(put_back);
+  asked.nothing_known();
+  REQUIRE(*asked.said);
+  CHECK((*asked.said)->outcome == Outcome::kInDoubt);
+  CHECK((*asked.said)->reason.detail.find("epoch 30") != std::string::npos);
+  world.transport.take();
+  world.deliver("p1", protocol::Inquire{put_back});
+  CHECK(world.transport.last<protocol::InquiryReply>().answer ==
+        protocol::InquiryReply::Answer::kContinuityNotProven);
+
+  for (const std::uint32_t known : {1U, 20U}) {
+    asked.by_gtid(Gtid(tag, {known}, 1, Decider::kCoordinator));
+    CHECK((*asked.said)->outcome == Outcome::kAborted);
   }
 }
 

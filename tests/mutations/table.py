@@ -38,6 +38,12 @@ MUTATIONS = [
         ("recovery/ended_claims.cc", "return own != claims_.end() && says(own->second, gtid);",
          "return claims_.rbegin() != claims_.rend() && (own != claims_.end() || true) && says(newest(), gtid);"),
         ("participant/engine.cc", "  horizon_.copy_forward();  // before the outcomes that are left\n", "")]),
+    ("rolled-back-log-presumes", "no record of an earlier start proves nothing before all have greeted", "", [
+        ("coordinator/inquiries.cc", "silent && core_.own.may_presume(gtid)", "silent && gtid.is_nil()")]),
+    ("never-lived-presumes", "what this log never was in, a newer log began", "", [
+        ("coordinator/own_gtids.h", "gtid.epoch() < options_.epoch && !never_lived(gtid.epoch())", "gtid.epoch() < options_.epoch")]),
+    ("attempt-for-request", "an aborted attempt is not the outcome of its request", "", [
+        ("coordinator/recalls.cc", "  if (only_an_attempt(answer))\n", "  if (only_an_attempt(answer) && open.clients.empty())\n")]),
     ("attempts-not-recorded", "the outcome of a request follows its attempts over a restart", "", [
         ("coordinator/transaction_starts.cc", "  setup.earlier = attempt.earlier;\n", "")]),
     ("vote-before-durable", "a YES leaves after its PREPARED record is durable", "", [

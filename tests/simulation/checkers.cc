@@ -136,6 +136,14 @@ void WireWatcher::see_answer(const Gtid& asked, const TransactionOutcome& outcom
                    outcome.gtid);
 }
 
+void WireWatcher::see_refusal(const Gtid& asked, const Error& why) {
+  const auto told = told_.find(asked);
+  if (why.code == ErrorCode::kNotFound && told != told_.end() &&
+      told->second == Outcome::kCommitted)
+    world_.violation("client truth", "{} is committed, and who asked was told: {}", asked,
+                     why.context);
+}
+
 std::vector<Gtid> WireWatcher::answered() const {
   std::set<Gtid> out;
   for (const auto& [gtid, outcome] : told_) out.insert(gtid);

@@ -16,6 +16,8 @@ class WireWatcher {
   void see_outcome(const TransactionOutcome& outcome);
   /// The same as the answer to a question for `asked`, which may be an earlier attempt.
   void see_answer(const Gtid& asked, const TransactionOutcome& outcome);
+  /// The question itself was refused.
+  void see_refusal(const Gtid& asked, const Error& why);
   /// Of which gtids somebody was told a definite outcome.
   std::vector<Gtid> answered() const;
   const std::map<Gtid, Outcome>& outcomes_told() const { return told_; }

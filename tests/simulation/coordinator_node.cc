@@ -8,7 +8,7 @@ using namespace protocol;
 using std::chrono::milliseconds;
 
 Status CoordinatorNode::open() {
-  recovery::WalAtStart start(disk_, "/log", "coordinator", {setup_.segment_bytes});
+  recovery::WalAtStart start(disk_, "/log", "coordinator", {setup_.segment_bytes}, epoch_step());
   TROTH_ASSIGN_OR_RETURN(auto recovered,
                          coordinator::recover(start, world_, Logger(), outcomes_.durable()));
   world_.trace("{} has read its log: LSN {} to {}, {} to finish", setup_.name,

@@ -190,6 +190,11 @@ bool Node::remove_newest_segment() {
   return true;
 }
 
+std::uint32_t Node::epoch_step() {
+  if (lost_memory_ != LostMemory::kNo) return std::exchange(copy_began_, true) ? 2 : 1;
+  return 2 + 2 * static_cast<std::uint32_t>(world_.random.below(4));
+}
+
 Status Node::read_log(const wal::RecordVisitor& visitor) {
   TROTH_ASSIGN_OR_RETURN([[maybe_unused]] const auto report, wal::scan(disk_, kDir, visitor));
   return {};

@@ -82,18 +82,19 @@ class Node : public Station, protected protocol::PeerHandler {
   /// Damages one byte that was durable. While not alive. Call the result to repair it; nothing if
   /// the log is too short to tell such damage from a torn tail.
   std::function<void()> rot();
-  /// While not alive: a copy of everything on its disks. Call the result to put it back, as a
-  /// snapshot of the device does: the files are the same ones as then.
+  /// A copy of everything on its disks. While not alive, or of a log that goes on. Call the result
+  /// to put it back, as a snapshot of the device does: the files are the same ones as then.
   virtual std::function<void()> snapshot();
   /// While not alive: the files of its log are copied and put back, byte for byte.
   void copy_files();
   /// While not alive. False: there is one segment only.
   bool remove_newest_segment();
-  /// While not alive: the records of its log.
+  /// The records of its log.
   Status read_log(const wal::RecordVisitor& visitor);
   /// It must notice by itself that its log is older than what others saw of it.
   void expect_lost_memory() {
     lost_memory_ = LostMemory::kExpected;
+    copy_began_ = false;
     world_.forgetful.insert(setup_.name.text());
   }
   /// A peer has seen more of its log: it goes on, and does nothing.
@@ -131,6 +132,9 @@ class Node : public Station, protected protocol::PeerHandler {
   void fatal(const Error& error);
   void start_log(std::unique_ptr<wal::Writer> writer);
   void excuse_failures() { step_failed_ = true; }
+  /// Real steps are random, so a backup that is put back does not get an epoch of the newer log, but
+  /// for 1 in 1024. Here it never does: its epochs are odd, all others even.
+  std::uint32_t epoch_step();
 
   World& world_;
   Network& network_;
@@ -153,6 +157,7 @@ class Node : public Station, protected protocol::PeerHandler {
   std::uint64_t incarnation_ = 0, incarnation_current_ = 0;
   bool power_was_cut_ = false, step_failed_ = false, space_is_limited_ = false;
   LostMemory lost_memory_ = LostMemory::kNo;
+  bool copy_began_ = false;        // the backup that is in place has started before
   std::optional<Error> died_of_;   // an injected fault, which it noticed and stopped for
   std::uint64_t quarantined_ = 0;  // which incarnation
 };

@@ -28,7 +28,7 @@ Status ParticipantNode::recover(recovery::LogAtStart& log, participant::Recovere
 }
 
 Status ParticipantNode::open() {
-  recovery::WalAtStart start(disk_, "/log", "participant", {setup_.segment_bytes});
+  recovery::WalAtStart start(disk_, "/log", "participant", {setup_.segment_bytes}, epoch_step());
   participant::Recovered recovered;
   TROTH_TRY(recover(start, recovered));
   world_.trace("{} has read its log: LSN {} to {}, {} in doubt", setup_.name,

@@ -82,6 +82,10 @@ class Run {
     }
     for (const auto& node : owned_) nodes_.push_back(node.get());
     trouble_.emplace(world_, network_, nodes_, long_absence_, contended_);
+    trouble_->on_old_backup = [this](const Node& node) {
+      for (const auto& gtid : watcher_.answered())
+        if (gtid.tag() == CoordinatorTag::of(node.setup().log_id)) ask(gtid, false);
+    };
     report_.sqlite = sqlite;
   }
 
@@ -159,7 +163,7 @@ class Run {
   void ask(const Gtid& gtid, bool wait) {
     for (auto* node : coordinators_) {
       const auto done = [this, node, gtid](Result<TransactionOutcome> outcome) {
-        if (!outcome || trouble_->backup_in_place()) return;
+        if (!outcome) return watcher_.see_refusal(gtid, outcome.error());
         watcher_.see_answer(gtid, *outcome);
         trouble_->see_answer(*node);
       };

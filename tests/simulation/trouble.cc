@@ -32,6 +32,7 @@ Trouble::Trouble(World& world, Network& network, std::vector<Node*> nodes, bool 
   crash_every_ = milliseconds(random.percent(15) ? 100'000 : 60 + random.below(500));
   cut_every_ = milliseconds(random.percent(50) ? 100'000 : 100 + random.below(600));
   backs_up_ = random.percent(15);
+  copies_running_ = random.percent(40);
   absence_by_ambush_ = random.percent(75);
   all_start_again_ = random.percent(long_absence_ ? 60 : 10);
   ambush_.planned = long_absence_ || random.percent(40);
@@ -42,6 +43,7 @@ void Trouble::start() {
   plan_crash();
   plan_cut();
   plan_ambush();
+  plan_copy();
   if (world_.random.percent(20)) {
     stranger_.emplace(world_, nodes_);
     stranger_->start(world_.now() + lasts_);
@@ -54,6 +56,29 @@ void Trouble::start() {
     world_.after(world_.between(Duration{0}, lasts_), [this] {
       world_.wall_jump_ms = (world_.random.percent(50) ? -25 : 25) * 3'600'000;
     });
+}
+
+// ---- backups
+
+// `cp -a` of a coordinator's log, which goes on meanwhile: what it decides from now on in the same
+// epoch is missing in the copy.
+void Trouble::plan_copy() {
+  if (!backs_up_ || !copies_running_) return;
+  world_.after(world_.between(Duration{1}, lasts_), [this] {
+    auto& node = *nodes_[world_.random.below(nodes_.size())];
+    if (node.setup().peers.empty() || !node.alive()) return plan_copy();
+    back_up(node, node.status().position.epoch);
+  });
+}
+
+void Trouble::back_up(Node& node, Epoch epoch) {
+  Lsn end;
+  static_cast<void>(node.read_log([&](const wal::RecordView& view) {
+    end = view.lsn;
+    return Status{};
+  }));
+  world_.trace("{} is backed up in epoch {}, up to LSN {}", node.name(), epoch, end);
+  backup_ = {&node, epoch, end, node.snapshot()};
 }
 
 // ---- crashes
@@ -97,17 +122,10 @@ void Trouble::fill_disk(Node& node) {
 
 void Trouble::kill(Node& node, bool may_stay_away) {
   auto& random = world_.random;
-  const bool copy = backs_up_ && backup_.node == nullptr;
+  const bool copy = backs_up_ && !copies_running_ && backup_.node == nullptr;
   const auto epoch = copy ? node.status().position.epoch : Epoch();
   node.crash(random.percent(50), "killed");
-  if (copy) {
-    Lsn end;
-    static_cast<void>(node.read_log([&](const wal::RecordView& view) {
-      end = view.lsn;
-      return Status{};
-    }));
-    backup_ = {&node, epoch, end, node.snapshot()};
-  }
+  if (copy) back_up(node, epoch);
   // Who stays away for long leaves others in doubt, while they go on with other work and free
   // their logs.
   if (long_absence_ && may_stay_away && absent_ == nullptr) absent_ = &node;

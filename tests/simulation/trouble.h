@@ -35,6 +35,8 @@ class Trouble {
   /// Files of one node's log are copied, or its newest segment is removed: it must not start.
   void tamper_with_files();
   bool backup_in_place() const { return backup_in_place_; }
+  /// An old backup of this coordinator serves, and nothing has told it so yet.
+  std::function<void(const Node&)> on_old_backup;
 
   std::size_t crashes() const { return crashes_; }
   std::size_t backups() const { return backups_; }
@@ -72,11 +74,16 @@ class Trouble {
   void kill(Node& node, bool may_stay_away);
   void start_damaged(Node& node);
   void start(Node& node);
+  void plan_copy();
+  void back_up(Node& node, Epoch epoch);
+  NodePosition seen_by(Node& other) const;
+  bool all_have_seen_more() const;
   bool all_know_a_later_life() const;
   bool must_be_known() const;
   bool must_believe(Node& node) const;
   bool refused_by_others(Node& node) const;
   void restart_others(const Node& node);
+  void serve_out_of_reach(Node& node);
   void take_one_out();
   void catch_up(Node& node, Epoch epoch);
 
@@ -85,7 +92,8 @@ class Trouble {
   const std::vector<Node*> nodes_;
   const bool long_absence_, contended_;
   Duration lasts_{0}, crash_every_{0}, cut_every_{0};
-  bool backs_up_ = false, absence_by_ambush_ = false, all_start_again_ = false;
+  bool backs_up_ = false, copies_running_ = false, absence_by_ambush_ = false,
+       all_start_again_ = false;
   Ambush ambush_;
   std::map<Gtid, NodeName> begun_at_;   // where the first branch of a transaction was sent
   std::uint64_t restarts_between_ = 0;  // how many transactions until one is torn apart; 0 = never

@@ -54,7 +54,31 @@ bool Trouble::must_be_known() const {
       return seen != known.end() && seen->second.value > backup_.end.value + kOfItsOwn;
     });
   }
-  return false;
+  return all_have_seen_more();
+}
+
+NodePosition Trouble::seen_by(Node& other) const {
+  NodePosition seen;
+  static_cast<void>(other.read_log([&](const wal::RecordView& view) -> Status {
+    TROTH_ASSIGN_OR_RETURN(const auto record, decode(view.tag, view.payload));
+    if (const auto* peer = std::get_if<PeerRecord>(&record))
+      if (peer->name == backup_.node->name()) seen = peer->position;
+    if (const auto* reached = std::get_if<SeenRecord>(&record))
+      for (const auto& [name, lsn] : reached->reached)
+        if (name == backup_.node->name()) seen.durable = std::max(seen.durable, lsn);
+    return {};
+  }));
+  return seen;
+}
+
+// Of the coordinator's log, in the epoch in which it was copied.
+bool Trouble::all_have_seen_more() const {
+  constexpr std::uint64_t kOfAStart = 1500;
+  return std::all_of(nodes_.begin(), nodes_.end(), [&](Node* other) {
+    if (!other->setup().peers.empty()) return true;
+    const auto seen = seen_by(*other);
+    return seen.epoch == backup_.epoch && seen.durable.value > backup_.end.value + kOfAStart;
+  });
 }
 
 // Its settings name those who have seen more, and the older log has met one of them.
@@ -71,20 +95,12 @@ bool Trouble::must_believe(Node& node) const {
   return met;
 }
 
-// Each node of the other role has written down an epoch that the older log does not reach.
+// Each node of the other role has written down an epoch in which the older log never was.
 bool Trouble::all_know_a_later_life() const {
   const auto& node = *backup_.node;
   return std::all_of(nodes_.begin(), nodes_.end(), [&](Node* other) {
     if (other->setup().peers.empty() == node.setup().peers.empty()) return true;
-    bool knows = false;
-    static_cast<void>(other->read_log([&](const wal::RecordView& view) -> Status {
-      TROTH_ASSIGN_OR_RETURN(const auto record, decode(view.tag, view.payload));
-      const auto* peer = std::get_if<PeerRecord>(&record);
-      if (peer != nullptr && peer->name == node.name())
-        knows = peer->position.epoch.value >= backup_.epoch.value + 2;
-      return {};
-    }));
-    return knows;
+    return seen_by(*other).epoch > backup_.epoch;
   });
 }
 
@@ -106,6 +122,15 @@ void Trouble::restart_others(const Node& node) {
     other->crash(world_.random.percent(50), "restarted while another is restored");
     start(*other);
   }
+}
+
+// Its clients reach it, and nobody who knows better does.
+void Trouble::serve_out_of_reach(Node& node) {
+  isolate(node.name());
+  node.start();
+  if (node.alive()) on_old_backup(node);
+  world_.run_until(world_.now() + milliseconds(1500));
+  network_.heal();
 }
 
 bool Trouble::refused_by_others(Node& node) const {
@@ -140,7 +165,12 @@ void Trouble::lose_memory() {
   const bool believes = must_believe(node);
   if (known && world_.random.percent(70)) catch_up(node, epoch);
   if (world_.random.percent(60)) restart_others(node);
-  node.start();
+  const bool coordinates = !node.setup().peers.empty();
+  if (coordinates && world_.random.percent(50))
+    serve_out_of_reach(node);
+  else
+    node.start();
+  if (coordinates && node.alive()) on_old_backup(node);
   for (int i = 0; i < 200 && node.alive() && world_.violations.empty(); ++i)
     world_.run_until(world_.now() + milliseconds(10));
   if (!world_.violations.empty()) return;
