@@ -5,17 +5,20 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <optional>
 
 #include "coordinator/ended_views.h"
 #include "coordinator/key_store_check.h"
 #include "coordinator/recover.h"
+#include "engine/engine_calls.h"
 #include "engine/fatal_report.h"
 #include "engine/file_guard.h"
-#include "os/descriptors.h"
+#include "engine/node_views.h"
 #include "os/failpoint.h"
 #include "os/kept_files.h"
 #include "os/node_key.h"
 #include "os/random.h"
+#include "recovery/log_counters.h"
 #include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
 #include "wal/directory_watch.h"
@@ -92,6 +95,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     engine_->measured_recovery(clock_.now() - began);
     TROTH_FAILPOINT("coordinator.recovery.adopted");
     loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
+    calls_.emplace(*loop_, "the coordinator");
     wal_->start({[this](Lsn durable) {
                    static_cast<void>(loop_->post_reserved(
                        [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
@@ -140,7 +144,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     if (!loop_->post([key, shared](Engine& e, Now now) {
           e.inquiries().get_outcome_by_key(key, std::move(*shared), now);
         }))
-      (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
+      (*shared)(fail(ErrorCode::kBusy, calls_->full()));
   }
 
   void get_outcome_of(const std::string& key, const std::string& digest,
@@ -149,7 +153,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     if (!loop_->post([key, digest, shared](Engine& e, Now now) {
           e.inquiries().get_outcome_by_key(key, std::move(*shared), now, &digest);
         }))
-      (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
+      (*shared)(fail(ErrorCode::kBusy, calls_->full()));
   }
 
   // InteractivePort
@@ -203,41 +207,21 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
   void set_own_address(const std::string& address) override {
-    static_cast<void>(loop_->call<bool>(
-        [address](Engine& e, Now) {
-          e.peers().set_own_address(address);
-          return true;
-        },
-        kCallLimit));
+    calls_->perform([address](Engine& e, Now) { e.peers().set_own_address(address); });
   }
 
   std::size_t capacity() const override { return capacity_.load(); }
   void reload(const Reload& settings) override {
     capacity_ = settings.max_in_flight;
-    static_cast<void>(loop_->call<bool>(
-        [settings](Engine& e, Now) {
-          e.reload(settings);
-          return true;
-        },
-        kCallLimit));
+    calls_->perform([settings](Engine& e, Now) { e.reload(settings); });
   }
 
   void drain(Duration grace) override {
-    static_cast<void>(loop_->call<bool>(
-        [](Engine& e, Now) {
-          e.drain();
-          return true;
-        },
-        grace));
+    calls_->perform([](Engine& e, Now) { e.drain(); }, grace);
     const auto until = clock_.now() + grace;
     while (clock_.now() < until && unanswered() > 0)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
-    static_cast<void>(loop_->call<bool>(
-        [](Engine& e, Now now) {
-          e.cancel_undecided(now);
-          return true;
-        },
-        kCallLimit));
+    calls_->perform([](Engine& e, Now now) { e.cancel_undecided(now); });
     // The abort of a keyed request is told only when it is durable.
     const auto answered_by = clock_.now() + std::chrono::seconds(1);
     while (clock_.now() < answered_by && unanswered() > 0)
@@ -284,66 +268,61 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
   // AdminPort
   Result<NodeStatus> status() override {
-    auto status = ask<NodeStatus>([](Engine& e, Now now) { return e.operators().status(now); });
+    auto status =
+        calls_->ask<NodeStatus>([](Engine& e, Now now) { return e.operators().status(now); });
     if (!status) return status;
-    show_links(*status);
-    const auto stats = wal_->stats();
-    status->counters.emplace_back("fsyncs", stats.syncs);
-    status->counters.emplace_back("records", stats.records);
-    status->counters.emplace_back("log_bytes", stats.bytes);
-    status->counters.emplace_back("log_segments", stats.segments);
-    status->counters.emplace_back("message_bytes", status->bytes_sent());
-    status->counters.emplace_back("descriptors_short", count_descriptors().short_of() ? 1 : 0);
+    show_links(*status, *transport_);
+    recovery::count_log(*status, *wal_);
     return status;
   }
   Result<TransactionPage> list_transactions(const ListRequest& request) override {
     if (request.filter == TransactionFilter::kEnded)
       return list_ended(options_.engine.outcome_store, request, clock_.wall_now());
-    return ask<TransactionPage>(
+    return calls_->ask<TransactionPage>(
         [request](Engine& e, Now now) { return e.operators().list(request, now); });
   }
   Result<TransactionDetail> show_transaction(const std::string& id) override {
-    auto detail =
-        ask<TransactionDetail>([id](Engine& e, Now now) { return e.operators().show(id, now); });
+    auto detail = calls_->ask<TransactionDetail>(
+        [id](Engine& e, Now now) { return e.operators().show(id, now); });
     if (!detail || !options_.ask_participants || detail->branches.empty()) return detail;
     if (const auto seen = status()) options_.ask_participants(*detail, *seen);
     return detail;
   }
   Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
-    return ask<std::int64_t>(
+    return calls_->ask<std::int64_t>(
         [id, by](Engine& e, Now now) { return e.operators().retry(id, by, now); });
   }
   Result<ResolveReply> resolve(const ResolveRequest& request) override {
-    return ask<ResolveReply>(
+    return calls_->ask<ResolveReply>(
         [request](Engine& e, Now now) { return e.operators().resolve(request, now); });
   }
   Result<ResolveReply> forget(const ForgetRequest& request) override {
-    return wait<ResolveReply>([request](Engine& e, auto done, Now now) {
+    return calls_->wait<ResolveReply>([request](Engine& e, auto done, Now now) {
       e.operators().forget(request, std::move(done), now);
     });
   }
   Result<LostReply> declare_lost(const LostRequest& request) override {
-    return wait<LostReply>([request](Engine& e, auto done, Now now) {
+    return calls_->wait<LostReply>([request](Engine& e, auto done, Now now) {
       e.operators().declare_lost(request, std::move(done), now);
     });
   }
   Result<ForgetPeerReply> forget_peer(const ForgetPeerRequest& request) override {
-    return wait<ForgetPeerReply>([request](Engine& e, auto done, Now now) {
+    return calls_->wait<ForgetPeerReply>([request](Engine& e, auto done, Now now) {
       e.operators().forget_peer(request, std::move(done), now);
     });
   }
   Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
-    return ask<std::vector<AuditEntry>>(
+    return calls_->ask<std::vector<AuditEntry>>(
         [limit](Engine& e, Now) { return e.operators().book().audit(limit); });
   }
   Status drain_participant(const NodeName& name, bool drain, const Operator& by) override {
-    return wait<void>([=](Engine& e, OperatorCalls::DrainDone done, Now now) {
+    return calls_->wait<void>([=](Engine& e, OperatorCalls::DrainDone done, Now now) {
       e.operators().drain_participant(name, drain, by, std::move(done), now);
     });
   }
 
   Result<Measurements> measure() override {
-    auto out = ask<Measurements>([](Engine& e, Now now) {
+    auto out = calls_->ask<Measurements>([](Engine& e, Now now) {
       Measurements measured;
       e.operators().measure(measured, now);
       return Result<Measurements>(std::move(measured));
@@ -355,21 +334,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
  private:
-  static constexpr auto kCallLimit = std::chrono::seconds(5);
-
-  /// What the links know better than the engine: it hears of changes only.
-  void show_links(NodeStatus& status) const {
-    for (auto& shown : status.links)
-      if (auto link = transport_->link(shown.peer)) {
-        link->draining = shown.draining;
-        link->role = shown.role;
-        link->retired = shown.retired;
-        // Who is refused goes away again; why it was is more than that nobody is there now.
-        if (!link->connected && !shown.refusal.empty())
-          link->last_error = fmt::format("refused: {}", shown.refusal);
-        shown = std::move(*link);
-      }
-  }
+  static constexpr auto kCallLimit = EngineCalls<Engine>::kLimit;
 
   std::size_t unanswered() {
     return loop_->call<std::size_t>([](Engine& e, Now) { return e.unanswered(); }, kCallLimit)
@@ -408,7 +373,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     if (!loop_->post([gtid, wait, shared](Engine& e, Now now) {
           e.inquiries().get_outcome(gtid, wait, std::move(*shared), now);
         }))
-      (*shared)(fail(ErrorCode::kBusy, "the coordinator's inbox is full"));
+      (*shared)(fail(ErrorCode::kBusy, calls_->full()));
   }
 
   /// Runs `call(engine, done, now)` on the engine's thread, or answers that the inbox is full.
@@ -421,26 +386,6 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     shared->first(refused(Refusal{{ErrorCode::kBusy, "the coordinator's inbox is full"},
                                   AbortCode::kBusy,
                                   std::chrono::milliseconds(50)}));
-  }
-
-  template <class T>
-  Result<T> wait(std::function<void(Engine&, std::function<void(Result<T>)>, Now)> action) {
-    auto promise = std::make_shared<std::promise<Result<T>>>();
-    auto future = promise->get_future();
-    const bool posted = loop_->post([action = std::move(action), promise](Engine& e, Now now) {
-      action(
-          e, [promise](Result<T> result) { promise->set_value(std::move(result)); }, now);
-    });
-    if (!posted) return fail(ErrorCode::kBusy, "the coordinator's inbox is full");
-    if (future.wait_for(kCallLimit) != std::future_status::ready)
-      return fail(ErrorCode::kTimeout, "not durable yet: look at it again before you repeat it");
-    return future.get();
-  }
-  template <class T>
-  Result<T> ask(std::function<Result<T>(Engine&, Now)> question) {
-    auto answer = loop_->call<Result<T>>(std::move(question), kCallLimit);
-    if (!answer) return fail(ErrorCode::kBusy, "the coordinator is too busy to answer");
-    return std::move(*answer);
   }
 
   void guard_files(FileSystem& files) {
@@ -474,6 +419,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::unique_ptr<recovery::WalRecordLog> log_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EngineLoop<Engine>> loop_;
+  std::optional<EngineCalls<Engine>> calls_;  ///< from the start on
   FatalReport fatal_;
   std::atomic<std::size_t> capacity_;
   std::shared_ptr<const NodeKey> key_;  ///< null: the log was made by 0.1

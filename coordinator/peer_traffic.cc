@@ -1,5 +1,6 @@
 #include "coordinator/peer_traffic.h"
 
+#include "engine/greeting_reply.h"
 #include "engine/witnesses.h"
 #include "protocol/packed_message.h"
 
@@ -62,17 +63,8 @@ HelloReply PeerTraffic::on_hello(const Hello& hello, Now now) {
   HelloReply reply;
   const auto judgement = core_.peers.on_hello(hello, core_.reaches(), reply);
   judge(judgement, hello.name, now);
-  if (reply.verdict != HelloVerdict::kWelcome) {
-    core_.reports.count("hello_refused");
-    core_.reports.refused("refused a greeting", hello.name, to_string(reply.verdict),
-                          judgement.refusal, now.monotonic);
+  if (!goes_on(judgement, hello.name, core_.standing, core_.reports, now.monotonic, reply))
     return reply;
-  }
-  if (core_.standing.stopped()) {
-    reply.verdict = HelloVerdict::kNotReady;
-    reply.detail = core_.standing.reason();
-    return reply;
-  }
   // The link may sit out a pause after its last failure.
   if (!hello.address.empty()) core_.gate.heard_from(hello.name, hello.address, judgement.proved);
   parts_.transactions.on_reachable(hello.name, now);

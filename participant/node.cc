@@ -4,11 +4,13 @@
 
 #include <atomic>
 #include <future>
+#include <optional>
 #include <utility>
 
+#include "engine/engine_calls.h"
 #include "engine/fatal_report.h"
 #include "engine/file_guard.h"
-#include "os/descriptors.h"
+#include "engine/node_views.h"
 #include "os/failpoint.h"
 #include "os/kept_files.h"
 #include "os/node_key.h"
@@ -18,6 +20,7 @@
 #include "participant/recover.h"
 #include "participant/silence_board.h"
 #include "participant/worker.h"
+#include "recovery/log_counters.h"
 #include "recovery/start_up.h"
 #include "recovery/wal_record_log.h"
 #include "wal/directory_watch.h"
@@ -83,7 +86,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     if (posted) return;
     TransactionOutcome busy;
     busy.outcome = Outcome::kAborted;
-    busy.reason = {AbortCode::kBusy, "the agent's inbox is full", name(), -1};
+    busy.reason = {AbortCode::kBusy, calls_->full(), name(), -1};
     (*shared)(std::move(busy));
   }
 
@@ -96,21 +99,11 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
   void set_own_address(const std::string& address) override {
-    static_cast<void>(loop_->call<bool>(
-        [address](Engine& engine, Now) {
-          engine.set_own_address(address);
-          return true;
-        },
-        kCallLimit));
+    calls_->perform([address](Engine& engine, Now) { engine.set_own_address(address); });
   }
 
   void drain(Duration grace) override {
-    static_cast<void>(loop_->call<bool>(
-        [](Engine& engine, Now) {
-          engine.drain();
-          return true;
-        },
-        grace));
+    calls_->perform([](Engine& engine, Now) { engine.drain(); }, grace);
     if (!becomes_quiet(grace)) end_executions();
   }
 
@@ -158,37 +151,24 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
   // AdminPort
   Result<NodeStatus> status() override {
-    auto status = ask<NodeStatus>([](Engine& engine, Now now) { return engine.status(now); });
+    auto status =
+        calls_->ask<NodeStatus>([](Engine& engine, Now now) { return engine.status(now); });
     if (!status) return status;
     if (auto silent = silence_.text()) {
       if (status->state == "ready") status->state = "not ready: a statement ignores its limit";
       status->alarms.push_back(*std::move(silent));
     }
-    for (auto& shown : status->links)
-      if (auto link = transport_->link(shown.peer)) {
-        link->role = shown.role;
-        link->retired = shown.retired;
-        // Who is refused goes away again; why it was is more than that nobody is there now.
-        if (!link->connected && !shown.refusal.empty())
-          link->last_error = fmt::format("refused: {}", shown.refusal);
-        shown = std::move(*link);
-      }
-    const auto stats = wal_->stats();
-    status->counters.emplace_back("fsyncs", stats.syncs);
-    status->counters.emplace_back("records", stats.records);
-    status->counters.emplace_back("log_bytes", stats.bytes);
-    status->counters.emplace_back("log_segments", stats.segments);
-    status->counters.emplace_back("message_bytes", status->bytes_sent());
-    status->counters.emplace_back("descriptors_short", count_descriptors().short_of() ? 1 : 0);
+    show_links(*status, *transport_);
+    recovery::count_log(*status, *wal_);
     return status;
   }
   Result<TransactionPage> list_transactions(const ListRequest& request) override {
-    return ask<TransactionPage>(
+    return calls_->ask<TransactionPage>(
         [request](Engine& engine, Now now) { return engine.list(request, now); });
   }
   Result<TransactionDetail> show_transaction(const std::string& id) override {
-    auto detail =
-        ask<TransactionDetail>([id](Engine& engine, Now now) { return engine.show(id, now); });
+    auto detail = calls_->ask<TransactionDetail>(
+        [id](Engine& engine, Now now) { return engine.show(id, now); });
     if (!detail) return detail;
     // The rest does not wait for long for a worker that is busy.
     const auto page =
@@ -199,26 +179,27 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return detail;
   }
   Result<std::int64_t> retry_transactions(const std::string& id, const Operator& by) override {
-    return ask<std::int64_t>(
+    return calls_->ask<std::int64_t>(
         [id, by](Engine& engine, Now now) { return engine.retry(id, by, now); });
   }
   Result<ResolveReply> resolve(const ResolveRequest& request) override {
-    return await<ResolveReply>([request](Engine& engine, Engine::ResolveDone done, Now now) {
+    return calls_->wait<ResolveReply>([request](Engine& engine, Engine::ResolveDone done, Now now) {
       engine.resolve(request, std::move(done), now);
     });
   }
   Result<ResolveReply> forget(const ForgetRequest& request) override {
-    return await<ResolveReply>([request](Engine& engine, Engine::ResolveDone done, Now now) {
+    return calls_->wait<ResolveReply>([request](Engine& engine, Engine::ResolveDone done, Now now) {
       engine.forget(request, std::move(done), now);
     });
   }
   Result<ForgetPeerReply> forget_peer(const ForgetPeerRequest& request) override {
-    return await<ForgetPeerReply>([request](Engine& engine, PeerForgetting::Done done, Now now) {
-      engine.forget_peer(request, std::move(done), now);
-    });
+    return calls_->wait<ForgetPeerReply>(
+        [request](Engine& engine, PeerForgetting::Done done, Now now) {
+          engine.forget_peer(request, std::move(done), now);
+        });
   }
   Result<std::vector<AuditEntry>> audit(std::size_t limit) override {
-    return ask<std::vector<AuditEntry>>(
+    return calls_->ask<std::vector<AuditEntry>>(
         [limit](Engine& engine, Now) { return engine.audit_trail(limit); });
   }
   Status drain_participant(const NodeName&, bool, const Operator&) override {
@@ -228,7 +209,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   Result<LockPage> locks(const LockQuery& query) override { return look(query, kCallLimit); }
 
   Result<Measurements> measure() override {
-    auto out = ask<Measurements>([](Engine& engine, Now now) {
+    auto out = calls_->ask<Measurements>([](Engine& engine, Now now) {
       Measurements measured;
       engine.measure(measured, now);
       return Result<Measurements>(std::move(measured));
@@ -240,21 +221,15 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   }
 
  private:
-  static constexpr auto kCallLimit = std::chrono::seconds(5);
+  static constexpr auto kCallLimit = EngineCalls<Engine>::kLimit;
 
   static constexpr std::size_t kLocksShown = 20;
 
   Result<LockPage> look(const LockQuery& query, Duration limit) {
-    auto promise = std::make_shared<std::promise<Result<LockPage>>>();
-    auto future = promise->get_future();
-    const bool posted = loop_->post([promise, query](Engine& engine, Now) {
-      engine.look_at_locks(
-          query, [promise](Result<LockPage> page) { promise->set_value(std::move(page)); });
-    });
-    if (!posted) return fail(ErrorCode::kBusy, "the agent's inbox is full");
-    if (future.wait_for(limit) != std::future_status::ready)
-      return fail(ErrorCode::kBusy, "the database is busy with one statement");
-    return future.get();
+    return calls_->wait<LockPage>([query](Engine& engine, EngineCalls<Engine>::Done<LockPage> done,
+                                          Now) { engine.look_at_locks(query, std::move(done)); },
+                                  limit,
+                                  {ErrorCode::kBusy, "the database is busy with one statement"});
   }
 
   /// False: after `limit` something still executes, is being recorded, or is on its way to the
@@ -272,13 +247,10 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
 
   /// Afterwards only applies and flushes run; who is refused is told so within a second.
   void end_executions() {
-    static_cast<void>(loop_->call<bool>(
-        [](Engine& engine, Now now) {
-          engine.drain();
-          engine.refuse_executing(now);
-          return true;
-        },
-        kCallLimit));
+    calls_->perform([](Engine& engine, Now now) {
+      engine.drain();
+      engine.refuse_executing(now);
+    });
     worker_->stop_executing();
     static_cast<void>(becomes_quiet(std::chrono::seconds(1)));
   }
@@ -309,21 +281,6 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     if (few) loop_->help();
   }
 
-  /// For what is answered only when it is durable.
-  template <class T>
-  Result<T> await(std::function<void(Engine&, std::function<void(Result<T>)>, Now)> fn) {
-    auto promise = std::make_shared<std::promise<Result<T>>>();
-    auto future = promise->get_future();
-    const bool posted = loop_->post([promise, fn = std::move(fn)](Engine& engine, Now now) {
-      fn(
-          engine, [promise](Result<T> reply) { promise->set_value(std::move(reply)); }, now);
-    });
-    if (!posted) return fail(ErrorCode::kBusy, "the agent's inbox is full");
-    if (future.wait_for(kCallLimit) != std::future_status::ready)
-      return fail(ErrorCode::kTimeout, "not durable yet: look at it again before you repeat it");
-    return future.get();
-  }
-
   void on_silence(const SilentStatement& silent) {
     const auto hopeless = silence_.take(silent);
     if (const auto text = silence_.text()) {
@@ -332,13 +289,6 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
       logger_.info("the cause of an alarm has ended", {{"statement", silent.statement}});
     }
     if (hopeless) fatal(*hopeless);
-  }
-
-  template <class T>
-  Result<T> ask(std::function<Result<T>(Engine&, Now)> question) {
-    auto answer = loop_->call<Result<T>>(std::move(question), kCallLimit);
-    if (!answer) return fail(ErrorCode::kBusy, "the agent is too busy to answer");
-    return std::move(*answer);
   }
 
   void start_threads(std::unique_ptr<DeferredApply> manager, Transport* transport,
@@ -374,6 +324,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     engine_->adopt(std::move(tables), clock_.now());
     if (recovered.held) engine_->stop_for(held(*recovered.held), false);
     loop_ = std::make_unique<EngineLoop<Engine>>(*engine_, clock_, options_.inbox);
+    calls_.emplace(*loop_, "the agent");
     wal_->start({[this](Lsn durable) {
                    static_cast<void>(loop_->post_reserved(
                        [durable](Engine& e, Now now) { e.on_durable(durable, now); }));
@@ -423,6 +374,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
   std::unique_ptr<Worker> worker_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<EngineLoop<Engine>> loop_;
+  std::optional<EngineCalls<Engine>> calls_;  ///< from the start on
   FatalReport fatal_;
   std::shared_ptr<const NodeKey> key_;  ///< null: the log was made by 0.1
   std::atomic<bool> failed_ = false;    // nothing more is taken from peers

@@ -139,23 +139,8 @@ Status replay(CoordinatorTables& tables, const wal::RecordView& view) {
   auto decoded = decode(view.tag, view.payload);
   if (!decoded) return fail(decoded.error(), fmt::format("record at LSN {}", view.lsn));
   tables.at = view.lsn;
-  if (tables.first_record.value == 0) tables.first_record = view.lsn;
-  if (const auto gone = forgotten_peer(tables.operators, *decoded); !gone.empty())
-    tables.peers.erase(gone);
-  if (const auto* epoch = std::get_if<EpochRecord>(&*decoded)) {
-    tables.epoch = std::max(tables.epoch, epoch->epoch);
-    tables.lives.begin(epoch->epoch, view.lsn);
-  } else if (const auto* lives = std::get_if<LivesRecord>(&*decoded)) {
-    tables.lives.adopt(*lives);
-  } else if (const auto* adopted = std::get_if<AdoptedRecord>(&*decoded)) {
-    if (adopted->lineage >= tables.adopted.lineage) tables.adopted = *adopted;
-  } else if (const auto* peer = std::get_if<PeerRecord>(&*decoded)) {
-    see(tables.peers, *peer);
-  } else if (const auto* seen = std::get_if<SeenRecord>(&*decoded)) {
-    see(tables.peers, *seen);
-  } else if (const auto* claim = std::get_if<ClaimRecord>(&*decoded)) {
-    tables.claims[claim->witness] = *claim;
-  } else if (auto* commit = std::get_if<CommitRecord>(&*decoded)) {
+  if (replay_common(tables, *decoded, view.lsn)) return {};
+  if (auto* commit = std::get_if<CommitRecord>(&*decoded)) {
     remember_outcome(tables, commit->gtid, Outcome::kCommitted, {});
     note_unstored(tables, *commit, Outcome::kCommitted, {});
     tables.undecided.erase(commit->gtid);

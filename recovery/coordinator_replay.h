@@ -8,9 +8,7 @@
 
 #include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
-#include "recovery/lives.h"
-#include "recovery/operator_book.h"
-#include "recovery/peer_table.h"
+#include "recovery/node_tables.h"
 #include "wal/format.h"
 
 namespace troth::recovery {
@@ -36,13 +34,9 @@ struct UndecidedQuorum {
   protocol::QuorumPosition position;
 };
 
-struct CoordinatorTables {
+struct CoordinatorTables : NodeTables {
   std::size_t max_outcomes = 200000;  ///< kept in `outcomes`; older ones are below the horizon
   Lsn at;                             ///< of the record being read
-  Epoch epoch;                        ///< of the last start
-  Lsn first_record;                   ///< LSN of the oldest record kept
-  Lives lives;                        ///< of this log, before this start
-  protocol::AdoptedRecord adopted;    ///< gtids of epochs below it are never presumed aborted
   Gtid horizon;                       ///< outcomes of ended gtids below it are forgotten
   std::map<Gtid, protocol::CommitRecord> unended;  ///< COMMIT without END
   std::map<Gtid, UndecidedQuorum> undecided;       ///< three-phase
@@ -59,10 +53,7 @@ struct CoordinatorTables {
     bool is_open = false;
   };
   std::unordered_map<std::string, Key> keys;
-  std::map<NodeName, protocol::PeerRecord> peers;    ///< the most ever seen of each
-  std::map<NodeName, protocol::ClaimRecord> claims;  ///< the last word about each witness
   std::map<Gtid, std::string> rows;  ///< of keyed commits without END (protocol/result_rows.h)
-  OperatorTables operators;
 };
 
 /// Applies one record. kCorruption if it does not belong into a coordinator's log or does not

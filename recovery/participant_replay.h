@@ -8,9 +8,7 @@
 #include "protocol/quorum_ballot.h"
 #include "protocol/record.h"
 #include "recovery/ended_claims.h"
-#include "recovery/lives.h"
-#include "recovery/operator_book.h"
-#include "recovery/peer_table.h"
+#include "recovery/node_tables.h"
 #include "wal/format.h"
 
 namespace troth::recovery {
@@ -26,22 +24,15 @@ struct PreparedEntry {
   protocol::QuorumPosition position;  ///< three-phase: what it promised and accepted
 };
 
-struct ParticipantTables {
+struct ParticipantTables : NodeTables {
   /// Set before the scan: the file holds everything up to here, so its redo need not be kept.
   Lsn in_file;
-  Epoch epoch;
-  Lives lives;  ///< of this log, before this start
-  protocol::AdoptedRecord adopted;
-  Lsn first_record;                        ///< LSN of the oldest record kept
   std::map<Gtid, PreparedEntry> prepared;  ///< undecided
   std::vector<RedoEntry> redo;             ///< in LSN order; apply those above the file's marker
   std::map<Gtid, protocol::RememberedRecord>
       remembered;  ///< outcomes of branches: committed, aborted, refused, keys
   /// What each coordinator claimed to be ended, and is forgotten here.
   std::map<CoordinatorTag, EndedClaims> ended;
-  std::map<NodeName, protocol::PeerRecord> peers;    ///< the most ever seen of each
-  std::map<NodeName, protocol::ClaimRecord> claims;  ///< the last word about each witness
-  OperatorTables operators;
 };
 
 /// Applies one record. kCorruption if it does not belong into a participant's log or does not
