@@ -4,7 +4,7 @@ function(troth_compile_rules target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # g++ 12 raises false alarms on std::string concatenation (PR105329, PR105651), others at each level of optimisation.
-    target_compile_options(${target} PRIVATE -Wno-restrict -Wno-error=stringop-overflow $<$<BOOL:${TROTH_SANITIZE}>:-Wno-error=array-bounds>
+    target_compile_options(${target} PRIVATE -Wno-restrict -Wno-error=stringop-overflow -Wno-error=stringop-overread $<$<BOOL:${TROTH_SANITIZE}>:-Wno-error=array-bounds>
       $<$<BOOL:${TROTH_PROFILE}>:-Wno-error>)
   endif()
   if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
