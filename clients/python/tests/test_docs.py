@@ -52,6 +52,15 @@ class Samples(support.Case):
         self.run_block(self.blocks[5])
         self.assertEqual(self.cents(), [990, 1010])
 
+    def test_the_readme(self):
+        for name, sql in (("p1", "CREATE TABLE items(id INTEGER PRIMARY KEY, n INT)"), ("p1", "INSERT INTO items VALUES (1, 5)"),
+                          ("p2", "CREATE TABLE entries(id TEXT, a INT, b INT, c INT)")):
+            self.client.execute(name, sql)
+        block, = re.findall(r"^```python\n(.*?)^```", (support.ROOT / "README.md").read_text(), re.M | re.S)
+        self.run_block(block.replace('"stock"', '"p1"').replace('"ledger"', '"p2"'))
+        self.assertEqual(self.client.execute("p1", "SELECT n FROM items").scalar(), 4)
+        self.assertEqual(self.client.execute("p2", "SELECT id FROM entries").scalar(), "order-16")
+
     def test_crash_and_recover(self):
         self.run_block(self.blocks[0])
         self.world.act("kill", "c1")

@@ -135,8 +135,10 @@ class Interactive:
         try:
             outcome = await self.core.settle(self.gtid, None, reason, self.core.deadline(None), endpoint)
         except Aborted as fault:
+            if fault.code == "CLIENT_CANCELLED":  # COMMIT did not arrive; the server saw the connection close, and that is no wish of the program
+                fault = Aborted("CONNECTION_LOST", f"COMMIT did not arrive: {reason}", True, self.gtid)
             self.state, self.end = "aborted", fault
-            raise
+            raise fault from None
         self.state = "committed"
         return outcome
 
