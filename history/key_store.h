@@ -1,5 +1,6 @@
 #pragma once
-// Where a coordinator keeps its finished idempotency keys: beside the log, because the log forgets.
+// The store of a coordinator's finished idempotency keys. It is outside the log, because the log
+// forgets.
 
 #include <optional>
 #include <string>

@@ -1,8 +1,8 @@
 #pragma once
-// ALTER TABLE ADD COLUMN leaves the rows as they are: one that is older than a column does not
-// hold it, and shows the column's default. Up to SQLite 3.42 the pre-update hook shows NULL
-// instead, as it does for a NULL that is stored; later ones do so for the new row of an INSERT that
-// copies rows whole.
+// ALTER TABLE ADD COLUMN does not change the rows: a row that is older than a column does not store
+// it, and shows the column's default. Up to SQLite 3.42 the pre-update hook shows NULL instead, as
+// it does for a NULL that is stored; later ones do so for the new row of an INSERT that copies rows
+// whole.
 
 #include <memory>
 #include <string>

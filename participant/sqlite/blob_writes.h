@@ -1,7 +1,7 @@
 #pragma once
 // Rows that sqlite3_blob_write() changes; FTS5 does so with its configuration. The pre-update hook
-// reports them as deleted and does not tell the new bytes, so that they are taken from the next
-// change of the row, or read when the statements are through. Worker thread only.
+// reports them as deleted, without the new bytes. So those come from the next change of the row, or
+// are read when the statements have run. Worker thread only.
 
 #include <vector>
 
@@ -16,7 +16,7 @@ class BlobWrites {
   void begin() { open_.clear(); }
   /// Operation `number`, an update, has the old bytes of `column` in its new row.
   void note(std::size_t number, int column) { open_.push_back({number, column}); }
-  /// Another change of a row: what it found there, an earlier operation has left.
+  /// Another change of a row: the values that it found were left by an earlier operation.
   void found(const RowOp& later, std::vector<RowOp>& operations);
   /// Reads what no later operation has shown.
   Status complete(Connection& db, const Schema& schema, std::vector<RowOp>& operations);

@@ -123,8 +123,8 @@ class Characters {
       text.remove_prefix(length);
     }
   }
-  // SQLite takes the first of its list that fits; characters are told apart by their lead byte, so
-  // at most one fits.
+  // SQLite takes the first of its list that fits; characters differ in their lead byte, so at most
+  // one fits.
   std::size_t at_front(std::string_view text) const {
     for (std::size_t n = 1; n <= std::min(longest_, text.size()); ++n)
       if (all_.count(text.substr(0, n)) != 0) return n;

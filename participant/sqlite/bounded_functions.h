@@ -1,7 +1,7 @@
 #pragma once
-// SQL functions whose time SQLite does not bound: instr(), replace() and trim() with two arguments
-// compare every position with the whole pattern, minutes for a few megabytes, and look at no
-// interrupt flag meanwhile. These give the same results in linear time.
+// SQL functions whose time SQLite does not bound. instr(), replace() and trim() with two arguments
+// compare every position with the whole pattern. That takes minutes for a few megabytes, and they
+// do not check the interrupt flag. These give the same results in linear time.
 
 #include <sqlite3.h>
 

@@ -9,9 +9,9 @@
 
 namespace troth::participant::sqlite {
 
-/// Of one connection at a time. The caller sees to it that the connection is open and that two
-/// threads do not call at once. Works on a connection that another thread is using: SQLite keeps
-/// each limit in one integer of its own, reads it when it needs it, and takes no lock for it.
+/// Of one connection at a time. The caller makes sure that the connection is open and that two
+/// threads do not call at the same time. Works on a connection that another thread uses: SQLite
+/// keeps each limit in an integer, reads it when it needs it, and takes no lock for it.
 class Brake {
  public:
   /// From now on the next value of more than a few bytes fails with SQLITE_TOOBIG, the next LIKE or

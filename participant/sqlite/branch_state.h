@@ -31,9 +31,9 @@ struct BranchState {
   std::uint64_t read = 0;       ///< its number among the long reads while a reader works for it
 };
 
-/// Once it has changed the schema, all that follows is tried on what it made.
+/// After it has changed the schema, all later statements are tried on the changed schema.
 bool changes_schema(const BranchState& branch);
-/// What it did, as the beginning of a change of the schema.
+/// Its earlier work, as the beginning of a change of the schema.
 std::vector<ChangeStep> steps_so_far(const Schema& schema, const BranchState& branch);
 
 }  // namespace troth::participant::sqlite

@@ -139,7 +139,7 @@ class Program {
     return std::nullopt;
   }
 
-  // Is it always the number of a row of `table` (or NULL) that a cursor stands on?
+  // Is it always the rowid of `table` (or NULL) at which a cursor is positioned?
   bool is_row_of(std::uint32_t table, int reg, int depth = 0) const {
     const auto& r = at(reg);
     const auto found = r.rowid_of.size() + r.row_sets.size();
@@ -241,7 +241,7 @@ class Program {
     if (name == "OpenRead" || name == "ReopenIdx") return open(op, false);
     if (name == "OpenWrite") return open(op, true);
     if (name.rfind("Open", 0) ==
-        0) {  // ephemeral tables, sorters, pseudo tables: nobody else sees them
+        0) {  // ephemeral tables, sorters, pseudo tables: no other transaction sees them
       cursors_.erase(op.p1);
       return;
     }

@@ -7,7 +7,7 @@
 namespace troth::participant::sqlite {
 
 // Foreign keys are off here, so their actions are not in the bytecode. The rows they change are
-// captured and locked; what is left is what triggers of those rows read.
+// captured and locked; the rest is what triggers of those rows read.
 void StatementAnalyzer::add_cascades(StatementInfo& info) {
   std::set<std::uint32_t> done;
   for (bool grown = true; grown;) {

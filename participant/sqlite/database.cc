@@ -111,16 +111,16 @@ Status Database::configure() {
   sqlite3_busy_timeout(db.get(), static_cast<int>(wait.count()));
   TROTH_TRY(prepare_for_clients(db, options_));
   sqlite3_db_config(db.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  // NORMAL is enough: what is not in the file after a power cut is in the agent's own log
+  // NORMAL is enough: rows that a power cut takes from the file are in the agent's own log
   // (participant.md 5.6).
   TROTH_TRY(told_if_locked(db.execute("PRAGMA synchronous=NORMAL")));
   TROTH_TRY(
       db.execute(options_.foreign_keys ? "PRAGMA foreign_keys=ON" : "PRAGMA foreign_keys=OFF"));
   TROTH_TRY(db.execute("PRAGMA wal_autocheckpoint=0"));
   // Every branch is rolled back to its savepoint. SQLite (seen in 3.40.1) then loses the chain of
-  // checksums in its -wal if a page was written there twice inside the savepoint to make room:
-  // everything committed afterwards is cut off by the next recovery. So changed pages stay in
-  // memory until the commit.
+  // checksums in its -wal if a page was written there twice inside the savepoint to make room. The
+  // next recovery then cuts off all later commits. So changed pages stay in memory until the
+  // commit.
   TROTH_TRY(db.execute("PRAGMA cache_spill=OFF"));
   return db.execute(fmt::format("PRAGMA cache_size=-{}", options_.cache_bytes / 1024));
 }
@@ -144,7 +144,7 @@ Status Database::enter_wal_mode() {
         fmt::format(
             "database {} cannot use WAL mode (it stays in {}); close other programs that use it",
             options_.path, *switched));
-  // Once readers have let it grow, it shrinks when it is started anew.
+  // If readers have let it grow, it shrinks when it is restarted.
   TROTH_TRY(db.execute(fmt::format("PRAGMA journal_size_limit={}", options_.checkpoint_wal_bytes)));
   claim_->own_write_ended();
   return {};
@@ -259,8 +259,8 @@ Status Database::rewrite_wal() {
     return fail(ErrorCode::kIo, fmt::format("cannot read the size of {}-wal", options_.path));
   if (bytes == 0) return {};
   const auto size = static_cast<std::uint64_t>(bytes);
-  // So that the cache can be dropped. A failure may be one of an earlier life that nobody was told
-  // of; either way what the disk does not hold is written again, and the force below decides.
+  // So that the cache can be dropped. The failure may be of an earlier process, which could not
+  // report it; in both cases missing data is written again, and the force below decides.
   static_cast<void>(sync_wal());
   TROTH_ASSIGN_OR_RETURN(const auto file, files_->open(wal_path(), OpenMode::kReadOnly));
   for (std::uint64_t at = 0; at < size; at += kChunk) {

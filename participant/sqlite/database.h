@@ -38,7 +38,7 @@ class Database {
   Status commit(Lsn marker);
   Status rollback();
 
-  /// fdatasync of the -wal file: what was committed survives a power cut.
+  /// fdatasync of the -wal file: afterwards commits survive a power cut.
   Status sync_wal();
   /// At the start, inside the outer transaction: what the -wal's cache shows and the disk does not
   /// hold is written once more, and forced. After a failed fdatasync of the process before such
@@ -53,7 +53,7 @@ class Database {
   bool wal_is_too_long() const { return bound_.exceeded(wal_bytes()); }
   /// The same in words, with the processes that read now.
   std::string why_wal_is_long() const;
-  /// The same at the end of work, and empties the -wal if nobody reads. Best effort.
+  /// The same at the end of work, and empties the -wal if there is no reader. Best effort.
   void checkpoint_at_close();
   std::uint64_t wal_bytes() const;
   std::uint64_t database_bytes() const;
@@ -84,7 +84,8 @@ class Database {
   const Clock& clock_;
   WalBound bound_;
   Lsn marker_;  // of the last commit
-  /// What the file holds without its -wal, at least; nullopt: its marker notes nothing (marker.h).
+  /// How far the file holds commits without its -wal, at least; nullopt: its marker notes nothing
+  /// (marker.h).
   std::optional<Lsn> checkpointed_;
   std::unique_ptr<FileSystem> files_;
   std::optional<KeptFiles> kept_;

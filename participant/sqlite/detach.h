@@ -1,5 +1,5 @@
 #pragma once
-// The way out: makes the database of a participant an ordinary SQLite file again.
+// `troth-participant detach`: makes the database of a participant an ordinary SQLite file again.
 
 #include <string>
 

@@ -1,7 +1,7 @@
 #pragma once
-// An in-memory database with the schema of a file and no rows, in which foreign keys are off:
-// statements are compiled there to learn what they touch, and DDL is tried there. It must have
-// every table that the file has, in whatever order the file names them.
+// An in-memory database with the schema of a file and no rows, with foreign keys off. Statements
+// are compiled there to learn which tables and keys they touch, and DDL is tried there. It must
+// have every table that the file has, in whatever order the file names them.
 
 #include <memory>
 

@@ -39,7 +39,7 @@ class ExecutionStop {
   /// For good, and not for one branch alone.
   bool stopped_for_good() const { return stopped_.load(std::memory_order_relaxed); }
 
-  /// What follows is for `branch`. Of the worker's thread.
+  /// The following execution is for `branch`. Of the worker's thread.
   void set_branch(const Gtid& branch) {
     const MutexLock lock(mutex_);
     branch_ = branch;

@@ -79,7 +79,7 @@ CachedStatement Executor::compile(const std::string& sql) {
 bool Executor::is_quick(const std::vector<Statement>& statements) {
   return std::all_of(statements.begin(), statements.end(), [&](const auto& statement) {
     const auto* known = find(statement.sql);
-    // What it took last says nothing about other parameters, unless it cannot take long.
+    // Its last duration says nothing about other parameters, unless it cannot take long.
     return known != nullptr && known->second.quick && known->second.info.quick;
   });
 }
@@ -179,8 +179,7 @@ void Executor::write_pending(const std::vector<Statement>& statements, Ran& ran)
     ran.failure = {AbortCode::kSqlError, written.error().context, {}, -1};
 }
 
-// What these statements did must come out the same when it is applied, after what the branch did
-// earlier.
+// The work of these statements, applied after the branch's earlier work, must give the same rows.
 Status Executor::rehearse(const Before& before, bool in_place, Ran& ran) {
   if (!in_place) TROTH_TRY(applier_.apply(before.operations));
   TROTH_ASSIGN_OR_RETURN(auto differs, rehearsal_.repeat(ran.operations));

@@ -1,5 +1,5 @@
 #pragma once
-// Runs the statements of one branch inside a savepoint, captures what they did, and takes it back.
+// Runs the statements of one branch inside a savepoint, captures their changes, and undoes them.
 
 #include <map>
 #include <memory>
@@ -47,7 +47,7 @@ class Executor {
     std::uint64_t captured_bytes = 0;
     std::int64_t open_violations = 0;  ///< of deferred foreign keys, if statements may follow
   };
-  /// What the branch did before these statements (interactive transactions).
+  /// The branch's earlier work (interactive transactions).
   struct Before {
     Gtid gtid;
     const std::vector<RowOp>& operations;

@@ -27,9 +27,9 @@ bool may_not(int error) {
   return error == EACCES || error == EPERM || error == EROFS;
 }
 
-// Descriptors of database files stay open until the file is deleted: closing one earlier would free
-// the POSIX locks that other connections of this process hold on the file, an embedding
-// application's for one (https://www.sqlite.org/howtocorrupt.html section 2.2).
+// Descriptors of database files stay open until the file is deleted. Closing one earlier would free
+// the POSIX locks that other connections of this process hold on the file, for example those of an
+// embedding application (https://www.sqlite.org/howtocorrupt.html section 2.2).
 Result<std::shared_ptr<const OpenInode>> open_once(const std::string& path) {
   static Mutex mutex;
   static std::vector<std::shared_ptr<const OpenInode>> all;

@@ -1,7 +1,7 @@
 #pragma once
-// One file, one owner: keeps a second agent off a database file, whatever name it reaches the file
-// by (a hard link, a bind mount of the file), and notices a program that wrote the file all the
-// same. SQLite's own locks cannot: they depend on the name, as do the -wal and the -shm file.
+// One file, one owner. Keeps a second agent off a database file, by whatever name it reaches the
+// file (a hard link, a bind mount of the file). Notices a program that writes the file in spite of
+// that. SQLite's own locks cannot: they depend on the name, as do the -wal and the -shm file.
 
 #include <atomic>
 #include <cstdint>
@@ -29,11 +29,10 @@ struct OpenInode {
 /// Used by the thread that works on the database.
 class FileClaim {
  public:
-  /// flock on the inode. kFenced: another agent holds the file. kUnsupported: the file has more than
-  /// one name, or does not begin as an SQLite file does (it is encrypted). kInvalidArgument: it is
-  /// not a regular file. What is in the kernel's page cache and not on the disk is dropped: a
-  /// checkpoint whose force failed leaves pages that no later one would write (they are still in
-  /// the -wal).
+  /// flock on the inode. kFenced: another agent holds the file. kUnsupported: the file has more
+  /// than one name, or does not begin as an SQLite file does (it is encrypted). kInvalidArgument:
+  /// it is not a regular file. Drops the kernel's page cache of the file: a checkpoint whose force
+  /// failed leaves pages there that no later checkpoint would write (they are still in the -wal).
   static Result<std::unique_ptr<FileClaim>> take(FileSystem& files, const std::string& path);
   /// Gives the lock back; the descriptor stays open, see file_claim.cc.
   ~FileClaim();

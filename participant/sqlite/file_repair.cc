@@ -186,8 +186,8 @@ Status FileRepair::remove(const RowOp& op) {
   return there ? applier_->apply_one(op) : Status{};
 }
 
-// Gives an update its untouched values back (untouched.h): from the row as it is, or from what an
-// earlier operation has left.
+// Gives an update its untouched values back (untouched.h): from the present row, or from the row
+// that an earlier operation has left.
 Status FileRepair::fill_in(const std::vector<RowOp>& operations, std::size_t number, RowOp& op) {
   const auto& table = schema_.table(op.table);
   for (const auto column : std::exchange(op.untouched, {})) {
@@ -222,7 +222,7 @@ Status FileRepair::fill_in(const std::vector<RowOp>& operations, std::size_t num
   return {};
 }
 
-// The row is what the operation leaves afterwards, whether it was there or not.
+// Afterwards the row is as the operation leaves it, whether it existed before or not.
 Status FileRepair::force_one(const std::vector<RowOp>& operations, std::size_t number) {
   const auto& op = operations[number];
   const auto& table = schema_.table(op.table);

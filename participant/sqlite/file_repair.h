@@ -1,7 +1,7 @@
 #pragma once
-// The database of a participant that is stopped, for the command `repair`: tries what the log says
-// is committed or in doubt, shows it as SQL, and puts it in place by force. One outer transaction;
-// nothing stays in the file without commit(). Single-threaded.
+// The database of a stopped participant, for the command `repair`. Tries the work that is committed
+// or in doubt in the log, shows it as SQL, and applies it by force. One outer transaction; nothing
+// stays in the file without commit(). Single-threaded.
 
 #include <memory>
 #include <string>
@@ -32,7 +32,7 @@ class FileRepair {
   /// of the schema, and for a row that is gone with a large value of which the log has no copy
   /// (untouched.h).
   Status force(const std::string& redo);
-  /// Makes the rows of a branch in doubt what they were before it. Errors as of force().
+  /// Restores the rows of a branch in doubt to their values from before it. Errors as of force().
   Status restore(const std::string& redo);
   /// Durably, with the marker at `applied`.
   Status commit(Lsn applied);

@@ -1,8 +1,8 @@
 #pragma once
-// printf() and format() of SQL, which in SQLite have no bound: '%.*c' takes a step for each of up
-// to two thousand million characters, looks at no interrupt flag meanwhile, and answers NULL when
-// the text becomes too long. These answer the same, in bounded time, and fail where SQLite's give
-// NULL for a text that is too long.
+// printf() and format() of SQL, with a bound. In SQLite they have none: '%.*c' takes a step for
+// each of up to two thousand million characters, does not check the interrupt flag, and gives NULL
+// when the text becomes too long. These answer the same, in bounded time, and fail where SQLite's
+// give NULL for a text that is too long.
 
 #include <sqlite3.h>
 

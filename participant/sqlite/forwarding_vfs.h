@@ -1,6 +1,6 @@
 #pragma once
-// A VFS over SQLite's default one, for who wants to change a method or two of its files: everything
-// else goes on to the file below (https://www.sqlite.org/vfs.html).
+// A VFS over SQLite's default one, for code that changes a few methods of its files. All others are
+// forwarded to the file below (https://www.sqlite.org/vfs.html).
 
 #include <sqlite3.h>
 
@@ -9,14 +9,14 @@
 namespace troth::participant::sqlite {
 
 /// The default VFS's own file. It lies right behind ours, in the memory SQLite allocates for us.
-/// `File` derives from sqlite3_file and adds what it has to know.
+/// `File` derives from sqlite3_file and adds its own state.
 template <typename File>
 sqlite3_file* below(sqlite3_file* f) {
   static_assert(sizeof(File) % 8 == 0, "the file below needs the alignment SQLite gives to ours");
   return reinterpret_cast<sqlite3_file*>(reinterpret_cast<char*>(f) + sizeof(File));
 }
 
-/// Methods that all do what the file below does: replace the ones that differ.
+/// Methods that all forward to the file below: replace the ones that differ.
 template <typename File>
 constexpr sqlite3_io_methods forwarding_methods() {
   return {

@@ -20,7 +20,7 @@ class KeptWork {
 
   bool any() const { return owner_.has_value(); }
   bool is_of(const Gtid& gtid) const { return owner_ == gtid; }
-  /// What follows is the work of `gtid`. Precondition: no work is in place.
+  /// The following work belongs to `gtid`. Precondition: no work is in place.
   Status begin(const Gtid& gtid) {
     TROTH_TRY(savepoint_.begin());
     owner_ = gtid;

@@ -1,8 +1,8 @@
 #pragma once
-// Which reads leave the worker for the reader pool, and which of these still wait for the file to
-// hold what was committed before them. Invariant: a read starts when its branch holds its locks
-// and the file holds every commit that was applied before, so that its snapshot, however late it
-// is taken, shows what the locks protect. Worker thread only.
+// Which reads move from the worker to the reader pool, and which of these still wait until the file
+// holds the commits before them. Invariant: a read starts when its branch holds its locks and the
+// file holds every commit that was applied before. So its snapshot, however late it is taken, shows
+// the rows that the locks protect. Worker thread only.
 
 #include <deque>
 #include <vector>

@@ -1,5 +1,5 @@
-// The resource manager and branches that change the schema: what they lock, how they are tried, and
-// how they are redone.
+// The resource manager and branches that change the schema: their locks, their trial, and their
+// redo.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -67,8 +67,8 @@ Result<TriedSchemaChange> SqliteResourceManager::try_change(const Branch& branch
   return tried;
 }
 
-// A statement that does not fit the schema may fit the one that an undecided change makes, or one
-// that its client knows to be committed and that has not come here yet.
+// A statement that does not fit the schema may fit after an undecided change, or after one that its
+// client knows to be committed and whose COMMIT has not arrived here.
 bool SqliteResourceManager::wait_for_change(Branch& branch, std::vector<ResourceEvent>& events) {
   const auto lock = bench_.schema.whole(LockMode::kS);
   if (!lock) return false;

@@ -113,7 +113,7 @@ ResourceStatus SqliteResourceManager::status() const {
 void SqliteResourceManager::close() {
   if (bench_.database == nullptr) return;
   bench_.reads->close();
-  // What was not flushed is replayed from the log.
+  // Work that was not flushed is replayed from the log.
   static_cast<void>(bench_.database->rollback());
   if (applied_.empty() && !broken_) bench_.database->checkpoint_at_close();
   bench_.executor.reset();

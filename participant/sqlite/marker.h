@@ -14,8 +14,8 @@ inline constexpr int kMarkerFormat = 1;
 /// `path` is for the sentences. kCorruption or kUnsupported says what is wrong with the row.
 Result<OpenedDatabase> read_marker(Connection& connection, const std::string& path);
 
-/// What the file held without its -wal at the last checkpoint, at least, as its marker notes it.
-/// nullopt: the marker was made before 0.2 and notes nothing.
+/// How far the file held commits without its -wal at the last checkpoint, at least, as its marker
+/// notes it. nullopt: the marker was made before 0.2 and notes nothing.
 Result<std::optional<Lsn>> noted_checkpoint(Connection& connection);
 /// Refuses (kLostMemory) a file that is older than `checkpointed`: a backup was copied over it, and
 /// SQLite would mix its pages with those of the -wal.

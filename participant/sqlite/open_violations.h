@@ -2,8 +2,8 @@
 // SQLite's count of open violations of deferred foreign keys, carried from one piece of an
 // interactive transaction to the next. Between two pieces the branch is taken out of the file, and
 // its rows are put back without side effects, which counts nothing. SQLite tells whether the count
-// is above 0, not the count: it is measured and restored with rows of two TEMP tables, which are
-// empty again after the rollback of the branch. Worker thread only.
+// is above 0, not the count. So this class measures and restores it with rows of two TEMP tables,
+// which are empty again after the rollback of the branch. Worker thread only.
 
 #include "participant/sqlite/side_effects.h"
 

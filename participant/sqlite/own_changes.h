@@ -1,7 +1,7 @@
 #pragma once
-// Changes of the schema that the agent made itself, noted in the file beside the marker. They move
-// no rowids, so that a redo from before them still names its rows; VACUUM by another program does,
-// and leaves no note.
+// Schema changes that the agent made itself, noted in the file beside the marker. They move no
+// rowids, so that a redo from before them still names its rows; VACUUM by another program does, and
+// leaves no note.
 
 #include <cstdint>
 #include <optional>
@@ -19,7 +19,7 @@ struct OwnChanges {
   static Result<std::optional<OwnChanges>> read(Connection& db);
   /// In the transaction that changed the schema, which had the version `before`.
   static Status note(Connection& db, std::int64_t before);
-  /// After a VACUUM of the agent's own, which numbers hidden rowids anew.
+  /// After a VACUUM by the agent, which gives hidden rowids new numbers.
   static Status forget_rowids(Connection& db);
 
   /// Whether rowids as of `then` name the same rows in a schema of version `now`.

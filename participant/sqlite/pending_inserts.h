@@ -16,7 +16,7 @@ class PendingInserts {
   explicit PendingInserts(const Schema& schema) : schema_(schema) {}
   /// What one branch did, in one piece or in several.
   void add(const std::vector<RowOp>& operations);
-  /// All of what it did: it is decided.
+  /// Removes all of its inserts: it is decided.
   void remove(const std::vector<RowOp>& operations);
   bool empty() const { return by_table_.empty(); }
   /// nullptr if no branch has added a row.

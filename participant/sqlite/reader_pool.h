@@ -1,7 +1,7 @@
 #pragma once
 // Threads with read-only connections of their own, for reads that would keep the worker waiting.
 // Each runs the statements of one branch in one read transaction of SQLite: at one snapshot, while
-// the worker goes on writing. They see what the file holds, nothing undecided.
+// the worker goes on writing. They see the commits in the file, and nothing undecided.
 
 #include <deque>
 #include <functional>
@@ -60,7 +60,7 @@ class ReaderPool {
   /// Nothing more is reported of it.
   void cancel(std::uint64_t number);
   std::vector<Report> take_reports();
-  /// For good: what runs ends with a failure, and so does what is started later.
+  /// For good: running reads end with a failure, and so do later ones.
   void stop();
   /// stop(), and waits for the threads.
   void close();

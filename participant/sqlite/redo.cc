@@ -148,8 +148,8 @@ std::optional<Value> as_selected(const TableInfo& table, int column, sqlite3_val
   if (const auto* integer = std::get_if<std::int64_t>(&value);
       integer != nullptr && info.affinity == Affinity::kReal)
     return static_cast<double>(*integer);
-  // Of old rows it takes the type from the column that is declared at the place where this one is
-  // stored: an integer comes as REAL if that one is REAL.
+  // For old rows it takes the type of the column that is declared at the place where this one is
+  // stored: an integer becomes REAL if that one is REAL.
   const auto* real = std::get_if<double>(&value);
   const auto place = static_cast<std::size_t>(place_in_row(table, column));
   if (real == nullptr || info.affinity == Affinity::kReal || !old_row ||

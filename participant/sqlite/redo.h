@@ -34,7 +34,7 @@ struct RowOp {
   std::vector<std::uint32_t> untouched;
 };
 
-/// What the PREPARED record says of a branch.
+/// The content of a branch's PREPARED record.
 struct Redo {
   std::vector<RowOp> operations;
   std::vector<LockRequest> locks;  ///< beyond locks_of(operations): what it has read
@@ -52,9 +52,9 @@ std::vector<LockRequest> locks_of(const Schema& schema, const std::vector<RowOp>
 class Capture {
  public:
   Capture(sqlite3* db, const Schema& schema);
-  /// `used`: what the branch captured earlier; it counts towards the limit.
+  /// `used`: bytes that the branch captured earlier; it counts towards the limit.
   void begin(std::uint64_t max_bytes, std::uint64_t used = 0);
-  /// To be called whenever the schema is loaded anew.
+  /// Call it whenever the schema is loaded again.
   void schema_changed() { known_ = false; }
   /// Until resume() nothing is noted.
   void pause() { active_ = false; }

@@ -1,7 +1,7 @@
 #pragma once
-// The locks in the redo of a branch. What it wrote names its own locks (redo.h); what it only read
-// does not, and must be as safe from others after a restart as before: the branch has voted, and
-// the rest of its transaction may still be executing elsewhere.
+// The locks in the redo of a branch. Written rows name their own locks (redo.h); rows that were
+// only read do not. After a restart they must be as safe from others as before: the branch has
+// voted, and the rest of its transaction may still execute at other nodes.
 
 #include <vector>
 
@@ -16,8 +16,8 @@ std::vector<LockRequest> locks_beyond(std::vector<LockRequest> held,
 
 /// By the names of tables and indexes, which outlive the process that numbered them.
 void put_locks(ByteWriter& out, const Schema& schema, const std::vector<LockRequest>& locks);
-/// `schema_changed`: the file was changed while the agent was down, so keys may mean something else
-/// now: their tables are locked instead, and what is gone is left out.
+/// `schema_changed`: the file was changed while the agent was down, so keys may have another
+/// meaning now. Their tables are locked instead, and missing tables are left out.
 std::vector<LockRequest> get_locks(ByteReader& in, const Schema& schema, bool schema_changed);
 
 }  // namespace troth::participant::sqlite

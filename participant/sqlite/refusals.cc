@@ -1,4 +1,4 @@
-// What is refused before it executes.
+// Refusals before a statement executes.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ SchemaChange analyze_change(const BranchState& branch, const Schema& schema, Con
   return change;
 }
 
-// Reads at a snapshot hold no locks, so they cannot be part of what is serializable.
+// Snapshot reads hold no locks, so they cannot be part of a serializable transaction.
 AbortReason judge_snapshot(const ExecuteRequest& request, Executor& executor) {
   const auto refuse = [](const char* why, std::size_t number) {
     return AbortReason{AbortCode::kSqlError, why, {}, static_cast<std::int32_t>(number)};

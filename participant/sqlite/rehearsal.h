@@ -21,8 +21,8 @@ class Rehearsal {
   /// In the state before: applies the operations and reads the same rows. What differs, or cannot
   /// be applied, in words; empty if nothing does. The caller rolls back.
   Result<std::string> repeat(const std::vector<RowOp>& operations);
-  /// At recovery: applies the operations, compares every row with what the branch had found in its
-  /// place, and takes it back. kCorruption if another program has written there meanwhile.
+  /// At recovery: applies the operations, compares every replaced row with the one that the branch
+  /// had found, and undoes them. kCorruption if another program has written there meanwhile.
   Status fits(const std::vector<RowOp>& operations);
   /// The same, of a committed branch: the operations stay applied. After an error a part of them is.
   Status apply_if_fits(const std::vector<RowOp>& operations);

@@ -195,7 +195,7 @@ Status load_parts(Connection& db, OlderRows& older, TableInfo& table) {
   TROTH_TRY(load_indexes(db, table));
   name_rowid(table);
   if (folded_name(table.name) == "sqlite_sequence") {
-    // SQLite adds its rows beside the capture, so that their rowids may differ in redo.
+    // SQLite adds its rows without the capture, so their rowids may differ in redo.
     table.is_sequence = true;
     table.identity = RowIdentity::kPrimaryKeyValue;
     table.primary_key = {0};

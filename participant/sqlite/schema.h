@@ -143,9 +143,9 @@ class Schema {
   const std::vector<Definition>& definitions() const { return definitions_; }
   const Traits& traits() const { return traits_; }
 
-  /// The lock of the schema as a whole, which only those take that change it (X) or read what
-  /// belongs to no table (S): that of the marker's table, which no statement writes. Nothing if the
-  /// agent does not own the file yet.
+  /// The lock of the whole schema. Statements that change it take X, statements that read what
+  /// belongs to no table take S. It is the lock of the marker's table, which no statement writes.
+  /// Nothing if the agent does not own the file yet.
   std::optional<LockRequest> whole(LockMode mode) const;
   /// Nothing if the file has no AUTOINCREMENT table.
   const TableInfo* sequence_table() const { return find("sqlite_sequence"); }

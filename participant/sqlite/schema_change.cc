@@ -130,7 +130,7 @@ AbortReason refusal_of_form(const Statement& statement) {
   return {};
 }
 
-// One statement on the empty copy, so that those behind it find what it made.
+// One statement on the empty copy, so that later ones find its result.
 void rehearse(Connection& db, Watcher& watcher, const std::string& sql, SchemaChange& change) {
   watcher.begin(first_keyword(sql) == "CREATE");
   std::string_view rest;
@@ -148,7 +148,8 @@ void rehearse(Connection& db, Watcher& watcher, const std::string& sql, SchemaCh
     cannot(sqlite3_errmsg(db.get()));
 }
 
-// Other statements find their tables only once the schema is changed: nobody else is at work then.
+// Other statements find their tables only after the schema is changed. No other transaction works
+// then.
 void lock_every_table(const Schema& schema, SchemaChange& change) {
   for (std::uint32_t number = 0; number < schema.size(); ++number)
     if (const auto& table = schema.table(number); !table.is_gone && !table.is_virtual)
@@ -192,7 +193,7 @@ Result<std::string> digest_of(Connection& db) {
   return protocol::body_digest(all.take());
 }
 
-// The agent must be able to work with what comes out, now and at every later start.
+// The agent must be able to work with the result, now and at every later start.
 AbortReason judge(const SchemaTrial& trial, const SchemaChange& change,
                   const std::set<std::string>& watched) {
   const auto refuse = [](AbortCode code, std::string detail) {

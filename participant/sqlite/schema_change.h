@@ -1,10 +1,10 @@
 #pragma once
-// CREATE, DROP, ALTER and numbers in the header, alone or with other statements between them, in a
-// transaction of one participant or of several, at once or in pieces. Rows are redone by value; a
-// schema change is redone by its text. That is sound because its branch holds X on the schema and
-// on every table it changes until it is applied, because the log names the version of the schema it
-// starts from and the digest of the one it ends with, and because SQLite commits it together with
-// the marker row: the file holds all of it and a marker at or past its record, or neither.
+// CREATE, DROP, ALTER and numbers in the header, alone or with other statements between them. In a
+// transaction of one participant or of several, in one piece or in several. Rows are redone by
+// value; a schema change is redone by its text. That is sound for three reasons. Its branch holds X
+// on the schema and on every table that it changes until it is applied. The log names the version
+// of the schema before it and the digest of the schema after it. SQLite commits it together with
+// the marker row, so the file holds all of it and a marker at or past its record, or neither.
 
 #include <functional>
 #include <optional>
@@ -23,9 +23,9 @@ namespace troth::participant::sqlite {
 struct SchemaChange {
   AbortReason refusal;          ///< code != kNone: it cannot be promised
   std::set<std::string> names;  ///< of tables and views, lower-case
-  /// X on the schema and on every table it changes, and S on tables with hidden rowids: in a file
-  /// without a note of the agent's own changes, the redo of a prepared branch finds their rows again
-  /// only under the schema version it was written with.
+  /// X on the schema and on every table that it changes. Also S on tables with hidden rowids, in a
+  /// file without a note of the agent's own changes: there the redo of a prepared branch finds
+  /// their rows only under the schema version with which it was written.
   std::vector<LockRequest> locks;
 };
 
@@ -36,7 +36,7 @@ struct ChangeStep {
   std::string content;
 };
 /// Runs the DDL on an empty copy of the schema; the file is not touched. `analyzer` is asked what
-/// existing views read. `earlier`: what the branch did before these statements.
+/// existing views read. `earlier`: the branch's work before these statements.
 SchemaChange analyze_schema_change(const Schema& schema, StatementAnalyzer& analyzer,
                                    const std::vector<ChangeStep>& earlier,
                                    const std::vector<Statement>& statements);
@@ -51,8 +51,8 @@ std::string encode_schema_redo(const SchemaRedo& redo);
 /// Is this the redo of a schema change, and not of rows?
 bool is_schema_redo(std::string_view bytes);
 Result<SchemaRedo> decode_schema_redo(std::string_view bytes);
-/// For a branch that is in doubt after a restart: what it holds, if the file still has the schema
-/// that the change starts from.
+/// For a branch that is in doubt after a restart: its locks, if the file still has the schema
+/// before the change.
 Result<std::vector<LockRequest>> locks_of(const Schema& schema, const SchemaRedo& redo);
 
 struct TriedSchemaChange {
@@ -65,9 +65,9 @@ struct RanRows {
   std::string redo;  ///< empty: no row was changed
   std::vector<StatementResult> results;
 };
-/// Runs statements that are no DDL under the schema as it is now, and leaves what they did in place.
+/// Runs statements that are not DDL under the present schema, and leaves their changes in place.
 using RunRows = std::function<Result<RanRows>(const std::vector<Statement>& statements)>;
-/// Puts the rows of a step in place, under the schema as it is now.
+/// Applies the rows of a step, under the present schema.
 using ApplyRows = std::function<Status(const std::string& redo)>;
 struct SchemaTrial {
   Connection& db;
@@ -79,9 +79,9 @@ struct SchemaTrial {
   ApplyRows apply_rows;
   bool recorded = false;  ///< give a redo even if nothing changes: it holds the locks
 };
-/// Repeats `earlier`, what the branch has done already, and runs the statements after it, inside a
-/// savepoint; looks at what came out, and takes it back. An error: the outer transaction is in an
-/// unknown state.
+/// Repeats `earlier`, the branch's work so far, and runs the statements after it, inside a
+/// savepoint; reads the result, and undoes it. An error: the outer transaction is in an unknown
+/// state.
 Result<TriedSchemaChange> try_schema_change(const SchemaTrial& trial, const SchemaChange& change,
                                             const std::vector<ChangeStep>& earlier,
                                             const std::vector<Statement>& statements);

@@ -1,7 +1,7 @@
 #pragma once
 // AUTOINCREMENT uses up ids for rows that it does not store (OR IGNORE, upsert), and SQLite reports
-// no write of sqlite_sequence. So the counters are read before and after the statements, and what
-// the captured rows alone would not bring about is added as an operation. Worker thread only.
+// no write of sqlite_sequence. So the counters are read before and after the statements. A change
+// that the captured rows alone would not cause is added as an operation. Worker thread only.
 
 #include <optional>
 #include <utility>

@@ -43,13 +43,13 @@ int shm_lock(sqlite3_file* f, int offset, int n, int flags) {
     if (checkpoint_lock) file.holds_checkpoint = true;
     if (write_lock) take_checkpoint_lock(file);
   } else if (flags == kGive && !held && offset <= kCheckpointLock && offset + n > kCheckpointLock) {
-    file.holds_checkpoint = false;  // with others, after the wal-index was built anew
+    file.holds_checkpoint = false;  // with others, after the wal-index was rebuilt
   }
   return SQLITE_OK;
 }
 
-// The locks live in memory that this process may share with connections of an embedding
-// application: unmapping alone would leave them there, held by nobody.
+// The locks are in memory that this process may share with connections of an embedding application.
+// Unmapping alone would leave them there, without an owner.
 int shm_unmap(sqlite3_file* f, int remove) {
   auto& file = *static_cast<HoldingFile*>(f);
   if (std::exchange(file.holds_checkpoint, false))

@@ -15,7 +15,7 @@ namespace troth::participant::sqlite {
 class SideEffects {
  public:
   explicit SideEffects(Connection& db) : db_(db) {}
-  /// Takes effect at once, also inside an open transaction (the PRAGMAs would not).
+  /// Takes effect immediately, also inside an open transaction (the PRAGMAs would not).
   void on() { set(true); }
   void off() { set(false); }
   bool are_off() const { return !on_; }

@@ -26,7 +26,7 @@ struct PointRead {
   std::uint32_t table = 0;
   std::uint32_t index = 0;  ///< 0 = by rowid
   std::vector<KeyPart> key;
-  /// X where the row is searched for to be written: asked for at once it need not be upgraded.
+  /// X if the row is searched in order to be written, so that the lock need not be upgraded.
   LockMode mode = LockMode::kS;
 };
 
@@ -39,7 +39,7 @@ struct StatementInfo {
   std::vector<PointRead> points;
   std::vector<std::uint32_t> allocates_ids;  ///< tables that get automatic rowids
   std::vector<std::uint32_t> sequences;      ///< AUTOINCREMENT tables that it writes
-  /// What it does might come out otherwise when it is applied: rehearse it before the vote.
+  /// Its result may differ when it is applied: rehearse it before the vote.
   bool rehearsed = false;
   bool reads_virtual = false, writes_virtual = false;  ///< virtual tables (virtual_tables.h)
   /// It touches a row or two and computes no more than sums: microseconds, whatever it is given.

@@ -99,7 +99,7 @@ StatementLimits::Running::Running(StatementLimits& limits, sqlite3* db, std::str
 }
 
 StatementLimits::Running::~Running() {
-  // Without a jump in its program, the watchdog was the one that lost its patience.
+  // Without a jump in its program, the watchdog has ended it.
   if (limits_.post_.end() && limits_.patient_until_) limits_.lost_patience_ = true;
   sqlite3_limit(db_, SQLITE_LIMIT_LENGTH, longest_before_);
   sqlite3_progress_handler(db_, 0, nullptr, nullptr);

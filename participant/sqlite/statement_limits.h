@@ -1,5 +1,5 @@
 #pragma once
-// What the statements of one branch may cost: time, also while they are compiled, and memory. Used
+// The limits of the statements of one branch: time, also while they are compiled, and memory. Used
 // by the thread that works on the branch.
 
 #include <optional>
@@ -26,8 +26,8 @@ class StatementLimits {
                   ExecutionStop& stop)
       : options_(options), clock_(clock), post_(post), stop_(stop) {}
 
-  /// What follows is for a transaction that is aborted at `deadline`. Statements end a little
-  /// earlier, so that their reason arrives before the coordinator stops waiting.
+  /// The following statements belong to a transaction that is aborted at `deadline`. Statements end
+  /// a little earlier, so that their reason arrives before the coordinator stops waiting.
   void begin(std::optional<MonotonicTime> deadline);
   /// The same for statements that change the schema.
   void begin_change(std::optional<MonotonicTime> deadline);

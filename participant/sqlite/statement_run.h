@@ -17,7 +17,7 @@ struct StatementRun {
   bool constraint = false;  ///< the failure may be another branch's undecided work
 };
 
-/// What the rows of one branch may take together.
+/// Bytes that the rows of one branch may take together.
 struct ResultRoom {
   std::uint64_t limit = 0;
   std::uint64_t used = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// A thread that watches what other threads ask of SQLite. It interrupts a statement at its limit
-// and pulls the brake on it, and reports a statement that goes on all the same.
+// A thread that watches what other threads ask of SQLite. It interrupts a statement at its limit,
+// lowers its limits (brake.h), and reports a statement that still runs.
 
 #include <sqlite3.h>
 
@@ -31,8 +31,8 @@ class StatementWatchdog {
     };
     /// `db` runs `sql`, which must live until end().
     void begin(sqlite3* db, std::string_view sql, const Times& times);
-    /// From now on `db` is not interrupted any more. True: it was, and what it answers is no more
-    /// than that.
+    /// From now on `db` is not interrupted any more. True: it was interrupted, and its error says
+    /// only that.
     bool end();
 
    private:

@@ -1,8 +1,8 @@
 #pragma once
-// Large values that an UPDATE leaves as they are: its redo holds a fingerprint in their place, so
-// that a counter beside a blob of megabytes costs a counter. Redo never writes these columns, and
-// neither locks nor the row's identity need them; the fingerprint shows at recovery whether another
-// program has changed them.
+// Large values that an UPDATE does not change: its redo holds a fingerprint instead. So a counter
+// beside a blob of megabytes costs only a counter. Redo never writes these columns, and neither
+// locks nor the row's identity need them; the fingerprint shows at recovery whether another program
+// has changed them.
 
 #include "participant/sqlite/redo.h"
 

@@ -254,7 +254,7 @@ class ValueWork::Reader {
     for (int k = 0; k < count; ++k) reads(op.p2 + k);
     if (is_one_of({"like", "glob", "length", "instr", "unicode", "json_valid", "typeof", "abs"}))
       return number(op.p3);
-    // What they give is no longer than what they are given.
+    // Their result is no longer than their arguments.
     if (is_one_of({"lower", "upper", "trim", "ltrim", "rtrim", "substr", "substring"}))
       return copies(op.p2, op.p3, 1);
     unknown(op.p3);

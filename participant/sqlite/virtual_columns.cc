@@ -21,7 +21,7 @@ void read(int (*get)(sqlite3*, int, sqlite3_value**), sqlite3* db, const int (&c
   }
 }
 
-// Columns a, VIRTUAL, b: what the hook shows of b is known, in both kinds of tables.
+// Columns a, VIRTUAL, b: the hook's value of b is known, in both kinds of tables.
 bool probe(const char* create, const int (&old_places)[2]) {
   const auto db = Connection::open(
       ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);

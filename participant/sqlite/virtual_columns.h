@@ -1,8 +1,8 @@
 #pragma once
 // Tables with VIRTUAL generated columns. The pre-update hook knows the columns of a row by the
 // place where they are stored, which leaves VIRTUAL ones out. Up to SQLite 3.40 it takes the place
-// that has the number of the INTEGER PRIMARY KEY for the rowid, so that one stored column cannot be
-// read if a VIRTUAL column is declared before the key.
+// with the number of the INTEGER PRIMARY KEY for the rowid. So one stored column cannot be read if
+// a VIRTUAL column is declared before the key.
 
 #include <string>
 

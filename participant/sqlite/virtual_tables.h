@@ -11,8 +11,8 @@
 
 namespace troth::participant::sqlite {
 
-/// Does `module` keep all that it writes in shadow tables, and nothing else in memory that rows put
-/// in place by value could make wrong (VirtualTables::forget() apart)?
+/// Does `module` keep everything that it writes in shadow tables? It must keep nothing in memory
+/// that redo by value could make wrong, except what VirtualTables::forget() drops.
 bool keeps_rows_in_shadows(const std::string& module);
 /// The module in the text of CREATE VIRTUAL TABLE, lower-case.
 std::string module_of(const std::string& create);

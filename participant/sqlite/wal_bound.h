@@ -1,8 +1,8 @@
 #pragma once
 // Keeps SQLite's -wal near its limit although readers overlap without end. A checkpoint that may
-// not wait starts the -wal anew only if no reader uses it at that moment; with enough readers that
+// not wait restarts the -wal only if no reader uses it at that moment; with enough readers that
 // moment never comes. Over twice the limit it waits, for a bounded time and not often, because the
-// participant stands still meanwhile. What keeps the -wal long is named. Worker thread only.
+// participant does nothing else meanwhile. An alarm names the readers. Worker thread only.
 
 #include <cstdint>
 #include <string>

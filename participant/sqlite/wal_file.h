@@ -1,8 +1,8 @@
 #pragma once
 // The -wal as SQLite writes it, in fewer calls: it asks for two writes per page, the header of a
-// frame and its content, and a COMMIT has many pages. They are gathered and go on together.
-// Nothing depends on a frame before the page of the commit frame is written (only then SQLite
-// publishes it in the wal-index), so that is when they are in the file or the write fails.
+// frame and its content, and a COMMIT has many pages. They are gathered and go on together. Nothing
+// depends on a frame before the page of the commit frame is written, because only then SQLite
+// publishes it in the wal-index. At that write all frames are in the file, or the write fails.
 
 #include <sqlite3.h>
 

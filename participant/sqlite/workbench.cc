@@ -54,7 +54,7 @@ Status Workbench::reload() {
 }
 
 Status Workbench::redo_change(const SchemaRedo& change) {
-  // No row beside the tables it names changes (schema_change.h), so nothing is lost.
+  // No row outside the named tables changes (schema_change.h), so nothing is lost.
   effects->off();
   TROTH_TRY(apply_schema_change(database->connection(), change,
                                 [this](const std::string& redo) { return redo_rows(redo); }));

@@ -1,6 +1,6 @@
 #pragma once
-// The resource manager's connection to its file, the schema of the file, and the tools that were made
-// for that schema: the analyzer, the capture hook, the applier and the executor.
+// The resource manager's connection to its file, the schema of the file, and the tools for that
+// schema: the analyzer, the capture hook, the applier and the executor.
 
 #include <memory>
 #include <string>
@@ -27,7 +27,8 @@ struct Workbench {
   /// Loads the schema, makes the tools and begins the outer transaction. Precondition: `database` is
   /// open and has its marker; `watchdog` and `limits` exist.
   Status load();
-  /// Loads the schema again, and makes anew what was compiled or looked up under the one before.
+  /// Loads the schema again, and rebuilds everything that was compiled or looked up under the one
+  /// before.
   Status reload();
   /// Repeats a committed schema change inside the outer transaction, and reloads.
   Status redo_change(const SchemaRedo& change);

@@ -61,7 +61,7 @@ void BlockingConnections::run(Served& served, std::string unread) {
   on_closed_();
   const MutexLock lock(mutex_);
   served.over = true;
-  served.stream.reset();  // a client that still writes learns that nobody reads
+  served.stream.reset();  // a client that still writes learns that the server does not read
 }
 
 bool BlockingConnections::serve_call(Served& served, at::TProcessor& processor,

@@ -43,8 +43,8 @@ class BlockingConnections {
                       Logger logger);
   ~BlockingConnections() { stop(); }
 
-  /// Takes over a connected stream and what was read from it already. Closes it if no thread can be
-  /// started, or after stop().
+  /// Takes over a connected stream and the bytes that were read from it already. Closes it if no
+  /// thread can be started, or after stop().
   void serve(std::unique_ptr<Stream> stream, std::string unread);
   std::size_t size() const { return size_; }
   using Clock = std::chrono::steady_clock;

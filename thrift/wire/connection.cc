@@ -14,7 +14,7 @@ namespace at = apache::thrift;
 
 namespace {
 
-/// Of answers: rows are many small values, and whoever asked for them waits for them.
+/// Of answers: rows are many small values, and the client waits for them.
 WireLimits answer_limits() {
   WireLimits limits;
   limits.message_items = 1u << 22;
@@ -120,7 +120,7 @@ Connection::Answer Connection::answer_state() const {
   return is_whole({bytes.data(), size}) ? Answer::kHere : Answer::kOnItsWay;
 }
 
-// What came together with an earlier answer.
+// Bytes that came together with an earlier answer.
 std::span<const std::uint8_t> Connection::read_already() const {
   std::uint32_t size = 1;
   const auto* bytes = buffer_->borrow(nullptr, &size);  // as many as there are, without reading

@@ -46,8 +46,8 @@ class Connection {
   enum class Answer { kHere, kOnItsWay, kLost };
   Answer answer_state() const;
 
-  /// While no call is under way. False after a failure, when the server has closed, or when bytes
-  /// arrived that nobody asked for.
+  /// While no call is under way. False after a failure, when the server has closed, or when
+  /// unexpected bytes arrived.
   bool usable() const;
   /// For poll only.
   int fd() const { return stream_->fd(); }

@@ -192,7 +192,7 @@ void FrameLoop::accept_all() {
     const bool full = connections_.size() + handler_.elsewhere() >= options_.max_connections;
     if (full && !somebody_waits()) return;
     if (full && !make_room()) {
-      listen_for_more(false);  // everybody is at work: the next ones wait in the kernel
+      listen_for_more(false);  // every connection is at work: the next ones wait in the kernel
       listen_again_ = now_ + kPauseWithoutDescriptors;
       return;
     }
@@ -228,7 +228,7 @@ void FrameLoop::read(std::uint64_t id) {
   const auto at = connections_.find(id);
   if (at == connections_.end()) return;
   auto& connection = at->second;
-  if (connection.ended) return close(at);  // reset: nobody reads the answer
+  if (connection.ended) return close(at);  // reset: the client does not read the answer
   std::array<std::uint8_t, kReadBytes> buffer;
   const auto came = connection.stream->read(buffer);
   handshakes_.seen(id, *connection.stream);
@@ -364,7 +364,7 @@ void FrameLoop::flush(std::uint64_t id) {
   look_at_frames(id);
 }
 
-// Tells epoll what the connection waits for now, and closes one that waits for nothing any more.
+// Tells epoll what the connection waits for now, and closes a connection that waits for nothing.
 void FrameLoop::settle(Connections::iterator at) {
   auto& connection = at->second;
   if (connection.ended && !connection.busy && connection.out.empty()) return close(at);

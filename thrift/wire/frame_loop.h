@@ -1,7 +1,7 @@
 #pragma once
 // Many connections on one thread: reads frames, hands each to a handler, writes answers. A
-// connection has one call at a time, as with a thread of its own: the next frame is looked at when
-// the answer to the one before has been sent. Internal to the server.
+// connection has one call at a time, as with a thread of its own. The loop reads the next frame
+// when the answer to the one before has been sent. Internal to the server.
 
 #include <sys/epoll.h>
 

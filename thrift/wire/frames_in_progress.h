@@ -1,7 +1,7 @@
 #pragma once
-// How many bytes of frames that are not whole yet the connections of one port hold, and who has to
-// give way when that is too much. One budget over all of them: a thousand clients that each send
-// half of the largest frame cost no more than the budget.
+// Counts the bytes of unfinished frames of one port's connections, and chooses the connection to
+// close if they are too many. One budget over all of them: a thousand clients that each send half
+// of the largest frame cost no more than the budget.
 
 #include <cstdint>
 #include <map>

@@ -1,7 +1,8 @@
 #pragma once
 // How connections of one port begin: plain, or with a TLS handshake that is bounded in time and
-// number. A caller that begins a handshake and does not end it costs some memory for a while and
-// nobody a place: the oldest gives way. Owned by the frame loop, on its thread.
+// number. A caller that begins a handshake and does not end it costs some memory for a while, and
+// no other caller its place: the oldest handshake is dropped. Owned by the frame loop, on its
+// thread.
 
 #include <chrono>
 #include <cstdint>

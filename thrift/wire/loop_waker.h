@@ -16,8 +16,8 @@ class LoopWaker {
   LoopWaker& operator=(const LoopWaker&) = delete;
 
   void wake() const;
-  /// If the loop sleeps and nobody else does the same: its round, on this thread. Otherwise false,
-  /// and nothing is done.
+  /// If the loop sleeps and no other thread does the same: runs its round on this thread. Otherwise
+  /// false, and nothing is done.
   bool run_here();
 
   // For the loop. Its state belongs to the thread that has taken it: its own thread while it is awake, or one

@@ -1,7 +1,7 @@
 #pragma once
 // One connected byte stream between two processes: the only place that reads and writes a socket.
-// Everything above (frame loop, client connection, peer link) speaks to this interface, so that TLS
-// is a second implementation and nothing else changes.
+// The layers above (frame loop, client connection, peer link) use only this interface. So TLS is a
+// second implementation, and nothing else changes.
 
 #include <thrift/transport/TVirtualTransport.h>
 
@@ -34,10 +34,10 @@ class Stream {
  public:
   virtual ~Stream() = default;
 
-  /// Who is at the other end, as far as the connection has proved it. Does not change once the
-  /// stream is ready; lives as long as it.
+  /// The principal at the other end, as far as the connection has proved it. Does not change once
+  /// the stream is ready; lives as long as it.
   virtual const protocol::Principal& principal() const = 0;
-  /// Who is at the other end is settled; before, nothing can be read.
+  /// The principal at the other end is known; before, nothing can be read.
   virtual bool is_ready() const { return true; }
   /// Why it failed, as a sentence; "" = the errno of the last result says all.
   virtual std::string trouble() const { return {}; }

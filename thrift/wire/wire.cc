@@ -104,7 +104,7 @@ void HardenedTransport::keep_a_buffer() {
 
 std::uint32_t HardenedTransport::readEnd() {
   const auto bytes = TFramedTransport::readEnd();
-  // A batch may wait seconds for its outcomes: what it was read into need not wait with it.
+  // A batch may wait seconds for its outcomes. Its input buffer need not wait with it.
   if (rBufSize_ > kKeptBytes) {
     setReadBuffer(nullptr, 0);
     rBuf_.reset();

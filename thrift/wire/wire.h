@@ -33,9 +33,9 @@ class FrameWatch {
 std::shared_ptr<apache::thrift::transport::TBufferedTransport> buffered(
     std::shared_ptr<apache::thrift::transport::TTransport> socket);
 
-/// A framed transport that does not die after 100 MB (THRIFT-5492: the message size counter of the
-/// input side is never reset), gives large buffers back, and refuses a string that is longer than
-/// its frame before any memory is reserved for it.
+/// A framed transport that does not fail after 100 MB (THRIFT-5492: the message size counter of the
+/// input side is never reset). It frees large buffers, and refuses a string that is longer than its
+/// frame before it reserves memory for it.
 class HardenedTransport final : public apache::thrift::transport::TFramedTransport {
  public:
   HardenedTransport(std::shared_ptr<apache::thrift::transport::TTransport> inner,
@@ -71,8 +71,8 @@ class FrameReader final : public apache::thrift::transport::TBufferBase {
   const std::uint8_t* borrowSlow(std::uint8_t* buffer, std::uint32_t* length) override;
 };
 
-/// Strict binary Thrift that refuses a container before there is memory for its elements: if the
-/// frame is too short for so many, or if the message has too many in all. Concrete, so that the
+/// Strict binary Thrift that refuses a container before it allocates memory for its elements, if
+/// the frame is too short for them, or if the message has too many in all. Concrete, so that the
 /// generated templates read and write without virtual calls.
 class WireProtocol final
     : public apache::thrift::protocol::TBinaryProtocolT<apache::thrift::transport::TBufferBase> {
