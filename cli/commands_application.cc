@@ -22,7 +22,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 namespace {
 
-/// What became of one kind of transaction in the measured window.
+/// The outcomes of one kind of transaction in the measured window.
 struct KindResult {
   LatencyHistogram latency;  // of those that ended as they were meant to, with all their attempts
   std::uint64_t committed = 0, rolled_back = 0, lost = 0, unknown = 0;
@@ -58,7 +58,7 @@ class ApplicationLoad {
   void measure(bool on) { measuring_ = on; }
   Teller teller() const { return {{endpoint_}, participants_}; }
 
-  /// Waits for what is under way and adds up. Called once.
+  /// Waits for the running transactions and adds up the results. Called once.
   void stop(ApplicationReport& report) {
     for (auto& thread : threads_) thread.request_stop();
     threads_.clear();

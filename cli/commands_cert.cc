@@ -84,7 +84,7 @@ int show_holder(const Arguments& arguments, FileSystem& files, const std::string
   return print(arguments, cluster_of(authorities->front()), entries);
 }
 
-/// On stderr: what was made and where it lies.
+/// On stderr: the files that were made, and their place.
 void tell(const Arguments& arguments, const std::string& text) {
   if (!arguments.quiet) show_text(text + "\n", stderr);
 }

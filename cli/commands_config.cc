@@ -1,4 +1,4 @@
-// What the daemons are set to, and shell completion.
+// The settings of the daemons, and shell completion.
 #include <fmt/format.h>
 
 #include <cstdio>

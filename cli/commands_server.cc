@@ -158,8 +158,8 @@ Result<Listing> parse_listing(const Words& words) {
   return out;
 }
 
-// What is narrowed down is looked for page after page; it ends with the page that makes it enough,
-// so that the cursor is the daemon's own.
+// A narrowed list is searched page by page; it ends with the page that makes it enough, so that the
+// cursor is the daemon's own.
 Result<TransactionPage> find(const Listing& asked, Client& client) {
   if (!asked.narrowed()) return client.list_transactions(asked.request);
   TransactionPage out;

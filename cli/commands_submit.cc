@@ -41,7 +41,7 @@ int exit_of(const SubmitReply& reply) {
   return kFailed;
 }
 
-// One sentence: who refused what, and why.
+// One sentence: which node refused it, and why.
 std::string sentence(const TransactionOutcome& outcome) {
   const auto& reason = outcome.reason;
   std::string where = reason.participant.empty() ? "" : fmt::format("{}: ", reason.participant);

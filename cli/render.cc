@@ -98,7 +98,7 @@ int report(const Arguments& arguments, const std::string& what, const std::strin
 
 namespace {
 
-/// Could what was asked have become a transaction?
+/// Could the request have become a transaction?
 bool may_have_acted(const Arguments& arguments) {
   const auto& words = arguments.words;
   if (words.empty()) return false;

@@ -30,7 +30,7 @@ std::string or_dash(const std::string& text) {
   return text.empty() ? "-" : text;
 }
 
-// "+12.352 ms  committing": the times stand to the right.
+// "+12.352 ms committing": the times are aligned to the right.
 std::string timeline(const std::vector<std::string>& events) {
   const auto time_of = [](const std::string& event) {
     const auto end = event.find("  ");
@@ -59,7 +59,7 @@ std::string links_table(const Arguments& arguments, const NodeStatus& status) {
   return table.empty() ? "" : table.print(arguments.headers, terminal_width()) + "\n";
 }
 
-// What is OK needs no words here: the tables above show it.
+// OK findings need no words here: the tables above show them.
 std::string verdict(const Arguments& arguments, const NodeStatus& status,
                     std::vector<diagnosis::Finding> findings) {
   const bool coordinator = status.role == Role::kCoordinator;

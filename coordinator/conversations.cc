@@ -151,7 +151,7 @@ void Conversations::rollback(const Gtid& gtid, SubmitDone done, Now now) {
   done(std::move(reply));
 }
 
-// Of those that nobody prepared: presumed abort.
+// Of branches that were not prepared: presumed abort.
 TransactionOutcome Conversations::abort(Gtid gtid, AbortReason reason, Now now) {
   auto node = open_.extract(gtid);
   Open& open = node.mapped();

@@ -1,6 +1,6 @@
 #pragma once
-// Interactive transactions until their commit is asked for: the commit itself is the same as of any
-// other transaction, with PREPAREs that name what the branches have executed.
+// Interactive transactions until their commit is requested. The commit itself is that of any other
+// transaction, with PREPAREs that name the executed pieces of the branches.
 
 #include <map>
 #include <memory>

@@ -1,6 +1,6 @@
 #pragma once
-// What every part of the coordinator's engine uses: who this node is, its log, the ways out, and
-// what is counted. No transaction is known here.
+// The base of every part of the coordinator's engine: this node's identity, its log, its outgoing
+// messages, and the counters. No transaction is known here.
 
 #include <optional>
 #include <set>
@@ -43,7 +43,7 @@ struct Core {
 
   /// How far peers hear that this log reaches.
   Lsn reaches() const { return standing.quarantine().reaches(log.durable()); }
-  /// What is sent now to its participant would not arrive.
+  /// A message to its participant would not arrive now.
   bool cut_off(const protocol::OnePhaseCommit& machine) const {
     return !links.is_connected(machine.setup().participant);
   }

@@ -1,6 +1,6 @@
 #pragma once
-// What is kept of ended transactions beyond memory: feeds the outcome store, and reads it for whoever
-// asks about one that memory has forgotten.
+// The history of ended transactions: feeds the outcome store, and reads it for questions about
+// transactions that memory has forgotten.
 
 #include <optional>
 #include <string>
@@ -12,40 +12,40 @@
 
 namespace troth::coordinator {
 
-/// Invariant: what was noted is found, or is not above forgotten().last. Without a store everything is
-/// forgotten. Owned by the engine and touched by its thread alone.
+/// Invariant: a noted transaction is found, or is not above forgotten().last. Without a store every
+/// transaction is forgotten. Owned by the engine and touched by its thread alone.
 class EndedBook {
  public:
   explicit EndedBook(const EngineOptions& options)
       : options_(options), store_(options.outcome_store) {}
 
   bool has_store() const { return store_ != nullptr; }
-  /// At the start: what the log says and the store may not hold yet.
+  /// At the start: transactions in the log that the store may not hold yet.
   void adopt(const recovery::CoordinatorTables& tables, Now now);
 
   /// The first definite outcome of a transaction that this start has run.
   void note(const Transaction& txn, const TransactionOutcome& outcome, Now now);
-  /// Of an interactive one whose commit nobody asked for.
+  /// The outcome of an interactive transaction whose commit was never requested.
   void note(const TransactionOutcome& outcome, std::vector<NodeName> participants,
             const std::string& comment, MonotonicTime since, Now now);
   /// `before` lost a conflict, and `next` is the attempt that follows: its outcome counts.
   void note_attempt(const TransactionOutcome& before, const Gtid& next, Now now);
-  /// Learned from those who executed it.
+  /// Learned from the participants that executed it.
   void note_found(const TransactionOutcome& outcome, Now now);
 
   /// nullopt: it is not stored, or there is no store.
   Result<std::optional<history::EndedTransaction>> find(const Gtid& gtid);
-  /// What ended before is forgotten; 0 = that is not known.
+  /// Transactions that ended before this time are forgotten; 0 = the time is not known.
   WallTime forgotten_since() const {
     return store_ == nullptr ? WallTime{} : store_->forgotten().when;
   }
 
   /// As IdempotencyKeys.
   void mark(Lsn told, bool soon);
-  /// `has_room`: of the log. Without room it waits for no history.
+  /// `has_room`: of the log. Without room the log does not wait for the history.
   Lsn stored(Lsn durable, bool has_room) const;
   history::OutcomeStoreUse use() const;
-  /// What people should hear once; "" = nothing.
+  /// A sentence for the log, once; "" = none.
   std::string take_news();
 
  private:
@@ -59,8 +59,8 @@ class EndedBook {
 };
 
 TransactionOutcome outcome_of(const history::EndedTransaction& ended);
-/// What the record of its last attempt says of an earlier one, whose own was never written, or is
-/// gone.
+/// The entry of an earlier attempt, made from the record of the last one, because its own record
+/// was never written or is gone.
 TransactionOutcome lost_a_conflict(const Gtid& attempt);
 
 }  // namespace troth::coordinator

@@ -1,5 +1,5 @@
 #pragma once
-// What people see of the history of ended transactions. Needs no engine.
+// The view of the history of ended transactions. Needs no engine.
 
 #include "history/outcome_store.h"
 #include "troth/views.h"

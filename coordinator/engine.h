@@ -3,10 +3,10 @@
 // Passive: it is called by one thread (EngineLoop, or a simulator), asks no clock and touches no
 // file or socket itself.
 //
-// The parts, from the bottom up: Core (log, ways out, counters); Tables (what is known:
-// TransactionTable, KnownOutcomes, IdempotencyKeys, EndedEverywhere, Ages); Transactions (steps),
-// Admission, Conversations (interactive), AppliedQuestions, Submissions, Searches, Inquiries,
-// Retention (what participants may forget), LostParticipants; StatusViews reads. On top are PeerTraffic (what peers
+// The parts, from the bottom up: Core (log, ways out, counters); Tables (TransactionTable,
+// KnownOutcomes, IdempotencyKeys, EndedEverywhere, Ages); Transactions (steps), Admission,
+// Conversations (interactive), AppliedQuestions, Submissions, Searches, Inquiries, Retention (what
+// participants may forget), LostParticipants; StatusViews reads. On top are PeerTraffic (what peers
 // bring), OperatorCalls, and Rounds (timers, durability, checkpoints).
 
 #include <functional>
@@ -35,7 +35,7 @@ class Engine {
   Engine(EngineOptions options, protocol::RecordLog& log, protocol::Transport& transport,
          Logger logger);
 
-  /// Before serving: what the log says of earlier epochs.
+  /// Before serving: takes the content of the log from earlier epochs.
   void adopt(recovery::CoordinatorTables tables, Now now);
   /// How long the start took that has just ended.
   void measured_recovery(Duration took);
@@ -53,7 +53,7 @@ class Engine {
   void on_durable(Lsn durable, Now now) { rounds_.on_durable(durable, now); }
   void end_of_round(Now now) { rounds_.end(now); }
   std::optional<Lsn> take_forced() { return rounds_.take_forced(); }
-  /// At most two transactions are live, so running the engine inline delays nobody.
+  /// At most two transactions are live, so running the engine inline delays no other transaction.
   bool alone() const { return rounds_.alone(2); }
 
   // the process

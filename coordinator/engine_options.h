@@ -1,5 +1,5 @@
 #pragma once
-// What a coordinator's engine is told when it is made.
+// The settings of a coordinator's engine.
 
 #include <chrono>
 #include <cstddef>
@@ -25,7 +25,7 @@ struct EngineOptions {
   std::map<NodeName, std::string> participants;       ///< name -> host:port
   Duration prepare_timeout{std::chrono::seconds(2)};  ///< of a transaction that names no deadline
   Duration interactive_deadline{std::chrono::seconds(60)};  ///< likewise, from begin to decision
-  Duration idle_timeout{std::chrono::seconds(10)};  ///< an interactive one nobody talks to is ended
+  Duration idle_timeout{std::chrono::seconds(10)};  ///< an interactive one without a call is ended
   protocol::RetryPolicy resend;
   /// Of a transaction that names none.
   CommitProtocol protocol = CommitProtocol::kTwoPhase;
@@ -44,8 +44,8 @@ struct EngineOptions {
   std::size_t max_retained_keys = 10'000'000;
   SpanSink* spans = nullptr;  ///< where spans of sampled transactions go; outlives the engine
 
-  /// The name as it is kept here, for whom a name is too much to copy. nullptr: no participant is
-  /// called so. Names are never taken out.
+  /// The name as it is kept here, for callers that avoid a copy. nullptr: no participant has this
+  /// name. Names are never taken out.
   const NodeName* find(const NodeName& participant) const {
     const auto found = participants.find(participant);
     return found == participants.end() ? nullptr : &found->first;

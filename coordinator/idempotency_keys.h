@@ -1,5 +1,5 @@
 #pragma once
-// The idempotency keys of clients: which are in flight, and what became of those that ended.
+// The idempotency keys of clients: the keys in flight, and the outcomes of ended ones.
 
 #include <deque>
 #include <optional>
@@ -42,7 +42,7 @@ class IdempotencyKeys {
   /// `appended`: the end of the log now.
   void finish(const std::string& key, const TransactionOutcome& outcome, Lsn appended,
               WallTime now);
-  /// nullptr: not known, or failure() says why nobody can know. Good until the next call.
+  /// nullptr: not known, or failure() says why it cannot be known. Good until the next call.
   const protocol::KeyRecord* find(const std::string& key, Now now);
   /// Why no further key can be kept or found.
   std::optional<Error> failure() const;
@@ -52,9 +52,9 @@ class IdempotencyKeys {
 
   /// Everything at or below `told` has been acted on. `soon`: a checkpoint waits for stored().
   void mark(Lsn told, bool soon);
-  /// What the log says of keys up to here is stored elsewhere.
+  /// Keys in the log up to here are stored elsewhere.
   Lsn stored(Lsn durable) const;
-  /// For a checkpoint: forgets what is too old.
+  /// For a checkpoint: forgets keys that are too old.
   template <class Append>
   void copy_forward(Now now, Append&& append) {
     if (store_ != nullptr) return forget_old(now);

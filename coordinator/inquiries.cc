@@ -170,8 +170,8 @@ void Inquiries::on_unknown_decision(const NodeName& from, const Decide& decide, 
   parts_.history.note_found(outcome, now);
 }
 
-// A member of a three-phase transaction speaks of one that is not live here. A coordinator without
-// PRECOMMITTED is in state A, if its log is whole; one that has ended it knows.
+// A member of a three-phase transaction sends a message about one that is not live here. A
+// coordinator without PRECOMMITTED is in state A, if its log is whole; one that has ended it knows.
 bool Inquiries::on_unknown_member(const NodeName& from, const Message& message, Now now) {
   const Gtid gtid = gtid_of(message);
   if (const auto* decide = std::get_if<Decide>(&message)) {
@@ -214,7 +214,8 @@ void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
       outcome.outcome = Outcome::kCommitted;
     if (outcome.outcome == Outcome::kPending && wait)
       return parts_.outcomes.await(gtid, std::move(done));
-    // Its client has heard that it is not known: nobody hears something else at the same moment.
+    // Its client has heard that it is not known. So no client hears something else at the same
+    // moment.
     if (outcome.outcome == Outcome::kPending && live->answered) outcome.outcome = Outcome::kInDoubt;
     return done(outcome);
   }
@@ -242,7 +243,7 @@ void Inquiries::get_outcome(const Gtid& gtid, bool wait, Done done, Now now) {
   done(ended_long_ago(gtid));
 }
 
-// Of one that nothing is remembered of, and that was decided here.
+// The answer about a forgotten transaction that was decided here.
 TransactionOutcome Inquiries::ended_long_ago(const Gtid& gtid) const {
   TransactionOutcome outcome;
   outcome.gtid = gtid;

@@ -1,6 +1,6 @@
 #pragma once
-// Who asks what became of a transaction: participants about one that is not running here, and
-// clients about any.
+// Questions about the outcome of a transaction: of participants about one that is not running here,
+// and of clients about any.
 
 #include <map>
 #include <string>
@@ -12,10 +12,10 @@
 
 namespace troth::coordinator {
 
-/// Owns what was undecided before this log was adopted from a copy: this node takes no part in those
-/// ballots. Invariant: nobody hears "aborted" of a transaction that may have committed: no record
-/// proves an abort only where a commit would have left one. Owned by the engine and touched by its
-/// thread alone.
+/// Owns the transactions that were undecided before this log was adopted from a copy: this node
+/// takes no part in their ballots. Invariant: no node or client hears "aborted" of a transaction
+/// that may have committed. A missing record proves an abort only if a commit would have left one.
+/// Owned by the engine and touched by its thread alone.
 class Inquiries {
  public:
   using Done = KnownOutcomes::Done;

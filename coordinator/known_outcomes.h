@@ -40,7 +40,7 @@ class KnownOutcomes {
   /// nil: there is none.
   Gtid next_attempt(const Gtid& gtid) const { return attempts_.next_of(gtid); }
 
-  /// Who wants to hear of a transaction that is still running.
+  /// The callers that wait for a transaction that is still running.
   void await(const Gtid& gtid, Done&& done) { awaiting_[gtid].push_back(std::move(done)); }
   /// No outcome follows.
   void tell_unknown(const AbortReason& why);

@@ -222,7 +222,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     while (clock_.now() < until && unanswered() > 0)
       std::this_thread::sleep_for(std::chrono::milliseconds(5));
     calls_->perform([](Engine& e, Now now) { e.cancel_undecided(now); });
-    // The abort of a keyed request is told only when it is durable.
+    // The client hears of the abort of a keyed request only when it is durable.
     const auto answered_by = clock_.now() + std::chrono::seconds(1);
     while (clock_.now() < answered_by && unanswered() > 0)
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -400,7 +400,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
                  });
   }
 
-  /// kFenced: its files changed. The process lives on, because it holds what is left of them.
+  /// kFenced: its files changed. The process stays up, because it holds the only copy of those
+  /// files.
   void log_failed(const Error& error) {
     if (error.code != ErrorCode::kFenced) return fatal(error);
     static_cast<void>(

@@ -16,7 +16,7 @@ void PeerTraffic::adopt(const recovery::CoordinatorTables& tables, Now now) {
   stop_deciding(now);
 }
 
-// Nothing is decided any more, and nobody is told a decision. Clients that wait hear that it is not
+// This node decides nothing any more, and sends no decision. Clients that wait hear that it is not
 // known.
 void PeerTraffic::stop_deciding(Now now) {
   if (!core_.standing.stopped()) return;
@@ -41,8 +41,8 @@ void PeerTraffic::stop_for(const Error& error, Now now) {
 }
 
 void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
-  // Forced: after a restart it is these records that say who may hold the outcome of a one-phase
-  // transaction.
+  // Forced: after a restart these records say which participants may hold the outcome of a
+  // one-phase transaction.
   for (const auto& record : judgement.to_append)
     core_.log.append(RecordType::kPeer, encode(Record(record)), Force::kYes);
   Witnesses(parts_.desk, core_.reports).judge(judgement, peer, now);

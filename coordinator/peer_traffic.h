@@ -11,9 +11,9 @@
 
 namespace troth::coordinator {
 
-/// Owns nothing: what is known of peers is in Core. Invariant: nothing of a refused peer reaches
-/// another part, and nothing at all once this node has stopped. Owned by the engine and
-/// touched by its thread alone.
+/// Owns nothing: Core holds the facts about peers. Invariant: nothing of a refused peer reaches
+/// another part, and nothing at all once this node has stopped. Owned by the engine and touched by
+/// its thread alone.
 class PeerTraffic {
  public:
   struct Parts {
@@ -29,7 +29,7 @@ class PeerTraffic {
   };
   PeerTraffic(Core& core, Parts parts) : core_(core), parts_(parts) {}
 
-  /// Before serving: what the log says of peers, and of claims against this log.
+  /// Before serving: takes the peers, and the claims against this log, from the log.
   void adopt(const recovery::CoordinatorTables& tables, Now now);
   /// host:port under which peers reach this node; before the links are started.
   void set_own_address(std::string address) { core_.own_address = std::move(address); }

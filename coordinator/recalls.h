@@ -1,6 +1,6 @@
 #pragma once
-// Transactions that this coordinator does not know, by gtid or idempotency key: its participants are
-// asked before it says so.
+// Questions about transactions that this coordinator does not know, by gtid or idempotency key: it
+// asks its participants before it says so.
 
 #include <cstdint>
 #include <map>
@@ -14,12 +14,12 @@
 
 namespace troth::coordinator {
 
-/// Invariant: "nobody knows it" is said only when every participant has said so. Owned by the engine
-/// and touched by its thread alone.
+/// Invariant: answers "no node knows it" only when every participant has said so. Owned by the
+/// engine and touched by its thread alone.
 class Recalls {
  public:
   using Done = KnownOutcomes::Done;
-  /// What the client hears if every participant knows nothing.
+  /// The client's answer if no participant knows it.
   using Fallback = Result<TransactionOutcome>;
 
   explicit Recalls(Core& core) : core_(core) {}
@@ -40,8 +40,8 @@ class Recalls {
     protocol::Recall question;
     std::vector<NodeName> unanswered;
     std::vector<Client> clients;
-    std::optional<std::string> forgotten;  // one participant said so, and why
-    Gtid undecided;                        // what one participant is in the middle of; nil: none is
+    std::optional<std::string> forgotten;  // reason of a participant that has forgotten it
+    Gtid undecided;                        // gtid that a participant is executing; nil: none
     MonotonicTime ask_again, until;
   };
   using Table = std::map<Id, Open>;

@@ -47,7 +47,7 @@ class RememberedOutcomes {
   std::optional<View> find(const Gtid& gtid) const;
   /// Does nothing if it is not known.
   void set_comment(const Gtid& gtid, std::string comment);
-  /// The one that was added first; there must be one.
+  /// The oldest one; there must be one.
   void forget_oldest();
 
   /// By age, the oldest is 0.

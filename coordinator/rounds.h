@@ -40,7 +40,7 @@ class Rounds {
   void tick(Now now);
   void on_durable(Lsn durable, Now now);
   void end(Now now);
-  /// What the end of the round forced by itself, because forcing the log on this thread delays
+  /// How far the end of the round forced by itself, because forcing the log on this thread delays
   /// other work only briefly. Once.
   std::optional<Lsn> take_forced() { return std::exchange(forced_here_, std::nullopt); }
   /// At most `most` transactions are live.

@@ -69,7 +69,7 @@ void Searches::on_result(const NodeName& from, const OnePhaseResult& result, Now
                       "it ended too long ago: its participant does not remember what became of it",
                       {},
                       -1};
-  } else if (!committed) {  // "it never arrived" would blame one that had nothing to do with it
+  } else if (!committed) {  // "it never arrived" would blame an uninvolved participant
     outcome.reason = {AbortCode::kPresumedAbort,
                       "no participant holds a record of it (one that only read leaves none)",
                       {},

@@ -1,7 +1,7 @@
 #pragma once
-// One-phase transactions of an earlier start of which this log holds no outcome: the participant that
-// executed one knows. Which one that was is not known any more, so every participant is asked that
-// this log has ever met, also those that the settings do not name any more.
+// One-phase transactions of an earlier start of which this log holds no outcome: the participant
+// that executed one knows. This node no longer knows which participant that was. So it asks every
+// participant that this log has ever met, also those that the settings no longer name.
 
 #include <cstdint>
 #include <map>
@@ -15,9 +15,9 @@
 
 namespace troth::coordinator {
 
-/// Invariant: "aborted" is said only when every participant has answered and none has forgotten it,
-/// or when the one that executed it says so; "committed" as soon as one says so. Owned by the engine
-/// and touched by its thread alone.
+/// Invariant: says "aborted" only when every participant has answered and none has forgotten it, or
+/// when the participant that executed it says so; "committed" as soon as one says so. Owned by the
+/// engine and touched by its thread alone.
 class Searches {
  public:
   using Done = KnownOutcomes::Done;

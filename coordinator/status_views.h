@@ -1,6 +1,6 @@
 #pragma once
-// What people and machines see of the coordinator's engine: its status, its transactions (running,
-// open, lost, ended), what is measured, and why an operator cannot decide by hand.
+// The views of the coordinator's engine for people and machines: its status, its transactions
+// (running, open, lost, ended), its measurements, and why an operator cannot decide by hand.
 
 #include <string>
 

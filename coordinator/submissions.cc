@@ -123,7 +123,7 @@ bool Submissions::join(const std::string& key, const IdempotencyKeys::InFlight& 
     return true;
   }
   // Answered and still live: COMMIT is durable and acks are missing, or the only participant or a
-  // majority has not said yet what became of it. Nobody would answer a client that waited now.
+  // majority has not yet told the outcome. No event would answer a client that waited now.
   SubmitReply reply;
   reply.outcome.gtid = flying.gtid;
   const auto* commit = txn.global();

@@ -1,6 +1,6 @@
 #pragma once
-// What clients submit: refused, answered from what is known, joined to the same request in flight,
-// or started.
+// Submissions of clients: refused, answered from known outcomes, joined to the same request in
+// flight, or started.
 
 #include <cstddef>
 #include <string>

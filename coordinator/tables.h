@@ -1,5 +1,5 @@
 #pragma once
-// What the coordinator's engine knows of transactions, by gtid or key.
+// The tables of the coordinator's engine about transactions, by gtid or key.
 
 #include "coordinator/ages.h"
 #include "coordinator/ended_book.h"

@@ -1,6 +1,6 @@
 #pragma once
-// One running transaction as the coordinator's engine keeps it: the pure machine of its protocol,
-// who waits for it, and what its parts note about it.
+// One running transaction in the coordinator's engine: the pure machine of its protocol, the
+// callers that wait for it, and the notes of the engine's parts.
 
 #include <algorithm>
 #include <cstdint>
@@ -55,7 +55,7 @@ struct Transaction {
   /// Its words about this transaction count: it has a branch of it. After a restart those that only
   /// read are not known any more, and owe nothing.
   bool is_member(const NodeName& participant) const;
-  /// Restarts do not begin it anew.
+  /// Restarts do not reset it.
   Duration shown_age(Now now) const {
     const Duration here = now.monotonic - since;
     if (!known_since) return here;
@@ -84,7 +84,7 @@ struct Transaction {
   bool owns_key = false;                   ///< its idempotency key is in flight for it
   MonotonicTime decided, decided_durably;  ///< {} = not in this incarnation
   std::uint32_t attempt = 1;
-  std::unique_ptr<Attempt> again;       ///< what to start anew if it loses a conflict
+  std::unique_ptr<Attempt> again;       ///< the request to start again if it loses a conflict
   Boxed<Priority> age;                  ///< of an interactive one, for its client's next try
   Boxed<std::string> rows;              ///< of a keyed one: what its repetitions get, if not ""
   std::unique_ptr<TraceContext> trace;  ///< its client's, if a span is to be written

@@ -1,4 +1,4 @@
-// What the network and operators bring to running transactions.
+// Messages and operators' requests for running transactions.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -93,10 +93,9 @@ void Transactions::refuse_key(Transaction& txn, const NodeName& participant, Now
   answer(gtid, std::move(outcome), now);
 }
 
-// Until every vote is in, the younger transaction gives way. Afterwards COMMIT is on its way to the
-// disk, or a majority of members decides (three-phase: this node is only one of them, and a promise
-// of its own could contradict theirs): nothing here may abort it, and its locks are on their way
-// out.
+// Until every vote is in, the younger transaction gives way. Afterwards the COMMIT record is being
+// forced, or a majority of members decides (three-phase: this node is only one of them, and its own
+// promise could contradict theirs). So nothing here may abort it, and its locks will be free soon.
 bool Transactions::take(const NodeName& from, const Wound& wound, Now now) {
   auto* txn = tables_.live.find(wound.gtid);
   if (txn == nullptr || txn->global() == nullptr) return false;

@@ -164,7 +164,7 @@ bool Transactions::lost_a_conflict(Transaction& txn, const TransactionOutcome& o
   --next.request.retries;
   ++next.number;
   next.earlier.push_back(outcome.gtid);
-  // Too late for another round: it is started all the same and says TIMEOUT, once, like any other.
+  // Too late for another round: it is still started and ends with TIMEOUT, once, like any other.
   next.deadline = std::max(next.deadline, now.monotonic);
   again_.emplace_back(std::move(next), std::exchange(txn.clients, {}));
   return true;

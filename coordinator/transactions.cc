@@ -182,7 +182,7 @@ void Transactions::send_prepares(const Transaction& txn, const std::vector<Prepa
 
 // ---- answers
 
-// It is known before anybody is told. The last one who is told gets the results themselves.
+// It is known before any caller hears of it. The last waiting caller gets the results themselves.
 void Transactions::answer(const Gtid& gtid, TransactionOutcome&& outcome, Now now) {
   auto* txn = tables_.live.find(gtid);
   core_.reports.count(outcome.outcome == Outcome::kCommitted ? "committed"
@@ -231,7 +231,7 @@ std::vector<SubmitDone> Transactions::take_clients(Transaction& txn, Transaction
 }
 
 // Its participant decided. So that this node can still tell after a restart, when the participant
-// has forgotten: the participant forgets only when this is durable. Nobody waits for it.
+// has forgotten: the participant forgets only when this is durable. No caller waits for it.
 void Transactions::note_one_phase(const Gtid& gtid, const TransactionOutcome& outcome, Now now) {
   const bool commit = outcome.outcome == Outcome::kCommitted;
   core_.append(DecidedRecord{gtid, commit ? Decision::kCommit : Decision::kAbort, outcome.reason});
@@ -288,7 +288,7 @@ void Transactions::measure_answer(const Transaction& txn, const TransactionOutco
   if (outcome.outcome == Outcome::kInDoubt || txn.answered) return;
   core_.meters.observe_end(txn.protocol(), outcome.outcome == Outcome::kCommitted,
                            now.monotonic - txn.since);
-  // Nobody wrote, so there is no record that would have ended the phase.
+  // No participant wrote, so there is no record that would have ended the phase.
   const auto* commit = txn.global();
   if (commit != nullptr && !commit->recovered_from_log() &&
       outcome.outcome == Outcome::kCommitted && txn.decided == MonotonicTime{})

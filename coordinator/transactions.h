@@ -1,7 +1,7 @@
 #pragma once
-// Steps the machines of running transactions and carries out what comes of a step: records, messages,
-// answers to clients. Two files more: how a transaction starts (transaction_starts.cc), what arrives
-// for one (transaction_messages.cc).
+// Steps the machines of running transactions and carries out the effects of a step: records,
+// messages, answers to clients. Two files more: how a transaction starts (transaction_starts.cc),
+// what arrives for one (transaction_messages.cc).
 
 #include <memory>
 #include <string>
@@ -15,9 +15,9 @@
 
 namespace troth::coordinator {
 
-/// Invariants: a client hears an outcome, and a participant a decision, only when the machine's last
-/// forced record is durable; an outcome can be asked for before any client is told. Owned by
-/// the engine and touched by its thread alone.
+/// Invariants: a client hears an outcome, and a participant a decision, only when the machine's
+/// last forced record is durable; an outcome is known before any client hears of it. Owned by the
+/// engine and touched by its thread alone.
 class Transactions {
  public:
   /// The parts outlive this.

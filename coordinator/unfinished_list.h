@@ -18,7 +18,7 @@ class UnfinishedList {
  public:
   static constexpr std::size_t kMost = 4096;
 
-  /// A transaction is slow, and listed, when so many newer gtids exist.
+  /// A transaction is slow, and listed, when this many newer gtids exist.
   explicit UnfinishedList(std::uint64_t slow_after)
       : slow_after_(slow_after), every_(slow_after / 8 + 1) {}
 

@@ -125,13 +125,14 @@ class Daemon {
     server_->stop();
     links_->stop();
     node_->stop();
-    // What could not be written while draining was promised to nobody, but an operator must know.
+    // A record that could not be written while draining was never promised, but an operator must
+    // know.
     if (const auto late = stop_.failure()) return fail(*late);
     logger_.info("stopped");
     return {};
   }
 
-  // In the order in which they are made: what is made later uses what was made before.
+  // In the order in which they are made: later ones use earlier ones.
   const Program& program_;
   const SettingValues& values_;
   const wal::Identity& identity_;

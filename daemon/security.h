@@ -1,7 +1,7 @@
 #pragma once
-// How a daemon is protected on the network: its credentials, who may do what, and the rule that
-// nothing but loopback is served without TLS. Owns the credentials; what the settings say is judged
-// once, before anything listens.
+// The network protection of a daemon: its credentials, its policy, and the rule that without TLS it
+// serves only loopback. Owns the credentials; what the settings say is judged once, before anything
+// listens.
 
 #include <memory>
 #include <string>

@@ -17,7 +17,7 @@ struct Needs {
   PeerStanding operator()(const Release&) const { return PeerStanding::kCoordinator; }
   PeerStanding operator()(const InquireOnePhase&) const { return PeerStanding::kCoordinator; }
   PeerStanding operator()(const InquiryReply&) const { return PeerStanding::kCoordinator; }
-  // What members tell each other of a branch, and what they ask of one that never arrived.
+  // Messages between members about a branch, and their questions about one that never arrived.
   PeerStanding operator()(const MemberAnswer&) const { return PeerStanding::kMember; }
   PeerStanding operator()(const Elected&) const { return PeerStanding::kMember; }
   PeerStanding operator()(const PreDecided&) const { return PeerStanding::kMember; }

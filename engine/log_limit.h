@@ -1,6 +1,6 @@
 #pragma once
-// How often events that peers cause may be logged: of each peer and kind the first one at once, and
-// then one line a minute that says how many there were.
+// Limits log lines about events that peers cause. For each peer and kind, the first event is
+// logged, then one line a minute with their number.
 
 #include <chrono>
 #include <cstdint>
@@ -21,7 +21,7 @@ class LogLimit {
   static constexpr Duration kEvery = std::chrono::minutes(1);
   static constexpr std::size_t kMostKinds = 256;
 
-  /// Nothing: do not log it. Else how many there were since the last line, this one included.
+  /// Nothing: do not log it. Otherwise the number of events since the last line, with this one.
   std::optional<std::uint64_t> note(const NodeName& peer, std::string_view kind,
                                     MonotonicTime now) {
     Kind key{peer, std::string(kind)};

@@ -1,6 +1,6 @@
 #pragma once
-// Stores entries on a thread of its own, many in one transaction, and says up to which LSN of the
-// log everything is stored.
+// Stores entries on a thread of its own, many in one transaction. Reports up to which LSN of the
+// log all entries are stored.
 
 #include <algorithm>
 #include <condition_variable>
@@ -19,7 +19,7 @@
 
 namespace troth::history {
 
-/// Invariant: durable() never covers an entry that is not stored. Lack of space is waited for; any
+/// Invariant: durable() never covers an entry that is not stored. It waits for missing space; any
 /// other failure ends the thread for good. Thread-safe, except start() and finish().
 template <class Entry>
 class BackgroundWriter {
@@ -27,7 +27,7 @@ class BackgroundWriter {
   struct Actions {
     /// Stores the entries and the mark together, or nothing.
     std::function<Status(const std::vector<Entry>&, Lsn mark)> store;
-    /// After each store. It is tried again with the next one.
+    /// After each store. A failure is tried again with the next one.
     std::function<Status()> tidy;
     /// Either of them failed.
     std::function<void()> give_back;
@@ -46,7 +46,7 @@ class BackgroundWriter {
     unused_ = stored.value == 0;
     thread_ = std::thread([this] { run(); });
   }
-  /// Stores what was added.
+  /// Stores the added entries.
   void finish() {
     {
       std::lock_guard lock(mutex_);
@@ -64,8 +64,8 @@ class BackgroundWriter {
     if (queue_.size() == 1 || queue_.size() == kMostAtOnce) wake_.notify_all();
     return true;
   }
-  /// Every entry whose records are at or below `lsn` was added before this call. `soon`: somebody
-  /// waits for durable() to get there.
+  /// Every entry whose records are at or below `lsn` was added before this call. `soon`: a caller
+  /// waits for durable() to reach it.
   void mark(Lsn lsn, bool soon) {
     std::lock_guard lock(mutex_);
     marked_ = std::max(marked_, lsn);
@@ -150,7 +150,8 @@ class BackgroundWriter {
       failure_ = status.error();
       return false;
     }
-    // The log keeps what is not stored, so this can wait for space, and a stop need not.
+    // The log keeps entries that are not stored. So this can wait for space, and a stop need not
+    // wait.
     if (!stored)
       for (auto i = batch.size(); i-- > 0;) queue_.push_front({std::move(batch[i]), marks_[i]});
     wake_.wait_for(lock, kPauseWithoutSpace, [&] { return stopping_; });
@@ -161,7 +162,7 @@ class BackgroundWriter {
   Actions actions_;
   std::vector<Lsn> marks_;  // of the entries that are being stored
 
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards the members below
   std::condition_variable wake_;
   std::deque<Queued> queue_;
   Lsn marked_, durable_;

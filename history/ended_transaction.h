@@ -1,5 +1,5 @@
 #pragma once
-// What is kept of a transaction that has ended.
+// The entry of a transaction that has ended.
 
 #include <string>
 #include <string_view>
@@ -20,7 +20,7 @@ struct EndedTransaction {
   WallTime began, ended;                     ///< ended: when its outcome was known
   std::uint32_t attempts = 1;
   std::string comment;
-  Gtid next;  ///< the attempt that followed after a lost conflict; nil: it was the last one
+  Gtid next;  ///< the next attempt after a lost conflict; nil: it was the last one
 };
 
 /// Everything but the gtid, which the caller keeps beside it.

@@ -1,5 +1,5 @@
 #pragma once
-// Says which keys are certainly not in a set, with two bytes for each that is (Bloom 1970).
+// Says which keys are certainly not in a set, with two bytes for each key in it (Bloom 1970).
 
 #include <cstdint>
 #include <string>
@@ -14,7 +14,7 @@ std::uint64_t fingerprint_of(std::string_view key);
 /// Not thread-safe.
 class KeyFilter {
  public:
-  /// For at most so many keys. With that many, one key in 2000 that is not there looks as if.
+  /// For at most this many keys. With that many, one in 2000 absent keys looks present.
   explicit KeyFilter(std::size_t keys);
   explicit KeyFilter(std::string_view stored);
 

@@ -11,7 +11,7 @@
 namespace troth::history {
 
 /// Invariant: durable() never covers a key that is not stored. Called by the engine's thread alone,
-/// except where it says otherwise.
+/// unless a comment says otherwise.
 class KeyStore {
  public:
   virtual ~KeyStore() = default;
@@ -24,7 +24,7 @@ class KeyStore {
   /// The newest mark all of whose keys are stored durably. Any thread.
   virtual Lsn durable() const = 0;
 
-  /// Keys were stored once, and the store says so for as long as it is there. Any thread.
+  /// Whether keys were ever stored; the store remembers it as long as it exists. Any thread.
   virtual bool used() const = 0;
 
   /// The log ends before durable(): it was put back. Marks go on from `end`.
@@ -32,7 +32,8 @@ class KeyStore {
 
   /// The newest record of a stored key. Touches the disk only if the key is probably there.
   virtual Result<std::optional<protocol::KeyRecord>> find(const std::string& key) = 0;
-  /// Keys that were decided before are not needed any more; they go in groups, in the background.
+  /// Keys that were decided before are no longer needed; they are dropped in groups, in the
+  /// background.
   virtual void forget_before(WallTime decided) = 0;
   virtual std::size_t size() const = 0;
   /// If set, nothing has been stored since. Any thread.

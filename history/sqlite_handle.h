@@ -32,7 +32,7 @@ class SqliteHandle {
       sqlite3_reset(stmt_);
       sqlite3_clear_bindings(stmt_);
     }
-    /// Counts from 1. What is bound must live until the step.
+    /// Counts from 1. A bound value must live until the step.
     Use& bind(int at, std::int64_t value);
     Use& bind(int at, std::string_view bytes);
     int step() { return sqlite3_step(stmt_); }

@@ -1,7 +1,7 @@
 #pragma once
 // The key store on SQLite: one table for each group of keys, in the order in which they ended. A
-// group that is full gets an index, built at once, and a filter. So storing a key writes some
-// hundred bytes in sequence, and a key that is new costs no access to the disk.
+// full group gets an index, built in one step, and a filter. So storing a key writes some hundred
+// bytes in sequence, and a new key needs no access to the disk.
 
 #include <memory>
 #include <mutex>
@@ -16,7 +16,7 @@
 namespace troth::history {
 
 /// Memory: two bytes for each key, and about 60 bytes for each one of the newest group. Owns a
-/// thread, which alone writes; the engine's thread reads through a connection of its own.
+/// thread, and only that thread writes. The engine's thread reads through its own connection.
 class SqliteKeyStore final : public KeyStore {
  public:
   struct Options {
@@ -27,7 +27,7 @@ class SqliteKeyStore final : public KeyStore {
   /// kFenced: the file belongs to another log.
   static Result<std::unique_ptr<SqliteKeyStore>> open(const std::string& path, const LogId& log_id,
                                                       Options options);
-  /// Stores what was added.
+  /// Stores the added keys.
   ~SqliteKeyStore() override;
 
   void add(const protocol::KeyRecord& record) override;
@@ -83,7 +83,7 @@ class SqliteKeyStore final : public KeyStore {
   const std::unique_ptr<SqliteHandle> writer_;  // of the background thread, after load()
   const std::unique_ptr<SqliteHandle> reader_;  // of the engine's thread
 
-  mutable std::mutex mutex_;                    // guards what follows
+  mutable std::mutex mutex_;                    // guards the members below
   std::vector<std::unique_ptr<Group>> groups_;  // oldest first; the last one is open
   WallTime forget_before_;
   bool used_ = false;  // the file says that something was stored

@@ -1,6 +1,6 @@
 #pragma once
 // The outcome store on SQLite: one table for each part of time, with the id as its key. Ids rise
-// with time, so storing writes in sequence, and the oldest part goes when the budget is used up.
+// with time, so storing writes in sequence. When the budget is used up, the oldest part is dropped.
 
 #include <memory>
 #include <mutex>
@@ -12,8 +12,9 @@
 
 namespace troth::history {
 
-/// Memory: what is queued, and about 100 bytes for each part. Owns a thread, which alone writes; the
-/// engine's thread reads through a connection of its own, and list() opens one for each call.
+/// Memory: the queue, and about 100 bytes for each part. Owns a thread, and only that thread
+/// writes. The engine's thread reads through its own connection, and list() opens one for each
+/// call.
 class SqliteOutcomeStore final : public OutcomeStore {
  public:
   struct Options {
@@ -26,7 +27,7 @@ class SqliteOutcomeStore final : public OutcomeStore {
   /// kFenced: the file belongs to another log.
   static Result<std::unique_ptr<SqliteOutcomeStore>> open(const std::string& path,
                                                           const LogId& log_id, Options options);
-  /// Stores what was added.
+  /// Stores the added transactions.
   ~SqliteOutcomeStore() override;
 
   void add(EndedTransaction&& ended) override;
@@ -72,7 +73,7 @@ class SqliteOutcomeStore final : public OutcomeStore {
   const std::unique_ptr<SqliteHandle> writer_;  // of the background thread, after load()
   const std::unique_ptr<SqliteHandle> reader_;  // of the engine's thread
 
-  mutable std::mutex mutex_;  // guards what follows
+  mutable std::mutex mutex_;  // guards the members below
   std::vector<Part> parts_;   // oldest first; the last one is open
   Forgotten forgotten_;
   bool start_over_ = false;

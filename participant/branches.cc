@@ -181,8 +181,7 @@ void Branches::on_executed(Executed&& executed, Now now) {
   if (executed.vote == Vote::kCommit) TROTH_FAILPOINT("participant.prepare.executed");
   entry->only_read =
       executed.vote == Vote::kReadOnly && entry->branch.kind() == Branch::Kind::kOnePhase;
-  // What it read may be a one-phase commit that is not durable yet: whatever it says waits for that
-  // too.
+  // It may have read a one-phase commit that is not durable yet. So its answer waits for that too.
   entry->promise_lsn = std::max(entry->promise_lsn, last_one_phase_);
   if (executed.vote == Vote::kAbort) executed.reason.participant = options_.name;
   // What space is left is for decisions. The step below discards the work.

@@ -1,5 +1,5 @@
 #pragma once
-// Steps the branches and carries out what comes of a step: records, jobs for the worker, messages.
+// Steps the branches and carries out the effects of a step: records, jobs for the worker, messages.
 
 #include <optional>
 #include <string>
@@ -35,14 +35,14 @@ class Branches {
 
   void step(BranchEntry& entry, protocol::Branch::Event&& event, Now now,
             std::vector<Statement>* statements = nullptr);
-  /// As if the coordinator had decided, except that nobody is owed an acknowledgement.
+  /// As if the coordinator had decided, but without an acknowledgement.
   void decide_by_hand(BranchEntry& entry, const NodeName& coordinator,
                       const protocol::Decide& decide, Now now);
   void on_executed(Executed&& executed, Now now);
   /// It votes NO with LOG_FULL, if it has not voted yet.
   void refuse_for_space(BranchEntry& entry, Now now);
   void on_flushed(Lsn marker, Now now);
-  /// The time of a drain is over: what has not been executed aborts with DRAINING.
+  /// The time of a drain is over: branches that have not executed abort with DRAINING.
   void refuse_executing(Now now);
 
   // embedded transactions

@@ -154,8 +154,8 @@ bool CoordinatorMessages::may_vote_on(const Prepare& message) const {
 
 void CoordinatorMessages::on_prepare(const NodeName& from, Prepare&& message, Now now) {
   TROTH_FAILPOINT("participant.prepare.received");
-  // A late duplicate: nobody waits for the vote, and a tombstone would contradict the decision that
-  // was carried out and forgotten.
+  // A late duplicate: no node waits for the vote, and a tombstone would contradict the decision
+  // that was carried out and forgotten.
   if (parts_.horizon.ended(message.gtid)) return reports_.count("late_duplicates");
   auto* found = parts_.table.find(message.gtid);
   const Gtid gtid = message.gtid;
@@ -210,8 +210,8 @@ void CoordinatorMessages::on_one_phase(const NodeName& from, CommitOnePhase&& me
 }
 
 // A member that the branch's record names may hand a decision on. Where no record names members,
-// only the coordinator may end what executes here, or what will come. COMMIT of what is not here
-// decides nothing: it is told to people.
+// only the coordinator may end what executes here, or what will come. COMMIT of a branch that is
+// not here decides nothing: it raises an alarm.
 bool CoordinatorMessages::may_decide(const NodeName& from, const BranchEntry* found,
                                      const Decide& message) const {
   if (parts_.peers.owns(from, message.gtid)) return true;
@@ -287,7 +287,7 @@ void CoordinatorMessages::not_remembered(const NodeName& from, const Gtid& gtid)
   result.outcome = Outcome::kInDoubt;
   result.forgotten = true;
   const bool ended = parts_.horizon.ended(gtid);
-  // Forgotten is only what the file holds already, if it committed at all.
+  // Only branches whose commit is in the file, or that did not commit, are forgotten.
   result.applied = ended && parts_.presumption.adopted().lineage == 0;
   result.reason = {
       AbortCode::kNone,

@@ -9,8 +9,8 @@
 
 namespace troth::participant {
 
-/// Invariant: what was refused once, or ended everywhere, is never executed later. Owned by the
-/// engine and touched by its thread alone.
+/// Invariant: a request that was refused once, or that ended everywhere, is never executed later.
+/// Owned by the engine and touched by its thread alone.
 class CoordinatorMessages {
  public:
   /// Outlive this.

@@ -14,7 +14,7 @@ using namespace protocol;
 
 namespace {
 
-// engine/authority.h holds the rules; the branch's own record says who its members are.
+// engine/authority.h holds the rules; the branch's own record names its members.
 PeerStanding standing_of(const PeerHandshake& peers, const BranchTable& table, const NodeName& from,
                          const Gtid& gtid) {
   const auto standing = peers.standing(from, gtid);
@@ -27,7 +27,7 @@ PeerStanding standing_of(const PeerHandshake& peers, const BranchTable& table, c
   return member ? PeerStanding::kMember : PeerStanding::kStranger;
 }
 
-// What follows for the sender from a message that counts. Nothing: the message does not.
+// The consequences for the sender of a message that counts. Nothing: the message does not.
 std::optional<PeerHandshake::Judgement> hear(PeerHandshake& peers, const BranchTable& table,
                                              Reports& reports, const NodeName& from,
                                              const Message& message, MonotonicTime now) {
@@ -122,7 +122,7 @@ void Engine::adopt_outcomes(recovery::ParticipantTables& tables, Now now) {
         gtid.decider() == Decider::kParticipant ? Branch::Kind::kOnePhase : Branch::Kind::kTwoPhase;
     if (!remembered.idempotency_key.empty()) keys_.adopt(gtid, remembered);
     if (gtid.tag() == CoordinatorTag::of(core_.options.log_id))
-      continue;  // a local one: nobody will ask
+      continue;  // a local one: no node will ask
     table_.start(gtid,
                  remembered.outcome == Outcome::kCommitted
                      ? Branch::recovered_committed(table_.settings(), gtid, kind)
@@ -157,7 +157,7 @@ void Engine::on_batch(Batch batch, Now now) {
   }
   const BatchHeader header = std::move(batch.header);
   members_.heard(header.sender, now.monotonic);
-  // First: what the messages ask for may be among what is forgotten.
+  // First, because the messages may ask for branches that are forgotten here.
   if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&
       header.ended_below->epoch() <= header.position.epoch)
     forget_ended(header);
@@ -222,7 +222,7 @@ void Engine::on_worker(WorkerResult&& result, Now now) {
   if (std::holds_alternative<ReadyToCollect>(result)) return core_.worker.post(CollectJob{});
   if (auto* seen = std::get_if<LocksSeen>(&result)) return locks_.on_seen(std::move(*seen), now);
   const auto& error = std::get<WorkerFailed>(result).error;
-  // The log lives on, so that what it holds becomes durable and the restart finds the same.
+  // The log goes on, so that its records become durable and the restart finds them.
   if (is_held_by(error)) return stop_for(held(error), false);
   core_.reports.log().error("the database failed; stopping", {{"cause", error.context}});
   stop_for(error, false);
@@ -313,7 +313,7 @@ void Engine::tick(Now now) {
   core_.log.tick(now.monotonic);
 }
 
-// What the worker would have answered by the time it had been woken.
+// The results that the worker would have delivered later.
 void Engine::run_jobs_here(Now now) {
   std::vector<WorkerResult> results;
   while (alone() && core_.worker.run_here(results))
@@ -340,7 +340,7 @@ void Engine::end_of_round(Now now) {
 }
 
 void Engine::checkpoint_if_due(Now now) {
-  // All or nothing, and never beyond the file's own durable marker: the redo of a COMMITTED record
+  // All or nothing, and never beyond the file's own durable marker. The redo of a COMMITTED record
   // is in its PREPARED record before it, and at a start the marker proves that nothing is lost.
   checkpointer_.release(flush_.file_durable());
   if (checkpointer_.due()) checkpointer_.begin(core_.log.appended(), [&] { copy_forward(now); });

@@ -1,5 +1,5 @@
 #pragma once
-// What the agent's engine and its parts are told at their start.
+// The settings of the agent's engine and its parts.
 
 #include <chrono>
 #include <cstddef>
@@ -18,7 +18,7 @@ struct EngineOptions {
   LogId log_id;
   Epoch epoch;
   std::string cluster;  ///< "" = default
-  /// Who may come, and where they are (engine/peer_handshake.h).
+  /// The peers that may connect, and their addresses (engine/peer_handshake.h).
   std::map<NodeName, std::string> coordinators, peers;
   protocol::RetryPolicy inquiry;                   ///< how an in-doubt branch asks
   protocol::SuspicionPolicy suspicion;             ///< how three-phase commit replaces a leader

@@ -268,7 +268,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     return fail(ErrorCode::kBusy, "the inbox is full");
   }
 
-  /// On the worker's thread, which goes on with what follows if that is little.
+  /// On the worker's thread, which then does the next work if it is little.
   void take_results(std::vector<WorkerResult> results) {
     constexpr std::size_t kFew = 4;
     const bool few = results.size() <= kFew;
@@ -356,7 +356,8 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
                  });
   }
 
-  /// kFenced: its files changed. The process lives on, because it holds what is left of them.
+  /// kFenced: its files changed. The process stays up, because it holds the only copy of those
+  /// files.
   void fatal(const Error& error) {
     failed_ = true;
     if (error.code != ErrorCode::kFenced) fatal_.report(error);

@@ -32,7 +32,7 @@ struct NodeOptions {
   Duration lock_timeout{std::chrono::seconds(2)};
   Duration flush_interval{std::chrono::milliseconds(50)};
   std::uint64_t segment_bytes = std::uint64_t{64} << 20;
-  /// Who may come, and where they are; coordinators empty = any of the cluster.
+  /// The peers that may connect, and their addresses; coordinators empty = any of the cluster.
   std::map<NodeName, std::string> coordinators, peers;
   std::size_t max_retained_keys = 1'000'000;  ///< requests with further ones are refused with BUSY
   std::size_t inbox = 65536;                  ///< queued messages; more are refused with BUSY

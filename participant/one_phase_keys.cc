@@ -130,8 +130,8 @@ void OnePhaseKeys::answer_waiters(Key& key) {
   });
 }
 
-// A key keeps its first outcome: an abort is forced for that (as at a coordinator) before anybody
-// is told.
+// A key keeps its first outcome. So an abort is forced (as at a coordinator) before the client
+// hears of it.
 void OnePhaseKeys::settle(BranchEntry& entry) {
   const auto found = keys_.find(entry.key);
   if (found == keys_.end() || found->second.gtid != entry.branch.gtid()) return;

@@ -17,9 +17,9 @@
 
 namespace troth::participant {
 
-/// Invariant: a key keeps its first outcome for its retention, except an abort by a passing failure,
-/// which leaves the key free. There are at most max_retained_keys. Nobody hears of an outcome before
-/// it is durable. Owned by the engine and touched by its thread alone.
+/// Invariant: a key keeps its first outcome for its retention, except an abort by a passing
+/// failure, which leaves the key free. There are at most max_retained_keys. No node hears of an
+/// outcome before it is durable. Owned by the engine and touched by its thread alone.
 class OnePhaseKeys {
  public:
   /// Outlive this.
@@ -47,7 +47,7 @@ class OnePhaseKeys {
   void begin(BranchEntry& entry, const protocol::CommitOnePhase& message, Now now);
   /// To be called after each step of a branch with a key.
   void settle(BranchEntry& entry);
-  /// Forgets those for which `ended` is true: nobody asks again.
+  /// Forgets those for which `ended` is true: no client asks again.
   template <class Ended>
   void forget_redirected(const Ended& ended) {
     if (redirected_.empty()) return;

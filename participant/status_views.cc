@@ -83,7 +83,7 @@ NodeStatus StatusViews::status(Now now) const {
 }
 
 void StatusViews::show_links(NodeStatus& status) const {
-  // Who was never met may be known from a branch.
+  // A peer that was never met may be known from a branch.
   const auto role_of = [&](const NodeName& peer) -> std::optional<Role> {
     if (peers_.knows(peer)) return peers_.role_of(peer);
     for (const auto& [gtid, entry] : table_) {

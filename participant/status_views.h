@@ -30,7 +30,7 @@ class StatusViews {
         reports_(reports) {}
 
   void started(MonotonicTime now) { started_ = now; }
-  /// What the worker saw of the database last.
+  /// The newest numbers of the database from the worker.
   void saw(ResourceStatus database) { database_ = std::move(database); }
   NodeStatus status(Now now) const;
   Result<TransactionPage> list(const ListRequest& request, Now now) const;

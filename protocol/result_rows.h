@@ -1,5 +1,5 @@
 #pragma once
-// The rows of a first answer, kept so that a repetition of its request gets them again.
+// The rows of a first answer, kept so that a repeated request receives them again.
 
 #include <string>
 #include <string_view>

@@ -143,8 +143,8 @@ Status Writer::write_batch(BatchHeader header, std::string_view records) {
 }
 
 // A reserved block that was never written costs the file system a change of its own records at the
-// force: ext4 takes half as long again (docs/design/decisions.md). So a batch that comes to such
-// blocks takes zeros for the next ones along, which read as what was reserved.
+// force: on ext4 the force takes half as long again (docs/design/decisions.md). So a batch that
+// reaches such blocks also writes zeros into the next ones, which read like the reservation.
 void Writer::touch_ahead(std::uint64_t end) {
   if (end <= touched_) return;
   constexpr std::uint64_t kMost = 256 << 10, kParts = 256;
@@ -152,7 +152,7 @@ void Writer::touch_ahead(std::uint64_t end) {
   encoded_.resize(encoded_.size() + static_cast<std::size_t>(touched_ - end));
 }
 
-// What an earlier start has left stays: on a full disk it could not be had again.
+// Files of an earlier start stay: on a full disk they could not be allocated again.
 Result<bool> Writer::is_there(const std::string& path, std::uint64_t bytes) {
   TROTH_ASSIGN_OR_RETURN(const bool there, files_.exists(path));
   if (!there) return false;
@@ -177,7 +177,7 @@ Status Writer::allocate(std::string_view name, std::uint64_t bytes, std::uint64_
   }();
   if (allocated) reserved = bytes;
   if (allocated || allocated.error().code != ErrorCode::kNoSpace) return allocated;
-  return files_.remove(path);  // not fatal: what is decided still fits into what there is
+  return files_.remove(path);  // not fatal: decisions still fit into the existing files
 }
 
 Status Writer::prepare_spare(std::uint64_t bytes) {

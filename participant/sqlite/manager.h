@@ -49,13 +49,13 @@ class SqliteResourceManager final : public DeferredApply {
 
  private:
   using Branch = BranchState;
-  // The work in the open outer transaction, in order.
+  // What is in the open outer transaction, in order.
   struct Work {
     std::vector<RowOp> operations;
     Boxed<SchemaRedo> change;
   };
 
-  // Their argument may be gone afterwards: a refused branch has ended.
+  // What they are given may be gone afterwards: a branch that is refused is over.
   void lock_and_run(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse(Branch& branch, std::vector<ResourceEvent>& events);
   bool refuse_stopped(const Gtid& gtid, std::vector<ResourceEvent>& events);

@@ -117,8 +117,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
   return {};
 }
 
-// There must be no waiter: a branch that received its locks from this one would be executed with
-// it.
+// Nobody must be waiting: whoever is granted its locks by this one would be executed with it.
 bool SqliteResourceManager::is_quick(const ExecuteRequest& request) {
   return locks_.waiters() == 0 && !request.open && branches_.count(request.gtid) == 0 &&
          bench_.executor->is_quick(request.statements);
@@ -164,7 +163,7 @@ void SqliteResourceManager::wait(Branch& branch, std::vector<LockRequest> wanted
                                  std::vector<ResourceEvent>& events) {
   const Gtid gtid = branch.request.gtid;
   branch.waiting = true;
-  // It will execute again: its present changes must not be in place then.
+  // It will execute again: what it has just done must not be in place then.
   if (auto cleared = bench_.executor->make_way_of(gtid); !cleared) repair_outer_transaction();
   events.emplace_back(Waiting{gtid, blocked.holders, text_of(bench_.schema, blocked.contended)});
   const auto held = branch.begun ? LockTable::Held::kKeep : LockTable::Held::kGiveUp;

@@ -16,9 +16,9 @@ enum TransactionFilter {
   IN_DOUBT = 2,
   /** Transactions that have not ended. */
   ACTIVE = 3,
-  /** Those that ended recently, from memory. */
+  /** Transactions that ended recently, from memory. */
   RECENT = 4,
-  /** Those that ended, from the history on disk. A coordinator's. */
+  /** Ended transactions, from the history on disk. Coordinators only. */
   ENDED = 5
 }
 
@@ -128,9 +128,9 @@ struct TransactionSummary {
   8: optional i64 next_retry_ms
   /** The comment of the client. */
   9: optional string comment
-  /** ENDED: who took part. */
+  /** ENDED: its participants. */
   10: optional list<string> participants
-  /** ENDED: with what key it was submitted. */
+  /** ENDED: the idempotency key of its request. */
   11: optional string idempotency_key
   /** ENDED: when its outcome was known, by the wall clock of the coordinator. */
   12: optional i64 ended_unix_ms
@@ -262,11 +262,11 @@ struct ListTransactionsRequest {
   3: optional i32 limit
   /** next_after of the page before; absent: the first page. */
   4: optional string after
-  /** ENDED: only what ended then or later, by the wall clock of the coordinator. */
+  /** ENDED: only transactions that ended then or later, by the wall clock of the coordinator. */
   5: optional i64 since_unix_ms
-  /** ENDED: only what was submitted with this key. */
+  /** ENDED: only transactions with this idempotency key. */
   6: optional string idempotency_key
-  /** ENDED: only where this participant took part. */
+  /** ENDED: only transactions in which this participant took part. */
   7: optional string participant
 }
 

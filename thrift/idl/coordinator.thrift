@@ -57,7 +57,7 @@ struct TransactionOutcome {
   2: optional common.Outcome outcome
   /** ABORTED: why. IN_DOUBT: why the outcome is not known yet. */
   3: optional common.AbortReason reason
-  /** For COMMITTED, in branch order. When replayed: if they hold rows, of at most 4096 bytes. */
+  /** For COMMITTED, in branch order. When replayed: those of the first answer if they hold rows of at most 4096 bytes together; otherwise empty. */
   4: optional list<BranchResult> results
   /** True: this repeats the first answer to the idempotency key. */
   5: optional bool replayed
@@ -65,7 +65,7 @@ struct TransactionOutcome {
   6: optional i32 attempts
   /** For COMMITTED. True: every database file holds it. False although APPLIED was requested: the deadline came first. */
   7: optional bool applied
-  /** For IN_DOUBT. Present: nobody will ever know; what ended before this moment is forgotten. 0: when, is not known. */
+  /** For IN_DOUBT. Present: no node will ever know it, because outcomes from before this time are forgotten. 0: the time is not known. */
   8: optional i64 forgotten_since_unix_ms
 }
 

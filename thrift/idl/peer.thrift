@@ -255,21 +255,21 @@ struct OnePhaseResult {
   8: optional bool forgotten
 }
 
-/** What became of a transaction that the sender does not know? By gtid or by idempotency key. */
+/** Asks for the outcome of a transaction that the sender does not know, by gtid or by idempotency key. */
 struct Recall {
-  /** Global transaction id; all zeros: it is asked for by key. */
+  /** Global transaction id; all zeros: the question is by key. */
   1: optional string gtid
-  /** The key that it was submitted with. */
+  /** The idempotency key of its request. */
   2: optional string idempotency_key
 }
 
-/** What a participant knows of a transaction that it was asked for. */
+/** A participant's knowledge of a transaction. */
 enum Knowledge {
   /** Never sent. */
   UNKNOWN = 0,
-  /** It never heard of it. */
+  /** The participant never heard of it. */
   NOTHING = 1,
-  /** It ended too long ago to be remembered. */
+  /** It ended too long ago: the participant does not remember it. */
   FORGOTTEN = 2,
   /** It is not decided, as far as the participant knows. */
   UNDECIDED = 3,
@@ -277,17 +277,17 @@ enum Knowledge {
   OUTCOME = 4
 }
 
-/** The answer to Recall. */
+/** Answers RECALL. */
 struct Recalled {
-  /** Of the question. */
+  /** As in the question. */
   1: optional string gtid
-  /** Of the question. */
+  /** As in the question. */
   2: optional string idempotency_key
   /** How much the participant knows. */
   3: optional Knowledge knows
-  /** Of the transaction. */
+  /** Gtid of the transaction that it knows. */
   4: optional string first_gtid
-  /** Of the request that used the key. */
+  /** Digest of the request that used the key. */
   5: optional string body_digest
   /** For OUTCOME. */
   6: optional common.Outcome outcome
@@ -461,9 +461,9 @@ union PeerMessage {
   22: ExecuteResult & execute_result
   /** The read locks were held. */
   23: Released & released
-  /** What became of a transaction that the sender does not know? */
+  /** Asks for the outcome of a transaction that the sender does not know. */
   24: Recall & recall
-  /** The answer to it. */
+  /** Answers RECALL. */
   25: Recalled & recalled
 }
 

@@ -15,10 +15,10 @@ namespace {
 constexpr Duration kQuickRetry = std::chrono::milliseconds(2);
 constexpr std::size_t kEnoughForABatch = 64;
 constexpr Duration kDoze = std::chrono::milliseconds(20);
-/// What who flushes sends by itself: it fits into the buffer of a socket that was empty.
+/// The most that a flushing thread sends by itself: it fits into the empty buffer of a socket.
 constexpr std::size_t kLittleBytes = 16384;
 constexpr std::size_t kFewMessages = 16;
-/// So many calls may be under way before who flushes leaves the next one to the sender.
+/// If so many calls are under way, a flushing thread leaves the next one to the sender.
 constexpr std::size_t kFewFlights = 4;
 
 }  // namespace
@@ -175,7 +175,8 @@ void PeerLink::run() {
   over_ = true;
 }
 
-/// Until there is something to do for the sender. Meanwhile who flushes may use the connection.
+/// Until there is something to do for the sender. Meanwhile a thread that flushes may use the
+/// connection.
 void PeerLink::rest() {
   MutexLock lock(mutex_);
   if (stop_ != Stop::kNo || !outbox_.empty()) return;
@@ -192,7 +193,7 @@ void PeerLink::rest() {
   sleep_ = Sleep::kNot;
 }
 
-/// The end of the connection is a call too; answers are not, who sends next reads them.
+/// The end of the connection is a call too; answers are not: the thread that sends next reads them.
 void PeerLink::await_call(Duration limit) {
   std::array<pollfd, 2> waiting{pollfd{waker_.fd(), POLLIN, 0}, pollfd{calls_->fd(), POLLRDHUP, 0}};
   const auto ms = std::chrono::ceil<std::chrono::milliseconds>(limit).count();
@@ -278,7 +279,8 @@ bool PeerLink::dial(const std::string& address) {
     disconnect(address.empty() ? "no address known" : endpoint.error().context);
     return false;
   }
-  auto connection = Connection::open(*endpoint, options_.connect_timeout, options_.credentials.get());
+  auto connection =
+      Connection::open(*endpoint, options_.connect_timeout, options_.credentials.get());
   if (!connection) {
     MutexLock lock(mutex_);
     const auto why =

@@ -21,8 +21,8 @@ namespace troth::thrift {
 
 namespace {
 
-/// At most `wanted` connections, fewer if the process may not open so many files: what is left over
-/// is for the HTTP port, the log, the database, and links, which have two each.
+/// At most `wanted` connections, fewer if the process may not open so many files. The other
+/// descriptors are for the HTTP port, the log, the database, and links, which have two each.
 int affordable_connections(int wanted) {
   constexpr rlim_t kForOthers = 512;
   rlimit files{};
