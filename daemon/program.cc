@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "base/version.h"
+#include "daemon/credential_watch.h"
 #include "daemon/security.h"
 #include "http/gate.h"
 #include "http/server.h"
@@ -47,10 +48,10 @@ class Daemon {
     if (values_.has("http") && !values_.text("http").empty()) {
       const auto at = *parse_host_port(values_.text("http"));
       TROTH_ASSIGN_OR_RETURN(
-          http_,
-          http::Server::start({at.host, at.port, values_.text("http-token-file"),
-                               values_.text("http-allowed-hosts"), protocol::everybody_may()},
-                              logger_));
+          http_, http::Server::start({at.host, at.port, values_.text("http-token-file"),
+                                      values_.text("http-allowed-hosts"), security_.policy(),
+                                      security_.credentials()},
+                                     logger_));
       http_host_ = at.host;
     }
     thrift::PeerLinksOptions options{security_.policy()};
@@ -75,6 +76,7 @@ class Daemon {
       if (const auto token = http_->set_token_file(values->text("http-token-file")); !token)
         logger_.error("the HTTP token stays as it was", {{"why", token.error().context}});
     }
+    if (watch_) watch_->reload();
     if (program_.reload) program_.reload(*values, *links_, logger_);
     logger_.info("reloaded");
   }
@@ -112,6 +114,14 @@ class Daemon {
     const auto advertised = values_.text("advertise");
     node_->set_own_address(advertised.empty() ? address_ : advertised);
     TROTH_TRY(links_->start());
+    if (const auto& credentials = security_.credentials())
+      watch_.emplace(
+          credentials,
+          [this] {
+            server_->recheck();
+            links_->recheck();
+          },
+          logger_);
     if (http_) http_->serve(*admin_, node_->clients());
     return {};
   }
@@ -122,6 +132,7 @@ class Daemon {
     if (http_) http_->not_ready("draining");
     node_->drain(values_.duration("grace"));
     if (http_) http_->stop();
+    if (watch_) watch_->stop();
     server_->stop();
     links_->stop();
     node_->stop();
@@ -150,6 +161,7 @@ class Daemon {
   std::optional<SecuredAdmin> admin_;
   std::unique_ptr<thrift::Server> server_;
   std::string address_;
+  std::optional<CredentialWatch> watch_;
 };
 
 Status init(const Program& program, FileSystem& files, const DaemonStart& start) {

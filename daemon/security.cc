@@ -31,17 +31,16 @@ protocol::PrincipalRole role_of(Role role) {
 
 Status Security::check(const SettingValues& values) {
   if (is_on(values, "insecure")) return {};
-  const bool tls = !values.text("tls-dir").empty();
+  if (!values.text("tls-dir").empty()) return {};
   for (const char* setting : {"listen", "http"}) {
-    const bool speaks_tls = tls && std::string_view(setting) == "listen";
-    if (speaks_tls || !is_open(values, setting)) continue;
+    if (!is_open(values, setting)) continue;
     const auto told = values.all(setting).front();
     return fail(
         ErrorCode::kInvalidArgument,
-        fmt::format("{}: {} {} is reached from other machines, and it speaks no TLS; set {}, "
-                    "or insecure = true where only trusted machines reach it",
-                    told.origin, setting, told.text,
-                    tls ? "a loopback address" : "tls-dir (troth help cert)"));
+        fmt::format("{}: {} {} is reached from other machines, and it speaks no TLS; set "
+                    "tls-dir (troth help cert), or insecure = true where only trusted machines "
+                    "reach it",
+                    told.origin, setting, told.text));
   }
   return {};
 }
@@ -50,7 +49,7 @@ Result<Security> Security::open(const SettingValues& values, const wal::Identity
                                 Role role) {
   Security out;
   const auto dir = values.text("tls-dir");
-  out.insecure_ = (dir.empty() && is_open(values, "listen")) || is_open(values, "http");
+  out.insecure_ = dir.empty() && (is_open(values, "listen") || is_open(values, "http"));
   if (dir.empty()) return out;
   auto opened = tls::CredentialStore::open(dir);
   const auto origin = values.all("tls-dir").front().origin;
@@ -77,7 +76,6 @@ const protocol::Policy& Security::policy() const {
 NodeSecurity Security::describe() const {
   NodeSecurity out;
   out.transport = credentials_ ? "tls" : insecure_ ? "insecure" : "loopback";
-  if (credentials_ && insecure_) out.transport = "tls, http insecure";
   if (!credentials_) return out;
   const auto& facts = credentials_->current()->own()->facts();
   out.certificate = tls::describe(facts);

@@ -97,7 +97,7 @@ void find_cluster(const NodeFacts& facts, std::vector<Finding>& out) {
 
 // Off loopback a port without TLS is refused, unless the settings say that it is meant.
 void find_insecure(const NodeFacts& facts, std::vector<Finding>& out) {
-  if (facts.status.security.transport.find("insecure") == std::string::npos) return;
+  if (facts.status.security.transport != "insecure") return;
   out.push_back({RuleId::kInsecure, described(facts.status),
                  "other machines reach it without TLS: insecure = true",
                  "give it a certificate (troth help cert), set tls-dir, and take insecure away"});

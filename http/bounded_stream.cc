@@ -1,6 +1,7 @@
 #include "http/bounded_stream.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -13,6 +14,7 @@ namespace troth::http {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+using Kind = tls::Outcome::Kind;
 
 bool wait_for(socket_t socket, short what, Clock::time_point until) {
   for (;;) {
@@ -40,13 +42,43 @@ void describe(const sockaddr_storage& address, std::string& ip, int& port) {
 
 }  // namespace
 
-BoundedStream::BoundedStream(socket_t socket, RequestLimits limits)
-    : socket_(socket), limits_(limits) {}
+BoundedStream::BoundedStream(socket_t socket, RequestLimits limits,
+                             std::shared_ptr<const tls::Credentials> credentials)
+    : socket_(socket), limits_(limits) {
+  if (!credentials) return;
+  const int flags = ::fcntl(socket, F_GETFL);
+  static_cast<void>(::fcntl(socket, F_SETFL, flags | O_NONBLOCK));
+  session_ = std::make_unique<tls::Session>(std::move(credentials), socket,
+                                            tls::Session::Side::kTolerantServer);
+}
+
+std::optional<std::string> BoundedStream::shake_hands(Duration patience) {
+  if (!session_) return std::nullopt;
+  const auto by = Clock::now() + std::chrono::duration_cast<Clock::duration>(patience);
+  for (;;) {
+    const auto kind = session_->handshake().kind;
+    if (kind == Kind::kDone) return std::nullopt;
+    if (kind == Kind::kFailed) return session_->trouble();
+    const short what = kind == Kind::kWantWrite ? POLLOUT : POLLIN;
+    if (!wait_for(socket_, what, by)) return "no end of the TLS handshake in time";
+  }
+}
+
+const protocol::Principal& BoundedStream::principal() const {
+  return session_ && session_->principal().has_identity() ? session_->principal()
+                                                          : protocol::Principal::anyone();
+}
+
+void BoundedStream::say_goodbye() {
+  if (session_) session_->say_goodbye();
+}
+
+bool BoundedStream::readable(Clock::time_point by) const {
+  return begin_ < end_ || (session_ && session_->has_pending()) || wait_for(socket_, POLLIN, by);
+}
 
 bool BoundedStream::await_request(Duration patience) {
-  return begin_ < end_ ||
-         wait_for(socket_, POLLIN,
-                  Clock::now() + std::chrono::duration_cast<Clock::duration>(patience));
+  return readable(Clock::now() + std::chrono::duration_cast<Clock::duration>(patience));
 }
 
 void BoundedStream::begin_request(Duration head_time) {
@@ -62,7 +94,7 @@ BoundedStream::Clock::time_point BoundedStream::until() const {
 }
 
 bool BoundedStream::is_readable() const {
-  return begin_ < end_ || wait_for(socket_, POLLIN, until());
+  return readable(until());
 }
 
 bool BoundedStream::is_writable() const {
@@ -79,7 +111,21 @@ ssize_t BoundedStream::read(char* out, size_t size) {
   return n;
 }
 
+ssize_t BoundedStream::fill_decrypted() {
+  for (;;) {
+    const auto came =
+        session_->read({reinterpret_cast<std::uint8_t*>(buffer_.data()), buffer_.size()});
+    begin_ = 0;
+    end_ = came.bytes;
+    if (came.kind == Kind::kDone) return static_cast<ssize_t>(came.bytes);
+    if (came.kind == Kind::kEnded) return 0;
+    const short what = came.kind == Kind::kWantWrite ? POLLOUT : POLLIN;
+    if (came.kind == Kind::kFailed || !wait_for(socket_, what, until())) return -1;
+  }
+}
+
 ssize_t BoundedStream::fill() {
+  if (session_) return fill_decrypted();
   if (!wait_for(socket_, POLLIN, until())) return -1;
   ssize_t n = 0;
   do {
@@ -112,7 +158,20 @@ void BoundedStream::watch_head(std::string_view bytes) {
   }
 }
 
+ssize_t BoundedStream::write_encrypted(const char* bytes, size_t size) {
+  const auto by = Clock::now() + std::chrono::duration_cast<Clock::duration>(limits_.write_time);
+  for (;;) {
+    const auto sent = session_->write({bytes, size});
+    if (sent.kind == Kind::kDone) return static_cast<ssize_t>(sent.bytes);
+    const short what = sent.kind == Kind::kWantRead ? POLLIN : POLLOUT;
+    const bool waits = sent.kind == Kind::kWantRead || sent.kind == Kind::kWantWrite;
+    if (!waits || !wait_for(socket_, what, by)) return -1;
+  }
+}
+
 ssize_t BoundedStream::write(const char* bytes, size_t size) {
+  if (size == 0) return 0;
+  if (session_) return write_encrypted(bytes, size);
   if (!is_writable()) return -1;
   ssize_t n = 0;
   do {

@@ -7,9 +7,12 @@
 
 #include <array>
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "tls/session.h"
 #include "troth/time.h"
 
 namespace troth::http {
@@ -26,7 +29,16 @@ struct RequestLimits {
 /// Used by one thread. Does not own the socket.
 class BoundedStream final : public httplib::Stream {
  public:
-  BoundedStream(socket_t socket, RequestLimits limits);
+  /// `credentials`: null = plain HTTP. A caller over TLS may show a certificate, and need not.
+  BoundedStream(socket_t socket, RequestLimits limits,
+                std::shared_ptr<const tls::Credentials> credentials = nullptr);
+
+  /// The TLS handshake, before anything else; nothing to do without TLS. Otherwise a sentence.
+  std::optional<std::string> shake_hands(Duration patience);
+  /// Who calls, after it.
+  const protocol::Principal& principal() const;
+  /// Tells a peer over TLS that no more comes.
+  void say_goodbye();
 
   /// Waits for the first byte of a request; false: none came within `patience`.
   bool await_request(Duration patience);
@@ -47,12 +59,16 @@ class BoundedStream final : public httplib::Stream {
  private:
   using Clock = std::chrono::steady_clock;
   Clock::time_point until() const;
+  bool readable(Clock::time_point by) const;
   ssize_t fill();
+  ssize_t fill_decrypted();
+  ssize_t write_encrypted(const char* bytes, size_t size);
   ssize_t take(char* out, size_t size);
   void watch_head(std::string_view bytes);
 
   const socket_t socket_;
   const RequestLimits limits_;
+  std::unique_ptr<tls::Session> session_;  // null: plain
   std::array<char, 4096> buffer_;
   std::size_t begin_ = 0, end_ = 0;  // of what the buffer holds
   Clock::time_point began_;

@@ -81,10 +81,19 @@ std::optional<Reply> Gate::refuse(const std::string& authorization,
     reply.headers.emplace("WWW-Authenticate", "Bearer realm=\"troth\"");
     return reply;
   }
-  if (!is_json(content_type))
-    return problem(415, {ErrorCode::kInvalidArgument, "the body must be JSON"},
-                   "the header Content-Type: application/json");
-  return std::nullopt;
+  return refuse(content_type);
+}
+
+std::optional<Reply> Gate::refuse(const std::string& content_type) {
+  if (is_json(content_type)) return std::nullopt;
+  return problem(415, {ErrorCode::kInvalidArgument, "the body must be JSON"},
+                 "the header Content-Type: application/json");
+}
+
+bool Gate::is_shown(const std::string& authorization) const {
+  const MutexLock lock(mutex_);
+  return !token_.empty() && authorization.starts_with(kScheme) &&
+         is_same(std::string_view(authorization).substr(kScheme.size()), token_);
 }
 
 }  // namespace troth::http

@@ -22,6 +22,10 @@ class Gate {
   /// Nothing for a request that may pass, judged by its headers: 401, 403 or 415.
   std::optional<Reply> refuse(const std::string& authorization,
                               const std::string& content_type) const;
+  /// The same for a caller with a certificate: the content type alone.
+  static std::optional<Reply> refuse(const std::string& content_type);
+  /// Whether the header shows the token.
+  bool is_shown(const std::string& authorization) const;
 
  private:
   mutable Mutex mutex_;

@@ -227,12 +227,10 @@ void add_findings(const NodeStatus& status, Measurements& out) {
 }
 
 /// Counters of what peers were refused, and the label of each.
-constexpr std::pair<std::string_view, const char*> kRefusals[] = {{"stale_refused", "stale"},
-                                                                  {"hello_refused", "hello"},
-                                                                  {"unauthorized", "unauthorized"},
-                                                                  {"promises_withheld", "promise"},
-                                                                  {"messages_damaged", "damaged"},
-                                                                  {"links_refused", "link"}};
+constexpr std::pair<std::string_view, const char*> kRefusals[] = {
+    {"stale_refused", "stale"},       {"hello_refused", "hello"},
+    {"unauthorized", "unauthorized"}, {"promises_withheld", "promise"},
+    {"messages_damaged", "damaged"},  {"links_refused", "link"}};
 
 /// What both roles show of the status screen.
 Measurements from_status(const NodeStatus& status) {
@@ -252,7 +250,7 @@ Measurements from_status(const NodeStatus& status) {
     if (name == "alarms_not_kept") out.add("alarms_not_kept_total", {}, value);
   }
   add_findings(status, out);
-  const bool insecure = status.security.transport.find("insecure") != std::string::npos;
+  const bool insecure = status.security.transport == "insecure";
   out.add("insecure", {}, insecure ? 1.0 : 0.0);
   if (const auto until = status.security.certificate_until)
     out.add("certificate_not_after_seconds", {}, static_cast<double>(until->unix_ms) / 1000);

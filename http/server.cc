@@ -14,6 +14,7 @@
 #include "http/connection_queue.h"
 #include "http/gate.h"
 #include "http/views.h"
+#include "os/loopback.h"
 
 namespace troth::http {
 
@@ -31,9 +32,19 @@ constexpr auto kCrowdedHead = std::chrono::milliseconds(250);
 constexpr std::size_t kMaxBody = 1 << 20;
 constexpr auto kBodyTime = std::chrono::seconds(10);  // for all of it, however slowly it drips
 
+/// Who calls on the connection that this thread serves: httplib's handlers see the request alone.
+const protocol::Principal*& caller_of_this_thread() {
+  thread_local const protocol::Principal* caller = &protocol::Principal::anyone();
+  return caller;
+}
+
 /// cpp-httplib's server on connections with limits.
 class BoundedServer final : public httplib::Server {
  public:
+  void set_credentials(std::shared_ptr<const tls::CredentialStore> credentials, Logger logger) {
+    credentials_ = std::move(credentials);
+    logger_ = std::move(logger);
+  }
   BoundedServer() {
     new_task_queue = [crowd = crowd_] {
       return new ConnectionQueue(kThreads, kMostWaiting, crowd);
@@ -48,8 +59,9 @@ class BoundedServer final : public httplib::Server {
  private:
   bool process_and_close_socket(socket_t socket) override {
     if (ConnectionQueue::turns_away()) return turn_away(socket);
-    BoundedStream stream(socket, {});
-    bool goes_on = true;
+    BoundedStream stream(socket, {}, credentials_ ? credentials_->current() : nullptr);
+    bool goes_on = begin(stream);
+    caller_of_this_thread() = &stream.principal();
     for (int left = kRequestsPerConnection; goes_on && left > 0; --left) {
       goes_on = await_request(stream);
       if (!goes_on) break;
@@ -63,9 +75,21 @@ class BoundedServer final : public httplib::Server {
       goes_on = process_request(stream, left == 1, closed, look) && !closed && !foreign &&
                 !stream.failed();
     }
+    caller_of_this_thread() = &protocol::Principal::anyone();
+    stream.say_goodbye();
     ::shutdown(socket, SHUT_RDWR);
     ::close(socket);
     return goes_on;
+  }
+  bool begin(BoundedStream& stream) const {
+    const auto trouble =
+        stream.shake_hands(crowded() ? Duration(kCrowdedHead) : RequestLimits().head_time);
+    if (!trouble) return true;
+    std::string from;
+    int port = 0;
+    stream.get_remote_ip_and_port(from, port);
+    logger_.warn("HTTP connection refused", {{"from", from}, {"why", *trouble}});
+    return false;
   }
   bool await_request(BoundedStream& stream) const {
     for (Duration waited{0}; waited < (crowded() ? kCrowdedIdle : Duration(kIdle)) && is_running();
@@ -74,10 +98,11 @@ class BoundedServer final : public httplib::Server {
     return false;
   }
   bool crowded() const { return crowd_->waiting > 0; }
-  static bool turn_away(socket_t socket) {
+  bool turn_away(socket_t socket) const {
     constexpr std::string_view kBusy =
         "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    static_cast<void>(::send(socket, kBusy.data(), kBusy.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+    if (!credentials_)
+      static_cast<void>(::send(socket, kBusy.data(), kBusy.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
     ::shutdown(socket, SHUT_RDWR);
     ::close(socket);
     return false;
@@ -85,6 +110,8 @@ class BoundedServer final : public httplib::Server {
 
   const std::shared_ptr<Crowd> crowd_ = std::make_shared<Crowd>();
   AllowedHosts hosts_{""};
+  std::shared_ptr<const tls::CredentialStore> credentials_;  // null: plain HTTP
+  Logger logger_;
 };
 
 class ServerImpl final : public Server {
@@ -103,6 +130,8 @@ class ServerImpl final : public Server {
     views_.set_turned_away([this] { return server_.turned_away(); });
     server_.set_payload_max_length(kMaxBody);
     server_.set_hosts(AllowedHosts(options.allowed_hosts));
+    server_.set_credentials(options.credentials, logger_);
+    credentials_ = options.credentials;
     server_.set_pre_routing_handler(
         [this](const httplib::Request& request, httplib::Response& response) {
           if (server_.is_for_us(request)) return httplib::Server::HandlerResponse::Unhandled;
@@ -119,7 +148,7 @@ class ServerImpl final : public Server {
                                  {"Content-Security-Policy", "default-src 'none'"}});
     server_.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
       const std::map<std::string, std::string> query(request.params.begin(), request.params.end());
-      send(views_.get(request.path, query, principal()), response);
+      send(views_.get(request.path, query, principal_of(request)), response);
     });
     server_.Post(
         ".*", [this](const httplib::Request& request, httplib::Response& response,
@@ -180,8 +209,28 @@ class ServerImpl final : public Server {
     response.set_content(std::move(reply.body), reply.type);
   }
 
-  /// A client with the token may act (http/gate.h), but the token names no client.
-  static const protocol::Principal& principal() { return protocol::Principal::anyone(); }
+  /// The holder of the certificate; over TLS also the holder of the token, and on loopback who
+  /// scrapes. Without TLS the policy permits everything to everybody, and the token is asked for
+  /// changes (http/gate.h).
+  protocol::Principal principal_of(const httplib::Request& request) const {
+    using Role = protocol::PrincipalRole;
+    const auto& caller = *caller_of_this_thread();
+    if (!credentials_ || caller.has_identity()) return caller;
+    const auto& cluster = credentials_->current()->cluster();
+    if (gate_.is_shown(request.get_header_value("Authorization")))
+      return {cluster,
+              protocol::Roles(Role::kApp) | Role::kObserver | Role::kSql | Role::kAuditor |
+                  Role::kScraper | Role::kOperator | Role::kResolver,
+              "http-token"};
+    if (request.path == "/metrics" && is_loopback(request.remote_addr))
+      return {cluster, Role::kScraper, "loopback"};
+    return caller;
+  }
+  std::optional<Reply> refuse(const httplib::Request& request) const {
+    const auto type = request.get_header_value("Content-Type");
+    if (caller_of_this_thread()->has_identity()) return Gate::refuse(type);
+    return gate_.refuse(request.get_header_value("Authorization"), type);
+  }
 
   static Reply wrong_method() {
     auto reply = problem(405, {ErrorCode::kUnsupported, "only GET and POST are answered here"});
@@ -211,8 +260,7 @@ class ServerImpl final : public Server {
 
   Reply post(const httplib::Request& request, const httplib::ContentReader& body) {
     const auto text = read(request, body);
-    if (auto refusal = gate_.refuse(request.get_header_value("Authorization"),
-                                    request.get_header_value("Content-Type"))) {
+    if (auto refusal = refuse(request)) {
       if (refusal->status == 401)
         logger_.warn("an HTTP request with a wrong token was refused",
                      {{"from", request.remote_addr}, {"path", request.path}});
@@ -223,14 +271,16 @@ class ServerImpl final : public Server {
                                     text.error() == 413   ? "the body is larger than 1 MiB"
                                     : text.error() == 408 ? "the body did not arrive in 10 s"
                                                           : "the body did not arrive"});
-    return views_.post(request.path, *text,
-                       {principal(), request.remote_addr, request.get_header_value("traceparent")});
+    return views_.post(
+        request.path, *text,
+        {principal_of(request), request.remote_addr, request.get_header_value("traceparent")});
   }
 
   Logger logger_;
   Gate gate_;
   Views views_;
   BoundedServer server_;
+  std::shared_ptr<const tls::CredentialStore> credentials_;  // null: plain HTTP
   int port_ = 0;
   std::atomic<bool> left_{false};
   std::jthread thread_;

@@ -9,6 +9,7 @@
 #include "os/logging.h"
 #include "protocol/policy.h"
 #include "protocol/ports.h"
+#include "tls/credentials.h"
 #include "troth/result.h"
 
 namespace troth::http {
@@ -19,6 +20,9 @@ struct ServerOptions {
   std::string token_file;          ///< of those who may change something; "" = nobody
   std::string allowed_hosts;       ///< further names of this port: see AllowedHosts
   const protocol::Policy& policy;  ///< asked before every view and action
+  /// Null = plain HTTP. With it the policy is asked about the caller's certificate, about the holder
+  /// of the token, or about anyone.
+  std::shared_ptr<const tls::CredentialStore> credentials = nullptr;
 };
 
 class Server {

@@ -165,6 +165,16 @@ Status CredentialStore::reload() {
   const MutexLock lock(mutex_);
   seen_ = std::move(seen);
   if (!loaded) return fail(std::move(loaded.error()));
+  // A node stays who it is: its name and role are in its log and its peers' settings.
+  const auto* const before = current_->own();
+  const auto* const after = (*loaded)->own();
+  const bool node = before != nullptr && before->facts().principal.role.is_node();
+  if (node &&
+      (after == nullptr || text_of(after->facts().principal) != text_of(before->facts().principal)))
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("{} holds {}, and this node is {}", dir_,
+                            after == nullptr ? "no tls.crt" : "the " + describe(after->facts()),
+                            text_of(before->facts().principal)));
   current_ = std::move(*loaded);
   return {};
 }

@@ -2,7 +2,10 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
+import threading
+import time
 import unittest
 
 from harness import BIN, Case
@@ -37,6 +40,7 @@ class Authority:
 class Tls(Case):
     def secured(self, participants=2, **flags):
         """A cluster whose nodes have certificates, not started."""
+        flags.setdefault("coordinator_flags", ("--prepare-timeout", "20s", "--resend-interval", "50ms"))  # slow machines reach it too
         cluster = self.cluster(participants, **flags)
         ca = Authority(os.path.join(cluster.dir, "ca"))
         for daemon in cluster.daemons():
@@ -101,6 +105,99 @@ class Tls(Case):
         self.assertIn("troth://default/app/gone", cluster.coordinator.log_tail())
         self.assertIn("was withdrawn with", cluster.coordinator.log_tail())
 
+    def wait_for(self, daemon, sentence, times=1):
+        deadline = time.monotonic() + 20
+        while daemon.log_tail().count(sentence) < times:
+            self.assertLess(time.monotonic(), deadline, daemon.log_tail())
+            time.sleep(0.02)
+
+    def test_rotation_under_load(self):
+        """A new CA, every certificate renewed, the old CA withdrawn: by the files alone, or by SIGHUP. No transaction fails."""
+        cluster, ca = self.secured()
+        web = ca.client("web", "app")
+        cluster.start()
+        before = [daemon.process.pid for daemon in cluster.daemons()]
+        stop, failures, done = threading.Event(), [], []
+
+        def load():
+            while not stop.is_set():
+                gid = f"g{len(done)}"
+                reply = self.as_client(cluster, web, "submit", *cluster.transfer_words(gid))
+                (done if reply.returncode == 0 else failures).append(gid if reply.returncode == 0 else reply.stderr)
+
+        thread = threading.Thread(target=load)
+        thread.start()
+        for step, sign in ((["renew", "--new-ca"], "authorities=2"), (["renew", "--all"], None), (["revoke", "--old-ca"], "authorities=1")):
+            ca.run(*step)
+            newest = {row["name"]: row["serial"] for row in json.loads(ca.run("show", "-o", "json").stdout)["certificates"] if row["state"] == "valid"}
+            for daemon in cluster.daemons():
+                if daemon.name == "p1":
+                    daemon.process.send_signal(signal.SIGHUP)
+                self.wait_for(daemon, sign or newest[daemon.name])
+        some = len(done) + 5
+        deadline = time.monotonic() + 20
+        while len(done) < some and time.monotonic() < deadline:
+            time.sleep(0.02)
+        stop.set()
+        thread.join()
+        self.assertEqual(failures, [])
+        self.assertGreaterEqual(len(done), some)
+        self.assertEqual(cluster.gids("p1"), set(done))
+        for daemon, pid in zip(cluster.daemons(), before):
+            self.assertEqual(daemon.process.pid, pid)
+
+    def test_a_withdrawn_node_is_cut_off(self):
+        cluster, ca = self.secured()
+        ann = ca.client("ann", "observer")
+        cluster.start()
+        ca.run("revoke", "p2")
+        self.wait_for(cluster.coordinator, "link closed")
+        self.wait_for(cluster.coordinator, "link down")
+        status = json.loads(self.as_client(cluster, ann, "status", "-o", "json").stdout)
+        links = {link["peer"]: link for link in status["links"]}
+        self.assertEqual((links["p1"]["connected"], links["p2"]["connected"]), (True, False))
+        self.assertIn("was withdrawn with `troth cert revoke`", links["p2"]["last_error"])
+        self.assertNotIn("link closed\" peer=p1", cluster.coordinator.log_tail())
+
+    def test_http_speaks_tls_and_asks_for_roles(self):
+        cluster, ca = self.secured(participants=1)
+        token = os.path.join(cluster.dir, "token")
+        with open(token, "w") as f:
+            f.write("0123456789abcdef0123456789abcdef\n")
+        os.chmod(token, 0o600)
+        base = cluster.coordinator.arguments
+        cluster.coordinator.arguments = lambda: [*base(), "--http", "127.0.0.1:0", "--http-token-file", token]
+        cluster.start()
+        ann, web = ca.client("ann", "observer+operator"), ca.client("web", "app")
+        cacert = ["--cacert", os.path.join(ann, "ca.crt")]
+
+        def curl(path, holder=None, *more, expect=200):
+            words = ["curl", "-s", "-o", "-", "-w", "\n%{http_code}", *cacert, *more]
+            if holder:
+                words += ["--cert", os.path.join(holder, "tls.crt"), "--key", os.path.join(holder, "tls.key")]
+            reply = subprocess.run([*words, f"https://{cluster.coordinator.http}{path}"], capture_output=True, text=True, timeout=20)
+            body, code = reply.stdout.rsplit("\n", 1)
+            self.assertEqual(int(code), expect, (path, holder, reply.stdout, reply.stderr))
+            return body
+
+        for path in ("/healthz", "/readyz", "/version", "/metrics"):
+            curl(path)
+        curl("/api/v1/status", expect=403)
+        self.assertIn('"transport": "tls"', curl("/api/v1/status", ann).replace('":"', '": "'))
+        curl("/api/v1/status", web, expect=403)
+        curl("/api/v1/status", None, "-H", "Authorization: Bearer 0123456789abcdef0123456789abcdef")
+        body = ["-X", "POST", "-H", "Content-Type: application/json", "-d", '{"branches": [{"on": "p1", "statements": ["SELECT 1"]}]}']
+        curl("/api/v1/transactions", web, *body)
+        curl("/api/v1/transactions", ann, *body, expect=403)
+        curl("/api/v1/transactions", None, *body, expect=401)
+        curl("/api/v1/participants/p1/drain", web, "-X", "POST", "-H", "Content-Type: application/json", "-d", "{}", expect=403)
+        curl("/api/v1/participants/p1/drain", ann, "-X", "POST", "-H", "Content-Type: application/json", "-d", "{}")
+        curl("/api/v1/participants/p1/resume", ann, "-X", "POST", "-d", "x=1", expect=415)
+        curl("/api/v1/participants/p1/resume", ann, "-X", "POST", "-H", "Content-Type: application/json", "-d", "{}")
+        self.assertIn("troth://default/observer+operator/ann", self.as_client(cluster, ca.client("eve", "auditor"), "audit", "-o", "json").stdout)
+        plain = subprocess.run(["curl", "-s", f"http://{cluster.coordinator.http}/healthz"], capture_output=True, text=True, timeout=20)
+        self.assertNotEqual(plain.returncode, 0)
+
     def test_a_node_needs_its_own_certificate(self):
         cluster, ca = self.secured(participants=1)
         c1 = cluster.coordinator
@@ -121,12 +218,12 @@ class Tls(Case):
         def check(*more):
             return subprocess.run([os.path.join(BIN, p1.program), *words, *more], capture_output=True, text=True, timeout=20)
 
-        for more in (["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"], ["--http", "0.0.0.0:0"], ["--http", "0.0.0.0:0", "--tls-dir", ca.of("p1")]):
+        for more in (["--listen", "0.0.0.0:0"], ["--listen", "[::]:0"], ["--http", "0.0.0.0:0"]):
             refused = check(*more)
             self.assertEqual(refused.returncode, 64, more)
             self.assertIn("is reached from other machines, and it speaks no TLS", refused.stderr)
             self.assertEqual(check(*more, "--insecure", "true").returncode, 0)
-        self.assertEqual(check("--listen", "0.0.0.0:0", "--tls-dir", ca.of("p1")).returncode, 0)
+        self.assertEqual(check("--listen", "0.0.0.0:0", "--http", "0.0.0.0:0", "--tls-dir", ca.of("p1")).returncode, 0)
         self.assertEqual(check("--listen", "localhost:0", "--http", "127.0.0.1:0").returncode, 0)
         self.assertEqual(check("--insecure", "yes").returncode, 64)
 

@@ -38,7 +38,7 @@ struct Daemon {
          const std::string& answers_as = "c1")
       : peer(answers_as) {
     ServerOptions options;
-    options.credentials = store(ca.issue(identity, {"127.0.0.1"}));
+    options.credentials = credentials = store(ca.issue(identity, {"127.0.0.1"}));
     options.handshakes = limits;
     ServerInfo info;
     info.name = peer.self;
@@ -55,6 +55,7 @@ struct Daemon {
     options.call_timeout = 10s;
     return Client(options);
   }
+  std::shared_ptr<tls::CredentialStore> credentials;
   FakeCoordinator coordinator;
   FakeAdmin admin;
   FakePeer peer;
@@ -154,6 +155,29 @@ TEST_CASE("a client takes a renewed certificate over, and a broken directory has
   std::ofstream(web + "/ca.crt") << "no";
   auto other = daemon.client(web);
   CHECK(why(other.submit(request_of())).find("ca.crt holds no certificate") != std::string::npos);
+}
+
+TEST_CASE("withdrawn while connected: these connections end, the others go on") {
+  Ca ca;
+  Daemon daemon(ca, "coordinator/c1");
+  const auto kept = ca.issue("app+observer/kept"), gone = ca.issue("app+observer/gone");
+  auto in_loop = daemon.client(gone), with_thread = daemon.client(gone);
+  auto other_in_loop = daemon.client(kept), other_with_thread = daemon.client(kept);
+  const auto connected = [](Client& client) { return client.connected_to() != ""; };
+  for (auto* client : {&in_loop, &other_in_loop}) REQUIRE(client->submit(request_of()));
+  daemon.admin.node_status.name = name("c1");
+  for (auto* client : {&with_thread, &other_with_thread}) REQUIRE(client->status());
+  REQUIRE(ca.authority().revoke("gone"));
+  REQUIRE(daemon.credentials->reload());
+  daemon.server->recheck();
+  // The clients of the withdrawn certificate find their files gone too; what they had is cut.
+  CHECK_FALSE(with_thread.status());
+  std::this_thread::sleep_for(1200ms);  // the loop looks once a second
+  CHECK_FALSE(in_loop.submit(request_of()));
+  for (auto* client : {&other_in_loop, &other_with_thread}) CHECK(connected(*client));
+  CHECK(other_in_loop.submit(request_of()));
+  CHECK(other_with_thread.status());
+  CHECK(daemon.coordinator.count() == 3);
 }
 
 TEST_CASE("handshakes that do not end cost nobody a place") {

@@ -207,6 +207,20 @@ TEST_CASE("own dates: a process does not start to use what does not count") {
   CHECK(why(Credentials::load(early, now_ms())).find("is not valid yet") != std::string::npos);
 }
 
+TEST_CASE("a node that runs does not become another one") {
+  Ca ca;
+  const auto c1 = ca.issue("coordinator/c1", {"127.0.0.1"});
+  const auto c2 = ca.issue("coordinator/c2", {"127.0.0.1"});
+  auto store = *CredentialStore::open(c1);
+  for (const auto* file : {"tls.crt", "tls.key"})
+    fs::copy_file(c2 + "/" + file, c1 + "/" + file, fs::copy_options::overwrite_existing);
+  CHECK(why(store->reload()).find("and this node is troth://shop/coordinator/c1") !=
+        std::string::npos);
+  fs::remove(c1 + "/tls.crt");
+  CHECK(why(store->reload()).find("holds no tls.crt") != std::string::npos);
+  CHECK(text_of(store->current()->own()->facts().principal) == "troth://shop/coordinator/c1");
+}
+
 TEST_CASE("the store takes new files over, and keeps what is in force when they are no good") {
   Ca ca;
   const auto dir = ca.issue("app/web");

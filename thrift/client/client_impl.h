@@ -56,7 +56,7 @@ class Client::Impl {
         last = endpoint.error();
         continue;
       }
-      auto connection = Connection::open(*endpoint, options_.connect_timeout, credentials_.get());
+      auto connection = Connection::open(*endpoint, options_.connect_timeout, credentials_);
       if (connection) {
         connection_ = std::move(*connection);
         connected_to_ = text;

@@ -143,6 +143,16 @@ void PeerLink::set_address(const std::string& address) {
   wake_.notify_all();
 }
 
+void PeerLink::recheck() {
+  const MutexLock lock(mutex_);
+  if (!stream_) return;
+  const auto why = stream_->no_longer_welcome();
+  if (why.empty()) return;
+  logger_.warn("link closed", {{"peer", peer_}, {"why", why}});
+  stream_->cut();
+  waker_.wake();
+}
+
 LinkStatus PeerLink::status() const {
   const MutexLock lock(mutex_);
   auto out = report_.status();
@@ -279,8 +289,7 @@ bool PeerLink::dial(const std::string& address) {
     disconnect(address.empty() ? "no address known" : endpoint.error().context);
     return false;
   }
-  auto connection =
-      Connection::open(*endpoint, options_.connect_timeout, options_.credentials.get());
+  auto connection = Connection::open(*endpoint, options_.connect_timeout, options_.credentials);
   if (!connection) {
     MutexLock lock(mutex_);
     const auto why =

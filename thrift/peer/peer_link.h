@@ -63,6 +63,8 @@ class PeerLink {
   void set_origin(const std::string& origin);
   /// The peer has just greeted over a connection of its own, and says that it is at `said`.
   void heard_from(const std::string& said, bool proved);
+  /// A link to a node whose certificate counts no more is cut.
+  void recheck();
   LinkStatus status() const;
 
  private:

@@ -97,6 +97,11 @@ class PeerLinks::Impl {
     if (const auto it = links_.find(peer); it != links_.end()) it->second->set_address("");
   }
 
+  void recheck() {
+    const MutexLock lock(mutex_);
+    for (auto& [peer, link] : links_) link->recheck();
+  }
+
   void end_link(const NodeName& peer) {
     const MutexLock lock(mutex_);
     const auto it = links_.find(peer);
@@ -205,6 +210,10 @@ void PeerLinks::heard_from(const NodeName& peer, const std::string& address, boo
 
 void PeerLinks::forget(const NodeName& peer) {
   impl_->forget(peer);
+}
+
+void PeerLinks::recheck() {
+  impl_->recheck();
 }
 
 void PeerLinks::end_link(const NodeName& peer) {

@@ -68,6 +68,9 @@ class PeerLinks final : public protocol::Transport {
   void end_link(const NodeName& peer) override;
   std::optional<LinkStatus> link(const NodeName& peer) const override;
 
+  /// The credentials have changed, or time has passed: cuts links to nodes whose certificate counts
+  /// no more. The others go on.
+  void recheck();
   /// The state of every link, by name.
   std::vector<LinkStatus> links() const;
 

@@ -48,6 +48,8 @@ class PortServer final : public Server, public FrameHandler {
   Status run();
   std::uint16_t port() const override { return loop_->port(); }
   void stop() override;
+  // The loop looks at its own connections by itself.
+  void recheck() override { threads_->cut_unwelcome(); }
 
  private:
   std::shared_ptr<Dispatcher> make_dispatcher(protocol::Principal by);

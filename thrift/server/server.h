@@ -66,6 +66,9 @@ class Server {
 
   /// The port really bound.
   virtual std::uint16_t port() const = 0;
+  /// The credentials have changed, or time has passed: cuts connections whose certificate counts no
+  /// more. The others go on.
+  virtual void recheck() = 0;
   /// Accepts nothing more, lets calls that wait for an outcome return "in doubt", closes every
   /// connection and joins every thread. After it no service is called any more.
   virtual void stop() = 0;

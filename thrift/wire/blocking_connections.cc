@@ -98,6 +98,17 @@ bool BlockingConnections::cut_idlest(std::optional<Clock::time_point> before) {
   return true;
 }
 
+void BlockingConnections::cut_unwelcome() {
+  const MutexLock lock(mutex_);
+  for (auto& served : served_) {
+    if (served.over || !served.stream) continue;
+    const auto why = served.stream->no_longer_welcome();
+    if (why.empty()) continue;
+    logger_.warn("connection closed", {{"why", why}});
+    served.stream->cut();
+  }
+}
+
 void BlockingConnections::reap() {
   std::list<Served> over;
   const MutexLock lock(mutex_);

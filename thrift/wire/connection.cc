@@ -31,8 +31,9 @@ bool is_whole(std::span<const std::uint8_t> bytes) {
 
 }  // namespace
 
-Result<std::unique_ptr<Connection>> Connection::open(const Endpoint& endpoint, Duration timeout,
-                                                     const tls::CredentialStore* credentials) {
+Result<std::unique_ptr<Connection>> Connection::open(
+    const Endpoint& endpoint, Duration timeout,
+    const std::shared_ptr<const tls::CredentialStore>& credentials) {
   TROTH_ASSIGN_OR_RETURN(auto stream, dial(endpoint, timeout, credentials));
   return std::unique_ptr<Connection>(new Connection(std::move(stream), endpoint));
 }

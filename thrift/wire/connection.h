@@ -21,8 +21,9 @@ namespace troth::thrift {
 class Connection {
  public:
   /// `credentials`: null = plain TCP.
-  static Result<std::unique_ptr<Connection>> open(const Endpoint& endpoint, Duration timeout,
-                                                  const tls::CredentialStore* credentials);
+  static Result<std::unique_ptr<Connection>> open(
+      const Endpoint& endpoint, Duration timeout,
+      const std::shared_ptr<const tls::CredentialStore>& credentials);
   ~Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

@@ -94,8 +94,9 @@ void tune_socket(int fd) {
   set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kDeadPeerMs);
 }
 
-Result<std::unique_ptr<Stream>> dial(const Endpoint& endpoint, Duration timeout,
-                                     const tls::CredentialStore* credentials) {
+Result<std::unique_ptr<Stream>> dial(
+    const Endpoint& endpoint, Duration timeout,
+    const std::shared_ptr<const tls::CredentialStore>& credentials) {
   const auto deadline =
       SteadyClock::now() + std::chrono::duration_cast<SteadyClock::duration>(timeout);
   addrinfo hints{};
@@ -118,8 +119,8 @@ Result<std::unique_ptr<Stream>> dial(const Endpoint& endpoint, Duration timeout,
     error = connect_until(fd, *address, deadline);
     if (error == 0) {
       tune_socket(fd);
-      if (credentials == nullptr) return make_plain_stream(fd);
-      return shake_hands(fd, credentials->current(), endpoint.host, deadline - SteadyClock::now());
+      if (!credentials) return make_plain_stream(fd);
+      return shake_hands(fd, credentials, endpoint.host, deadline - SteadyClock::now());
     }
     ::close(fd);
   }

@@ -27,8 +27,9 @@ Result<Endpoint> parse_endpoint(std::string_view text);
 /// A connected stream with TCP_NODELAY, keepalive and close-on-exec. Tries every address of the
 /// host. kUnavailable holds only the system's words ("Connection refused"), or a sentence about a
 /// certificate. `credentials`: null = plain TCP.
-Result<std::unique_ptr<Stream>> dial(const Endpoint& endpoint, Duration timeout,
-                                     const tls::CredentialStore* credentials);
+Result<std::unique_ptr<Stream>> dial(
+    const Endpoint& endpoint, Duration timeout,
+    const std::shared_ptr<const tls::CredentialStore>& credentials);
 
 /// TCP_NODELAY, keepalive and TCP_USER_TIMEOUT on a connected socket; failures do not matter.
 void tune_socket(int fd);

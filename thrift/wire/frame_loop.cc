@@ -395,6 +395,18 @@ void FrameLoop::end_late_handshakes() {
   }
 }
 
+void FrameLoop::drop_unwelcome() {
+  for (auto at = connections_.begin(); at != connections_.end();) {
+    const auto next = std::next(at);
+    const auto why = at->second.stream->is_ready() ? at->second.stream->no_longer_welcome() : "";
+    if (!why.empty()) {
+      logger_.warn("connection closed", {{"why", why}});
+      close(at);
+    }
+    at = next;
+  }
+}
+
 void FrameLoop::drop(std::uint64_t id) {
   if (const auto at = connections_.find(id); at != connections_.end()) close(at);
 }
@@ -418,6 +430,7 @@ void FrameLoop::close_silent() {
     at = next;
   }
   end_late_handshakes();
+  if (handshakes_.recheck_due(now_)) drop_unwelcome();
 }
 
 }  // namespace troth::thrift

@@ -120,6 +120,7 @@ class FrameLoop {
   void close(Connections::iterator at);
   void close_silent();
   void end_late_handshakes();
+  void drop_unwelcome();
   bool make_room();
   bool somebody_waits() const;
   void warn_rarely(const char* what);

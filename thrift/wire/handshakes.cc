@@ -30,13 +30,23 @@ std::unique_ptr<Stream> Handshakes::welcome(std::uint64_t connection, int fd,
                                             Clock::time_point now) {
   if (!credentials_) return make_plain_stream(fd);
   under_way_.emplace(connection, now);
-  return make_tls_stream(fd, credentials_->current());
+  return make_tls_stream(fd, credentials_);
 }
 
 void Handshakes::refused(const Stream& stream) {
   const auto why = stream.trouble();
   if (!why.empty() && !stream.is_ready())
     logger_.warn("connection refused", {{"from", caller_of(stream.fd())}, {"why", why}});
+}
+
+bool Handshakes::recheck_due(Clock::time_point now) {
+  constexpr auto kPause = std::chrono::minutes(1);
+  if (!credentials_) return false;
+  auto current = credentials_->current();
+  if (current == checked_ && now - checked_at_ < kPause) return false;
+  checked_ = std::move(current);
+  checked_at_ = now;
+  return true;
 }
 
 std::optional<std::uint64_t> Handshakes::gives_way(Clock::time_point now) const {

@@ -39,6 +39,9 @@ class Handshakes {
   void gone(std::uint64_t connection) { under_way_.erase(connection); }
   /// It ended in trouble: a line for the operator, unless the stream has nothing to say.
   void refused(const Stream& stream);
+  /// The credentials have changed since the last time, or a minute has passed: then every ready
+  /// stream is to be asked whether it is no longer welcome.
+  bool recheck_due(Clock::time_point now);
   /// The oldest, if it has had its time or they are too many.
   std::optional<std::uint64_t> gives_way(Clock::time_point now) const;
 
@@ -46,6 +49,8 @@ class Handshakes {
   const std::shared_ptr<const tls::CredentialStore> credentials_;
   const HandshakeLimits limits_;
   const Logger logger_;
+  std::shared_ptr<const tls::Credentials> checked_;  // by these
+  Clock::time_point checked_at_;
   std::map<std::uint64_t, Clock::time_point> under_way_;  // ids grow, so the oldest is in front
 };
 

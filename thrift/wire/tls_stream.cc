@@ -10,6 +10,7 @@
 #include <chrono>
 #include <limits>
 
+#include "tls/certificate.h"
 #include "tls/session.h"
 
 namespace troth::thrift {
@@ -63,9 +64,9 @@ IoResult result_of(const tls::Outcome& outcome) {
 
 class TlsStream final : public Stream {
  public:
-  TlsStream(int fd, std::shared_ptr<const tls::Credentials> own, tls::Session::Side side,
+  TlsStream(int fd, std::shared_ptr<const tls::CredentialStore> own, tls::Session::Side side,
             const std::string& host)
-      : fd_(fd), session_(std::move(own), fd, side, host) {}
+      : fd_(fd), credentials_(std::move(own)), session_(credentials_->current(), fd, side, host) {}
   ~TlsStream() override {
     session_.say_goodbye();
     if (!session_.is_established()) leave_alert();
@@ -78,6 +79,12 @@ class TlsStream final : public Stream {
   }
   bool is_ready() const override { return session_.is_established(); }
   std::string trouble() const override { return session_.trouble(); }
+  std::string no_longer_welcome() const override {
+    const auto* const peer = session_.peer();
+    if (peer == nullptr) return {};
+    const auto why = credentials_->current()->why_not_any_more(*peer, tls::now_ms());
+    return why.empty() ? why : tls::describe(*peer) + " " + why;
+  }
 
   // A read of the handshake may have to write. What it writes fits into the buffer of a new socket,
   // so that waiting for the peer's next bytes is enough.
@@ -150,6 +157,7 @@ class TlsStream final : public Stream {
   }
 
   const int fd_;
+  const std::shared_ptr<const tls::CredentialStore> credentials_;
   mutable tls::Session session_;
   bool blocking_ = false;
   Duration read_timeout_ = Duration::max(), write_timeout_ = Duration::max();
@@ -157,11 +165,11 @@ class TlsStream final : public Stream {
 
 }  // namespace
 
-std::unique_ptr<Stream> make_tls_stream(int fd, std::shared_ptr<const tls::Credentials> own) {
+std::unique_ptr<Stream> make_tls_stream(int fd, std::shared_ptr<const tls::CredentialStore> own) {
   return std::make_unique<TlsStream>(fd, std::move(own), tls::Session::Side::kServer, "");
 }
 
-Result<std::unique_ptr<Stream>> shake_hands(int fd, std::shared_ptr<const tls::Credentials> own,
+Result<std::unique_ptr<Stream>> shake_hands(int fd, std::shared_ptr<const tls::CredentialStore> own,
                                             const std::string& host, Duration patience) {
   const auto until = after(patience);
   auto stream = std::make_unique<TlsStream>(fd, std::move(own), tls::Session::Side::kClient, host);

@@ -12,13 +12,14 @@
 namespace troth::thrift {
 
 /// Takes over a connected, non-blocking TCP socket that a client has opened. The handshake happens
-/// in read(); until it is over nothing can be read and principal() is anyone().
-std::unique_ptr<Stream> make_tls_stream(int fd, std::shared_ptr<const tls::Credentials> own);
+/// in read(); until it is over nothing can be read and principal() is anyone(). The
+/// stream keeps the credentials that it began with; `own` says later whether the peer still counts.
+std::unique_ptr<Stream> make_tls_stream(int fd, std::shared_ptr<const tls::CredentialStore> own);
 
 /// Takes over a connected, non-blocking TCP socket to `host` and waits until both sides have
 /// accepted each other, at most `patience`. kUnavailable: a sentence says which certificate was
 /// refused by whom and why; nothing was sent.
-Result<std::unique_ptr<Stream>> shake_hands(int fd, std::shared_ptr<const tls::Credentials> own,
+Result<std::unique_ptr<Stream>> shake_hands(int fd, std::shared_ptr<const tls::CredentialStore> own,
                                             const std::string& host, Duration patience);
 
 }  // namespace troth::thrift
