@@ -1,6 +1,5 @@
 """The asyncio client: the same conformance cases, without restarts, and what only asyncio can be asked."""
 import asyncio
-import json
 import threading
 import time
 import unittest
@@ -75,8 +74,7 @@ class Runner(conformance.Runner):
 
 class Conformance(support.Case):
     def test_the_cases_without_restarts(self):
-        cases = sum((json.loads(path.read_text()) for path in sorted((conformance.CASES / "cases").glob("*.json"))), [])
-        problems = {case["name"]: problem for case in cases if not case.get("slow") if (problem := conformance.run_case(self.world, case, Runner))}
+        problems = {case["name"]: problem for case in conformance.all_cases(False) if not case.get("slow") if (problem := conformance.run_case(self.world, case, Runner))}
         self.assertEqual(problems, {}, "\n".join(problems.values()))
 
 
@@ -104,7 +102,7 @@ class Asyncio(support.Case):
                 began = time.monotonic()
                 await client.execute("p1", "UPDATE acc SET n = n + 1")
                 return time.monotonic() - began
-        self.assertLess(asyncio.run(cancel()), 2)
+        self.assertLess(asyncio.run(cancel()), 10)
         self.assertEqual((self.value("p1"), self.value("p1", "SELECT n FROM acc WHERE id = 2")), (2, 101))
 
     def test_a_block_that_raises_rolls_back(self):

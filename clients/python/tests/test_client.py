@@ -38,7 +38,7 @@ class Scopes(support.Case):
             began = time.monotonic()
             with self.assertRaisesRegex(troth.Aborted, "CONNECTION_LOST"):
                 waiter["p1"].execute("UPDATE acc SET n = 2 WHERE id = 1", timeout=0.3)
-            self.assertLess(time.monotonic() - began, 0.8)
+            self.assertLess(time.monotonic() - began, 3)
         self.assertEqual(self.value("p1"), 1)
 
 

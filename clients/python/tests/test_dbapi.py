@@ -7,58 +7,9 @@ import unittest
 
 import support
 import troth
+from common_statements import ALCHEMY, DJANGO
 from troth import dbapi
 from troth.dbapi import statements
-
-# What the SQLite back ends of Django 3.2 and SQLAlchemy 1.4 send most: the text as it arrives at the cursor, and parameters.
-DJANGO = [
-    ("PRAGMA foreign_keys = ON", ()),
-    ("BEGIN", ()),
-    ('CREATE TABLE "shop_item" ("id" integer NOT NULL PRIMARY KEY AUTOINCREMENT, "name" varchar(100) NOT NULL UNIQUE, "price" decimal NOT NULL, '
-     '"made" datetime NULL, "parent_id" bigint NULL REFERENCES "shop_item" ("id") DEFERRABLE INITIALLY DEFERRED)', ()),
-    ('CREATE INDEX "shop_item_parent_id_1" ON "shop_item" ("parent_id")', ()),
-    ("COMMIT", ()),
-    ("SELECT name, type FROM sqlite_master WHERE type in ('table', 'view') AND NOT name='sqlite_sequence' ORDER BY name", ()),
-    ('PRAGMA table_info("shop_item")', ()),
-    ('PRAGMA foreign_key_list("shop_item")', ()),
-    ('PRAGMA index_list("shop_item")', ()),
-    ('INSERT INTO "shop_item" ("name", "price", "made", "parent_id") VALUES (?, ?, ?, ?)', ("tea", "2.50", "2026-11-29 20:00:00", None)),
-    ('INSERT INTO "shop_item" ("name", "price", "made", "parent_id") SELECT ?, ?, ?, ? UNION ALL SELECT ?, ?, ?, ?',
-     ("milk", "1.00", None, 1, "rum", "9.00", None, 1)),
-    ('INSERT OR IGNORE INTO "shop_item" ("name", "price") VALUES (?, ?)', ("tea", "3")),
-    ('SELECT "shop_item"."id", "shop_item"."name", "shop_item"."price" FROM "shop_item" WHERE "shop_item"."name" = ? LIMIT 21', ("tea",)),
-    ('SELECT (1) AS "a" FROM "shop_item" WHERE "shop_item"."id" = ? LIMIT 1', (1,)),
-    ('SELECT COUNT(*) AS "__count" FROM "shop_item"', ()),
-    ('UPDATE "shop_item" SET "price" = CAST("shop_item"."price" + ? AS NUMERIC) WHERE "shop_item"."id" IN (?, ?)', (1, 1, 2)),
-    ('SELECT T2."name" FROM "shop_item" INNER JOIN "shop_item" T2 ON ("shop_item"."parent_id" = T2."id") WHERE "shop_item"."name" LIKE ? ESCAPE \'\\\'',
-     ("%mi%",)),
-    ('SAVEPOINT "s1_x1"', ()),
-    ('DELETE FROM "shop_item" WHERE "shop_item"."id" IN (?)', (3,)),
-    ('RELEASE SAVEPOINT "s1_x1"', ()),
-    ('ALTER TABLE "shop_item" ADD COLUMN "note" text NULL', ()),
-]
-ALCHEMY = [
-    ("select CAST('test plain returns' AS VARCHAR(60)) AS anon_1", ()),
-    ("PRAGMA main.table_info(\"customer\")", ()),
-    ("\nCREATE TABLE customer (\n\tid INTEGER NOT NULL, \n\tname VARCHAR, \n\tPRIMARY KEY (id)\n)\n\n", ()),
-    ("CREATE UNIQUE INDEX ix_customer_name ON customer (name)", ()),
-    ("INSERT INTO customer (name) VALUES (?)", ("ann",)),
-    ("INSERT INTO customer (id, name) VALUES (?, ?), (?, ?)", (7, "bob", 8, "cid")),
-    ("INSERT INTO customer (id, name) VALUES (?, ?) ON CONFLICT (id) DO UPDATE SET name = excluded.name", (7, "bea")),
-    ("SELECT customer.id AS customer_id, customer.name AS customer_name \nFROM customer \nWHERE customer.id = ?", (7,)),
-    ("SELECT customer.id, customer.name \nFROM customer ORDER BY customer.name DESC\n LIMIT ? OFFSET ?", (2, 0)),
-    ("SELECT count(*) AS count_1 \nFROM (SELECT customer.id AS id \nFROM customer) AS anon_1", ()),
-    ("SELECT EXISTS (SELECT 1 \nFROM customer \nWHERE customer.name = ?) AS anon_1", ("bea",)),
-    ("UPDATE customer SET name=? WHERE customer.id = ?", ("abe", 7)),
-    ("DELETE FROM customer WHERE customer.id = ?", (8,)),
-    ("PRAGMA main.foreign_key_list(\"customer\")", ()),
-    ("PRAGMA main.index_list(\"customer\")", ()),
-    ("PRAGMA main.index_info(\"ix_customer_name\")", ()),
-    ("PRAGMA main.table_xinfo(\"customer\")", ()),
-    ("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name", ()),
-    ("SELECT sql FROM \"main\".sqlite_master WHERE name = ? AND type in ('table', 'view')", ("customer",)),
-    ("\nDROP TABLE customer", ()),
-]
 
 
 class Dbapi(support.Case):
@@ -217,7 +168,7 @@ class Dbapi(support.Case):
         self.assertEqual(self.value("p1", "SELECT n FROM acc WHERE id = 2"), 102)
 
     def test_an_unknown_commit(self):
-        connection = dbapi.connect(f"troth://{self.world.endpoint('proxy')}/p1?timeout=0.6")
+        connection = dbapi.connect(f"troth://{self.world.endpoint('proxy')}/p1?timeout=2")
         self.addCleanup(connection.close)
         connection.execute("UPDATE acc SET n = 7 WHERE id = 1")
         self.world.arm("lose_answer", "commit", 1)

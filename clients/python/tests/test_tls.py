@@ -18,7 +18,7 @@ spec.loader.exec_module(authority)
 class Secure(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.cluster = Cluster(2)
+        cls.cluster = Cluster(2, coordinator_flags=("--prepare-timeout", "10s"), participant_flags=("--lock-timeout", "5s"))
         cls.addClassCleanup(cls.cluster.close)
         cls.ca = authority.Authority(os.path.join(cls.cluster.dir, "ca"))
         for daemon in cls.cluster.daemons():
@@ -29,7 +29,7 @@ class Secure(unittest.TestCase):
         cls.address = cls.cluster.coordinator.address
 
     def client(self, tls_dir, address=None):
-        client = troth.connect(address or self.address, timeout=8, tls_dir=tls_dir)
+        client = troth.connect(address or self.address, timeout=20, tls_dir=tls_dir)
         self.addCleanup(client.close)
         return client
 
@@ -39,7 +39,7 @@ class Secure(unittest.TestCase):
         self.assertTrue(client.submit(request).committed)
         with client.transaction() as t:
             self.assertEqual(t["p2"].execute("SELECT v FROM a WHERE id = 1").scalar(), 1001)
-        self.assertEqual(client.execute("p1", "SELECT length(?)", (b"x" * 3_000_000,)).scalar(), 3_000_000)
+        self.assertEqual(client.execute("p1", "SELECT length(?)", (b"x" * 3_000_000,), timeout=60, deadline=50).scalar(), 3_000_000)
 
     def test_roles_are_refusals(self):
         reader = self.client(self.ca.client("reader", "app", "--participant", "p1:read"))
