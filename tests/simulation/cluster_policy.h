@@ -14,8 +14,7 @@ inline constexpr const char* kCluster = "simulated";
 
 /// Every client of a run.
 inline const protocol::Principal& application() {
-  static const protocol::Principal client{kCluster, protocol::PrincipalRole::kApp,
-                                          "application"};
+  static const protocol::Principal client{kCluster, protocol::PrincipalRole::kApp, "application"};
   return client;
 }
 
@@ -47,8 +46,7 @@ class ClusterPolicy final : public protocol::Policy {
       case Action::kExecute:
       case Action::kCommit:
       case Action::kRollback:  // without an owner: it has ended, or its coordinator has restarted
-        return by.role == PrincipalRole::kApp &&
-               (object.owner == nullptr || *object.owner == by);
+        return by.role == PrincipalRole::kApp && (object.owner == nullptr || *object.owner == by);
       case Action::kGreet:
       case Action::kAnswerGreeting:
       case Action::kSendBatch:
