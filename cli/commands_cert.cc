@@ -120,9 +120,10 @@ int renew(const Arguments& arguments, tls::Authority& authority, const CertWords
     if (!asked.days_named) term.days = kAuthorityDays;
     if (auto started = authority.start_rotation(term); !started)
       return report(arguments, started.error());
-    tell(arguments,
-         "a second CA counts: bring ca.crt to every machine, then renew every certificate, then "
-         "`troth cert revoke --old-ca`");
+    tell(
+        arguments,
+        "a second CA is trusted: bring ca.crt to every machine, then renew every certificate, then "
+        "`troth cert revoke --old-ca`");
     return kOk;
   }
   auto names = asked.names;
@@ -147,16 +148,16 @@ int revoke(const Arguments& arguments, tls::Authority& authority, const CertWord
   if (asked.old_ca) {
     if (auto ended = authority.end_rotation(asked.force); !ended)
       return report(arguments, ended.error());
-    tell(arguments, "the older CA counts no more: bring ca.crt to every machine");
+    tell(arguments, "the older CA is no longer trusted: bring ca.crt to every machine");
     return kOk;
   }
   if (asked.names.size() != 1)
     return report(arguments, "cert revoke needs one name, or --old-ca", "troth help cert", kUsage);
-  const auto withdrawn = authority.revoke(asked.names.front());
-  if (!withdrawn) return report(arguments, withdrawn.error());
+  const auto revoked = authority.revoke(asked.names.front());
+  if (!revoked) return report(arguments, revoked.error());
   tell(arguments,
-       fmt::format("{} certificate{} of {} withdrawn: bring {}/{} to every machine", *withdrawn,
-                   *withdrawn == 1 ? "" : "s", asked.names.front(), asked.dir, tls::kRevokedFile));
+       fmt::format("{} certificate{} of {} revoked: bring {}/{} to every machine", *revoked,
+                   *revoked == 1 ? "" : "s", asked.names.front(), asked.dir, tls::kRevokedFile));
   return kOk;
 }
 

@@ -292,8 +292,9 @@ troth log dump /var/lib/troth/c1 -o jsonl
    a reachable node knows the decision
 6  doctor, status --check, participant orphans: a problem was found
 
-Daemons: 0 clean, 64 usage, 69 another program keeps the database locked, 70
-corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
+Daemons: 0 clean, 64 usage, 69 another program keeps the port or a lock on the
+database, or a statement ignores its limit, 70 corruption or lost memory,
+74 I/O error, 75 fenced or data directory in use.
 )help"},
     {"states", R"help(Coordinator
   preparing    votes are being collected

@@ -1,5 +1,5 @@
 #pragma once
-// `troth help cert`: how the certificates of a cluster are made, renewed and withdrawn.
+// `troth help cert`: how the certificates of a cluster are made, renewed and revoked.
 
 namespace troth::cli {
 
@@ -14,20 +14,20 @@ troth cert client NAME --role ROLE[+ROLE...] [--participant P[:read|write|ddl],.
                                      operator, resolver; --participant limits
                                      an app (without a word: ddl, everything)
 troth cert renew NAME...|--all       a new key and certificate; the one before
-                                     counts until it expires
-troth cert revoke NAME               withdraws every certificate of it
-troth cert renew --new-ca            a second CA counts and signs from now on
-troth cert revoke --old-ca [--force] the older CA counts no more
+                                     stays valid until it expires
+troth cert revoke NAME               revokes every certificate of it
+troth cert renew --new-ca            a second CA, trusted too, signs from now
+troth cert revoke --old-ca [--force] the older CA is no longer trusted
 troth cert show [DIR]                of a CA, or of one holder: names, roles,
                                      dates
 
   --ca DIR    the CA's directory (TROTH_CA_DIR; default: the current one)
-  --days N    how long a certificate counts (365; of a CA 3650)
+  --days N    how long a certificate is valid (365; a CA 3650)
   --from T    from when on, as 2026-11-29T12:00:00Z (now)
 
   DIR/issued/NAME is what NAME needs, as tls-dir or --tls-dir: ca.crt, tls.crt,
   tls.key, revoked.crl. After renew and revoke bring it to its machine again;
-  daemons take new files over by themselves.
+  daemons reload changed files.
 )help";
 
 }  // namespace troth::cli

@@ -33,7 +33,7 @@ class CallSpans {
   /// `above`: what join() gave. The message names the span that will be written when the answer is
   /// there.
   void begin(const Gtid& gtid, const TraceContext* above, protocol::OutgoingNow& out, Now now);
-  /// The decisions among them.
+  /// Begins a span for each COMMIT among the messages that are due.
   void begin(const DurabilityGate::Due& due, Now now);
   void end(const Gtid& gtid, const NodeName& to, std::string_view method, const std::string& error,
            Now now);

@@ -4,10 +4,12 @@
 // file or socket itself.
 //
 // The parts, from the bottom up: Core (log, ways out, counters); Tables (TransactionTable,
-// KnownOutcomes, IdempotencyKeys, EndedEverywhere, Ages); Transactions (steps), Admission,
-// Conversations (interactive), AppliedQuestions, Submissions, Searches, Inquiries, Retention (what
-// participants may forget), LostParticipants; StatusViews reads. On top are PeerTraffic (what peers
-// bring), OperatorCalls, and Rounds (timers, durability, checkpoints).
+// KnownOutcomes, IdempotencyKeys, EndedBook, EndedEverywhere, Ages); OperatorDesk (what operators
+// did, in the log); Transactions (steps), Admission, Conversations (interactive), AppliedQuestions,
+// Submissions, Searches (one-phase transactions of an earlier start), Recalls (unknown ids and
+// keys), Inquiries, Retention (what participants may forget), LostParticipants; StatusViews reads.
+// On top are PeerTraffic (what peers bring), OperatorCalls, and Rounds (timers, durability,
+// checkpoints).
 
 #include <functional>
 #include <map>

@@ -27,9 +27,9 @@ Example:
   troth-coordinator init --data-dir /var/lib/troth/c1 --name c1
   troth-coordinator --data-dir /var/lib/troth/c1 --participant orders=127.0.0.1:7430 --participant stock=127.0.0.1:7440
 
---check-config judges the settings, looks whether what they name exists, and exits. SIGHUP reloads what may change.
+--check-config checks the settings and that what they name can be used, and exits. SIGHUP reloads what may change.
 Prints one JSON line on stdout when it is ready. SIGTERM drains and exits 0.
-Exit codes: 0 clean, 64 usage, 69 something it needs is locked, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
+Exit codes: 0 clean, 64 usage, 69 another program keeps the port, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
 )";
 
 std::map<NodeName, std::string> participants_of(const SettingValues& values) {

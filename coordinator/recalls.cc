@@ -29,7 +29,7 @@ bool only_an_attempt(const Recalled& answer) {
 
 std::string forgotten_by(const Recalled& answer) {
   return answer.reason.detail.empty()
-             ? "it ended too long ago: the participants remember that it did, no more"
+             ? "it ended too long ago: the participants remember that it ended, and nothing else"
              : answer.reason.detail;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Tells participants what they may forget: a watermark below which every transaction is ended
+// Tells participants what they may forget: every transaction below `ended_below` is ended
 // everywhere, except the listed unfinished ones.
 
 #include "coordinator/inquiries.h"
@@ -8,7 +8,7 @@
 
 namespace troth::coordinator {
 
-/// Invariant: below the watermark, a transaction that the claim covers and that a node may still
+/// Invariant: below `ended_below`, a transaction that the claim covers and that a node may still
 /// ask for is listed. The end of every other one is durable here. Owned by the engine and touched
 /// by its thread alone.
 class Retention {
@@ -22,7 +22,7 @@ class Retention {
   Retention(Core& core, Parts parts)
       : core_(core), parts_(parts), unfinished_(core.options.slow_after) {}
 
-  /// Sets the watermark and the durable LSN in the headers of later batches. Call it before any
+  /// Sets `ended_below` and the durable LSN in the headers of later batches. Call it before any
   /// promise leaves: the batch with a decision must also say that the log reaches that far.
   /// Otherwise a peer could not tell later that this log lost it.
   void publish();

@@ -1,6 +1,7 @@
 #pragma once
-// Which older transactions have not ended. Participants forget what lies below a watermark, except
-// these: so an idle session or a dead participant does not make all the others remember everything.
+// Which older transactions have not ended. Participants forget every transaction below
+// `ended_below`, except these. So an idle session or a dead participant does not make all the
+// others remember everything.
 
 #include <cstdint>
 #include <memory>
@@ -13,7 +14,7 @@ namespace troth::coordinator {
 
 /// Invariant: every transaction at or below last() that has not ended is listed. A listed one may
 /// have ended since: that costs the participants its memory, no more. Bounded; what does not fit
-/// holds back the watermark. Owned by the engine and touched by its thread alone.
+/// holds back `ended_below`. Owned by the engine and touched by its thread alone.
 class UnfinishedList {
  public:
   static constexpr std::size_t kMost = 4096;

@@ -1,6 +1,6 @@
 #pragma once
 // Takes new certificates over while the daemon runs: at SIGHUP, and within a second after a file of
-// tls-dir has changed. Connections whose certificate counts no more are cut; all others go on.
+// tls-dir has changed. Connections whose certificate is no longer valid are cut; all others go on.
 
 #include <functional>
 #include <memory>

@@ -32,7 +32,7 @@ constexpr MetricInfo kAll[] = {
     {"draining", gauge, "1 while a stop is under way and new work is refused"},
     {"alarms", gauge, "Conditions that need a person; troth status prints them"},
     {"alarms_not_kept_total", counter, "Alarms raised when the list of alarms was full"},
-    {"amnesia_alarms_total", counter, "A peer or this node was caught having forgotten its log"},
+    {"amnesia_alarms_total", counter, "A peer or this node was found to have lost memory"},
     {"findings", gauge, "What troth doctor finds at this node, by rule; page: its runbook"},
     {"insecure", gauge, "1: other machines reach a port of it without TLS"},
     {"certificate_not_after_seconds", gauge, "When the node's certificate expires, since 1970"},

@@ -45,10 +45,12 @@ const Setting kHttpAllowedHosts{
     "http-allowed-hosts", SettingKind::kText, "",
     "names by which the HTTP port may be called, beside addresses, localhost and this machine's"};
 const Setting kTlsDir{"tls-dir", SettingKind::kText, "",
-                      "directory with this node's certificate (troth cert): its port and its links "
+                      "directory with this node's certificate (troth cert): its ports and links "
                       "speak TLS; empty = plain TCP"};
-const Setting kInsecure{"insecure", SettingKind::kFlag, "false",
-                        "true: plain TCP also where other machines reach it"};
+const Setting kInsecure{
+    "insecure", SettingKind::kFlag, "false",
+    "true: a port without TLS may be reached from other machines; changes nothing with "
+    "tls-dir"};
 const Setting kGrace{
     "grace", SettingKind::kDuration, "10s", "time given to live work on SIGTERM", 0, kHour};
 const Setting kSegmentBytes{"segment-bytes",         SettingKind::kSize, "64MiB",
@@ -195,7 +197,7 @@ const SettingTable& coordinator_settings() {
        "time from begin to decision of an interactive transaction, unless the client names one",
        100 * kMs, kHour},
       {"idle-timeout", SettingKind::kDuration, "10s",
-       "an interactive transaction nobody talks to for so long is aborted", 100 * kMs, kHour},
+       "an interactive transaction without a call for this long is aborted", 100 * kMs, kHour},
       {"resend-interval", SettingKind::kDuration, "200ms",
        "first pause before a message is repeated; doubles up to 5s", 10 * kMs, kHour},
       {"protocol", SettingKind::kProtocol, "two_phase",
@@ -248,7 +250,7 @@ const SettingTable& participant_settings() {
        "NAME=HOST:PORT of another participant, repeatable; otherwise as the coordinator names it"},
       {"lock-timeout", SettingKind::kDuration, "2s", "longest wait for a lock, then vote NO"},
       {"max-retained-keys", SettingKind::kCount, "1000000",
-       "idempotency keys of one-participant requests remembered at once, in memory; requests with "
+       "idempotency keys of one-phase requests remembered at once, in memory; requests with "
        "further ones are refused"},
       {"statement-timeout", SettingKind::kDuration, "5s",
        "longest run of one statement, if its transaction has no earlier deadline; then vote NO",
@@ -262,7 +264,7 @@ const SettingTable& participant_settings() {
       {"redo-limit", SettingKind::kSize, "16MiB",
        "longest redo of one branch; then vote NO with BRANCH_TOO_BIG", 64 << 10, 512 << 20},
       {"flush-interval", SettingKind::kDuration, "50ms",
-       "at the latest then plain readers see a commit"},
+       "longest time until plain readers see a commit"},
       kGrace,
       {"database-wal-bytes", SettingKind::kSize, "64MiB",
        "size of SQLite's own -wal file from which it is checkpointed"},

@@ -4,9 +4,10 @@
 // or socket itself.
 //
 // The parts, from the bottom up: Core (log, peers, worker, counters), BranchTable, Promises (sends
-// messages), FlushSchedule (the database file), OnePhaseKeys, PeerLinks, Horizon. Above them:
-// Branches (steps), HandDecisions (operators), Members (other participants), WoundWait (locks),
-// CoordinatorMessages (requests), Greetings (peers). LockViews and StatusViews only read.
+// messages), FlushSchedule (the database file), OnePhaseKeys, PeerLinks, Horizon, Presumption
+// (transactions without a trace). Above them: Branches (steps), HandDecisions (operators), Members
+// (other participants), WoundWait (locks), CoordinatorMessages (requests), Greetings (peers).
+// LockViews and StatusViews only read. Checkpointer says when old segments may go.
 
 #include <functional>
 #include <optional>

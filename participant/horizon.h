@@ -54,7 +54,7 @@ class Horizon {
   std::map<CoordinatorTag, recovery::EndedClaims> claims_;
   std::map<CoordinatorTag, List> lists_;
   std::map<CoordinatorTag, std::pair<Epoch, Gtid>>
-      logged_;  // newest epoch and watermark in the log
+      logged_;  // newest epoch and ended_below in the log
   Gtid news_from_;
 };
 

@@ -40,10 +40,10 @@ Example:
   troth-participant init --data-dir /var/lib/troth/orders --name orders
   troth-participant --data-dir /var/lib/troth/orders --database orders.db --listen 127.0.0.1:7430
 
-While it runs, every program may read the database; writing is the agent's alone (others get SQLITE_BUSY).
---check-config judges the settings, looks whether what they name exists, and exits. SIGHUP reloads what may change.
+While it runs, every program may read the database; only the agent may write (others get SQLITE_BUSY).
+--check-config checks the settings and that what they name can be used, and exits. SIGHUP reloads what may change.
 Prints one JSON line on stdout when it is ready. SIGTERM drains and exits 0.
-Exit codes: 0 clean, 64 usage, 69 something it needs is locked, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
+Exit codes: 0 clean, 64 usage, 69 another program keeps the port or a lock on the database, or a statement ignores its limit, 70 corruption or lost memory, 74 I/O error, 75 fenced or data directory in use.
 )";
 
 // The values passed every check of their table (os/daemon_settings.h).

@@ -1,6 +1,7 @@
 #pragma once
-// The thread that owns one database. Takes every job that queued, runs a round (deferred_runner.h), and
-// hands its results back in one go. While it rests, quick jobs may be run by the engine itself.
+// The thread that owns one database. It takes every job that queued, runs them as a round
+// (job_runner.h), and hands the results back in one go. While it rests, the engine may run quick
+// jobs itself.
 
 #include <atomic>
 #include <deque>

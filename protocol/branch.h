@@ -9,9 +9,11 @@
 //     |    |
 //     |    |   (interactive: EXECUTING <-> OPEN, one round for each EXECUTE; PREPARE makes it execute the end)
 //     |    |
-//     |    +--- no writes ----------------> READ_ONLY --- RELEASE or a decision ---> FORGOTTEN
+//     |    +--- two-phase, no writes -----> READ_ONLY --- RELEASE or a decision ---> FORGOTTEN
 //     |    |                                (keeps its locks until then, answers RELEASED)
-//     |    +--- one-phase, local: COMMITTED record appended -----------------+
+//     |    +--- one-phase or local, no writes: no record ----------------------------> COMMITTED
+//     |    |
+//     |    +--- one-phase or local, writes: ONE_PHASE record appended -------+
 //     |                                                                      |
 //    PREPARING   PREPARED record on its way to the disk                      |
 //     |     +------ ABORT ----> ABORTED                                      |
@@ -23,12 +25,17 @@
 //     |
 //    COMMITTED   the ack may leave; remembered until ended_below passes
 //
-// EXECUTING -> PREPARING | READ_ONLY | ABORTED | COMMITTING [on_executed]
-// EXECUTING -> ABORTED                                      [on_tick, on_decide, on_inquiry]
-// PREPARING -> PREPARED                                     [on_durable]
-// PREPARING | PREPARED -> COMMITTING | ABORTED              [on_decide]
-// COMMITTING -> COMMITTED                                   [on_durable]
-// READ_ONLY -> FORGOTTEN                                    [on_release, on_decide]
+// EXECUTING -> PREPARING | READ_ONLY           [on_executed]
+// EXECUTING -> COMMITTING | COMMITTED          [on_executed]
+// EXECUTING -> OPEN                            [on_executed_piece]
+// OPEN -> EXECUTING                            [on_execute, on_prepare_interactive]
+// EXECUTING -> ABORTED                         [on_executed, on_executed_piece, on_one_phase_inquiry]
+// OPEN -> ABORTED                              [on_execute, on_prepare_interactive, on_tick_open]
+// EXECUTING | OPEN -> ABORTED                  [on_tick, on_decide, on_member_asked, Dropped]
+// PREPARING -> PREPARED                        [on_durable]
+// PREPARING | PREPARED -> COMMITTING | ABORTED [on_decide]
+// COMMITTING -> COMMITTED                      [on_durable]
+// READ_ONLY -> FORGOTTEN                       [on_release, on_decide, on_member_answered]
 //
 // Guarantees per state (asserted by assert_invariants):
 //  EXECUTING   no record exists: a crash forgets it, which means NO
@@ -37,7 +44,8 @@
 //  PREPARED    the PREPARED record is durable; only a decision ends it, never time
 //  READ_ONLY   no record; locks held; remembered so that a duplicate PREPARE gets the same vote
 //  COMMITTING  the decision is COMMIT and stays so; the ack has not left
-//  COMMITTED   the COMMITTED record is durable (ack_at applied: the ack also waits for the database file)
+//  COMMITTED   the COMMITTED or ONE_PHASE record is durable (ack_at applied: the ack also waits for the
+//              database file); a one-phase or local branch that only read has no record
 //  ABORTED     never votes YES again
 
 #include <optional>

@@ -25,10 +25,10 @@
 //
 // PREPARING  -> DECIDING | RELEASING        [on_vote]
 // RELEASING  -> DECIDING | ENDED            [on_released]
-// PREPARING | RELEASING -> ABORTING | ENDED [on_vote, on_released, on_tick, on_cancel, on_member_restarted, on_decide]
+// PREPARING | RELEASING -> ABORTING | ENDED [on_vote, on_released, on_tick, Cancel, on_member_restarted, on_decide]
 // DECIDING   -> COMMITTING                  [on_durable]
 // ABORTING   -> ENDED                       [on_durable]
-// COMMITTING -> ENDED                       [on_ack, on_given_up]
+// COMMITTING -> ENDED                       [on_ack, GivenUp]
 //
 // With `protocol = three_phase` a quorum takes the place of DECIDING (quorum_ballot.h):
 //

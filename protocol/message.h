@@ -251,8 +251,8 @@ struct Recalled {
   Outcome outcome = Outcome::kPending;  ///< for kOutcome: kCommitted or kAborted
   AbortReason reason;
 };
-/// This node holds no trace of a gtid it is told to COMMIT, and none below ended_below: amnesia.
-/// Shown to operators.
+/// This node receives COMMIT for a gtid of which it holds no trace, and which ended_below does not
+/// cover: it has lost memory. Shown to operators.
 struct Alarm {
   Gtid gtid;
   std::string what;

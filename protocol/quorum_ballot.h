@@ -12,10 +12,10 @@
 //    +-- Decide of anyone -----> DECIDED  C | A  <--------------------------+
 //                                         (the owner adopts it as it would its coordinator's word)
 //
-// FOLLOWING -> ELECTING [on_tick, on_suspect]   ELECTING -> ATTEMPTING [on_elected, on_durable]
+// FOLLOWING -> ELECTING [on_tick, Suspect]   ELECTING -> ATTEMPTING [on_elected, on_durable]
 // FOLLOWING -> ATTEMPTING [on_lead: ballot 1, the coordinator's]
 // ELECTING | ATTEMPTING -> FOLLOWING [on_elect, on_predecide, on_elected, on_predecided: promised]
-// any -> DECIDED [on_predecided, on_durable, on_decided]
+// any -> DECIDED [on_elected, on_predecided, on_durable, on_decided]
 //
 // Guarantees per state (asserted by assert_invariants):
 //  FOLLOWING   leads nothing; has a timer after which it suspects that nobody does

@@ -1,10 +1,13 @@
 #pragma once
 // What the logs hold, and the force table (protocol.md section 3). The numbers and layouts are the
 // on-disk format: add new ones, never change old ones. Payloads use base/codec.h and start with a
-// format byte: 1, or 2 where a COMMIT or PRECOMMITTED record carries a traceparent, or a KEY record
-// rows, behind the fields of format 1, or 3 where a COMMIT or PRECOMMITTED record also names earlier
-// attempts. Who has none pays nothing, and its log can be read by versions that know format 1 only;
-// the others refuse it, and guess nothing.
+// format byte:
+//   1  every record
+//   2  COMMIT and PRECOMMITTED with a traceparent, KEY with rows: behind the fields of format 1
+//   3  COMMIT and PRECOMMITTED that also name earlier attempts
+// A record is written in the oldest format that holds all of it. So a log that uses none of these
+// features can be read by a version that knows format 1 only. A version refuses a log with a format
+// that it does not know.
 
 #include <cstdint>
 #include <string>

@@ -43,7 +43,7 @@ void put_tail(ByteWriter& out, std::uint8_t format, const Record& record) {
   });
 }
 
-// Who has nothing in its tail would be of a format below.
+// A record with an empty tail would be written in a format below.
 void get_tail(ByteReader& in, std::uint8_t format, Record& record) {
   if (auto* key = std::get_if<KeyRecord>(&record)) {
     key->rows = std::string(in.bytes());

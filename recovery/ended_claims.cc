@@ -26,7 +26,7 @@ bool EndedClaims::add(EndedClaim claim) {
   return true;
 }
 
-// Listed by both, or listed by one and not below the watermark of the other.
+// Listed by both, or listed by one and not below the `ended_below` of the other.
 std::vector<Gtid> EndedClaims::neither_ended(const EndedClaim& known, const EndedClaim& news) {
   std::vector<Gtid> out;
   std::set_union(known.unfinished.begin(), known.unfinished.end(), news.unfinished.begin(),

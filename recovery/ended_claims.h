@@ -1,7 +1,7 @@
 #pragma once
-// A coordinator's claims about its ended transactions, as a participant keeps them. A claim is a
-// watermark: every gtid below it is ended, except the listed unfinished ones. Which gtids it
-// covers:
+// A coordinator's claims about its ended transactions, as a participant keeps them. A claim
+// has an `ended_below`: every gtid below it is ended, except the listed unfinished ones. Which gtids
+// a claim covers:
 //   the coordinator decides    gtids of all its epochs, as far back as its log proves its decisions
 //                              (Claim::from: an adopted copy proves nothing older)
 //   one-phase                  gtids of the claim's own epoch. The participant decides those; a

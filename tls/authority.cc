@@ -148,7 +148,7 @@ Result<CertificateFacts> Authority::issue(const protocol::Principal& principal,
   if (there)
     return fail(ErrorCode::kAlreadyExists,
                 fmt::format("{} has a certificate already; `troth cert renew {}` gives it a new "
-                            "one, `troth cert revoke {}` withdraws it",
+                            "one, `troth cert revoke {}` revokes it",
                             name, name, name));
   auto who = principal;
   who.cluster = cluster_;
@@ -215,7 +215,7 @@ Result<std::size_t> Authority::revoke(const std::string& name) {
   }
   if (added == 0)
     return fail(ErrorCode::kNotFound,
-                fmt::format("{} has no certificate in {} that could be withdrawn", name, dir_));
+                fmt::format("{} has no certificate in {} that could be revoked", name, dir_));
   TROTH_TRY(write_revocations(revoked));
   const auto directory = directory_of(name);
   TROTH_ASSIGN_OR_RETURN(const auto there, files_.exists(directory));
@@ -268,7 +268,8 @@ Status Authority::end_rotation(bool force) {
   if (pairs_.size() < 2)
     return fail(
         ErrorCode::kIllegalState,
-        fmt::format("only one CA counts in {}; `troth cert renew --new-ca` makes a second", dir_));
+        fmt::format("only one CA is trusted in {}; `troth cert renew --new-ca` makes a second",
+                    dir_));
   const auto old_key = key_id_of(authorities_.back());
   TROTH_ASSIGN_OR_RETURN(const auto issued, list());
   for (const auto& entry : issued) {

@@ -1,10 +1,10 @@
 #pragma once
 // The certificate authority of one cluster, in a directory of the operator's:
 //
-//   ca.crt      the CAs that count, newest first: one, two during a rotation
+//   ca.crt      the trusted CAs, newest first: one, two during a rotation
 //   ca.key      the private key of the newest
 //   ca.key.old  the key of the one before, during a rotation
-//   revoked.crl the withdrawn certificates, a signed list of each CA
+//   revoked.crl the revoked certificates, a signed list of each CA
 //   certs/      every certificate that was ever issued, by serial number
 //   issued/     a directory for each holder, to be copied to its machine as it is:
 //               tls.crt, tls.key, ca.crt, revoked.crl
@@ -55,16 +55,16 @@ class Authority {
   /// For a new name. kAlreadyExists: it has a certificate; kInvalidArgument names the host.
   Result<CertificateFacts> issue(const protocol::Principal& principal,
                                  const std::vector<std::string>& hosts, const Term& term);
-  /// A new key and certificate with the same names, signed by the newest CA. The one before counts
-  /// until it expires. kNotFound: the name has none.
+  /// A new key and certificate with the same names, signed by the newest CA. The one before
+  /// is valid until it expires. kNotFound: the name has none.
   Result<CertificateFacts> renew(const std::string& name, const Term& term);
-  /// Withdraws every certificate of the name and empties its directory. kNotFound likewise.
+  /// Revokes every certificate of the name and empties its directory. kNotFound likewise.
   Result<std::size_t> revoke(const std::string& name);
 
   /// A second CA: it signs from now on, both count. kIllegalState: two count already.
   Status start_rotation(const Term& term);
   /// Ends the older CA. kIllegalState: there is none, or it signed a certificate that is in use
-  /// (`force`: withdraws that certificate too).
+  /// (`force`: revokes that certificate too).
   Status end_rotation(bool force);
 
   /// CAs first, then by name, then the newest first.

@@ -1,6 +1,6 @@
 #pragma once
 // The facts of a certificate: the holder, the time from when and until when it is valid, its hosts,
-// and its number. The numbers of withdrawn certificates come from signed revocation lists.
+// and its number. The numbers of revoked certificates come from signed revocation lists.
 
 #include <openssl/x509.h>
 
@@ -48,7 +48,7 @@ std::string describe(const CertificateFacts& facts);
 /// All of a PEM text, at least one. kCorruption if it is none.
 Result<std::vector<Certificate>> parse_certificates(const std::string& pem);
 
-/// The numbers of withdrawn certificates, each with the key identifier of its CA.
+/// The numbers of revoked certificates, each with the key identifier of its CA.
 class RevokedSerials {
  public:
   /// A PEM text of any number of lists. kCorruption: one of them is signed by none of `authorities`

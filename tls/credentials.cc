@@ -93,7 +93,7 @@ Status Credentials::read_own(const std::string& dir, std::int64_t now_ms) {
 std::string Credentials::why_not_any_more(const CertificateFacts& facts,
                                           std::int64_t now_ms) const {
   if (now_ms > facts.not_after_ms) return "has expired; `troth cert renew` makes a new one";
-  if (is_revoked(facts)) return "was withdrawn with `troth cert revoke`";
+  if (is_revoked(facts)) return "was revoked with `troth cert revoke`";
   const bool trusted = std::any_of(authorities_.begin(), authorities_.end(), [&](const auto& ca) {
     return key_id_of(ca) == facts.issuer_key;
   });

@@ -1,6 +1,6 @@
 #pragma once
 // What one process shows and trusts: its certificate and key, the CAs of its cluster, and the
-// withdrawn certificates, from a directory as `troth cert` makes it (tls/authority.h).
+// revoked certificates, from a directory as `troth cert` makes it (tls/authority.h).
 
 #include <cstdint>
 #include <memory>
@@ -28,8 +28,8 @@ class Credentials {
   const Certificate* own() const { return own_.get(); }
   const std::vector<Certificate>& authorities() const { return authorities_; }
 
-  /// Why a certificate that a connection once proved counts no more: expired, withdrawn, or its CA
-  /// is gone. "" = it counts.
+  /// Why a certificate that a connection once proved is no longer valid: expired, revoked, or its
+  /// CA is gone. "" = it is valid.
   std::string why_not_any_more(const CertificateFacts& facts, std::int64_t now_ms) const;
   bool is_revoked(const CertificateFacts& facts) const { return revoked_.contains(facts); }
 

@@ -30,8 +30,8 @@ KeyPair make_authority(const std::string& cluster, const Validity& validity);
 Result<KeyPair> issue(const KeyPair& authority, const protocol::Principal& principal,
                       const std::vector<std::string>& hosts, const Validity& validity);
 
-/// A list of the withdrawn ones among those that `authority` signed. It names no date of its own
-/// end: an old list withdraws what it names.
+/// A list of the revoked ones among the certificates that `authority` signed. It has no date of
+/// expiry: an old list still revokes what it names.
 Result<std::string> sign_revocations(const KeyPair& authority,
                                      const std::vector<CertificateFacts>& revoked,
                                      std::int64_t now_ms);

@@ -190,7 +190,7 @@ std::string Session::explain_alert(int alert) const {
       why = "it has expired; `troth cert renew` makes a new one";
       break;
     case SSL_AD_CERTIFICATE_REVOKED:
-      why = "it was withdrawn with `troth cert revoke`";
+      why = "it was revoked with `troth cert revoke`";
       break;
     case SSL_AD_UNKNOWN_CA:
     case SSL_AD_DECRYPT_ERROR:

@@ -127,8 +127,8 @@ class Schema {
   /// The file stores text in UTF-16 (text_encoding.h).
   bool stores_utf16() const { return stores_utf16_; }
   bool has_foreign_keys() const { return has_foreign_keys_; }
-  /// Perhaps some foreign key may be violated until the branch ends (DEFERRABLE INITIALLY
-  /// DEFERRED): the text of the schema has the word.
+  /// Some definition contains the word "deferred", as DEFERRABLE INITIALLY DEFERRED does. So it is
+  /// true if a foreign key may be violated until the branch ends, and sometimes otherwise.
   bool has_deferred_foreign_keys() const { return has_deferred_foreign_keys_; }
   /// SQLite's counter of schema changes; VACUUM raises it too.
   std::int64_t version() const { return version_; }

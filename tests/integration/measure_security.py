@@ -195,7 +195,7 @@ def run(cluster, held, other):
     shutil.copytree(held("web", other), foreign)
     shutil.copy(os.path.join(held("app"), "ca.crt"), foreign)  # so that only the daemon refuses
     for what, directory, sentence in (("no certificate", bare, "the caller shows no certificate"), ("an expired one", held("late"), "has expired"),
-                                      ("one of tomorrow", held("early"), "is not valid yet"), ("a withdrawn one", os.path.join(cluster.dir, "gone"), "was withdrawn"),
+                                      ("one of tomorrow", held("early"), "is not valid yet"), ("a revoked one", os.path.join(cluster.dir, "gone"), "was revoked"),
                                       ("one of another cluster", foreign, "belongs to cluster bank")):
         for daemon in cluster.daemons():
             for service, method, call, _ in methods(t, gtid):

@@ -98,12 +98,12 @@ class Tls(Case):
         cluster.coordinator.start()
         for directory, sentence in ((late, "valid from 2020-01-01T00:00:00Z to 2020-01-02T00:00:00Z) has expired"), (early, "is not valid yet"),
                                     (bank.client("web", "app"), "belongs to cluster default, this process to cluster bank"),
-                                    (kept, "it was withdrawn with `troth cert revoke`"), (None, "does it speak TLS?")):
+                                    (kept, "it was revoked with `troth cert revoke`"), (None, "does it speak TLS?")):
             reply = self.as_client(cluster, directory, "status")
             self.assertIn(sentence, reply.stderr)
             self.assertIn(reply.returncode, (2, 3), reply.stderr)
         self.assertIn("troth://default/app/gone", cluster.coordinator.log_tail())
-        self.assertIn("was withdrawn with", cluster.coordinator.log_tail())
+        self.assertIn("was revoked with", cluster.coordinator.log_tail())
 
     def wait_for(self, daemon, sentence, times=1):
         deadline = time.monotonic() + 20
@@ -112,7 +112,7 @@ class Tls(Case):
             time.sleep(0.02)
 
     def test_rotation_under_load(self):
-        """A new CA, every certificate renewed, the old CA withdrawn: by the files alone, or by SIGHUP. No transaction fails."""
+        """A new CA, every certificate renewed, the old CA revoked: by the files alone, or by SIGHUP. No transaction fails."""
         cluster, ca = self.secured()
         web = ca.client("web", "app")
         cluster.start()
@@ -146,7 +146,7 @@ class Tls(Case):
         for daemon, pid in zip(cluster.daemons(), before):
             self.assertEqual(daemon.process.pid, pid)
 
-    def test_a_withdrawn_node_is_cut_off(self):
+    def test_a_revoked_node_is_cut_off(self):
         cluster, ca = self.secured()
         ann = ca.client("ann", "observer")
         cluster.start()
@@ -156,7 +156,7 @@ class Tls(Case):
         status = json.loads(self.as_client(cluster, ann, "status", "-o", "json").stdout)
         links = {link["peer"]: link for link in status["links"]}
         self.assertEqual((links["p1"]["connected"], links["p2"]["connected"]), (True, False))
-        self.assertIn("was withdrawn with `troth cert revoke`", links["p2"]["last_error"])
+        self.assertIn("was revoked with `troth cert revoke`", links["p2"]["last_error"])
         self.assertNotIn("link closed\" peer=p1", cluster.coordinator.log_tail())
 
     def test_http_speaks_tls_and_asks_for_roles(self):

@@ -157,7 +157,7 @@ TEST_CASE("a client takes a renewed certificate over, and a broken directory has
   CHECK(why(other.submit(request_of())).find("ca.crt holds no certificate") != std::string::npos);
 }
 
-TEST_CASE("withdrawn while connected: these connections end, the others go on") {
+TEST_CASE("revoked while connected: these connections end, the others go on") {
   Ca ca;
   Daemon daemon(ca, "coordinator/c1");
   const auto kept = ca.issue("app+observer/kept"), gone = ca.issue("app+observer/gone");
@@ -170,7 +170,7 @@ TEST_CASE("withdrawn while connected: these connections end, the others go on") 
   REQUIRE(ca.authority().revoke("gone"));
   REQUIRE(daemon.credentials->reload());
   daemon.server->recheck();
-  // The clients of the withdrawn certificate find their files gone too; what they had is cut.
+  // The clients of the revoked certificate find their files gone too; what they had is cut.
   CHECK_FALSE(with_thread.status());
   std::this_thread::sleep_for(1200ms);  // the loop looks once a second
   CHECK_FALSE(in_loop.submit(request_of()));

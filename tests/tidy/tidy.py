@@ -146,6 +146,15 @@ for header in ("protocol/global_commit.h", "protocol/branch.h", "protocol/quorum
     if not re.search(r"^//[ |]*\|$", (root / header).read_text(), re.M):
         problems.append(f"{header}: its state diagram is gone, or was reflowed")
 
+# The transitions below a diagram name, in brackets, functions and events of the same header: [on_tick, Cancel].
+for path in sorted((root / "protocol").glob("*.h")):
+    text = path.read_text()
+    comments = re.sub(r"\n// *", " ", "\n".join(line for line in text.splitlines() if line.startswith("//")))
+    for names in re.findall(r"-> [^\[\]]*\[([^\]]*)\]", comments):
+        for name in re.findall(r"\w+", names.split(":")[0]):
+            if not re.search(rf"^ *(?:void {name}\(|struct {name} {{)", text, re.M):
+                problems.append(f"{path.relative_to(root)}: a transition names {name}, which the header does not declare")
+
 # The way of one submit in docs/architecture.md: at most 20 steps, and each function is where the page says.
 steps = re.findall(r"^\| (\d+) \| \[[^]]*\]\(\.\./([^)]*)\) \| `([\w:]+)` \|", (root / "docs/architecture.md").read_text(), re.M)
 if not 10 <= len(steps) <= 20 or [int(s[0]) for s in steps] != list(range(1, len(steps) + 1)):

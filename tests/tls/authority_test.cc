@@ -1,4 +1,4 @@
-// The CA's directory: what it issues, hands out, withdraws and replaces.
+// The CA's directory: what it issues, hands out, revokes and replaces.
 #include "tls/authority.h"
 
 #include <doctest/doctest.h>
@@ -91,8 +91,7 @@ TEST_CASE("renewed: another key and number, and the one before counts on") {
   CHECK(count(list, &IssuedCertificate::replaced) == 1);
 }
 
-TEST_CASE(
-    "withdrawn: every certificate of the name, in every holder's list, also after a restart") {
+TEST_CASE("revoked: every certificate of the name, in every holder's list, also after a restart") {
   Ca ca;
   const auto web = ca.issue("app/web");
   const auto node = ca.issue("coordinator/c1", {"127.0.0.1"});
@@ -103,12 +102,12 @@ TEST_CASE(
   ca.reopen();
   const auto judge = Ca::load(node);
   for (const auto& web_credentials : {first, second})
-    CHECK(judge->why_not_any_more(web_credentials->own()->facts(), now_ms()).find("withdrawn") !=
+    CHECK(judge->why_not_any_more(web_credentials->own()->facts(), now_ms()).find("revoked") !=
           std::string::npos);
   CHECK(judge->why_not_any_more(judge->own()->facts(), now_ms()) == "");
   CHECK_FALSE(fs::exists(web + "/tls.key"));
   CHECK(count(*ca.authority().list(), &IssuedCertificate::revoked) == 2);
-  // The name can be given again; the old certificates stay withdrawn.
+  // The name can be given again; the old certificates stay revoked.
   const auto third = Ca::load(ca.issue("app/web"));
   CHECK(third->why_not_any_more(third->own()->facts(), now_ms()) == "");
   CHECK(third->is_revoked(first->own()->facts()));
@@ -117,7 +116,7 @@ TEST_CASE(
 TEST_CASE("rotation: two CAs count, the old one leaves when nothing in use needs it") {
   Ca ca;
   const auto dir = ca.issue("coordinator/c1", {"127.0.0.1"});
-  CHECK(why(ca.authority().end_rotation(false)).find("only one CA counts") == 0);
+  CHECK(why(ca.authority().end_rotation(false)).find("only one CA is trusted") == 0);
   const auto before = Ca::load(dir);
   REQUIRE(ca.authority().start_rotation({}));
   CHECK(why(ca.authority().start_rotation({})).find("two CAs count") == 0);
@@ -140,7 +139,7 @@ TEST_CASE("rotation: two CAs count, the old one leaves when nothing in use needs
         std::string::npos);
 }
 
-TEST_CASE("withdrawn during a rotation: a certificate of either CA") {
+TEST_CASE("revoked during a rotation: a certificate of either CA") {
   Ca ca;
   const auto node = ca.issue("coordinator/c1", {"127.0.0.1"});
   const auto old_web = Ca::load(ca.issue("app/web"));
@@ -179,7 +178,7 @@ TEST_CASE(
   CHECK(load().find("ca.crt is not there") != std::string::npos);
 }
 
-TEST_CASE("a forged revocation list is refused; one of another cluster withdraws nothing") {
+TEST_CASE("a forged revocation list is refused; one of another cluster revokes nothing") {
   Ca ca, other("bank");
   const auto web = Ca::load(ca.issue("app/web"));
   ca.issue("coordinator/c1", {"127.0.0.1"});

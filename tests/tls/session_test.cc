@@ -141,7 +141,7 @@ TEST_CASE("no certificate: refused, or let in as anyone where that is allowed") 
   CHECK_FALSE(tolerant.server().principal().has_identity());
 }
 
-TEST_CASE("expired, not yet valid, withdrawn: each has its sentence, with name and dates") {
+TEST_CASE("expired, not yet valid, revoked: each has its sentence, with name and dates") {
   Shop shop;
   const auto late = shop.ca.make("app/late", {}, expired());
   const auto early = shop.ca.make("app/early", {}, not_yet());
@@ -154,7 +154,7 @@ TEST_CASE("expired, not yet valid, withdrawn: each has its sentence, with name a
   };
   for (const auto& row : {Row{late, "app/late", "has expired", "it has expired"},
                           Row{early, "app/early", "is not valid yet", "it is not valid yet"},
-                          Row{gone, "app/gone", "was withdrawn", "it was withdrawn"}}) {
+                          Row{gone, "app/gone", "was revoked", "it was revoked"}}) {
     Meeting meeting(node, row.client);
     const auto [server, client] = refused(meeting);
     for (const auto& text : {server, client}) {

@@ -63,7 +63,7 @@ class PeerLink {
   void set_origin(const std::string& origin);
   /// The peer has just greeted over a connection of its own, and says that it is at `said`.
   void heard_from(const std::string& said, bool proved);
-  /// A link to a node whose certificate counts no more is cut.
+  /// A link to a node whose certificate is no longer valid is cut.
   void recheck();
   LinkStatus status() const;
 

@@ -51,7 +51,7 @@ class BlockingConnections {
   /// Cuts the connection that has been silent for longest, if no call of it is under way and it has
   /// been silent since before `before`. False: there is none.
   bool cut_idlest(std::optional<Clock::time_point> before);
-  /// Cuts those whose certificate counts no more.
+  /// Cuts those whose certificate is no longer valid.
   void cut_unwelcome();
   /// Calls under way are answered, then every connection is closed and every thread joined.
   void stop();

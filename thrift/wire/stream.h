@@ -39,8 +39,8 @@ class Stream {
   virtual const protocol::Principal& principal() const = 0;
   /// The principal at the other end is known; before, nothing can be read.
   virtual bool is_ready() const { return true; }
-  /// Why the peer's certificate, which counted at the beginning, counts no more: expired or
-  /// withdrawn. "" = it counts, or there is none. From any thread once the stream is ready.
+  /// Why the peer's certificate, which was valid at the beginning, is no longer valid: expired or
+  /// revoked. "" = it is valid, or there is none. From any thread once the stream is ready.
   virtual std::string no_longer_welcome() const { return {}; }
   /// Why it failed, as a sentence; "" = the errno of the last result says all.
   virtual std::string trouble() const { return {}; }

@@ -52,7 +52,7 @@ class Tls:
         return context, holder[1].decode()
 
     def judge(self, certificate):
-        """Of a server whose certificate is signed, in date, not withdrawn and for its host: it must be a node of this cluster."""
+        """Of a server whose certificate is signed, in date, not revoked and for its host: it must be a node of this cluster."""
         holders = [value for kind, value in certificate.get("subjectAltName", ()) if kind == "URI"]
         for holder in holders:
             found = HOLDER.fullmatch(holder.encode())
