@@ -26,17 +26,16 @@ RESET = ("DELETE FROM t", "DELETE FROM acc", "INSERT INTO acc VALUES (1, 100), (
 
 def frame(sock):
     """The body of the next frame, or None at the end."""
-    body = b""
-    length = None
-    while length is None or len(body) < length:
-        data = sock.recv(65536)
-        if not data:
-            return None
-        body += data
-        if length is None and len(body) >= 4:
-            length, = struct.unpack_from(">I", body)
-            body = body[4:]
-    return body
+    def exactly(length):
+        out = bytearray()
+        while len(out) < length:
+            data = sock.recv(min(length - len(out), 2**20))
+            if not data:
+                return None
+            out += data
+        return bytes(out)
+    head = exactly(4)
+    return exactly(*struct.unpack(">I", head)) if head else None
 
 
 def method(body):
