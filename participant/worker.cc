@@ -11,6 +11,11 @@ Worker::Worker(std::unique_ptr<DeferredApply> manager,
     : manager_(std::move(manager)),
       runner_(*manager_),
       deliver_(std::move(deliver)),
+      answer_([this](Executed executed) {
+        std::vector<WorkerResult> results;
+        results.emplace_back(std::move(executed));
+        deliver_(std::move(results));
+      }),
       jobs_(std::numeric_limits<std::size_t>::max()) {}
 
 Worker::~Worker() {
@@ -27,6 +32,9 @@ void Worker::start() {
 }
 
 void Worker::post(Job job) {
+  if (auto* execute = std::get_if<ExecuteJob>(&job);
+      execute != nullptr && manager_->execute_aside(execute->request, answer_))
+    return;
   posted_.push_back(std::move(job));
   if (posted_.size() >= kEnoughToStart) flush();
 }

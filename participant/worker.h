@@ -46,10 +46,11 @@ class Worker final : public WorkerPort {
 
   std::unique_ptr<DeferredApply> manager_;
   DeferredRunner runner_;  // the thread's; the engine's while the thread rests
-  std::function<void(std::vector<WorkerResult>)> deliver_;
-  std::deque<Job> posted_;             // the engine's: not yet in jobs_
-  std::size_t handed_over_ = 0;        // the engine's: jobs that went to the thread
-  std::atomic<std::size_t> done_ = 0;  // of those; when it is all of them the thread rests
+  const std::function<void(std::vector<WorkerResult>)> deliver_;
+  const std::function<void(Executed)> answer_;  // of what does not wait for the thread
+  std::deque<Job> posted_;                      // the engine's: not yet in jobs_
+  std::size_t handed_over_ = 0;                 // the engine's: jobs that went to the thread
+  std::atomic<std::size_t> done_ = 0;           // of those; when it is all of them the thread rests
   std::atomic<bool> failed_ = false;
   BoundedQueue<Job> jobs_;
   std::jthread thread_;

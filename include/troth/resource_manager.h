@@ -173,6 +173,14 @@ class DeferredApply : public ResourceManager {
   /// threads of their own. The manager calls `ready`, on any thread, when collect() has events;
   /// `ready` does not block.
   virtual void on_ready(std::function<void()> /*ready*/) {}
+  /// From any thread, after open(): executes a request that needs neither locks nor the worker,
+  /// such as reads at a snapshot, so that it does not wait while the worker executes another.
+  /// `answer` is called on any thread and does not block; cancel() ends it. False: nothing was done,
+  /// use execute().
+  virtual bool execute_aside(ExecuteRequest& /*request*/,
+                             const std::function<void(Executed)>& /*answer*/) {
+    return false;
+  }
   /// After each flush(), and after `ready` of on_ready(): executions that waited until nothing was
   /// unflushed, or that ended by themselves, and what follows.
   virtual void collect(std::vector<ResourceEvent>& /*events*/) {}

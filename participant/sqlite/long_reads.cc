@@ -17,6 +17,14 @@ std::uint64_t LongReads::start(ExecuteRequest& request, std::vector<std::int64_t
   return next_++;
 }
 
+bool LongReads::start_aside(ExecuteRequest& request, std::function<void(Executed)> answer) {
+  ReaderPool::Read read{next_aside_++,    request.gtid,     std::move(request.statements), {},
+                        request.deadline, std::move(answer)};
+  if (pool_.start(read)) return true;
+  request.statements = std::move(read.statements);
+  return false;
+}
+
 void LongReads::file_committed() {
   for (auto& read : for_file_) for_room_.push_back(std::move(read));
   for_file_.clear();

@@ -2,9 +2,14 @@
 // Which reads move from the worker to the reader pool, and which of these still wait until the file
 // holds the commits before them. Invariant: a read starts when its branch holds its locks and the
 // file holds every commit that was applied before. So its snapshot, however late it is taken, shows
-// the rows that the locks protect. Worker thread only.
+// the rows that the locks protect. Worker thread only, except where
+// it says otherwise.
 
+#include <atomic>
+#include <cstdint>
 #include <deque>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "participant/sqlite/reader_pool.h"
@@ -28,6 +33,10 @@ class LongReads {
   /// `longest_values`: of each statement, see value_work.h.
   std::uint64_t start(ExecuteRequest& request, std::vector<std::int64_t> longest_values,
                       bool file_is_current);
+  /// From any thread: the whole `request` reads at a snapshot, so it needs nothing of the worker.
+  /// False: too many wait.
+  bool start_aside(ExecuteRequest& request, std::function<void(Executed)> answer);
+  void cancel_aside(const Gtid& gtid) { pool_.cancel_answer(gtid); }
   void file_committed();
   void cancel(std::uint64_t number);
   std::vector<ReaderPool::Report> take_reports();
@@ -43,6 +52,7 @@ class LongReads {
   std::deque<ReaderPool::Read> for_file_;  // wait for file_committed()
   std::deque<ReaderPool::Read> for_room_;  // wait for room in the pool
   std::uint64_t next_ = 1;
+  std::atomic<std::uint64_t> next_aside_ = std::uint64_t{1} << 63;
   ReaderPool pool_;
 };
 

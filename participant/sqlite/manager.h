@@ -3,6 +3,7 @@
 // database transaction.
 
 #include <deque>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,8 +36,9 @@ class SqliteResourceManager final : public DeferredApply {
   void execute(ExecuteRequest request, std::vector<ResourceEvent>& events) override;
   Status apply(const Gtid& gtid, Lsn committed, std::vector<ResourceEvent>& events) override;
   void stop_executing() override;
-  void cancel(const Gtid& gtid) override { stop_.cancel(gtid); }
+  void cancel(const Gtid& gtid) override;
   bool executes(const Gtid& gtid) override { return stop_.executes(gtid); }
+  bool execute_aside(ExecuteRequest& request, const std::function<void(Executed)>& answer) override;
   void on_ready(std::function<void()> ready) override;
   void collect(std::vector<ResourceEvent>& events) override;
   void discard(const Gtid& gtid, std::vector<ResourceEvent>& events) override;

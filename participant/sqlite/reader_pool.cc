@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "participant/sqlite/missing_code.h"
 #include "participant/sqlite/statement_analysis.h"
 
 namespace troth::participant::sqlite {
@@ -37,6 +38,16 @@ void ReaderPool::cancel(std::uint64_t number) {
   for (const auto& reader : readers_) {
     if (reader->running != number) continue;
     reader->running.reset();
+    reader->stop.cancel_running();
+  }
+}
+
+void ReaderPool::cancel_answer(const Gtid& gtid) {
+  const MutexLock lock(mutex_);
+  std::erase_if(queue_, [&](const Read& read) { return read.answer && read.gtid == gtid; });
+  for (const auto& reader : readers_) {
+    if (reader->answers != gtid) continue;
+    reader->answers.reset();
     reader->stop.cancel_running();
   }
 }
@@ -80,6 +91,7 @@ void ReaderPool::work(Reader& reader) {
       read = std::move(queue_.front());
       queue_.pop_front();
       reader.running = read.number;
+      if (read.answer) reader.answers = read.gtid;
       reader.stop.set_branch(read.gtid);
     }
     Report report;
@@ -88,10 +100,32 @@ void ReaderPool::work(Reader& reader) {
     const auto began = clock_.now();
     run(reader, read, report);
     report.took = clock_.now() - began;
+    if (read.answer) {
+      answer(reader, read, std::move(report));
+      continue;
+    }
     report.statements = std::move(read.statements);
     static_cast<void>(tell(reader, std::move(report)));
   }
+  reader.judge.reset();
   reader.connection.reset();
+}
+
+void ReaderPool::answer(Reader& reader, const Read& read, Report&& report) {
+  {
+    const MutexLock lock(mutex_);
+    reader.running.reset();
+    if (!std::exchange(reader.answers, std::nullopt)) return;
+  }
+  Executed done;
+  done.gtid = read.gtid;
+  const bool failed = report.failure.code != AbortCode::kNone;
+  done.vote = failed ? Vote::kAbort : Vote::kReadOnly;
+  done.results = std::move(report.results);
+  done.reason = std::move(report.failure);
+  if (failed && reader.stop.stopped_for_good())
+    done.reason = {AbortCode::kDraining, "the agent stops and executes nothing more", {}, -1};
+  read.answer(std::move(done));
 }
 
 bool ReaderPool::tell(Reader& reader, Report&& report) {
@@ -114,12 +148,19 @@ void ReaderPool::run(Reader& reader, Read& read, Report& report) {
     auto connected = connect_();
     if (!connected) return cannot(connected.error());
     reader.connection = std::move(*connected);
+    reader.judge = std::make_unique<SnapshotJudge>(*reader.connection);
   }
   auto& db = *reader.connection;
   if (auto begun = db.execute("BEGIN"); !begun) return cannot(begun.error());
   // The snapshot is taken by the first read, not by BEGIN.
   if (auto taken = db.integer("SELECT count(*) FROM main.sqlite_schema"); !taken) {
     cannot(taken.error());
+  } else if (read.answer) {
+    if (auto judges = reader.judge->begin(); !judges) {
+      cannot(judges.error());
+    } else {
+      run_at_snapshot(reader, read, report);
+    }
   } else {
     Report began;
     began.number = read.number;
@@ -131,6 +172,36 @@ void ReaderPool::run(Reader& reader, Read& read, Report& report) {
   if (auto ended = db.execute("ROLLBACK"); !ended) cannot(ended.error());
 }
 
+bool ReaderPool::compile(Reader& reader, const Read& read, std::size_t number, StatementCall& call,
+                         AbortReason& failure) {
+  auto& db = *reader.connection;
+  const auto& statement = call.statement;
+  {
+    const StatementLimits::Compiling compiling(*reader.limits, db.get(), statement.sql);
+    if (read.answer) {
+      auto verdict = reader.judge->judge(statement);
+      failure = std::move(verdict.refusal);
+      call.longest_value = verdict.longest_value;
+    } else {
+      call.longest_value = read.longest_values.at(number);
+    }
+    if (failure.code == AbortCode::kNone) {
+      if (auto prepared = db.prepare(without_space(statement.sql))) {
+        call.compiled = std::move(*prepared);
+      } else {
+        const auto& message = prepared.error().context;
+        failure = refusal_of_missing_code(message).value_or(
+            AbortReason{AbortCode::kSqlError, message, {}, -1});
+      }
+    }
+  }
+  if (reader.limits->exceeded().code != AbortCode::kNone) {
+    failure = reader.limits->exceeded();
+    reader.judge->forget(statement.sql);
+  }
+  return failure.code == AbortCode::kNone;
+}
+
 void ReaderPool::run_at_snapshot(Reader& reader, Read& read, Report& report) {
   auto& db = *reader.connection;
   auto& limits = *reader.limits;
@@ -139,18 +210,10 @@ void ReaderPool::run_at_snapshot(Reader& reader, Read& read, Report& report) {
   for (std::size_t i = 0; i < read.statements.size(); ++i) {
     const auto& statement = read.statements[i];
     const auto number = static_cast<std::int32_t>(i);
-    Result<PreparedStatement> prepared = PreparedStatement();
-    {
-      const StatementLimits::Compiling compiling(limits, db.get(), statement.sql);
-      prepared = db.prepare(without_space(statement.sql));
-    }
-    if (limits.exceeded().code != AbortCode::kNone) {
-      report.failure = limits.exceeded();
-    } else if (!prepared) {
-      report.failure = {AbortCode::kSqlError, prepared.error().context, {}, number};
-    } else {
-      auto ran = run_statement(db, limits,
-                               {statement, *prepared, number, read.longest_values.at(i)}, room);
+    PreparedStatement compiled;
+    StatementCall call{statement, compiled, number};
+    if (compile(reader, read, i, call, report.failure)) {
+      auto ran = run_statement(db, limits, call, room);
       report.failure = std::move(ran.failure);
       report.results.push_back(std::move(ran.result));
     }

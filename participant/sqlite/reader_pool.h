@@ -11,8 +11,10 @@
 #include <vector>
 
 #include "os/mutex.h"
+#include "participant/sqlite/snapshot_judge.h"
 #include "participant/sqlite/statement_run.h"
 #include "troth/ids.h"
+#include "troth/resource_manager.h"
 
 namespace troth::participant::sqlite {
 
@@ -32,6 +34,9 @@ class ReaderPool {
     std::vector<Statement> statements;
     std::vector<std::int64_t> longest_values;  ///< of each statement, see value_work.h
     std::optional<MonotonicTime> deadline;
+    /// Set: nobody has judged the statements yet, nothing is reported, and this is called, on the
+    /// reader's thread.
+    std::function<void(Executed)> answer = {};
   };
   struct Report {
     std::uint64_t number = 0;
@@ -59,6 +64,8 @@ class ReaderPool {
   bool start(Read& read);
   /// Nothing more is reported of it.
   void cancel(std::uint64_t number);
+  /// The same for a read with an answer of its own.
+  void cancel_answer(const Gtid& gtid);
   std::vector<Report> take_reports();
   /// For good: running reads end with a failure, and so do later ones.
   void stop();
@@ -75,16 +82,22 @@ class ReaderPool {
   struct Reader {
     ExecutionStop stop;
     std::unique_ptr<Connection> connection;
+    std::unique_ptr<SnapshotJudge> judge;
     std::unique_ptr<StatementLimits> limits;
-    std::optional<std::uint64_t> running;  // under the pool's mutex_
+    std::optional<std::uint64_t> running;  // this and the next under the pool's mutex_
+    std::optional<Gtid> answers;
     std::jthread thread;
   };
 
   void work(Reader& reader);
   void run(Reader& reader, Read& read, Report& report);
   void run_at_snapshot(Reader& reader, Read& read, Report& report);
+  /// False: the failure says why it does not run.
+  static bool compile(Reader& reader, const Read& read, std::size_t number, StatementCall& call,
+                      AbortReason& failure);
   /// False: it was cancelled.
   bool tell(Reader& reader, Report&& report);
+  void answer(Reader& reader, const Read& read, Report&& report);
 
   const Options options_;
   const Connect connect_;

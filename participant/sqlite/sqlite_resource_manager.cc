@@ -237,6 +237,18 @@ void SqliteResourceManager::start_read(Branch& branch, bool file_is_current,
               events);
 }
 
+bool SqliteResourceManager::execute_aside(ExecuteRequest& request,
+                                          const std::function<void(Executed)>& answer) {
+  // What is recorded says by which schema it was read. If too many wait, execute() refuses it.
+  return !request.recorded && bench_.reads->exist() && reads_only_snapshot(request) &&
+         bench_.reads->start_aside(request, answer);
+}
+
+void SqliteResourceManager::cancel(const Gtid& gtid) {
+  stop_.cancel(gtid);
+  bench_.reads->cancel_aside(gtid);
+}
+
 void SqliteResourceManager::on_ready(std::function<void()> ready) {
   bench_.reads->on_ready(std::move(ready));
 }

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "tests/participant/sqlite_world.h"
+#include "troth/sqlite_refusals.h"
 
 using namespace troth;
 using namespace troth::tests;
@@ -152,6 +153,110 @@ TEST_CASE("long reads: a snapshot read waits for no lock and sees the last commi
   const auto after = w.read("SELECT sum(v) FROM t", false, ReadMode::kSnapshot);
   REQUIRE(w.answered(after));
   CHECK(w.number(after) == 230);
+}
+
+namespace {
+
+// Snapshot reads while the worker executes something else.
+class AsideWorld : public ReadersWorld {
+ public:
+  explicit AsideWorld(std::size_t readers = 2) : ReadersWorld(readers) {}
+  Gtid aside(const std::string& sql, std::vector<Value> parameters = {}) {
+    const Gtid gtid({3}, {3}, ++number_, Decider::kCoordinator);
+    Statement statement{sql, std::move(parameters), {}};
+    statement.read = ReadMode::kSnapshot;
+    ExecuteRequest request{gtid, {1, gtid}, {statement}};
+    REQUIRE(manager->execute_aside(request, [this](Executed executed) {
+      const std::lock_guard lock(mutex_);
+      answers_.push_back(std::move(executed));
+      changed_.notify_all();
+    }));
+    return gtid;
+  }
+  Executed answer(const Gtid& gtid) {
+    std::unique_lock lock(mutex_);
+    const auto found = [&] {
+      return std::find_if(answers_.begin(), answers_.end(),
+                          [&](const auto& one) { return one.gtid == gtid; });
+    };
+    REQUIRE(changed_.wait_for(lock, std::chrono::seconds(30),
+                              [&] { return found() != answers_.end(); }));
+    return *found();
+  }
+  std::int64_t number_of(const Gtid& gtid) {
+    const auto executed = answer(gtid);
+    REQUIRE_MESSAGE(executed.vote == Vote::kReadOnly, executed.reason.detail);
+    return std::get<std::int64_t>(executed.results.at(0).rows.at(0).at(0));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Executed> answers_;
+  std::uint64_t number_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("long reads: a snapshot read does not wait for what the worker executes") {
+  AsideWorld w;
+  const Gtid writer({4}, {4}, 1, Decider::kCoordinator);
+  std::thread worker([&] {
+    w.manager->execute(
+        {writer,
+         {1, writer},
+         {{"UPDATE t SET v=(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) "
+           "SELECT count(*) FROM n)",
+           {},
+           {}}}},
+        w.events);
+  });
+  const auto executes = [&] {
+    for (int i = 0; i < 10000 && !w.manager->executes(writer); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return w.manager->executes(writer);
+  };
+  REQUIRE(executes());
+  CHECK(w.number_of(w.aside("SELECT sum(v) FROM t")) == 30);
+  CHECK(w.number_of(w.aside("SELECT ?1 + sum(v) FROM t", {std::int64_t{7}})) == 37);
+  CHECK(w.manager->executes(writer));
+  w.manager->cancel(writer);
+  worker.join();
+  CHECK(w.failure(writer) == AbortCode::kClientCancelled);
+}
+
+TEST_CASE("long reads: what goes aside is judged by the schema that it sees") {
+  AsideWorld w(1);
+  const auto refused = [&](const std::string& sql, std::vector<Value> parameters = {}) {
+    return w.answer(w.aside(sql, std::move(parameters))).reason;
+  };
+  CHECK(refused("UPDATE t SET v=0").detail.find("cannot write") != std::string::npos);
+  CHECK(refused("DROP TABLE t").code != AbortCode::kNone);
+  CHECK(refused("ATTACH 'x' AS y").code == sqlite_refusal::kAttach);
+  CHECK(refused("SELECT load_extension('x')").code == AbortCode::kRefusedFunction);
+  CHECK(refused("SELECT ?1").code == AbortCode::kParameterCount);
+  CHECK(refused("SELECT v FROM later").code == AbortCode::kSqlError);
+  CHECK(w.number_of(w.aside("SELECT sum(v) FROM t")) == 30);
+  const auto created = w.start_alone({"CREATE TABLE later(v INT)", "INSERT INTO later VALUES(5)"});
+  w.apply(created);
+  w.flush();
+  CHECK(w.number_of(w.aside("SELECT v FROM later")) == 5);
+  ExecuteRequest serializable{
+      Gtid({3}, {3}, 99, Decider::kCoordinator), {}, {{"SELECT 1", {}, {}}}};
+  CHECK(!w.manager->execute_aside(serializable, {}));
+  CHECK(serializable.statements.size() == 1);
+}
+
+TEST_CASE("long reads: what goes aside ends when it is cancelled, and when the agent stops") {
+  AsideWorld w(1);
+  const auto endless = w.aside(kEndless);
+  const auto queued = w.aside(kEndless);
+  w.manager->cancel(queued);
+  w.manager->cancel(endless);
+  CHECK(w.number_of(w.aside("SELECT sum(v) FROM t")) == 30);
+  const auto last = w.aside(kEndless);
+  w.manager->stop_executing();
+  CHECK(w.answer(last).reason.code == AbortCode::kDraining);
 }
 
 TEST_CASE("long reads: what a snapshot read cannot be is refused by name") {
