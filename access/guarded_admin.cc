@@ -1,5 +1,7 @@
 #include "access/guarded_admin.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace troth::access {
@@ -15,8 +17,19 @@ Object about(const std::string& id) {
   return {gtid ? *gtid : Gtid()};
 }
 
-void sign(Operator& by, const protocol::Principal& principal) {
+Status check(const char* what, const std::string& text, std::size_t most) {
+  if (text.size() <= most) return {};
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("{} has {} bytes and the limit is {}", what, text.size(), most));
+}
+
+/// What is kept of each action of an operator, in the log and in memory: who, why, and about what.
+Status sign(Operator& by, const protocol::Principal& principal, const std::string& id = "") {
+  constexpr std::size_t kMostIdBytes = 256;
   if (principal.has_identity()) by.name = text_of(principal);
+  TROTH_TRY(check("the name of the operator", by.name, Operator::kMostNameBytes));
+  TROTH_TRY(check("the reason", by.reason, Operator::kMostReasonBytes));
+  return check("the id of the transaction", id, kMostIdBytes);
 }
 
 }  // namespace
@@ -66,38 +79,38 @@ Result<Scrape> GuardedAdmin::scrape(const Principal& by) {
 Result<std::int64_t> GuardedAdmin::retry_transactions(const Principal& by, const std::string& id,
                                                       Operator claimed) {
   TROTH_TRY(ask(by, Action::kRetry, about(id)));
-  sign(claimed, by);
+  TROTH_TRY(sign(claimed, by, id));
   return port_.retry_transactions(id, claimed);
 }
 
 Status GuardedAdmin::drain_participant(const Principal& by, const NodeName& name, bool drain,
                                        Operator claimed) {
   TROTH_TRY(ask(by, Action::kDrain, {{}, name.text()}));
-  sign(claimed, by);
+  TROTH_TRY(sign(claimed, by));
   return port_.drain_participant(name, drain, claimed);
 }
 
 Result<ResolveReply> GuardedAdmin::resolve(const Principal& by, ResolveRequest request) {
   TROTH_TRY(ask(by, Action::kResolve, about(request.id)));
-  sign(request.by, by);
+  TROTH_TRY(sign(request.by, by, request.id));
   return port_.resolve(request);
 }
 
 Result<ResolveReply> GuardedAdmin::forget(const Principal& by, ForgetRequest request) {
   TROTH_TRY(ask(by, Action::kForget, about(request.id)));
-  sign(request.by, by);
+  TROTH_TRY(sign(request.by, by, request.id));
   return port_.forget(request);
 }
 
 Result<LostReply> GuardedAdmin::declare_lost(const Principal& by, LostRequest request) {
   TROTH_TRY(ask(by, Action::kDeclareLost, {{}, request.participant.text()}));
-  sign(request.by, by);
+  TROTH_TRY(sign(request.by, by));
   return port_.declare_lost(request);
 }
 
 Result<ForgetPeerReply> GuardedAdmin::forget_peer(const Principal& by, ForgetPeerRequest request) {
   TROTH_TRY(ask(by, Action::kForgetPeer, {{}, request.peer.text()}));
-  sign(request.by, by);
+  TROTH_TRY(sign(request.by, by));
   return port_.forget_peer(request);
 }
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "troth/ids.h"
+#include "troth/nodes.h"
 
 namespace troth {
 
@@ -17,6 +17,8 @@ class LogSigner {
   virtual LogId log_id() const = 0;
   virtual const std::string& public_key() const = 0;
   virtual std::string sign(std::string_view text) const = 0;
+  /// For that position of this log. Nobody else can make it, nor tell it from another.
+  virtual Receipt receipt(const NodePosition& position) const = 0;
 };
 
 /// A connection that names this log must prove it.

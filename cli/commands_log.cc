@@ -34,7 +34,7 @@ std::string names_of(const std::vector<Member>& members) {
 
 std::string text_of(const SeenRecord& record) {
   std::string out;
-  for (const auto& [peer, lsn] : record.reached)
+  for (const auto& [peer, lsn, receipt] : record.reached)
     out += fmt::format("{}{} lsn {}", out.empty() ? "" : ", ", peer, lsn);
   return out;
 }

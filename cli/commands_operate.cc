@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <ctime>
 
@@ -251,9 +252,18 @@ int forget(const Arguments& arguments, const Words& words) {
 }
 
 int audit(const Arguments& arguments, const Words& words) {
-  if (!words.empty())
-    return report(arguments, fmt::format("unknown word {}", words[0]), "troth audit", kUsage);
-  const auto found = client_for(arguments).audit(100);
+  std::size_t limit = 100;
+  const bool limited = words.size() == 2 && words[0] == "--limit";
+  if (!words.empty() && !limited)
+    return report(arguments, fmt::format("unknown word {}", words[0]), "troth help audit", kUsage);
+  if (limited) {
+    const auto& text = words[1];
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+    if (error != std::errc{} || end != text.data() + text.size() || limit == 0)
+      return report(arguments, fmt::format("--limit {} is not a number above 0", text),
+                    "troth help audit", kUsage);
+  }
+  const auto found = client_for(arguments).audit(limit);
   if (!found) return report(arguments, found.error());
   TablePrinter table({"WHEN", "ACTION", "RESULT", "SUBJECT", "BY", "REASON"});
   for (const auto& entry : *found)

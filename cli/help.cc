@@ -186,8 +186,8 @@ troth sql --txn ID NAME "SQL" ...
   with Return (--quick: at once) and removes its files (--keep: leaves them).
 )help"},
     {"audit",
-     "troth audit\n\n  The actions of operators at this daemon, newest first: when, what, on "
-     "which\n  transaction, who, why.\n"},
+     "troth audit [--limit 100]\n\n  The actions of operators at this daemon, newest first: when, "
+     "what, on which\n  transaction, who, why. A daemon keeps the newest 500.\n"},
     {"config",
      R"help(troth config show [--origin] [--role coordinator|participant] [--config FILE]
 troth config check [--role ...] [--config FILE]

@@ -25,9 +25,11 @@ struct Core {
   Core(EngineOptions given, protocol::RecordLog& record_log, protocol::Transport& transport,
        Logger logger)
       : options(std::move(given)),
-        peers({options.name, Role::kCoordinator, options.cluster, options.log_id, options.epoch}),
+        peers({options.name, Role::kCoordinator, options.cluster, options.log_id, options.epoch,
+               options.signer}),
         log(record_log, peers.table()),
         reports(std::move(logger)),
+        position(options.log_id, options.epoch, options.signer),
         gate(log, transport, standing, reports),
         own(options, peers.lives()),
         vouchers(options),
@@ -73,6 +75,7 @@ struct Core {
   PositionsLog log;
   Reports reports;
   Standing standing;
+  const OwnPosition position;
   DurabilityGate gate;
   OwnGtids own;
   Vouchers vouchers;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/ids.h"
+#include "base/log_key.h"
 #include "base/trace.h"
 #include "history/key_store.h"
 #include "history/outcome_store.h"
@@ -21,7 +22,8 @@ struct EngineOptions {
   NodeName name;
   LogId log_id;
   Epoch epoch;
-  std::string cluster;                                ///< "" = default
+  const LogSigner* signer = nullptr;  ///< outlives the engine; null: the log was made by 0.1
+  std::string cluster;                ///< "" = default
   std::map<NodeName, std::string> participants;       ///< name -> host:port
   Duration prepare_timeout{std::chrono::seconds(2)};  ///< of a transaction that names no deadline
   Duration interactive_deadline{std::chrono::seconds(60)};  ///< likewise, from begin to decision

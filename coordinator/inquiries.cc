@@ -112,7 +112,7 @@ void Inquiries::on_unknown(const NodeName& from, const Message& message, Now now
       core_.reports.alarm(
           fmt::format("{} reports {} as committed, which this coordinator never committed", from,
                       gtid),
-          gtid);
+          gtid, Alarms::Until::kRestart, from);
       return;
     case Action::kSendCommit:
     case Action::kCountAck:
@@ -138,7 +138,7 @@ void Inquiries::cannot_prove(const NodeName& from, const Gtid& gtid) {
         fmt::format("{} is prepared for {}, which this log has never begun: a newer log of "
                     "this coordinator exists or existed",
                     from, gtid),
-        gtid);
+        gtid, Alarms::Until::kRestart, from);
   core_.gate.send(from, InquiryReply{gtid, InquiryReply::Answer::kContinuityNotProven});
 }
 
@@ -156,7 +156,7 @@ void Inquiries::on_unknown_decision(const NodeName& from, const Decide& decide, 
   if (contradicts) {
     core_.reports.alarm(fmt::format("{} says {} of {}, which is not what this coordinator knows",
                                     from, to_string(decide.decision), gtid),
-                        gtid);
+                        gtid, Alarms::Until::kRestart, from);
     return;
   }
   if (before_adoption_.erase(gtid) == 0) return;

@@ -86,6 +86,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     engine.cluster = node_.identity.cluster;
     engine.epoch = epoch;
     engine.log_born = {node_.identity.directory.birth_ns / 1'000'000};
+    engine.signer = key_.get();
     engine.checkpoint_bytes = 2 * options_.segment_bytes;
     log_ = std::make_unique<recovery::WalRecordLog>(*wal_);
     engine_ = std::make_unique<Engine>(engine, *log_, transport, logger_);

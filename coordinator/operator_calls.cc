@@ -34,8 +34,9 @@ void OperatorCalls::forget_peer(const ForgetPeerRequest& request, PeerForgetting
                                 Now now) {
   const auto& name = request.peer;
   const bool shown = core_.options.find(name) != nullptr && core_.forgotten.count(name) == 0;
-  const PeerAtHand peer{shown || core_.peers.knows(name), shown && core_.unnamed.count(name) == 0,
-                        core_.links.is_connected(name), parts_.lost.what_is_owed(name)};
+  const PeerAtHand peer{shown || core_.peers.table().knows(name),
+                        shown && core_.unnamed.count(name) == 0, core_.links.is_connected(name),
+                        parts_.lost.what_is_owed(name)};
   if (!PeerForgetting(parts_.desk, core_.peers, core_.reports)
            .forget(request, peer, std::move(done), now))
     return;

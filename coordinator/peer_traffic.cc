@@ -118,7 +118,8 @@ void PeerTraffic::handle(const NodeName& from, Message&& message, Now now) {
     return core_.reports.count("unauthorized");
   if (const auto* alarmed = std::get_if<Alarm>(&message)) {
     core_.reports.count("amnesia_alarms");
-    const auto rank = core_.own.minted(alarmed->gtid) ? Alarms::Rank::kKnown : Alarms::Rank::kClaim;
+    const auto rank =
+        core_.own.minted(alarmed->gtid) ? Alarms::Rank::kReported : Alarms::Rank::kClaim;
     return core_.reports.alarm(alarmed->what, alarmed->gtid, Alarms::Until::kEnded, from, rank);
   }
   if (const auto* executed = std::get_if<ExecuteResult>(&message))

@@ -34,7 +34,7 @@ Gtid Retention::unfinished_after(const Gtid& gtid) const {
 
 void Retention::publish() {
   LinkState state;
-  state.position = {core_.options.log_id, core_.options.epoch, core_.log.durable()};
+  state.position = core_.position.at(core_.log.durable());
   parts_.tables.ended.durable(state.position.durable);
   // Every gtid below is ended everywhere, except the listed ones: participants may forget theirs.
   // Of one-phase gtids of earlier epochs this says nothing (recovery/ended_claims.h): their answer

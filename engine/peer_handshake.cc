@@ -10,7 +10,8 @@ namespace troth {
 
 using namespace protocol;
 
-PeerHandshake::PeerHandshake(PeerSelf self) : self_(std::move(self)) {
+PeerHandshake::PeerHandshake(PeerSelf self)
+    : self_(std::move(self)), own_(self_.log_id, self_.epoch, self_.signer) {
   if (self_.cluster.empty()) self_.cluster = kDefaultCluster;
 }
 
@@ -56,7 +57,7 @@ Hello PeerHandshake::make_hello(const NodeName& peer, const std::string& own_add
   hello.role = self_.role;
   hello.cluster = self_.cluster;
   hello.address = own_address;
-  hello.position = {self_.log_id, self_.epoch, own_durable};
+  hello.position = own_.at(own_durable);
   hello.seen_of_receiver = table_.position_of(peer);
   hello.receiver = peer;
   if (self_.role == Role::kCoordinator)
@@ -135,9 +136,9 @@ bool PeerHandshake::agrees(const NodeName& peer, const NodePosition& seen_of_us,
          seen_of_us.durable <= dismissed->second.durable;
 }
 
-/// Why the link is refused because of the peer's claim about this log; "" = it agrees. It is
-/// evidence only from a configured peer whose log this log has met, or which answered at its
-/// configured address.
+/// Why the link is refused because of what the peer says of this log; "" = it agrees. It is
+/// evidence only with the receipt of this log, from a configured peer: one whose log this log has
+/// met, or one that answered at its configured address.
 std::string PeerHandshake::dispute(Judgement& judgement, const NodeName& peer,
                                    const NodePosition& said, const NodePosition& seen_of_us,
                                    Lsn own_durable, Greeting greeting) {
@@ -156,13 +157,15 @@ std::string PeerHandshake::dispute(Judgement& judgement, const NodeName& peer,
       longer ? "it ends" : "it was not there then, it is", own_durable, self_.epoch);
   const auto known = table_.position_of(peer);
   const bool met = !known.log_id.is_nil() && known.log_id == said.log_id;
-  if (table_.configured(peer) && (met || greeting == Greeting::kOurs)) {
+  const bool shown = own_.has_said(seen_of_us);
+  if (table_.configured(peer) && shown && (met || greeting == Greeting::kOurs)) {
     judgement.lost_memory = ClaimRecord{
         peer, said.log_id, seen_of_us, own_durable, {}, ClaimRecord::Standing::kRaised, {}};
   } else if (met) {
     disputed_.insert(CoordinatorTag::of(said.log_id));
     judgement.alarm =
-        what + "; it is not configured here, so only its own transactions wait until it agrees";
+        fmt::format("{}; it {}, so only its own transactions wait until it agrees", what,
+                    shown ? "is not configured here" : "shows no receipt of this log");
   }
   return what;
 }
@@ -175,7 +178,7 @@ PeerHandshake::Judgement PeerHandshake::on_hello(const Hello& hello, Lsn own_dur
   reply.cluster = self_.cluster;
   judgement.refusal = misgreeted(hello, reply);
   if (reply.verdict != HelloVerdict::kWrongCluster) {
-    reply.position = {self_.log_id, self_.epoch, own_durable};
+    reply.position = own_.at(own_durable);
     reply.seen_of_sender = table_.position_of(hello.name);
   }
   if (judgement.refusal.empty()) {
@@ -248,11 +251,16 @@ void PeerHandshake::hear_members(const std::vector<Member>& members) {
     if (member.name != self_.name) table_.add_named(member.name, member.address);
 }
 
+bool PeerHandshake::lacks_room_for(const NodeName& guest) const {
+  return guests_.count(guest) != 0 && !table_.knows(guest) &&
+         table_.met_unconfigured() >= kMaxAccepted;
+}
+
 PeerHandshake::Judgement PeerHandshake::accept(const NodeName& from) {
   Judgement judgement;
   const auto guest = guests_.find(from);
   if (guest == guests_.end()) return judgement;
-  if (!table_.knows(from) && table_.met_unconfigured() >= kMaxAccepted) {
+  if (lacks_room_for(from)) {
     judgement.refusal = fmt::format(
         "{} peers that configuration does not name were accepted already; name {} in the settings",
         kMaxAccepted, from);

@@ -3,7 +3,8 @@
 // 2). One instance per engine, on the engine's thread.
 //
 // Three kinds of peers:
-//   configured  named by this node's settings. Its word about this node's log is evidence.
+//   configured  named by this node's settings. It can bring evidence about this node's log: the
+//               receipt of a position (engine/own_position.h). Its word alone counts for itself.
 //   accepted    met before. Its positions are written down and it has a link.
 //   guest       greeted, where no coordinator is configured. A greeting leaves nothing behind: no
 //               record, no link, no thread. A guest is accepted with the first message that it may
@@ -19,6 +20,7 @@
 
 #include "engine/authority.h"
 #include "engine/late_greetings.h"
+#include "engine/own_position.h"
 #include "protocol/message.h"
 #include "protocol/record.h"
 #include "recovery/lives.h"
@@ -32,6 +34,7 @@ struct PeerSelf {
   std::string cluster;  ///< "" = "default"
   LogId log_id;
   Epoch epoch;
+  const LogSigner* signer = nullptr;  ///< outlives the handshake; null: a log of 0.1
 };
 
 class PeerHandshake {
@@ -52,8 +55,9 @@ class PeerHandshake {
   /// What the engine must do after a greeting or a batch header.
   struct Judgement {
     std::string refusal;  ///< not empty: do not use this link or batch
-    /// A configured peer has seen records of this log that it does not hold, and this log has met
-    /// that peer's log, or reached it at its configured address.
+    /// A configured peer has seen of this log what it does not hold, and shows the receipt that
+    /// this log gave for it. This log has met that peer's log, or reached it at its configured
+    /// address.
     std::optional<protocol::ClaimRecord> lost_memory;
     std::string alarm;                            ///< for people; "" = nothing
     std::vector<protocol::PeerRecord> to_append;  ///< news that must outlive a crash
@@ -81,12 +85,14 @@ class PeerHandshake {
   PeerStanding standing(const NodeName& from, const Gtid& gtid) const;
   /// The log of `from` makes gtids with that tag.
   bool owns(const NodeName& from, const Gtid& gtid) const;
-  /// The coordinator of that tag is not configured and says that this log lost its end: this node
-  /// makes no promise about its transactions.
+  /// The coordinator of that tag says, without being configured or without this log's receipt,
+  /// that this log lost its end: no promise is made about its transactions.
   bool disputed(const CoordinatorTag& tag) const { return disputed_.count(tag) != 0; }
   /// `from` has sent a message that it may send. A guest becomes an accepted peer, or is refused
   /// because there are too many. Other peers do not change.
   Judgement accept(const NodeName& from);
+  /// accept() would refuse it because there are too many.
+  bool lacks_room_for(const NodeName& guest) const;
   /// The members of a branch that is in the log, or will be: they may ask about it.
   void hear_members(const std::vector<protocol::Member>& members);
   /// A link may be made to `peer`, which a branch names as its member.
@@ -97,7 +103,6 @@ class PeerHandshake {
   NodePosition position_of(const NodeName& peer) const;
   std::string address_of(const NodeName& peer) const { return table_.address_of(peer); }
   Role role_of(const NodeName& peer) const { return table_.role_of(peer); }
-  bool knows(const NodeName& peer) const { return table_.knows(peer); }
   std::vector<protocol::PeerRecord> records() const { return table_.records(); }
   recovery::PeerTable& table() { return table_; }
   const recovery::Lives& lives() const { return lives_; }
@@ -133,6 +138,7 @@ class PeerHandshake {
   void note_memory(Judgement& judgement, const NodeName& peer, const std::string& contradiction);
 
   PeerSelf self_;
+  const OwnPosition own_;
   recovery::PeerTable table_;
   recovery::Lives lives_;
   std::map<NodeName, NodePosition> dismissed_;  ///< wrong claims about this log

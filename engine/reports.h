@@ -23,10 +23,10 @@ class Reports {
   /// Logged once, shown until its cause has ended.
   void alarm(const std::string& what, const Gtid& about,
              Alarms::Until until = Alarms::Until::kRestart, const NodeName& from = {},
-             Alarms::Rank rank = Alarms::Rank::kKnown) {
+             Alarms::Rank rank = Alarms::Rank::kOwn) {
     count("alarms");
     if (alarms_.raise(what, until, about, from, rank))
-      logger_.error("alarm", {{"txn", about}, {"what", what}});
+      logger_.error("alarm", {{"txn", about}, {"what", Alarms::shortened(what)}});
   }
   void end_alarm(const Gtid& about, const NodeName& from = {}) {
     if (alarms_.end(about, from)) logger_.info("the cause of an alarm has ended", {{"txn", about}});

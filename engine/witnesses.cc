@@ -13,11 +13,14 @@ void Witnesses::adopt() {
 
 void Witnesses::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
   const bool known = desk_.book().witnessed().count(peer.text()) != 0;
-  if (judgement.agrees && known) {
-    desk_.book().note({now.wall, "amnesia", "disproved", peer.text(), {}});
-    reports_.end_alarm({}, peer);
+  if (judgement.agrees) {
+    if (known) desk_.book().note({now.wall, "amnesia", "disproved", peer.text(), {}});
+    if (reports_.alarms().any({}, peer)) reports_.end_alarm({}, peer);
     return;
   }
+  // Its words change with each greeting.
+  if (!judgement.alarm.empty() && !reports_.alarms().any({}, peer))
+    reports_.alarm(judgement.alarm, {}, Alarms::Until::kEnded, peer);
   if (judgement.peer_lost_memory.empty() || known) return;
   const AuditEntry evidence{
       now.wall, "amnesia", "witnessed", peer.text(), {"", judgement.peer_lost_memory}};

@@ -1,7 +1,8 @@
 #pragma once
-// Peers whose log was older than this node had seen it, or was another log under an old name: a
-// disk was restored, or a node was made anew. The alarm survives restarts. It ends when the peer
-// comes back with a log that agrees (disproved), or when an operator forgets the peer.
+// Peers whose log was older than what this node had seen of it, or another log under an old name:
+// a disk was restored, or a node was made anew. That stays an alarm over restarts, until the peer
+// comes back with a log that agrees (disproved) or an operator forgets the peer. And peers that say
+// of this node's log what it does not hold, without evidence: an alarm until they agree.
 
 #include "engine/operator_desk.h"
 #include "engine/peer_handshake.h"

@@ -66,16 +66,17 @@ void Gate::set_token(std::string token) {
   token_ = std::move(token);
 }
 
+std::string Gate::token() const {
+  const MutexLock lock(mutex_);
+  return token_;
+}
+
 std::optional<Reply> Gate::refuse(const std::string& authorization,
                                   const std::string& content_type) const {
-  MutexLock lock(mutex_);
-  const auto token = token_;
-  lock.unlock();
-  if (token.empty())
+  if (token().empty())
     return problem(403, {ErrorCode::kIllegalState, "this HTTP port is read-only"},
                    "the setting http-token-file, or the troth command");
-  if (!authorization.starts_with(kScheme) ||
-      !is_same(std::string_view(authorization).substr(kScheme.size()), token)) {
+  if (!is_shown(authorization)) {
     auto reply = problem(401, {ErrorCode::kIllegalState, "the token is missing or wrong"},
                          "the header Authorization: Bearer TOKEN");
     reply.headers.emplace("WWW-Authenticate", "Bearer realm=\"troth\"");
@@ -91,9 +92,9 @@ std::optional<Reply> Gate::refuse(const std::string& content_type) {
 }
 
 bool Gate::is_shown(const std::string& authorization) const {
-  const MutexLock lock(mutex_);
-  return !token_.empty() && authorization.starts_with(kScheme) &&
-         is_same(std::string_view(authorization).substr(kScheme.size()), token_);
+  const auto wanted = token();
+  return !wanted.empty() && authorization.starts_with(kScheme) &&
+         is_same(std::string_view(authorization).substr(kScheme.size()), wanted);
 }
 
 }  // namespace troth::http

@@ -1,5 +1,6 @@
 #pragma once
-// HTTP writes require the bearer token. Without a configured token every write is refused. A request
+// HTTP writes require the bearer token, and so do the texts of SQL statements, which hold values.
+// Without a configured token every write is refused and no such text is shown. A request
 // that a browser sends for a foreign page never passes: an Authorization header and the content type
 // application/json both need a preflight request, and preflights are refused.
 
@@ -28,6 +29,8 @@ class Gate {
   bool is_shown(const std::string& authorization) const;
 
  private:
+  std::string token() const;
+
   mutable Mutex mutex_;
   std::string token_ TROTH_GUARDED_BY(mutex_);
 };

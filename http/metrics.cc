@@ -32,6 +32,7 @@ constexpr MetricInfo kAll[] = {
     {"draining", gauge, "1 while a stop is under way and new work is refused"},
     {"alarms", gauge, "Conditions that need a person; troth status prints them"},
     {"alarms_not_kept_total", counter, "Alarms raised when the list of alarms was full"},
+    {"aborts_forgotten_total", counter, "Aborted branches forgotten because too many were kept"},
     {"amnesia_alarms_total", counter, "A peer or this node was found to have lost memory"},
     {"findings", gauge, "What troth doctor finds at this node, by rule; page: its runbook"},
     {"insecure", gauge, "1: other machines reach a port of it without TLS"},
@@ -79,6 +80,7 @@ constexpr MetricInfo kAll[] = {
     {"agent_branches_total", counter, "Branches by the step they reached"},
     {"agent_requests_total", counter, "Requests by protocol"},
     {"agent_database_bytes", gauge, "Size of the SQLite file"},
+    {"agent_open_work_bytes", gauge, "Changed rows that undecided branches keep in memory"},
     {"agent_database_wal_bytes", gauge,
      "Size of its -wal file; over twice database-wal-bytes, readers keep it long"},
     {"agent_flushes_total", counter, "Commits of the SQLite file, each for a group of branches"},
@@ -230,7 +232,8 @@ void add_findings(const NodeStatus& status, Measurements& out) {
 constexpr std::pair<std::string_view, const char*> kRefusals[] = {
     {"stale_refused", "stale"},       {"hello_refused", "hello"},
     {"unauthorized", "unauthorized"}, {"promises_withheld", "promise"},
-    {"messages_damaged", "damaged"},  {"links_refused", "link"}};
+    {"messages_damaged", "damaged"},  {"outcomes_refused", "outcomes"},
+    {"links_refused", "link"}};
 
 /// What both roles show of the status screen.
 Measurements from_status(const NodeStatus& status) {
@@ -246,6 +249,7 @@ Measurements from_status(const NodeStatus& status) {
   for (const auto& [name, value] : status.counters) {
     for (const auto& [counter, reason] : kRefusals)
       if (name == counter) out.add("peer_refused_total", {{"reason", reason}}, value);
+    if (name == "aborts_forgotten") out.add("aborts_forgotten_total", {}, value);
     if (name == "amnesia_alarms") out.add("amnesia_alarms_total", {}, value);
     if (name == "alarms_not_kept") out.add("alarms_not_kept_total", {}, value);
   }

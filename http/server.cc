@@ -148,7 +148,10 @@ class ServerImpl final : public Server {
                                  {"Content-Security-Policy", "default-src 'none'"}});
     server_.Get(".*", [this](const httplib::Request& request, httplib::Response& response) {
       const std::map<std::string, std::string> query(request.params.begin(), request.params.end());
-      send(views_.get(request.path, query, principal_of(request)), response);
+      const auto by = principal_of(request);
+      const bool shows_token = gate_.is_shown(request.get_header_value("Authorization"));
+      // What a caller with an identity may read is the policy's to say.
+      send(views_.get(request.path, query, {by, shows_token || by.has_identity()}), response);
     });
     server_.Post(
         ".*", [this](const httplib::Request& request, httplib::Response& response,

@@ -92,6 +92,12 @@ diagnosis::NodeFacts facts_of(const NodeStatus& status) {
   return facts;
 }
 
+/// A statement may hold values of rows.
+void withhold_sql(TransactionDetail& detail) {
+  for (auto& branch : detail.branches)
+    for (auto& statement : branch.statements) statement = "(shown with the token)";
+}
+
 }  // namespace
 
 void Views::serve(AdminPort& port, CoordinatorPort* coordinator) {
@@ -114,7 +120,7 @@ void Views::stop_serving() {
 }
 
 Reply Views::get(const std::string& path, const std::map<std::string, std::string>& query,
-                 const Principal& by) {
+                 const Reader& reader) {
   if (path == "/healthz") return text(200, "ok\n");
   if (path == "/") return text(200, kIndex);
   if (path == "/version") return json({{"schema", "troth.version/1"}, {"version", version()}});
@@ -124,12 +130,12 @@ Reply Views::get(const std::string& path, const std::map<std::string, std::strin
   SharedLock lock(mutex_);
   if (path == "/readyz") return ready();
   if (!port_) return problem({ErrorCode::kBusy, reason_});
-  if (!api_path) return metrics(by);
+  if (!api_path) return metrics(reader.by);
   const auto view = path.substr(kApi.size());
   constexpr std::string_view kOutcomes = "outcomes";
-  if (!view.starts_with(kOutcomes)) return api(view, query, by);
+  if (!view.starts_with(kOutcomes)) return api(view, query, reader);
   lock.unlock();  // it may take a while
-  return submitter_.outcome(by,
+  return submitter_.outcome(reader.by,
                             view.size() > kOutcomes.size() ? view.substr(kOutcomes.size() + 1) : "",
                             value_of(query, "key"));
 }
@@ -170,8 +176,9 @@ Reply Views::metrics(const Principal& by) {
 }
 
 Reply Views::api(const std::string& view, const std::map<std::string, std::string>& query,
-                 const Principal& by) {
+                 const Reader& reader) {
   auto& port = *port_;
+  const auto& by = reader.by;
   constexpr std::string_view kOne = "transactions/";
   if (view == "status" || view == "participants") {
     const auto status = port.status(by);
@@ -215,7 +222,8 @@ Reply Views::api(const std::string& view, const std::map<std::string, std::strin
     return list ? json(transactions_view(*list)) : problem(list.error());
   }
   if (view.starts_with(kOne) && view.size() > kOne.size()) {
-    const auto detail = port.show_transaction(by, view.substr(kOne.size()));
+    auto detail = port.show_transaction(by, view.substr(kOne.size()));
+    if (detail && !reader.is_holder) withhold_sql(*detail);
     return detail ? json(transaction_view(*detail)) : problem(detail.error());
   }
   return problem({ErrorCode::kNotFound, "no such view; / lists them"});

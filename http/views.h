@@ -29,15 +29,20 @@ class Views {
   /// Before the port is destroyed.
   void stop_serving();
 
+  /// Who reads: only the holder of the token sees the texts of SQL statements.
+  struct Reader {
+    const protocol::Principal& by;
+    bool is_holder;
+  };
   Reply get(const std::string& path, const std::map<std::string, std::string>& query,
-            const protocol::Principal& by = protocol::Principal::anyone());
+            const Reader& reader = {protocol::Principal::anyone(), false});
   Reply post(const std::string& path, const std::string& body, const Origin& from);
 
  private:
   Reply ready() TROTH_REQUIRES_SHARED(mutex_);
   Reply metrics(const protocol::Principal& by) TROTH_REQUIRES_SHARED(mutex_);
   Reply api(const std::string& view, const std::map<std::string, std::string>& query,
-            const protocol::Principal& by) TROTH_REQUIRES_SHARED(mutex_);
+            const Reader& reader) TROTH_REQUIRES_SHARED(mutex_);
 
   const protocol::Policy& policy_;
   std::function<std::uint64_t()> turned_away_ = [] { return std::uint64_t{0}; };

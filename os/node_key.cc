@@ -1,11 +1,14 @@
 #include "os/node_key.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
 #include "base/assert.h"
+#include "base/codec.h"
 #include "os/random.h"
 
 namespace troth {
@@ -25,15 +28,19 @@ std::uint8_t* bytes_of(std::string& text) {
   return reinterpret_cast<std::uint8_t*>(text.data());
 }
 
-}  // namespace
-
-LogId log_id_of_key(std::string_view public_key) {
+std::string sha256(std::string_view text) {
   std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
   unsigned int size = 0;
   const int done =
-      EVP_Digest(public_key.data(), public_key.size(), digest.data(), &size, EVP_sha256(), nullptr);
+      EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr);
   TROTH_ASSERT(done == 1, "SHA-256 is not available");
-  return log_id_from_digest({reinterpret_cast<const char*>(digest.data()), size});
+  return {digest.begin(), digest.begin() + size};
+}
+
+}  // namespace
+
+LogId log_id_of_key(std::string_view public_key) {
+  return log_id_from_digest(sha256(public_key));
 }
 
 struct NodeKey::Pair {
@@ -41,7 +48,10 @@ struct NodeKey::Pair {
 };
 
 NodeKey::NodeKey(std::string seed, std::shared_ptr<const Pair> pair)
-    : seed_(std::move(seed)), pair_(std::move(pair)), public_key_(kPublicBytes, '\0') {
+    : seed_(std::move(seed)),
+      receipt_key_(sha256("troth receipts 1\n" + seed_)),
+      pair_(std::move(pair)),
+      public_key_(kPublicBytes, '\0') {
   std::size_t size = public_key_.size();
   const int done = EVP_PKEY_get_raw_public_key(pair_->key.get(), bytes_of(public_key_), &size);
   TROTH_ASSERT(done == 1 && size == kPublicBytes, "a public key of {} bytes", size);
@@ -74,6 +84,23 @@ std::string NodeKey::sign(std::string_view text) const {
       EVP_DigestSign(context.get(), bytes_of(signature), &size, bytes_of(text), text.size()) == 1;
   TROTH_ASSERT(done && size == kSignatureBytes, "cannot sign, {} bytes", size);
   return signature;
+}
+
+Receipt NodeKey::receipt(const NodePosition& position) const {
+  ByteWriter text;
+  text.log_id(position.log_id);
+  text.u32(position.epoch.value);
+  text.u64(position.durable.value);
+  const auto bytes = text.take();
+  std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  const auto* const done =
+      HMAC(EVP_sha256(), receipt_key_.data(), static_cast<int>(receipt_key_.size()),
+           bytes_of(bytes), bytes.size(), digest.data(), &size);
+  Receipt out;
+  TROTH_ASSERT(done != nullptr && size >= out.bytes.size(), "cannot make a receipt, {}", size);
+  std::copy_n(digest.begin(), out.bytes.size(), out.bytes.begin());
+  return out;
 }
 
 Result<std::shared_ptr<const NodeKey>> key_of_log(const LogId& log_id, std::string_view seed) {

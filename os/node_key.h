@@ -25,12 +25,13 @@ class NodeKey final : public LogSigner {
   LogId log_id() const override { return log_id_; }
   const std::string& public_key() const override { return public_key_; }
   std::string sign(std::string_view text) const override;
+  Receipt receipt(const NodePosition& position) const override;
 
  private:
   struct Pair;
   NodeKey(std::string seed, std::shared_ptr<const Pair> pair);
 
-  const std::string seed_;
+  const std::string seed_, receipt_key_;
   const std::shared_ptr<const Pair> pair_;
   std::string public_key_;
   LogId log_id_;

@@ -13,7 +13,8 @@ using namespace protocol;
 BranchTable::BranchTable(const EngineOptions& options)
     : options_(options),
       settings_{
-          options.name, {options.log_id, options.epoch, {}}, {}, options.suspicion.timeout / 3} {}
+          options.name, {options.log_id, options.epoch, {}}, {}, options.suspicion.timeout / 3},
+      aborts_(options.most_aborted) {}
 
 // The more branches live, the longer a decision may take. An inquiry about a decision that is
 // already coming would only delay it.
@@ -63,7 +64,12 @@ BranchEntry& BranchTable::started(std::pair<iterator, bool> added, Now now) {
   TROTH_ASSERT(is_new, "gtid {} is known already", at->first);
   at->second.since = now.monotonic;
   at->second.live = !at->second.branch.is_over();
-  if (at->second.live) ++live_;
+  auto& counts = of_coordinator_[at->first.tag()];
+  ++counts.all;
+  if (at->second.live)
+    ++live_, ++counts.live;
+  else if (may_forget_abort(at->second.branch))
+    aborts_.note(at->first);
   return at->second;
 }
 
@@ -78,9 +84,22 @@ std::map<Epoch, std::size_t> BranchTable::one_phase_before(const CoordinatorTag&
   return out;
 }
 
+std::size_t BranchTable::live_of(const CoordinatorTag& tag) const {
+  const auto found = of_coordinator_.find(tag);
+  return found == of_coordinator_.end() ? 0 : found->second.live;
+}
+
+bool BranchTable::has_room_for(const CoordinatorTag& tag) const {
+  const auto found = of_coordinator_.find(tag);
+  return found == of_coordinator_.end() ||
+         found->second.all < std::max(kLeastShare, kMostRemembered / of_coordinator_.size());
+}
+
 BranchTable::iterator BranchTable::erase(iterator at) {
   timers_.clear(at->second);
-  if (at->second.live) --live_;
+  const auto counts = of_coordinator_.find(at->first.tag());
+  if (at->second.live) --live_, --counts->second.live;
+  if (--counts->second.all == 0) of_coordinator_.erase(counts);
   return entries_.erase(at);
 }
 
@@ -93,6 +112,31 @@ void BranchTable::note_if_over(BranchEntry& entry) {
   if (!entry.live || !entry.branch.is_over()) return;
   entry.live = false;
   --live_;
+  --of_coordinator_.at(entry.branch.gtid().tag()).live;
+  if (may_forget_abort(entry.branch)) aborts_.note(entry.branch.gtid());
+}
+
+std::size_t BranchTable::forget_aborts() {
+  std::size_t forgotten = 0;
+  while (const auto gtid = aborts_.take_surplus()) {
+    const auto found = entries_.find(*gtid);
+    if (found == entries_.end() || found->second.executing ||
+        !may_forget_abort(found->second.branch))
+      continue;
+    erase(found);
+    ++forgotten;
+  }
+  return forgotten;
+}
+
+std::size_t BranchTable::one_phase_aborts(const CoordinatorTag& tag) const {
+  std::size_t count = 0;
+  for (auto at = entries_.lower_bound(Gtid(tag, {}, 0, Decider::kCoordinator));
+       at != entries_.end() && at->first.tag() == tag; ++at)
+    if (at->first.decider() == Decider::kParticipant &&
+        at->second.branch.state() == Branch::State::kAborted)
+      ++count;
+  return count;
 }
 
 void BranchTable::schedule(BranchEntry& entry) {

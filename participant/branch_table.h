@@ -9,6 +9,7 @@
 
 #include "base/gtid_map.h"
 #include "engine/engine_loop.h"
+#include "participant/abort_memory.h"
 #include "participant/branch_entry.h"
 #include "participant/engine_options.h"
 
@@ -18,6 +19,9 @@ namespace troth::participant {
 /// timer. Owned by the engine and touched by its thread alone.
 class BranchTable {
  public:
+  static constexpr std::size_t kMostRemembered = 1'048'576;  ///< shared by all coordinators
+  static constexpr std::size_t kLeastShare = 16'384;
+
   using iterator = GtidMap<BranchEntry>::iterator;
   using const_iterator = GtidMap<BranchEntry>::const_iterator;
 
@@ -29,6 +33,11 @@ class BranchTable {
   const_iterator end() const { return entries_.end(); }
   std::size_t size() const { return entries_.size(); }
   std::size_t live() const { return live_; }
+  /// Of that coordinator's.
+  std::size_t live_of(const CoordinatorTag& tag) const;
+  /// One more of that coordinator's may be remembered: one that never says what has ended must not
+  /// fill the memory.
+  bool has_room_for(const CoordinatorTag& tag) const;
 
   /// nullptr: not known.
   BranchEntry* find(const Gtid& gtid);
@@ -51,6 +60,11 @@ class BranchTable {
   }
   /// How many one-phase outcomes of that coordinator's epochs below this one are remembered.
   std::map<Epoch, std::size_t> one_phase_before(const CoordinatorTag& tag, Epoch epoch) const;
+  /// Forgets aborted ones that are too many (abort_memory.h). Returns how many. Nobody may hold an
+  /// entry meanwhile.
+  std::size_t forget_aborts();
+  /// How many of that coordinator's one-phase transactions are known here to have been aborted.
+  std::size_t one_phase_aborts(const CoordinatorTag& tag) const;
   /// To be called after each step of the branch.
   void note_if_over(BranchEntry& entry);
 
@@ -72,7 +86,12 @@ class BranchTable {
   protocol::BranchSettings settings_;  // see settings()
   GtidMap<BranchEntry> entries_;
   TimerHeap<BranchEntry> timers_;
+  AbortMemory aborts_;
   std::size_t live_ = 0;
+  struct Counts {
+    std::size_t all = 0, live = 0;
+  };
+  std::map<CoordinatorTag, Counts> of_coordinator_;
 };
 
 }  // namespace troth::participant

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "os/failpoint.h"
@@ -64,7 +65,18 @@ std::optional<Recalled> recalled_by_hand(const recovery::OperatorBook& book, con
 
 }  // namespace
 
+bool CoordinatorMessages::has_room(const NodeName& from, const Gtid& gtid) {
+  if (parts_.table.find(gtid) != nullptr || parts_.table.has_room_for(gtid.tag())) return true;
+  reports_.count("outcomes_refused");
+  reports_.log().warn(
+      "dropped a message: too many outcomes of its coordinator are remembered, "
+      "because it does not say what has ended",
+      {{"peer", from}, {"txn", gtid}});
+  return false;
+}
+
 void CoordinatorMessages::handle(const NodeName& from, Message&& message, Now now) {
+  if (!has_room(from, gtid_of(message))) return;
   if (auto* prepare = std::get_if<Prepare>(&message))
     return on_prepare(from, std::move(*prepare), now);
   if (auto* decide = std::get_if<Decide>(&message)) return on_decide(from, std::move(*decide), now);
@@ -128,6 +140,14 @@ std::optional<AbortReason> CoordinatorMessages::admission(const NodeName& from,
   if (parts_.table.live() >= options_.max_branches)
     return AbortReason{AbortCode::kBusy,
                        fmt::format("{} branches are in progress", parts_.table.live()),
+                       options_.name, -1};
+  if (const auto own = parts_.table.live_of(gtid.tag());
+      own >= std::max<std::size_t>(options_.max_branches / 2, 1) &&
+      parts_.peers.table().is_accepted(from))
+    return AbortReason{AbortCode::kBusy,
+                       fmt::format("{} branches of {} are in progress, and the settings of {} do "
+                                   "not name it: others get the rest",
+                                   own, from, options_.name),
                        options_.name, -1};
   return std::nullopt;
 }
@@ -243,6 +263,9 @@ void CoordinatorMessages::on_decide(const NodeName& from, Decide&& message, Now 
     return;
   }
   if (message.decision == Decision::kAbort) {
+    constexpr std::size_t kMostOfReason = 256;  // it is kept, and the coordinator says anything
+    if (auto& detail = message.reason.detail; detail.size() > kMostOfReason)
+      detail.resize(kMostOfReason);
     parts_.table.start(message.gtid,
                        Branch::tombstone(parts_.table.settings(), message.gtid, message.reason),
                        now);
@@ -270,6 +293,9 @@ void CoordinatorMessages::on_inquire_one_phase(const NodeName& from, const Inqui
     result.reason = {AbortCode::kTombstone, "it never arrived", options_.name, -1};
     return parts_.promises.hold(log_.appended(), message.gtid, from, Message(std::move(result)));
   }
+  const auto tag = message.gtid.tag();
+  if (!never_arrived_.take(tag, [&] { return parts_.table.one_phase_aborts(tag); }))
+    return reports_.count("promises_withheld");
   auto& entry = parts_.table.start(
       message.gtid,
       Branch::tombstone(parts_.table.settings(), message.gtid,

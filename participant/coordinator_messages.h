@@ -42,6 +42,7 @@ class CoordinatorMessages {
                                        const Gtid& gtid) const;
 
  private:
+  bool has_room(const NodeName& from, const Gtid& gtid);
   BranchEntry& admit(const NodeName& from, Epoch of_coordinator, const Gtid& gtid,
                      protocol::Branch::Kind kind, const Priority& priority, Now now);
   bool may_vote_on(const protocol::Prepare& message) const;
@@ -61,6 +62,7 @@ class CoordinatorMessages {
   protocol::RecordLog& log_;
   Reports& reports_;
   const Parts parts_;
+  NeverArrived never_arrived_;
 };
 
 }  // namespace troth::participant

@@ -21,7 +21,8 @@ struct Core {
   Core(EngineOptions given, protocol::RecordLog& record_log, protocol::Transport& out,
        WorkerPort& worker_port, Logger logger)
       : options(std::move(given)),
-        peers({options.name, Role::kParticipant, options.cluster, options.log_id, options.epoch}),
+        peers({options.name, Role::kParticipant, options.cluster, options.log_id, options.epoch,
+               options.signer}),
         log(record_log, peers.table()),
         transport(out),
         worker(worker_port),

@@ -68,7 +68,7 @@ Engine::Engine(EngineOptions options, RecordLog& log, Transport& transport, Work
       messages_(core_.options, core_.log, core_.reports,
                 {table_, flush_, branches_, keys_, promises_, by_hand_, members_, wounds_, horizon_,
                  presumption_, core_.peers, core_.standing}),
-      greetings_(core_, {branches_, by_hand_, links_, members_, messages_}),
+      greetings_(core_, {table_, branches_, by_hand_, horizon_, links_, members_, messages_}),
       locks_(core_.options, table_, core_.worker),
       views_(core_.options, core_.log, table_, links_, core_.peers, by_hand_, locks_, keys_,
              core_.standing, core_.reports),
@@ -157,6 +157,7 @@ void Engine::on_batch(Batch batch, Now now) {
   }
   const BatchHeader header = std::move(batch.header);
   members_.heard(header.sender, now.monotonic);
+  greetings_.accepted().heard(header.sender, now.monotonic);
   // First, because the messages may ask for branches that are forgotten here.
   if (header.ended_below && core_.peers.owns(header.sender, *header.ended_below) &&
       header.ended_below->epoch() <= header.position.epoch)
@@ -165,9 +166,12 @@ void Engine::on_batch(Batch batch, Now now) {
       std::move(batch),
       [&](Message&& message) {
         core_.log.heard();
+        greetings_.accepted().make_room_for(header.sender, now.monotonic);
         const auto heard =
             hear(core_.peers, table_, core_.reports, header.sender, message, now.monotonic);
         if (!heard) return;
+        if (!heard->to_append.empty())  // it was a guest until now
+          greetings_.accepted().heard(header.sender, now.monotonic);
         greetings_.judge(*heard, header.sender, now);
         messages_.handle(header.sender, std::move(message), now);
       },
@@ -251,7 +255,7 @@ void Engine::look_at_locks(const LockQuery& query, LocksDone done) {
 void Engine::forget_peer(const ForgetPeerRequest& request, PeerForgetting::Done done, Now now) {
   const auto& name = request.peer;
   const PeerAtHand peer{
-      core_.peers.knows(name) || links_.all().count(name) != 0,
+      core_.peers.table().knows(name) || links_.all().count(name) != 0,
       core_.options.coordinators.count(name) != 0 || core_.options.peers.count(name) != 0,
       links_.is_connected(name), what_is_owed(name, table_, by_hand_.book())};
   if (!PeerForgetting(by_hand_.desk(), core_.peers, core_.reports)
@@ -329,6 +333,8 @@ void Engine::end_of_round(Now now) {
     core_.log.end_of_round(now.monotonic);
   }
   branches_.forget_local();
+  if (const auto forgotten = table_.forget_aborts(); forgotten > 0)
+    core_.reports.count("aborts_forgotten", forgotten);
   promises_.publish();
   core_.worker.flush();
   const bool here = may_force_here();

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "base/log_key.h"
 #include "base/trace.h"
 #include "protocol/branch.h"
 #include "protocol/quorum_ballot.h"
@@ -17,7 +18,8 @@ struct EngineOptions {
   NodeName name;
   LogId log_id;
   Epoch epoch;
-  std::string cluster;  ///< "" = default
+  const LogSigner* signer = nullptr;  ///< outlives the engine; null: the log was made by 0.1
+  std::string cluster;                ///< "" = default
   /// The peers that may connect, and their addresses (engine/peer_handshake.h).
   std::map<NodeName, std::string> coordinators, peers;
   protocol::RetryPolicy inquiry;                   ///< how an in-doubt branch asks
@@ -36,8 +38,10 @@ struct EngineOptions {
   std::size_t flush_applies = 2000;  ///< or after so many
   std::size_t quiet_applies = 16;    ///< or after so many, when nothing is executing or undecided
   Duration durable_interval{
-      std::chrono::seconds(1)};      ///< fsync of the file's own -wal, which frees log segments
-  std::size_t max_branches = 20000;  ///< live ones; more are refused with BUSY
+      std::chrono::seconds(1)};  ///< fsync of the file's own -wal, which frees log segments
+  std::size_t most_aborted =
+      65536;  ///< aborted ones that are remembered (participant/abort_memory.h)
+  std::size_t max_branches = 20000;           ///< live ones; more are refused with BUSY
   std::size_t max_retained_keys = 1'000'000;  ///< of one-phase requests; then BUSY
   std::uint64_t checkpoint_bytes = std::uint64_t{128}
                                    << 20;  ///< of log, after which what lives is copied forward

@@ -32,7 +32,6 @@ bool Greetings::on_reply(const NodeName& peer, const HelloReply& reply, Now now)
 void Greetings::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
   for (const auto& record : judgement.to_append) core_.append(record);
   Witnesses(parts_.by_hand.desk(), core_.reports).judge(judgement, peer, now);
-  if (!judgement.alarm.empty()) core_.reports.alarm(judgement.alarm, {});
   if (judgement.lost_memory) {
     if (const auto claim = core_.standing.quarantine().raise(*judgement.lost_memory, now.wall)) {
       core_.append(*claim);

@@ -71,6 +71,12 @@ void Horizon::note(const CoordinatorTag& tag) {
   append(claims, newest);
 }
 
+void Horizon::forget(const CoordinatorTag& tag) {
+  claims_.erase(tag);
+  lists_.erase(tag);
+  logged_.erase(tag);
+}
+
 void Horizon::copy_forward() {
   for (const auto& [tag, claims] : claims_)
     for (const auto& [epoch, claim] : claims.all()) append(claims, claim);

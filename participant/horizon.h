@@ -39,6 +39,8 @@ class Horizon {
   /// Lets the next start forget them too. No node waits for the record, and losing it costs only
   /// memory, so it is written now and then.
   void note(const CoordinatorTag& tag);
+  /// Its coordinator is forgotten, and with it what it claimed.
+  void forget(const CoordinatorTag& tag);
   /// For a checkpoint: all claims, because the records of forgotten gtids are dropped.
   void copy_forward();
 

@@ -56,6 +56,7 @@ SqliteOptions database_of(const SettingValues& values) {
   out.readers = values.count("readers");
   out.statement_memory_bytes = values.size("statement-memory");
   out.max_redo_bytes = values.size("redo-limit");
+  out.max_open_bytes = values.size("open-work-limit");
   std::istringstream extensions(values.text("extension"));
   for (std::string file; std::getline(extensions, file, ',');)
     if (!file.empty()) out.extensions.push_back(file);

@@ -150,9 +150,9 @@ bool Members::may_say_ended(const Question& asked) const {
     return false;
   const auto peers = parts_.peers.records();
   return std::any_of(peers.begin(), peers.end(), [&](const PeerRecord& peer) {
-    const auto& [log_id, epoch, durable] = peer.position;
-    return !log_id.is_nil() && CoordinatorTag::of(log_id) == asked.gtid.tag() &&
-           asked.coordinator_seen <= durable;
+    const auto& position = peer.position;
+    return !position.log_id.is_nil() && CoordinatorTag::of(position.log_id) == asked.gtid.tag() &&
+           asked.coordinator_seen <= position.durable;
   });
 }
 
@@ -162,7 +162,7 @@ void Members::amnesia(const NodeName& from, const Gtid& gtid, std::string_view t
   const auto what = fmt::format(
       "{} was told to {} {} by {} and holds no trace of it: its log or database lost data",
       options_.name, told, gtid, from);
-  reports_.alarm(what, gtid);
+  reports_.alarm(what, gtid, Alarms::Until::kRestart, from);
   parts_.promises.send(from, Alarm{gtid, what});
 }
 
@@ -177,7 +177,7 @@ bool Members::genuine(const BranchEntry& entry, const NodeName& from) {
   if (known.log_id.is_nil() || known.log_id == found->log_id) return false;
   reports_.alarm(fmt::format("{} answers for {} with another log than the one it was named with",
                              from, entry.branch.gtid()),
-                 entry.branch.gtid());
+                 entry.branch.gtid(), Alarms::Until::kRestart, from);
   return false;
 }
 

@@ -300,6 +300,7 @@ class NodeImpl final : public Node, PeerHandler, AdminPort {
     engine.log_id = node_.identity.log_id;
     engine.cluster = node_.identity.cluster;
     engine.epoch = epoch;
+    engine.signer = key_.get();
     engine.inquiry = {options_.inquiry_interval, std::chrono::seconds(5)};
     engine.suspicion.timeout = options_.suspicion_timeout;
     engine.suspicion.resend = {options_.suspicion_timeout / 4, 4 * options_.suspicion_timeout};

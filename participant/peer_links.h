@@ -34,6 +34,12 @@ class PeerLinks {
     named_.leave(peer);
     forgotten_.insert(peer);
   }
+  /// Nobody needs its link any more; it may be made again.
+  void end(const NodeName& peer) {
+    links_.erase(peer);
+    named_.leave(peer);
+    transport_.end_link(peer);
+  }
   bool is_connected(const NodeName& peer) const;
   /// Keeps its link while it is connected, because answers to its questions use it.
   void greeted(const NodeName& peer) { named_.keep(peer); }

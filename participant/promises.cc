@@ -46,7 +46,7 @@ void Promises::release(DurabilityGate::Due&& due) {
 }
 
 void Promises::publish() {
-  gate_.publish({{options_.log_id, options_.epoch, log_.durable()}, std::nullopt});
+  gate_.publish({own_.at(log_.durable()), std::nullopt});
 }
 
 }  // namespace troth::participant

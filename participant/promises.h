@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/durability_gate.h"
+#include "engine/own_position.h"
 #include "participant/engine_options.h"
 
 namespace troth::participant {
@@ -24,7 +25,9 @@ class Promises {
 
   Promises(const EngineOptions& options, protocol::DurableLog& log, protocol::Transport& transport,
            const Standing& standing, Reports& reports)
-      : options_(options), log_(log), gate_(log, transport, standing, reports) {}
+      : own_(options.log_id, options.epoch, options.signer),
+        log_(log),
+        gate_(log, transport, standing, reports) {}
 
   /// For messages that promise nothing; others do not compile.
   template <class M>
@@ -52,7 +55,7 @@ class Promises {
  private:
   void release(DurabilityGate::Due&& due);
 
-  const EngineOptions& options_;
+  const OwnPosition own_;
   protocol::DurableLog& log_;
   DurabilityGate gate_;
 };

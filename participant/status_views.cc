@@ -85,7 +85,7 @@ NodeStatus StatusViews::status(Now now) const {
 void StatusViews::show_links(NodeStatus& status) const {
   // A peer that was never met may be known from a branch.
   const auto role_of = [&](const NodeName& peer) -> std::optional<Role> {
-    if (peers_.knows(peer)) return peers_.role_of(peer);
+    if (const auto* known = peers_.find(peer)) return known->role;
     for (const auto& [gtid, entry] : table_) {
       if (entry.branch.coordinator() == peer) return Role::kCoordinator;
       for (const auto& member : entry.branch.prepared_record().members)
@@ -257,6 +257,7 @@ void StatusViews::measure(Measurements& out, Now now) const {
   out.add("retained_keys", {}, std::uint64_t{keys_.size()});
   out.add("retained_keys_limit", {}, std::uint64_t{options_.max_retained_keys});
   out.add("agent_database_bytes", database, database_.database_bytes);
+  out.add("agent_open_work_bytes", database, database_.open_bytes);
   out.add("agent_database_wal_bytes", database, database_.wal_bytes);
   out.add("agent_lock_waits_total", database, counter("lock_waits"));
   out.add("agent_flushes_total", database, counter("flushes"));

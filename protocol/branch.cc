@@ -51,7 +51,7 @@ Branch Branch::tombstone(const BranchSettings& settings, Gtid gtid, AbortReason 
   branch.started_ = true;
   branch.state_ = State::kAborted;
   branch.answers_.aborted(std::move(reason));
-  branch.refused_ = durable;
+  branch.refused_ = branch.promised_abort_ = durable;
   return branch;
 }
 
@@ -387,6 +387,11 @@ void Branch::abort_alone(AbortReason reason, BranchEffects& out) {
   if (interactive()) return answers_.executed(pieces_.executed(), Outcome::kAborted, view(), out);
   if (kind() == Kind::kTwoPhase) return answers_.vote(Vote::kAbort, view(), out);
   answers_.outcome(Outcome::kAborted, view(), out);
+}
+
+bool may_forget_abort(const Branch& branch) {
+  return branch.state_ == Branch::State::kAborted && !branch.promised_abort_ &&
+         branch.kind() == Branch::Kind::kTwoPhase;
 }
 
 bool Branch::is_over() const {

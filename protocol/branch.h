@@ -169,6 +169,8 @@ class Branch {
   /// The branch owes nothing and is owed nothing. It is kept only to answer duplicates until
   /// ended_below passes.
   bool is_over() const;
+  /// It is ABORTED, its coordinator decides, and nobody was promised that it stays so.
+  friend bool may_forget_abort(const Branch& branch);
   /// A member of three-phase commit that only read has a record, and nothing to apply.
   bool has_work() const {
     return prepared_.protocol != CommitProtocol::kThreePhase || !prepared_.redo.empty();
@@ -207,11 +209,13 @@ class Branch {
   OnePhaseRecord one_phase_;  // key, digest, retention of a one-phase request
   bool started_ = false;
   bool coordinator_guessed_ = false;
-  bool refused_ = false;                   // ABORTED, and a crash will not make it vote yes
+  bool refused_ = false;         // ABORTED, and a crash will not make it vote yes
+  bool promised_abort_ = false;  // a member, or the coordinator of a one-phase one, was told so
   std::optional<MonotonicTime> deadline_;  // of EXECUTING only
   std::optional<MonotonicTime> next_wake_;
 };
 
+bool may_forget_abort(const Branch& branch);
 std::string_view to_string(Branch::State state);
 
 }  // namespace troth::protocol

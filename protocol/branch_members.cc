@@ -18,6 +18,7 @@ void Branch::on_member_asked(const MemberAsked& event, BranchEffects& out) {
                   out);
       [[fallthrough]];
     case State::kAborted:
+      promised_abort_ = true;
       if (!std::exchange(refused_, true)) out.append = Record(RefusedRecord{prepared_.gtid});
       return out.promise(event.from,
                          Decide{prepared_.gtid, Decision::kAbort, {}, answers_.reason()});

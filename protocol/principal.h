@@ -79,6 +79,7 @@ struct Principal {
   std::uint64_t connection =
       0;  ///< among those of this process; tells apart who has proved nothing
   std::shared_ptr<const Grants> grants = nullptr;  ///< null: at every participant
+  std::string source = {};  ///< the address that the connection comes from; "" = unknown
 
   /// A caller that has proved nothing. Lives as long as the program.
   static const Principal& anyone();

@@ -186,7 +186,7 @@ void body(ByteWriter& out, const ForgetRecord& r) {
 }
 void body(ByteWriter& out, const SeenRecord& r) {
   out.varint(r.reached.size());
-  for (const auto& [peer, lsn] : r.reached) {
+  for (const auto& [peer, lsn, receipt] : r.reached) {
     out.name(peer);
     out.varint(lsn.value);
   }
@@ -343,7 +343,7 @@ SeenRecord get_seen(ByteReader& in) {
   constexpr std::size_t kLeast = 3;  // bytes of one entry
   for (auto n = in.count(kLeast); n > 0; --n) {
     auto peer = in.name();
-    r.reached.emplace_back(std::move(peer), Lsn{in.varint()});
+    r.reached.push_back({std::move(peer), Lsn{in.varint()}});
   }
   return r;
 }

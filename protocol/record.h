@@ -68,7 +68,12 @@ struct PeerRecord {
   std::string address;
 };
 struct SeenRecord {
-  std::vector<std::pair<NodeName, Lsn>> reached;
+  struct Reached {
+    NodeName peer;
+    Lsn lsn;
+    Receipt receipt = {};  ///< for that LSN in the epoch of the peer's PEER record
+  };
+  std::vector<Reached> reached;
 };
 struct LivesRecord {
   std::vector<std::pair<Epoch, Lsn>> began;  ///< ascending; the LSN of the epoch's EPOCH record

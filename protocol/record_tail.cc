@@ -4,7 +4,7 @@ namespace troth::protocol {
 
 namespace {
 
-constexpr std::uint8_t kTailFormat = 2;  // the same, and a traceparent or rows at the end
+constexpr std::uint8_t kTailFormat = 2;  // the same, and a traceparent, rows or receipts at the end
 constexpr std::uint8_t kRetriedFormat =
     3;  // a traceparent, which may be empty, and earlier attempts
 
@@ -17,11 +17,21 @@ void with_commit_tail(AnyRecord& record, const Visit& visit) {
     visit(precommitted->commit.traceparent, precommitted->commit.earlier);
 }
 
+/// Every receipt of a PEER or SEEN record. Calls nothing for other records.
+template <class AnyRecord, class Visit>
+void with_receipts(AnyRecord& record, const Visit& visit) {
+  if (auto* peer = std::get_if<PeerRecord>(&record)) visit(peer->position.receipt);
+  if (auto* seen = std::get_if<SeenRecord>(&record))
+    for (auto& reached : seen->reached) visit(reached.receipt);
+}
+
 }  // namespace
 
 std::uint8_t newest_format(RecordType kind) {
   if (kind == RecordType::kCommit || kind == RecordType::kPrecommitted) return kRetriedFormat;
-  return kind == RecordType::kKey ? kTailFormat : kFormat;
+  const bool has_tail =
+      kind == RecordType::kKey || kind == RecordType::kPeer || kind == RecordType::kSeen;
+  return has_tail ? kTailFormat : kFormat;
 }
 
 std::uint8_t format_of(const Record& record) {
@@ -29,12 +39,18 @@ std::uint8_t format_of(const Record& record) {
   with_commit_tail(record, [&](const std::string& traceparent, const std::vector<Gtid>& earlier) {
     format = !earlier.empty() ? kRetriedFormat : !traceparent.empty() ? kTailFormat : kFormat;
   });
+  with_receipts(record, [&](const Receipt& receipt) {
+    if (!receipt.is_nil()) format = kTailFormat;
+  });
   const auto* key = std::get_if<KeyRecord>(&record);
   return key != nullptr && !key->rows.empty() ? kTailFormat : format;
 }
 
 void put_tail(ByteWriter& out, std::uint8_t format, const Record& record) {
   if (const auto* key = std::get_if<KeyRecord>(&record)) out.bytes(key->rows);
+  with_receipts(record, [&](const Receipt& receipt) {
+    out.raw({reinterpret_cast<const char*>(receipt.bytes.data()), receipt.bytes.size()});
+  });
   with_commit_tail(record, [&](const std::string& traceparent, const std::vector<Gtid>& earlier) {
     out.bytes(traceparent);
     if (format != kRetriedFormat) return;
@@ -49,6 +65,7 @@ void get_tail(ByteReader& in, std::uint8_t format, Record& record) {
     key->rows = std::string(in.bytes());
     if (key->rows.empty()) in.fail_here();
   }
+  with_receipts(record, [&](Receipt& receipt) { receipt.bytes = in.log_id().bytes; });
   with_commit_tail(record, [&](std::string& traceparent, std::vector<Gtid>& earlier) {
     traceparent = std::string(in.bytes());
     if (format == kTailFormat) return traceparent.empty() ? in.fail_here() : void();

@@ -28,7 +28,10 @@ void replay_prepared(ParticipantTables& tables, PreparedRecord record, Lsn lsn) 
   if (coordinator != tables.peers.end()) {
     auto& position = coordinator->second.position;
     if (position.log_id == record.coordinator.log_id)
-      position.durable = std::max(position.durable, record.coordinator_durable);
+      if (position.durable < record.coordinator_durable) {
+        position.durable = record.coordinator_durable;
+        position.receipt = {};  // of an earlier one
+      }
   }
   // A copy read after its decision would be a bug of the writer.
   if (tables.remembered.count(record.gtid) != 0) return;

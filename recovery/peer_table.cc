@@ -10,15 +10,21 @@ void see(std::map<NodeName, PeerRecord>& peers, const PeerRecord& record) {
   auto& known = peers[record.name];
   const bool older = known.position.log_id == record.position.log_id &&
                      known.position.durable > record.position.durable;
-  const Lsn durable = older ? known.position.durable : record.position.durable;
+  const auto before = known.position;
   known = record;
-  known.position.durable = durable;
+  if (!older) return;
+  // A receipt is for one epoch and one LSN.
+  known.position.receipt = before.epoch == record.position.epoch ? before.receipt : Receipt{};
+  known.position.durable = before.durable;
 }
 
 void see(std::map<NodeName, PeerRecord>& peers, const SeenRecord& record) {
-  for (const auto& [peer, lsn] : record.reached)
-    if (const auto known = peers.find(peer); known != peers.end())
-      known->second.position.durable = std::max(known->second.position.durable, lsn);
+  for (const auto& [peer, lsn, receipt] : record.reached) {
+    const auto known = peers.find(peer);
+    if (known == peers.end() || known->second.position.durable >= lsn) continue;
+    known->second.position.durable = lsn;
+    known->second.position.receipt = receipt;
+  }
 }
 
 void PeerTable::configure(const NodeName& peer, const std::string& address, Role role) {
@@ -61,9 +67,13 @@ PeerTable::News PeerTable::learn_position(PeerRecord& known, const NodePosition&
   news.durable = !same_log || known.position.epoch != position.epoch;
   news.restarted = !known.position.log_id.is_nil() && position.epoch > known.position.epoch;
   const bool rises = same_log && position.durable > known.position.durable;
-  const Lsn highest = same_log && !rises ? known.position.durable : position.durable;
+  const auto before = known.position;
   known.position = position;
-  known.position.durable = highest;
+  if (same_log && !rises && before.durable != position.durable) {
+    known.position.durable = before.durable;
+    // A receipt is for one epoch and one LSN.
+    known.position.receipt = before.epoch == position.epoch ? before.receipt : Receipt{};
+  }
   // News becomes a PEER record. A SEEN record in front of it would give the old epoch an LSN that
   // only the new one reached.
   if (news.durable)
@@ -82,10 +92,11 @@ bool PeerTable::add_named(const NodeName& peer, const std::string& address) {
   return true;
 }
 
-std::vector<std::pair<NodeName, Lsn>> PeerTable::take_risen() {
-  std::vector<std::pair<NodeName, Lsn>> out;
+std::vector<SeenRecord::Reached> PeerTable::take_risen() {
+  std::vector<SeenRecord::Reached> out;
   for (const auto& peer : risen_)
-    if (const auto* known = find(peer)) out.emplace_back(peer, known->position.durable);
+    if (const auto* known = find(peer))
+      out.push_back({peer, known->position.durable, known->position.receipt});
   risen_.clear();
   return out;
 }

@@ -53,11 +53,13 @@ class PeerTable {
   /// Peers that were met and that the settings do not name.
   std::size_t met_unconfigured() const;
   bool met(const NodeName& peer) const { return !position_of(peer).log_id.is_nil(); }
+  /// Met, and configuration does not name it.
+  bool is_accepted(const NodeName& peer) const { return met(peer) && !configured(peer); }
   /// Everything known, for a checkpoint.
   std::vector<protocol::PeerRecord> records() const;
 
   /// Peers whose durable LSN rose since it was last written down. Empties the list.
-  std::vector<std::pair<NodeName, Lsn>> take_risen();
+  std::vector<protocol::SeenRecord::Reached> take_risen();
   bool any_risen() const { return !risen_.empty(); }
 
  private:

@@ -2,6 +2,7 @@
 // The nodes of a cluster: their roles, how far their logs reach, and how the links between them
 // stand.
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,11 +14,20 @@ namespace troth {
 
 enum class Role : std::uint8_t { kCoordinator = 1, kParticipant = 2 };
 
+/// By which a node recognises what its own log has said of itself; only the node can make it. Others
+/// keep it beside the position, and show it.
+struct Receipt {
+  std::array<std::uint8_t, 16> bytes{};
+  friend bool operator==(const Receipt&, const Receipt&) = default;
+  bool is_nil() const { return *this == Receipt{}; }
+};
+
 /// How far a node's log is known to reach. The durable LSN, never the appended one.
 struct NodePosition {
   LogId log_id;
   Epoch epoch;
   Lsn durable;
+  Receipt receipt = {};  ///< nil: a node or a message that makes none
   friend bool operator==(const NodePosition&, const NodePosition&) = default;
 };
 

@@ -13,6 +13,8 @@ namespace troth {
 
 /// The operator's name and reason. Both are stored with the action.
 struct Operator {
+  static constexpr std::size_t kMostNameBytes = 256;
+  static constexpr std::size_t kMostReasonBytes = 1024;
   std::string name;
   std::string reason;
 };

@@ -93,6 +93,7 @@ struct ResourceStatus {
   std::size_t reads_running = 0;      ///< on threads of their own
   std::size_t reads_waiting = 0;      ///< for such a thread, or for the file
   std::size_t locks = 0;
+  std::uint64_t open_bytes = 0;  ///< of changed rows that undecided branches keep in memory
   std::uint64_t database_bytes = 0;
   std::uint64_t wal_bytes = 0;
   std::vector<std::string> alarms;  ///< sentences; not empty: a person is needed

@@ -15,8 +15,10 @@
 namespace troth {
 
 struct SqliteOptions {
-  std::string path;                                         ///< an existing database file
-  std::uint64_t max_redo_bytes = std::uint64_t{16} << 20;   ///< per branch, else BRANCH_TOO_BIG
+  std::string path;                                        ///< an existing database file
+  std::uint64_t max_redo_bytes = std::uint64_t{16} << 20;  ///< per branch, else BRANCH_TOO_BIG
+  /// Changed rows of all branches that are not decided, else BUSY for those of more than 4 KiB.
+  std::uint64_t max_open_bytes = std::uint64_t{128} << 20;
   std::uint64_t max_result_bytes = std::uint64_t{1} << 20;  ///< per branch, else RESULT_TOO_BIG
   /// A statement that takes longer, also while it is compiled, ends with STATEMENT_INTERRUPTED. The
   /// deadline of its transaction ends it earlier.

@@ -13,6 +13,7 @@
 #include "base/boxed.h"
 #include "participant/sqlite/branch_state.h"
 #include "participant/sqlite/execution_stop.h"
+#include "participant/sqlite/open_work.h"
 #include "participant/sqlite/sqlite_resource_manager.h"
 #include "participant/sqlite/workbench.h"
 
@@ -89,6 +90,7 @@ class SqliteResourceManager final : public DeferredApply {
   LockTable locks_;
   Branches branches_;
   PendingInserts pending_inserts_{bench_.schema};
+  OpenWork open_work_{options_.max_open_bytes};
   std::vector<Work> applied_;  // since the last flush, to rebuild a lost outer transaction
   Lsn applied_lsn_;
   std::deque<Gtid> woken_;            // were granted their locks and have not run yet

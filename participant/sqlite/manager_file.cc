@@ -101,6 +101,7 @@ ResourceStatus SqliteResourceManager::status() const {
   status.reads_running = reads.running;
   status.reads_waiting = reads.waiting;
   status.locks = locks_.locks();
+  status.open_bytes = open_work_.bytes();
   status.database_bytes = bench_.database->database_bytes();
   status.wal_bytes = bench_.database->wal_bytes();
   if (bench_.database->wal_is_too_long()) {

@@ -110,6 +110,7 @@ Status SqliteResourceManager::retake(const Gtid& gtid, const std::string& redo) 
   locks_.force_grant(gtid, locks_of(bench_.schema, operations));
   locks_.force_grant(gtid, decoded->locks);
   pending_inserts_.add(operations);
+  open_work_.count(gtid, redo.size());
   Branch branch;
   branch.request.gtid = gtid;
   branch.operations = std::move(operations);
@@ -207,6 +208,8 @@ void SqliteResourceManager::attempt(Branch& branch, std::vector<LockRequest> hel
     if (ran->constraint && !branch.failed_alone && wait_for_writers(branch, events)) return;
     return refuse_vote(gtid, std::move(ran->failure), events);
   }
+  if (!open_work_.hold(gtid, ran->captured_bytes))
+    return refuse_vote(gtid, open_work_.refusal(), events);
   auto row_locks = locks_of(bench_.schema, ran->operations);
   if (!covers(held, row_locks)) {
     const auto acquired = locks_.try_acquire(gtid, branch.request.priority, row_locks);
@@ -354,6 +357,7 @@ void SqliteResourceManager::refuse_vote(Gtid gtid, AbortReason reason,
 
 void SqliteResourceManager::finish(Branches::iterator at) {
   const Gtid gtid = at->first;
+  open_work_.release(gtid);
   if (at->second.read != 0) bench_.reads->cancel(at->second.read);
   if (auto cleared = bench_.executor->make_way_of(gtid); !cleared) repair_outer_transaction();
   pending_inserts_.remove(at->second.operations);

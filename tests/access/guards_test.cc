@@ -96,6 +96,28 @@ TEST_CASE("a submit is asked for once per branch, and a refused one costs none o
   CHECK(port.count() == 2);
 }
 
+TEST_CASE("what an operator says is kept for ever, so it has a limit") {
+  FakeAdmin port;
+  GuardedAdmin guarded(everybody_may(), port);
+  const auto anyone = Principal::anyone();
+  const auto drain = [&](Operator by) {
+    return guarded.drain_participant(anyone, name("stock"), true, std::move(by));
+  };
+  CHECK(drain({"ann", std::string(1024, 'r')}).has_value());
+  const auto refused = drain({"ann", std::string(1025, 'r')});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::kInvalidArgument);
+  CHECK(refused.error().context == "the reason has 1025 bytes and the limit is 1024");
+  CHECK_FALSE(drain({std::string(257, 'a'), ""}));
+  CHECK_FALSE(guarded.retry_transactions(anyone, std::string(257, 'X'), {"ann", ""}));
+  ResolveRequest resolve;
+  resolve.by.reason = std::string(10'000'000, 'r');
+  CHECK_FALSE(guarded.resolve(anyone, resolve));
+  ForgetRequest forget;
+  forget.by.reason = resolve.by.reason;
+  CHECK(guarded.forget(anyone, forget).error().code == ErrorCode::kInvalidArgument);
+}
+
 TEST_CASE("an open transaction belongs to the principal that began it") {
   const TablePolicy policy;
   FakeCoordinator port;

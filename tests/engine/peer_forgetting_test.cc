@@ -64,7 +64,7 @@ TEST_CASE("refused while it is configured, connected, or something is owed; the 
   CHECK(has(world.why({true, true, false, {}}), "take it out of them first"));
   CHECK(has(world.why({true, false, true, {}}), "is connected"));
   CHECK(has(world.why({true, false, false, "3 branches wait"}), "3 branches wait"));
-  CHECK(world.peers.knows(name("c1")));
+  CHECK(world.peers.table().knows(name("c1")));
   CHECK(world.desk.actions().at({"peer_forget", "refused"}) == 4);
   CHECK_FALSE(world.forget(kGone, false, "c2"));
   CHECK(world.told->error().code == ErrorCode::kInvalidArgument);
@@ -84,7 +84,7 @@ TEST_CASE("forgotten when it is durable; a restart does not remember it") {
   World world;
   CHECK(world.reread().count(name("c1")) == 1);
   CHECK(world.forget(kGone));
-  CHECK_FALSE(world.peers.knows(name("c1")));
+  CHECK_FALSE(world.peers.table().knows(name("c1")));
   CHECK_FALSE(world.told);  // not durable yet
   world.desk.on_durable(world.log.appended());
   REQUIRE(world.told);

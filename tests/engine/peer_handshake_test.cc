@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "os/node_key.h"
 #include "tests/engine/names.h"
 
 using namespace troth;
@@ -128,6 +129,47 @@ TEST_CASE("a claim is no evidence unless its peer is configured and its log was 
   said.position.log_id = log_id(9);
   said.cluster = "other";
   CHECK_FALSE(table.on_reply(name("p1"), said, {100}).lost_memory);
+}
+
+TEST_CASE(
+    "one configured peer that only says so stops nobody: it must show the node's own receipt") {
+  const auto key = NodeKey::make();
+  PeerHandshake table({name("c1"), Role::kCoordinator, "", key->log_id(), {3}, key.get()});
+  table.configure(name("p1"), "127.0.0.1:1", Role::kParticipant);
+  table.adopt({name("p1"), Role::kParticipant, {log_id(9), {5}, {50}}, ""});
+  NodePosition more{key->log_id(), {3}, {999}};
+  HelloReply reply;
+  SUBCASE("no receipt") {}
+  SUBCASE("the receipt of another position") {
+    more.receipt = key->receipt({key->log_id(), {3}, {100}});
+  }
+  SUBCASE("a receipt of another node") {
+    more.receipt = NodeKey::make()->receipt(more);
+  }
+  auto judgement = table.on_hello(hello_from_p1({5}, {60}, more), {100}, reply);
+  CHECK_FALSE(judgement.lost_memory);
+  CHECK(reply.verdict == HelloVerdict::kReceiverDisputed);
+  CHECK(judgement.alarm.find("shows no receipt of this log") != std::string::npos);
+  more.receipt = key->receipt(more);  // an earlier life said so
+  judgement = table.on_hello(hello_from_p1({5}, {60}, more), {100}, reply);
+  CHECK(judgement.lost_memory);
+}
+
+TEST_CASE("a peer keeps the receipt of the furthest position, and shows it") {
+  const auto key = NodeKey::make();
+  const OwnPosition c1(key->log_id(), {3}, key.get());
+  PeerHandshake p1({name("p1"), Role::kParticipant, "", log_id(9), {5}});
+  p1.configure(name("c1"), "127.0.0.1:1", Role::kCoordinator);
+  HelloReply reply;
+  Hello hello = greeting("c1", "p1", 1, {3}, {100});
+  hello.position = c1.at({100});
+  REQUIRE(p1.on_hello(hello, {60}, reply).refusal.empty());
+  BatchHeader header{name("c1"), c1.at({140}), {5}, {}, kPeerProtocolVersion};
+  REQUIRE(p1.on_batch(header).refusal.empty());
+  header.position = c1.at({120});  // overtaken
+  REQUIRE(p1.on_batch(header).refusal.empty());
+  const auto shown = p1.make_hello(name("c1"), "", {60}).seen_of_receiver;
+  CHECK(shown == c1.at({140}));
 }
 
 TEST_CASE("a log that was put back and started often enough to be longer is found out") {

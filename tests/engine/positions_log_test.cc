@@ -49,7 +49,8 @@ TEST_CASE("a position that rose is in the log before the next record, once") {
   const auto record = decode(static_cast<std::uint8_t>(entry.type), entry.payload);
   const auto& reached = std::get<SeenRecord>(*record).reached;
   REQUIRE(reached.size() == 1);
-  CHECK(reached[0] == std::pair(world.p1, Lsn{70}));
+  CHECK(reached[0].peer == world.p1);
+  CHECK(reached[0].lsn == Lsn{70});
   world.append();
   CHECK(world.log.count(RecordType::kSeen) == 1);
 }

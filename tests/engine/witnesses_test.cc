@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "os/node_key.h"
 #include "protocol/record.h"
 #include "tests/engine/names.h"
 #include "tests/support/recording_log.h"
@@ -20,14 +21,16 @@ struct World {
   tests::RecordingLog log;
   Reports reports{Logger()};
   OperatorDesk desk{log, reports};
-  PeerHandshake peers{{name("c1"), Role::kCoordinator, "", log_id(1), {3}}};
+  std::shared_ptr<const NodeKey> key = NodeKey::make();
+  PeerHandshake peers{{name("c1"), Role::kCoordinator, "", key->log_id(), {3}, key.get()}};
 
   World() {
     peers.configure(name("p1"), "127.0.0.1:1", Role::kParticipant);
     answer(9, 50);
   }
-  void answer(std::uint8_t log_of_p1, std::uint64_t durable) {
+  void answer(std::uint8_t log_of_p1, std::uint64_t durable, NodePosition seen_of_us = {}) {
     HelloReply reply;
+    reply.seen_of_sender = seen_of_us;
     reply.name = name("p1");
     reply.role = Role::kParticipant;
     reply.verdict = HelloVerdict::kWelcome;
@@ -134,4 +137,15 @@ TEST_CASE("who is drained survives a checkpoint that a crash cut off anywhere") 
     CHECK(world.reread().drained.count("p1") == 1);
     world.log.entries.pop_back();
   }
+}
+
+TEST_CASE("a peer that claims more of this log without a receipt is one alarm, until it agrees") {
+  World world;
+  for (std::uint64_t more = 500; more < 600; ++more)
+    world.answer(9, 50, {world.key->log_id(), {3}, {more}});
+  REQUIRE(world.alarms().size() == 1);
+  CHECK(world.alarms()[0].find("p1 has seen the log of c1 reach LSN 500") == 0);
+  CHECK(world.counted() == 0);  // nothing was lost
+  world.answer(9, 50, {world.key->log_id(), {3}, {90}});
+  CHECK(world.alarms().empty());
 }

@@ -298,7 +298,11 @@ TEST_CASE("only the token opens the gate") {
     return reply ? reply->status : 0;
   };
   CHECK(refused("Bearer ", "application/json") == 403);
+  CHECK_FALSE(gate.is_shown("Bearer "));  // there is no token
   gate.set_token(secret);
+  CHECK(gate.is_shown("Bearer " + secret));
+  CHECK_FALSE(gate.is_shown("Bearer "));
+  CHECK_FALSE(gate.is_shown(secret));
   CHECK(refused("Bearer " + secret, "application/json") == 0);
   CHECK(refused("Bearer " + secret, "Application/JSON ; charset=utf-8") == 0);
   for (const std::string type : {"", "text/plain", "application/x-www-form-urlencoded",

@@ -35,6 +35,8 @@ class FakeNode final : public AdminPort {
     if (id != "ABCDEF") return fail(ErrorCode::kNotFound, "no such transaction");
     TransactionDetail detail;
     detail.explanation = "It waits.";
+    detail.branches.push_back({});
+    detail.branches[0].statements = {"UPDATE t SET v = 'a secret'"};
     return detail;
   }
   Result<std::int64_t> retry_transactions(const std::string&, const Operator&) override {
@@ -132,6 +134,19 @@ TEST_CASE("alive at once, ready with the node, not ready with a reason") {
   views.stop_serving();
   CHECK(views.get("/api/v1/status", {}).status == 503);
   CHECK(views.get("/healthz", {}).status == 200);
+}
+
+TEST_CASE("texts of SQL statements are for the holder of the token alone") {
+  auto node = ready_node();
+  http::Views views{everybody_may()};
+  views.serve(node, nullptr);
+  const auto statements_for = [&](bool holder) {
+    const auto reply = views.get("/api/v1/transactions/ABCDEF", {}, {Principal::anyone(), holder});
+    return json_of(reply)["branches"][0]["statements"].dump();
+  };
+  CHECK(statements_for(true) == R"(["UPDATE t SET v = 'a secret'"])");
+  CHECK(statements_for(false) == "[\"(shown with the token)\"]");
+  CHECK_FALSE(contains(views.get("/api/v1/transactions/ABCDEF", {}).body, "secret"));
 }
 
 TEST_CASE("views are the command line's JSON") {

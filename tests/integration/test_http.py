@@ -224,7 +224,7 @@ class Http(Case):
     def check_monitoring(self, exist):
         documented = set(re.findall(r"^\| `([^`]+)` \|", (ROOT / "docs/reference/metrics.md").read_text(), re.M))
         # Present only after an event that this test does not stage.
-        rare = {"troth_rejected_total", "troth_unconfirmed_transactions", "troth_peer_refused_total", "troth_amnesia_alarms_total", "troth_findings", "troth_peer_lost_memory", "troth_certificate_not_after_seconds",
+        rare = {"troth_aborts_forgotten_total", "troth_rejected_total", "troth_unconfirmed_transactions", "troth_peer_refused_total", "troth_amnesia_alarms_total", "troth_findings", "troth_peer_lost_memory", "troth_certificate_not_after_seconds",
                 *(f"troth_agent_peer_{name}" for name in ("up", "rtt_seconds", "messages_sent_total", "messages_dropped_total", "queued_messages"))}
         self.assertLessEqual(exist, documented)
         self.assertLessEqual(documented - exist, rare, "documented metrics that no live daemon shows")

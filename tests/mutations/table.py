@@ -174,5 +174,7 @@ MUTATIONS = [
     ("outsider-ends", "only members say what became of a transaction", "", [
         ("coordinator/transaction_messages.cc", "if (txn.is_member(from)) return true;", "if (txn.is_member(from) || !from.empty()) return true;")]),
     ("stranger-believed", "a claim of a node that was never met is no evidence", "", [
-        ("engine/peer_handshake.cc", "if (table_.configured(peer) && (met || greeting == Greeting::kOurs)) {", "if (greeting == Greeting::kOurs || !said.log_id.is_nil()) {")]),
+        ("engine/peer_handshake.cc", "if (table_.configured(peer) && shown && (met || greeting == Greeting::kOurs)) {", "if (shown || greeting == Greeting::kOurs || !said.log_id.is_nil()) {")]),
+    ("claim-without-receipt", "a peer's word alone does not stop a node", "", [
+        ("engine/peer_handshake.cc", "const bool shown = own_.has_said(seen_of_us);", "const bool shown = own_.has_said(seen_of_us) || true;")]),
 ]

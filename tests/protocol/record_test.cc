@@ -91,6 +91,23 @@ std::vector<Record> one_of_each() {
 
 }  // namespace
 
+TEST_CASE(
+    "receipts stand behind what earlier releases write, and cost nothing where there are none") {
+  const PeerRecord peer{name("p1"), Role::kParticipant, {log_id(), {2}, {9}}, "h:1"};
+  const SeenRecord seen{{{name("p1"), {7}}, {name("p2"), {8}}}};
+  auto peer_with = peer;
+  peer_with.position.receipt = {{4, 5}};
+  auto seen_with = seen;
+  seen_with.reached[1].receipt = {{1, 2, 3}};
+  CHECK(encode(Record(peer_with)).size() == encode(Record(peer)).size() + 16);
+  CHECK(encode(Record(seen_with)).size() == encode(Record(seen)).size() + 32);
+  for (const Record& record : {Record(peer), Record(peer_with), Record(seen), Record(seen_with)}) {
+    const auto decoded = decode(static_cast<std::uint8_t>(type_of(record)), encode(record));
+    REQUIRE(decoded.has_value());
+    CHECK(encode(*decoded) == encode(record));
+  }
+}
+
 TEST_CASE("every record decodes to what was encoded") {
   CHECK(one_of_each().size() == std::variant_size_v<Record>);
   for (const auto& record : one_of_each()) {

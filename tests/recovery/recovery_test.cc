@@ -64,8 +64,11 @@ TEST_CASE("of a peer's log the highest LSN counts that any record names") {
   prepared.coordinator_durable = {700};
   REQUIRE(feed(tables, {30}, prepared).has_value());
   CHECK(tables.peers.at(name("c1")).position.durable == Lsn{700});
-  REQUIRE(feed(tables, {32}, SeenRecord{{{name("c1"), {800}}, {name("nobody"), {9}}}}).has_value());
+  const Receipt receipt{{7}};
+  REQUIRE(feed(tables, {32}, SeenRecord{{{name("c1"), {800}, receipt}, {name("nobody"), {9}}}})
+              .has_value());
   REQUIRE(feed(tables, {34}, SeenRecord{{{name("c1"), {750}}}}).has_value());
+  CHECK(tables.peers.at(name("c1")).position.receipt == receipt);
   CHECK(tables.peers.at(name("c1")).position.durable == Lsn{800});
   CHECK(tables.peers.size() == 1);
   REQUIRE(feed(tables, {40}, peer(other, 1, 5)).has_value());  // another log begins anew

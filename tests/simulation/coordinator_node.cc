@@ -22,6 +22,7 @@ Status CoordinatorNode::open() {
   options.name = setup_.name;
   options.log_id = setup_.log_id;
   options.epoch = recovered.epoch;
+  options.signer = &receipts_;
   for (const auto& peer : setup_.peers)
     if (taken_out_.count(peer) == 0) options.participants[peer] = "somewhere:1";
   options.prepare_timeout = milliseconds(500);

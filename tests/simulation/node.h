@@ -9,6 +9,7 @@
 #include "protocol/ports.h"
 #include "protocol/record_log.h"
 #include "tests/simulation/network.h"
+#include "tests/simulation/receipts.h"
 #include "tests/support/memory_disk.h"
 #include "wal/writer.h"
 
@@ -139,6 +140,7 @@ class Node : public Station, protected protocol::PeerHandler {
   World& world_;
   Network& network_;
   const NodeSetup setup_;
+  const Receipts receipts_{setup_.log_id};
   MemoryDisk disk_;
   std::unique_ptr<wal::Writer> writer_;
   std::shared_ptr<SimulatedLog> log_;

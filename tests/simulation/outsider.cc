@@ -60,6 +60,7 @@ void Outsider::speak() {
       const auto& [from, to] = way;
       if (to != known.coordinator || std::count(known.members.begin(), known.members.end(), from))
         continue;
+      if (world_.random.percent(5)) return claim(*node, from, header);
       Batch batch;
       batch.header = header;
       batch.messages = lies(known.gtid);
@@ -71,6 +72,22 @@ void Outsider::speak() {
       return;
     }
   }
+}
+
+// It shows no receipt, or one of another position: it is no evidence.
+void Outsider::claim(Node& node, const NodeName& from, const BatchHeader& header) {
+  Hello hello;
+  hello.name = from;
+  hello.role = Role::kParticipant;
+  hello.address = "somewhere:1";
+  hello.position = header.position;
+  hello.receiver = node.name();
+  hello.seen_of_receiver = {node.setup().log_id, header.receiver_epoch, {std::uint64_t{1} << 62U}};
+  if (world_.random.percent(50)) hello.seen_of_receiver.receipt = header.position.receipt;
+  world_.trace("{} claims that the log of {} was longer", from, node.name());
+  world_.lies.insert(fmt::format("{} has seen the log of {} reach LSN {}", from, node.name(),
+                                 hello.seen_of_receiver.durable));
+  static_cast<void>(node.handler().hello(hello));
 }
 
 std::vector<Message> Outsider::lies(const Gtid& gtid) {

@@ -1,7 +1,7 @@
 #pragma once
 // A configured participant that speaks of running transactions in which it has no branch: it says
-// what a member would say, under its own name, with a header that it really sent. Nothing of it may
-// have an effect.
+// what a member would say, under its own name, with a header that it really sent. Or it says that
+// the coordinator's log was longer. Nothing of it may have an effect.
 
 #include <deque>
 #include <map>
@@ -31,6 +31,7 @@ class Outsider {
   };
   void plan();
   void speak();
+  void claim(Node& node, const NodeName& from, const protocol::BatchHeader& header);
   std::vector<protocol::Message> lies(const Gtid& gtid);
   void know(const Gtid& gtid, const NodeName& coordinator, std::vector<NodeName> members);
 

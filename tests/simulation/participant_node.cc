@@ -41,11 +41,13 @@ Status ParticipantNode::open() {
   options.name = setup_.name;
   options.log_id = setup_.log_id;
   options.epoch = recovered.epoch;
+  options.signer = &receipts_;
   for (const auto& name : setup_.coordinators) options.coordinators[name] = "somewhere:1";
   options.inquiry = {milliseconds(60), milliseconds(400)};
   options.suspicion = {
       milliseconds(70), {milliseconds(20), milliseconds(150)}, setup_.log_id.bytes[1]};
   options.lock_timeout = milliseconds(300);
+  options.most_aborted = 20;
   options.flush_interval = milliseconds(3);
   options.quiet_interval = milliseconds(1);
   options.durable_interval = setup_.durable_interval;

@@ -64,7 +64,7 @@ NodePosition Trouble::seen_by(Node& other) const {
     if (const auto* peer = std::get_if<PeerRecord>(&record))
       if (peer->name == backup_.node->name()) seen = peer->position;
     if (const auto* reached = std::get_if<SeenRecord>(&record))
-      for (const auto& [name, lsn] : reached->reached)
+      for (const auto& [name, lsn, receipt] : reached->reached)
         if (name == backup_.node->name()) seen.durable = std::max(seen.durable, lsn);
     return {};
   }));

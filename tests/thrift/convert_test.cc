@@ -323,7 +323,7 @@ TEST_CASE("envelope and greetings") {
   hello.role = Role::kCoordinator;
   hello.address = "h:7";
   hello.position = h.position;
-  hello.seen_of_receiver = {log_id(5), Epoch{6}, Lsn{7}};
+  hello.seen_of_receiver = {log_id(5), Epoch{6}, Lsn{7}, {{1, 2, 3}}};
   hello.receiver = name("db1");
   const auto greeted = from_wire(through_bytes(to_wire(hello)), Where());
   REQUIRE(greeted);
@@ -336,6 +336,9 @@ TEST_CASE("envelope and greetings") {
   CHECK(greeted->versions == hello.versions);
   hello.versions = {3, 7};
   CHECK(from_wire(through_bytes(to_wire(hello)), Where())->versions == hello.versions);
+  auto cut = to_wire(hello);
+  cut.seen_of_receiver.receipt.resize(15);
+  CHECK_FALSE(from_wire(std::move(cut), Where()));
   auto old = to_wire(hello);  // 0.1.0 sends one version
   old.__isset.newest_version = false;
   CHECK(from_wire(std::move(old), Where())->versions == protocol::PeerVersions{3, 3});

@@ -125,6 +125,8 @@ v1::NodePosition to_wire(const NodePosition& position) {
   if (!position.log_id.is_nil()) out.__set_log_id(position.log_id.text());
   out.__set_epoch(position.epoch.value);
   out.__set_durable_lsn(to_i64(position.durable.value));
+  if (const auto& [bytes] = position.receipt; !position.receipt.is_nil())
+    out.__set_receipt(std::string(bytes.begin(), bytes.end()));
   return out;
 }
 
@@ -273,6 +275,10 @@ Result<NodePosition> from_wire(const v1::NodePosition& position, const Where& wh
   TROTH_ASSIGN_OR_RETURN(out.epoch, epoch_from_wire(position.epoch, where, "epoch"));
   if (position.durable_lsn < 0) return where.invalid("durable_lsn", "is negative");
   out.durable = Lsn{static_cast<std::uint64_t>(position.durable_lsn)};
+  if (!position.__isset.receipt) return out;
+  if (position.receipt.size() != out.receipt.bytes.size())
+    return where.invalid("receipt", "has not 16 bytes");
+  std::copy(position.receipt.begin(), position.receipt.end(), out.receipt.bytes.begin());
   return out;
 }
 

@@ -224,9 +224,9 @@ struct TransactionDetail {
 
 /** The operator who asks for an action, and the reason. The audit trail keeps both. */
 struct Operator {
-  /** A person, for example user@host. */
+  /** A person, for example user@host. At most 256 bytes. */
   1: optional string name
-  /** One sentence. */
+  /** One sentence. At most 1,024 bytes. */
   2: optional string reason
 }
 

@@ -145,6 +145,8 @@ struct NodePosition {
   2: optional i64 epoch
   /** Durable end of the log, in bytes. */
   3: optional i64 durable_lsn
+  /** Between nodes: 16 bytes by which the owner of the log recognises that it has said so. */
+  4: optional binary receipt
 }
 
 /** Travels with every request. Deadlines are relative and belong to each request. */

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "thrift/wire/oversized.h"
+#include "thrift/wire/source.h"
 
 namespace troth::thrift {
 
@@ -47,7 +48,9 @@ void BlockingConnections::serve(std::unique_ptr<Stream> stream, std::string unre
 
 void BlockingConnections::run(Served& served, std::string unread) {
   {
-    const auto processor = make_processor_(served.stream->principal());
+    auto by = served.stream->principal();
+    by.source = source_of(served.stream->fd());
+    const auto processor = make_processor_(by);
     served.stream->set_timeouts(options_.idle_timeout, options_.send_timeout);
     const auto in = buffered(std::make_shared<StreamTransport>(served.stream, std::move(unread)));
     const auto transport = std::make_shared<HardenedTransport>(in, options_.limits, &served);
