@@ -1,6 +1,7 @@
 // troth-coordinator: what differs from the other daemon (daemon/program.h).
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 
 #include "coordinator/node.h"
 #include "daemon/program.h"
@@ -39,6 +40,13 @@ std::map<NodeName, std::string> participants_of(const SettingValues& values) {
     out.emplace(NodeName::from_trusted(pair.first), pair.second);
   }
   return out;
+}
+
+// If the file system does not say, as much as there may be.
+std::uint64_t free_bytes_of(const std::string& dir) {
+  std::error_code ignored;
+  const auto space = std::filesystem::space(dir, ignored);
+  return ignored ? UINT64_MAX : space.available;
 }
 
 // The values passed every check of their table (os/daemon_settings.h).
@@ -112,6 +120,8 @@ int main(int argc, char** argv) {
         options.engine.key_store = keys.get();
         history::SqliteOutcomeStore::Options history;
         history.budget = values.size("history-bytes");
+        history.keep_free = 4 * values.size("segment-bytes") + (512U << 10);
+        history.free_bytes = [dir = around.data_dir] { return free_bytes_of(dir); };
         TROTH_ASSIGN_OR_RETURN(outcomes,
                                history::SqliteOutcomeStore::open(around.data_dir + "/outcomes.db",
                                                                  around.identity.log_id, history));

@@ -132,6 +132,8 @@ Status SqliteOutcomeStore::load_open_part(Part& part) {
 // ---- the thread that writes
 
 Status SqliteOutcomeStore::store(const std::vector<EndedTransaction>& batch, Lsn mark) {
+  TROTH_ASSIGN_OR_RETURN(const bool room, has_room_for(batch));
+  if (!room) return skip(batch, mark);
   Part open;
   bool start_over = false;
   {
@@ -178,6 +180,7 @@ Status SqliteOutcomeStore::tidy() {
     old = std::exchange(start_over_, false);
   }
   while (old && parts().size() > 1) TROTH_TRY(drop_oldest());
+  if (crowded()) TROTH_TRY(writer_->run("PRAGMA wal_checkpoint(TRUNCATE)"));
   const auto open = parts().back();
   // A part is at most an eighth of the budget, so that much is forgotten at once.
   if (open.rows < options_.part_rows && open.bytes < options_.budget / 8) return {};
@@ -226,16 +229,59 @@ Status SqliteOutcomeStore::drop_oldest() {
   return {};
 }
 
+Result<std::uint64_t> SqliteOutcomeStore::pragma(const char* name) {
+  TROTH_ASSIGN_OR_RETURN(auto use, writer_->use(fmt::format("PRAGMA {}", name)));
+  if (use.step() != SQLITE_ROW) return tl::unexpected(writer_->error(name));
+  return static_cast<std::uint64_t>(use.integer(0));
+}
+
 Result<std::uint64_t> SqliteOutcomeStore::bytes_used() {
-  const auto pragma = [this](const char* name) -> Result<std::uint64_t> {
-    TROTH_ASSIGN_OR_RETURN(auto use, writer_->use(fmt::format("PRAGMA {}", name)));
-    if (use.step() != SQLITE_ROW) return tl::unexpected(writer_->error(name));
-    return static_cast<std::uint64_t>(use.integer(0));
-  };
   TROTH_ASSIGN_OR_RETURN(const auto pages, pragma("page_count"));
   TROTH_ASSIGN_OR_RETURN(const auto unused, pragma("freelist_count"));
   TROTH_ASSIGN_OR_RETURN(const auto size, pragma("page_size"));
   return (pages - unused) * size;
+}
+
+Result<std::uint64_t> SqliteOutcomeStore::bytes_unused() {
+  TROTH_ASSIGN_OR_RETURN(const auto unused, pragma("freelist_count"));
+  TROTH_ASSIGN_OR_RETURN(const auto size, pragma("page_size"));
+  return unused * size;
+}
+
+// ---- a disk that is nearly full
+
+bool SqliteOutcomeStore::crowded() const {
+  return options_.free_bytes && options_.free_bytes() < options_.keep_free;
+}
+
+// Of the pages that the file has already. The oldest content gives its own.
+Result<bool> SqliteOutcomeStore::has_room_for(const std::vector<EndedTransaction>& batch) {
+  if (!crowded()) return true;
+  constexpr std::uint64_t kOfARow = 128;  // gtid, times, and what pages leave unused
+  std::uint64_t needed = 0;
+  for (const auto& ended : batch) needed += 2 * encode(ended).size() + kOfARow;
+  while (true) {
+    TROTH_ASSIGN_OR_RETURN(const auto unused, bytes_unused());
+    if (unused >= needed) return true;
+    if (parts().size() == 1) {
+      if (parts().back().rows == 0) return false;
+      TROTH_TRY(close_part());
+    }
+    TROTH_TRY(drop_oldest());
+  }
+}
+
+// They are forgotten, and the log does not keep them either.
+Status SqliteOutcomeStore::skip(const std::vector<EndedTransaction>& batch, Lsn mark) {
+  for (const auto& ended : batch) forget({ended.gtid, ended.ended});
+  {
+    std::lock_guard lock(mutex_);
+    use_.dropped += batch.size();
+  }
+  TROTH_TRY(writer_->run("BEGIN IMMEDIATE"));
+  TROTH_TRY(SqliteMeta(*writer_).set("durable", static_cast<std::int64_t>(mark.value)));
+  TROTH_TRY(note_forgotten());
+  return writer_->run("COMMIT");
 }
 
 // ---- the engine's thread

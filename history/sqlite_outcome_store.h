@@ -2,6 +2,7 @@
 // The outcome store on SQLite: one table for each part of time, with the id as its key. Ids rise
 // with time, so storing writes in sequence. When the budget is used up, the oldest part is dropped.
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -22,6 +23,10 @@ class SqliteOutcomeStore final : public OutcomeStore {
     std::size_t part_rows = std::size_t{1} << 16;
     std::size_t queue = std::size_t{1} << 15;  ///< transactions that wait to be stored
     Duration gather{std::chrono::milliseconds(50)};
+    /// Of the disk. When less than `keep_free` is left, the file does not grow: its oldest content
+    /// makes room, or what ends now is forgotten. The log needs the space more. Any thread.
+    std::function<std::uint64_t()> free_bytes{};
+    std::uint64_t keep_free = 0;
   };
 
   /// kFenced: the file belongs to another log.
@@ -61,10 +66,15 @@ class SqliteOutcomeStore final : public OutcomeStore {
   Result<Lsn> load(const LogId& log_id);
   Status load_open_part(Part& part);
   Status store(const std::vector<EndedTransaction>& batch, Lsn mark);
+  bool crowded() const;
+  Result<bool> has_room_for(const std::vector<EndedTransaction>& batch);
+  Status skip(const std::vector<EndedTransaction>& batch, Lsn mark);
   Status tidy();
   Status close_part();
   Status drop_oldest();
   Result<std::uint64_t> bytes_used();
+  Result<std::uint64_t> bytes_unused();
+  Result<std::uint64_t> pragma(const char* name);
   Status note_forgotten();
   std::vector<Part> parts() const;
 

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <filesystem>
 #include <thread>
 
 #include "history/sqlite_outcome_store.h"
@@ -121,6 +123,45 @@ TEST_CASE("what is stored again counts, in whatever part") {
     store_outcomes(*store, {i});
     CHECK(comment_of(*store, 1) == std::to_string(i));
   }
+}
+
+TEST_CASE("a disk that is nearly full: the file does not grow, and the newest outcomes are kept") {
+  const TempDir folder;
+  std::atomic<std::uint64_t> free{1'000'000};
+  SqliteOutcomeStore::Options options;
+  options.keep_free = 500'000;
+  options.free_bytes = [&] { return free.load(); };
+  auto store = open_outcomes(folder, options);
+  std::uint64_t last = 0;
+  const auto add = [&](std::uint64_t count) {
+    for (std::uint64_t n = 0; n < count; ++n) store->add(ended(++last));
+    store_outcomes(*store, {last});
+  };
+  SUBCASE("what is old makes room") {
+    add(2000);
+    free = 400'000;
+    add(20);
+    const auto size = std::filesystem::file_size(folder.path() + "/outcomes.db");
+    for (int round = 0; round < 50; ++round) add(100);
+    CHECK(std::filesystem::file_size(folder.path() + "/outcomes.db") <= size + 16'384);
+    CHECK(std::filesystem::file_size(folder.path() + "/outcomes.db-wal") == 0);
+    CHECK(comment_of(*store, last) == "number " + std::to_string(last));
+    CHECK(comment_of(*store, 1).empty());
+    CHECK(store->forgotten().last >= numbered(2000));
+    CHECK(store->use().dropped == 0);
+  }
+  SUBCASE("there is nothing old: what ends now is forgotten, and the log does not wait") {
+    free = 400'000;
+    add(5000);
+    CHECK(store->use().dropped > 0);
+    CHECK(store->durable() == Lsn{last});
+    CHECK(store->forgotten().last >= numbered(last));
+    free = 1'000'000;
+    add(10);
+    CHECK(comment_of(*store, last) == "number " + std::to_string(last));
+  }
+  store.reset();
+  CHECK(open_outcomes(folder)->durable() == Lsn{last});
 }
 
 TEST_CASE("the oldest part goes when the budget is used up, and the store says since when") {
