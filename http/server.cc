@@ -29,6 +29,7 @@ constexpr auto kIdle = std::chrono::seconds(2);  // between two requests
 // While others wait for a thread: from getting one to the first byte, and to the end of the head.
 constexpr auto kCrowdedIdle = std::chrono::milliseconds(50);
 constexpr auto kCrowdedHead = std::chrono::milliseconds(250);
+constexpr auto kHandshake = std::chrono::seconds(5);  // of TLS, as on the Thrift port
 constexpr std::size_t kMaxBody = 1 << 20;
 constexpr auto kBodyTime = std::chrono::seconds(10);  // for all of it, however slowly it drips
 
@@ -83,7 +84,7 @@ class BoundedServer final : public httplib::Server {
   }
   bool begin(BoundedStream& stream) const {
     const auto trouble =
-        stream.shake_hands(crowded() ? Duration(kCrowdedHead) : RequestLimits().head_time);
+        stream.shake_hands(crowded() ? Duration(kCrowdedHead) : Duration(kHandshake));
     if (!trouble) return true;
     std::string from;
     int port = 0;
