@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
-#include <ctime>
 
+#include "base/utc.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/render.h"
@@ -76,15 +76,6 @@ int answer(const Arguments& arguments, const Result<ResolveReply>& reply, const 
   }
   for (const auto& line : reply->lines) show_text(printable(line) + "\n");
   return kOk;
-}
-
-std::string utc(std::int64_t unix_ms) {
-  const std::time_t seconds = unix_ms / 1000;
-  std::tm parts{};
-  gmtime_r(&seconds, &parts);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text;
 }
 
 int list_participants(const Arguments& arguments, const NodeStatus& status) {
@@ -267,7 +258,7 @@ int audit(const Arguments& arguments, const Words& words) {
   if (!found) return report(arguments, found.error());
   TablePrinter table({"WHEN", "ACTION", "RESULT", "SUBJECT", "BY", "REASON"});
   for (const auto& entry : *found)
-    table.add({utc(entry.when.unix_ms), entry.action, entry.result,
+    table.add({utc_text(entry.when.unix_ms), entry.action, entry.result,
                entry.subject.empty() ? "all" : entry.subject,
                entry.by.name.empty() ? "-" : entry.by.name,
                entry.by.reason.empty() ? "-" : entry.by.reason});

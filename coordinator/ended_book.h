@@ -19,7 +19,6 @@ class EndedBook {
   explicit EndedBook(const EngineOptions& options)
       : options_(options), store_(options.outcome_store) {}
 
-  bool has_store() const { return store_ != nullptr; }
   /// At the start: transactions in the log that the store may not hold yet.
   void adopt(const recovery::CoordinatorTables& tables, Now now);
 

@@ -42,7 +42,7 @@ void PeerTraffic::stop_for(const Error& error, Now now) {
 
 void PeerTraffic::judge(const PeerHandshake::Judgement& judgement, const NodeName& peer, Now now) {
   // Forced: after a restart these records say which participants may hold the outcome of a
-  // one-phase transaction.
+  // one-phase transaction. Not counted: `forced_writes` are those of transactions.
   for (const auto& record : judgement.to_append)
     core_.log.append(RecordType::kPeer, encode(Record(record)), Force::kYes);
   Witnesses(parts_.desk, core_.reports).judge(judgement, peer, now);

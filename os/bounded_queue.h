@@ -30,19 +30,8 @@ class BoundedQueue {
     return true;
   }
 
-  /// For items whose number the consumer itself bounds (durability notices, job results): ignores
-  /// the capacity. False only when closed.
-  bool push_reserved(T&& item) {
-    MutexLock lock(mutex_);
-    if (closed_) return false;
-    items_.push_back(std::move(item));
-    const bool wanted = take_waiting();
-    lock.unlock();
-    if (wanted) arrived_.notify_one();
-    return true;
-  }
-
-  /// The same for several, which stay together.
+  /// Several, which stay together: their number is bounded by the caller, so the capacity is ignored.
+  /// False only when closed.
   bool push_all(std::deque<T>&& items) {
     MutexLock lock(mutex_);
     if (closed_) return false;

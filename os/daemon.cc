@@ -71,14 +71,6 @@ void StopSignal::on_hangup(std::function<void()> handler) {
   hangup_ = std::move(handler);
 }
 
-bool StopSignal::wait_more(std::chrono::milliseconds limit) {
-  const MutexLock lock(mutex_);
-  const auto until = Condition::Clock::now() + limit;
-  while (signals_ < 2 && !failure_)
-    if (!changed_.wait_until(mutex_, until)) return signals_ > 1 || failure_;
-  return true;
-}
-
 void print_ready(const std::string& name, const std::string& role,
                  const std::string& thrift_address, const std::string& http_address) {
   const auto http = http_address.empty() ? "null" : "\"" + http_address + "\"";

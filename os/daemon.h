@@ -29,8 +29,6 @@ class StopSignal {
   /// Called on the watcher's thread at every SIGHUP. Returns when an earlier handler is not running
   /// any more.
   void on_hangup(std::function<void()> handler);
-  bool wait_more(
-      std::chrono::milliseconds limit);  ///< true when a second signal arrived within `limit`
 
  private:
   Mutex mutex_;

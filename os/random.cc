@@ -16,10 +16,6 @@ T from_kernel() {
 }
 }  // namespace
 
-LogId random_log_id() {
-  return LogId{from_kernel<std::array<std::uint8_t, 16>>()};
-}
-
 std::string random_bytes(std::size_t count) {
   std::string out(count, '\0');
   const auto got = ::getrandom(out.data(), count, 0);

@@ -7,6 +7,7 @@
 
 #include "engine/peer_handshake.h"
 #include "engine/positions_log.h"
+#include "engine/record_append.h"
 #include "engine/reports.h"
 #include "engine/standing.h"
 #include "participant/engine_options.h"
@@ -30,11 +31,7 @@ struct Core {
   Core(const Core&) = delete;  // parts and members refer to its members
   Core& operator=(const Core&) = delete;
 
-  void append(const protocol::Record& record) {
-    const auto force = force_of(record);
-    if (force == protocol::Force::kYes) reports.count("forced_writes");
-    log.append(type_of(record), encode(record), force);
-  }
+  void append(const protocol::Record& record) { append_record(log, reports, record); }
 
   /// How far peers hear that this log reaches.
   Lsn reaches() const { return standing.quarantine().reaches(log.durable()); }

@@ -54,8 +54,6 @@ class FlushSchedule {
   std::size_t unflushed() const { return unflushed_.size(); }
   /// There is applied work that no flush has committed yet.
   bool busy() const { return applies_since_flush_ > 0 || flush_out_; }
-  bool flushing() const { return flush_out_; }
-  bool nothing_applied() const { return applies_since_flush_ == 0; }
 
  private:
   void post(const ApplyJob& apply);

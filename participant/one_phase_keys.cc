@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/record_append.h"
+
 namespace troth::participant {
 
 using namespace protocol;
@@ -178,9 +180,7 @@ void OnePhaseKeys::copy_forward() {
 }
 
 Lsn OnePhaseKeys::append(const Record& record) {
-  const auto force = force_of(record);
-  if (force == Force::kYes) reports_.count("forced_writes");
-  return log_.append(type_of(record), encode(record), force);
+  return append_record(log_, reports_, record);
 }
 
 }  // namespace troth::participant

@@ -101,8 +101,6 @@ class QuorumBallot {
   const Ballot& ballot() const { return ballot_; }
   const Setup& setup() const { return setup_; }
   std::optional<Decision> decided() const { return decided_; }
-  /// Appended and not yet reported durable: while there are any, RecordDurable is for this machine.
-  bool waits_for_log() const { return !pending_.empty(); }
   std::size_t quorum() const { return quorum_of(setup_.members.size()); }
   /// The members that have not answered the ballot that this member leads.
   std::vector<NodeName> silent() const;

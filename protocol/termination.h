@@ -80,8 +80,6 @@ class CooperativeTermination {
 
   /// Every other member has voted, so no member acquires locks for the transaction any more.
   bool all_have_voted() const;
-  /// Every other member has answered, and none knows the decision: only the coordinator can end it.
-  bool all_asked_in_vain() const { return answers_.size() == others_.size(); }
   std::vector<NodeName> silent() const;
 
  private:

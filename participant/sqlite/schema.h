@@ -147,8 +147,6 @@ class Schema {
   /// belongs to no table take S. It is the lock of the marker's table, which no statement writes.
   /// Nothing if the agent does not own the file yet.
   std::optional<LockRequest> whole(LockMode mode) const;
-  /// Nothing if the file has no AUTOINCREMENT table.
-  const TableInfo* sequence_table() const { return find("sqlite_sequence"); }
 
   /// One state of a row: before or after an operation.
   struct Image {
