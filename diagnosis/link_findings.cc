@@ -200,6 +200,12 @@ void find_connected(const LinkStatus& link, std::vector<Finding>& out) {
                    fmt::format("troth participant resume {}", link.peer), link.peer.text()});
 }
 
+// A node that has just started has tried nothing yet: nobody is down because of that.
+bool tries_first(const NodeStatus& status, const LinkStatus& link) {
+  constexpr Duration kFirstTries = std::chrono::seconds(2);
+  return !link.connected && !link.retired && link.last_error.empty() && status.up < kFirstTries;
+}
+
 }  // namespace
 
 std::string short_error(const NodeName& peer, const std::string& error) {
@@ -211,6 +217,7 @@ std::string short_error(const NodeName& peer, const std::string& error) {
 
 void find_links(const NodeFacts& facts, const Others& others, std::vector<Finding>& out) {
   for (const auto& link : facts.status.links) {
+    if (tries_first(facts.status, link)) continue;
     if (!link.connected) {
       find_down(facts.status, link, out);
       continue;

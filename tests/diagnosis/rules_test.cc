@@ -292,6 +292,21 @@ TEST_CASE("nothing else is found in the facts of a rule") {
     }
 }
 
+TEST_CASE("a node that has just started has not found anybody down yet") {
+  for (const auto role : {Role::kCoordinator, Role::kParticipant}) {
+    auto facts = sound(role);
+    auto& link = facts.status.links[1];
+    link.connected = false;
+    facts.status.up = 500ms;
+    CHECK(diagnose(facts)[0].rule == RuleId::kSound);
+    link.last_error = "cannot reach p2 at 10.0.0.2:7431: Connection refused";
+    CHECK(diagnose(facts)[0].rule != RuleId::kSound);
+    link.last_error.clear();
+    facts.status.up = 3s;
+    CHECK(diagnose(facts)[0].rule != RuleId::kSound);
+  }
+}
+
 TEST_CASE("in the healthy twin nothing is found") {
   for (const auto role : {Role::kCoordinator, Role::kParticipant}) {
     const auto found = diagnose(sound(role));
