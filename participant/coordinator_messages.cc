@@ -17,6 +17,12 @@ std::string on_a_copy(const NodeName& self) {
   return fmt::format("{} runs on an adopted copy of its log, which may lack it", self);
 }
 
+// The abort of a one-phase request is recorded only where it keeps a key (OnePhaseKeys).
+bool is_recorded(const BranchEntry& entry) {
+  if (entry.branch.gtid().decider() != Decider::kParticipant || entry.recovered) return true;
+  return !entry.key.empty() && !is_retryable(entry.branch.reason().code);
+}
+
 // As far as this participant knows.
 Recalled recalled(const BranchEntry& entry) {
   using State = Branch::State;
@@ -32,6 +38,10 @@ Recalled recalled(const BranchEntry& entry) {
     out.reason.detail = "it only read, so nothing is kept of it";
   } else if (state == State::kAborted && never_came) {
     out.knows = Recalled::Knows::kNothing;
+  } else if (state == State::kAborted && !is_recorded(entry)) {
+    // After a crash the repeated request would be executed: only its coordinator knows that it is
+    // not repeated any more.
+    out.knows = Recalled::Knows::kUndecided;
   } else if (state == State::kAborted) {
     out.knows = Recalled::Knows::kOutcome;
     out.outcome = Outcome::kAborted;
