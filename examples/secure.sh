@@ -48,11 +48,11 @@ refused "no permission for submit" troth --tls-dir ca/issued/ann submit --on sto
 troth --tls-dir ca/issued/ann audit
 say "without a certificate nothing is answered"
 refused "does it speak TLS?" troth status
-say "the application's certificate is withdrawn"
+say "the application's certificate is revoked"
 cp -r ca/issued/web stolen
 troth cert revoke web
 for _ in $(seq 100); do grep -q "certificates reloaded" c1.log && break; sleep 0.1; done
-refused "was withdrawn" troth --tls-dir stolen submit --on stock "UPDATE items SET n = 0"
+refused "was revoked" troth --tls-dir stolen submit --on stock "UPDATE items SET n = 0"
 [ "$(sqlite3 stock.db "SELECT n FROM items")" = 9 ] || die "changed without permission"
 troth cert show
 echo "== OK: encrypted, and each does what its role says"
