@@ -102,8 +102,13 @@ class Repair(Case):
         self.assertIn("only restore", self.repair(cluster, "--txn", gtid, "--how", "skip", "--reason", "x", code=64))
         self.repair(cluster, "--txn", gtid, "--how", "restore", "--reason", "a script wrote past the agent")
         self.assertEqual(cluster.read("p1", "SELECT v FROM a WHERE id = 1"), [(1000,)])
-        p1.start()
+        # Who asks before p2 has voted ends the transaction: for p2 the coordinator was silent while it stood still.
         p2.process.send_signal(signal.SIGCONT)
+        deadline = time.monotonic() + 30
+        while transfer.poll() is None and not any(r["type"] == "PREPARED" for r in p2.dump()):
+            self.assertLess(time.monotonic(), deadline, "p2 has not voted")
+            time.sleep(0.05)
+        p1.start()
         self.assertEqual(transfer.wait(60), 0, transfer.stderr.read())
         for stream in (transfer.stdout, transfer.stderr):
             stream.close()
