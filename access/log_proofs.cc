@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/ids.h"
 #include "os/node_key.h"
 #include "os/random.h"
 
