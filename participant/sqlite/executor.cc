@@ -314,17 +314,22 @@ bool Executor::check_after(std::int32_t number, bool last, Ran& ran) {
 bool Executor::run_one(const Statement& statement, std::int32_t number, ResultRoom& room,
                        Ran& ran) {
   auto& known = lookup(statement.sql);
-  const StatementCall call{statement, known.statement, number,
-                           known.info.work.longest_value(statement.params)};
-  if (known.info.writes_virtual && call.longest_value < ValueWork::kLongest) {
+  auto longest = known.info.work.longest_value(statement.params);
+  if (known.info.writes_virtual) {
     // A module does not always notice that SQLite refused a value of its own.
-    ran.failure = {AbortCode::kBranchTooBig,
-                   "the statement writes a virtual table and has so many comparisons and function "
-                   "calls that its values would have to be short; split it",
-                   {},
-                   number};
-    return false;
+    constexpr std::int64_t kLeast = std::int64_t{8} << 20, kModules = std::int64_t{32} << 20;
+    if (longest < kLeast) {
+      ran.failure = {
+          AbortCode::kBranchTooBig,
+          "the statement writes a virtual table and has so many comparisons and function "
+          "calls that its values would have to be short; split it",
+          {},
+          number};
+      return false;
+    }
+    longest = std::max(longest, kModules);
   }
+  const StatementCall call{statement, known.statement, number, longest};
   auto run = run_statement(database_.connection(), limits_, call, room);
   if (run.failure.code != AbortCode::kNone) {
     ran.failure = std::move(run.failure);

@@ -144,7 +144,9 @@ class ValueWork::Reader {
   }
   void number(int to) { step(Kind::kNumber, 0, 0, to); }
   void unknown(int to) { step(Kind::kUnknown, 0, 0, to); }
-  void reads(int from) { step(Kind::kRead, from, 0, 0); }
+  void reads(int from, int count = 1) {
+    if (count > 0) step(Kind::kRead, from, from + count - 1, 0, count);
+  }
   void copies(int from, int to, int count) {
     for (int k = 0; k < count; ++k) step(Kind::kCopy, from + k, 0, to + k);
   }
@@ -207,7 +209,7 @@ class ValueWork::Reader {
   void works(const Instruction& op, Does does) {
     switch (does) {
       case Does::kAggregate:
-        for (int k = 0; k < op.p5; ++k) reads(op.p2 + k);
+        reads(op.p2, op.p5);
         return unknown(op.p3);
       case Does::kCompareOne:
         if (!is_numeric(op.p5 & 0x47)) return step(Kind::kCompare, op.p1, op.p3, 0);
@@ -232,8 +234,7 @@ class ValueWork::Reader {
       case Does::kSeekRow:
         return reads(op.p3);
       case Does::kSeekKey:
-        for (int k = 0; k < std::max(1, std::atoi(op.p4.c_str())); ++k) reads(op.p3 + k);
-        return;
+        return reads(op.p3, std::max(1, std::atoi(op.p4.c_str())));
       default:
         return;
     }
@@ -251,7 +252,7 @@ class ValueWork::Reader {
     } else if (name == "json_patch") {
       step(Kind::kMergePatch, op.p2 + 1, op.p2, 0);
     }
-    for (int k = 0; k < count; ++k) reads(op.p2 + k);
+    reads(op.p2, count);
     if (is_one_of({"like", "glob", "length", "instr", "unicode", "json_valid", "typeof", "abs"}))
       return number(op.p3);
     // Their result is no longer than their arguments.
@@ -411,7 +412,7 @@ std::int64_t ValueWork::longest_if(const std::vector<std::int64_t>& parameters,
   };
   for (const auto& step : steps_) {
     if (step.kind == Kind::kRead) {
-      add(1, bounds.of(step.from));
+      for (int k = 0; k < step.length; ++k) add(1, bounds.of(step.from + k));
     } else if (step.kind == Kind::kCompare) {
       add(1, std::min(bounds.of(step.from), bounds.of(step.other)));
     } else if (step.kind == Kind::kPattern) {

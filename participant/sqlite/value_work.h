@@ -37,7 +37,7 @@ class ValueWork {
     kCopy,        // puts `from` there
     kJoin,        // puts `from` and `other` there, one behind the other
     kRecord,      // puts `length` registers from `from` there
-    kRead,        // reads `from` once
+    kRead,        // reads `length` registers from `from` once each
     kCompare,     // reads `from` and `other`, as far as the shorter one goes
     kPattern,     // compares `other` at each place with the pattern `from`
     kMergePatch,  // searches `other` for each member of `from`

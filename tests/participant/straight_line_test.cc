@@ -198,6 +198,21 @@ TEST_CASE("the more work without a jump, the shorter the values") {
   CHECK(longest("SELECT id FROM t WHERE v LIKE w") < (2 << 20));
 }
 
+TEST_CASE("a full-text index with many comparisons in its triggers is written") {
+  const auto schema = [](int comparisons) {
+    return std::string(kSchema) +
+           "CREATE VIRTUAL TABLE f USING fts5(a); CREATE TRIGGER i AFTER "
+           "UPDATE ON t WHEN " +
+           repeated("new.v <> old.v", comparisons, " OR ") +
+           " BEGIN INSERT INTO f VALUES(new.v); END;";
+  };
+  World usual(schema(60));
+  usual.commit("UPDATE t SET v = 'word' WHERE id = 1");
+  World too_many(schema(900));
+  const auto refused = too_many.start("UPDATE t SET v = 'word' WHERE id = 1");
+  CHECK(too_many.executed(refused)->reason.code == AbortCode::kBranchTooBig);
+}
+
 TEST_CASE("after a statement that was ended, the next one has its usual limits") {
   World w;
   w.ends("SELECT " + repeated("length(randomblob(60000000))", 1900, ","));
